@@ -1,0 +1,30 @@
+/*
+ * The allocator hook: every byte that pollux allocates goes through one of these.
+ */
+#ifndef PX_ALLOC_H
+#define PX_ALLOC_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where memory comes from.  It is copied into the loop that is created with it; `context` is
+ *  borrowed and must outlive that loop and its servers.  The functions are called on the loop's
+ *  thread only, except that a px_ref may free its mailbox on whichever thread drops it last. */
+typedef struct px_allocator {
+    /** Returns `bytes` bytes aligned as malloc does, or NULL when there are none. */
+    void *(*allocate)(size_t bytes, void *context);
+    /** Resizes what `allocate` returned, as realloc does; NULL leaves the old block as it was. */
+    void *(*resize)(void *ptr, size_t bytes, void *context);
+    /** Gives back what the other two returned.  `ptr` may be NULL. */
+    void (*release)(void *ptr, void *context);
+    void *context; /**< Handed to each of the three. */
+} px_allocator;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * The allocator hook and its default.  Nothing here keeps state: an allocator is a value that its
+ * owner (a loop) holds.
+ */
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *libc_allocate(size_t bytes, void *context)
+{
+    (void)context;
+    return malloc(bytes);
+}
+
+static void *libc_resize(void *ptr, size_t bytes, void *context)
+{
+    (void)context;
+    return realloc(ptr, bytes);
+}
+
+static void libc_release(void *ptr, void *context)
+{
+    (void)context;
+    free(ptr);
+}
+
+const px_allocator alloc_libc = {libc_allocate, libc_resize, libc_release, NULL};
+
+void *alloc_take(const px_allocator *allocator, size_t bytes)
+{
+    return allocator->allocate(bytes, allocator->context);
+}
+
+void *alloc_take_zeroed(const px_allocator *allocator, size_t bytes)
+{
+    void *ptr = alloc_take(allocator, bytes);
+
+    if (ptr)
+        memset(ptr, 0, bytes);
+    return ptr;
+}
+
+void *alloc_resize(const px_allocator *allocator, void *ptr, size_t bytes)
+{
+    return allocator->resize(ptr, bytes, allocator->context);
+}
+
+void alloc_put(const px_allocator *allocator, void *ptr)
+{
+    if (ptr)
+        allocator->release(ptr, allocator->context);
+}

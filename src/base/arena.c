@@ -1,0 +1,80 @@
+/*
+ * The arena's slow path: a further block.  Blocks are at least ARENA_BLOCK_BYTES long so that a
+ * busy exchange takes few of them.
+ */
+#include "base/arena.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+struct arena_block {
+    struct arena_block *next; /* owned */
+    uint64_t bytes;           /* keeps what follows aligned to 16 */
+};
+
+void arena_init(struct arena *arena, const px_allocator *allocator, void *first,
+                uint32_t first_bytes, uint32_t bytes_max)
+{
+    arena->allocator = allocator;
+    arena->first = first;
+    arena->first_bytes = first_bytes;
+    arena->at = first;
+    arena->end = arena->at + first_bytes;
+    arena->blocks = NULL;
+    arena->bytes_taken = 0;
+    arena->bytes_max = bytes_max;
+}
+
+void arena_reset(struct arena *arena)
+{
+    while (arena->blocks) {
+        struct arena_block *block = arena->blocks;
+
+        arena->blocks = block->next;
+        alloc_put(arena->allocator, block);
+    }
+    arena->bytes_taken = 0;
+    arena->at = arena->first;
+    arena->end = arena->first + arena->first_bytes;
+}
+
+void *arena_take_slow(struct arena *arena, size_t bytes)
+{
+    size_t room = arena->bytes_max - arena->bytes_taken;
+    size_t want = bytes > ARENA_BLOCK_BYTES / 2 ? bytes : ARENA_BLOCK_BYTES;
+
+    if (want > room)
+        want = bytes;
+    if (want > room)
+        return NULL;
+    struct arena_block *block = alloc_take(arena->allocator, sizeof(*block) + want);
+
+    if (!block)
+        return NULL;
+    block->next = arena->blocks;
+    block->bytes = want;
+    arena->blocks = block;
+    arena->bytes_taken += (uint32_t)want;
+
+    char *start = (char *)(block + 1);
+
+    /* A block made for one large object leaves the current one in use. */
+    if (want - bytes > (size_t)(arena->end - arena->at) || want == ARENA_BLOCK_BYTES) {
+        arena->at = start + bytes;
+        arena->end = start + want;
+    }
+    return start;
+}
+
+px_str arena_copy(struct arena *arena, px_str str)
+{
+    char *copy = arena_take_text(arena, str.len + 1);
+
+    if (!copy)
+        return px_str_make(NULL, 0);
+    if (str.len > 0)
+        memcpy(copy, str.ptr, str.len);
+    copy[str.len] = '\0';
+    return px_str_make(copy, str.len);
+}

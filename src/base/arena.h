@@ -1,0 +1,65 @@
+/*
+ * An arena: allocations that end together.  It bumps a pointer inside a block, takes more blocks
+ * from its allocator when one is full, and refuses to pass its cap.
+ *
+ * The first block is lent by the owner (usually the tail of the object that embeds the arena), so
+ * that a small life costs no allocation.  It can fail with NULL: out of memory, or out of the cap.
+ */
+#ifndef PX_BASE_ARENA_H
+#define PX_BASE_ARENA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "pollux/str.h"
+
+struct arena_block;
+
+struct arena {
+    char *at;                      /* the next free byte of the current block */
+    char *end;                     /* one past the current block */
+    struct arena_block *blocks;    /* owned: further blocks, newest first */
+    const px_allocator *allocator; /* borrowed: outlives the arena */
+    char *first;                   /* borrowed: the lent block */
+    uint32_t first_bytes;
+    uint32_t bytes_taken; /* in further blocks */
+    uint32_t bytes_max;   /* cap of all further blocks together */
+};
+
+void arena_init(struct arena *arena, const px_allocator *allocator, void *first,
+                uint32_t first_bytes, uint32_t bytes_max);
+
+/* Gives every further block back and starts again in the lent one. */
+void arena_reset(struct arena *arena);
+
+void *arena_take_slow(struct arena *arena, size_t bytes);
+
+/* `bytes` bytes without alignment (text), or NULL. */
+static inline char *arena_take_text(struct arena *arena, size_t bytes)
+{
+    char *at = arena->at;
+
+    if (PX_UNLIKELY(bytes > (size_t)(arena->end - at)))
+        return arena_take_slow(arena, bytes);
+    arena->at = at + bytes;
+    return at;
+}
+
+/* `bytes` bytes aligned for any object of at most 8-byte alignment, or NULL. */
+static inline void *arena_take(struct arena *arena, size_t bytes)
+{
+    size_t padding = (size_t)(-(uintptr_t)arena->at & 7);
+
+    if (PX_UNLIKELY(padding + bytes > (size_t)(arena->end - arena->at)))
+        return arena_take_slow(arena, bytes);
+    char *at = arena->at + padding;
+    arena->at = at + bytes;
+    return at;
+}
+
+/* A copy of `str` that ends in NUL; absent (ptr == NULL) when there is no memory for it. */
+px_str arena_copy(struct arena *arena, px_str str);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The growing buffer.  The happy path is a memcpy into room that is there already.
+ */
+#include "base/buf.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum { BUF_FIRST_BYTES = 256 };
+
+void buf_init(struct buf *buf, const px_allocator *allocator, size_t bytes_max)
+{
+    buf->ptr = NULL;
+    buf->len = 0;
+    buf->cap = 0;
+    buf->bytes_max = bytes_max;
+    buf->allocator = allocator;
+}
+
+void buf_deinit(struct buf *buf)
+{
+    alloc_put(buf->allocator, buf->ptr);
+    buf->ptr = NULL;
+    buf->len = 0;
+    buf->cap = 0;
+}
+
+px_err buf_reserve(struct buf *buf, size_t bytes)
+{
+    if (bytes <= buf->cap - buf->len)
+        return PX_OK;
+    if (bytes > buf->bytes_max - buf->len)
+        return PX_ERR_LIMIT;
+
+    size_t cap = buf->cap ? buf->cap : BUF_FIRST_BYTES;
+
+    while (cap - buf->len < bytes)
+        cap = cap > buf->bytes_max / 2 ? buf->bytes_max : cap * 2;
+    char *ptr = alloc_resize(buf->allocator, buf->ptr, cap);
+
+    if (!ptr)
+        return PX_ERR_MEMORY;
+    buf->ptr = ptr;
+    buf->cap = cap;
+    return PX_OK;
+}
+
+px_err buf_append(struct buf *buf, px_str str)
+{
+    px_err err = buf_reserve(buf, str.len);
+
+    if (err != PX_OK)
+        return err;
+    if (str.len > 0)
+        memcpy(buf->ptr + buf->len, str.ptr, str.len);
+    buf->len += str.len;
+    return PX_OK;
+}
+
+void buf_consume(struct buf *buf, size_t bytes)
+{
+    CHECK(bytes <= buf->len);
+    buf->len -= bytes;
+    if (bytes > 0 && buf->len > 0)
+        memmove(buf->ptr, buf->ptr + bytes, buf->len);
+}

@@ -1,0 +1,28 @@
+/*
+ * Assertions.  They hold for our own bugs only, never for malloc, the kernel or a peer, and they
+ * stay in release builds: a server that knows its state is broken must not go on answering.
+ *
+ * A broken one calls px_on_fatal (a weak symbol that an embedder may define) and aborts.
+ */
+#ifndef PX_BASE_CHECK_H
+#define PX_BASE_CHECK_H
+
+#include "pollux/fatal.h"
+
+#define PX_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define PX_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+_Noreturn void check_failed(const char *file, int line, const char *condition);
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (PX_UNLIKELY(!(condition)))                                                             \
+            check_failed(__FILE_NAME__, __LINE__, #condition);                                     \
+    } while (0)
+
+/* The object that embeds `member` at `ptr`. */
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+#define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

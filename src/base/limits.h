@@ -1,0 +1,67 @@
+/*
+ * Every limit that has a number, with its reason.  Reaching one is an error with a name, never
+ * growth.  The first part are defaults that an option may change, the second part is fixed.
+ */
+#ifndef PX_BASE_LIMITS_H
+#define PX_BASE_LIMITS_H
+
+enum {
+    /* --- Defaults of options ------------------------------------------------------------- */
+
+    /* Large cookies and tokens reach 16 KiB; twice that is room for all who are honest. */
+    HEAD_BYTES_DEFAULT = 32 * 1024,
+    FIELD_COUNT_DEFAULT = 100,
+    /* RFC 9112 section 3 asks for at least 8,000. */
+    TARGET_BYTES_DEFAULT = 8 * 1024,
+    CONTENT_BYTES_DEFAULT = 1024 * 1024,
+    /* Exchanges of one connection that may wait for an answer at once. */
+    PIPELINE_COUNT_DEFAULT = 16,
+    EXCHANGE_ARENA_BYTES_DEFAULT = 1024 * 1024,
+    INBOX_BYTES_TOTAL_DEFAULT = 64 * 1024 * 1024,
+    /* Bytes that a handler may have written in pieces and the peer has not taken. */
+    OUTPUT_BYTES_DEFAULT = 1024 * 1024,
+
+    HEAD_TIMEOUT_MS_DEFAULT = 10 * 1000,
+    IDLE_TIMEOUT_MS_DEFAULT = 60 * 1000,
+    /* Time within which MINIMUM_RATE must be shown, for content received and answers sent. */
+    RATE_WINDOW_MS_DEFAULT = 20 * 1000,
+    MINIMUM_RATE_DEFAULT = 240, /* bytes a second, as in Apache and IIS */
+    LINGER_TIMEOUT_MS_DEFAULT = 5 * 1000,
+    DRAIN_TIMEOUT_MS_DEFAULT = 30 * 1000,
+
+    /* --- Fixed --------------------------------------------------------------------------- */
+
+    METHOD_BYTES_MAX = 32,
+    EMPTY_LINES_MAX = 8,
+    HEAD_BYTES_LIMIT = 1024 * 1024, /* the most that head_bytes_max may be set to */
+    FIELD_COUNT_LIMIT = 1000,       /* the most that field_count_max may be set to */
+
+    /* Chunk framing beyond the data itself, per request (extensions, sizes, line ends): a peer that
+     * sends more overhead than this and more than the data it carries is refused. */
+    CHUNK_OVERHEAD_BYTES_MAX = 16 * 1024,
+    CHUNK_SIZE_DIGITS_MAX = 16, /* 64 bits; leading zeros count */
+    TRAILER_BYTES_MAX = 8 * 1024,
+
+    /* One receive call, shared by all streams of a loop.  Large enough for a pipelined burst,
+     * small enough to stay in the second-level cache. */
+    RECV_CHUNK_BYTES = 64 * 1024,
+    INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
+    EVENTS_PER_WAIT = 256,        /* events taken in one epoll_wait: 3 KiB */
+    ACCEPTS_PER_TICK = 64,        /* connections taken from one listener before others go on */
+    RECVS_PER_TICK = 16,          /* receives of one stream before others go on */
+    SEND_PARTS_MAX = 64,          /* parts handed to one sendmsg */
+    FILE_TURN_BYTES = 128 * 1024, /* one sendfile: more grows the socket buffer out of the cache */
+    SEND_TURN_BYTES = 512 * 1024, /* bytes of one stream before others go on */
+    H1_STEPS_PER_TICK = 256,      /* requests of one connection before others go on */
+    POSTS_PER_TICK = 1024,        /* posted calls before the wait is looked at again */
+    TIMER_LISTS_MAX = 32,         /* different durations one loop can keep in constant time */
+
+    LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
+    LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
+
+    ARENA_BLOCK_BYTES = 4 * 1024,
+    HELPER_THREADS_MAX = 4, /* threads for blocking file calls */
+    HELPER_QUEUE_MAX = 4096,
+};
+
+#endif

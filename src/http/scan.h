@@ -1,0 +1,37 @@
+/*
+ * Finding the first byte that may not stand where it stands: the inner loops of the parser.
+ *
+ * Each function returns the index of the first byte at or after `from` that is outside its class,
+ * or `len`.  The table is chosen once, when a loop or server is made (scan_table_best), and held by
+ * it: plain C everywhere, wider instructions where the CPU has them.  All tables give the same
+ * result for the same bytes; the unit tests compare them.  None reads past `len`.
+ */
+#ifndef PX_HTTP_SCAN_H
+#define PX_HTTP_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct scan_table {
+    /* Request targets: 0x21-0x7e pass here (RFC 3986 is checked by uri.h); stops at any other. */
+    size_t (*target)(const char *ptr, size_t from, size_t len);
+    /* Field values (RFC 9110 section 5.5): HTAB, SP, VCHAR, obs-text; stops at any other CTL. */
+    size_t (*value)(const char *ptr, size_t from, size_t len);
+    /* Tokens (RFC 9110 section 5.6.2). */
+    size_t (*token)(const char *ptr, size_t from, size_t len);
+    const char *name; /* "plain", "avx2", ... */
+};
+
+extern const struct scan_table scan_plain;
+
+/* The fastest table this CPU can run; never NULL. */
+const struct scan_table *scan_table_best(void);
+
+/* Every table this CPU can run, for the tests: fills at most `room` and returns how many. */
+size_t scan_tables(const struct scan_table **out_tables, size_t room);
+
+/* Character classes, one bit each, of every byte. */
+enum { CHAR_TOKEN = 1, CHAR_TARGET = 2, CHAR_VALUE = 4, CHAR_DIGIT = 8, CHAR_HEX = 16 };
+extern const uint8_t char_class[256];
+
+#endif
