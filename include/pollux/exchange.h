@@ -1,0 +1,128 @@
+/*
+ * One request and its answer: an exchange (RFC 9110 section 3).
+ *
+ * A handler is called with an exchange when the head of a request is there (or, by its route's
+ * option, when the content is).  It answers now, later, or in pieces, with one of the px_respond
+ * functions or px_response_start.  None of them returns an error: what failed arrives in on_end.
+ * Everything here is used on the thread of the server's loop; other threads hold a px_ref.
+ */
+#ifndef PX_EXCHANGE_H
+#define PX_EXCHANGE_H
+
+#include "pollux/error.h"
+#include "pollux/loop.h"
+#include "pollux/options.h"
+#include "pollux/str.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct px_exchange px_exchange; /**< One request and its answer. */
+
+/** A handler: is called once for each exchange that its route matches.
+ *  @param exchange borrowed until on_end has returned, or, without callbacks, until the answer is
+ *  complete.  @param context as registered. */
+typedef void (*px_handler)(px_exchange *exchange, void *context);
+
+/** How an exchange ended. */
+typedef enum px_end {
+    PX_END_COMPLETE,    /**< The whole answer was handed to the system. */
+    PX_END_PEER_GONE,   /**< The peer closed or reset before that. */
+    PX_END_TIMEOUT,     /**< A deadline or a minimum rate was missed. */
+    PX_END_ABORTED,     /**< px_exchange_abort, or the handler broke a rule (see the text of the
+                             function): content longer or shorter than declared, an invalid field,
+                             a producer's error, a file that is too short. */
+    PX_END_REFUSED,     /**< The request's content broke the protocol or a limit; pollux answered. */
+    PX_END_NO_MEMORY,   /**< Memory, or a cap of the exchange, was not enough. */
+    PX_END_SERVER_CLOSED /**< The server was destroyed or its drain deadline passed. */
+} px_end;
+
+/** What an exchange reports to the handler that set it. */
+typedef struct px_exchange_callbacks {
+    size_t struct_size; /**< sizeof(px_exchange_callbacks). */
+    /** A piece of request content, borrowed until this returns.  All of it counts as used: to slow
+     *  the peer down, call px_request_pause.  `bytes.len` is never 0.  NULL: content is dropped. */
+    void (*on_content)(px_exchange *exchange, px_str bytes, void *context);
+    /** The request's content has ended; trailers are readable.  NULL: not wanted. */
+    void (*on_content_end)(px_exchange *exchange, void *context);
+    /** There is room again after px_response_room was 0.  NULL: not wanted. */
+    void (*on_room)(px_exchange *exchange, void *context);
+    /** The end, exactly once, whatever happened: the handler's last use of the exchange. */
+    void (*on_end)(px_exchange *exchange, px_end end, void *context);
+} px_exchange_callbacks;
+
+/** The empty callbacks, as a value.  Any thread. */
+static inline px_exchange_callbacks px_exchange_callbacks_default(void)
+{
+    px_exchange_callbacks callbacks;
+
+    memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.struct_size = sizeof(callbacks);
+    return callbacks;
+}
+
+/** Initialiser of a px_exchange_callbacks. */
+#define PX_EXCHANGE_CALLBACKS_DEFAULT px_exchange_callbacks_default()
+
+/** Sets who hears of this exchange from now on; a later call replaces it.
+ *  @param callbacks borrowed: outlives the exchange (a static table).
+ *  @param context borrowed likewise. */
+void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
+                               void *context);
+
+/** Keeps a pointer of the program's with the exchange; NULL at first. */
+void px_exchange_set_user_data(px_exchange *exchange, void *user_data);
+
+/** The pointer that px_exchange_set_user_data kept. */
+void *px_exchange_user_data(const px_exchange *exchange);
+
+/** Memory that lives as long as the exchange, aligned to 8 bytes; NULL when its cap is reached. */
+void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
+
+/** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken; on_end comes from
+ *  the loop with PX_END_ABORTED. */
+void px_exchange_abort(px_exchange *exchange);
+
+/** The loop that the exchange lives on. */
+px_loop *px_exchange_loop(const px_exchange *exchange);
+
+/** The peer's address as text ("192.0.2.1:80").  Lives as long as the exchange, ends in NUL. */
+px_str px_exchange_peer(px_exchange *exchange);
+
+/** Our address that the peer reached, as text.  Lives as long as the exchange, ends in NUL. */
+px_str px_exchange_local(px_exchange *exchange);
+
+/* --- From other threads, and later --------------------------------------------------------- */
+
+/** A name of an exchange that may be kept after it ended, and used on any thread. */
+typedef struct px_ref {
+    px_mailbox *mailbox; /**< The way into the server's loop; a reference. */
+    void *server;        /**< Checked on the loop's thread; never followed elsewhere. */
+    uint32_t slot;       /**< Which exchange. */
+    uint32_t generation; /**< Which use of the slot. */
+} px_ref;
+
+/** A posted call about an exchange, on the thread of its loop.
+ *  @param exchange the exchange, or NULL when it has ended or the server is gone.
+ *  @param status PX_OK, PX_ERR_CLOSED (it has ended) or PX_ERR_CANCELLED (the loop ended). */
+typedef void (*px_ref_fn)(px_exchange *exchange, px_err status, void *context);
+
+/** Names an exchange.  @return to be given back once with px_ref_release.  The loop's thread. */
+px_ref px_exchange_ref(px_exchange *exchange);
+
+/** Runs `call` on the loop's thread, exactly once.  @return PX_OK; PX_ERR_CLOSED when the loop is
+ *  gone, or PX_ERR_MEMORY: then `call` does not run.  Any thread. */
+PX_MUST_CHECK px_err px_ref_post(const px_ref *ref, px_ref_fn call, void *context);
+
+/** The exchange, or NULL when it has ended.  The loop's thread, while the server exists. */
+px_exchange *px_ref_get(const px_ref *ref);
+
+/** Gives the reference back.  Any thread. */
+void px_ref_release(px_ref *ref);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * pollux: an event-driven HTTP server for Linux, as a library.  This header includes all others.
+ */
+#ifndef PX_POLLUX_H
+#define PX_POLLUX_H
+
+#include "pollux/alloc.h"
+#include "pollux/error.h"
+#include "pollux/exchange.h"
+#include "pollux/fatal.h"
+#include "pollux/field.h"
+#include "pollux/loop.h"
+#include "pollux/options.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
+#include "pollux/server.h"
+#include "pollux/str.h"
+#include "pollux/stream.h"
+
+#define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
+#define PX_VERSION_MINOR 1        /**< Changes with additions. */
+#define PX_VERSION_PATCH 0        /**< Changes with corrections. */
+#define PX_VERSION_STRING "0.1.0" /**< All three. */
+
+#endif

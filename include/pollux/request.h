@@ -1,0 +1,122 @@
+/*
+ * Reading a request.  Strings live until the exchange ends, end in NUL (not counted), and are absent
+ * (ptr NULL) where the request has no such thing.  The thread of the server's loop.
+ */
+#ifndef PX_REQUEST_H
+#define PX_REQUEST_H
+
+#include "pollux/exchange.h"
+#include "pollux/field.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The method, a token, with regard to case (RFC 9110 section 9). */
+px_str px_request_method(const px_exchange *exchange);
+
+/** The request target as received (RFC 9112 section 3.2). */
+px_str px_request_target(const px_exchange *exchange);
+
+/** The path, percent-decoded once; "*" for `OPTIONS *`, absent for CONNECT.  May hold any byte but
+ *  NUL.  Absent too when memory ran out or it decodes to NUL. */
+px_str px_request_path(px_exchange *exchange);
+
+/** The path as received, not decoded. */
+px_str px_request_raw_path(const px_exchange *exchange);
+
+/** The query as received, without "?"; absent when there is none. */
+px_str px_request_query(const px_exchange *exchange);
+
+/** Host and port that the request is for: from the target, else from Host (RFC 9110 section 7.1). */
+px_str px_request_authority(const px_exchange *exchange);
+
+/** "http" or "https". */
+px_str px_request_scheme(const px_exchange *exchange);
+
+/** The protocol version: 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2. */
+unsigned px_request_version(const px_exchange *exchange);
+
+/** The first field of that name.  @param name compared without regard to case. */
+px_str px_request_field(const px_exchange *exchange, const char *name);
+
+/** All fields, in order; *out_count says how many.  Owned by the exchange. */
+const px_field *px_request_fields(const px_exchange *exchange, size_t *out_count);
+
+/** The trailer section's fields, in order, after on_content_end; never merged with the fields (RFC
+ *  9110 section 6.5).  Owned by the exchange. */
+const px_field *px_request_trailers(px_exchange *exchange, size_t *out_count);
+
+/** A parameter of the route's pattern ("id" for `/users/{id}`), percent-decoded. */
+px_str px_request_param(px_exchange *exchange, const char *name);
+
+/** The first value of that name in the query, decoded as a form (`+` is a blank). */
+px_str px_request_query_param(px_exchange *exchange, const char *name);
+
+/** The pattern of the route that matched, as registered; NULL when none did. */
+const char *px_request_pattern(const px_exchange *exchange);
+
+/** The first cookie of that name (RFC 6265 section 4.2). */
+px_str px_request_cookie(px_exchange *exchange, const char *name);
+
+/* --- Content -------------------------------------------------------------------------------- */
+
+/** Declared length of the content in bytes, 0 without content, PX_UNLIMITED_BYTES when not declared. */
+uint64_t px_request_content_length(const px_exchange *exchange);
+
+/** Collects the content; on_content is not called any more.  Call it from the handler.
+ *  @param bytes_max more than that is answered 413 by pollux.
+ *  @param on_collected called once with the whole content (it lives as long as the exchange; empty
+ *  when there is none), from the loop; not called when the exchange ends before. */
+void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
+                        void (*on_collected)(px_exchange *exchange, px_str content, void *context),
+                        void *context);
+
+/** The collected content; absent before it is whole. */
+px_str px_request_content(const px_exchange *exchange);
+
+/** Stops content: on_content is not called until px_request_resume, and the peer is slowed down. */
+void px_request_pause(px_exchange *exchange);
+
+/** Goes on with content; never calls back itself. */
+void px_request_resume(px_exchange *exchange);
+
+/** The first value of that name in a collected `application/x-www-form-urlencoded` content, decoded.
+ *  Absent when the content is of another type. */
+px_str px_request_form_param(px_exchange *exchange, const char *name);
+
+/** All pairs of a collected form, decoded, in order; NULL when it is none.  Owned by the exchange. */
+const px_field *px_request_form(px_exchange *exchange, size_t *out_count);
+
+/** A part of `multipart/form-data` (RFC 7578).  Slices live until on_part_end has returned. */
+typedef struct px_part_head {
+    px_str name;         /**< The form's field. */
+    px_str filename;     /**< As the peer says: never use it as a path.  Absent when not a file. */
+    px_str content_type; /**< Absent when not given. */
+} px_part_head;
+
+/** What px_request_multipart reports, in order, as the content arrives. */
+typedef struct px_multipart_callbacks {
+    size_t struct_size; /**< sizeof(px_multipart_callbacks). */
+    /** A part begins. */
+    void (*on_part)(px_exchange *exchange, const px_part_head *head, void *context);
+    /** A piece of the part's content, borrowed until this returns. */
+    void (*on_part_content)(px_exchange *exchange, px_str bytes, void *context);
+    /** The part has ended. */
+    void (*on_part_end)(px_exchange *exchange, void *context);
+    /** The last part has ended: PX_OK; or PX_ERR_MALFORMED, PX_ERR_LIMIT, PX_ERR_MEMORY: no more
+     *  comes, and it is for the handler to answer. */
+    void (*on_multipart_end)(px_exchange *exchange, px_err result, void *context);
+} px_multipart_callbacks;
+
+/** Reads the content as `multipart/form-data`, streaming; on_content is not called any more.
+ *  Call it from the handler.  @param callbacks borrowed: outlives the exchange.
+ *  @return PX_OK, PX_ERR_INVALID when the content is of another type, or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_request_multipart(px_exchange *exchange,
+                                          const px_multipart_callbacks *callbacks, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Answering.  None of these returns an error: a call that breaks a rule (a second answer, a field
+ * with CR, LF or NUL, a status outside 100 to 599) aborts the exchange, and on_end says so.
+ * The thread of the server's loop.
+ */
+#ifndef PX_RESPONSE_H
+#define PX_RESPONSE_H
+
+#include "pollux/exchange.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Content that is not copied. */
+typedef struct px_body {
+    px_str bytes; /**< Stays as it is until `release` is called. */
+    /** Called once when pollux has done with the bytes, whatever became of them; NULL: static. */
+    void (*release)(void *context);
+    void *context; /**< Handed to `release`. */
+} px_body;
+
+/** The length of content that is not known in advance (chunked in HTTP/1.1). */
+#define PX_LENGTH_UNKNOWN UINT64_MAX
+
+/** Answers with content that is copied.  With HEAD the content is left out by itself.
+ *  @param status 200 to 599.  @param type Content-Type, copied; absent: none. */
+void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str content);
+
+/** Answers with text of type `text/plain; charset=utf-8`, copied.  @param text NUL-terminated. */
+void px_respond_text(px_exchange *exchange, unsigned status, const char *text);
+
+/** Answers with content that is not copied.  @param body copied; its `release` is called once in
+ *  any case. */
+void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const px_body *body);
+
+/** A range of an open file. */
+typedef struct px_file_range {
+    int fd;          /**< Borrowed until `release` is called. */
+    uint64_t offset; /**< First byte. */
+    uint64_t length; /**< Bytes.  When the file proves shorter, the connection dies. */
+    void (*release)(int fd, void *context); /**< Called once, whatever became of it; may be NULL. */
+    void *context;   /**< Handed to `release`. */
+} px_file_range;
+
+/** Answers with a range of a file.  @param range copied. */
+void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
+                     const px_file_range *range);
+
+/** What a producer answers when it is asked. */
+typedef enum px_pull {
+    PX_PULL_MORE,  /**< *out_bytes bytes (at least 1) were written; ask again when there is room. */
+    PX_PULL_LATER, /**< Nothing now; px_resume asks again. */
+    PX_PULL_END,   /**< *out_bytes bytes (may be 0) were written, and they were the last. */
+    PX_PULL_ERROR  /**< It cannot go on: the answer ends visibly broken. */
+} px_pull;
+
+/** A producer of content: not asking it is the brake. */
+typedef struct px_producer {
+    /** Writes at most `room` bytes at `out` and says how many. */
+    px_pull (*pull)(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                    void *context);
+    /** Called once when it will not be asked again; may be NULL. */
+    void (*release)(void *context);
+    void *context; /**< Handed to both. */
+} px_producer;
+
+/** Answers with what a producer gives.
+ *  @param length in bytes, or PX_LENGTH_UNKNOWN.  More or fewer than declared aborts.
+ *  @param producer copied. */
+void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, uint64_t length,
+                         const px_producer *producer);
+
+/** Asks a producer again after PX_PULL_LATER; never calls it itself. */
+void px_resume(px_exchange *exchange);
+
+/** Answers with a redirect (RFC 9110 section 15.4).  @param status 301, 302, 303, 307 or 308.
+ *  @param location a URI reference, copied; CR, LF and other controls abort. */
+void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location);
+
+/** Answers with the server's error page for `status` (400 to 599): what the error-page hook makes,
+ *  else one line of text. */
+void px_respond_error(px_exchange *exchange, unsigned status);
+
+/* --- Fields ----------------------------------------------------------------------------------- */
+
+/** Adds a field to the answer, before it begins; copied.  Framing fields (Content-Length,
+ *  Transfer-Encoding, Connection, Keep-Alive, Upgrade, TE, Trailer) abort: they are pollux's own. */
+void px_response_add_field(px_exchange *exchange, px_str name, px_str value);
+
+/** As px_response_add_field, in place of all of that name; an absent value removes them.  Date and
+ *  Server may be replaced or removed. */
+void px_response_set_field(px_exchange *exchange, px_str name, px_str value);
+
+/** The first field of the answer with that name, as set so far (for filters). */
+px_str px_response_field(const px_exchange *exchange, const char *name);
+
+/** Adds a trailer field: sent after content of unknown length in HTTP/1.1 and 2, dropped otherwise;
+ *  copied.  Any time before the end of the content. */
+void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value);
+
+/** The status of the answer, 0 before there is one. */
+unsigned px_response_status(const px_exchange *exchange);
+
+/** Changes the status before the head is sent (for filters). */
+void px_response_set_status(px_exchange *exchange, unsigned status);
+
+/** Attributes of a cookie. */
+typedef struct px_cookie {
+    px_str name;      /**< A token. */
+    px_str value;     /**< Cookie octets (RFC 6265 section 4.1.1). */
+    px_str path;      /**< Absent: not sent. */
+    px_str domain;    /**< Absent: not sent. */
+    px_str same_site; /**< "Lax", "Strict" or "None"; absent: not sent. */
+    int64_t max_age_s; /**< 0: a session cookie; below 0: delete it. */
+    int secure;       /**< 1: Secure. */
+    int http_only;    /**< 1: HttpOnly. */
+} px_cookie;
+
+/** Adds a Set-Cookie field.  @param cookie copied; an invalid one aborts. */
+void px_response_add_cookie(px_exchange *exchange, const px_cookie *cookie);
+
+/** Sends an informational response (1xx but 101) with fields, at once; nothing to an HTTP/1.0 peer.
+ *  @param fields copied: `Link` for 103 (RFC 8297). */
+void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
+
+/* --- In pieces -------------------------------------------------------------------------------- */
+
+/** Begins an answer whose content the program writes in pieces.
+ *  @param length in bytes, or PX_LENGTH_UNKNOWN. */
+void px_response_start(px_exchange *exchange, unsigned status, px_str type, uint64_t length);
+
+/** Writes a piece, copied.  More than px_response_room has aborts (PX_END_NO_MEMORY). */
+void px_response_write(px_exchange *exchange, px_str bytes);
+
+/** How many bytes px_response_write takes now; on_room comes when it was 0 and is not any more. */
+size_t px_response_room(const px_exchange *exchange);
+
+/** Ends an answer that was begun with px_response_start. */
+void px_response_end(px_exchange *exchange);
+
+/* --- Tunnels ---------------------------------------------------------------------------------- */
+
+/** What a tunnel reports: bytes both ways after an upgrade or CONNECT. */
+typedef struct px_tunnel_callbacks {
+    size_t struct_size; /**< sizeof(px_tunnel_callbacks). */
+    /** Bytes from the peer, borrowed; all of them count as used (px_request_pause slows it down). */
+    void (*on_receive)(px_exchange *exchange, px_str bytes, void *context);
+    /** The peer has ended its side; ours goes on until px_response_end. */
+    void (*on_receive_end)(px_exchange *exchange, void *context);
+    /** As on_room of px_exchange_callbacks. */
+    void (*on_room)(px_exchange *exchange, void *context);
+} px_tunnel_callbacks;
+
+/** Answers 101 with `Upgrade: protocol` (the request must ask for it, HTTP/1.1), or 200 to CONNECT,
+ *  and turns the exchange into a two-way tunnel: px_response_write sends, px_response_end ends.
+ *  @param protocol a token; absent for CONNECT.  @param callbacks borrowed: outlives the exchange.
+ *  A request that cannot be a tunnel is answered 400. */
+void px_respond_tunnel(px_exchange *exchange, px_str protocol,
+                       const px_tunnel_callbacks *callbacks, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

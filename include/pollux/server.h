@@ -1,0 +1,225 @@
+/*
+ * The HTTP server: listeners, routes, middleware, filters, limits, on a loop of its own or of yours.
+ *
+ * Several servers may share one loop; servers on loops of two threads share nothing.  Setup calls
+ * take the thread that made the server and may be made before or between runs of its loop.
+ */
+#ifndef PX_SERVER_H
+#define PX_SERVER_H
+
+#include "pollux/exchange.h"
+#include "pollux/loop.h"
+#include "pollux/stream.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct px_server px_server; /**< An HTTP server. */
+
+/** What is written for each request. */
+typedef enum px_log_format {
+    PX_LOG_OFF,      /**< Nothing. */
+    PX_LOG_COMBINED, /**< NCSA combined, a line for each answer. */
+    PX_LOG_JSON,     /**< A JSON object a line for each answer. */
+    PX_LOG_REQUEST   /**< 40 dashes, then the head as received, for each accepted head. */
+} px_log_format;
+
+/** Options of a server.  Zero is the default everywhere. */
+typedef struct px_server_options {
+    size_t struct_size;    /**< sizeof(px_server_options). */
+    px_loop *loop;         /**< Borrowed: outlives the server.  NULL: the server makes its own. */
+    const px_allocator *allocator; /**< For the loop it makes; NULL: malloc. */
+    const char *server_name;       /**< Server field, copied; NULL: "pollux"; "": none. */
+    uint32_t connections_max;      /**< 0: what RLIMIT_NOFILE allows; PX_UNLIMITED likewise. */
+    uint32_t head_bytes_max;       /**< Head of a request; 0: 32 KiB. */
+    uint32_t field_count_max;      /**< Fields of a head; 0: 100. */
+    uint32_t target_bytes_max;     /**< Request target; 0: 8 KiB. */
+    uint32_t pipeline_count_max;   /**< Requests of one connection answered in a row; 0: 256. */
+    uint32_t exchange_bytes_max;   /**< Memory of one exchange; 0: 1 MiB. */
+    uint32_t output_bytes_max;     /**< Written in pieces and not taken yet, one exchange; 0: 1 MiB. */
+    uint64_t content_bytes_max;    /**< Content of a request; 0: 1 MiB; PX_UNLIMITED_BYTES. */
+    uint32_t head_timeout_ms;      /**< First byte to end of a head; 0: 10 s; PX_OFF. */
+    uint32_t idle_timeout_ms;      /**< Between requests; 0: 60 s; PX_OFF. */
+    uint32_t rate_window_ms;       /**< Time over which the minimum rates are taken; 0: 20 s. */
+    uint32_t content_rate_min;     /**< Request content, bytes a second; 0: 240; PX_OFF. */
+    uint32_t send_rate_min;        /**< Peer reading our answer, bytes a second; 0: 240; PX_OFF. */
+    uint32_t total_timeout_ms;     /**< A whole exchange, from its head; 0: off. */
+    uint32_t linger_timeout_ms;    /**< Reading on after a refusal; 0: 5 s; PX_OFF. */
+    uint32_t log_format;           /**< A px_log_format; 0: off. */
+    /** Takes whole log lines at the end of each tick; `lines` is borrowed.  NULL: no log. */
+    void (*on_log)(px_str lines, void *context);
+    void *log_context; /**< Handed to on_log; borrowed. */
+    /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and one
+     *  px_respond function with that status, or returns without to get pollux's line of text. */
+    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
+    void *error_page_context; /**< Handed to on_error_page; borrowed. */
+} px_server_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_server_options px_server_options_default(void)
+{
+    px_server_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_server_options. */
+#define PX_SERVER_OPTIONS_DEFAULT px_server_options_default()
+
+/** Makes a server.
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @return owned by the caller (px_server_destroy), or NULL: PX_ERR_MEMORY, PX_ERR_INVALID,
+ *  PX_ERR_SYSTEM. */
+px_server *px_server_create(const px_server_options *options, px_error *out_error);
+
+/** Ends a server: closes its listeners and connections, ends each exchange with
+ *  PX_END_SERVER_CLOSED, and frees it.  Outside of callbacks.  NULL is fine. */
+void px_server_destroy(px_server *server);
+
+/** The server's loop; borrowed. */
+px_loop *px_server_loop(px_server *server);
+
+/** When a route's handler is called, seen from the request's content. */
+typedef enum px_content_mode {
+    PX_CONTENT_STREAM = 0, /**< As soon as the head is there. */
+    PX_CONTENT_COLLECT,    /**< When the content is whole (px_request_content). */
+    PX_CONTENT_DROP        /**< When the content is whole, which was read and dropped. */
+} px_content_mode;
+
+/** Options of a route. */
+typedef struct px_route_options {
+    size_t struct_size;         /**< sizeof(px_route_options). */
+    uint32_t content_mode;      /**< A px_content_mode. */
+    uint32_t reserved;          /**< Zero. */
+    uint64_t content_bytes_max; /**< More is answered 413; 0: the server's; PX_UNLIMITED_BYTES. */
+    void (*release)(void *context); /**< Called once when the server is destroyed, or at once when
+                                         the call fails; may be NULL. */
+} px_route_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_route_options px_route_options_default(void)
+{
+    px_route_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_route_options. */
+#define PX_ROUTE_OPTIONS_DEFAULT px_route_options_default()
+
+/** Registers a handler.
+ *  @param pattern `[METHOD ][HOST]/PATH` with `{name}`, `{rest...}`, `{$}`, as in Go 1.22's ServeMux:
+ *  the most specific one wins; GET serves HEAD too.  Copied.
+ *  @param context borrowed: outlives the server.
+ *  @return PX_OK, PX_ERR_INVALID (bad pattern), PX_ERR_CONFLICT, PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_server_route(px_server *server, const char *pattern, px_handler handler,
+                                     void *context, px_error *out_error);
+
+/** As px_server_route, with options.  @param options borrowed for the call; NULL: the defaults. */
+PX_MUST_CHECK px_err px_server_route_with(px_server *server, const char *pattern,
+                                          const px_route_options *options, px_handler handler,
+                                          void *context, px_error *out_error);
+
+/** What a middleware decides. */
+typedef enum px_verdict {
+    PX_NEXT, /**< Go on to the next middleware, then to the handler. */
+    PX_STOP  /**< It has answered, or will: px_exchange_next goes on where it stopped. */
+} px_verdict;
+
+/** Runs before the handler of every route, in the order of registration.
+ *  @param context borrowed: outlives the server.  @param release as px_route_options; may be NULL.
+ *  @return PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT. */
+PX_MUST_CHECK px_err px_server_use(px_server *server,
+                                   px_verdict (*middleware)(px_exchange *exchange, void *context),
+                                   void *context, void (*release)(void *context),
+                                   px_error *out_error);
+
+/** Goes on after a middleware's PX_STOP; never calls the next one itself, the loop does. */
+void px_exchange_next(px_exchange *exchange);
+
+/** One step of a content filter: takes from `in`, writes to `out`. */
+typedef struct px_filter_step {
+    px_str in;       /**< What is there to take. */
+    int last;        /**< 1: nothing follows `in`. */
+    char *out;       /**< Where to write. */
+    size_t room;     /**< How much fits. */
+    size_t in_used;  /**< Set by the filter: bytes taken from `in`. */
+    size_t out_used; /**< Set by the filter: bytes written to `out`. */
+    int done;        /**< Set by the filter: it has written its last byte. */
+} px_filter_step;
+
+/** A response filter. */
+typedef struct px_filter {
+    size_t struct_size; /**< sizeof(px_filter). */
+    /** Sees the head before it is sent and may change status and fields.  Sets *out_state (kept for
+     *  the exchange) and returns 1 to filter the content too (its length becomes unknown), or 0. */
+    int (*on_head)(px_exchange *exchange, void *context, void **out_state);
+    /** Filters content.  @return 0, or -1 to abort.  Must take or write something, or set done. */
+    int (*on_content)(px_exchange *exchange, px_filter_step *step, void *state);
+    /** Ends its state when on_head returned 1; may be NULL. */
+    void (*on_end)(px_exchange *exchange, void *state);
+} px_filter;
+
+/** Registers a response filter; the first registered is nearest to the handler.
+ *  @param filter borrowed: outlives the server.  @param context, @param release as px_server_use.
+ *  @return PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT. */
+PX_MUST_CHECK px_err px_server_filter(px_server *server, const px_filter *filter, void *context,
+                                      void (*release)(void *context), px_error *out_error);
+
+/** Opens an address and serves it (px_listener_open with deferred accept, px_server_serve).
+ *  @return PX_OK or the error of px_listener_open. */
+PX_MUST_CHECK px_err px_server_listen(px_server *server, const char *address, px_error *out_error);
+
+/** Serves a listener that was opened or inherited.
+ *  @param listener owned by the server on success.  @return PX_OK, PX_ERR_MEMORY, PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener,
+                                     px_error *out_error);
+
+/** The addresses it serves, as px_listener_address; "" when none.  Until the next listen or serve. */
+const char *px_server_address(const px_server *server);
+
+/** Runs the server's loop until px_server_stop, or until a drain has ended.
+ *  @return PX_OK or PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err px_server_run(px_server *server, px_error *out_error);
+
+/** Makes px_server_run return at the end of the tick.  Any thread, and async-signal-safe. */
+void px_server_stop(px_server *server);
+
+/** Ends gracefully: stops accepting after `delay_ms`, answers what is in flight with
+ *  `Connection: close`, closes idle connections, and after `deadline_ms` (0: 30 s) closes the rest.
+ *  px_server_run returns when the last connection has gone.  The loop's thread. */
+void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms);
+
+/** Calls `on_drained` once, from the loop, when a drain has closed the last connection. */
+void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
+                          void *context);
+
+/** What a server has counted since it was made. */
+typedef struct px_server_counters {
+    size_t struct_size;      /**< sizeof(px_server_counters), set by the caller. */
+    uint64_t accepted;       /**< Connections accepted. */
+    uint64_t open;           /**< Connections open now. */
+    uint64_t requests;       /**< Heads accepted. */
+    uint64_t responses[6];   /**< Final answers by class: [2] is 2xx; [0] is unused. */
+    uint64_t refused;        /**< Requests refused for syntax, framing or a limit. */
+    uint64_t shed;           /**< Idle connections closed to make room. */
+    uint64_t timed_out;      /**< Connections ended by a deadline or a minimum rate. */
+    uint64_t bytes_received; /**< Bytes read from peers. */
+    uint64_t bytes_sent;     /**< Bytes the system took for peers. */
+    uint64_t accept_errors;  /**< Failed accepts (descriptors, memory). */
+    uint64_t aborted;        /**< Exchanges that did not complete. */
+} px_server_counters;
+
+/** Reads the counters.  @param out_counters its struct_size says how much is written. */
+void px_server_read_counters(const px_server *server, px_server_counters *out_counters);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
