@@ -1,0 +1,41 @@
+# Compiler flags.  px_flags is for everything that is compiled here, px_warnings too.
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_SKIP_INSTALL_RPATH ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
+add_library(px_flags INTERFACE)
+target_include_directories(px_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_compile_definitions(px_flags INTERFACE _GNU_SOURCE)
+target_link_libraries(px_flags INTERFACE Threads::Threads)
+target_compile_options(px_flags INTERFACE
+    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+    -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
+    -fno-strict-aliasing -fno-common -fno-omit-frame-pointer
+    # Public functions can be replaced from outside only where they are weak, so they may be inlined.
+    -fno-semantic-interposition)
+target_link_options(px_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(PX_WERROR)
+    target_compile_options(px_flags INTERFACE -Werror)
+endif()
+if(PX_SANITIZE)
+    target_compile_options(px_flags INTERFACE -fsanitize=${PX_SANITIZE} -fno-sanitize-recover=all)
+    string(REPLACE "fuzzer-no-link," "" px_sanitize_link "${PX_SANITIZE}")
+    target_link_options(px_flags INTERFACE -fsanitize=${px_sanitize_link})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+    # Hardening that is free on the hot path.
+    target_compile_options(px_flags INTERFACE -fstack-protector-strong)
+    target_compile_definitions(px_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(PX_COVERAGE)
+    target_compile_options(px_flags INTERFACE --coverage -fprofile-update=atomic)
+    target_link_options(px_flags INTERFACE --coverage)
+endif()

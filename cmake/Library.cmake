@@ -1,0 +1,85 @@
+# How libpollux and the program are made of the folders' objects.
+#
+# Only px_* symbols are visible.  The shared library has a version script for that.  The static one
+# is a single object: all folders linked with `-r` (in a release that is where the optimiser sees
+# them at once) and every other symbol made local by objcopy.  px_on_fatal stays weak in both.
+
+# px_merge(<output.o> FOLDERS <folder>... OBJCOPY <option>...)
+function(px_merge output)
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "FOLDERS;OBJCOPY")
+    set(objects "")
+    foreach(folder IN LISTS ARG_FOLDERS)
+        list(APPEND objects $<TARGET_OBJECTS:px_${folder}>)
+    endforeach()
+    set(optimise "")
+    if(PX_LTO)
+        separate_arguments(optimise UNIX_COMMAND
+            "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${px_type}} -flto=auto -flinker-output=nolto-rel -fPIC")
+    endif()
+    separate_arguments(target UNIX_COMMAND "${CMAKE_C_FLAGS}")
+    add_custom_command(OUTPUT ${output}
+        COMMAND ${CMAKE_C_COMPILER} ${target} ${optimise} -nostdlib -r -o ${output}.tmp ${objects}
+        COMMAND ${CMAKE_OBJCOPY} --wildcard ${ARG_OBJCOPY} ${output}.tmp ${output}
+        DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM
+        COMMENT "Merging ${ARG_FOLDERS}")
+    set_source_files_properties(${output} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+endfunction()
+
+function(px_library)
+    string(TOUPPER "${CMAKE_BUILD_TYPE}" px_type)
+    px_folders_closure(folders ${ARGN})
+
+    px_merge(${PROJECT_BINARY_DIR}/libpollux.o FOLDERS ${folders}
+             OBJCOPY "--keep-global-symbol=px_*")
+    add_library(pollux_static STATIC ${PROJECT_BINARY_DIR}/libpollux.o)
+    set(exports ${PROJECT_SOURCE_DIR}/cmake/pollux.map)
+    add_library(pollux_shared SHARED)
+    foreach(folder IN LISTS folders)
+        target_sources(pollux_shared PRIVATE $<TARGET_OBJECTS:px_${folder}>)
+    endforeach()
+    target_link_libraries(pollux_shared PRIVATE px_flags)
+    target_link_options(pollux_shared PRIVATE -Wl,--version-script=${exports} -Wl,-Bsymbolic-functions)
+    if(NOT PX_SANITIZE)
+        target_link_options(pollux_shared PRIVATE -Wl,-z,defs)
+    endif()
+    if(PX_LTO)
+        target_link_options(pollux_shared PRIVATE -flto=auto)
+    endif()
+    set_target_properties(pollux_shared PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
+        LINK_DEPENDS ${exports})
+
+    foreach(kind static shared)
+        set_target_properties(pollux_${kind} PROPERTIES OUTPUT_NAME pollux LINKER_LANGUAGE C
+            ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+            LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+        target_include_directories(pollux_${kind} INTERFACE
+            $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    endforeach()
+    target_link_libraries(pollux_static INTERFACE Threads::Threads)
+    set_target_properties(pollux_shared PROPERTIES EXPORT_NAME pollux)
+    set_target_properties(pollux_static PROPERTIES EXPORT_NAME static)
+    add_library(pollux::pollux ALIAS pollux_shared)
+    add_library(pollux::static ALIAS pollux_static)
+
+    # The program uses src/base itself.  Its copy gives way to the library's for what is public.
+    px_merge(${PROJECT_BINARY_DIR}/base.o FOLDERS base OBJCOPY "--weaken-symbol=px_*")
+endfunction()
+
+# px_program(<name> <folder>...): the program, the library's first embedder.
+function(px_program name)
+    px_folders_closure(folders ${ARGN})
+    list(REMOVE_ITEM folders base)
+    if(NOT main IN_LIST folders)
+        message(STATUS "src/main has no sources yet: no program")
+        return()
+    endif()
+    add_executable(${name} ${PROJECT_BINARY_DIR}/base.o)
+    foreach(folder IN LISTS folders)
+        target_sources(${name} PRIVATE $<TARGET_OBJECTS:px_${folder}>)
+    endforeach()
+    target_link_libraries(${name} PRIVATE pollux_static px_flags)
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
