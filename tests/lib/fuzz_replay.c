@@ -66,7 +66,8 @@ int main(int argc, char **argv)
 
         printf("%s: %d files\n", argv[index], count);
         if (count < 0 || (index == 2 && count < atoi(argv[1]))) {
-            fprintf(stderr, "%s: %d files, at least %s are expected\n", argv[index], count, argv[1]);
+            fprintf(stderr, "%s: %d files, at least %s are expected\n", argv[index], count,
+                    argv[1]);
             return 1;
         }
     }
