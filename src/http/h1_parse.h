@@ -29,7 +29,12 @@ enum h1_framing {
 };
 
 /* The form of a request target (RFC 9112 section 3.2). */
-enum h1_target_form { H1_TARGET_ORIGIN, H1_TARGET_ABSOLUTE, H1_TARGET_AUTHORITY, H1_TARGET_ASTERISK };
+enum h1_target_form {
+    H1_TARGET_ORIGIN,
+    H1_TARGET_ABSOLUTE,
+    H1_TARGET_AUTHORITY,
+    H1_TARGET_ASTERISK
+};
 
 /* A method by number, so that the hot path compares no strings (RFC 9110 section 9.3, RFC 5789). */
 enum http_method {
@@ -64,36 +69,45 @@ struct h1_field_span {
 
 /* Everything is an offset from the head's first byte, so the bytes may move between two calls. */
 struct h1_parser {
-    const struct scan_table *scan;          /* borrowed: static */
-    const struct h1_parse_limits *limits;   /* borrowed: outlives the parser */
-    struct h1_field_span *fields;           /* borrowed: field_count_max entries */
-    uint64_t content_length;                /* with H1_FRAMING_LENGTH */
-    uint32_t offset;                        /* bytes looked at so far */
-    uint32_t mark;                          /* where the piece being read began */
-    uint32_t head_bytes;                    /* when done: the head with its empty line */
-    struct h1_span method;                  /* requests */
-    struct h1_span target;                  /* requests */
-    struct h1_span host;                    /* the Host field's value */
-    struct h1_span reason_phrase;           /* responses */
-    const char *reason;                     /* after a refusal: why, static, one line */
-    uint16_t status;                        /* after a refusal: what to answer */
-    uint16_t response_status;               /* responses: 100 to 999 */
+    const struct scan_table *scan;        /* borrowed: static */
+    const struct h1_parse_limits *limits; /* borrowed: outlives the parser */
+    struct h1_field_span *fields;         /* borrowed: field_count_max entries */
+    uint64_t content_length;              /* with H1_FRAMING_LENGTH */
+    uint32_t offset;                      /* bytes looked at so far */
+    uint32_t mark;                        /* where the piece being read began */
+    uint32_t head_bytes;                  /* when done: the head with its empty line */
+    struct h1_span method;                /* requests */
+    struct h1_span target;                /* requests */
+    struct h1_span authority;             /* of the target: absolute and authority-form */
+    struct h1_span path;                  /* of the target, without its query; may be empty */
+    uint32_t query_at;                    /* behind the target's "?", or 0 */
+    struct h1_span host;                  /* the Host field's value */
+    struct h1_span reason_phrase;         /* responses */
+    const char *reason;                   /* after a refusal: why, static, one line */
+    uint16_t status;                      /* after a refusal: what to answer */
+    uint16_t response_status;             /* responses: 100 to 999 */
     uint16_t field_count;
-    uint8_t state;                          /* private to h1_parse.c */
-    uint8_t role;                           /* enum h1_role */
-    uint8_t method_id;                      /* enum http_method */
-    uint8_t target_form;                    /* enum h1_target_form */
-    uint8_t minor_version;                  /* 0 or 1; a larger one counts as 1 */
-    uint8_t framing;                        /* enum h1_framing, set when done */
-    uint8_t empty_lines;                    /* skipped before the request line */
+    uint8_t state;         /* private to h1_parse.c */
+    uint8_t role;          /* enum h1_role */
+    uint8_t method_id;     /* enum http_method */
+    uint8_t target_form;   /* enum h1_target_form */
+    uint8_t minor_version; /* 0 or 1; a larger one counts as 1 */
+    uint8_t framing;       /* enum h1_framing, set when done */
+    uint8_t empty_lines;   /* skipped before the request line */
+    uint8_t step;          /* private: bytes of the version or status read */
+    uint8_t hex_left;      /* private: digits to come of a %XX */
+    bool head_response; /* responses, set by the caller after init: it answers a HEAD or is a 2xx to
+                           CONNECT, so there is no content whatever the fields say */
     bool has_host;
     bool has_content_length;
     bool has_transfer_encoding;
     bool chunked;          /* the last (and only) transfer coding is chunked */
+    bool coding_unknown;   /* private: a transfer coding that is not ours */
     bool connection_close; /* Connection has close */
     bool connection_keep;  /* Connection has keep-alive */
     bool connection_upgrade;
-    bool expect_continue;
+    bool expect_continue; /* on HTTP/1.1 only */
+    bool expect_unknown;  /* Expect with anything but 100-continue: framing is known, answer 417 */
     bool has_upgrade;
     bool keep_alive; /* when done: the connection persists after this message (RFC 9112 9.3) */
 };
@@ -106,16 +120,19 @@ void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct sc
  * parser->offset were seen before.  Empty lines before a request line are part of the head.
  *   PX_OK             done: head_bytes, framing, keep_alive and the rest are set.
  *   PX_AGAIN          more bytes are needed.
- *   PX_ERR_MALFORMED  refused: status (400, 414, 417, 431, 501, 505, ...) and reason are set.
- *                     A refusal that depends on the whole head (Host, framing) comes at its end. */
+ *   PX_ERR_MALFORMED  refused: status (400, 414, 431, 501, 505; 502 for a response) and reason are
+ *                     set.  It comes with the first byte that cannot stand; what depends on a whole
+ *                     field comes at the end of its line, what depends on the head at its end. */
 PX_MUST_CHECK px_err h1_parse(struct h1_parser *parser, const char *head, size_t len);
 
 /* A parsed request whose strings live in an arena and end in NUL. */
 struct h1_request {
     px_str method;
     px_str target;    /* as received */
-    px_str authority; /* from the target when it is absolute or authority-form, else Host; absent when there is none */
-    px_str raw_path;  /* path part of the target as received, "*" for asterisk-form, absent for authority-form */
+    px_str authority; /* from the target when it is absolute or authority-form, else Host; absent
+                         when there is none */
+    px_str raw_path;  /* path part of the target as received, "*" for asterisk-form, absent for
+                         authority-form */
     px_str query;     /* without "?"; absent when the target has none */
     px_field *fields; /* in the arena */
     uint32_t field_count;

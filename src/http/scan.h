@@ -4,7 +4,7 @@
  * Each function returns the index of the first byte at or after `from` that is outside its class,
  * or `len`.  The table is chosen once, when a loop or server is made (scan_table_best), and held by
  * it: plain C everywhere, wider instructions where the CPU has them.  All tables give the same
- * result for the same bytes; the unit tests compare them.  None reads past `len`.
+ * result for the same bytes; the unit tests compare them.  None reads past `len`, nor before `ptr`.
  */
 #ifndef PX_HTTP_SCAN_H
 #define PX_HTTP_SCAN_H
@@ -13,12 +13,16 @@
 #include <stdint.h>
 
 struct scan_table {
-    /* Request targets: 0x21-0x7e pass here (RFC 3986 is checked by uri.h); stops at any other. */
+    /* 0x21 to 0x7e: what may stand in a request target at all. */
     size_t (*target)(const char *ptr, size_t from, size_t len);
     /* Field values (RFC 9110 section 5.5): HTAB, SP, VCHAR, obs-text; stops at any other CTL. */
     size_t (*value)(const char *ptr, size_t from, size_t len);
     /* Tokens (RFC 9110 section 5.6.2). */
     size_t (*token)(const char *ptr, size_t from, size_t len);
+    /* CHAR_PATH: stops at "%" too, whose two digits are the caller's to check. */
+    size_t (*path)(const char *ptr, size_t from, size_t len);
+    /* CHAR_QUERY: stops at "%" too. */
+    size_t (*query)(const char *ptr, size_t from, size_t len);
     const char *name; /* "plain", "avx2", ... */
 };
 
@@ -31,7 +35,16 @@ const struct scan_table *scan_table_best(void);
 size_t scan_tables(const struct scan_table **out_tables, size_t room);
 
 /* Character classes, one bit each, of every byte. */
-enum { CHAR_TOKEN = 1, CHAR_TARGET = 2, CHAR_VALUE = 4, CHAR_DIGIT = 8, CHAR_HEX = 16 };
+enum {
+    CHAR_TOKEN = 1,
+    CHAR_TARGET = 2,
+    CHAR_VALUE = 4,
+    CHAR_DIGIT = 8,
+    CHAR_HEX = 16,
+    CHAR_PATH = 32,  /* pchar and "/" without "%" (RFC 3986 section 3.3) */
+    CHAR_QUERY = 64, /* CHAR_PATH, "?", and { } | ^ [ ] \ ` which browsers send raw */
+    CHAR_HOST = 128  /* reg-name without "%" and "," (RFC 3986 section 3.2.2) */
+};
 extern const uint8_t char_class[256];
 
 #endif
