@@ -85,13 +85,15 @@ void px_stream_close(px_stream *stream);
 void px_stream_reset(px_stream *stream);
 
 /** Takes the stream off the loop and hands back its descriptor and unread bytes; the stream is gone
- *  afterwards, without on_closed.  Not while a send is in flight.
- *  @param out_unread borrowed until the next tick; may be empty.
+ *  afterwards, without on_closed.  Not while a send is in flight, and not after a close.
+ *  @param out_unread what the stream kept, borrowed until the end of the tick; may be empty.  Inside
+ *  of on_recv it does not hold the bytes that on_recv was given: the caller has those.
  *  @return the descriptor, owned by the caller.  The loop's thread. */
 int px_stream_release(px_stream *stream, px_str *out_unread);
 
 /** The peer's address as text ("192.0.2.1:80", "[2001:db8::1]:80", "unix:").
- *  @param out_text filled and NUL-terminated.  @return its length, at most `room` - 1. */
+ *  @param out_text filled and NUL-terminated.  @return its length, at most `room` - 1.
+ *  The loop's thread. */
 size_t px_stream_peer(const px_stream *stream, char *out_text, size_t room);
 
 /** Our own address as text, as px_stream_peer.  The loop's thread. */

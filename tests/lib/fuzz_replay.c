@@ -65,7 +65,7 @@ int main(int argc, char **argv)
         int count = replay_folder(argv[index]);
 
         printf("%s: %d files\n", argv[index], count);
-        if (count < 0 || (index == 2 && count < atoi(argv[1]))) {
+        if (count < 0 || (index == 2 && count < strtol(argv[1], NULL, 10))) {
             fprintf(stderr, "%s: %d files, at least %s are expected\n", argv[index], count,
                     argv[1]);
             return 1;

@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+"""Holds the tree to the rules of the house that a machine can check.
+
+    tools/tidy.py [--root FOLDER]
+
+Prints `file:line: what is wrong` and ends with 1 when there is anything.  The rules are functions
+named rule_*; tests/tools/tidy_test.py breaks each one on purpose.  Two lists may bend a rule, each
+line with its reason: tidy_exceptions.txt (sizes, five files at most) and tidy_globals.txt (what a
+signal handler must reach).
+"""
+import argparse
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from csource import Source  # noqa: E402
+
+FUNCTION_LINES_MAX = 70
+C_LINES_MAX = 450
+HEADER_LINES_MAX = 200
+MACRO_LINES_MAX = 10
+EXCEPTIONS_MAX = 5
+OUTSIDE_TABLE_LINES_MAX = 10    # of a function that "is one switch or one table"
+
+# The house: what a folder of src/ may include beside itself and the public headers.
+FLOORS = {
+    "base": [],
+    "io": ["base"],
+    "net": ["base", "io"],
+    "tls": ["base"],
+    "http": ["base"],
+    "exchange": ["base", "io", "http"],
+    "client": ["base", "io", "net", "tls", "http"],
+    "route": ["base", "io", "http", "exchange"],
+    "handlers": ["base", "io", "http", "exchange"],
+    "server": ["base", "io", "net", "tls", "http", "exchange", "client", "route", "handlers"],
+    "config": ["base"],
+    "process": ["base"],
+    "main": ["base", "config", "process"],
+}
+# System and foreign headers that belong in one place.
+FOREIGN = [
+    (re.compile(r"openssl/"), re.compile(r"src/tls/")),
+    (re.compile(r"nghttp2/"), re.compile(r"src/http/")),
+    (re.compile(r"sys/epoll\.h|liburing"), re.compile(r"src/io/engine_")),
+]
+BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|strncpy|gets|alloca"
+                    r"|__builtin_alloca|setjmp|sigsetjmp|longjmp|siglongjmp)\s*\(")
+ERRNO_FOLDERS = ("io", "net", "process", "main")
+MARKERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b"
+                     r"|(?i:\bstu" r"bs?\b)|\b[Nn]ot (?:yet )?imple" r"mented\b")
+TEXT_SUFFIXES = (".c", ".h", ".py", ".sh", ".md", ".txt", ".cmake", ".in", ".map", ".js", ".json",
+                 ".lua", ".scd", ".cc")
+SKIP_FOLDERS = {".git", "build", "__pycache__", ".pytest_cache", "node_modules"}
+
+
+class File:
+    def __init__(self, root, path):
+        self.path = path
+        self.parts = path.split("/")
+        with open(os.path.join(root, path), encoding="utf-8", errors="surrogateescape") as file:
+            self.text = file.read()
+        self.is_c = path.endswith((".c", ".h"))
+        self.source = Source(self.text) if self.is_c else None
+
+    def under(self, *folders):
+        return any(self.path.startswith(folder + "/") for folder in folders)
+
+    @property
+    def floor(self):
+        return self.parts[1] if self.parts[0] == "src" and len(self.parts) > 2 else None
+
+
+class Tree:
+    def __init__(self, root):
+        self.root = root
+        self.files = [File(root, path) for path in sorted(self._paths())]
+        self.exceptions = self._list("tools/tidy_exceptions.txt")
+        self.globals = self._list("tools/tidy_globals.txt")
+        self.found = []
+
+    def _paths(self):
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in SKIP_FOLDERS]
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), self.root)
+                if name.endswith(TEXT_SUFFIXES) or path.split("/")[0] in ("script", ".ci"):
+                    if "corpus" not in path.split("/") and "regressions" not in path.split("/"):
+                        yield path
+
+    def _list(self, path):
+        """Lines of `key: reason`, as a dictionary."""
+        entries = {}
+        try:
+            with open(os.path.join(self.root, path), encoding="utf-8") as file:
+                for line in file:
+                    if line.strip() and not line.startswith("#"):
+                        key, _, reason = line.partition(": ")
+                        entries[key.strip()] = reason.strip()
+        except FileNotFoundError:
+            pass
+        return entries
+
+    def report(self, file, line, text):
+        self.found.append((file.path if isinstance(file, File) else file, line, text))
+
+
+def product(tree):
+    return (file for file in tree.files if file.is_c and file.under("src", "include", "examples"))
+
+
+def product_and_bench(tree):
+    return (file for file in tree.files
+            if file.is_c and file.under("src", "include", "examples", "bench"))
+
+
+def is_one_switch_or_table(source, item):
+    """Whether a function is one `switch` or one table: little else stands outside of it."""
+    bare, depth, best, opened = source.bare, 0, 0, 0
+    for at in range(item.body, item.end):
+        if bare[at] == "{":
+            depth += 1
+            if depth == 2:
+                opened = at
+        elif bare[at] == "}":
+            if depth == 2:
+                before = bare[item.body + 1:opened].rstrip()
+                statement = before[max(before.rfind(";"), before.rfind("}")) + 1:]
+                if before.endswith("=") or re.match(r"\s*switch\b", statement):
+                    best = max(best, source.code_lines(opened, at + 1))
+            depth -= 1
+    return source.code_lines(item.start, item.end) - best <= OUTSIDE_TABLE_LINES_MAX
+
+
+def rule_sizes(tree):
+    used = set()
+    for file in product_and_bench(tree):
+        limit = C_LINES_MAX if file.path.endswith(".c") else HEADER_LINES_MAX
+        lines = file.source.code_lines()
+        if lines > limit:
+            used.add(file.path)
+            if file.path not in tree.exceptions:
+                tree.report(file, 1, f"{lines} lines of code, at most {limit}")
+        for item in file.source.items:
+            if item.kind() != "function":
+                continue
+            lines = file.source.code_lines(item.start, item.end)
+            if lines > FUNCTION_LINES_MAX and not is_one_switch_or_table(file.source, item):
+                used.add(file.path)
+                if file.path not in tree.exceptions:
+                    tree.report(file, item.line, f"{item.name()} has {lines} lines of code, at most "
+                                                 f"{FUNCTION_LINES_MAX}")
+    path = "tools/tidy_exceptions.txt"
+    if len(tree.exceptions) > EXCEPTIONS_MAX:
+        tree.report(path, 1, f"{len(tree.exceptions)} exceptions, at most {EXCEPTIONS_MAX}")
+    for name, reason in tree.exceptions.items():
+        if name not in used:
+            tree.report(path, 1, f"{name} needs no exception (any more)")
+        if len(reason.split()) < 3:
+            tree.report(path, 1, f"{name}: an exception needs a reason")
+
+
+def rule_layers(tree):
+    for file in tree.files:
+        if not file.is_c:
+            continue
+        for line, bracket, name in file.source.includes():
+            if name.endswith(".c"):
+                tree.report(file, line, f"includes {name}: a .c file is never included")
+            if file.floor:
+                check_layer(tree, file, line, bracket, name)
+            elif file.under("include", "examples") and bracket == '"' and \
+                    not name.startswith("pollux/"):
+                tree.report(file, line, f'includes "{name}": only public headers here')
+        if file.floor and file.floor not in FLOORS:
+            tree.report(file, 1, f"src/{file.floor} is not in the house")
+
+
+def check_layer(tree, file, line, bracket, name):
+    for what, where in FOREIGN:
+        if what.match(name) and not where.match(file.path):
+            tree.report(file, line, f"includes <{name}>, which belongs in {where.pattern}")
+    if bracket == "<":
+        if name.startswith("pollux/"):
+            tree.report(file, line, f'includes <{name}>: write "{name}"')
+        return
+    folder = name.split("/")[0]
+    if "/" not in name:
+        tree.report(file, line, f'includes "{name}": name the folder, "{file.floor}/{name}"')
+    elif folder not in FLOORS.get(file.floor, []) + [file.floor, "pollux"]:
+        tree.report(file, line, f"src/{file.floor} may not use {name}")
+    elif folder == file.floor == "handlers":
+        own = os.path.splitext(os.path.basename(file.path))[0]
+        if not own.startswith(os.path.splitext(os.path.basename(name))[0]):
+            tree.report(file, line, f"a handler may not include another ({name})")
+
+
+def rule_bans(tree):
+    for file in tree.files:
+        if not file.is_c:
+            continue
+        source = file.source
+        for match in BANNED.finditer(source.bare):
+            tree.report(file, source.line_of(match.start()), f"{match.group(1)} is banned")
+        if (file.floor and file.floor not in ERRNO_FOLDERS) or file.under("include"):
+            for match in re.finditer(r"\berrno\b", source.bare):
+                tree.report(file, source.line_of(match.start()),
+                            f"errno belongs in src/{{{','.join(ERRNO_FOLDERS)}}}")
+
+
+def rule_conditionals(tree):
+    for file in product(tree):
+        if re.match(r"src/(io/engine_|tls/|base/check\.h$)", file.path):
+            continue
+        guard = None
+        if file.path.endswith(".h"):
+            match = re.search(r"^#ifndef (\w+)\n#define \1$", file.source.code, re.M)
+            guard = match.group(1) if match else None
+            if not guard:
+                tree.report(file, 1, "has no include guard")
+        for start, text in file.source.directives:
+            condition = re.match(r"[ \t]*#[ \t]*(?:if|ifdef|ifndef|elif)\b(.*)", text, re.S)
+            if condition and condition.group(1).strip() not in (guard, "__cplusplus"):
+                tree.report(file, file.source.line_of(start),
+                            "#if belongs in engines, TLS, base/check.h: let CMake choose a file")
+
+
+def rule_macros(tree):
+    for file in product_and_bench(tree):
+        for start, text in file.source.directives:
+            if not re.match(r"[ \t]*#[ \t]*define\b", text):
+                continue
+            lines = text.count("\n") + 1
+            table = re.match(r"[ \t]*#[ \t]*define \w+\((X|call)\)((?:\\\n|\s)*\1\([^()]*\))*\s*$", text)
+            if lines > MACRO_LINES_MAX and not table:
+                tree.report(file, file.source.line_of(start),
+                            f"a macro of {lines} lines, at most {MACRO_LINES_MAX}")
+
+
+def rule_globals(tree):
+    used = set()
+
+    def check(file, line, name, is_const):
+        if is_const:
+            return
+        key = f"{file.path}:{name}"
+        used.add(key)
+        if key not in tree.globals:
+            tree.report(file, line, f"{name} is a mutable variable that outlives its function")
+
+    for file in tree.files:
+        if not file.is_c or not file.under("src", "include"):
+            continue
+        source = file.source
+        for match in re.finditer(r"\b(_Thread_local|__thread|thread_local)\b", source.bare):
+            tree.report(file, source.line_of(match.start()), "no thread-local variables")
+        for item in source.items:
+            if item.kind() == "variable":
+                check(file, item.line, item.name(), item.is_const())
+            if item.kind() == "function":
+                for match in re.finditer(r"\bstatic\b[^;]*?[;={]", source.bare[item.body:item.end]):
+                    at = item.body + match.start()
+                    local = source._item(at)
+                    check(file, source.line_of(at), local.name(), local.is_const())
+    for key, reason in tree.globals.items():
+        if not key.startswith("src/process/"):
+            tree.report("tools/tidy_globals.txt", 1, f"{key}: only src/process may have any")
+        if key not in used:
+            tree.report("tools/tidy_globals.txt", 1, f"{key} is not there (any more)")
+        if len(reason.split()) < 3:
+            tree.report("tools/tidy_globals.txt", 1, f"{key}: needs a reason")
+
+
+def rule_names(tree):
+    for file in tree.files:
+        name = os.path.basename(file.path)
+        if re.search(r"_part_?\d", name):
+            tree.report(file, 1, "a file is named for its noun, not for being the second half")
+        if file.path.startswith("tests/unit/") and name.endswith(".c") and \
+                not name.endswith("_test.c"):
+            tree.report(file, 1, "a unit test is named <noun>_test.c")
+
+
+def rule_listed(tree):
+    """Every source is in the list of its folder: a file that nobody builds is dead."""
+    lists = {os.path.dirname(file.path): file.text for file in tree.files
+             if os.path.basename(file.path) == "CMakeLists.txt"}
+    for file in tree.files:
+        folder = os.path.dirname(file.path)
+        if not file.path.endswith(".c") or not file.under("src", "tests/unit", "examples"):
+            continue
+        stem = os.path.splitext(os.path.basename(file.path))[0]
+        if not re.search(rf"(?<![\w]){re.escape(stem)}(?![\w])", lists.get(folder, "")):
+            tree.report(file, 1, f"is not listed in {folder}/CMakeLists.txt")
+
+
+def rule_first_comment(tree):
+    for file in tree.files:
+        if file.is_c:
+            match = re.match(r"/\*(.*?)\*/", file.text, re.S)
+        elif file.path.endswith(".py"):
+            match = re.match(r'(?:#!.*\n)?\s*(?:"""(.*?)"""|((?:#.*\n)+))', file.text, re.S)
+        elif file.path.endswith(".sh") or file.under("script", ".ci"):
+            match = re.match(r"#!.*\n((?:#.*\n)+)", file.text)
+        else:
+            continue
+        if not file.text.strip() and file.path.endswith("__init__.py"):
+            continue
+        words = " ".join(group for group in match.groups() if group).split() if match else []
+        if len(words) < 5:
+            tree.report(file, 1, "begins without a comment that says what it is for")
+
+
+def rule_markers(tree):
+    for file in tree.files:
+        for match in MARKERS.finditer(file.text):
+            line = file.text.count("\n", 0, match.start()) + 1
+            tree.report(file, line, f'"{match.group(0)}": finish it, or write it in the tracker')
+
+
+def public_names(item):
+    """Every name that an item of a public header declares."""
+    kind = item.kind()
+    text = item.text
+    names = []
+    if kind in ("function", "prototype", "variable"):
+        names.append(item.name())
+    else:
+        names += re.findall(r"\b(?:struct|union|enum)\s+([A-Za-z_]\w*)", item.head)
+    if kind == "typedef":
+        pointer = re.search(r"\(\s*\*\s*([A-Za-z_]\w*)", item.head)
+        tail = re.findall(r"[A-Za-z_]\w*", text[text.rfind("}") + 1:] if item.body else text)
+        names.append(pointer.group(1) if pointer and not item.body else tail[-1])
+    if re.search(r"\benum\b", item.head) and item.body is not None:
+        body = re.sub(r"\([^()]*\)", "", text[text.find("{") + 1:text.rfind("}")])
+        names += [match.group(1) for part in body.split(",")
+                  if (match := re.match(r"\s*([A-Za-z_]\w*)", part))]
+    return names
+
+
+def rule_public_headers(tree):
+    for file in tree.files:
+        if not file.path.startswith("include/pollux/") or not file.is_c:
+            continue
+        source = file.source
+        first = re.match(r"/\*.*?\*/", file.text, re.S)
+        file_says_thread = bool(first) and "thread" in first.group(0)
+        for start, text in source.directives:
+            match = re.match(r"[ \t]*#[ \t]*define[ \t]+(\w+)", text)
+            if match and not match.group(1).startswith("PX_"):
+                tree.report(file, source.line_of(start), f"{match.group(1)} is not PX_*")
+        for item in source.items:
+            for name in public_names(item):
+                if not re.match(r"px_|PX_", name):
+                    tree.report(file, item.line, f"{name} is not px_* or PX_*")
+            if item.kind() not in ("function", "prototype"):
+                continue
+            comment = source.comment_before(item.start)
+            if not comment.startswith("/**") or len(comment.strip("/* \n").split()) < 3:
+                tree.report(file, item.line, f"{item.name()} has no /** documentation */")
+            elif "thread" not in comment and not file_says_thread:
+                tree.report(file, item.line, f"{item.name()} does not say which thread may call it")
+
+
+RULES = [rule for name, rule in sorted(globals().items()) if name.startswith("rule_")]
+
+
+def check(root):
+    tree = Tree(root)
+    for rule in RULES:
+        rule(tree)
+    return sorted(set(tree.found)), len(tree.files)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Check the tree against the rules of the house.")
+    parser.add_argument("--root", default=os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    found, count = check(parser.parse_args().root)
+    for path, line, text in found:
+        print(f"{path}:{line}: {text}")
+    if count == 0:
+        print("tidy: no files found")
+    return 1 if found or count == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
