@@ -40,11 +40,16 @@ enum {
      * sends more overhead than this and more than the data it carries is refused. */
     CHUNK_OVERHEAD_BYTES_MAX = 16 * 1024,
     CHUNK_SIZE_DIGITS_MAX = 16, /* 64 bits; leading zeros count */
+    /* Extensions mean nothing to us; a sum of this is an attack whatever the content's size. */
+    CHUNK_EXTENSION_BYTES_MAX = 16 * 1024,
     TRAILER_BYTES_MAX = 8 * 1024,
+    TRAILER_COUNT_MAX = 100,
 
     /* One receive call, shared by all streams of a loop.  Large enough for a pipelined burst,
      * small enough to stay in the second-level cache. */
     RECV_CHUNK_BYTES = 64 * 1024,
+    /* What one stream may keep for a receiver that does not use it; a server sets its own. */
+    STREAM_INBOX_BYTES_DEFAULT = 128 * 1024,
     INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
     EVENTS_PER_WAIT = 256,        /* events taken in one epoll_wait: 3 KiB */
     ACCEPTS_PER_TICK = 64,        /* connections taken from one listener before others go on */
@@ -60,7 +65,8 @@ enum {
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
 
     ARENA_BLOCK_BYTES = 4 * 1024,
-    HELPER_THREADS_MAX = 4, /* threads for blocking file calls */
+    HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */
+    HELPER_THREADS_LIMIT = 32,
     HELPER_QUEUE_MAX = 4096,
 };
 

@@ -1,0 +1,54 @@
+/*
+ * Paths and percent-encoding (RFC 3986), without I/O.
+ *
+ * The head parser has checked that every "%" in a target is followed by two hexadecimal digits; the
+ * functions here check it again, since others call them too.  Decoding happens once.  A path is
+ * matched segment by segment as received and its segments are decoded apart, so that "%2F" never
+ * becomes a separator; what is decoded whole (to name a file) can refuse it.
+ */
+#ifndef PX_HTTP_URI_H
+#define PX_HTTP_URI_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "pollux/error.h"
+#include "pollux/str.h"
+
+/* What to do about an encoded "/" when a path is decoded whole. */
+enum uri_slash {
+    URI_SLASH_DECODE, /* one segment or parameter: it is a byte like any other */
+    URI_SLASH_REFUSE  /* a whole path: it would be mistaken for a separator */
+};
+
+/* Decodes `raw` once into `arena`; the copy ends in NUL.  A NUL in it (%00) is refused.
+ * PX_OK, PX_ERR_MALFORMED or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash,
+                                px_str *out_text);
+
+/* uri_decode for a whole path: an encoded "/" is refused. */
+PX_MUST_CHECK px_err uri_path_decode(struct arena *arena, px_str raw, px_str *out_path);
+
+/* Removes "." and ".." segments (RFC 3986 section 5.2.4) of an absolute path that is decoded or has
+ * no encoded dots; the copy ends in NUL.  A path that climbs above its root is refused, where the
+ * RFC would stay at the root: nobody honest asks for it.
+ * PX_OK, PX_ERR_MALFORMED (above the root, or no leading slash) or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path);
+
+/* Percent-encodes what may not stand in a path (all but pchar and "/"; "%" too), for redirects and
+ * links; the copy ends in NUL.  PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded);
+
+/* An absolute http or https address, as a program is given one. */
+struct uri_parts {
+    bool https;
+    px_str authority; /* host and port as written */
+    px_str host;      /* an IPv6 address without its brackets */
+    uint16_t port;    /* the one of the scheme when there is none */
+    px_str target;    /* path and query, "/" when there is none; without a fragment */
+};
+
+/* Takes `text` apart; the parts are borrowed from it.  PX_OK or PX_ERR_INVALID. */
+PX_MUST_CHECK px_err uri_split(px_str text, struct uri_parts *out_parts);
+
+#endif
