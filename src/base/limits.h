@@ -45,6 +45,19 @@ enum {
     TRAILER_BYTES_MAX = 8 * 1024,
     TRAILER_COUNT_MAX = 100,
 
+    /* Pairs of a query string or a form, as in PHP: no honest page has more. */
+    QUERY_PAIRS_MAX = 1000,
+    /* User agents drop a cookie whose name and value, or one of whose attributes, are longer
+     * (RFC 6265bis section 5.6). */
+    COOKIE_BYTES_MAX = 4096,
+    COOKIE_ATTRIBUTE_BYTES_MAX = 1024,
+    /* Parts of a multipart form: one for each control of the page, as QUERY_PAIRS_MAX. */
+    MULTIPART_PARTS_MAX = 1000,
+    /* The fields of one part: a long file name in three bytes a letter, and nothing else. */
+    MULTIPART_HEAD_BYTES_MAX = 8 * 1024,
+    MULTIPART_FIELDS_MAX = 16,
+    MULTIPART_BOUNDARY_BYTES_MAX = 70, /* RFC 2046 section 5.1.1 */
+
     /* One receive call, shared by all streams of a loop.  Large enough for a pipelined burst,
      * small enough to stay in the second-level cache. */
     RECV_CHUNK_BYTES = 64 * 1024,

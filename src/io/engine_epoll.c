@@ -1,0 +1,598 @@
+/*
+ * The engine on epoll: edge-triggered, registered once, with ready bits of its own.
+ *
+ * Happy path of a request: an event sets READY_IN, the stream is received into the loop's chunk, a
+ * short read says that the socket is drained, the answer goes out with one send; two system calls.
+ * A stream is registered when it first has to wait.  What can go wrong: events of a handle that has
+ * ended (slot and generation tell), a lost edge (ready bits are only cleared by EAGAIN or a short
+ * read without a hang-up in sight), a busy stream that starves others (budgets, again list),
+ * descriptors running out (accepting pauses).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/engine.h"
+
+enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8 };
+enum { ACCEPT_RETRY_MS = 100 }; /* a pause after EMFILE: ten tries a second cost nothing */
+
+struct engine_slot {
+    struct io_handle *handle; /* borrowed; NULL when free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct engine {
+    int fd; /* owned */
+    uint32_t slot_count;
+    uint32_t first_free;
+    struct engine_slot *slots; /* owned */
+    struct epoll_event events[EVENTS_PER_WAIT];
+};
+
+px_err engine_create(px_loop *loop, px_error *out_error)
+{
+    struct engine *engine = alloc_take(&loop->allocator, sizeof(*engine));
+
+    if (!engine)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    engine->fd = epoll_create1(EPOLL_CLOEXEC);
+    if (engine->fd < 0) {
+        int sys_errno = errno;
+
+        alloc_put(&loop->allocator, engine);
+        return error_set(out_error, error_category(sys_errno), sys_errno,
+                         "cannot create an epoll set: %s", strerror(sys_errno));
+    }
+    engine->slot_count = 0;
+    engine->first_free = SLOT_NONE;
+    engine->slots = NULL;
+    loop->engine = engine;
+    return PX_OK;
+}
+
+void engine_destroy(px_loop *loop)
+{
+    struct engine *engine = loop->engine;
+
+    if (!engine)
+        return;
+    close(engine->fd);
+    alloc_put(&loop->allocator, engine->slots);
+    alloc_put(&loop->allocator, engine);
+    loop->engine = NULL;
+}
+
+int engine_fd(const px_loop *loop)
+{
+    return loop->engine->fd;
+}
+
+/* --- Registration --------------------------------------------------------------------------- */
+
+static px_err slots_grow(px_loop *loop)
+{
+    struct engine *engine = loop->engine;
+    uint32_t count = engine->slot_count ? engine->slot_count * 2 : 16;
+    struct engine_slot *slots =
+        alloc_resize(&loop->allocator, engine->slots, count * sizeof(*slots));
+
+    if (!slots)
+        return PX_ERR_MEMORY;
+    engine->slots = slots;
+    for (uint32_t index = count; index-- > engine->slot_count;) {
+        slots[index] = (struct engine_slot){NULL, 0, engine->first_free};
+        engine->first_free = index;
+    }
+    engine->slot_count = count;
+    return PX_OK;
+}
+
+static px_err handle_register(struct io_handle *handle, uint32_t events)
+{
+    struct engine *engine = handle->loop->engine;
+
+    if (engine->first_free == SLOT_NONE && slots_grow(handle->loop) != PX_OK)
+        return PX_ERR_MEMORY;
+    uint32_t index = engine->first_free;
+    struct engine_slot *slot = &engine->slots[index];
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)slot->generation << 32 | index};
+
+    if (epoll_ctl(engine->fd, EPOLL_CTL_ADD, handle->fd, &event) != 0)
+        return error_category(errno);
+    engine->first_free = slot->next_free;
+    slot->handle = handle;
+    handle->slot = index;
+    return PX_OK;
+}
+
+static void slot_free(struct io_handle *handle)
+{
+    struct engine *engine = handle->loop->engine;
+
+    if (handle->slot == SLOT_NONE)
+        return;
+    struct engine_slot *slot = &engine->slots[handle->slot];
+
+    slot->handle = NULL;
+    slot->generation++;
+    slot->next_free = engine->first_free;
+    engine->first_free = handle->slot;
+    handle->slot = SLOT_NONE;
+}
+
+void engine_detach(struct io_handle *handle)
+{
+    if (handle->slot == SLOT_NONE)
+        return;
+    /* Needed even before a close: a fork may hold a duplicate, which keeps the registration. */
+    epoll_ctl(handle->loop->engine->fd, EPOLL_CTL_DEL, handle->fd, NULL);
+    slot_free(handle);
+}
+
+void engine_close(px_stream *stream)
+{
+    if (stream->handle.fd < 0)
+        return;
+    if (stream->handle.flags & STREAM_RESET) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+        setsockopt(stream->handle.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    }
+    /* The close takes it off the epoll set too: streams are accepted by the process that serves
+     * them, so no fork holds a duplicate. */
+    slot_free(&stream->handle);
+    close(stream->handle.fd);
+    stream->handle.fd = -1;
+}
+
+/* A stream that has to wait is registered now, once, for everything. */
+static px_err stream_register(px_stream *stream)
+{
+    if (stream->handle.slot != SLOT_NONE)
+        return PX_OK;
+    return handle_register(&stream->handle, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+/* --- Sending -------------------------------------------------------------------------------- */
+
+/* Counts what the kernel took and drops the parts that are done. */
+static void send_advance(px_stream *stream, uint64_t bytes)
+{
+    stream->sent_bytes += bytes;
+    stream->handle.loop->bytes_sent += bytes;
+    stream->part_offset += bytes;
+    while (stream->part_count > 0) {
+        const px_part *part = stream->parts;
+        uint64_t length = part->bytes.ptr ? part->bytes.len : part->length;
+
+        if (stream->part_offset < length)
+            return;
+        stream->part_offset -= length;
+        stream->parts++;
+        stream->part_count--;
+    }
+}
+
+static ssize_t send_memory(px_stream *stream)
+{
+    struct iovec iov[SEND_PARTS_MAX];
+    uint32_t count = 0;
+
+    while (count < stream->part_count && count < SEND_PARTS_MAX && stream->parts[count].bytes.ptr) {
+        iov[count].iov_base = (void *)(uintptr_t)stream->parts[count].bytes.ptr;
+        iov[count].iov_len = stream->parts[count].bytes.len;
+        count++;
+    }
+    iov[0].iov_base = (char *)iov[0].iov_base + stream->part_offset;
+    iov[0].iov_len -= stream->part_offset;
+    /* What follows (a file range) is part of the same answer: let it share the packet. */
+    int flags = MSG_NOSIGNAL | (count < stream->part_count ? MSG_MORE : 0);
+
+    if (count == 1)
+        return send(stream->handle.fd, iov[0].iov_base, iov[0].iov_len, flags);
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+
+    return sendmsg(stream->handle.fd, &message, flags);
+}
+
+/* A sendfile to a peer that is gone raises SIGPIPE, which is blocked while the loop runs. */
+static void sigpipe_drain(void)
+{
+    sigset_t set;
+    struct timespec none = {0, 0};
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    while (sigtimedwait(&set, NULL, &none) < 0 && errno == EINTR)
+        continue;
+}
+
+static ssize_t send_file(px_stream *stream, uint64_t budget)
+{
+    const px_part *part = stream->parts;
+    uint64_t left = part->length - stream->part_offset;
+    off_t offset = (off_t)(part->offset + stream->part_offset);
+    ssize_t count = sendfile(stream->handle.fd, part->fd, &offset, left < budget ? left : budget);
+
+    if (count < 0 && errno == EPIPE) {
+        sigpipe_drain();
+        errno = EPIPE;
+    }
+    if (count == 0)
+        errno = ENODATA; /* the file is shorter than its length said */
+    return count == 0 ? -1 : count;
+}
+
+/* Sends until all is out (PX_OK), the kernel has no room (PX_AGAIN, READY_OUT cleared), the budget
+ * is spent (PX_AGAIN, READY_OUT set), or it failed. */
+static px_err send_push(px_stream *stream)
+{
+    uint64_t memory = SEND_TURN_BYTES, file = FILE_TURN_BYTES;
+
+    send_advance(stream, 0); /* empty parts */
+    while (stream->part_count > 0) {
+        bool is_file = stream->parts->bytes.ptr == NULL;
+
+        if (is_file ? file == 0 : memory == 0)
+            return PX_AGAIN;
+        ssize_t count = is_file ? send_file(stream, file) : send_memory(stream);
+
+        if (count >= 0) {
+            uint64_t *budget = is_file ? &file : &memory;
+
+            *budget -= (uint64_t)count < *budget ? (uint64_t)count : *budget;
+            send_advance(stream, (uint64_t)count);
+        } else if (errno == EAGAIN) {
+            stream->handle.ready &= (uint8_t)~READY_OUT;
+            return PX_AGAIN;
+        } else if (errno != EINTR) {
+            stream->send_errno = errno;
+            return PX_ERR_SYSTEM;
+        }
+    }
+    return PX_OK;
+}
+
+static px_err send_result(int sys_errno)
+{
+    return sys_errno == ENODATA ? PX_ERR_MALFORMED : error_category(sys_errno);
+}
+
+bool engine_send(px_stream *stream)
+{
+    /* An unregistered stream has never been told that it can write: just try. */
+    px_err err = send_push(stream);
+
+    if (err == PX_OK)
+        return true;
+    if (err == PX_AGAIN && !(stream->handle.ready & READY_OUT)) {
+        if (stream->handle.slot != SLOT_NONE)
+            return false;
+        err = stream_register(stream);
+        if (err == PX_OK)
+            return false;
+        stream->send_errno = err == PX_ERR_MEMORY ? ENOMEM : EIO;
+    }
+    loop_again(stream->handle.loop, &stream->handle);
+    return false;
+}
+
+void engine_shutdown(px_stream *stream)
+{
+    /* It fails only when the peer is gone, which receiving or closing finds out too. */
+    shutdown(stream->handle.fd, SHUT_WR);
+}
+
+static void stream_run_send(px_stream *stream)
+{
+    px_err err = PX_ERR_SYSTEM;
+
+    if (stream->send_errno == 0) {
+        err = send_push(stream);
+        if (err == PX_AGAIN) {
+            if (stream->handle.ready & READY_OUT)
+                loop_again(stream->handle.loop, &stream->handle);
+            return;
+        }
+    }
+    stream_report_sent(stream, err == PX_OK ? PX_OK : send_result(stream->send_errno));
+}
+
+/* --- Receiving ------------------------------------------------------------------------------ */
+
+void engine_recv(px_stream *stream)
+{
+    struct io_handle *handle = &stream->handle;
+
+    if (handle->flags & STREAM_RUNNING)
+        return; /* its run goes on after the callback */
+    if (handle->flags & STREAM_EAGER)
+        handle->ready |= READY_IN;
+    /* Parked bytes, a ready socket, or the registration that is still to be made. */
+    loop_again(handle->loop, handle);
+}
+
+/* One receive.  PX_AGAIN: nothing more for now; PX_OK: go on. */
+static px_err recv_once(px_stream *stream)
+{
+    char *ptr;
+    size_t room = stream_recv_room(stream, &ptr);
+
+    if (room == 0) {
+        stream_report_end(stream, PX_ERR_LIMIT);
+        return PX_AGAIN;
+    }
+    ssize_t count = recv(stream->handle.fd, ptr, room, 0);
+
+    if (count > 0) {
+        /* A short read means drained, unless a hang-up is in line behind it. */
+        if ((size_t)count < room && !(stream->handle.ready & (READY_HANGUP | READY_ERROR)))
+            stream->handle.ready &= (uint8_t)~READY_IN;
+        stream_deliver(stream, ptr, (size_t)count);
+        return PX_OK;
+    }
+    if (count == 0) {
+        stream->handle.ready &= (uint8_t)~READY_IN;
+        stream_report_end(stream, PX_OK);
+        return PX_AGAIN;
+    }
+    if (errno == EINTR)
+        return PX_OK;
+    if (errno == EAGAIN) {
+        stream->handle.ready &= (uint8_t)~READY_IN;
+        return PX_AGAIN;
+    }
+    stream_report_end(stream,
+                      error_category(errno) == PX_ERR_CLOSED ? PX_ERR_CLOSED : PX_ERR_SYSTEM);
+    return PX_AGAIN;
+}
+
+static void stream_run_recv(px_stream *stream)
+{
+    struct io_handle *handle = &stream->handle;
+
+    for (uint32_t budget = RECVS_PER_TICK; (handle->flags & STREAM_RECV); budget--) {
+        bool present = (handle->flags & STREAM_PRESENT) && stream->inbox_len > 0;
+
+        if (!present && !(handle->ready & READY_IN))
+            break;
+        if (budget == 0) {
+            loop_again(handle->loop, handle);
+            return;
+        }
+        if (present)
+            stream_present(stream);
+        else if (recv_once(stream) == PX_AGAIN)
+            break;
+    }
+}
+
+/* A reset must be heard of even by a stream that is not receiving (rule 4). */
+static void stream_run_error(px_stream *stream)
+{
+    int sys_errno = 0;
+    socklen_t bytes = sizeof(sys_errno);
+
+    stream->handle.ready &= (uint8_t)~READY_ERROR;
+    if (getsockopt(stream->handle.fd, SOL_SOCKET, SO_ERROR, &sys_errno, &bytes) == 0 &&
+        sys_errno != 0)
+        stream_report_end(stream, error_category(sys_errno) == PX_ERR_CLOSED ? PX_ERR_CLOSED
+                                                                             : PX_ERR_SYSTEM);
+}
+
+static void stream_run(px_stream *stream)
+{
+    struct io_handle *handle = &stream->handle;
+
+    handle->flags |= STREAM_RUNNING;
+    if ((handle->flags & STREAM_SENDING) && ((handle->ready & READY_OUT) || stream->send_errno))
+        stream_run_send(stream);
+    if (handle->flags & STREAM_RECV)
+        stream_run_recv(stream);
+    if ((handle->ready & READY_ERROR) && !(handle->flags & (STREAM_RECV | STREAM_CLOSING)))
+        stream_run_error(stream);
+    handle->flags &= (uint16_t) ~(STREAM_RUNNING | STREAM_EAGER);
+    if (handle->slot != SLOT_NONE || (handle->flags & (STREAM_CLOSING | STREAM_ENDED)))
+        return;
+    /* It did not end in this run, so it has to wait. */
+    px_err err = stream_register(stream);
+
+    if (err != PX_OK)
+        stream_report_end(stream, err);
+}
+
+/* --- Accepting ------------------------------------------------------------------------------ */
+
+static void accept_retry(struct io_timer *timer)
+{
+    struct io_acceptor *acceptor = CONTAINER_OF(timer, struct io_acceptor, retry);
+
+    if (engine_accept_start(acceptor, NULL) != PX_OK)
+        timer_start(&acceptor->handle.loop->timers, timer,
+                    acceptor->handle.loop->now_ms + ACCEPT_RETRY_MS);
+}
+
+px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
+{
+    timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
+    acceptor->retry.on_due = accept_retry;
+    if (acceptor->handle.slot != SLOT_NONE)
+        return PX_OK;
+    /* Level-triggered: what the budget leaves is reported again.  EXCLUSIVE: of the processes that
+     * share the socket, one is woken. */
+    px_err err = handle_register(&acceptor->handle, EPOLLIN | EPOLLEXCLUSIVE);
+
+    if (err != PX_OK)
+        return error_set(out_error, err, errno, "cannot wait for connections: %s",
+                         px_err_name(err));
+    return PX_OK;
+}
+
+void engine_accept_stop(struct io_acceptor *acceptor)
+{
+    timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
+    engine_detach(&acceptor->handle);
+}
+
+/* Whether accept failed for this one connection only (accept(2), "Error handling"). */
+static bool accept_errno_passes(int sys_errno)
+{
+    switch (sys_errno) {
+    case ECONNABORTED:
+    case EINTR:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+    case ETIMEDOUT:
+        return true;
+    }
+    return false;
+}
+
+static void acceptor_run(struct io_acceptor *acceptor)
+{
+    px_loop *loop = acceptor->handle.loop;
+
+    for (uint32_t budget = ACCEPTS_PER_TICK; budget > 0; budget--) {
+        struct sockaddr_storage address;
+        socklen_t bytes = sizeof(address);
+        int fd = accept4(acceptor->handle.fd, (struct sockaddr *)&address, &bytes,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            acceptor->on_socket(acceptor, fd, &address, bytes);
+        } else if (errno == EAGAIN) {
+            return;
+        } else {
+            int sys_errno = errno;
+
+            acceptor->on_error(acceptor, sys_errno);
+            if (!accept_errno_passes(sys_errno)) {
+                /* Out of descriptors or memory: the event would come at once, again and again. */
+                engine_detach(&acceptor->handle);
+                timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);
+                return;
+            }
+        }
+        if (acceptor->handle.slot == SLOT_NONE)
+            return; /* stopped by a callback */
+    }
+}
+
+/* --- Watches -------------------------------------------------------------------------------- */
+
+static uint32_t watch_events(unsigned events)
+{
+    return (events & PX_WATCH_READ ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0) |
+           (events & PX_WATCH_WRITE ? (uint32_t)EPOLLOUT : 0);
+}
+
+px_err engine_watch(struct px_watch *watch, px_error *out_error)
+{
+    px_err err = handle_register(&watch->handle, watch_events(watch->events));
+    int sys_errno = errno;
+
+    if (err == PX_OK)
+        return PX_OK;
+    if (sys_errno == EEXIST)
+        err = PX_ERR_CONFLICT;
+    if (sys_errno == EPERM || sys_errno == EBADF)
+        err = PX_ERR_INVALID;
+    return error_set(out_error, err, sys_errno, "cannot watch descriptor %d: %s", watch->handle.fd,
+                     strerror(sys_errno));
+}
+
+px_err engine_watch_change(struct px_watch *watch)
+{
+    struct engine *engine = watch->handle.loop->engine;
+    struct engine_slot *slot = &engine->slots[watch->handle.slot];
+    struct epoll_event event = {.events = watch_events(watch->events),
+                                .data.u64 = (uint64_t)slot->generation << 32 | watch->handle.slot};
+
+    return epoll_ctl(engine->fd, EPOLL_CTL_MOD, watch->handle.fd, &event) == 0
+               ? PX_OK
+               : error_category(errno);
+}
+
+static void watch_run(struct px_watch *watch, uint32_t events)
+{
+    unsigned seen = 0;
+
+    if (events & (EPOLLIN | EPOLLRDHUP))
+        seen |= PX_WATCH_READ;
+    if (events & EPOLLOUT)
+        seen |= PX_WATCH_WRITE;
+    if (events & (EPOLLERR | EPOLLHUP))
+        seen |= PX_WATCH_ERROR;
+    watch->on_ready(watch, seen, watch->context);
+}
+
+/* --- Waiting -------------------------------------------------------------------------------- */
+
+void engine_run(struct io_handle *handle)
+{
+    CHECK(handle->kind == HANDLE_STREAM);
+    stream_run(CONTAINER_OF(handle, px_stream, handle));
+}
+
+static void event_run(struct io_handle *handle, uint32_t events)
+{
+    switch ((enum handle_kind)handle->kind) {
+    case HANDLE_STREAM:
+        if (handle->flags & STREAM_CLOSING)
+            return;
+        if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+            handle->ready |= READY_IN;
+        if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+            handle->ready |= READY_OUT;
+        if (events & (EPOLLRDHUP | EPOLLHUP))
+            handle->ready |= READY_HANGUP;
+        if (events & EPOLLERR)
+            handle->ready |= READY_ERROR;
+        stream_run(CONTAINER_OF(handle, px_stream, handle));
+        return;
+    case HANDLE_ACCEPTOR:
+        acceptor_run(CONTAINER_OF(handle, struct io_acceptor, handle));
+        return;
+    case HANDLE_WATCH:
+        watch_run(CONTAINER_OF(handle, struct px_watch, handle), events);
+        return;
+    }
+}
+
+px_err engine_wait(px_loop *loop, int timeout_ms, px_error *out_error)
+{
+    struct engine *engine = loop->engine;
+    int count = epoll_wait(engine->fd, engine->events, EVENTS_PER_WAIT, timeout_ms);
+    int sys_errno = errno;
+
+    loop_read_clocks(loop);
+    if (count < 0)
+        return sys_errno == EINTR ? PX_OK
+                                  : error_set(out_error, error_category(sys_errno), sys_errno,
+                                              "epoll_wait: %s", strerror(sys_errno));
+    for (int index = 0; index < count; index++) {
+        uint64_t name = engine->events[index].data.u64;
+        struct engine_slot *slot = &engine->slots[(uint32_t)name];
+
+        if (slot->handle && slot->generation == (uint32_t)(name >> 32))
+            event_run(slot->handle, engine->events[index].events);
+    }
+    return PX_OK;
+}

@@ -1,0 +1,199 @@
+/*
+ * The seam between pollux and the kernel: what an engine does for streams, listeners and watches.
+ *
+ * THE STREAM CONTRACT.  The seam is at the stream, with completion discipline.  Readiness ("the
+ * descriptor can be read now") exists only inside engine_epoll.c, and in px_watch for descriptors
+ * of foreign libraries; everything above is told "these bytes arrived" and "this send ended".  An
+ * engine on io_uring can therefore replace engine_epoll.c without a change above it.
+ *
+ *  1. A handle is attached to the engine once and detached once.  No system call per operation
+ *     registers interest.  A stream that is answered before it ever blocks is never registered at
+ *     all.  Events carry slot and generation, checked before use, so that an event that was fetched
+ *     before a handle ended cannot reach its successor.
+ *  2. Receiving is a subscription.  The receiver returns how many bytes it used; the stream keeps
+ *     the rest in one bounded inbox and presents it first, contiguous with what follows.  Chunks
+ *     are borrowed until the callback returns, so an idle connection holds no buffer.  Partial
+ *     heads, pipelining behind a slow handler and back-pressure are this one mechanism.  The inbox
+ *     bytes of a loop are capped too.
+ *  3. Stopping is exact: after recv_stop nothing is delivered until recv_start.  recv_start never
+ *     calls back; bytes that were kept come from the loop even if the socket stays silent.
+ *  4. A reset is reported once, even while stopped.  EOF comes in order, after the last byte.  EOF
+ *     after a whole request is half-close, not departure.
+ *  5. One send is in flight a stream: a list of parts, each memory or a file range.  sent_bytes
+ *     advances as the kernel takes them, so that a slow reader can be told from a dead one.
+ *  6. Submitting returns DONE (no callback follows) or PENDING (exactly one follows, from the
+ *     loop).  Errors come from the loop.  So nothing recurses and the stack is bounded.
+ *  7. From the call of close: no data, end or error.  A send in flight reports once, then
+ *     on_closed, then nothing.  A later close may only hasten.  Memory is reaped at the end of the
+ *     tick.  release detaches and hands back the descriptor and the unread bytes.
+ *  8. Work per handle and tick is bounded in bytes and callbacks (limits.h).  What is out of budget
+ *     goes on the *again* list; while that list is not empty the wait does not block.
+ *  9. The clock is read after the wait and again before timers fire, and passed down.  Only the
+ * loop knows it.
+ * 10. A caller who steps the loop has its descriptor, its next timeout and a step call, and needs
+ *     all three.
+ *
+ * Order at the end of a tick: reports of cancelled operations, hooks of LOOP_ENDS (exchanges say
+ * on_end), on_closed, hooks of LOOP_LAST (a server says drained, logs are flushed).
+ */
+#ifndef PX_IO_IO_H
+#define PX_IO_IO_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "io/timer.h"
+#include "pollux/loop.h"
+#include "pollux/stream.h"
+
+enum handle_kind { HANDLE_STREAM, HANDLE_ACCEPTOR, HANDLE_WATCH };
+
+enum { SLOT_NONE = UINT32_MAX };
+
+/* What an engine holds of every descriptor. */
+struct io_handle {
+    struct list work; /* on the again list, or on the closing list once it is closing */
+    px_loop *loop;    /* borrowed: outlives the handle */
+    int fd;           /* owned, but for a watch */
+    uint32_t slot;    /* in the engine's table, or SLOT_NONE while not registered */
+    uint8_t kind;     /* enum handle_kind */
+    uint8_t ready;    /* private to the engine */
+    uint16_t flags;   /* enum stream_flags for a stream */
+};
+
+enum stream_flags {
+    STREAM_RECV = 1 << 0,      /* receiving is wanted */
+    STREAM_PRESENT = 1 << 1,   /* the inbox is to be presented without new bytes */
+    STREAM_ENDED = 1 << 2,     /* on_recv_end was called */
+    STREAM_SENDING = 1 << 3,   /* a send is in flight */
+    STREAM_CLOSING = 1 << 4,   /* close was called */
+    STREAM_RESET = 1 << 5,     /* ... and the peer is to see a reset */
+    STREAM_RUNNING = 1 << 6,   /* the engine is inside of its callbacks */
+    STREAM_OWNED = 1 << 7,     /* allocated by the loop, freed after on_closed */
+    STREAM_SHUT = 1 << 8,      /* our side has ended */
+    STREAM_EAGER = 1 << 9,     /* accepted with its first bytes there: read at once */
+    STREAM_DETACHED = 1 << 10, /* released: the descriptor is not ours any more */
+};
+
+/* A stream.  Embedded in a connection, or allocated for a public caller (STREAM_OWNED). */
+struct px_stream {
+    struct io_handle handle;
+    const px_stream_events *events; /* borrowed: static */
+    void *context;                  /* borrowed: outlives the stream */
+    char *inbox;                    /* owned: bytes the receiver has not used yet */
+    uint32_t inbox_at;              /* where they begin */
+    uint32_t inbox_len;
+    uint32_t inbox_cap;
+    uint32_t inbox_max;
+    const px_part *parts; /* borrowed while STREAM_SENDING: the first part not sent yet */
+    uint32_t part_count;
+    int send_errno;       /* a failure that the loop has yet to report */
+    uint64_t part_offset; /* bytes of the first part that were taken */
+    uint64_t sent_bytes;
+};
+
+/* One listening socket. */
+struct io_acceptor {
+    struct io_handle handle;
+    /* A connection was accepted: the descriptor is the callee's.  `address` is what accept gave,
+     * borrowed. */
+    void (*on_socket)(struct io_acceptor *acceptor, int fd, const void *address,
+                      uint32_t address_bytes);
+    /* An accept failed; accepting goes on by itself after a pause where that helps. */
+    void (*on_error)(struct io_acceptor *acceptor, int sys_errno);
+    void *context;
+    struct io_timer retry; /* after EMFILE and its like */
+    bool eager;            /* deferred accept: the first bytes are there */
+};
+
+struct px_watch {
+    struct io_handle handle;
+    void (*on_ready)(px_watch *watch, unsigned events, void *context);
+    void *context;
+    unsigned events;
+    bool owned; /* allocated by px_watch_create */
+};
+
+enum loop_phase { LOOP_ENDS, LOOP_LAST, LOOP_PHASE_COUNT };
+
+/* Something that runs at the end of every tick. */
+struct loop_hook {
+    struct list node;
+    void (*run)(struct loop_hook *hook);
+};
+
+struct engine;
+struct mailbox_post;
+struct helpers;
+struct signal_set;
+
+struct px_loop {
+    px_allocator allocator;
+    struct engine *engine; /* owned */
+    struct list again;     /* handles with work left */
+    struct list closing;   /* handles to be reaped at the end of the tick */
+    struct list hooks[LOOP_PHASE_COUNT];
+    struct timer_heap timers;
+    uint64_t now_ms;
+    int64_t unix_time;
+    char *chunk; /* owned: RECV_CHUNK_BYTES, where streams receive */
+    uint64_t inbox_bytes;
+    uint64_t inbox_bytes_max;
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint32_t handle_count;
+    uint32_t helper_threads_max;
+    px_mailbox *mailbox;        /* a reference */
+    struct px_watch wake;       /* the mailbox's eventfd */
+    struct helpers *helpers;    /* owned, made on demand */
+    struct signal_set *signals; /* owned, made on demand */
+    atomic_bool stop;
+};
+
+/* --- Streams (stream.c) --------------------------------------------------------------------- */
+
+/* Makes a stream of a connected, non-blocking descriptor; it then belongs to the stream. */
+void stream_init(px_stream *stream, px_loop *loop, int fd, bool eager);
+
+/* A stream allocated by the loop, freed after its on_closed; NULL without memory. */
+px_stream *stream_create(px_loop *loop, int fd, bool eager);
+
+/* Hands received bytes to the receiver; for the engine.  `bytes` lie in the loop's chunk, or at the
+ * inbox's end, where `stream_inbox_room` said. */
+void stream_deliver(px_stream *stream, char *bytes, size_t count);
+
+/* Presents what is kept, without new bytes; for the engine. */
+void stream_present(px_stream *stream);
+
+/* Where to receive to: the loop's chunk when the inbox is empty, else room at its end.  0 when
+ * there is none to be had. */
+size_t stream_recv_room(px_stream *stream, char **out_ptr);
+
+void stream_report_end(px_stream *stream, px_err reason);
+void stream_report_sent(px_stream *stream, px_err result);
+
+/* Reaps a closing stream, in two steps. */
+void stream_cancel(px_stream *stream);
+void stream_reap(px_stream *stream);
+
+/* --- Loop (loop.c) -------------------------------------------------------------------------- */
+
+/* Has a handle run again in this tick or the next, which then does not block. */
+static inline void loop_again(px_loop *loop, struct io_handle *handle)
+{
+    if (!list_linked(&handle->work))
+        list_append(&loop->again, &handle->work);
+}
+
+void loop_close(struct io_handle *handle);
+void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook);
+
+/* Reads both clocks. */
+void loop_read_clocks(px_loop *loop);
+
+#endif

@@ -1,0 +1,299 @@
+/*
+ * The loop: one tick after another, until it is stopped.
+ *
+ * A tick waits for events and runs them, runs the again list once, fires timers, reaps what was
+ * closed, and runs the hooks that end a tick.  Everything is bounded; what is left over makes the
+ * next wait return at once.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "io/engine.h"
+#include "io/helper.h"
+#include "io/mailbox.h"
+#include "io/signal.h"
+
+void loop_read_clocks(px_loop *loop)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+
+    if (now_ms > loop->now_ms)
+        loop->now_ms = now_ms;
+    clock_gettime(CLOCK_REALTIME, &now);
+    loop->unix_time = now.tv_sec;
+}
+
+static void wake_ready(px_watch *watch, unsigned events, void *context)
+{
+    px_loop *loop = context;
+
+    (void)watch;
+    (void)events;
+    mailbox_run(loop->mailbox, POSTS_PER_TICK);
+}
+
+static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error *out_error)
+{
+    list_init(&loop->again);
+    list_init(&loop->closing);
+    for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
+        list_init(&loop->hooks[phase]);
+    timer_heap_init(&loop->timers, &loop->allocator);
+    atomic_init(&loop->stop, false);
+    loop->inbox_bytes_max =
+        options->inbox_bytes_max ? options->inbox_bytes_max : INBOX_BYTES_TOTAL_DEFAULT;
+    loop->helper_threads_max =
+        options->helper_threads_max ? options->helper_threads_max : HELPER_THREADS_DEFAULT;
+    loop_read_clocks(loop);
+    loop->chunk = alloc_take(&loop->allocator, RECV_CHUNK_BYTES);
+    if (!loop->chunk)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    px_err err = engine_create(loop, out_error);
+
+    if (err != PX_OK)
+        return err;
+    loop->mailbox = mailbox_create(&loop->allocator);
+    if (!loop->mailbox)
+        return error_set(out_error, error_category(errno), errno,
+                         "cannot create an event descriptor: %s", strerror(errno));
+    list_init(&loop->wake.handle.work);
+    loop->wake.handle.loop = loop;
+    loop->wake.handle.fd = mailbox_fd(loop->mailbox);
+    loop->wake.handle.slot = SLOT_NONE;
+    loop->wake.handle.kind = HANDLE_WATCH;
+    loop->wake.events = PX_WATCH_READ;
+    loop->wake.on_ready = wake_ready;
+    loop->wake.context = loop;
+    return engine_watch(&loop->wake, out_error);
+}
+
+static void loop_free(px_loop *loop)
+{
+    px_allocator allocator = loop->allocator;
+
+    helpers_destroy(loop->helpers);
+    if (loop->mailbox)
+        mailbox_close(loop->mailbox);
+    signals_destroy(loop);
+    if (loop->engine)
+        engine_detach(&loop->wake.handle);
+    engine_destroy(loop);
+    px_mailbox_release(loop->mailbox);
+    timer_heap_deinit(&loop->timers);
+    alloc_put(&allocator, loop->chunk);
+    alloc_put(&allocator, loop);
+}
+
+px_loop *px_loop_create(const px_loop_options *options, px_error *out_error)
+{
+    px_loop_options wanted;
+
+    error_clear(out_error);
+    if (options_read(&wanted, sizeof(wanted), options) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "loop options: unknown or missing struct_size");
+        return NULL;
+    }
+    const px_allocator *allocator = wanted.allocator ? wanted.allocator : &alloc_libc;
+    px_loop *loop = alloc_take_zeroed(allocator, sizeof(*loop));
+
+    if (!loop) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    loop->allocator = *allocator;
+    loop->wake.handle.slot = SLOT_NONE;
+    if (loop_init(loop, &wanted, out_error) != PX_OK) {
+        loop_free(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+void px_loop_destroy(px_loop *loop)
+{
+    if (!loop)
+        return;
+    CHECK(loop->handle_count == 0);
+    loop_free(loop);
+}
+
+/* --- A tick --------------------------------------------------------------------------------- */
+
+void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
+{
+    list_append(&loop->hooks[phase], &hook->node);
+}
+
+void loop_close(struct io_handle *handle)
+{
+    list_remove(&handle->work);
+    list_append(&handle->loop->closing, &handle->work);
+}
+
+static void loop_run_again(px_loop *loop)
+{
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &loop->again);
+    while (!list_empty(&now)) {
+        struct io_handle *handle = LIST_ENTRY(now.next, struct io_handle, work);
+
+        list_remove(&handle->work);
+        engine_run(handle);
+    }
+}
+
+static void loop_run_hooks(px_loop *loop, enum loop_phase phase)
+{
+    struct list *node = loop->hooks[phase].next;
+
+    while (node != &loop->hooks[phase]) {
+        struct list *next = node->next;
+        struct loop_hook *hook = LIST_ENTRY(node, struct loop_hook, node);
+
+        hook->run(hook);
+        node = next;
+    }
+}
+
+/* Reaps what was closed so far; what these last callbacks close waits for the next tick. */
+static void loop_reap(px_loop *loop)
+{
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &loop->closing);
+    for (struct list *node = now.next; node != &now; node = node->next)
+        stream_cancel(CONTAINER_OF(LIST_ENTRY(node, struct io_handle, work), px_stream, handle));
+    loop_run_hooks(loop, LOOP_ENDS);
+    while (!list_empty(&now)) {
+        struct io_handle *handle = LIST_ENTRY(now.next, struct io_handle, work);
+        px_stream *stream = CONTAINER_OF(handle, px_stream, handle);
+
+        list_remove(&handle->work);
+        stream_reap(stream);
+    }
+    loop_run_hooks(loop, LOOP_LAST);
+}
+
+static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
+{
+    px_err err = engine_wait(loop, timeout_ms, out_error);
+
+    if (err != PX_OK)
+        return err;
+    loop_run_again(loop);
+    uint64_t due_ms;
+
+    if (timer_next(&loop->timers, &due_ms)) {
+        loop_read_clocks(loop);
+        timer_fire(&loop->timers, loop->now_ms);
+    }
+    loop_reap(loop);
+    return PX_OK;
+}
+
+int px_loop_timeout_ms(px_loop *loop)
+{
+    uint64_t due_ms;
+
+    if (!list_empty(&loop->again) || !list_empty(&loop->closing))
+        return 0;
+    if (!timer_next(&loop->timers, &due_ms))
+        return -1;
+    loop_read_clocks(loop);
+    if (due_ms <= loop->now_ms)
+        return 0;
+    uint64_t wait_ms = due_ms - loop->now_ms;
+
+    return wait_ms > 60 * 60 * 1000 ? 60 * 60 * 1000 : (int)wait_ms;
+}
+
+/* Blocks SIGPIPE in this thread, since a sendfile to a peer that is gone raises it. */
+static bool sigpipe_block(void)
+{
+    sigset_t set, before;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    return !sigismember(&before, SIGPIPE);
+}
+
+static void sigpipe_restore(bool blocked_here)
+{
+    sigset_t set;
+
+    if (!blocked_here)
+        return;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+px_err px_loop_run(px_loop *loop, px_error *out_error)
+{
+    px_err err = error_clear(out_error);
+    bool blocked_here = sigpipe_block();
+
+    while (err == PX_OK && !atomic_exchange_explicit(&loop->stop, false, memory_order_acquire))
+        err = loop_tick(loop, px_loop_timeout_ms(loop), out_error);
+    sigpipe_restore(blocked_here);
+    return err;
+}
+
+px_err px_loop_step(px_loop *loop, px_error *out_error)
+{
+    error_clear(out_error);
+    bool blocked_here = sigpipe_block();
+    px_err err = loop_tick(loop, 0, out_error);
+
+    sigpipe_restore(blocked_here);
+    return err;
+}
+
+void px_loop_stop(px_loop *loop)
+{
+    atomic_store_explicit(&loop->stop, true, memory_order_release);
+    mailbox_wake(loop->mailbox);
+}
+
+/* --- Questions ------------------------------------------------------------------------------ */
+
+int px_loop_fd(const px_loop *loop)
+{
+    return engine_fd(loop);
+}
+
+uint64_t px_loop_now_ms(const px_loop *loop)
+{
+    return loop->now_ms;
+}
+
+int64_t px_loop_unix_time(const px_loop *loop)
+{
+    return loop->unix_time;
+}
+
+uint32_t px_loop_handle_count(const px_loop *loop)
+{
+    return loop->handle_count;
+}
+
+px_mailbox *px_loop_mailbox(px_loop *loop)
+{
+    return px_mailbox_retain(loop->mailbox);
+}
+
+px_err px_loop_post(px_loop *loop, px_post_fn call, void *context)
+{
+    return px_mailbox_post(loop->mailbox, call, context);
+}

@@ -1,0 +1,42 @@
+/*
+ * The way into a loop from other threads: a queue of calls behind a mutex, and an eventfd.
+ *
+ * It is counted by reference and outlives its loop.  Happy path: a post is linked in, the eventfd
+ * is written once per batch, the loop takes the whole queue and runs it.  A post can fail without
+ * memory or when the loop is gone; one that was queued runs exactly once, if need be cancelled.
+ */
+#ifndef PX_IO_MAILBOX_H
+#define PX_IO_MAILBOX_H
+
+#include <stdbool.h>
+
+#include "pollux/alloc.h"
+#include "pollux/loop.h"
+
+/* A queued call.  Embedded by who cannot afford to fail when it is time to post. */
+struct mailbox_post {
+    struct mailbox_post *next; /* borrowed: while queued */
+    px_post_fn call;
+    void *context;
+    bool owned; /* allocated by the mailbox, freed after the call */
+};
+
+/* Makes a mailbox with one reference: NULL without memory or descriptors (errno says). */
+px_mailbox *mailbox_create(const px_allocator *allocator);
+
+/* The eventfd; owned by the mailbox. */
+int mailbox_fd(const px_mailbox *mailbox);
+
+/* Queues `post`, which stays the caller's: PX_OK or PX_ERR_CLOSED.  Any thread. */
+PX_MUST_CHECK px_err mailbox_push(px_mailbox *mailbox, struct mailbox_post *post);
+
+/* Wakes the loop without a call.  Any thread, async-signal-safe. */
+void mailbox_wake(px_mailbox *mailbox);
+
+/* Runs at most `budget` queued calls; true when some are left. */
+bool mailbox_run(px_mailbox *mailbox, uint32_t budget);
+
+/* No post is accepted from now on; what is queued runs, cancelled. */
+void mailbox_close(px_mailbox *mailbox);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * Addresses.  Only the last colon divides host and port, and an IPv6 host stands in brackets, so
+ * that
+ * "::1:80" is an error rather than a guess.
+ */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+enum { HOST_BYTES_MAX = 255 }; /* RFC 1035 section 2.3.4 */
+
+static bool port_parse(px_str text, uint16_t *out_port)
+{
+    uint32_t port = 0;
+
+    if (text.len == 0 || text.len > 5)
+        return false;
+    for (size_t index = 0; index < text.len; index++) {
+        if (text.ptr[index] < '0' || text.ptr[index] > '9')
+            return false;
+        port = port * 10 + (uint32_t)(text.ptr[index] - '0');
+    }
+    if (port > UINT16_MAX)
+        return false;
+    *out_port = (uint16_t)port;
+    return true;
+}
+
+static px_err split_tcp(const char *text, struct address_text *out_split, px_error *out_error)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (!colon)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "'%s' has no port (write host:port, or :port for every address)", text);
+    px_str host = px_str_make(text, (size_t)(colon - text));
+
+    if (!port_parse(px_str_of(colon + 1), &out_split->port))
+        return error_set(out_error, PX_ERR_INVALID, 0, "'%s' has no port from 0 to 65535", text);
+    if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = px_str_make(host.ptr + 1, host.len - 2);
+    else if (memchr(host.ptr, ':', host.len))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "'%s': an IPv6 address stands in brackets ([::1]:8080)", text);
+    if (host.len > HOST_BYTES_MAX || (host.len == 0 && text[0] == '['))
+        return error_set(out_error, PX_ERR_INVALID, 0, "'%s' has no valid host", text);
+    out_split->kind = ADDRESS_TCP;
+    out_split->host = host;
+    return PX_OK;
+}
+
+px_err address_split(const char *text, struct address_text *out_split, px_error *out_error)
+{
+    struct sockaddr_un local;
+
+    if (strncmp(text, "unix:", 5) == 0) {
+        out_split->kind = ADDRESS_UNIX;
+        out_split->host = px_str_of(text + 5);
+        out_split->port = 0;
+        if (out_split->host.len == 0 || out_split->host.len >= sizeof(local.sun_path))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "'%s': a socket's path has 1 to %zu bytes", text,
+                             sizeof(local.sun_path) - 1);
+        return PX_OK;
+    }
+    if (strncmp(text, "fd:", 3) == 0) {
+        out_split->kind = ADDRESS_FD;
+        out_split->host = px_str_of(text + 3);
+        out_split->port = 0;
+        if (out_split->host.len == 0)
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "'%s' names no descriptor (write fd:NAME)", text);
+        return PX_OK;
+    }
+    return split_tcp(text, out_split, out_error);
+}
+
+/* A numeric host, IPv4 or IPv6. */
+static bool resolve_numeric(const struct address_text *split, struct net_address *out_address)
+{
+    char host[HOST_BYTES_MAX + 1];
+
+    memcpy(host, split->host.ptr, split->host.len);
+    host[split->host.len] = '\0';
+    memset(out_address, 0, sizeof(*out_address));
+    if (inet_pton(AF_INET, host, &out_address->socket.v4.sin_addr) == 1) {
+        out_address->socket.v4.sin_family = AF_INET;
+        out_address->socket.v4.sin_port = htons(split->port);
+        out_address->bytes = sizeof(out_address->socket.v4);
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, &out_address->socket.v6.sin6_addr) == 1) {
+        out_address->socket.v6.sin6_family = AF_INET6;
+        out_address->socket.v6.sin6_port = htons(split->port);
+        out_address->bytes = sizeof(out_address->socket.v6);
+        return true;
+    }
+    return false;
+}
+
+bool address_is_name(const struct address_text *split)
+{
+    struct net_address address;
+
+    return split->kind == ADDRESS_TCP && !resolve_numeric(split, &address);
+}
+
+static px_err resolve_name(const struct address_text *split, struct net_address *out_addresses,
+                           size_t *out_count, px_error *out_error)
+{
+    char host[HOST_BYTES_MAX + 1], port[6];
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    size_t count = 0;
+
+    memcpy(host, split->host.ptr, split->host.len);
+    host[split->host.len] = '\0';
+    snprintf(port, sizeof(port), "%u", split->port);
+    int failed = getaddrinfo(host, port, &hints, &found);
+
+    if (failed)
+        return error_set(out_error, PX_ERR_NOT_FOUND, 0, "cannot find the host '%s': %s", host,
+                         gai_strerror(failed));
+    for (struct addrinfo *each = found; each && count < ADDRESS_COUNT_MAX; each = each->ai_next) {
+        if (each->ai_addrlen <= sizeof(out_addresses[0].socket)) {
+            address_from_socket(&out_addresses[count], each->ai_addr, each->ai_addrlen);
+            count++;
+        }
+    }
+    freeaddrinfo(found);
+    *out_count = count;
+    return PX_OK;
+}
+
+px_err address_resolve(const struct address_text *split, struct net_address *out_addresses,
+                       size_t *out_count, px_error *out_error)
+{
+    if (split->kind == ADDRESS_UNIX) {
+        memset(out_addresses, 0, sizeof(*out_addresses));
+        out_addresses->socket.local.sun_family = AF_UNIX;
+        memcpy(out_addresses->socket.local.sun_path, split->host.ptr, split->host.len);
+        out_addresses->bytes = sizeof(out_addresses->socket.local);
+        *out_count = 1;
+        return PX_OK;
+    }
+    if (split->kind != ADDRESS_TCP || split->host.len == 0)
+        return error_set(out_error, PX_ERR_INVALID, 0, "the address has no host");
+    if (resolve_numeric(split, out_addresses)) {
+        *out_count = 1;
+        return PX_OK;
+    }
+    return resolve_name(split, out_addresses, out_count, out_error);
+}
+
+void address_from_socket(struct net_address *address, const void *socket, uint32_t bytes)
+{
+    if (bytes > sizeof(address->socket))
+        bytes = sizeof(address->socket);
+    memset(address, 0, sizeof(*address));
+    memcpy(&address->socket, socket, bytes);
+    address->bytes = bytes;
+}
+
+size_t address_format(const struct net_address *address, char *out_text, size_t room)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    int len = 0;
+
+    switch (address->socket.any.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &address->socket.v4.sin_addr, host, sizeof(host));
+        len = snprintf(out_text, room, "%s:%u", host, ntohs(address->socket.v4.sin_port));
+        break;
+    case AF_INET6:
+        /* A peer of IPv4 on a socket of both families is shown as what it is. */
+        if (IN6_IS_ADDR_V4MAPPED(&address->socket.v6.sin6_addr)) {
+            inet_ntop(AF_INET, &address->socket.v6.sin6_addr.s6_addr[12], host, sizeof(host));
+            len = snprintf(out_text, room, "%s:%u", host, ntohs(address->socket.v6.sin6_port));
+            break;
+        }
+        inet_ntop(AF_INET6, &address->socket.v6.sin6_addr, host, sizeof(host));
+        len = snprintf(out_text, room, "[%s]:%u", host, ntohs(address->socket.v6.sin6_port));
+        break;
+    default:
+        if (address->bytes > offsetof(struct sockaddr_un, sun_path))
+            len = snprintf(out_text, room, "unix:%.*s", (int)sizeof(address->socket.local.sun_path),
+                           address->socket.local.sun_path);
+        else
+            len = snprintf(out_text, room, "unix:");
+        break;
+    }
+    return len < 0 ? 0 : (size_t)len < room ? (size_t)len : room - 1;
+}

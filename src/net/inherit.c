@@ -1,0 +1,91 @@
+/*
+ * Inherited descriptors: they begin at 3, LISTEN_FDS says how many, LISTEN_FDNAMES names them in
+ * order, LISTEN_PID says whom they are for (sd_listen_fds(3)).
+ */
+#include "net/inherit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum { LISTEN_FD_FIRST = 3, LISTEN_FD_COUNT_MAX = 1024 };
+
+static long environment_number(const char *name)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+
+    if (!text || !*text)
+        return -1;
+    long number = strtol(text, &end, 10);
+
+    return *end == '\0' ? number : -1;
+}
+
+static int inherited_count(void)
+{
+    long pid = environment_number("LISTEN_PID");
+    long count = environment_number("LISTEN_FDS");
+
+    if (count <= 0 || count > LISTEN_FD_COUNT_MAX || (pid >= 0 && pid != (long)getpid()))
+        return 0;
+    return (int)count;
+}
+
+/* The index of `name` in a list that is separated by colons, or -1. */
+static int name_index(const char *names, px_str name)
+{
+    for (int index = 0; names; index++) {
+        const char *colon = strchr(names, ':');
+        size_t len = colon ? (size_t)(colon - names) : strlen(names);
+
+        if (px_str_equal(px_str_make(names, len), name))
+            return index;
+        names = colon ? colon + 1 : NULL;
+    }
+    return -1;
+}
+
+static int number_parse(px_str text)
+{
+    int number = 0;
+
+    for (size_t index = 0; index < text.len; index++) {
+        if (text.ptr[index] < '0' || text.ptr[index] > '9' || number > 100000)
+            return -1;
+        number = number * 10 + (text.ptr[index] - '0');
+    }
+    return text.len > 0 ? number : -1;
+}
+
+int inherit_find(px_str name, px_error *out_error)
+{
+    int count = inherited_count();
+    int index = name_index(getenv("LISTEN_FDNAMES"), name);
+    int number = number_parse(name);
+
+    if (index >= 0 && index < count)
+        return LISTEN_FD_FIRST + index;
+    if (number >= 0 && fcntl(number, F_GETFD) >= 0)
+        return number;
+    error_set(out_error, PX_ERR_NOT_FOUND, 0,
+              "cannot listen on fd:%.*s: no inherited descriptor has that name (%d were passed in "
+              "LISTEN_FDS)",
+              (int)name.len, name.ptr, count);
+    return -1;
+}
+
+void inherit_prepare(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int inherit_duplicate(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
