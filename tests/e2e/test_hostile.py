@@ -50,8 +50,7 @@ def read_wanted(wire, case):
         if reply is not None and reply.status == 100 and INTERIM in case.want[:index]:
             reply = wire.reply(head_only=index in case.heads)
         assert reply is not None, f"closed without answer {index + 1} of {case.want}"
-        allowed = want if isinstance(want, tuple) else (want,)
-        assert reply.status in allowed, f"{reply.head!r} {reply.content!r}, wanted {want}"
+        assert reply.status == want, f"{reply.head!r} {reply.content!r}, wanted {want}"
         last = index == len(case.want) - 1
         if last and case.end == CLOSED:
             assert reply.says_close, f"closes without a word: {reply.head!r}"

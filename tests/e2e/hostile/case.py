@@ -1,7 +1,7 @@
 """What a hostile case is: bytes, the statuses that must come back, and how the connection ends.
 
-`want` lists the responses in order.  A tuple in it names statuses that are all right; `INTERIM`
-may come or not (RFC 9110 section 10.1.1 leaves it to the server when content is there already).
+`want` lists the responses in order.  `INTERIM` in it is a 100 that may come or not (RFC 9110
+section 10.1.1 leaves it to the server when content is there already).
 `end` says what follows: KEPT (another request is answered), CLOSED (an orderly end).
 """
 

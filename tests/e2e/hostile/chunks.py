@@ -58,8 +58,8 @@ for name, text in {
     "thousand-zeros": b"0" * 1000 + b"5",
 }.items():
     bad(f"size-{name}", size(text))
-add("size-sign-bit", size(b"8000000000000000"), ((400, 413),), CLOSED, "no reading of it is small")
-add("size-all-ones", size(b"ffffffffffffffff"), ((400, 413),), CLOSED, "minus one, or too much")
+bad("size-sign-bit", size(b"8000000000000000"), "no length has it, so no doubt may either")
+bad("size-all-ones", size(b"ffffffffffffffff"), "minus one to who reads a sign")
 add("size-63-bits", size(b"7fffffffffffffff"), 413, CLOSED)
 add("size-above-limit", size(b"100001"), 413, CLOSED)
 add(
@@ -111,18 +111,10 @@ for name, text in {
     "bare-cr": b";a\rb",
 }.items():
     bad(f"extension-{name}", extension(text))
-add(
-    "extension-64k",
-    chunked(b"5;a=" + b"b" * 65536 + b"\r\nhello\r\n" + END),
-    ((400, 413, 431),),
-    CLOSED,
-    "overhead without end",
-)
-add(
+bad("extension-64k", chunked(b"5;a=" + b"b" * 65536 + b"\r\nhello\r\n" + END))
+bad(
     "extensions-64k-in-sum",
     chunked(b"".join(b"1;a=" + b"b" * 1020 + b"\r\nx\r\n" for _ in range(64)) + END),
-    ((400, 413, 431),),
-    CLOSED,
 )
 
 # --- Line ends -----------------------------------------------------------------------------------
@@ -152,14 +144,12 @@ fine("data-binary", chunked(b"100\r\n" + bytes(range(256)) + b"\r\n" + END))
 bad("data-longer", chunked(b"5\r\nhello!\r\n" + END))
 bad("data-longer-by-request", chunked(b"5\r\nhello" + SMUGGLED + END))
 bad("data-shorter", chunked(b"5\r\nhell\r\n" + END))
-bad("data-none", chunked(b"5\r\n\r\n" + END + END))
+bad("data-none", chunked(b"5\r\n\r\n" + END + SMUGGLED), "the last chunk is data here")
 bad("not-chunked-at-all", chunked(b"hello" + SMUGGLED))
 bad("request-instead", chunked(SMUGGLED), "'G' is no size, and what follows is no request")
-add(
+bad(
     "twenty-thousand",
     chunked(b"1\r\nx\r\n" * 20000 + END),
-    ((400, 413, 431),),
-    CLOSED,
     "an overhead budget: 100,000 bytes of framing for 20,000 of data",
 )
 fine("thousand", chunked(b"1\r\nx\r\n" * 1000 + END))
