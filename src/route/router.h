@@ -1,0 +1,92 @@
+/*
+ * The router: method, host and raw path to what was registered for them.
+ *
+ *   router_add(router, "GET /users/{id}", value, &error);     setup only
+ *   switch (router_find(router, METHOD_GET, method, host, raw_path, &match)) { ... }
+ *
+ * A trie of path segments for each host and one for any host; a leaf has a table of methods.  Of the
+ * patterns that match a request the most specific one is found; registration refuses two of which
+ * neither is more specific, so there always is one.  A host's patterns come before those of any host.
+ *
+ * Happy path: one walk down the trie, no allocation.  A literal that leads nowhere makes the walk
+ * turn back to the wildcard beside it, so it visits at most the nodes that fit, and goes at most
+ * ROUTE_SEGMENTS_MAX deep.  A lookup cannot fail; adding can, and then changes nothing that matters.
+ *
+ * The walk does not clean paths.  A server asks router_path_clean_needed first and answers with a
+ * redirect to router_redirect_path if so, as Go does.
+ */
+#ifndef PX_ROUTE_ROUTER_H
+#define PX_ROUTE_ROUTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "http/h1_parse.h"
+#include "pollux/alloc.h"
+#include "pollux/error.h"
+#include "pollux/str.h"
+
+struct router;
+
+enum router_result {
+    ROUTER_FOUND,          /* out_match is filled in */
+    ROUTER_REDIRECT_SLASH, /* only the path with a slash behind it is there: redirect to it
+                              (router_redirect_path with add_slash) */
+    ROUTER_NO_METHOD,      /* the path is there, for other methods: 405 with router_allow; for
+                              OPTIONS an answer of the server's own with the same list */
+    ROUTER_NO_PATH         /* 404 */
+};
+
+struct router_match {
+    void *value;         /* as registered */
+    const char *pattern; /* as registered; borrowed: lives as long as the router */
+    const px_str *names; /* of the parameters, in the pattern's order; borrowed as pattern */
+    uint32_t param_count;
+    px_str params[ROUTE_PARAMS_MAX]; /* the first param_count: slices of raw_path as received (not
+                                        decoded), never absent; only a rest can be empty */
+};
+
+/* PX_OK or PX_ERR_MEMORY.  `allocator` is borrowed: it outlives the router. */
+PX_MUST_CHECK px_err router_create(const px_allocator *allocator, struct router **out_router);
+
+/* NULL is fine. */
+void router_destroy(struct router *router);
+
+/* Registers `pattern` (copied).  PX_OK, PX_ERR_INVALID (no good pattern), PX_ERR_CONFLICT (with one
+ * that is there), PX_ERR_LIMIT or PX_ERR_MEMORY; out_error says which pattern and why, and may be
+ * NULL.  Not while lookups are made in another thread. */
+PX_MUST_CHECK px_err router_add(struct router *router, const char *pattern, void *value,
+                                px_error *out_error);
+
+/* Finds what is registered for a request.
+ *   method_id  enum http_method; `method` is looked at for METHOD_OTHER only.
+ *   host       as in the Host field, with or without a port, in any case; absent: none.
+ *   raw_path   as received, without the query.  Empty or absent counts as "/"; for CONNECT so does
+ *              whatever does not begin with a slash.  "*" is no path: ROUTER_NO_PATH.
+ * CONNECT is matched by patterns that name it alone.  out_match is written with ROUTER_FOUND only,
+ * and of its params only those in use. */
+enum router_result router_find(const struct router *router, uint8_t method_id, px_str method,
+                               px_str host, px_str raw_path, struct router_match *out_match);
+
+/* The value of the Allow field (RFC 9110 section 10.2.1) for a path: the methods that router_find
+ * finds there, HEAD with GET, and OPTIONS always.  Where a pattern takes any method, those with a
+ * number but TRACE and CONNECT are listed.  Text in `arena` that ends in NUL.
+ * PX_OK, PX_ERR_NOT_FOUND (no pattern matches that path) or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err router_allow(const struct router *router, px_str host, px_str raw_path,
+                                  struct arena *arena, px_str *out_allow);
+
+/* Whether a path has an empty segment or a dot segment ("//", "/./", "/../", "/." or "/.." at its
+ * end).  An encoded dot is a byte like any other here. */
+bool router_path_clean_needed(px_str raw_path);
+
+/* Where to redirect to, without the query: `raw_path` cleaned as Go does it (one slash for many, no
+ * dot segments, not above the root, a slash at the end is kept), with a slash behind it if
+ * `add_slash`.  It begins with exactly one slash, and every byte that may not stand in a path is
+ * percent-encoded (a browser takes "\" for "/").  Text in `arena` that ends in NUL.
+ * PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena,
+                                          px_str *out_path);
+
+#endif
