@@ -4,6 +4,10 @@
 # is a single object: all folders linked with `-r` (in a release that is where the optimiser sees
 # them at once) and every other symbol made local by objcopy.  px_on_fatal stays weak in both.
 
+# One partition: the library is small, and parallel ones would need make.
+set(px_lto_link "-flto=1 -flto-partition=one")
+separate_arguments(px_lto_link_list UNIX_COMMAND "${px_lto_link}")
+
 # px_merge(<output.o> FOLDERS <folder>... OBJCOPY <option>...)
 function(px_merge output)
     cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "FOLDERS;OBJCOPY")
@@ -14,7 +18,7 @@ function(px_merge output)
     set(optimise "")
     if(PX_LTO)
         separate_arguments(optimise UNIX_COMMAND
-            "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${px_type}} -flto=auto -flinker-output=nolto-rel -fPIC")
+            "${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${px_type}} ${px_lto_link} -flinker-output=nolto-rel -fPIC")
     endif()
     separate_arguments(target UNIX_COMMAND "${CMAKE_C_FLAGS}")
     add_custom_command(OUTPUT ${output}
@@ -43,7 +47,7 @@ function(px_library)
         target_link_options(pollux_shared PRIVATE -Wl,-z,defs)
     endif()
     if(PX_LTO)
-        target_link_options(pollux_shared PRIVATE -flto=auto)
+        target_link_options(pollux_shared PRIVATE ${px_lto_link_list})
     endif()
     set_target_properties(pollux_shared PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION}
         LINK_DEPENDS ${exports})
@@ -82,4 +86,31 @@ function(px_program name)
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# px_layers(<folder>...): the target `layers` links each folder as a shared object with -z defs against
+# the folders it may use, so that a call upwards does not link. Program folders may use the library.
+function(px_layers)
+    add_custom_target(layers)
+    foreach(folder IN LISTS ARGN)
+        get_target_property(type px_${folder} TYPE)
+        if(NOT type STREQUAL "OBJECT_LIBRARY")
+            continue()
+        endif()
+        add_library(layer_${folder} SHARED EXCLUDE_FROM_ALL $<TARGET_OBJECTS:px_${folder}>)
+        set_target_properties(layer_${folder} PROPERTIES LINKER_LANGUAGE C
+            LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/layers)
+        target_link_options(layer_${folder} PRIVATE -Wl,-z,defs)
+        target_link_libraries(layer_${folder} PRIVATE Threads::Threads)
+        get_property(uses GLOBAL PROPERTY PX_USES_${folder})
+        foreach(lower IN LISTS uses)
+            if(TARGET layer_${lower})
+                target_link_libraries(layer_${folder} PRIVATE layer_${lower})
+            endif()
+        endforeach()
+        if(folder MATCHES "^(config|process|main)$")
+            target_link_libraries(layer_${folder} PRIVATE pollux_shared)
+        endif()
+        add_dependencies(layers layer_${folder})
+    endforeach()
 endfunction()
