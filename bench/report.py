@@ -1,0 +1,255 @@
+"""Turns the measurements of a run into the page, its plots and its raw numbers."""
+
+import csv
+import datetime
+import os
+import pathlib
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+
+from servers import FLOOR, BenchError, first_line
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NOISY_WAIT = 0.05
+COLOURS = {"pollux": 0x2A7F62, "embedder": 0x7FBFA8, FLOOR: 0x777777}
+PEER_COLOUR = 0x6F8FBF
+DECIMALS = {"us": 3, "B": 0, "KiB": 0}
+
+
+def values_of(found):
+    return [one["value"] for one in found]
+
+
+def ratio(results, name, other):
+    """Median over the rounds of one server's value over another's of the same round."""
+    theirs = {one["round"]: one["value"] for one in results.get(other, ())}
+    pairs = [one["value"] / theirs[one["round"]] for one in results.get(name, ())
+             if theirs.get(one["round"])]
+    return (statistics.median(pairs), min(pairs), max(pairs)) if pairs else None
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith(("model name", "Model")):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def git_revision():
+    def git(*arguments):
+        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True,
+                              check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "include", "bench")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + (", changed" if changed else "")
+
+
+def operating_system():
+    for line in pathlib.Path("/etc/os-release").read_text().splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.split("=", 1)[1].strip('"')
+    return "unknown"
+
+
+def markdown_table(head, lines):
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "|".join("---" if i == 0 else "--:" for i in range(len(head))) + "|"
+    for line in lines:
+        yield "| " + " | ".join(line) + " |"
+
+
+def ratio_text(found):
+    return f"{found[0]:.3f}" if found else "-"
+
+
+class Page:
+    """One run, ready to be printed and written."""
+
+    def __init__(self, rows, servers, missing, results, calls, options, troubles):
+        self.rows, self.servers, self.missing = rows, servers, missing
+        self.results, self.calls = results, calls
+        self.options, self.troubles = options, troubles
+
+    def command(self):
+        return "script/bench " + shlex.join(sys.argv[1:]) if sys.argv[1:] else "script/bench"
+
+    def row_lines(self, row):
+        results = self.results[row.name]
+        decimals = DECIMALS[row.unit]
+        head = ["server", f"median, {row.unit}", "min to max"]
+        if row.kind == "cpu":
+            head += ["x floor", "x nginx", "answers/s", "waited"]
+        lines = []
+        for name, found in sorted(results.items(),
+                                  key=lambda pair: statistics.median(values_of(pair[1]))):
+            values = values_of(found)
+            line = [name, f"{statistics.median(values):.{decimals}f}",
+                    f"{min(values):.{decimals}f} to {max(values):.{decimals}f}"]
+            if row.kind == "cpu":
+                line += [ratio_text(ratio(results, name, FLOOR)),
+                         ratio_text(ratio(results, name, "nginx")),
+                         f"{statistics.median(one['rate'] for one in found):,.0f}",
+                         f"{statistics.median(one['waited'] for one in found):.1%}"]
+            lines.append(line)
+        yield f"## {row.title}"
+        yield ""
+        if lines:
+            yield from markdown_table(head, lines)
+        else:
+            yield "Nothing was measured."
+        yield ""
+
+    def reach_lines(self):
+        """One line a target of a measured row: what, how much, reached or by how much missed."""
+        for row in self.rows:
+            results = self.results[row.name]
+            for other, most in row.reach:
+                if other == "bytes":
+                    values = values_of(results.get("pollux", ()))
+                    scale = 1024 if row.unit == "KiB" else 1
+                    found = statistics.median(values) * scale if values else None
+                    wanted, text = f"<= {most:,} B", f"{found:,.0f} B" if values else "-"
+                    spread = "-"
+                else:
+                    three = ratio(results, "pollux", other)
+                    found = three[0] if three else None
+                    wanted, text = f"<= {most:.2f} x {other}", ratio_text(three)
+                    spread = f"{three[1]:.3f} to {three[2]:.3f}" if three else "-"
+                if found is None:
+                    verdict = "not measured"
+                elif found <= most:
+                    verdict = "reached"
+                else:
+                    verdict = f"missed by {found / most - 1:.1%}"
+                yield [row.title, wanted, text, spread, verdict]
+
+    def calls_lines(self):
+        if not self.calls:
+            return
+        yield "## System calls a request"
+        yield ""
+        yield ("Counted with `strace -c` by `bench/syscalls.py`, 64 connections ready at a time. "
+               "What a batch shares (epoll_wait, the accept that finds nothing) is the fraction.")
+        yield ""
+        lines = []
+        for row_name, by_server in self.calls.items():
+            for server, counted in by_server.items():
+                each = ", ".join(f"{name} {count:.3f}" for name, count
+                                 in sorted(counted.items(), key=lambda pair: -pair[1]))
+                lines.append([f"{row_name}, {server}", f"{sum(counted.values()):.3f}", each])
+        yield from markdown_table(["workload, server", "in all", "each"], lines)
+        yield ""
+
+    def waited_lines(self):
+        """Says so when the machine was not quiet."""
+        worst = max((one["waited"] for row in self.rows if row.kind == "cpu"
+                     for found in self.results[row.name].values() for one in found), default=0)
+        if worst > NOISY_WAIT:
+            yield (f"**The machine was not quiet:** in the worst round a server waited for its core "
+                   f"{worst:.0%} of the time it had something to do. Times are not to be trusted to "
+                   "the last percent; ratios a little more.")
+            yield ""
+
+    def machine_lines(self):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+        load = os.getloadavg()[0]
+        server_core, load_core = self.options.cores
+        yield "## The machine and the run"
+        yield ""
+        yield f"- {cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GiB; {operating_system()}, " \
+              f"Linux {platform.release()}"
+        yield f"- compiler: {first_line(['cc', '--version'])}; load: " \
+              f"{first_line(['wrk', '-v']).split(' Copyright')[0]}, bench/load/connect_load"
+        yield f"- server on core {server_core}, load on core {load_core}, loopback; load average " \
+              f"{load:.2f} at the end"
+        yield f"- {self.options.rounds} rounds of {self.options.seconds:g} s a row, interleaved"
+        yield f"- pollux revision {git_revision()}"
+        for server in self.servers:
+            yield f"- {server.name}: {server.version}"
+        if self.missing:
+            yield f"- not installed, so not measured: {', '.join(self.missing)}"
+        yield ""
+
+    def text(self):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        lines = ["# HTTP/1.1: CPU time and memory", "",
+                 f"Written by `{self.command()}` on {now:%Y-%m-%d %H:%M} UTC. "
+                 "What the figures mean, and what they do not, is in [README.md](README.md).", ""]
+        lines += self.waited_lines()
+        if any(row.kind == "cpu" for row in self.rows):
+            lines += ["![CPU microseconds per request](http1.svg)", ""]
+        if any(row.kind != "cpu" for row in self.rows):
+            lines += ["![Anonymous memory](memory.svg)", ""]
+        lines += ["## Targets", ""]
+        lines += markdown_table(["row", "target", "median of rounds", "min to max", "verdict"],
+                                self.reach_lines())
+        lines += [""]
+        for row in self.rows:
+            lines += self.row_lines(row)
+        lines += self.calls_lines()
+        lines += self.machine_lines()
+        if self.troubles:
+            lines += ["## What went wrong", ""] + [f"- {text}" for text in self.troubles] + [""]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def write(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "http1.md").write_text(self.text())
+        with open(folder / "http1.csv", "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["row", "server", "round", "value", "unit", "answers", "waited"])
+            for row in self.rows:
+                for name, found in self.results[row.name].items():
+                    for one in found:
+                        writer.writerow([row.name, name, one["round"], f"{one['value']:.4f}",
+                                         row.unit, one.get("requests", ""),
+                                         f"{one.get('waited', 0):.4f}"])
+        self.plot(folder / "http1.svg", [row for row in self.rows if row.kind == "cpu"])
+        self.plot(folder / "memory.svg", [row for row in self.rows if row.kind != "cpu"])
+        print(f"bench: wrote http1.md, http1.csv and the plots to {folder}", file=sys.stderr)
+
+    def plot(self, path, rows):
+        rows = [row for row in rows if self.results[row.name]]
+        if not rows:
+            return
+        done = subprocess.run(["gnuplot"], input=self.plot_script(path, rows), text=True,
+                              capture_output=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"gnuplot: {done.stderr.strip()}")
+
+    def plot_script(self, path, rows):
+        """Horizontal bars, a panel a row; the thin line is the spread from min to max."""
+        heights = [60 + 24 * len(self.results[row.name]) for row in rows]
+        total = sum(heights)
+        script = [f"set terminal svg size 760,{total} font 'sans,13' background 'white'",
+                  "set termoption noenhanced",
+                  f"set output '{path}'", "set multiplot", "unset key", "set border 0",
+                  "set tics scale 0", "unset xtics", "set style fill solid noborder",
+                  "set lmargin 14", "set rmargin 12", "set tmargin 2.5", "set bmargin 0.5"]
+        top = total
+        for row, height in zip(rows, heights):
+            results = self.results[row.name]
+            ordered = sorted(results, key=lambda name: statistics.median(values_of(results[name])))
+            script.append("$data << END")
+            for index, name in enumerate(ordered):
+                values = values_of(results[name])
+                median = statistics.median(values)
+                script.append(f"{index} {median:.5f} {min(values):.5f} {max(values):.5f} "
+                              f"{COLOURS.get(name, PEER_COLOUR)} "
+                              f"{median:.{DECIMALS[row.unit]}f} {name}")
+            most = max(max(values_of(found)) for found in results.values())
+            what = "CPU us a request" if row.kind == "cpu" else row.unit
+            script += ["END", f"set size 1,{height / total:.5f}",
+                       f"set origin 0,{(top - height) / total:.5f}",
+                       f"set title '{row.title} ({what})' offset 0,-0.5",
+                       f"set xrange [0:{most * 1.1 or 1:.5f}]",
+                       f"set yrange [{len(ordered) - 0.5}:-0.5]",
+                       "plot $data using 2:1:(0):2:($1-0.36):($1+0.36):5:ytic(7) "
+                       "with boxxyerror lc rgb variable, "
+                       "$data using 2:1:3:4 with xerrorbars pt 0 lw 1 lc rgb '#333333', "
+                       "$data using 4:1:6 with labels left offset 1,0"]
+            top -= height
+        return "\n".join(script + ["unset multiplot", ""])

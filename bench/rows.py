@@ -1,0 +1,86 @@
+"""The rows of the table: what is loaded how, and what pollux has to reach.
+
+A target is a largest ratio to another server of the same run, or a largest number of bytes.
+"""
+
+import dataclasses
+import pathlib
+import re
+import subprocess
+
+from servers import BenchError, find_program
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    kind: str  # "cpu", "idle" or "fresh"
+    unit: str
+    floor: str = ""  # the program in bench/floors
+    connections: int = 0
+    depth: int = 1
+    closing: bool = False
+    target: str = ""  # of the request; empty: the server's own
+    content_bytes: int = 13
+    reach: tuple = ()  # (what to compare with, largest ratio or bytes)
+    standard: bool = True
+
+
+ROWS = (
+    Row("keepalive", "Keep-alive, 512 connections, saturated", "cpu", "us", "keepalive", 512,
+        reach=(("floor", 1.04), ("nginx", 0.80))),
+    Row("pipelined", "16 requests pipelined, 64 connections", "cpu", "us", "pipelined", 64, 16,
+        reach=(("floor", 1.12), ("nginx", 0.10))),
+    Row("connection", "A connection per request, 64 at a time", "cpu", "us", "connection", 64,
+        closing=True, reach=(("floor", 1.08), ("nginx", 0.65))),
+    Row("file_10k", "File of 10 KiB, keep-alive, 64 connections", "cpu", "us", "file_10k", 64,
+        target="/10k.txt", content_bytes=10 << 10, reach=(("floor", 1.10),), standard=False),
+    Row("file_1m", "File of 1 MiB, keep-alive, 16 connections", "cpu", "us", "file_1m", 16,
+        target="/1m.txt", content_bytes=1 << 20, reach=(("lighttpd", 0.80),), standard=False),
+    Row("idle", "An idle keep-alive connection, anonymous memory", "idle", "B", connections=10000,
+        reach=(("bytes", 400),)),
+    Row("fresh", "A fresh worker, anonymous memory (RssAnon)", "fresh", "KiB",
+        reach=(("bytes", 1 << 20),)),
+)
+
+
+def row_named(name):
+    for row in ROWS:
+        if row.name == name:
+            return row
+    raise BenchError(f"no row is called {name} (there are {', '.join(r.name for r in ROWS)})")
+
+
+def load_argv(bench, row, running, seconds):
+    target = running.server.request_target(row)
+    pin = ["taskset", "-c", str(bench.load_core)]
+    if row.closing:
+        return pin + [str(bench.build / "bench/load/connect_load"), str(running.port),
+                      f"{seconds:g}", str(row.connections), target, *running.server.fields]
+    argv = pin + [find_program("wrk"), "-t1", f"-c{row.connections}", f"-d{max(1, round(seconds))}s"]
+    for field in running.server.fields:
+        argv += ["-H", field]
+    if row.depth > 1:
+        argv += ["-s", str(HERE / "load/pipeline.lua")]
+    argv.append(f"http://127.0.0.1:{running.port}{target}")
+    return argv + (["--", str(row.depth)] if row.depth > 1 else [])
+
+
+def load_run(bench, row, running, seconds):
+    """Loads a server; returns (answers, seconds). Anything but good answers is an error."""
+    argv = load_argv(bench, row, running, seconds)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 30, check=False)
+    said = done.stdout + done.stderr
+    if row.closing:
+        found = re.search(r"requests (\d+) errors 0 seconds ([\d.]+)", said)
+        if done.returncode == 0 and found:
+            return int(found[1]), float(found[2])
+    else:
+        found = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m),", said)
+        troubled = re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, timeout 0)", said)
+        if done.returncode == 0 and found and int(found[1]) > 0 and not troubled:
+            return int(found[1]), float(found[2]) * {"ms": 0.001, "s": 1, "m": 60}[found[3]]
+    raise BenchError(f"{row.name}: the load on {running.server.name} failed: {said.strip()}")

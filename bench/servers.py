@@ -1,0 +1,359 @@
+"""The servers the bench measures: how each is set up, started, watched and stopped.
+
+Every peer gets the configuration its manual recommends for speed on one core: one worker, no access
+log, no limit of requests on a connection, long timeouts, room for the idle connections of the
+memory rows. Configurations are written into the bench's temporary folder.
+"""
+
+import ctypes
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HELLO = b"Hello, world!"
+FLOOR = "floor"
+SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+CONNECTIONS_MAX = 12288
+START_SECONDS = 10
+PR_SET_PDEATHSIG = 1
+
+
+class BenchError(Exception):
+    """What went wrong, in one line for whoever runs the bench."""
+
+
+def find_program(name):
+    return shutil.which(name, path=SYSTEM_PATH)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_listening(port):
+    """Looks without connecting, so that a fresh server stays fresh."""
+    wanted = f"0100007F:{port:04X}"
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[1] == wanted and columns[3] == "0A":
+            return True
+    return False
+
+
+def parents():
+    """{pid: parent pid} of every process."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = pathlib.Path("/proc", entry, "stat").read_text()
+            except OSError:
+                continue
+            found[int(entry)] = int(stat.rpartition(")")[2].split()[1])
+    return found
+
+
+def process_tree(pid):
+    """The process and its descendants, parents first."""
+    tree, above = [pid], parents()
+    for member in tree:
+        tree += [child for child, parent in above.items() if parent == member]
+    return tree
+
+
+def ask(port, target="/", fields=(), close=False, timeout=5):
+    """One request on its own connection; returns (head with its empty line, content)."""
+    lines = [f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", *fields]
+    lines += ["Connection: close"] if close else []
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as conn:
+        conn.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return read_answer(conn)
+
+
+def read_answer(conn):
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = conn.recv(65536)
+        if not chunk:
+            raise BenchError(f"the connection ended within a head: {received[:80]!r}")
+        received += chunk
+    head, _, content = received.partition(b"\r\n\r\n")
+    lengths = [line.split(b":")[1] for line in head.split(b"\r\n")
+               if line.lower().startswith(b"content-length:")]
+    if len(lengths) != 1:
+        raise BenchError(f"an answer without Content-Length: {head!r}")
+    while len(content) < int(lengths[0]):
+        chunk = conn.recv(65536)
+        if not chunk:
+            raise BenchError("the connection ended within the content")
+        content += chunk
+    return head + b"\r\n\r\n", content
+
+
+class Running:
+    """A server that runs, pinned to a core. It dies with the bench, whatever happens to that."""
+
+    def __init__(self, server, argv, port, core, log):
+        self.server, self.port = server, port
+        with open(log, "ab") as output:
+            libc = ctypes.CDLL(None)
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+                preexec_fn=lambda: (os.sched_setaffinity(0, {core}),
+                                    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)))
+        end = time.monotonic() + START_SECONDS
+        while not is_listening(port):
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                said = pathlib.Path(log).read_text(errors="replace").strip()[-400:]
+                raise BenchError(f"{server.name} does not start ({' '.join(map(str, argv))}): {said}")
+            time.sleep(0.02)
+
+    def pids(self):
+        return process_tree(self.process.pid)
+
+    def schedstat(self):
+        """(nanoseconds on a core, nanoseconds waited for one) of all its threads so far."""
+        ran = waited = 0
+        for pid in self.pids():
+            try:
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    text = pathlib.Path(f"/proc/{pid}/task/{task}/schedstat").read_text()
+                    ran += int(text.split()[0])
+                    waited += int(text.split()[1])
+            except FileNotFoundError:
+                continue
+        return ran, waited
+
+    def rss_anon(self, worker_only=False):
+        """Bytes of anonymous memory, of all its processes or of the one that serves."""
+        sizes = {}
+        pids = self.pids()
+        above = parents()
+        program = os.path.realpath(f"/proc/{self.process.pid}/exe")
+        for pid in pids:
+            try:
+                same = os.path.realpath(f"/proc/{pid}/exe") == program
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            lines = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+            if same and lines:
+                sizes[pid] = int(lines[0].split()[1]) * 1024
+        if worker_only:
+            masters = {above.get(pid) for pid in sizes}
+            sizes = {pid: size for pid, size in sizes.items() if pid not in masters}
+        return sum(sizes.values())
+
+    def stop(self):
+        pids = self.pids()
+        self.process.terminate()
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+        above = parents()
+        for pid in pids[1:]:
+            if pid in above:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+
+class Server:
+    """How to start one. `rows` are the rows it takes part in; None means all."""
+
+    rows = None
+    target = "/"
+    fields = ()
+
+    def __init__(self, name, version, command):
+        self.name, self.version, self.command = name, version, command
+
+    def start(self, bench, row):
+        port = free_port()
+        folder = bench.folder / f"{self.name}-{row.name}"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        argv = self.command(bench, row, folder, port)
+        return Running(self, argv, port, bench.server_core, folder / "output")
+
+    def takes_part(self, row):
+        return self.rows is None or row.name in self.rows
+
+    def request_target(self, row):
+        return row.target or self.target
+
+
+def first_line(argv):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    text = (done.stdout + done.stderr).strip()
+    return text.splitlines()[0] if text else "unknown"
+
+
+def floor_command(bench, row, folder, port):
+    argv = [bench.build / "bench/floors" / row.floor, str(port)]
+    answer = bench.answers.get(row.name)
+    if answer:
+        (folder / "answer").write_bytes(answer)
+        argv.append(folder / "answer")
+    return argv
+
+
+def pollux_command(bench, row, folder, port):
+    return [bench.build / "pollux", "respond", "--log", "off", "-q", "-w", "1",
+            "-l", f"127.0.0.1:{port}"]
+
+
+def build_program_command(path):
+    return lambda bench, row, folder, port: [bench.build / path, str(port)]
+
+
+def write(path, text):
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
+def nginx_command(bench, row, folder, port):
+    user = "user root root;" if os.geteuid() == 0 else ""
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n"
+                        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    config = write(folder / "nginx.conf", f"""
+{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {CONNECTIONS_MAX + 512};
+pid {folder}/pid;
+error_log {folder}/error.log error;
+events {{ worker_connections {CONNECTIONS_MAX}; }}
+http {{
+    {temporary}
+    access_log off;
+    keepalive_timeout 600s;
+    keepalive_requests 2000000000;
+    client_header_timeout 600s;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache max=100;
+    default_type text/plain;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = / {{ return 200 "Hello, world!"; }}
+        location / {{ root {bench.root}; }}
+    }}
+}}
+""")
+    return [find_program("nginx"), "-p", folder, "-c", config, "-e", folder / "error.log"]
+
+
+def lighttpd_command(bench, row, folder, port):
+    config = write(folder / "lighttpd.conf", f"""
+server.document-root = "{bench.root}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{folder}/error.log"
+server.event-handler = "linux-sysepoll"
+server.max-fds = {2 * CONNECTIONS_MAX + 512}
+server.max-connections = {CONNECTIONS_MAX}
+server.listen-backlog = 4096
+server.max-keep-alive-requests = 65535
+server.max-keep-alive-idle = 600
+server.max-read-idle = 600
+index-file.names = ( "index.txt" )
+mimetype.assign = ( ".txt" => "text/plain" )
+""")
+    return [find_program("lighttpd"), "-D", "-f", config]
+
+
+def h2o_command(bench, row, folder, port):
+    user = "user: root" if os.geteuid() == 0 else ""
+    config = write(folder / "h2o.conf", f"""
+{user}
+listen:
+  host: 127.0.0.1
+  port: {port}
+num-threads: 1
+max-connections: {CONNECTIONS_MAX}
+http1-request-timeout: 600
+tcp-fastopen: 0
+pid-file: {folder}/pid
+error-log: {folder}/error.log
+file.index: ["index.txt"]
+file.send-gzip: OFF
+hosts:
+  default:
+    paths:
+      "/":
+        file.dir: {bench.root}
+""")
+    return [find_program("h2o"), "-m", "worker", "-c", config]
+
+
+def haproxy_command(bench, row, folder, port):
+    config = write(folder / "haproxy.cfg", f"""
+global
+    nbthread 1
+    maxconn {CONNECTIONS_MAX}
+    no strict-limits
+defaults
+    mode http
+    timeout client 600s
+    timeout http-request 600s
+    timeout http-keep-alive 600s
+    timeout connect 5s
+    timeout server 600s
+frontend bench
+    bind 127.0.0.1:{port} backlog 4096
+    http-request return status 200 content-type text/plain string "Hello, world!"
+""")
+    return [find_program("haproxy"), "-db", "-q", "-f", config]
+
+
+def all_servers(build, floor_names):
+    """Every server there is, floor first, and the names of those that are not installed."""
+    there, missing = [], []
+
+    def add(name, is_there, version, command, rows=None):
+        if not is_there:
+            missing.append(name)
+            return None
+        server = Server(name, version(), command)
+        server.rows = rows
+        there.append(server)
+        return server
+
+    def built(path):
+        return (build / path).exists()
+
+    def modversion(package):
+        return lambda: first_line(["pkg-config", "--modversion", package])
+
+    plain = ("keepalive", "pipelined", "connection", "idle", "fresh")
+    add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
+        rows=floor_names)
+    add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
+        pollux_command, rows=plain)
+    embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
+                   build_program_command("bench/embedder"), rows=plain)
+    if embedder:
+        embedder.target = "/hello?name=world"
+        embedder.fields = ("Accept-Language: en",)
+    for name, option, command, rows in (
+            ("nginx", "-v", nginx_command, None), ("lighttpd", "-v", lighttpd_command, None),
+            ("h2o", "-v", h2o_command, None), ("haproxy", "-v", haproxy_command, plain)):
+        program = find_program(name)
+        add(name, program, lambda: first_line([program, option]), command, rows)
+    for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
+        add(name, built(f"bench/peers/{name}"), modversion(package),
+            build_program_command(f"bench/peers/{name}"), plain)
+    return there, missing
