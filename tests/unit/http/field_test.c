@@ -263,11 +263,12 @@ static void unquote_all(const px_allocator *allocator, void *context)
     const struct field_param plain = {LITERAL("a"), LITERAL("token"), false};
     const struct field_param empty = {LITERAL("a"), LITERAL(""), true};
     struct arena arena;
+    char none;
     px_str value = LITERAL("untouched");
 
     (void)context;
-    /* No lent block, so that the first piece of text is an allocation. */
-    arena_init(&arena, allocator, NULL, 0, 2 * ARENA_BLOCK_BYTES);
+    /* A lent block of nothing, so that the first piece of text is an allocation. */
+    arena_init(&arena, allocator, &none, 0, 2 * ARENA_BLOCK_BYTES);
     px_err err = field_unquote(&quoted, &arena, &value);
 
     if (err == PX_OK) {
