@@ -28,7 +28,7 @@ PAUSED_BYTES = 1024
 @pytest.fixture(scope="session")
 def hasty():
     """A server whose patience is one second."""
-    args = ["--timeout-head=1s", "--timeout-content=1s"]
+    args = ["--timeout-head=1s", "--rate-window=1s"]
     with Pollux("respond", "--log", "off", "-w", "1", *args) as server:
         yield server
 

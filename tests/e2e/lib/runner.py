@@ -5,6 +5,7 @@ the way out the program gets SIGTERM and must exit 0 within its deadline; its st
 word of a sanitizer.
 """
 
+import fcntl
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +23,7 @@ IS_RELEASE = BUILD.name == "release"
 START_S = 10.0
 STOP_S = 15.0
 
-LISTENING = re.compile(r"\Apollux: listening on (\S+) \((\d+) workers?\)\Z")
+LISTENING = re.compile(r"\Apollux: listening on (.+) \((\d+) workers?\)\Z")
 SANITIZER = re.compile(r"Sanitizer|runtime error:|==\d+==|Shadow bytes")
 
 
@@ -32,6 +34,22 @@ def clean_environment(extra=None):
     environment["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     environment.update(extra or {})
     return environment
+
+
+def is_listening(port):
+    """Asked of the kernel, because a connection of ours would be one to the program as well."""
+    wanted = f":{port:04X}"
+    with open("/proc/net/tcp") as table:
+        rows = [row.split() for row in list(table)[1:]]
+    return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
+
+
+@contextmanager
+def default_port():
+    """Port 8080 is one for all of us; whoever needs the real one takes turns."""
+    with open(Path(tempfile.gettempdir()) / f"pollux-e2e-8080.{os.getuid()}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def parse_address(text):
@@ -164,7 +182,8 @@ class Server(Child):
         except BaseException:
             self.kill()
             raise
-        self.addresses = [parse_address(m[1]) for m in self.hits]
+        names = [name for match in self.hits for name in match[1].split(", ")]
+        self.addresses = [parse_address(name) for name in names]
         self.address = self.addresses[0]
         self.workers = int(self.hits[0][2])
 

@@ -1,0 +1,187 @@
+"""Where the program listens, in every form of -l, and what it says about it."""
+
+import os
+import re
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from lib.runner import PROGRAM, Pollux, Server, run
+from lib.wire import Wire, ask
+
+pytestmark = pytest.mark.short
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+QUIET = ["respond", "--log=off"]
+
+
+def test_the_line(plain):
+    assert re.fullmatch(r"pollux: listening on 127\.0\.0\.1:[1-9][0-9]{3,4} \(1 workers?\)\n", plain.stderr)
+
+
+def test_both_families():
+    with Pollux(*QUIET, "-w1", "-l", ":0") as server:
+        port = server.address[1]
+        assert port != 0
+        assert ask(("127.0.0.1", port), GET).status == 200
+        assert ask(("::1", port), GET).status == 200
+
+
+def test_ipv4_alone():
+    with Pollux(*QUIET, "-w1", "-l", "0.0.0.0:0") as server:
+        port = server.address[1]
+        assert ask(("127.0.0.1", port), GET).status == 200
+        with pytest.raises(ConnectionRefusedError):
+            ask(("::1", port), GET)
+
+
+def test_ipv6_alone():
+    with Pollux(*QUIET, "-w1", "-l", "[::1]:0") as server:
+        assert server.hits[0][1].startswith("[::1]:")
+        assert ask(server.address, GET).status == 200
+        with pytest.raises(ConnectionRefusedError):
+            ask(("127.0.0.1", server.address[1]), GET)
+
+
+def test_a_name_is_every_address_found():
+    wanted = {info[4][0] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
+    with Pollux(*QUIET, "-w1", "-l", "localhost:0") as server:
+        assert {address[0] for address in server.addresses} == wanted
+        for address in server.addresses:
+            assert ask(address, GET).status == 200
+
+
+def test_several_addresses(tmp_path):
+    path = tmp_path / "sock"
+    args = ["-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "--listen=[::1]:0", f"--listen=unix:{path}"]
+    with Pollux(*QUIET, "-w2", *args) as server:
+        text = server.stderr
+        server.wait_stderr(re.escape(f"unix:{path}"))
+        found = re.findall(r"(127\.0\.0\.1:\d+|\[::1\]:\d+|unix:[^\s,]+)", text)
+        assert len(set(found)) == 4, text
+        for name in found:
+            address = name[5:] if name.startswith("unix:") else None
+            if address is None:
+                host, port = name.rsplit(":", 1)
+                address = (host.strip("[]"), int(port))
+            for _ in range(4):
+                assert ask(address, GET).status == 200
+
+
+# --- Unix sockets --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_unix_socket(tmp_path, workers):
+    path = tmp_path / "sock"
+    before = os.umask(0o077)
+    try:
+        with Pollux(*QUIET, "-w", workers, "-l", f"unix:{path}") as server:
+            assert server.hits[0][1] == f"unix:{path}"
+            mode = path.stat().st_mode
+            assert stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660
+            for _ in range(6):
+                assert ask(str(path), GET).status == 200
+        assert not path.exists(), "left behind"
+    finally:
+        os.umask(before)
+
+
+def test_a_stale_unix_socket_is_replaced(tmp_path):
+    path = tmp_path / "sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        sock.listen()
+    assert path.exists()
+    with Pollux(*QUIET, "-w1", "-l", f"unix:{path}") as server:
+        assert ask(str(path), GET).status == 200
+        assert server.running
+
+
+def test_a_unix_socket_in_use_is_not_replaced(tmp_path):
+    path = tmp_path / "sock"
+    with Pollux(*QUIET, "-w1", "-l", f"unix:{path}"):
+        code, _, err = run("respond", "-w1", "-l", f"unix:{path}")
+        assert code == 69 and str(path) in err
+        assert ask(str(path), GET).status == 200
+
+
+def test_a_file_is_not_replaced(tmp_path):
+    path = tmp_path / "precious"
+    path.write_text("precious")
+    code, _, err = run("respond", "-w1", "-l", f"unix:{path}")
+    assert code in (69, 73) and err.count("\n") == 1
+    assert path.read_text() == "precious"
+
+
+# --- Inherited descriptors -----------------------------------------------------------------------
+
+
+def inherited(*names, listen=None, pid=True, **environment):
+    """A wrapper that hands over listening sockets as systemd does: from 3 on, named."""
+    socks = []
+    for _ in names:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        socks.append(sock)
+    # The shell moves them into place and becomes the program, so that LISTEN_PID is right.
+    moves = " ".join(f"{3 + n}<&{sock.fileno() + 20}" for n, sock in enumerate(socks))
+    keep = [os.dup2(sock.fileno(), sock.fileno() + 20) for sock in socks]
+    script = f'exec "$@" {moves}'
+    if pid:
+        script = "LISTEN_PID=$$; export LISTEN_PID; " + script
+    env = {"LISTEN_FDS": str(len(names)), "LISTEN_FDNAMES": ":".join(names), **environment}
+    argv = ["sh", "-c", script, "sh", PROGRAM, *QUIET, "-w1"]
+    argv += listen or [part for name in names for part in ("-l", f"fd:{name}")]
+    return argv, env, keep, [sock.getsockname() for sock in socks], socks
+
+
+@pytest.mark.parametrize("pid", [True, False], ids=["pid", "no-pid"])
+def test_inherited(pid):
+    argv, env, keep, names, socks = inherited("web", "other", pid=pid)
+    try:
+        with Server(argv, env=env, pass_fds=keep) as server:
+            for sock in socks:
+                sock.close()
+            assert server.running
+            for address in names:
+                assert ask(address, GET).status == 200
+    finally:
+        for sock in socks:
+            sock.close()
+        for fd in keep:
+            os.close(fd)
+
+
+def test_inherited_but_not_that_name():
+    argv, env, keep, _, socks = inherited("web", listen=["-l", "fd:nonsense"])
+    try:
+        done = subprocess.run(argv, env={**os.environ, **env}, pass_fds=keep, capture_output=True, timeout=10)
+        assert done.returncode == 66
+        assert done.stderr.startswith(b"pollux: cannot listen on fd:nonsense") and done.stderr.count(b"\n") == 1
+    finally:
+        for sock in socks:
+            sock.close()
+        for fd in keep:
+            os.close(fd)
+
+
+def test_inherited_by_nobody():
+    code, _, err = run("respond", "-w1", "-l", "fd:web")
+    assert code == 66 and "fd:web" in err
+
+
+def test_no_descriptor_is_left_open_over_exec(tmp_path):
+    """Whatever else was open when it started is its starter's business; it adds no leaks of its own."""
+    with Pollux(*QUIET, "-w1") as server:
+        with Wire(server.address) as wire:
+            wire.send(GET)
+            assert wire.reply().status == 200
+            for pid in [server.pid, *server.children()]:
+                for fd in os.listdir(f"/proc/{pid}/fd"):
+                    info = open(f"/proc/{pid}/fdinfo/{fd}").read()
+                    flags = int(re.search(r"flags:\s+([0-7]+)", info)[1], 8)
+                    assert int(fd) <= 2 or flags & os.O_CLOEXEC, f"{fd}: {os.readlink(f'/proc/{pid}/fd/{fd}')}"

@@ -1,0 +1,173 @@
+"""Signals: drain and stop, reopen, report."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from lib.runner import Pollux
+from lib.wire import Wire, ask
+
+pytestmark = pytest.mark.short
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello"
+STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+names = lambda number: signal.Signals(number).name  # noqa: E731
+
+
+@pytest.mark.parametrize("number", STOPS, ids=names)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stops_when_idle(number, workers):
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        wires = [Wire(server.address) for _ in range(8)]
+        for wire in wires:
+            wire.send(GET)
+            assert wire.reply().status == 200
+        before = time.monotonic()
+        assert server.stop(number) == 0
+        assert time.monotonic() - before < 5, "idle connections held it up"
+        for wire in wires:
+            wire.ends()
+            wire.close()
+        for pid in server.children() if server.running else []:
+            raise AssertionError(f"{pid} is left")
+        with pytest.raises(OSError):
+            ask(server.address, GET)
+
+
+@pytest.mark.parametrize("number", STOPS, ids=names)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_drains(number, workers):
+    """What is in flight is finished, with a close; nobody new is let in; then it ends with 0."""
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            server.signal(number)
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                try:
+                    with Wire(server.address, deadline_s=1) as other:
+                        other.send(GET)
+                        other.rest()
+                except (OSError, AssertionError):
+                    break
+                time.sleep(0.05)
+            else:
+                raise AssertionError("still lets connections in")
+            assert server.running
+            wire.send(b"world")
+            reply = wire.reply()
+            assert reply.status == 200 and reply.says_close
+            wire.ends()
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("first", STOPS, ids=names)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_signal_is_at_once(first, workers):
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            server.signal(first)
+            time.sleep(0.3)
+            assert server.running
+            before = time.monotonic()
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+            assert time.monotonic() - before < 3
+
+
+def test_the_drain_has_a_deadline():
+    with Pollux("respond", "--log=off", "-w1", "--timeout-drain=500ms") as server:
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            before = time.monotonic()
+            assert server.stop() == 0
+            assert 0.3 < time.monotonic() - before < 5
+
+
+def test_many_signals_of_one_kind_to_the_group():
+    """A terminal sends INT to every process of the group: that is one."""
+    with Pollux("respond", "--log=off", "-w2", start_new_session=True) as server:
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            os.killpg(server.pid, signal.SIGINT)
+            time.sleep(0.3)
+            assert server.running
+            wire.send(b"world")
+            assert wire.reply().status == 200
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=names)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_log_is_reopened(number, workers, tmp_path):
+    path, moved = tmp_path / "log", tmp_path / "log.1"
+    with Pollux("respond", "--log-file", path, "-w", workers) as server:
+        assert ask(server.address, b"GET /before HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+        wait_for(path, "/before")
+        path.rename(moved)
+        server.signal(number)
+        end = time.monotonic() + 5
+        while not path.exists():
+            assert time.monotonic() < end, "not reopened"
+            time.sleep(0.01)
+        time.sleep(0.2)
+        for _ in range(8):
+            assert ask(server.address, b"GET /after HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+        wait_for(path, "/after", count=8)
+        assert "/after" not in moved.read_text() and "/before" not in path.read_text()
+        assert server.stdout == b""
+
+
+def wait_for(path, word, count=1, seconds=5):
+    end = time.monotonic() + seconds
+    while not path.exists() or path.read_text().count(word) < count:
+        assert time.monotonic() < end, f"{word} is not in {path}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_usr1_prints_the_counters(workers):
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        for _ in range(7):
+            assert ask(server.address, GET).status == 200
+        server.signal(signal.SIGUSR1)
+        server.wait_stderr(r"requests", count=workers)
+        time.sleep(0.1)
+        lines = server.stderr.splitlines()[1:]
+        assert lines and all(re.match(r"pollux: ", line) for line in lines)
+        numbers = [int(n) for line in lines for n in re.findall(r"requests[ =:]+(\d+)|(\d+) requests", line)
+                   for n in n if n]  # fmt: skip
+        assert sum(numbers) == 7, lines
+        assert server.stdout == b""
+        assert ask(server.address, GET).status == 200
+
+
+def test_hup_keeps_connections():
+    with Pollux("respond", "--log=off", "-w1") as server:
+        with Wire(server.address) as wire:
+            for _ in range(5):
+                wire.send(GET)
+                assert wire.reply().status == 200
+                server.signal(signal.SIGHUP)
+                time.sleep(0.02)
+            wire.send(GET)
+            assert wire.reply().status == 200
+
+
+def test_no_signal_kills_a_worker_that_writes_to_a_gone_peer():
+    with Pollux("respond", "--log=off", "-w1", "x" * 90000) as server:
+        for _ in range(30):
+            wire = Wire(server.address, rcvbuf=2048)
+            wire.send(GET * 50, read=False)
+            wire.close_with_reset()
+        assert ask(server.address, GET).status == 200
+        assert server.running
