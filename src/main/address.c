@@ -1,0 +1,47 @@
+/*
+ * Comparing addresses as text.  Whether one can be opened is for the library to say.
+ */
+#include "main/address.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "main/values.h"
+
+enum { PORT_MAX = 65535 };
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool address_has_scheme(const char *address)
+{
+    return strstr(address, "://") != NULL && !has_prefix(address, "unix:");
+}
+
+long address_port(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    uint64_t port;
+
+    if (has_prefix(address, "unix:") || has_prefix(address, "fd:"))
+        return -1;
+    if (!colon || !value_count(colon + 1, 0, PORT_MAX, &port))
+        return -1;
+    return (long)port;
+}
+
+bool address_is_same(const char *left, const char *right)
+{
+    long port = address_port(left);
+
+    if (port < 0)
+        return strcmp(left, right) == 0;
+    if (port == 0 || port != address_port(right))
+        return false;
+    ptrdiff_t host_len = strrchr(left, ':') - left;
+    return host_len == strrchr(right, ':') - right &&
+           strncasecmp(left, right, (size_t)host_len) == 0;
+}

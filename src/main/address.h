@@ -1,0 +1,20 @@
+/*
+ * What can be said about addresses to listen on before one is opened.
+ */
+#ifndef PX_MAIN_ADDRESS_H
+#define PX_MAIN_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether two addresses name the same place: equal without regard to case in hosts and to leading
+ * zeros of a port.  Port 0 is never the same, it picks another each time. */
+bool address_is_same(const char *left, const char *right);
+
+/* Whether it has a scheme ("https://"), which the library does not know. */
+bool address_has_scheme(const char *address);
+
+/* The port of "host:port" and ":port"; -1 for all else. */
+long address_port(const char *address);
+
+#endif

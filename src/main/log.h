@@ -1,0 +1,38 @@
+/*
+ * The access log's way out of the process: to stdout or a file, without ever stalling the loop.
+ *
+ * Lines are collected in one buffer while a helper thread writes another.  When the reader of a
+ * pipe sleeps or the disk is full, lines are dropped and counted, and the server goes on answering.
+ */
+#ifndef PX_MAIN_LOG_H
+#define PX_MAIN_LOG_H
+
+#include <stdbool.h>
+
+#include "pollux/loop.h"
+#include "pollux/str.h"
+
+struct log;
+
+/* Opens it, before there is a loop or a worker.
+ *  path: borrowed, outlives the log; NULL: stdout.  is_shared: several processes will write it.
+ *  PX_OK, PX_ERR_MEMORY, or the category of the errno that opening the file gave. */
+PX_MUST_CHECK px_err log_open(const char *path, bool is_shared, struct log **out_log,
+                              px_error *out_error);
+
+/* Says on whose helper threads it is written. */
+void log_start(struct log *log, px_loop *loop);
+
+/* Takes whole lines; they are copied.  The signature of on_log in px_server_options. */
+void log_write(px_str lines, void *log);
+
+/* Opens the file anew under its name, behind the lines that were taken so far. */
+void log_reopen(struct log *log);
+
+/* Writes what is left, for at most `patience_ms`, by stepping the loop; once started, once. */
+void log_finish(struct log *log, uint32_t patience_ms);
+
+/* NULL is fine. */
+void log_close(struct log *log);
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * The descriptor of the log.
+ *
+ * The happy path is one write.  A pipe, a terminal or a socket may have no room: then it waits with
+ * poll, in short turns, so that the end of the program is not held up by a reader that sleeps.
+ * stdout is shared with other programs, so its flags are left alone: where it can be, it is opened
+ * once more with O_NONBLOCK, and where it cannot, only what is sure to fit is written.
+ */
+#include "main/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WAIT_TURN_MS = 50,
+    LOCK_TURN_MS = 2,
+    LOG_MODE = 0640,
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool is_over(const _Atomic uint64_t *give_up_at_ms)
+{
+    uint64_t at = atomic_load(give_up_at_ms);
+
+    return at != 0 && now_ms() >= at;
+}
+
+/* A FIFO without a reader refuses to be opened for writing alone. */
+static int open_path(const char *path)
+{
+    int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, O_WRONLY | flags, LOG_MODE);
+
+    if (fd < 0 && errno == ENXIO)
+        fd = open(path, O_RDWR | flags, LOG_MODE);
+    return fd;
+}
+
+static int open_stdout(mode_t mode)
+{
+    int fd = -1;
+
+    if (S_ISFIFO(mode) || S_ISCHR(mode))
+        fd = open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+static void look_at(struct log_file *file)
+{
+    struct stat status = {0};
+
+    if (fstat(file->fd, &status) != 0)
+        return;
+    file->is_socket = S_ISSOCK(status.st_mode);
+    file->is_stream = file->is_socket || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
+    file->is_torn = false;
+}
+
+int log_file_open(struct log_file *out_file, const char *path, bool is_shared)
+{
+    struct log_file file = {.path = path, .fd = -1, .lock_fd = -1};
+    struct stat status = {0};
+
+    if (!path && fstat(STDOUT_FILENO, &status) != 0)
+        return errno;
+    file.fd = path ? open_path(path) : open_stdout(status.st_mode);
+    if (file.fd < 0)
+        return errno;
+    look_at(&file);
+    if (is_shared) {
+        file.lock_fd = memfd_create("pollux log", MFD_CLOEXEC);
+        if (file.lock_fd < 0) {
+            int failure = errno;
+
+            log_file_close(&file);
+            return failure;
+        }
+    }
+    *out_file = file;
+    return 0;
+}
+
+void log_file_close(struct log_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->lock_fd >= 0)
+        close(file->lock_fd);
+    file->fd = -1;
+    file->lock_fd = -1;
+}
+
+int log_file_reopen(struct log_file *file)
+{
+    int fd = open_path(file->path);
+
+    if (fd < 0)
+        return errno;
+    close(file->fd);
+    file->fd = fd;
+    look_at(file);
+    return 0;
+}
+
+/* A lock between processes that goes away with the one that holds it.  0, or an errno. */
+static int lock_take(const struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const struct timespec turn = {.tv_nsec = LOCK_TURN_MS * 1000000};
+
+    if (file->lock_fd < 0)
+        return 0;
+    /* Not F_SETLKW: whoever holds it may wait for a reader that sleeps. */
+    while (fcntl(file->lock_fd, F_SETLK, &lock) != 0) {
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+            return errno;
+        if (is_over(give_up_at_ms))
+            return EAGAIN;
+        nanosleep(&turn, NULL);
+    }
+    return 0;
+}
+
+static void lock_put(const struct log_file *file)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    if (file->lock_fd >= 0)
+        (void)fcntl(file->lock_fd, F_SETLK, &lock);
+}
+
+/* One write.  A ready stream has room for PIPE_BUF bytes, which is all that one whose flags are not
+ * ours may be given. */
+static ssize_t write_some(const struct log_file *file, const char *ptr, size_t len)
+{
+    if (file->is_socket)
+        return send(file->fd, ptr, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (file->is_stream && len > PIPE_BUF && !(fcntl(file->fd, F_GETFL) & O_NONBLOCK))
+        len = PIPE_BUF;
+    return write(file->fd, ptr, len);
+}
+
+/* Waits until there is room.  0, or EAGAIN when it gave up. */
+static int wait_for_room(const struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
+{
+    struct pollfd wait = {.fd = file->fd, .events = POLLOUT};
+
+    while (file->is_stream && poll(&wait, 1, WAIT_TURN_MS) <= 0)
+        if (is_over(give_up_at_ms))
+            return EAGAIN;
+    return 0;
+}
+
+static int write_whole(const struct log_file *file, px_str lines,
+                       const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes)
+{
+    size_t done = 0;
+    int failure = 0;
+
+    while (done < lines.len && failure == 0) {
+        failure = wait_for_room(file, give_up_at_ms);
+        if (failure != 0)
+            break;
+        ssize_t bytes = write_some(file, lines.ptr + done, lines.len - done);
+
+        if (bytes >= 0)
+            done += (size_t)bytes;
+        else if (errno != EINTR && errno != EAGAIN)
+            failure = errno;
+    }
+    *out_bytes = done;
+    return failure;
+}
+
+int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,
+                   size_t *out_bytes)
+{
+    size_t bytes = 0;
+    int failure = lock_take(file, give_up_at_ms);
+
+    *out_bytes = 0;
+    if (failure != 0)
+        return failure;
+    /* A line that was cut by a full disk is ended first, so that it does not swallow the next. */
+    if (file->is_torn && lines.len > 0) {
+        failure = write_whole(file, px_str_make("\n", 1), give_up_at_ms, &bytes);
+        file->is_torn = failure != 0;
+    }
+    if (failure == 0) {
+        failure = write_whole(file, lines, give_up_at_ms, out_bytes);
+        if (*out_bytes > 0)
+            file->is_torn = lines.ptr[*out_bytes - 1] != '\n';
+    }
+    lock_put(file);
+    return failure;
+}

@@ -1,0 +1,37 @@
+/*
+ * Where log lines end: a file, or what stdout is (a file, a pipe, a terminal, a socket).
+ *
+ * Everything here may wait, and so is called on a helper thread (but opening, at start-up).
+ */
+#ifndef PX_MAIN_LOG_FILE_H
+#define PX_MAIN_LOG_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pollux/str.h"
+
+struct log_file {
+    const char *path; /* borrowed: outlives it; NULL: stdout */
+    int fd;           /* owned */
+    int lock_fd;      /* owned; -1 when nobody else writes */
+    bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
+    bool is_socket;
+    bool is_torn; /* the last write ended within a line */
+};
+
+/* Takes hold of the file or of stdout.  is_shared: processes forked later write it too, and whole
+ * batches of lines must not mix.  0, or an errno. */
+int log_file_open(struct log_file *out_file, const char *path, bool is_shared);
+void log_file_close(struct log_file *file);
+
+/* Opens the path anew; on failure the old file stays.  0, or an errno. */
+int log_file_reopen(struct log_file *file);
+
+/* Writes `lines`, waiting for room until *give_up_at_ms (0: for ever) on the monotonic clock.
+ * 0, EAGAIN when it gave up, or another errno; *out_bytes is how much was written in any case. */
+int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,
+                   size_t *out_bytes);
+
+#endif

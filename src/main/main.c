@@ -1,0 +1,41 @@
+/*
+ * The program: reads the command line, does what it says, ends with a code of sysexits(3).
+ */
+#include <stdlib.h>
+
+#include "main/diagnostics.h"
+#include "main/exit_code.h"
+#include "main/healthcheck.h"
+#include "main/help.h"
+#include "main/options.h"
+#include "main/serve.h"
+#include "process/descriptors.h"
+
+static enum exit_code run(const struct options *options)
+{
+    switch (options->command) {
+    case COMMAND_RESPOND:
+        return serve(options);
+    case COMMAND_HEALTHCHECK:
+        return healthcheck(options);
+    case COMMAND_HELP:
+        return help_print() == 0 ? CODE_OK : CODE_SYSTEM;
+    case COMMAND_VERSION:
+        return help_print_version() == 0 ? CODE_OK : CODE_SYSTEM;
+    }
+    return CODE_SOFTWARE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    px_error error;
+
+    if (descriptors_fill_standard() != 0)
+        return CODE_SYSTEM;
+    if (options_parse(&options, argc, argv, getenv("PORT"), &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return (int)exit_code_of(error.code);
+    }
+    return (int)run(&options);
+}
