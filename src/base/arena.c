@@ -13,14 +13,21 @@ struct arena_block {
     uint64_t bytes;           /* keeps what follows aligned to 16 */
 };
 
+/* The lent block is the current one.  Without one, an empty place that is not NULL, so that taking
+ * no bytes is not taken for a failure. */
+static void arena_use_first(struct arena *arena)
+{
+    arena->at = arena->first ? arena->first : (char *)arena;
+    arena->end = arena->at + arena->first_bytes;
+}
+
 void arena_init(struct arena *arena, const px_allocator *allocator, void *first,
                 uint32_t first_bytes, uint32_t bytes_max)
 {
     arena->allocator = allocator;
     arena->first = first;
-    arena->first_bytes = first_bytes;
-    arena->at = first;
-    arena->end = arena->at + first_bytes;
+    arena->first_bytes = first ? first_bytes : 0;
+    arena_use_first(arena);
     arena->blocks = NULL;
     arena->bytes_taken = 0;
     arena->bytes_max = bytes_max;
@@ -35,8 +42,7 @@ void arena_reset(struct arena *arena)
         alloc_put(arena->allocator, block);
     }
     arena->bytes_taken = 0;
-    arena->at = arena->first;
-    arena->end = arena->first + arena->first_bytes;
+    arena_use_first(arena);
 }
 
 void *arena_take_slow(struct arena *arena, size_t bytes)
@@ -59,8 +65,8 @@ void *arena_take_slow(struct arena *arena, size_t bytes)
 
     char *start = (char *)(block + 1);
 
-    /* A block made for one large object leaves the current one in use. */
-    if (want - bytes > (size_t)(arena->end - arena->at) || want == ARENA_BLOCK_BYTES) {
+    /* Go on where more room is left: a block made for one large object has none. */
+    if (want - bytes > (size_t)(arena->end - arena->at)) {
         arena->at = start + bytes;
         arena->end = start + want;
     }

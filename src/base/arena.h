@@ -51,8 +51,9 @@ static inline char *arena_take_text(struct arena *arena, size_t bytes)
 static inline void *arena_take(struct arena *arena, size_t bytes)
 {
     size_t padding = (size_t)(-(uintptr_t)arena->at & 7);
+    size_t room = (size_t)(arena->end - arena->at);
 
-    if (PX_UNLIKELY(padding + bytes > (size_t)(arena->end - arena->at)))
+    if (PX_UNLIKELY(padding > room || bytes > room - padding))
         return arena_take_slow(arena, bytes);
     char *at = arena->at + padding;
     arena->at = at + bytes;

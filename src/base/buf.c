@@ -35,6 +35,8 @@ px_err buf_reserve(struct buf *buf, size_t bytes)
 
     size_t cap = buf->cap ? buf->cap : BUF_FIRST_BYTES;
 
+    if (cap > buf->bytes_max)
+        cap = buf->bytes_max;
     while (cap - buf->len < bytes)
         cap = cap > buf->bytes_max / 2 ? buf->bytes_max : cap * 2;
     char *ptr = alloc_resize(buf->allocator, buf->ptr, cap);

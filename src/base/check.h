@@ -7,6 +7,8 @@
 #ifndef PX_BASE_CHECK_H
 #define PX_BASE_CHECK_H
 
+#include <stddef.h>
+
 #include "pollux/fatal.h"
 
 #define PX_LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -14,10 +16,10 @@
 
 _Noreturn void check_failed(const char *file, int line, const char *condition);
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (PX_UNLIKELY(!(condition)))                                                             \
-            check_failed(__FILE_NAME__, __LINE__, #condition);                                     \
+#define CHECK(condition)                                       \
+    do {                                                       \
+        if (PX_UNLIKELY(!(condition)))                         \
+            check_failed(__FILE_NAME__, __LINE__, #condition); \
     } while (0)
 
 /* The object that embeds `member` at `ptr`. */

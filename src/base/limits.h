@@ -83,12 +83,12 @@ enum {
     HELPER_QUEUE_MAX = 4096,
 
     /* Routes come from the program's author; these keep a lookup's stack and time bounded. */
-    ROUTES_MAX = 10000,              /* each is compared with all others of its host: 1 s */
-    ROUTE_PATTERN_BYTES_MAX = 2048,  /* one pattern as written */
-    ROUTE_SEGMENTS_MAX = 32,         /* of one pattern: the depth of a lookup */
-    ROUTE_SEGMENT_BYTES_MAX = 255,   /* one literal segment, decoded: NAME_MAX */
-    ROUTE_PARAMS_MAX = 16,           /* wildcards with a name in one pattern */
-    ROUTE_METHODS_MAX = 32,          /* method tokens of one router beside the nine known ones */
+    ROUTES_MAX = 10000, /* each is compared with the others of its host: half a second */
+    ROUTE_PATTERN_BYTES_MAX = 2048, /* one pattern as written */
+    ROUTE_SEGMENTS_MAX = 32,        /* of one pattern: the depth of a lookup */
+    ROUTE_SEGMENT_BYTES_MAX = 255,  /* one literal segment, decoded: NAME_MAX */
+    ROUTE_PARAMS_MAX = 16,          /* wildcards with a name in one pattern */
+    ROUTE_METHODS_MAX = 32,         /* method tokens of one router beside the nine known ones */
     ROUTER_BYTES_MAX = 128 * 1024 * 1024, /* memory of one router: all of the above at once */
 };
 

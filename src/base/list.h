@@ -15,7 +15,10 @@ struct list {
     struct list *prev;
 };
 
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)  \
+    {                    \
+        &(name), &(name) \
+    }
 #define LIST_ENTRY(node, type, member) CONTAINER_OF(node, type, member)
 
 static inline void list_init(struct list *list)

@@ -9,6 +9,7 @@
 void pool_init(struct pool *pool, const px_allocator *allocator, size_t object_bytes,
                uint32_t slab_objects, uint32_t count_max)
 {
+    CHECK(object_bytes >= sizeof(struct pool_item));
     CHECK(slab_objects > 0 && (slab_objects & (slab_objects - 1)) == 0);
     memset(pool, 0, sizeof(*pool));
     pool->allocator = allocator;
