@@ -83,7 +83,7 @@ enum {
     HELPER_QUEUE_MAX = 4096,
 
     /* Routes come from the program's author; these keep a lookup's stack and time bounded. */
-    ROUTES_MAX = 10000, /* each is compared with the others of its host: half a second */
+    ROUTES_MAX = 10000, /* each is compared with the others of its host: a second */
     ROUTE_PATTERN_BYTES_MAX = 2048, /* one pattern as written */
     ROUTE_SEGMENTS_MAX = 32,        /* of one pattern: the depth of a lookup */
     ROUTE_SEGMENT_BYTES_MAX = 255,  /* one literal segment, decoded: NAME_MAX */

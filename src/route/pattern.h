@@ -2,7 +2,8 @@
  * Route patterns, as in Go 1.22's net/http: `[METHOD ][HOST]/path`.
  *
  * A segment of the path is a literal (percent-decoded once), `{name}` (one segment that is not
- * empty), or, at the end, `{name...}` (the rest, which may be empty), `/` (a rest without a name) or
+ * empty), or, at the end, `{name...}` (the rest, which may be empty), `/` (a rest without a name)
+ * or
  * `{$}` (nothing behind the last slash).  Happy path: one pass over the text into an arena.  A bad
  * pattern is PX_ERR_INVALID with a text that says what is wrong and at which byte.
  *
@@ -31,8 +32,9 @@ enum pattern_segment_kind {
 };
 
 struct pattern_segment {
-    px_str text; /* literal: its bytes, decoded; wild, rest: the name, absent for a trailing slash */
-    px_str raw;  /* as written, without its slash */
+    px_str
+        text;   /* literal: its bytes, decoded; wild, rest: the name, absent for a trailing slash */
+    px_str raw; /* as written, without its slash */
     enum pattern_segment_kind kind;
 };
 
@@ -62,14 +64,18 @@ PX_MUST_CHECK px_err pattern_parse(px_str text, struct arena *arena, struct patt
                                    px_error *out_error);
 
 /* Compares methods and paths, and first hosts: a pattern with a host is more specific than one
- * without, whatever the rest, and two with different hosts are disjoint.  A pattern without a method
- * matches any but CONNECT; GET matches HEAD. */
+ * without, whatever the rest, and two with different hosts are disjoint.  A pattern without a
+ * method matches any but CONNECT; GET matches HEAD. */
 enum pattern_relation pattern_compare(const struct pattern *left, const struct pattern *right);
 
 /* Writes into `buf` a path that both match, NUL-terminated and cut at `buf_bytes` (1 or more).  The
  * two are not disjoint. */
 void pattern_example(const struct pattern *left, const struct pattern *right, char *buf,
                      size_t buf_bytes);
+
+/* Writes `text` into `buf` for a message: NUL-terminated, control bytes as "?", and cut with "..."
+ * where it is longer than `buf_bytes` (4 or more). */
+void pattern_show(px_str text, char *buf, size_t buf_bytes);
 
 /* The number of a method token, METHOD_OTHER when it has none; and the token of a number. */
 uint8_t pattern_method_id(px_str method);

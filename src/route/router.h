@@ -4,16 +4,17 @@
  *   router_add(router, "GET /users/{id}", value, &error);     setup only
  *   switch (router_find(router, METHOD_GET, method, host, raw_path, &match)) { ... }
  *
- * A trie of path segments for each host and one for any host; a leaf has a table of methods.  Of the
- * patterns that match a request the most specific one is found; registration refuses two of which
- * neither is more specific, so there always is one.  A host's patterns come before those of any host.
+ * A trie of path segments for each host and one for any host; a leaf has a table of methods.  Of
+ * the patterns that match a request the most specific one is found; registration refuses two of
+ * which neither is more specific, so there always is one.  A host's patterns come before those of
+ * any host.
  *
  * Happy path: one walk down the trie, no allocation.  A literal that leads nowhere makes the walk
  * turn back to the wildcard beside it, so it visits at most the nodes that fit, and goes at most
- * ROUTE_SEGMENTS_MAX deep.  A lookup cannot fail; adding can, and then changes nothing that matters.
+ * ROUTE_SEGMENTS_MAX deep.  A lookup cannot fail; adding can, and then changes nothing that
+ * matters.
  *
- * The walk does not clean paths.  A server asks router_path_clean_needed first and answers with a
- * redirect to router_redirect_path if so, as Go does.
+ * The walk does not clean paths: see route/path.h.
  */
 #ifndef PX_ROUTE_ROUTER_H
 #define PX_ROUTE_ROUTER_H
@@ -27,6 +28,7 @@
 #include "pollux/alloc.h"
 #include "pollux/error.h"
 #include "pollux/str.h"
+#include "route/path.h"
 
 struct router;
 
@@ -76,17 +78,5 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
  * PX_OK, PX_ERR_NOT_FOUND (no pattern matches that path) or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err router_allow(const struct router *router, px_str host, px_str raw_path,
                                   struct arena *arena, px_str *out_allow);
-
-/* Whether a path has an empty segment or a dot segment ("//", "/./", "/../", "/." or "/.." at its
- * end).  An encoded dot is a byte like any other here. */
-bool router_path_clean_needed(px_str raw_path);
-
-/* Where to redirect to, without the query: `raw_path` cleaned as Go does it (one slash for many, no
- * dot segments, not above the root, a slash at the end is kept), with a slash behind it if
- * `add_slash`.  It begins with exactly one slash, and every byte that may not stand in a path is
- * percent-encoded (a browser takes "\" for "/").  Text in `arena` that ends in NUL.
- * PX_OK or PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena,
-                                          px_str *out_path);
 
 #endif

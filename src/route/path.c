@@ -1,0 +1,128 @@
+/*
+ * Cleaning paths.  See path.h.
+ *
+ * The question is asked for every request, so it looks at eight bytes at a time for a slash that is
+ * followed by a slash or a dot, and only then at segments.
+ */
+#include "route/path.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "http/scan.h"
+
+#define EACH_BYTE(value) (0x0101010101010101u * (uint64_t)(value))
+
+/* The top bit of each byte of `word` that is `byte`; above the lowest one there may be more. */
+static uint64_t bytes_equal(uint64_t word, uint8_t byte)
+{
+    uint64_t zero = word ^ EACH_BYTE(byte);
+
+    return (zero - EACH_BYTE(0x01)) & ~zero & EACH_BYTE(0x80);
+}
+
+/* Whether a slash before a slash or a dot may be in the nine bytes at `ptr`; it may err to yes. */
+static bool suspicious_nine(const char *ptr)
+{
+    uint64_t first;
+    uint64_t second;
+
+    memcpy(&first, ptr, sizeof(first));
+    memcpy(&second, ptr + 1, sizeof(second));
+    return (bytes_equal(first, '/') & (bytes_equal(second, '/') | bytes_equal(second, '.'))) != 0;
+}
+
+static bool suspicious(px_str path)
+{
+    size_t at = 0;
+
+    for (; path.len - at > 8; at += 8)
+        if (suspicious_nine(path.ptr + at))
+            return true;
+    for (; at + 1 < path.len; at++)
+        if (path.ptr[at] == '/' && (path.ptr[at + 1] == '/' || path.ptr[at + 1] == '.'))
+            return true;
+    return false;
+}
+
+/* The segment at `at`, which is behind a slash. */
+static px_str segment_at(px_str path, size_t at)
+{
+    const char *slash = at < path.len ? memchr(path.ptr + at, '/', path.len - at) : NULL;
+
+    return px_str_make(path.ptr + at, slash ? (size_t)(slash - path.ptr) - at : path.len - at);
+}
+
+static bool is_dots(px_str segment, size_t count)
+{
+    return segment.len == count && memcmp(segment.ptr, "..", count) == 0;
+}
+
+bool router_path_clean_needed(px_str raw_path)
+{
+    if (!suspicious(raw_path))
+        return false;
+    for (size_t at = 0; at < raw_path.len; at++) {
+        if (raw_path.ptr[at] != '/')
+            continue;
+        px_str segment = segment_at(raw_path, at + 1);
+
+        if (segment.len == 0 && at + 1 < raw_path.len)
+            return true;
+        if (segment.len > 0 && (is_dots(segment, 1) || is_dots(segment, 2)))
+            return true;
+        at += segment.len;
+    }
+    return false;
+}
+
+/* Writes "/" and a segment; a byte that may not stand in a path is written as %XX. */
+static size_t write_segment(char *out, size_t at, px_str segment)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    out[at++] = '/';
+    for (size_t index = 0; index < segment.len; index++) {
+        uint8_t byte = (uint8_t)segment.ptr[index];
+
+        if (byte == '%' || (char_class[byte] & CHAR_PATH)) {
+            out[at++] = (char)byte;
+        } else {
+            out[at++] = '%';
+            out[at++] = digits[byte >> 4];
+            out[at++] = digits[byte & 15];
+        }
+    }
+    return at;
+}
+
+px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena, px_str *out_path)
+{
+    size_t at = 0;
+
+    for (size_t index = 0; index < raw_path.len; index++)
+        at += (char_class[(uint8_t)raw_path.ptr[index]] & CHAR_PATH) ? 1 : 3;
+    char *out = arena_take_text(arena, at + 3); /* a slash at either end, and the NUL */
+
+    if (!out)
+        return PX_ERR_MEMORY;
+    at = 0;
+    for (size_t from = raw_path.len > 0 && raw_path.ptr[0] == '/'; from <= raw_path.len;) {
+        px_str segment = segment_at(raw_path, from);
+
+        if (is_dots(segment, 2)) {
+            while (at > 0 && out[--at] != '/')
+                continue;
+        } else if (segment.len > 0 && !is_dots(segment, 1)) {
+            at = write_segment(out, at, segment);
+        }
+        from += segment.len + 1;
+    }
+    bool slash_kept = raw_path.len > 0 && raw_path.ptr[raw_path.len - 1] == '/';
+
+    if (at == 0 || slash_kept || add_slash)
+        out[at++] = '/';
+    out[at] = '\0';
+    *out_path = px_str_make(out, at);
+    return PX_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * Paths that are not clean, and where to redirect them.
+ *
+ * The router does not clean a path by itself: two names for one thing would be two for caches and
+ * access rules too.  As in Go, a server asks router_path_clean_needed first and, if so, answers
+ * with a redirect (to the method and content unchanged: 308, or 307) to router_redirect_path. It
+ * can fail for want of memory only.
+ */
+#ifndef PX_ROUTE_PATH_H
+#define PX_ROUTE_PATH_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "pollux/error.h"
+#include "pollux/str.h"
+
+/* Whether a path has an empty segment or a dot segment ("//", "/./", "/../", "/." or "/.." at its
+ * end).  An encoded dot is a byte like any other here. */
+bool router_path_clean_needed(px_str raw_path);
+
+/* Where to redirect to, without the query: `raw_path` cleaned as Go does it (one slash for many, no
+ * dot segments, not above the root, a slash at the end is kept), with a slash behind it if
+ * `add_slash`.  It begins with exactly one slash, and every byte that may not stand in a path is
+ * percent-encoded (a browser takes "\" for "/").  Text in `arena` that ends in NUL.
+ * PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena,
+                                          px_str *out_path);
+
+#endif
