@@ -29,7 +29,7 @@ static const char help_text[] =
     "  --timeout TIME      of healthcheck (default 5s)\n"
     "  -q, --quiet         do not say where it listens\n"
     "  -h, --help, --version\n"
-    "Signals: TERM, INT, QUIT drain, twice: now; HUP reopens the log; USR1 counts too.\n";
+    "Signals: TERM, INT, QUIT drain, twice: now; HUP reopens the log; USR1 counts.\n";
 
 static int print(const char *text)
 {
