@@ -1,0 +1,295 @@
+"""The log, format by format, byte by byte; whole lines, on stdout or in a file, and nothing else."""
+
+import datetime
+import json
+import os
+import re
+import threading
+import time
+
+import pytest
+
+from lib.runner import Pollux
+from lib.wire import Wire, ask
+
+pytestmark = pytest.mark.short
+
+STAMP = re.compile(rb"\[([0-3]\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]")
+ROW = b"-" * 40 + b"\n"
+
+
+def request(line=b"GET / HTTP/1.1", *fields, content=b""):
+    return b"\r\n".join([line, b"Host: a", *fields, b"", b""]) + content
+
+
+def logged(data, *args, lines=1, answers=1, head_only=False, wrap=lambda out: out.count(b"\n")):
+    """What the log says about these bytes, sent on one connection."""
+    with Pollux("respond", "-w1", *args) as server:
+        with Wire(server.address) as wire:
+            wire.send(data)
+            for _ in range(answers):
+                assert wire.reply(head_only) is not None
+        out = server.wait_stdout(lambda out: wrap(out) >= lines)
+        time.sleep(0.05)
+        assert server.stdout == out, "more lines than answers"
+        return out
+
+
+def without_date(line):
+    line, count = STAMP.subn(b"[DATE]", line)
+    assert count == 1, line
+    return line
+
+
+# --- combined ------------------------------------------------------------------------------------
+
+
+def combined(data, **more):
+    return without_date(logged(data, **more))
+
+
+def test_combined_is_the_default():
+    assert combined(request()) == b'127.0.0.1 - - [DATE] "GET / HTTP/1.1" 200 13 "-" "-"\n'
+
+
+def test_combined_by_name():
+    out = logged(request(), "--log", "combined")
+    assert without_date(out) == b'127.0.0.1 - - [DATE] "GET / HTTP/1.1" 200 13 "-" "-"\n'
+
+
+def test_combined_referer_and_agent():
+    data = request(
+        b"GET /a/b?c=d HTTP/1.1", b"Referer: http://www.example.org/x", b"User-Agent: Mozilla/5.0 (X11)"
+    )
+    assert combined(data) == (
+        b'127.0.0.1 - - [DATE] "GET /a/b?c=d HTTP/1.1" 200 13 '
+        b'"http://www.example.org/x" "Mozilla/5.0 (X11)"\n'
+    )
+
+
+def test_combined_empty_values():
+    data = request(b"GET / HTTP/1.1", b"Referer:", b"User-Agent:")
+    assert combined(data) in (
+        b'127.0.0.1 - - [DATE] "GET / HTTP/1.1" 200 13 "" ""\n',
+        b'127.0.0.1 - - [DATE] "GET / HTTP/1.1" 200 13 "-" "-"\n',
+    )
+
+
+def test_combined_date_is_now():
+    before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    stamp = STAMP.search(logged(request()))[1].decode()
+    then = datetime.datetime.strptime(stamp, "%d/%b/%Y:%H:%M:%S %z")
+    after = datetime.datetime.now(datetime.timezone.utc)
+    second = datetime.timedelta(seconds=1)
+    assert before - second <= then <= after + second
+
+
+def test_combined_methods_versions_and_sizes():
+    assert combined(request(b"POST /p HTTP/1.0", b"Content-Length: 5", content=b"hello")) == (
+        b'127.0.0.1 - - [DATE] "POST /p HTTP/1.0" 200 13 "-" "-"\n'
+    )
+    assert combined(request(b"BREW /tea HTTP/1.1")).startswith(
+        b'127.0.0.1 - - [DATE] "BREW /tea HTTP/1.1" 501 '
+    )
+
+
+def test_combined_head_has_no_bytes():
+    line = combined(request(b"HEAD / HTTP/1.1"), head_only=True)
+    assert re.fullmatch(rb'127\.0\.0\.1 - - \[DATE\] "HEAD / HTTP/1\.1" 200 (0|-) "-" "-"\n', line)
+
+
+def test_combined_refused():
+    """What could not be read is a dash, not a guess; the answer is there."""
+    line = combined(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n")
+    assert re.fullmatch(
+        rb'127\.0\.0\.1 - - \[DATE\] "(-|GET / HTTP/1\.1)" 400 (\d+|-) "-" "-"\n', line
+    )
+
+
+def test_combined_escapes():
+    data = request(b"GET /?a\\b{}|^ HTTP/1.1", b'User-Agent: a"b\\c\td\xe9', b"Referer: \x80\xff")
+    line = combined(data)
+    assert line == (
+        b'127.0.0.1 - - [DATE] "GET /?a\\x5cb{}|^ HTTP/1.1" 200 13 '
+        b'"\\x80\\xff" "a\\x22b\\x5cc\\x09d\\xe9"\n'
+    )
+
+
+def test_combined_cannot_be_forged():
+    """No bytes of a request make a second line."""
+    out = logged(request(b"GET / HTTP/1.1", b'User-Agent: x"\\n127.0.0.1 - - "GET /forged'))
+    assert out.count(b"\n") == 1 and out.count(b'"') == 6
+
+
+def test_combined_pipelined_in_order():
+    data = b"".join(request(b"GET /%d HTTP/1.1" % n) for n in range(100))
+    out = logged(data, lines=100, answers=100)
+    assert re.findall(rb'"GET /(\d+) HTTP/1\.1"', out) == [b"%d" % n for n in range(100)]
+
+
+@pytest.mark.parametrize("listen", ["[::1]:0", "unix"])
+def test_combined_peers(listen, tmp_path):
+    if listen == "unix":
+        listen = f"unix:{tmp_path}/sock"
+    with Pollux("respond", "-w1", "-l", listen) as server:
+        ask(server.address, request())
+        line = without_date(server.wait_stdout(lambda out: out.endswith(b"\n")))
+    peer = line.split(b" ")[0]
+    assert peer == b"::1" if listen.startswith("[") else peer in (b"unix", b"unix:", b"-"), line
+    assert line[len(peer) :] == b' - - [DATE] "GET / HTTP/1.1" 200 13 "-" "-"\n'
+
+
+# --- json ----------------------------------------------------------------------------------------
+
+
+def test_json():
+    data = request(b"GET /a?b=c HTTP/1.1", b"User-Agent: x", b"Referer: http://y/")
+    row = json.loads(logged(data, "--log=json"))
+    assert (row["method"], row["target"], row["status"], row["bytes"]) == ("GET", "/a?b=c", 200, 13)
+    assert "127.0.0.1" in str(row["peer"])
+    assert row["agent"] == "x" and row["referer"] == "http://y/"
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(row["time"]))
+
+
+def test_json_is_one_object_a_line_whatever_comes():
+    wild = bytes(byte for byte in range(0x20, 0x100) if byte != 0x7F) + b"\t."
+    data = request(b"GET /?\\{}|^ HTTP/1.1", b"User-Agent: " + wild, b"Referer: \xc3\x28\"\\\\")
+    out = logged(data * 3, "--log=json", lines=3, answers=3)
+    rows = [json.loads(line) for line in out.decode("ascii").splitlines()]
+    assert len(rows) == 3 and all(row["status"] == 200 for row in rows)
+
+
+def test_json_refused():
+    row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
+    assert row["status"] == 400
+
+
+# --- request -------------------------------------------------------------------------------------
+
+
+def request_log(data, *wanted, **more):
+    text = b"".join(ROW + one + b"\n" for one in wanted)
+    out = logged(data, "--log=request", wrap=len, lines=len(text), **more)
+    assert out == text
+
+
+def test_request():
+    request_log(request(), b"GET / HTTP/1.1\r\nHost: a\r\n")
+
+
+def test_request_as_received():
+    """Order, case, blanks: nothing is tidied."""
+    data = b"GET /x?y HTTP/1.1\r\nhOST:a\r\nX:   b  \r\nX:c\r\n\r\n"
+    request_log(data, data[:-2])
+
+
+def test_request_without_content():
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+    request_log(head + b"\r\nhello", head)
+
+
+def test_request_escapes():
+    data = request(b"GET /?\\ HTTP/1.1", b'X: a"b\\c\td\x80\xff')
+    request_log(data, b'GET /?\\ HTTP/1.1\r\nHost: a\r\nX: a"b\\c\\x09d\\x80\\xff\r\n')
+
+
+def test_request_pipelined():
+    heads = [b"GET /%d HTTP/1.1\r\nHost: a\r\n" % n for n in range(50)]
+    request_log(b"".join(head + b"\r\n" for head in heads), *heads, answers=50)
+
+
+def test_request_does_not_print_what_is_refused():
+    good = b"GET /good HTTP/1.1\r\nHost: a\r\n"
+    request_log(good + b"\r\n" + b"GET /bad HTTP/1.1\r\nHost : a\r\n\r\n", good, answers=2)
+
+
+def test_request_large_head():
+    data = request(b"GET / HTTP/1.1", b"X: " + b"y" * 30000)
+    request_log(data, data[:-2])
+
+
+# --- off, files, pipes ---------------------------------------------------------------------------
+
+
+def test_off():
+    with Pollux("respond", "-w1", "--log", "off") as server:
+        for _ in range(5):
+            assert ask(server.address, request()).status == 200
+        time.sleep(0.2)
+        assert server.stdout == b""
+
+
+def test_log_file(tmp_path):
+    path = tmp_path / "log"
+    path.write_text("what was there stays\n")
+    with Pollux("respond", "-w1", "--log-file", path) as server:
+        assert ask(server.address, request()).status == 200
+        end = time.monotonic() + 5
+        while path.read_bytes().count(b"\n") < 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert server.stdout == b""
+    first, second = path.read_bytes().splitlines(True)
+    assert first == b"what was there stays\n"
+    assert without_date(second) == b'127.0.0.1 - - [DATE] "GET / HTTP/1.1" 200 13 "-" "-"\n'
+
+
+def test_workers_do_not_mix_their_lines(tmp_path):
+    path = tmp_path / "log"
+    agent = b"User-Agent: " + b"a" * 300
+    with Pollux("respond", "-w2", "--log-file", path) as server:
+
+        def load(name):
+            for _ in range(20):
+                with Wire(server.address) as wire:
+                    wire.send(request(b"GET /%d HTTP/1.1" % name, agent) * 20)
+                    for _ in range(20):
+                        assert wire.reply().status == 200
+
+        threads = [threading.Thread(target=load, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    lines = path.read_bytes().splitlines(True)
+    assert len(lines) == 4 * 20 * 20
+    for line in lines:
+        assert re.fullmatch(
+            rb'127\.0\.0\.1 - - \[[^]]+\] "GET /[0-3] HTTP/1\.1" 200 13 "-" "a{300}"\n', line
+        ), line
+
+
+def test_a_log_that_nobody_reads_stalls_nobody():
+    """stdout is a pipe, and full: requests are answered all the same."""
+    reader, writer = os.pipe()
+    try:
+        with Pollux("respond", "-w1", stdout=writer) as server:
+            os.close(writer)
+            writer = None
+            for _ in range(200):
+                with Wire(server.address, deadline_s=5) as wire:
+                    wire.send(request(b"GET /" + b"a" * 500 + b" HTTP/1.1") * 20)
+                    for _ in range(20):
+                        assert wire.reply().status == 200
+    finally:
+        os.close(reader)
+        if writer is not None:
+            os.close(writer)
+
+
+def test_a_log_whose_reader_left():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        with Pollux("respond", "-w1", stdout=writer) as server:
+            for _ in range(5):
+                assert ask(server.address, request()).status == 200
+    finally:
+        os.close(writer)
+
+
+def test_a_log_on_a_full_disk():
+    with open("/dev/full", "wb") as full:
+        with Pollux("respond", "-w1", stdout=full) as server:
+            for _ in range(5):
+                assert ask(server.address, request()).status == 200
