@@ -224,7 +224,7 @@ def write(path, text):
     return path
 
 
-def nginx_command(bench, row, folder, port):
+def nginx_command(bench, row, folder, port, listen_option=""):
     user = "user root root;" if os.geteuid() == 0 else ""
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n"
                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -247,13 +247,17 @@ http {{
     open_file_cache max=100;
     default_type text/plain;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096 {listen_option};
         location = / {{ return 200 "Hello, world!"; }}
         location / {{ root {bench.root}; }}
     }}
 }}
 """)
     return [find_program("nginx"), "-p", folder, "-c", config, "-e", folder / "error.log"]
+
+
+def nginx_deferred_command(bench, row, folder, port):
+    return nginx_command(bench, row, folder, port, "deferred")
 
 
 def lighttpd_command(bench, row, folder, port):
@@ -349,9 +353,11 @@ def all_servers(build, floor_names):
         embedder.target = "/hello?name=world"
         embedder.fields = ("Accept-Language: en",)
     for name, option, command, rows in (
-            ("nginx", "-v", nginx_command, None), ("lighttpd", "-v", lighttpd_command, None),
+            ("nginx", "-v", nginx_command, None),
+            ("nginx-deferred", "-v", nginx_deferred_command, ("connection",)),
+            ("lighttpd", "-v", lighttpd_command, None),
             ("h2o", "-v", h2o_command, None), ("haproxy", "-v", haproxy_command, plain)):
-        program = find_program(name)
+        program = find_program(name.partition("-")[0])
         add(name, program, lambda: first_line([program, option]), command, rows)
     for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
         add(name, built(f"bench/peers/{name}"), modversion(package),

@@ -1,11 +1,14 @@
 /*
  * Load for the connection-per-request workload: connect, send a request, read to its end, close.
  *
- * CONNECTIONS are kept open at a time, in a ring: the oldest is read to its end and a new one takes
- * its place. A client that asked an event loop which one is ready would spend as much on asking as
- * the server does on answering; every server answers in about the order of arrival, so the oldest
- * is the one to ask. An answer counts when it begins with HTTP/1.1 200 and is as long as the first;
- * all else is an error, and so is a program that hangs: an alarm ends it.
+ * CONNECTIONS go through that together, a step at a time: all connect, all send, all are read to
+ * their end. So the requests come in a burst, as from a client that asks an event loop who is
+ * ready, but without the cost of asking. Were each connection to go its way alone, a client on one
+ * core, which pays for the handshake, would be the slower side, and one would measure how a server
+ * falls asleep and wakes up once a request.
+ *
+ * An answer counts when it begins with HTTP/1.1 200 and is as long as the first; all else is an
+ * error, and so is a program that hangs: an alarm ends it.
  *
  *     connect_load PORT SECONDS CONNECTIONS [TARGET [FIELD LINE]]
  *
@@ -45,18 +48,23 @@ static double clock_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Returns a connection that has sent its request, or -1. */
-static int conn_open(struct load *load)
+/* Returns a connection, or -1. */
+static int conn_open(const struct load *load)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0)
-        return -1;
-    if (connect(fd, (struct sockaddr *)&load->address, sizeof(load->address)) == 0 &&
-        send(fd, load->request, load->request_bytes, MSG_NOSIGNAL) == (ssize_t)load->request_bytes)
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&load->address, sizeof(load->address)) == 0)
         return fd;
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return -1;
+}
+
+/* A failure shows when the answer is missing. */
+static void conn_send(const struct load *load, int fd)
+{
+    if (fd >= 0)
+        (void)!send(fd, load->request, load->request_bytes, MSG_NOSIGNAL);
 }
 
 /* Waits for the end of the answer: MSG_WAITALL returns when the buffer is full or the peer done. */
@@ -83,21 +91,20 @@ static void conn_finish(struct load *load, int fd)
 
 static void load_run(struct load *load, double seconds, size_t connections)
 {
-    int *ring = malloc(connections * sizeof(*ring));
+    int *conns = malloc(connections * sizeof(*conns));
     double end = clock_seconds() + seconds;
 
-    if (!ring)
+    if (!conns)
         return;
-    for (size_t i = 0; i < connections; i++)
-        ring[i] = conn_open(load);
-    for (size_t oldest = 0; clock_seconds() < end && load->errors < ERRORS_MAX;
-         oldest = oldest + 1 == connections ? 0 : oldest + 1) {
-        conn_finish(load, ring[oldest]);
-        ring[oldest] = conn_open(load);
-    }
-    for (size_t i = 0; i < connections; i++)
-        conn_finish(load, ring[i]);
-    free(ring);
+    do {
+        for (size_t i = 0; i < connections; i++)
+            conns[i] = conn_open(load);
+        for (size_t i = 0; i < connections; i++)
+            conn_send(load, conns[i]);
+        for (size_t i = 0; i < connections; i++)
+            conn_finish(load, conns[i]);
+    } while (clock_seconds() < end && load->errors < ERRORS_MAX);
+    free(conns);
 }
 
 int main(int argc, char **argv)
