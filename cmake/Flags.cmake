@@ -18,7 +18,8 @@ target_link_libraries(px_flags INTERFACE Threads::Threads)
 target_compile_options(px_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
-    -fno-strict-aliasing -fno-common -fno-omit-frame-pointer
+    $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> # snprintf is used where cutting is meant
+    -fno-strict-aliasing -fno-common
     # Public functions can be replaced from outside only where they are weak, so they may be inlined.
     -fno-semantic-interposition)
 target_link_options(px_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
@@ -34,6 +35,9 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     # Hardening that is free on the hot path.
     target_compile_options(px_flags INTERFACE -fstack-protector-strong)
     target_compile_definitions(px_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(px_flags INTERFACE -fno-omit-frame-pointer)
 endif()
 if(PX_COVERAGE)
     target_compile_options(px_flags INTERFACE --coverage -fprofile-update=atomic)
