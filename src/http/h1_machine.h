@@ -36,15 +36,12 @@ enum h1_state {
 /* The bytes at hand; `end` does not pass the limit of the head. */
 struct h1_cursor {
     const char *head;
-    uint32_t at;
-    uint32_t end;
+    size_t at;
+    size_t end;
 };
 
 /* What a reader says: go on with parser->state, wait for bytes, the head is done or refused. */
 enum h1_step { STEP_ON, STEP_MORE, STEP_DONE, STEP_REFUSED };
-
-/* A piece this short is cheaper to read by table than to hand to the wide scan. */
-enum { SHORT_BYTES = 16 };
 
 static inline enum h1_step h1_refuse(struct h1_parser *parser, uint16_t status, const char *reason)
 {
@@ -53,22 +50,15 @@ static inline enum h1_step h1_refuse(struct h1_parser *parser, uint16_t status, 
     return STEP_REFUSED;
 }
 
+/* The piece from `from` up to `to`. */
+static inline struct h1_span h1_span_of(size_t from, size_t to)
+{
+    return (struct h1_span){(uint32_t)from, (uint32_t)(to - from)};
+}
+
 static inline bool h1_is_class(const struct h1_cursor *c, uint8_t class)
 {
     return char_class[(uint8_t)c->head[c->at]] & class;
-}
-
-/* Up to SHORT_BYTES bytes of a class; true when it stopped in front of a byte outside it. */
-static inline bool h1_scan_short(struct h1_cursor *c, uint32_t stop, uint8_t class)
-{
-    uint32_t short_stop = stop - c->at > SHORT_BYTES ? c->at + SHORT_BYTES : stop;
-
-    while (c->at < short_stop) {
-        if (!h1_is_class(c, class))
-            return true;
-        c->at++;
-    }
-    return false;
 }
 
 /* Reads the start line on, through its line end (STEP_ON: the state is STATE_FIELD). */

@@ -14,23 +14,23 @@
 #include "base/check.h"
 #include "http/h1_machine.h"
 
-enum { WORD_BYTES = 8 };
+enum { WORD_BYTES = 8, WORDS_BYTES = 32 };
 
 /* Where the first byte of the value stands that is a CTL other than HTAB, or `end`: eight bytes at
  * a time, then the wide scan.  The two differences find a byte below 0x20 and a DEL; a borrow can
  * only raise flags above a true one, so the lowest flag is exact. */
-static inline uint32_t scan_value(const struct scan_table *scan, const char *head, uint32_t at,
-                                  uint32_t end)
+static inline size_t scan_value(const struct scan_table *scan, const char *head, size_t at,
+                                size_t end)
 {
     static const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-    uint32_t long_at = at + 2 * SHORT_BYTES;
+    size_t long_at = at + WORDS_BYTES;
 
     while (end - at >= WORD_BYTES) {
         uint64_t word;
         uint64_t found;
 
         if (at >= long_at)
-            return (uint32_t)scan->value(head, at, end);
+            return scan->value(head, at, end);
         memcpy(&word, head + at, WORD_BYTES);
         word = le64toh(word);
         found = (word - ones * 0x20) & ~word & high;
@@ -40,7 +40,7 @@ static inline uint32_t scan_value(const struct scan_table *scan, const char *hea
             at += WORD_BYTES;
             continue;
         }
-        at += (uint32_t)__builtin_ctzll(found) / 8;
+        at += (size_t)__builtin_ctzll(found) / 8;
         if (head[at] != '\t')
             return at;
         at++;
@@ -92,128 +92,136 @@ static enum h1_step finish_response(struct h1_parser *parser)
     return STEP_DONE;
 }
 
-static inline enum h1_step read_end(struct h1_parser *parser, struct h1_cursor *c)
+static inline bool is_blank(char byte)
 {
-    if (c->at == c->end)
-        return STEP_MORE;
-    if (c->head[c->at] != '\n')
-        return h1_refuse(parser, 400, "bare CR in the head");
-    c->at++;
-    parser->head_bytes = c->at;
-    parser->state = STATE_DONE;
-    return parser->role == H1_REQUEST ? finish_request(parser) : finish_response(parser);
+    return byte == ' ' || byte == '\t';
 }
 
-static inline enum h1_step read_value_lf(struct h1_parser *parser, struct h1_cursor *c)
-{
-    struct h1_field_span *field = &parser->fields[parser->field_count];
-    uint32_t end = c->at - 1;
+/* The ends of the field being read, as far as they are known. */
+struct field_ends {
+    size_t name_at;
+    size_t name_end;
+    size_t value_at;
+};
 
-    if (c->at == c->end)
-        return STEP_MORE;
-    if (c->head[c->at] != '\n')
-        return h1_refuse(parser, 400, "bare CR in a field");
-    while (end > field->value.at && (c->head[end - 1] == ' ' || c->head[end - 1] == '\t'))
-        end--;
-    field->value.len = end - field->value.at;
-    c->at++;
-    parser->field_count++;
-    parser->state = STATE_FIELD;
-    if (PX_UNLIKELY(!h1_field_note(parser, c->head, field))) {
-        parser->state = STATE_REFUSED;
-        return STEP_REFUSED;
-    }
-    return STEP_ON;
+/* Between two calls they are in the entry that the field will have. */
+static void ends_keep(struct h1_parser *parser, struct field_ends ends)
+{
+    parser->fields[parser->field_count] = (struct h1_field_span){
+        h1_span_of(ends.name_at, ends.name_end), {(uint32_t)ends.value_at, 0}};
 }
 
-static inline enum h1_step read_value(struct h1_parser *parser, struct h1_cursor *c)
+static struct field_ends ends_recall(const struct h1_parser *parser, size_t at)
 {
-    c->at = scan_value(parser->scan, c->head, c->at, c->end);
-    if (c->at == c->end)
-        return STEP_MORE;
-    if (c->head[c->at] != '\r')
-        return h1_refuse(parser, 400,
-                         c->head[c->at] == '\n' ? "bare LF in a field"
-                                                : "bad byte in a field value");
-    c->at++;
-    parser->state = STATE_VALUE_LF;
-    return read_value_lf(parser, c);
+    const struct h1_field_span *field = &parser->fields[parser->field_count];
+
+    if (parser->state == STATE_END_LF)
+        return (struct field_ends){at, at, at};
+    return (struct field_ends){field->name.at, field->name.at + field->name.len, field->value.at};
 }
 
-static inline enum h1_step read_blanks(struct h1_parser *parser, struct h1_cursor *c)
+/* The field whose value ends at `value_end`, blanks included, has its line end.  The pieces stay in
+ * registers: what was just written in halves is slow to read as a whole. */
+static inline bool end_field(struct h1_parser *parser, const char *head, struct field_ends ends,
+                             size_t value_end)
 {
-    while (c->at < c->end && (c->head[c->at] == ' ' || c->head[c->at] == '\t'))
-        c->at++;
-    if (c->at == c->end)
-        return STEP_MORE;
-    parser->fields[parser->field_count].value.at = c->at;
-    parser->state = STATE_VALUE;
-    return read_value(parser, c);
+    while (value_end > ends.value_at && is_blank(head[value_end - 1]))
+        value_end--;
+
+    struct h1_span name = h1_span_of(ends.name_at, ends.name_end);
+    struct h1_span value = h1_span_of(ends.value_at, value_end);
+
+    parser->fields[parser->field_count++] = (struct h1_field_span){name, value};
+    if (PX_LIKELY(h1_field_note(parser, head, name, value)))
+        return true;
+    parser->state = STATE_REFUSED;
+    return false;
 }
 
-static inline enum h1_step read_name(struct h1_parser *parser, struct h1_cursor *c)
-{
-    struct h1_span *name = &parser->fields[parser->field_count].name;
-
-    if (!h1_scan_short(c, c->end, CHAR_TOKEN))
-        c->at = (uint32_t)parser->scan->token(c->head, c->at, c->end);
-    if (c->at == c->end)
-        return STEP_MORE;
-    if (c->head[c->at] != ':')
-        return h1_refuse(parser, 400, "bad byte in a field name");
-    name->len = c->at - name->at;
-    c->at++;
-    parser->state = STATE_BLANKS;
-    return read_blanks(parser, c);
-}
-
-/* A line that begins with a blank would be a folded one (RFC 9112 section 5.2), or one that hides
- * behind the request line (section 2.2); both are refused. */
-static inline enum h1_step begin_field(struct h1_parser *parser, struct h1_cursor *c)
-{
-    if (c->at == c->end)
-        return STEP_MORE;
-    if (c->head[c->at] == '\r') {
-        c->at++;
-        parser->state = STATE_END_LF;
-        return read_end(parser, c);
-    }
-    if (!h1_is_class(c, CHAR_TOKEN))
-        return h1_refuse(parser, 400, "bad first byte of a field line");
-    if (parser->field_count == parser->limits->field_count_max)
-        return h1_refuse(parser, 431, "too many fields");
-    parser->fields[parser->field_count].name.at = c->at;
-    parser->state = STATE_NAME;
-    return read_name(parser, c);
-}
-
+/* The field lines and the empty one, with what varies in registers.  A line that begins with a
+ * blank would be a folded one (RFC 9112 section 5.2), or one that hides behind the request line
+ * (section 2.2); both are refused like any byte that is no token. */
 static enum h1_step read_fields(struct h1_parser *parser, struct h1_cursor *c)
 {
-    enum h1_step step = STEP_ON;
+    const char *head = c->head;
+    size_t at = c->at;
+    size_t end = c->end;
+    uint8_t state = parser->state;
+    struct field_ends ends = {at, at, at};
 
-    while (step == STEP_ON) {
-        switch (parser->state) {
+    if (PX_UNLIKELY(state != STATE_FIELD))
+        ends = ends_recall(parser, at);
+    for (;;) {
+        switch (state) {
         case STATE_FIELD:
-            step = begin_field(parser, c);
-            break;
+            if (at == end)
+                goto more;
+            if (head[at] == '\r') {
+                at++;
+                state = STATE_END_LF;
+                continue;
+            }
+            if (!(char_class[(uint8_t)head[at]] & CHAR_TOKEN))
+                return h1_refuse(parser, 400, "bad first byte of a field line");
+            if (parser->field_count == parser->limits->field_count_max)
+                return h1_refuse(parser, 431, "too many fields");
+            ends.name_at = ends.name_end = ends.value_at = at;
+            state = STATE_NAME;
+            __attribute__((fallthrough));
         case STATE_NAME:
-            step = read_name(parser, c);
-            break;
+            at = scan_mixed(head, at, end, CHAR_TOKEN, parser->scan->token);
+            if (at == end)
+                goto more;
+            if (head[at] != ':')
+                return h1_refuse(parser, 400, "bad byte in a field name");
+            ends.name_end = at;
+            at++;
+            state = STATE_BLANKS;
+            __attribute__((fallthrough));
         case STATE_BLANKS:
-            step = read_blanks(parser, c);
-            break;
+            while (at < end && is_blank(head[at]))
+                at++;
+            if (at == end)
+                goto more;
+            ends.value_at = at;
+            state = STATE_VALUE;
+            __attribute__((fallthrough));
         case STATE_VALUE:
-            step = read_value(parser, c);
-            break;
+            at = scan_value(parser->scan, head, at, end);
+            if (at == end)
+                goto more;
+            if (head[at] != '\r')
+                return h1_refuse(parser, 400, "bad byte in a field value");
+            at++;
+            state = STATE_VALUE_LF;
+            __attribute__((fallthrough));
         case STATE_VALUE_LF:
-            step = read_value_lf(parser, c);
-            break;
+            if (at == end)
+                goto more;
+            if (head[at] != '\n')
+                return h1_refuse(parser, 400, "bare CR in a field");
+            if (PX_UNLIKELY(!end_field(parser, head, ends, at - 1)))
+                return STEP_REFUSED;
+            at++;
+            state = STATE_FIELD;
+            continue;
         case STATE_END_LF:
-            step = read_end(parser, c);
-            break;
+            if (at == end)
+                goto more;
+            if (head[at] != '\n')
+                return h1_refuse(parser, 400, "bare CR in the head");
+            c->at = at + 1;
+            parser->head_bytes = (uint32_t)c->at;
+            parser->state = STATE_DONE;
+            return parser->role == H1_REQUEST ? finish_request(parser) : finish_response(parser);
         }
     }
-    return step;
+more:
+    if (state != STATE_FIELD && state != STATE_END_LF)
+        ends_keep(parser, ends);
+    c->at = at;
+    parser->state = state;
+    return STEP_MORE;
 }
 
 void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct scan_table *scan,
@@ -230,8 +238,8 @@ void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct sc
 
 px_err h1_parse(struct h1_parser *parser, const char *head, size_t len)
 {
-    uint32_t bytes_max = parser->limits->head_bytes_max;
-    struct h1_cursor c = {head, parser->offset, len < bytes_max ? (uint32_t)len : bytes_max};
+    size_t bytes_max = parser->limits->head_bytes_max;
+    struct h1_cursor c = {head, parser->offset, len < bytes_max ? len : bytes_max};
     enum h1_step step = STEP_ON;
 
     if (PX_UNLIKELY(parser->state >= STATE_DONE))
@@ -240,7 +248,7 @@ px_err h1_parse(struct h1_parser *parser, const char *head, size_t len)
         step = h1_start_read(parser, &c);
     if (step == STEP_ON)
         step = read_fields(parser, &c);
-    parser->offset = c.at;
+    parser->offset = (uint32_t)c.at;
     if (step == STEP_DONE)
         return PX_OK;
     if (step == STEP_MORE && c.at < bytes_max)

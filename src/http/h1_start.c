@@ -27,7 +27,7 @@ static enum h1_step read_empty_lines(struct h1_parser *parser, struct h1_cursor 
             continue;
         }
         if (c->head[c->at] != '\r') {
-            parser->method.at = c->at;
+            parser->method.at = (uint32_t)c->at;
             parser->state = STATE_METHOD;
             return STEP_ON;
         }
@@ -62,29 +62,23 @@ static uint8_t method_of(const char *text, size_t len)
     return METHOD_OTHER;
 }
 
-static inline enum h1_step read_method(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_method(struct h1_parser *parser, struct h1_cursor *c)
 {
-    uint32_t from = parser->method.at;
+    size_t from = parser->method.at;
 
-    if (c->end - from >= 4 && memcmp(c->head + from, "GET ", 4) == 0) {
-        c->at = from + 3;
-        parser->method_id = METHOD_GET;
-    } else {
-        uint32_t stop = c->end - from > METHOD_BYTES_MAX ? from + METHOD_BYTES_MAX : c->end;
+    size_t stop = c->end - from > METHOD_BYTES_MAX ? from + METHOD_BYTES_MAX : c->end;
 
-        while (c->at < stop && h1_is_class(c, CHAR_TOKEN))
-            c->at++;
-        if (c->at == c->end)
-            return STEP_MORE;
-        if (c->head[c->at] != ' ' || c->at == from)
-            return h1_refuse(parser, 400,
-                             h1_is_class(c, CHAR_TOKEN) ? "method too long"
-                                                        : "bad byte in the method");
-        parser->method_id = method_of(c->head + from, c->at - from);
-    }
-    parser->method.len = c->at - from;
+    while (c->at < stop && h1_is_class(c, CHAR_TOKEN))
+        c->at++;
+    if (c->at == c->end)
+        return STEP_MORE;
+    if (c->head[c->at] != ' ' || c->at == from)
+        return h1_refuse(parser, 400,
+                         h1_is_class(c, CHAR_TOKEN) ? "method too long" : "bad byte in the method");
+    parser->method_id = method_of(c->head + from, c->at - from);
+    parser->method.len = (uint32_t)c->at - parser->method.at;
     c->at++;
-    parser->target.at = c->at;
+    parser->target.at = (uint32_t)c->at;
     parser->state = STATE_TARGET;
     return STEP_ON;
 }
@@ -103,9 +97,9 @@ static enum h1_step refuse_target(struct h1_parser *parser, const struct h1_curs
 }
 
 /* The target has ended in front of the blank at the cursor. */
-static inline enum h1_step end_target(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step end_target(struct h1_parser *parser, struct h1_cursor *c)
 {
-    parser->target.len = c->at - parser->target.at;
+    parser->target.len = (uint32_t)c->at - parser->target.at;
     c->at++;
     parser->step = 0;
     parser->state = STATE_VERSION;
@@ -113,13 +107,11 @@ static inline enum h1_step end_target(struct h1_parser *parser, struct h1_cursor
 }
 
 /* Reads bytes of a class and %XX up to the first other byte (STEP_ON: the cursor is at it). */
-static inline enum h1_step read_escaped(struct h1_parser *parser, struct h1_cursor *c,
-                                        uint8_t class,
-                                        size_t (*scan)(const char *ptr, size_t from, size_t len))
+static enum h1_step read_escaped(struct h1_parser *parser, struct h1_cursor *c, uint8_t class,
+                                 size_t (*scan)(const char *ptr, size_t from, size_t len))
 {
-    uint32_t target_max = parser->limits->target_bytes_max;
-    uint32_t stop =
-        c->end - parser->target.at > target_max ? parser->target.at + target_max : c->end;
+    size_t target_max = parser->limits->target_bytes_max;
+    size_t stop = c->end - parser->target.at > target_max ? parser->target.at + target_max : c->end;
 
     for (;;) {
         for (; parser->hex_left > 0; parser->hex_left--, c->at++) {
@@ -128,8 +120,7 @@ static inline enum h1_step read_escaped(struct h1_parser *parser, struct h1_curs
             if (c->at == stop || !h1_is_class(c, CHAR_HEX))
                 return refuse_target(parser, c);
         }
-        if (!h1_scan_short(c, stop, class))
-            c->at = (uint32_t)scan(c->head, c->at, stop);
+        c->at = scan_mixed(c->head, c->at, stop, class, scan);
         if (c->at == c->end)
             return STEP_MORE;
         if (c->at == stop || c->head[c->at] != '%')
@@ -139,7 +130,7 @@ static inline enum h1_step read_escaped(struct h1_parser *parser, struct h1_curs
     }
 }
 
-static inline enum h1_step read_query(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_query(struct h1_parser *parser, struct h1_cursor *c)
 {
     enum h1_step step = read_escaped(parser, c, CHAR_QUERY, parser->scan->query);
 
@@ -148,25 +139,25 @@ static inline enum h1_step read_query(struct h1_parser *parser, struct h1_cursor
     return c->head[c->at] == ' ' ? end_target(parser, c) : refuse_target(parser, c);
 }
 
-static inline enum h1_step read_path(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_path(struct h1_parser *parser, struct h1_cursor *c)
 {
     enum h1_step step = read_escaped(parser, c, CHAR_PATH, parser->scan->path);
 
     if (step != STEP_ON)
         return step;
-    parser->path.len = c->at - parser->path.at;
+    parser->path.len = (uint32_t)c->at - parser->path.at;
     if (c->head[c->at] == ' ')
         return end_target(parser, c);
     if (c->head[c->at] != '?' || target_full(parser, c))
         return refuse_target(parser, c);
     c->at++;
-    parser->query_at = c->at;
+    parser->query_at = (uint32_t)c->at;
     parser->state = STATE_QUERY;
     return read_query(parser, c);
 }
 
 /* The first byte tells the form (RFC 9112 section 3.2); only CONNECT has authority-form. */
-static inline enum h1_step begin_target(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step begin_target(struct h1_parser *parser, struct h1_cursor *c)
 {
     uint8_t byte;
 
@@ -175,15 +166,15 @@ static inline enum h1_step begin_target(struct h1_parser *parser, struct h1_curs
     byte = (uint8_t)c->head[c->at];
     if (parser->method_id == METHOD_CONNECT) {
         parser->target_form = H1_TARGET_AUTHORITY;
-        parser->authority.at = c->at;
+        parser->authority.at = (uint32_t)c->at;
         parser->state = STATE_CONNECT;
     } else if (byte == '/') {
         parser->target_form = H1_TARGET_ORIGIN;
-        parser->path.at = c->at;
+        parser->path.at = (uint32_t)c->at;
         parser->state = STATE_PATH;
     } else if (byte == '*') {
         parser->target_form = H1_TARGET_ASTERISK;
-        parser->path = (struct h1_span){c->at, 1};
+        parser->path = h1_span_of(c->at, c->at + 1);
         c->at++;
         parser->state = STATE_ASTERISK;
     } else {
@@ -215,7 +206,7 @@ static enum h1_step read_scheme(struct h1_parser *parser, struct h1_cursor *c)
         if (byte != scheme[parser->step])
             return h1_refuse(parser, 400, "target is neither a path nor an http address");
     }
-    parser->authority.at = c->at;
+    parser->authority.at = (uint32_t)c->at;
     parser->state = STATE_AUTHORITY;
     return STEP_ON;
 }
@@ -238,10 +229,10 @@ static enum h1_step read_authority(struct h1_parser *parser, struct h1_cursor *c
         if (!(char_class[byte] & CHAR_HOST) && byte != ':' && byte != '[' && byte != ']')
             return refuse_target(parser, c);
     }
-    parser->authority.len = c->at - parser->authority.at;
+    parser->authority.len = (uint32_t)c->at - parser->authority.at;
     if (!host_valid(c->head + parser->authority.at, parser->authority.len))
         return h1_refuse(parser, 400, "bad authority in the target");
-    parser->path.at = c->at;
+    parser->path.at = (uint32_t)c->at;
     if (c->head[c->at] == ' ')
         return end_target(parser, c);
     parser->state = STATE_PATH;
@@ -265,7 +256,7 @@ static enum h1_step read_connect(struct h1_parser *parser, struct h1_cursor *c)
             (!(char_class[byte] & CHAR_HOST) && byte != ':' && byte != '[' && byte != ']'))
             return refuse_target(parser, c);
     }
-    parser->authority.len = c->at - parser->authority.at;
+    parser->authority.len = (uint32_t)c->at - parser->authority.at;
     if (!host_split(px_str_make(c->head + parser->authority.at, parser->authority.len), &parts) ||
         parts.port < 0)
         return h1_refuse(parser, 400, "CONNECT needs a host and a port");
@@ -282,7 +273,7 @@ static enum h1_step read_asterisk(struct h1_parser *parser, struct h1_cursor *c)
 }
 
 /* What is between the two blanks; the forms that are rare go round the switch. */
-static inline enum h1_step read_target(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_target(struct h1_parser *parser, struct h1_cursor *c)
 {
     enum h1_step step = STEP_ON;
 
@@ -317,7 +308,7 @@ static inline enum h1_step read_target(struct h1_parser *parser, struct h1_curso
 /* The version and the line end (RFC 9112 section 2.3).  A minor version above 1 counts as 1;
  * another major one is answered with 505, once it is sure that it is well-formed.  parser->step
  * counts its bytes. */
-static enum h1_step read_version_slowly(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_version_bytes(struct h1_parser *parser, struct h1_cursor *c)
 {
     for (; c->at < c->end; c->at++, parser->step++) {
         uint8_t byte = (uint8_t)c->head[c->at];
@@ -349,21 +340,12 @@ static enum h1_step read_version_slowly(struct h1_parser *parser, struct h1_curs
     return STEP_MORE;
 }
 
-static inline enum h1_step read_version(struct h1_parser *parser, struct h1_cursor *c)
+static enum h1_step read_version(struct h1_parser *parser, struct h1_cursor *c)
 {
-    const char *at = c->head + c->at;
+    enum h1_step step = read_version_bytes(parser, c);
 
-    if (parser->step == 0 && c->end - c->at >= VERSION_BYTES + 2 &&
-        memcmp(at, http_version, VERSION_BYTES) == 0 &&
-        memcmp(at + VERSION_BYTES, "\r\n", 2) == 0) {
-        c->at += VERSION_BYTES + 2;
-        parser->minor_version = 1;
-    } else {
-        enum h1_step step = read_version_slowly(parser, c);
-
-        if (step != STEP_ON)
-            return step;
-    }
+    if (step != STEP_ON)
+        return step;
     /* Here and not at its first byte, so that an HTTP/2 preface is told about its version. */
     if (parser->target_form == H1_TARGET_ASTERISK && parser->method_id != METHOD_OPTIONS)
         return h1_refuse(parser, 400, "asterisk target without OPTIONS");
@@ -398,7 +380,7 @@ static enum h1_step read_status(struct h1_parser *parser, struct h1_cursor *c)
             if (byte != ' ' && byte != '\r')
                 return h1_refuse(parser, 400, "bad status line");
             c->at += byte == ' ';
-            parser->reason_phrase.at = c->at;
+            parser->reason_phrase.at = (uint32_t)c->at;
             parser->state = STATE_REASON;
             return STEP_ON;
         default:
@@ -418,12 +400,12 @@ static enum h1_step read_status_line(struct h1_parser *parser, struct h1_cursor 
             return step;
     }
     if (parser->state == STATE_REASON) {
-        c->at = (uint32_t)parser->scan->value(c->head, c->at, c->end);
+        c->at = parser->scan->value(c->head, c->at, c->end);
         if (c->at == c->end)
             return STEP_MORE;
         if (c->head[c->at] != '\r')
             return h1_refuse(parser, 400, "bad byte in the status line");
-        parser->reason_phrase.len = c->at - parser->reason_phrase.at;
+        parser->reason_phrase.len = (uint32_t)c->at - parser->reason_phrase.at;
         c->at++;
         parser->state = STATE_LINE_LF;
     }
@@ -436,12 +418,59 @@ static enum h1_step read_status_line(struct h1_parser *parser, struct h1_cursor 
     return STEP_ON;
 }
 
+/* The line that nearly all requests begin with, when it is there whole: a method, a path without
+ * "%", perhaps a query, HTTP/1.1.  False: it is not one, and nothing was touched; the machine reads
+ * it from its first byte. */
+static bool read_common_line(struct h1_parser *parser, struct h1_cursor *c)
+{
+    static const char version[] = " HTTP/1.1\r\n";
+    const char *head = c->head;
+    size_t from = c->at, at = c->at, end = c->end, query_at = 0;
+    size_t target_at, path_end;
+    uint8_t method = METHOD_GET;
+
+    if (end - at < 16)
+        return false;
+    if (memcmp(head + at, "GET ", 4) == 0) {
+        at += 3;
+    } else {
+        while (at - from < METHOD_BYTES_MAX && at < end &&
+               (char_class[(uint8_t)head[at]] & CHAR_TOKEN))
+            at++;
+        method = method_of(head + from, at - from);
+    }
+    if (end - at < 2 || memcmp(head + at, " /", 2) != 0 || method == METHOD_CONNECT || at == from)
+        return false;
+    target_at = at + 1;
+    path_end = at = scan_mixed(head, at + 2, end, CHAR_PATH, parser->scan->path);
+    if (at < end && head[at] == '?') {
+        query_at = at + 1;
+        at = scan_mixed(head, at + 1, end, CHAR_QUERY, parser->scan->query);
+    }
+    if (end - at < sizeof(version) - 1 || memcmp(head + at, version, 8) != 0 ||
+        memcmp(head + at + 7, version + 7, 4) != 0 ||
+        at - target_at > parser->limits->target_bytes_max)
+        return false;
+    parser->method = h1_span_of(from, target_at - 1);
+    parser->method_id = method;
+    parser->target = h1_span_of(target_at, at);
+    parser->target_form = H1_TARGET_ORIGIN;
+    parser->path = h1_span_of(target_at, path_end);
+    parser->query_at = (uint32_t)query_at;
+    parser->minor_version = 1;
+    parser->state = STATE_FIELD;
+    c->at = at + sizeof(version) - 1;
+    return true;
+}
+
 enum h1_step h1_start_read(struct h1_parser *parser, struct h1_cursor *c)
 {
     enum h1_step step = STEP_ON;
 
     if (parser->role == H1_RESPONSE)
         return read_status_line(parser, c);
+    if (parser->state == STATE_START && read_common_line(parser, c))
+        return STEP_ON;
     if (parser->state <= STATE_START_LF)
         step = read_empty_lines(parser, c);
     if (step == STEP_ON && parser->state == STATE_METHOD)

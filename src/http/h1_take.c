@@ -9,20 +9,14 @@
 
 #include "http/h1_parse.h"
 
-/* The copy, which begins with the method: empty lines in front of it are left out. */
-struct copy {
-    char *text;
-    uint32_t start; /* offset of the method in the head */
-};
-
-static inline px_str piece(struct copy copy, struct h1_span span)
+static inline px_str piece(char *text, struct h1_span span)
 {
-    return px_str_make(copy.text + (span.at - copy.start), span.len);
+    return px_str_make(text + span.at, span.len);
 }
 
-static inline void end_piece(struct copy copy, struct h1_span span)
+static inline void end_piece(char *text, struct h1_span span)
 {
-    copy.text[span.at - copy.start + span.len] = '\0';
+    text[(size_t)span.at + span.len] = '\0';
 }
 
 /* Copies a piece of the target that is not its end. */
@@ -38,9 +32,8 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
                        struct h1_request *out_request)
 {
     static const px_str absent = {NULL, 0};
-    uint32_t start = parser->method.at;
-    uint32_t bytes = parser->head_bytes - start;
-    uint32_t count = parser->field_count;
+    size_t bytes = parser->head_bytes;
+    size_t count = parser->field_count;
     bool absolute = parser->target_form == H1_TARGET_ABSOLUTE;
     bool path_copied = parser->query_at != 0;
     size_t room = count * sizeof(px_field) + bytes;
@@ -55,25 +48,25 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     if (!fields)
         return PX_ERR_MEMORY;
 
-    struct copy copy = {(char *)(fields + count), start};
-    char *spare = copy.text + bytes;
+    char *text = (char *)(fields + count);
+    char *spare = text + bytes;
 
-    memcpy(copy.text, head + start, bytes);
-    end_piece(copy, parser->method);
-    end_piece(copy, parser->target);
-    for (uint32_t i = 0; i < count; i++) {
+    memcpy(text, head, bytes);
+    end_piece(text, parser->method);
+    end_piece(text, parser->target);
+    for (size_t i = 0; i < count; i++) {
         const struct h1_field_span *span = &parser->fields[i];
 
-        fields[i].name = piece(copy, span->name);
-        fields[i].value = piece(copy, span->value);
-        end_piece(copy, span->name);
-        end_piece(copy, span->value);
+        fields[i].name = piece(text, span->name);
+        fields[i].value = piece(text, span->value);
+        end_piece(text, span->name);
+        end_piece(text, span->value);
     }
 
-    out_request->method = piece(copy, parser->method);
-    out_request->target = piece(copy, parser->target);
+    out_request->method = piece(text, parser->method);
+    out_request->target = piece(text, parser->target);
     out_request->fields = fields;
-    out_request->field_count = count;
+    out_request->field_count = (uint32_t)count;
 
     /* RFC 9112 section 3.2.2: the authority of the target wins over Host. */
     if (absolute)
@@ -81,7 +74,7 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     else if (parser->target_form == H1_TARGET_AUTHORITY)
         out_request->authority = out_request->target;
     else
-        out_request->authority = parser->has_host ? piece(copy, parser->host) : absent;
+        out_request->authority = parser->has_host ? piece(text, parser->host) : absent;
 
     if (parser->target_form == H1_TARGET_AUTHORITY)
         out_request->raw_path = absent;
@@ -90,12 +83,12 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     else if (path_copied)
         (void)piece_copy(spare, head, parser->path, &out_request->raw_path);
     else
-        out_request->raw_path = piece(copy, parser->path);
+        out_request->raw_path = piece(text, parser->path);
 
     out_request->query = absent;
     if (parser->query_at != 0)
         out_request->query =
-            piece(copy, (struct h1_span){parser->query_at, parser->target.at + parser->target.len -
+            piece(text, (struct h1_span){parser->query_at, parser->target.at + parser->target.len -
                                                                parser->query_at});
     return PX_OK;
 }

@@ -5,7 +5,15 @@
 
 #include "http/scan.h"
 
-enum { PORT_MAX = 65535, IPV6_GROUPS = 8, IPV6_DIGITS_MAX = 4, IPV4_PARTS = 4 };
+enum {
+    PORT_MAX = 65535,
+    PORT_DIGITS = 5,
+    PORT_NONE = -1,
+    PORT_BAD = -2,
+    IPV6_GROUPS = 8,
+    IPV6_DIGITS_MAX = 4,
+    IPV4_PARTS = 4
+};
 
 /* Four decimal numbers up to 255 without leading zeros, to the end of the text. */
 static bool ipv4_valid(const char *text, size_t len)
@@ -67,61 +75,70 @@ bool host_ipv6_valid(const char *text, size_t len)
     return shortened ? groups < IPV6_GROUPS : groups == IPV6_GROUPS;
 }
 
-/* The bytes of the host with its brackets, or 0 when there is no good one at the start. */
-static size_t host_bytes(const char *text, size_t len)
+/* The bytes of an IPv6 address with its brackets, or 0. */
+static size_t literal_bytes(const char *text, size_t len)
 {
-    size_t at = 0;
+    const char *close = memchr(text, ']', len);
 
-    if (len > 0 && text[0] == '[') {
-        const char *close = memchr(text, ']', len);
-
-        if (!close || !host_ipv6_valid(text + 1, (size_t)(close - text) - 1))
-            return 0;
-        return (size_t)(close - text) + 1;
-    }
-    while (at < len && (char_class[(uint8_t)text[at]] & CHAR_HOST))
-        at++;
-    return at <= HOST_NAME_BYTES_MAX ? at : 0;
+    if (!close || !host_ipv6_valid(text + 1, (size_t)(close - text) - 1))
+        return 0;
+    return (size_t)(close - text) + 1;
 }
 
-/* The port behind the colon: -1 when it is empty, -2 when it is no port. */
+/* The bytes of the host with its brackets, or 0 when there is no good one at the start. */
+static inline size_t host_bytes(const char *text, size_t len)
+{
+    if (len > 0 && text[0] == '[')
+        return literal_bytes(text, len);
+
+    size_t bytes = scan_short(text, 0, len, CHAR_HOST);
+
+    return bytes <= HOST_BYTES_MAX ? bytes : 0;
+}
+
+/* The port behind the colon: PORT_NONE when it is empty, PORT_BAD when it is no port. */
 static int32_t port_of(const char *text, size_t len)
 {
-    int32_t port = 0;
+    uint32_t port = 0;
 
     if (len == 0)
-        return -1;
-    for (size_t at = 0; at < len; at++) {
-        if (!(char_class[(uint8_t)text[at]] & CHAR_DIGIT))
-            return -2;
-        port = port * 10 + (text[at] - '0');
-        if (port > PORT_MAX)
-            return -2;
+        return PORT_NONE;
+    while (len > PORT_DIGITS && text[0] == '0') {
+        text++;
+        len--;
     }
-    return port;
+    if (len > PORT_DIGITS)
+        return PORT_BAD;
+    for (size_t at = 0; at < len; at++) {
+        uint32_t digit = (uint32_t)(uint8_t)text[at] - '0';
+
+        if (digit > 9)
+            return PORT_BAD;
+        port = port * 10 + digit;
+    }
+    return port <= PORT_MAX ? (int32_t)port : PORT_BAD;
 }
 
 bool host_valid(const char *text, size_t len)
 {
     size_t at = host_bytes(text, len);
 
-    if (at == 0)
-        return false;
-    if (at == len)
-        return true;
-    return text[at] == ':' && port_of(text + at + 1, len - at - 1) != -2;
+    if (at == len || at == 0)
+        return at > 0;
+    return text[at] == ':' && port_of(text + at + 1, len - at - 1) != PORT_BAD;
 }
 
 bool host_split(px_str text, struct host_parts *out_parts)
 {
     size_t bytes = host_bytes(text.ptr, text.len);
-    int32_t port = -1;
+    int32_t port = PORT_NONE;
 
     if (bytes == 0)
         return false;
     if (bytes < text.len) {
-        port = text.ptr[bytes] == ':' ? port_of(text.ptr + bytes + 1, text.len - bytes - 1) : -2;
-        if (port == -2)
+        port =
+            text.ptr[bytes] == ':' ? port_of(text.ptr + bytes + 1, text.len - bytes - 1) : PORT_BAD;
+        if (port == PORT_BAD)
             return false;
     }
     out_parts->ipv6 = text.ptr[0] == '[';

@@ -14,7 +14,7 @@
 #include "pollux/str.h"
 
 /* What a DNS name can have; longer is refused. */
-enum { HOST_NAME_BYTES_MAX = 255 };
+enum { HOST_BYTES_MAX = 255 };
 
 struct host_parts {
     px_str host;  /* borrowed from the text; an IPv6 address without its brackets */
