@@ -83,4 +83,5 @@ def load_run(bench, row, running, seconds):
         troubled = re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, timeout 0)", said)
         if done.returncode == 0 and found and int(found[1]) > 0 and not troubled:
             return int(found[1]), float(found[2]) * {"ms": 0.001, "s": 1, "m": 60}[found[3]]
-    raise BenchError(f"{row.name}: the load on {running.server.name} failed: {said.strip()}")
+    raise BenchError(f"{row.name}: the load on {running.server.name} failed "
+                     f"({done.returncode}): {said.strip()[-300:]}")

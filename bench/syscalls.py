@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from servers import ask, process_tree, read_answer
 
@@ -25,6 +26,7 @@ CONNECTIONS = 64
 BATCHES = 10
 DEPTH = 16
 TIMEOUT_SECONDS = 20
+SETTLE_SECONDS = 0.1
 
 
 class CountError(Exception):
@@ -68,6 +70,7 @@ class Strace:
         return text
 
     def __exit__(self, *_):
+        time.sleep(SETTLE_SECONDS)  # the last answer is there before its connection is closed
         for line in self.end().splitlines():
             columns = line.split()
             if len(columns) == 2 and columns[0].isdigit() and columns[1] != "total":
