@@ -14,8 +14,8 @@ enum {
     /* RFC 9112 section 3 asks for at least 8,000. */
     TARGET_BYTES_DEFAULT = 8 * 1024,
     CONTENT_BYTES_DEFAULT = 1024 * 1024,
-    /* Exchanges of one connection that may wait for an answer at once. */
-    PIPELINE_COUNT_DEFAULT = 16,
+    /* Requests of one connection answered in a row before other connections go on. */
+    PIPELINE_COUNT_DEFAULT = 256,
     EXCHANGE_ARENA_BYTES_DEFAULT = 1024 * 1024,
     INBOX_BYTES_TOTAL_DEFAULT = 64 * 1024 * 1024,
     /* Bytes that a handler may have written in pieces and the peer has not taken. */
@@ -70,9 +70,17 @@ enum {
     SEND_PARTS_MAX = 64,          /* parts handed to one sendmsg */
     FILE_TURN_BYTES = 128 * 1024, /* one sendfile: more grows the socket buffer out of the cache */
     SEND_TURN_BYTES = 512 * 1024, /* bytes of one stream before others go on */
-    H1_STEPS_PER_TICK = 256,      /* requests of one connection before others go on */
+    H1_STEPS_PER_REQUEST = 4,     /* steps of the driver that an ordinary request takes */
     POSTS_PER_TICK = 1024,        /* posted calls before the wait is looked at again */
-    TIMER_LISTS_MAX = 32,         /* different durations one loop can keep in constant time */
+
+    MIDDLEWARE_MAX = 32, /* of one server */
+    FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */
+    LISTENERS_MAX = 64,  /* of one server */
+    /* Output of one connection is rendered here: a head, and content that fits behind it. */
+    OUT_BYTES = 16 * 1024,
+    /* Content up to this is copied behind its head; more is sent from where it lies. */
+    OUT_COPY_BYTES_MAX = 4 * 1024,
+    LOG_BYTES_MAX = 1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
@@ -86,7 +94,7 @@ enum {
     ROUTES_MAX = 10000, /* each is compared with the others of its host: a second */
     ROUTE_PATTERN_BYTES_MAX = 2048, /* one pattern as written */
     ROUTE_SEGMENTS_MAX = 32,        /* of one pattern: the depth of a lookup */
-    ROUTE_SEGMENT_BYTES_MAX = 255,  /* one literal segment, decoded: NAME_MAX */
+    ROUTE_SEGMENT_BYTES_MAX = 255,  /* a literal segment, decoded, or a host: NAME_MAX */
     ROUTE_PARAMS_MAX = 16,          /* wildcards with a name in one pattern */
     ROUTE_METHODS_MAX = 32,         /* method tokens of one router beside the nine known ones */
     ROUTER_BYTES_MAX = 128 * 1024 * 1024, /* memory of one router: all of the above at once */

@@ -19,10 +19,9 @@ struct route {
     void *value;           /* borrowed: the caller's */
     const px_str *names;   /* of the parameters */
     const uint8_t *depths; /* for each, the index of its segment */
-    struct route *next;    /* of the same host, registered before */
+    struct route *next;    /* registered before it */
     struct route *others;  /* in its leaf: further routes with a token */
-    uint8_t param_count;
-    uint8_t token; /* when its method has no number: the index of the token */
+    uint8_t token;         /* when its method has no number: the index of the token */
 };
 
 /* A method that no request has and no route answers. */

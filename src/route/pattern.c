@@ -159,6 +159,8 @@ static px_err parse_host(struct parse *parse, struct pattern *pattern)
 
     if (!parts.ipv6 && len > 1 && parts.host.ptr[len - 1] == '.')
         len--;
+    if (len > ROUTE_SEGMENT_BYTES_MAX)
+        return refuse(parse, PX_ERR_LIMIT, parse->at, "a host longer than ROUTE_SEGMENT_BYTES_MAX");
     char *copy = arena_take_text(parse->arena, len);
 
     if (!copy)
