@@ -92,8 +92,8 @@ uint32_t px_loop_handle_count(const px_loop *loop);
 
 /* --- Calls from other threads ------------------------------------------------------------- */
 
-/** A posted call.  @param status PX_OK on the loop's thread, or PX_ERR_CANCELLED when the loop ended
- *  first (then on the thread that destroyed it).  @param context as posted. */
+/** A posted call.  @param status PX_OK on the loop's thread, or PX_ERR_CANCELLED when the loop
+ * ended first (then on the thread that destroyed it).  @param context as posted. */
 typedef void (*px_post_fn)(px_err status, void *context);
 
 /** Runs `call` on the loop's thread, once, soon.  Calls of one thread keep their order.
@@ -143,8 +143,8 @@ void px_timer_destroy(px_timer *timer);
 
 /* --- Signals ------------------------------------------------------------------------------ */
 
-/** Has `on_signal` called on the loop's thread when the process gets `signal_number`.  No handler is
- *  installed: the signal is blocked in the calling thread and read from a descriptor, so block it
+/** Has `on_signal` called on the loop's thread when the process gets `signal_number`.  No handler
+ * is installed: the signal is blocked in the calling thread and read from a descriptor, so block it
  *  in other threads too (start them after this call).  Undone by px_loop_destroy.
  *  @return PX_OK, PX_ERR_CONFLICT (taken already), PX_ERR_INVALID, PX_ERR_MEMORY, PX_ERR_SYSTEM.
  *  The loop's thread. */
@@ -173,8 +173,8 @@ px_watch *px_watch_create(px_loop *loop, int fd, unsigned events,
 /** Looks for other events from now on.  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread. */
 PX_MUST_CHECK px_err px_watch_change(px_watch *watch, unsigned events);
 
-/** Ends the watch; no callback follows.  NULL is fine, and so is its own callback.  Does not close the
- *  descriptor.  The loop's thread. */
+/** Ends the watch; no callback follows.  NULL is fine, and so is its own callback.  Does not close
+ * the descriptor.  The loop's thread. */
 void px_watch_destroy(px_watch *watch);
 
 #ifdef __cplusplus

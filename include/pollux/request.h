@@ -1,6 +1,6 @@
 /*
- * Reading a request.  Strings live until the exchange ends, end in NUL (not counted), and are absent
- * (ptr NULL) where the request has no such thing.  The thread of the server's loop.
+ * Reading a request.  Strings live until the exchange ends, end in NUL (not counted), and are
+ * absent (ptr NULL) where the request has no such thing.  The thread of the server's loop.
  */
 #ifndef PX_REQUEST_H
 #define PX_REQUEST_H
@@ -28,7 +28,8 @@ px_str px_request_raw_path(const px_exchange *exchange);
 /** The query as received, without "?"; absent when there is none. */
 px_str px_request_query(const px_exchange *exchange);
 
-/** Host and port that the request is for: from the target, else from Host (RFC 9110 section 7.1). */
+/** Host and port that the request is for: from the target, else from Host (RFC 9110 section 7.1).
+ */
 px_str px_request_authority(const px_exchange *exchange);
 
 /** "http" or "https". */
@@ -61,7 +62,8 @@ px_str px_request_cookie(px_exchange *exchange, const char *name);
 
 /* --- Content -------------------------------------------------------------------------------- */
 
-/** Declared length of the content in bytes, 0 without content, PX_UNLIMITED_BYTES when not declared. */
+/** Declared length of the content in bytes, 0 without content, PX_UNLIMITED_BYTES when not
+ * declared. */
 uint64_t px_request_content_length(const px_exchange *exchange);
 
 /** Collects the content; on_content is not called any more.  Call it from the handler.
@@ -81,11 +83,12 @@ void px_request_pause(px_exchange *exchange);
 /** Goes on with content; never calls back itself. */
 void px_request_resume(px_exchange *exchange);
 
-/** The first value of that name in a collected `application/x-www-form-urlencoded` content, decoded.
- *  Absent when the content is of another type. */
+/** The first value of that name in a collected `application/x-www-form-urlencoded` content,
+ * decoded. Absent when the content is of another type. */
 px_str px_request_form_param(px_exchange *exchange, const char *name);
 
-/** All pairs of a collected form, decoded, in order; NULL when it is none.  Owned by the exchange. */
+/** All pairs of a collected form, decoded, in order; NULL when it is none.  Owned by the exchange.
+ */
 const px_field *px_request_form(px_exchange *exchange, size_t *out_count);
 
 /** A part of `multipart/form-data` (RFC 7578).  Slices live until on_part_end has returned. */

@@ -1,5 +1,6 @@
 /*
- * The HTTP server: listeners, routes, middleware, filters, limits, on a loop of its own or of yours.
+ * The HTTP server: listeners, routes, middleware, filters, limits, on a loop of its own or of
+ * yours.
  *
  * Several servers may share one loop; servers on loops of two threads share nothing.  Setup calls
  * take the thread that made the server and may be made before or between runs of its loop.
@@ -27,8 +28,8 @@ typedef enum px_log_format {
 
 /** Options of a server.  Zero is the default everywhere. */
 typedef struct px_server_options {
-    size_t struct_size;    /**< sizeof(px_server_options). */
-    px_loop *loop;         /**< Borrowed: outlives the server.  NULL: the server makes its own. */
+    size_t struct_size; /**< sizeof(px_server_options). */
+    px_loop *loop;      /**< Borrowed: outlives the server.  NULL: the server makes its own. */
     const px_allocator *allocator; /**< For the loop it makes; NULL: malloc. */
     const char *server_name;       /**< Server field, copied; NULL: "pollux"; "": none. */
     uint32_t connections_max;      /**< 0: what RLIMIT_NOFILE allows; PX_UNLIMITED likewise. */
@@ -37,21 +38,21 @@ typedef struct px_server_options {
     uint32_t target_bytes_max;     /**< Request target; 0: 8 KiB. */
     uint32_t pipeline_count_max;   /**< Requests of one connection answered in a row; 0: 256. */
     uint32_t exchange_bytes_max;   /**< Memory of one exchange; 0: 1 MiB. */
-    uint32_t output_bytes_max;     /**< Written in pieces and not taken yet, one exchange; 0: 1 MiB. */
-    uint64_t content_bytes_max;    /**< Content of a request; 0: 1 MiB; PX_UNLIMITED_BYTES. */
-    uint32_t head_timeout_ms;      /**< First byte to end of a head; 0: 10 s; PX_OFF. */
-    uint32_t idle_timeout_ms;      /**< Between requests; 0: 60 s; PX_OFF. */
-    uint32_t rate_window_ms;       /**< Time over which the minimum rates are taken; 0: 20 s. */
-    uint32_t content_rate_min;     /**< Request content, bytes a second; 0: 240; PX_OFF. */
-    uint32_t send_rate_min;        /**< Peer reading our answer, bytes a second; 0: 240; PX_OFF. */
-    uint32_t total_timeout_ms;     /**< A whole exchange, from its head; 0: off. */
-    uint32_t linger_timeout_ms;    /**< Reading on after a refusal; 0: 5 s; PX_OFF. */
-    uint32_t log_format;           /**< A px_log_format; 0: off. */
+    uint32_t output_bytes_max;  /**< Written in pieces and not taken yet, one exchange; 0: 1 MiB. */
+    uint64_t content_bytes_max; /**< Content of a request; 0: 1 MiB; PX_UNLIMITED_BYTES. */
+    uint32_t head_timeout_ms;   /**< First byte to end of a head; 0: 10 s; PX_OFF. */
+    uint32_t idle_timeout_ms;   /**< Between requests; 0: 60 s; PX_OFF. */
+    uint32_t rate_window_ms;    /**< Time over which the minimum rates are taken; 0: 20 s. */
+    uint32_t content_rate_min;  /**< Request content, bytes a second; 0: 240; PX_OFF. */
+    uint32_t send_rate_min;     /**< Peer reading our answer, bytes a second; 0: 240; PX_OFF. */
+    uint32_t total_timeout_ms;  /**< A whole exchange, from its head; 0: off. */
+    uint32_t linger_timeout_ms; /**< Reading on after a refusal; 0: 5 s; PX_OFF. */
+    uint32_t log_format;        /**< A px_log_format; 0: off. */
     /** Takes whole log lines at the end of each tick; `lines` is borrowed.  NULL: no log. */
     void (*on_log)(px_str lines, void *context);
     void *log_context; /**< Handed to on_log; borrowed. */
-    /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and one
-     *  px_respond function with that status, or returns without to get pollux's line of text. */
+    /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and
+     * one px_respond function with that status, or returns without to get pollux's line of text. */
     void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
     void *error_page_context; /**< Handed to on_error_page; borrowed. */
 } px_server_options;
@@ -113,8 +114,8 @@ static inline px_route_options px_route_options_default(void)
 #define PX_ROUTE_OPTIONS_DEFAULT px_route_options_default()
 
 /** Registers a handler.
- *  @param pattern `[METHOD ][HOST]/PATH` with `{name}`, `{rest...}`, `{$}`, as in Go 1.22's ServeMux:
- *  the most specific one wins; GET serves HEAD too.  Copied.
+ *  @param pattern `[METHOD ][HOST]/PATH` with `{name}`, `{rest...}`, `{$}`, as in Go 1.22's
+ * ServeMux: the most specific one wins; GET serves HEAD too.  Copied.
  *  @param context borrowed: outlives the server.
  *  @return PX_OK, PX_ERR_INVALID (bad pattern), PX_ERR_CONFLICT, PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_server_route(px_server *server, const char *pattern, px_handler handler,
@@ -177,10 +178,10 @@ PX_MUST_CHECK px_err px_server_listen(px_server *server, const char *address, px
 
 /** Serves a listener that was opened or inherited.
  *  @param listener owned by the server on success.  @return PX_OK, PX_ERR_MEMORY, PX_ERR_SYSTEM. */
-PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener,
-                                     px_error *out_error);
+PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error);
 
-/** The addresses it serves, as px_listener_address; "" when none.  Until the next listen or serve. */
+/** The addresses it serves, as px_listener_address; "" when none.  Until the next listen or serve.
+ */
 const char *px_server_address(const px_server *server);
 
 /** Runs the server's loop until px_server_stop, or until a drain has ended.

@@ -60,8 +60,8 @@ void px_stream_attach(px_stream *stream, const px_stream_events *events, void *c
  *  The loop's thread. */
 void px_stream_recv_start(px_stream *stream);
 
-/** Stops receiving: nothing is delivered until px_stream_recv_start, except that a reset is reported.
- *  The loop's thread. */
+/** Stops receiving: nothing is delivered until px_stream_recv_start, except that a reset is
+ * reported. The loop's thread. */
 void px_stream_recv_stop(px_stream *stream);
 
 /** Sends `parts` in order.  No other send may be in flight.
@@ -86,7 +86,7 @@ void px_stream_reset(px_stream *stream);
 
 /** Takes the stream off the loop and hands back its descriptor and unread bytes; the stream is gone
  *  afterwards, without on_closed.  Not while a send is in flight, and not after a close.
- *  @param out_unread what the stream kept, borrowed until the end of the tick; may be empty.  Inside
+ *  @param out_unread what the stream kept, borrowed until the end of the tick; may be empty. Inside
  *  of on_recv it does not hold the bytes that on_recv was given: the caller has those.
  *  @return the descriptor, owned by the caller.  The loop's thread. */
 int px_stream_release(px_stream *stream, px_str *out_unread);
@@ -106,14 +106,14 @@ px_loop *px_stream_loop(const px_stream *stream);
 
 /** Options of a listener. */
 typedef struct px_listen_options {
-    size_t struct_size;     /**< sizeof(px_listen_options). */
-    uint32_t backlog;       /**< Connections waiting to be accepted; 0: 4096. */
-    uint32_t reuse_port;    /**< 1: several listeners may share a TCP port (SO_REUSEPORT); the first
-                                 still fails when somebody else listens there. 2: join the others
-                                 without that check. */
+    size_t struct_size;  /**< sizeof(px_listen_options). */
+    uint32_t backlog;    /**< Connections waiting to be accepted; 0: 4096. */
+    uint32_t reuse_port; /**< 1: several listeners may share a TCP port (SO_REUSEPORT); the first
+                              still fails when somebody else listens there. 2: join the others
+                              without that check. */
     uint32_t defer_accept_s; /**< TCP: accept when the first bytes are there, or after so many
                                   seconds; 0: 1 s; PX_OFF. */
-    uint32_t unix_mode;     /**< Permission bits of a unix socket; 0: 0660. */
+    uint32_t unix_mode;      /**< Permission bits of a unix socket; 0: 0660. */
 } px_listen_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -175,8 +175,8 @@ int px_listener_fd(const px_listener *listener, size_t index);
 
 /* --- Dialling ----------------------------------------------------------------------------- */
 
-/** Connects to an address ("host:port", "[v6]:port", "unix:/path"); numeric hosts and "localhost" are
- *  resolved at once, names on a helper thread; each address found is tried in turn.
+/** Connects to an address ("host:port", "[v6]:port", "unix:/path"); numeric hosts and "localhost"
+ * are resolved at once, names on a helper thread; each address found is tried in turn.
  *  @param timeout_ms for the whole of it; 0: 10 s.
  *  @param on_dialled called once, from the loop: with the stream (attach it or close it) and
  *  PX_OK, or with NULL and PX_ERR_TIMEOUT, PX_ERR_CLOSED (refused), PX_ERR_NOT_FOUND,

@@ -80,7 +80,8 @@ enum {
     OUT_BYTES = 16 * 1024,
     /* Content up to this is copied behind its head; more is sent from where it lies. */
     OUT_COPY_BYTES_MAX = 4 * 1024,
-    LOG_BYTES_MAX = 1024 * 1024, /* log lines of one tick; at this size they are handed over early */
+    LOG_BYTES_MAX =
+        1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
@@ -91,7 +92,7 @@ enum {
     HELPER_QUEUE_MAX = 4096,
 
     /* Routes come from the program's author; these keep a lookup's stack and time bounded. */
-    ROUTES_MAX = 10000, /* each is compared with the others of its host: a second */
+    ROUTES_MAX = 10000,             /* each is compared with the others of its host: a second */
     ROUTE_PATTERN_BYTES_MAX = 2048, /* one pattern as written */
     ROUTE_SEGMENTS_MAX = 32,        /* of one pattern: the depth of a lookup */
     ROUTE_SEGMENT_BYTES_MAX = 255,  /* a literal segment, decoded, or a host: NAME_MAX */
