@@ -223,7 +223,10 @@ class TidyTest(unittest.TestCase):
 
     def test_names(self):
         self.bad("src/base/buf_part2.c", HEAD, "second half")
-        self.bad("tests/unit/base/buf.c", HEAD, "<noun>_test.c")
+        text = HEAD + "int main(void)\n{\n    return 0;\n}\n"
+        self.bad("tests/unit/base/buf.c", text, "<noun>_test.c")
+        self.good("tests/unit/base/buf_test.c", text)
+        self.good("tests/unit/base/buf_cases.c", HEAD)
 
     def test_listed(self):
         found = self.found({"src/base/a.c": HEAD, "src/base/CMakeLists.txt": "b.c ba.c a_b.c\n"}, False)
