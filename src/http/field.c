@@ -286,8 +286,9 @@ px_err media_type_parse(px_str value, struct media_type *out_type)
     struct field_param param;
     px_err err;
 
-    while ((err = field_param_next(&params, &param)) == PX_OK)
-        continue;
+    do
+        err = field_param_next(&params, &param);
+    while (err == PX_OK);
     if (err != PX_ERR_NOT_FOUND)
         return PX_ERR_MALFORMED;
     out_type->type = px_str_make(str.ptr, slash);
