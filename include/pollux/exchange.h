@@ -98,7 +98,7 @@ px_str px_exchange_local(px_exchange *exchange);
 /** A name of an exchange that may be kept after it ended, and used on any thread. */
 typedef struct px_ref {
     px_mailbox *mailbox; /**< The way into the server's loop; a reference. */
-    void *server;        /**< Checked on the loop's thread; never followed elsewhere. */
+    uint64_t server;     /**< Which server of that loop. */
     uint32_t slot;       /**< Which exchange. */
     uint32_t generation; /**< Which use of the slot. */
 } px_ref;

@@ -134,7 +134,7 @@ void px_response_start(px_exchange *exchange, unsigned status, px_str type, uint
 void px_response_write(px_exchange *exchange, px_str bytes);
 
 /** How many bytes px_response_write takes now; on_room comes when it was 0 and is not any more. */
-size_t px_response_room(const px_exchange *exchange);
+size_t px_response_room(px_exchange *exchange);
 
 /** Ends an answer that was begun with px_response_start. */
 void px_response_end(px_exchange *exchange);

@@ -185,16 +185,17 @@ static void send_advance(px_stream *stream, uint64_t bytes)
 
 static ssize_t send_memory(px_stream *stream)
 {
+    const px_part *first = stream->parts;
     struct iovec iov[SEND_PARTS_MAX];
-    uint32_t count = 0;
+    uint32_t count = 1;
 
+    iov[0].iov_base = (void *)(uintptr_t)(first->bytes.ptr + stream->part_offset);
+    iov[0].iov_len = first->bytes.len - stream->part_offset;
     while (count < stream->part_count && count < SEND_PARTS_MAX && stream->parts[count].bytes.ptr) {
         iov[count].iov_base = (void *)(uintptr_t)stream->parts[count].bytes.ptr;
         iov[count].iov_len = stream->parts[count].bytes.len;
         count++;
     }
-    iov[0].iov_base = (char *)iov[0].iov_base + stream->part_offset;
-    iov[0].iov_len -= stream->part_offset;
     /* What follows (a file range) is part of the same answer: let it share the packet. */
     int flags = MSG_NOSIGNAL | (count < stream->part_count ? MSG_MORE : 0);
 
@@ -320,6 +321,11 @@ void engine_recv(px_stream *stream)
         handle->ready |= READY_IN;
     /* Parked bytes, a ready socket, or the registration that is still to be made. */
     loop_again(handle->loop, handle);
+}
+
+bool stream_is_drained(const px_stream *stream)
+{
+    return stream->inbox_len == 0 && !(stream->handle.ready & READY_IN);
 }
 
 /* One receive.  PX_AGAIN: nothing more for now; PX_OK: go on. */

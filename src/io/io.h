@@ -127,6 +127,18 @@ struct loop_hook {
     void (*run)(struct loop_hook *hook);
 };
 
+/* Something that runs once, in this tick or the next, which then does not block. */
+struct loop_task {
+    struct list node;
+    void (*run)(struct loop_task *task);
+};
+
+/* Somebody who lives on a loop and has a name that is never given twice. */
+struct loop_tenant {
+    struct list node;
+    uint64_t id;
+};
+
 struct engine;
 struct mailbox_post;
 struct helpers;
@@ -136,7 +148,10 @@ struct px_loop {
     px_allocator allocator;
     struct engine *engine; /* owned */
     struct list again;     /* handles with work left */
-    struct list closing;   /* handles to be reaped at the end of the tick */
+    struct list tasks;     /* loop_task */
+    struct list tenants;   /* loop_tenant */
+    uint64_t tenant_last;
+    struct list closing; /* handles to be reaped at the end of the tick */
     struct list hooks[LOOP_PHASE_COUNT];
     struct timer_heap timers;
     uint64_t now_ms;
@@ -189,6 +204,28 @@ static inline void loop_again(px_loop *loop, struct io_handle *handle)
     if (!list_linked(&handle->work))
         list_append(&loop->again, &handle->work);
 }
+
+static inline void loop_task_add(px_loop *loop, struct loop_task *task)
+{
+    if (!list_linked(&task->node))
+        list_append(&loop->tasks, &task->node);
+}
+
+static inline void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
+{
+    list_init(&task->node);
+    task->run = run;
+}
+
+/* Names a tenant; taking its node off the list ends it. */
+uint64_t loop_tenant_add(px_loop *loop, struct loop_tenant *tenant);
+struct loop_tenant *loop_tenant_find(px_loop *loop, uint64_t id);
+
+/* One tick that may block until something happens; for ending what lives on a loop. */
+PX_MUST_CHECK px_err loop_wait(px_loop *loop, px_error *out_error);
+
+/* A stream has no unread bytes that we know of: closing it will not cut an answer short. */
+bool stream_is_drained(const px_stream *stream);
 
 void loop_close(struct io_handle *handle);
 void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook);

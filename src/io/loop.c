@@ -42,6 +42,8 @@ static void wake_ready(px_watch *watch, unsigned events, void *context)
 static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error *out_error)
 {
     list_init(&loop->again);
+    list_init(&loop->tasks);
+    list_init(&loop->tenants);
     list_init(&loop->closing);
     for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
         list_init(&loop->hooks[phase]);
@@ -59,7 +61,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
 
     if (err != PX_OK)
         return err;
-    loop->mailbox = mailbox_create(&loop->allocator);
+    loop->mailbox = mailbox_create(loop);
     if (!loop->mailbox)
         return error_set(out_error, error_category(errno), errno,
                          "cannot create an event descriptor: %s", strerror(errno));
@@ -131,6 +133,24 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
     list_append(&loop->hooks[phase], &hook->node);
 }
 
+uint64_t loop_tenant_add(px_loop *loop, struct loop_tenant *tenant)
+{
+    tenant->id = ++loop->tenant_last;
+    list_append(&loop->tenants, &tenant->node);
+    return tenant->id;
+}
+
+struct loop_tenant *loop_tenant_find(px_loop *loop, uint64_t id)
+{
+    for (struct list *node = loop->tenants.next; node != &loop->tenants; node = node->next) {
+        struct loop_tenant *tenant = LIST_ENTRY(node, struct loop_tenant, node);
+
+        if (tenant->id == id)
+            return tenant;
+    }
+    return NULL;
+}
+
 void loop_close(struct io_handle *handle)
 {
     list_remove(&handle->work);
@@ -148,6 +168,20 @@ static void loop_run_again(px_loop *loop)
 
         list_remove(&handle->work);
         engine_run(handle);
+    }
+}
+
+static void loop_run_tasks(px_loop *loop)
+{
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &loop->tasks);
+    while (!list_empty(&now)) {
+        struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
+
+        list_remove(&task->node);
+        task->run(task);
     }
 }
 
@@ -197,6 +231,7 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
         loop_read_clocks(loop);
         timer_fire(&loop->timers, loop->now_ms);
     }
+    loop_run_tasks(loop);
     loop_reap(loop);
     return PX_OK;
 }
@@ -205,7 +240,7 @@ int px_loop_timeout_ms(px_loop *loop)
 {
     uint64_t due_ms;
 
-    if (!list_empty(&loop->again) || !list_empty(&loop->closing))
+    if (!list_empty(&loop->again) || !list_empty(&loop->tasks) || !list_empty(&loop->closing))
         return 0;
     if (!timer_next(&loop->timers, &due_ms))
         return -1;
@@ -246,6 +281,15 @@ px_err px_loop_run(px_loop *loop, px_error *out_error)
 
     while (err == PX_OK && !atomic_exchange_explicit(&loop->stop, false, memory_order_acquire))
         err = loop_tick(loop, px_loop_timeout_ms(loop), out_error);
+    sigpipe_restore(blocked_here);
+    return err;
+}
+
+px_err loop_wait(px_loop *loop, px_error *out_error)
+{
+    bool blocked_here = sigpipe_block();
+    px_err err = loop_tick(loop, px_loop_timeout_ms(loop), out_error);
+
     sigpipe_restore(blocked_here);
     return err;
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/check.h"
+#include "io/io.h"
 
 struct px_mailbox {
     px_allocator allocator;
@@ -21,11 +21,13 @@ struct px_mailbox {
     struct mailbox_post *first;
     struct mailbox_post **last;
     bool closed;
-    int fd; /* owned */
+    int fd;        /* owned */
+    px_loop *loop; /* borrowed; NULL once it is gone */
 };
 
-px_mailbox *mailbox_create(const px_allocator *allocator)
+px_mailbox *mailbox_create(px_loop *loop)
 {
+    const px_allocator *allocator = &loop->allocator;
     px_mailbox *mailbox = alloc_take_zeroed(allocator, sizeof(*mailbox));
 
     if (!mailbox) {
@@ -33,6 +35,7 @@ px_mailbox *mailbox_create(const px_allocator *allocator)
         return NULL;
     }
     mailbox->allocator = *allocator;
+    mailbox->loop = loop;
     mailbox->last = &mailbox->first;
     atomic_init(&mailbox->references, 1);
     mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -49,6 +52,21 @@ px_mailbox *mailbox_create(const px_allocator *allocator)
         return NULL;
     }
     return mailbox;
+}
+
+px_loop *mailbox_loop(const px_mailbox *mailbox)
+{
+    return mailbox->loop;
+}
+
+void *mailbox_alloc(px_mailbox *mailbox, size_t bytes)
+{
+    return alloc_take(&mailbox->allocator, bytes);
+}
+
+void mailbox_free(px_mailbox *mailbox, void *ptr)
+{
+    alloc_put(&mailbox->allocator, ptr);
 }
 
 int mailbox_fd(const px_mailbox *mailbox)
@@ -166,6 +184,7 @@ void mailbox_close(px_mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->mutex);
     mailbox->closed = true;
+    mailbox->loop = NULL;
     pthread_mutex_unlock(&mailbox->mutex);
     for (struct mailbox_post *post; (post = mailbox_pop(mailbox)) != NULL;)
         post_call(mailbox, post, PX_ERR_CANCELLED);

@@ -22,7 +22,14 @@ struct mailbox_post {
 };
 
 /* Makes a mailbox with one reference: NULL without memory or descriptors (errno says). */
-px_mailbox *mailbox_create(const px_allocator *allocator);
+px_mailbox *mailbox_create(px_loop *loop);
+
+/* Its loop, or NULL once that is gone.  The loop's thread. */
+px_loop *mailbox_loop(const px_mailbox *mailbox);
+
+/* Memory of the mailbox's allocator, for what is posted.  Any thread that holds a reference. */
+void *mailbox_alloc(px_mailbox *mailbox, size_t bytes);
+void mailbox_free(px_mailbox *mailbox, void *ptr);
 
 /* The eventfd; owned by the mailbox. */
 int mailbox_fd(const px_mailbox *mailbox);

@@ -166,33 +166,61 @@ void address_from_socket(struct net_address *address, const void *socket, uint32
     address->bytes = bytes;
 }
 
-size_t address_format(const struct net_address *address, char *out_text, size_t room)
+/* The host of a socket address as text; false for a unix socket.  A peer of IPv4 on a socket of
+ * both families is shown as what it is. */
+static bool host_format(const struct net_address *address, char out_host[INET6_ADDRSTRLEN],
+                        bool *out_v6)
 {
-    char host[INET6_ADDRSTRLEN] = "";
-    int len = 0;
+    const struct in6_addr *v6 = &address->socket.v6.sin6_addr;
 
+    *out_v6 = false;
     switch (address->socket.any.sa_family) {
     case AF_INET:
-        inet_ntop(AF_INET, &address->socket.v4.sin_addr, host, sizeof(host));
-        len = snprintf(out_text, room, "%s:%u", host, ntohs(address->socket.v4.sin_port));
-        break;
+        return inet_ntop(AF_INET, &address->socket.v4.sin_addr, out_host, INET6_ADDRSTRLEN);
     case AF_INET6:
-        /* A peer of IPv4 on a socket of both families is shown as what it is. */
-        if (IN6_IS_ADDR_V4MAPPED(&address->socket.v6.sin6_addr)) {
-            inet_ntop(AF_INET, &address->socket.v6.sin6_addr.s6_addr[12], host, sizeof(host));
-            len = snprintf(out_text, room, "%s:%u", host, ntohs(address->socket.v6.sin6_port));
-            break;
-        }
-        inet_ntop(AF_INET6, &address->socket.v6.sin6_addr, host, sizeof(host));
-        len = snprintf(out_text, room, "[%s]:%u", host, ntohs(address->socket.v6.sin6_port));
-        break;
-    default:
-        if (address->bytes > offsetof(struct sockaddr_un, sun_path))
-            len = snprintf(out_text, room, "unix:%.*s", (int)sizeof(address->socket.local.sun_path),
-                           address->socket.local.sun_path);
-        else
-            len = snprintf(out_text, room, "unix:");
-        break;
+        if (IN6_IS_ADDR_V4MAPPED(v6))
+            return inet_ntop(AF_INET, &v6->s6_addr[12], out_host, INET6_ADDRSTRLEN);
+        *out_v6 = true;
+        return inet_ntop(AF_INET6, v6, out_host, INET6_ADDRSTRLEN);
     }
+    return false;
+}
+
+static size_t text_len(int len, size_t room)
+{
     return len < 0 ? 0 : (size_t)len < room ? (size_t)len : room - 1;
+}
+
+static size_t format_unix(const struct net_address *address, char *out_text, size_t room)
+{
+    bool named = address->bytes > offsetof(struct sockaddr_un, sun_path);
+
+    return text_len(snprintf(out_text, room, "unix:%.*s",
+                             named ? (int)sizeof(address->socket.local.sun_path) : 0,
+                             address->socket.local.sun_path),
+                    room);
+}
+
+size_t address_format(const struct net_address *address, char *out_text, size_t room)
+{
+    char host[INET6_ADDRSTRLEN];
+    bool v6;
+
+    if (!host_format(address, host, &v6))
+        return format_unix(address, out_text, room);
+    unsigned port =
+        ntohs(v6 || address->socket.any.sa_family == AF_INET6 ? address->socket.v6.sin6_port
+                                                              : address->socket.v4.sin_port);
+
+    return text_len(snprintf(out_text, room, v6 ? "[%s]:%u" : "%s:%u", host, port), room);
+}
+
+size_t address_format_host(const struct net_address *address, char *out_text, size_t room)
+{
+    char host[INET6_ADDRSTRLEN];
+    bool v6;
+
+    if (!host_format(address, host, &v6))
+        return format_unix(address, out_text, room);
+    return text_len(snprintf(out_text, room, "%s", host), room);
 }

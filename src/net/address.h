@@ -54,6 +54,9 @@ bool address_is_name(const struct address_text *split);
 /* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path"; the length written, without the NUL. */
 size_t address_format(const struct net_address *address, char *out_text, size_t room);
 
+/* The same without the port: "192.0.2.1", "2001:db8::1", "unix:". */
+size_t address_format_host(const struct net_address *address, char *out_text, size_t room);
+
 /* An address as accept gave it. */
 void address_from_socket(struct net_address *address, const void *socket, uint32_t bytes);
 

@@ -1,0 +1,299 @@
+/*
+ * One request and its answer, whatever carries them.
+ *
+ * A transport (HTTP/1, HTTP/2, a test double) makes an exchange, fills in the request, and is told
+ * by the functions of its table what the handler did.  Those functions only take note: a reply from
+ * inside a handler is picked up by the driver that called the handler, one from elsewhere by the
+ * loop.  The handler's side is the public API (request.h, response.h).
+ *
+ * The way of a request: exchange_create -> the server's dispatch (middleware, route) -> handler ->
+ * exchange_receive* -> exchange_receive_end.  The way of the answer: px_respond* records ->
+ * exchange_take_head (filters) -> direct content or exchange_pull* -> exchange_finish -> on_end at
+ * the end of the tick -> exchange freed.  It can fail anywhere; exchange_finish is called once in
+ * any case, with the reason.
+ */
+#ifndef PX_EXCHANGE_EXCHANGE_H
+#define PX_EXCHANGE_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/pool.h"
+#include "http/h1_parse.h"
+#include "io/file.h"
+#include "io/io.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
+#include "pollux/server.h"
+
+/* What a transport does for its exchanges.  None of these calls back. */
+struct exchange_transport {
+    void (*send_head)(px_exchange *exchange);    /* an answer is there to be taken */
+    void (*send_content)(px_exchange *exchange); /* more content may be pulled */
+    void (*give_credit)(px_exchange *exchange);  /* request content is wanted again */
+    void (*reset)(px_exchange *exchange);        /* give it up: end it visibly broken */
+    /* Sends an informational response; absent name: without a field. */
+    void (*inform)(px_exchange *exchange, unsigned status, px_str name, px_str value);
+    void (*peer)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
+    void (*local)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
+};
+
+struct exchange_filter {
+    const px_filter *filter; /* borrowed: outlives the server */
+    void *context;
+    void (*release)(void *context);
+};
+
+/* What all exchanges of a server share. */
+struct exchange_service {
+    px_loop *loop;             /* borrowed: outlives it */
+    struct loop_tenant tenant; /* names it in a px_ref */
+    uint64_t id;
+    struct pool exchanges; /* of px_exchange */
+    struct list ended;     /* exchanges whose transport has let go; freed at the end of the tick */
+    struct loop_hook ends; /* runs on_end */
+    const struct exchange_filter *filters; /* borrowed: the server's */
+    uint32_t filter_count;
+    uint32_t output_bytes_max;
+    uint32_t exchange_bytes_max;
+    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
+    void *error_page_context;
+    /* Goes on with middleware and route, from the loop. */
+    void (*dispatch)(px_exchange *exchange);
+    struct loop_task resume; /* runs dispatch for `waiting` */
+    struct list waiting;     /* exchanges after px_exchange_next */
+    uint64_t aborted;        /* exchanges that did not complete */
+};
+
+/* Content of an answer, tagged. */
+enum content_kind {
+    CONTENT_NONE,
+    CONTENT_BYTES,
+    CONTENT_FILE,
+    CONTENT_PRODUCER,
+    CONTENT_PIECES,
+    CONTENT_TUNNEL
+};
+
+/* How far the answer is. */
+enum answer_state {
+    ANSWER_NONE,  /* the handler has not answered */
+    ANSWER_READY, /* it has; the transport may take the head */
+    ANSWER_TAKEN, /* the head is being sent: fields cannot change */
+    ANSWER_DONE   /* the transport has let go */
+};
+
+/* Who gets the request's content. */
+enum content_sink { SINK_CALLBACK, SINK_COLLECT, SINK_MULTIPART, SINK_DROP, SINK_TUNNEL };
+
+enum { EXCHANGE_FIRST_BYTES = 1536 }; /* of arena, in the object itself: most heads fit */
+
+/* A filter that was asked and has content to see. */
+struct filter_stage {
+    const px_filter *filter;
+    void *state;
+    char *input; /* in the arena: what the stage below gave and this one has not taken */
+    uint32_t input_at;
+    uint32_t input_len;
+    bool input_last;
+    bool done;
+};
+
+/* The request's content, made when there is some to keep.  In the arena, zeroed. */
+struct exchange_input {
+    struct buf collected;
+    px_field *form_pairs; /* in the arena */
+    uint32_t form_count;
+    bool form_parsed;
+    bool collecting;
+    bool told; /* on_collected was called */
+    void (*on_collected)(px_exchange *exchange, px_str content, void *context);
+    void *collect_context;
+    struct multipart *multipart;                       /* in the arena */
+    const px_multipart_callbacks *multipart_callbacks; /* borrowed: outlives the exchange */
+    void *multipart_context;
+    const px_field *trailers; /* in the arena */
+    uint32_t trailer_count;
+};
+
+/* What an answer needs that is not plain bytes.  In the arena, zeroed. */
+struct exchange_output {
+    px_file_range file;
+    px_producer producer;
+    struct file_read read; /* file content for filters */
+    char *read_buf;        /* in the arena: SOURCE_READ_BYTES */
+    uint32_t read_at;      /* what of it was pulled */
+    uint32_t read_len;
+    bool reading;                /* a helper thread is at it */
+    bool read_error;             /* it failed, or the file was too short */
+    bool ended;                  /* on_end was called: free it when the read has ended */
+    struct buf pieces;           /* written in pieces and not pulled */
+    size_t pieces_at;            /* what of it was pulled */
+    struct filter_stage *stages; /* in the arena */
+    uint32_t stage_count;
+    px_field *trailers; /* in the arena */
+    uint32_t trailer_count;
+    uint32_t trailer_room;
+    const px_tunnel_callbacks *tunnel; /* borrowed: outlives the exchange */
+    void *tunnel_context;
+    px_str upgrade;
+};
+
+struct px_exchange {
+    struct pool_item item;
+    struct exchange_service *service;           /* borrowed: outlives it */
+    const struct exchange_transport *transport; /* borrowed: static; NULL once it has let go */
+    void *carrier;                              /* the transport's own, while it has not let go */
+    struct list node;                           /* on service->ended or service->waiting */
+    struct h1_request request;
+
+    /* From here to `arena` everything is zero at first. */
+    const px_exchange_callbacks *callbacks; /* borrowed: the handler's */
+    void *callbacks_context;
+    void *user_data;
+    struct exchange_input *input;   /* in the arena, or NULL */
+    struct exchange_output *output; /* in the arena, or NULL */
+    px_handler handler;
+    void *handler_context;
+    const char *pattern;       /* borrowed: the route's */
+    const px_str *param_names; /* borrowed: the router's */
+    px_str *param_values;      /* in the arena, not decoded */
+    px_str path;               /* decoded on demand */
+    uint64_t content_length;   /* of the request, declared; UINT64_MAX when not */
+    uint64_t content_max;
+    uint64_t content_received;
+    uint64_t started_ms;
+    uint32_t param_count;
+    uint32_t middleware_index;
+    uint8_t method;  /* enum http_method */
+    uint8_t version; /* 10, 11, 20 */
+    uint8_t sink;    /* enum content_sink */
+    uint8_t answer;  /* enum answer_state */
+    uint8_t kind;    /* enum content_kind */
+    uint8_t end;     /* px_end, once known */
+    bool https;
+    bool asks_upgrade; /* HTTP/1.1 with Connection: upgrade and Upgrade */
+    bool content_paused;
+    bool content_ended;
+    bool call_when_whole; /* the handler is called when the content is whole */
+    bool handler_called;
+    bool head_only; /* HEAD, 204, 304: the head says it all */
+    bool no_server;
+    bool no_date;
+    bool filtered;    /* a filter sees the content */
+    bool later;       /* the producer said LATER */
+    bool pieces_done; /* px_response_end */
+    bool room_wanted; /* px_response_room was 0 */
+    bool broken;      /* a rule was broken or memory ran out; the transport was told */
+    bool error_page;  /* inside of the error-page hook */
+    bool close_after; /* the connection does not persist after this answer */
+    uint16_t status;
+    uint16_t field_count;
+    uint16_t field_room;
+    px_str type;
+    px_field *fields;  /* in the arena */
+    uint64_t length;   /* declared, or PX_LENGTH_UNKNOWN */
+    uint64_t produced; /* bytes the source has given */
+    px_body body;      /* CONTENT_BYTES; `release` is NULL once called */
+
+    struct arena arena;
+    char first[EXCHANGE_FIRST_BYTES];
+};
+
+/* The parts that are made on demand; NULL (and the exchange is broken) without memory. */
+struct exchange_input *exchange_input(px_exchange *exchange);
+struct exchange_output *exchange_output(px_exchange *exchange);
+
+/* --- For transports --------------------------------------------------------------------------- */
+
+void exchange_service_init(struct exchange_service *service, px_loop *loop,
+                           uint32_t exchange_count_max);
+void exchange_service_deinit(struct exchange_service *service);
+
+/* A new exchange with an empty request, or NULL. */
+px_exchange *exchange_create(struct exchange_service *service,
+                             const struct exchange_transport *transport, void *carrier);
+
+/* Request content: PX_OK, PX_ERR_LIMIT (413) or PX_ERR_MEMORY.  Look at content_paused afterwards.
+ */
+PX_MUST_CHECK px_err exchange_receive(px_exchange *exchange, px_str bytes);
+void exchange_receive_end(px_exchange *exchange);
+
+/* Calls the handler that a route or a middleware left to be called; for the server's dispatch. */
+void exchange_call_handler(px_exchange *exchange);
+
+/* Content that px_request_multipart reads. */
+void form_data_receive(px_exchange *exchange, px_str bytes);
+void form_data_finish(px_exchange *exchange);
+void form_data_release(px_exchange *exchange);
+
+/* Has the content collected, up to content_max. */
+void exchange_collect(px_exchange *exchange);
+
+/* Tells a handler that asked to collect after the content had ended. */
+void exchange_tell_whole(px_exchange *exchange);
+
+/* Whether request content can be handed over now. */
+static inline bool exchange_takes_content(const px_exchange *exchange)
+{
+    return !exchange->content_paused && (exchange->handler_called || exchange->call_when_whole);
+}
+
+/* ANSWER_READY -> ANSWER_TAKEN: runs the filters over the head and settles length and kind. */
+void exchange_take_head(px_exchange *exchange);
+
+/* Whether the content can be sent as it is (bytes or a file range), without pulling. */
+static inline bool exchange_is_direct(const px_exchange *exchange)
+{
+    return exchange->kind <= CONTENT_FILE && !exchange->filtered;
+}
+
+/* The next content, through the filters: as px_pull says; checks the declared length. */
+px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+
+/* The transport lets go: queues on_end, and the exchange for reaping. */
+void exchange_finish(px_exchange *exchange, px_end end);
+
+/* --- For the handlers' side ---------------------------------------------------------------------
+ */
+
+/* A rule was broken, or memory ran out: remembers why and tells the transport, once. */
+void exchange_break(px_exchange *exchange, px_end end);
+
+/* Begins an answer: false (and the exchange is broken) when there is one already. */
+bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
+                  uint64_t length);
+
+/* Tells the transport that the answer is ready. */
+static inline void answer_ready(px_exchange *exchange)
+{
+    exchange->answer = ANSWER_READY;
+    if (exchange->transport)
+        exchange->transport->send_head(exchange);
+}
+
+/* The next bytes of the source, before the filters. */
+px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+void source_release(px_exchange *exchange);
+
+px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+void filters_take_head(px_exchange *exchange);
+void filters_end(px_exchange *exchange);
+
+/* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
+static inline bool exchange_reading_file(const px_exchange *exchange)
+{
+    return exchange->output && exchange->output->reading;
+}
+
+/* Frees an exchange that has said on_end and waited for a file read. */
+void exchange_free(px_exchange *exchange);
+
+/* Whether the exchange, however the handler holds it, can still be acted on. */
+static inline bool exchange_alive(const px_exchange *exchange)
+{
+    return exchange->transport != NULL && !exchange->broken;
+}
+
+#endif

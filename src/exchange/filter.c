@@ -1,0 +1,122 @@
+/*
+ * Response filters: a chain between the source and the transport.
+ *
+ * Every filter sees the head, the one nearest to the handler first.  Those that ask for the content
+ * become stages; each stage pulls from the one below into a small buffer and writes to the room it
+ * is given.  It can fail when a filter makes no progress or reports an error: the answer is broken.
+ */
+#include "exchange/exchange.h"
+
+enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = 64 };
+
+void filters_take_head(px_exchange *exchange)
+{
+    const struct exchange_service *service = exchange->service;
+    struct exchange_output *output;
+
+    for (uint32_t index = 0; index < service->filter_count; index++) {
+        const struct exchange_filter *entry = &service->filters[index];
+        void *state = NULL;
+
+        if (!entry->filter->on_head(exchange, entry->context, &state))
+            continue;
+        output = exchange_output(exchange);
+        if (!output)
+            return;
+        if (!output->stages) {
+            output->stages =
+                arena_take(&exchange->arena, service->filter_count * sizeof(*output->stages));
+            if (!output->stages) {
+                exchange_break(exchange, PX_END_NO_MEMORY);
+                return;
+            }
+        }
+        struct filter_stage *stage = &output->stages[output->stage_count];
+
+        *stage = (struct filter_stage){.filter = entry->filter, .state = state};
+        output->stage_count++;
+        exchange->filtered = true;
+        stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
+        if (!stage->input) {
+            exchange_break(exchange, PX_END_NO_MEMORY);
+            return;
+        }
+    }
+}
+
+static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
+                          size_t *out_bytes);
+
+/* Fills an empty stage buffer from below: PX_PULL_MORE when there is something or the end is known.
+ */
+static px_pull stage_fill(px_exchange *exchange, uint32_t index, struct filter_stage *stage)
+{
+    size_t bytes = 0;
+    px_pull pull = index == 0
+                       ? source_pull(exchange, stage->input, STAGE_INPUT_BYTES, &bytes)
+                       : stage_pull(exchange, index - 1, stage->input, STAGE_INPUT_BYTES, &bytes);
+
+    stage->input_at = 0;
+    stage->input_len = (uint32_t)bytes;
+    if (pull == PX_PULL_END) {
+        stage->input_last = true;
+        return PX_PULL_MORE;
+    }
+    return pull;
+}
+
+/* Pulls through one stage.  The recursion is as deep as there are filters (FILTERS_MAX). */
+static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
+                          size_t *out_bytes)
+{
+    struct filter_stage *stage = &exchange->output->stages[index];
+
+    *out_bytes = 0;
+    if (stage->done)
+        return PX_PULL_END;
+    for (uint32_t steps = 0; steps < STAGE_STEPS_MAX; steps++) {
+        if (stage->input_at == stage->input_len && !stage->input_last) {
+            px_pull pull = stage_fill(exchange, index, stage);
+
+            if (pull != PX_PULL_MORE)
+                return pull == PX_PULL_LATER && *out_bytes > 0 ? PX_PULL_MORE : pull;
+        }
+        px_filter_step step = {
+            .in = px_str_make(stage->input + stage->input_at, stage->input_len - stage->input_at),
+            .last = stage->input_last,
+            .out = out + *out_bytes,
+            .room = room - *out_bytes,
+        };
+
+        if (stage->filter->on_content(exchange, &step, stage->state) != 0 ||
+            step.in_used > step.in.len || step.out_used > step.room)
+            return PX_PULL_ERROR;
+        if (step.in_used == 0 && step.out_used == 0 && !step.done && step.in.len > 0)
+            return PX_PULL_ERROR;
+        stage->input_at += (uint32_t)step.in_used;
+        *out_bytes += step.out_used;
+        if (step.done) {
+            stage->done = true;
+            return PX_PULL_END;
+        }
+        if (*out_bytes == room)
+            return PX_PULL_MORE;
+    }
+    return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_ERROR;
+}
+
+px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    return stage_pull(exchange, exchange->output->stage_count - 1, out, room, out_bytes);
+}
+
+void filters_end(px_exchange *exchange)
+{
+    for (uint32_t index = 0; index < exchange->output->stage_count; index++) {
+        struct filter_stage *stage = &exchange->output->stages[index];
+
+        if (stage->filter->on_end)
+            stage->filter->on_end(exchange, stage->state);
+    }
+    exchange->filtered = false;
+}

@@ -1,0 +1,114 @@
+/*
+ * A request's content read as multipart/form-data: the codec's events become the handler's calls.
+ *
+ * Happy path: px_request_multipart finds the boundary, content goes through the codec, the handler
+ * hears of each part.  It can fail at any byte; the handler is told once and answers.
+ */
+#include "exchange/exchange.h"
+#include "http/multipart.h"
+
+static px_err part_begin(const struct multipart_part *part, void *context)
+{
+    px_exchange *exchange = context;
+    struct exchange_input *input = exchange->input;
+    px_part_head head = {part->name, part->filename, part->content_type};
+
+    if (input->multipart_callbacks->on_part)
+        input->multipart_callbacks->on_part(exchange, &head, input->multipart_context);
+    return PX_OK;
+}
+
+static px_err part_data(px_str bytes, void *context)
+{
+    px_exchange *exchange = context;
+    struct exchange_input *input = exchange->input;
+
+    if (input->multipart_callbacks->on_part_content)
+        input->multipart_callbacks->on_part_content(exchange, bytes, input->multipart_context);
+    return PX_OK;
+}
+
+static px_err part_end(void *context)
+{
+    px_exchange *exchange = context;
+    struct exchange_input *input = exchange->input;
+
+    if (input->multipart_callbacks->on_part_end)
+        input->multipart_callbacks->on_part_end(exchange, input->multipart_context);
+    return PX_OK;
+}
+
+static px_err form_end(void *context)
+{
+    (void)context; /* told by form_data_finish, when the content has ended too */
+    return PX_OK;
+}
+
+static const struct multipart_events form_events = {part_begin, part_data, part_end, form_end};
+
+px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks *callbacks,
+                            void *context)
+{
+    px_str boundary;
+    struct exchange_input *input;
+
+    if (!exchange_alive(exchange) ||
+        multipart_boundary(px_request_field(exchange, "Content-Type"), &boundary) != PX_OK)
+        return PX_ERR_INVALID;
+    input = exchange_input(exchange);
+    if (!input)
+        return PX_ERR_MEMORY;
+    struct multipart *multipart = arena_take(&exchange->arena, sizeof(*multipart));
+
+    if (!multipart)
+        return PX_ERR_MEMORY;
+    px_err err = multipart_init(multipart, boundary, &exchange->service->loop->allocator,
+                                &form_events, exchange);
+
+    if (err != PX_OK)
+        return err;
+    input->multipart = multipart;
+    input->multipart_callbacks = callbacks;
+    input->multipart_context = context;
+    exchange->sink = SINK_MULTIPART;
+    exchange->transport->give_credit(exchange);
+    return PX_OK;
+}
+
+static void form_data_tell(px_exchange *exchange, px_err result)
+{
+    struct exchange_input *input = exchange->input;
+
+    if (input->told)
+        return;
+    input->told = true;
+    if (input->multipart_callbacks->on_multipart_end)
+        input->multipart_callbacks->on_multipart_end(exchange, result, input->multipart_context);
+}
+
+void form_data_receive(px_exchange *exchange, px_str bytes)
+{
+    struct exchange_input *input = exchange->input;
+
+    if (input->told)
+        return;
+    px_err err = multipart_feed(input->multipart, bytes);
+
+    if (err != PX_OK)
+        form_data_tell(exchange, err);
+}
+
+void form_data_finish(px_exchange *exchange)
+{
+    struct exchange_input *input = exchange->input;
+
+    if (!input->told)
+        form_data_tell(exchange, multipart_finish(input->multipart));
+}
+
+void form_data_release(px_exchange *exchange)
+{
+    if (exchange->input->multipart)
+        multipart_deinit(exchange->input->multipart);
+    exchange->input->multipart = NULL;
+}

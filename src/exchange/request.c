@@ -1,0 +1,115 @@
+/*
+ * Reading a request: the public accessors.  What needs work (decoding, parsing a query) is done
+ * when it is asked for, into the exchange's arena.
+ */
+#include "exchange/exchange.h"
+#include "http/cookie.h"
+#include "http/field.h"
+#include "http/query.h"
+#include "http/uri.h"
+
+static const px_str absent = {NULL, 0};
+
+px_str px_request_method(const px_exchange *exchange)
+{
+    return exchange->request.method;
+}
+
+px_str px_request_target(const px_exchange *exchange)
+{
+    return exchange->request.target;
+}
+
+px_str px_request_path(px_exchange *exchange)
+{
+    px_str path;
+
+    if (!exchange->path.ptr && exchange->request.raw_path.ptr &&
+        uri_path_decode(&exchange->arena, exchange->request.raw_path, &path) == PX_OK)
+        exchange->path = path;
+    return exchange->path;
+}
+
+px_str px_request_raw_path(const px_exchange *exchange)
+{
+    return exchange->request.raw_path;
+}
+
+px_str px_request_query(const px_exchange *exchange)
+{
+    return exchange->request.query;
+}
+
+px_str px_request_authority(const px_exchange *exchange)
+{
+    return exchange->request.authority;
+}
+
+px_str px_request_scheme(const px_exchange *exchange)
+{
+    return exchange->https ? px_str_make("https", 5) : px_str_make("http", 4);
+}
+
+unsigned px_request_version(const px_exchange *exchange)
+{
+    return exchange->version;
+}
+
+px_str px_request_field(const px_exchange *exchange, const char *name)
+{
+    return field_find_value(exchange->request.fields, exchange->request.field_count, name);
+}
+
+const px_field *px_request_fields(const px_exchange *exchange, size_t *out_count)
+{
+    *out_count = exchange->request.field_count;
+    return exchange->request.fields;
+}
+
+const px_field *px_request_trailers(px_exchange *exchange, size_t *out_count)
+{
+    *out_count = exchange->input ? exchange->input->trailer_count : 0;
+    return exchange->input ? exchange->input->trailers : NULL;
+}
+
+px_str px_request_param(px_exchange *exchange, const char *name)
+{
+    px_str wanted = px_str_of(name), value;
+
+    for (uint32_t index = 0; index < exchange->param_count; index++) {
+        if (px_str_equal(exchange->param_names[index], wanted))
+            return uri_path_decode(&exchange->arena, exchange->param_values[index], &value) == PX_OK
+                       ? value
+                       : absent;
+    }
+    return absent;
+}
+
+px_str px_request_query_param(px_exchange *exchange, const char *name)
+{
+    px_str value;
+
+    if (!exchange->request.query.ptr ||
+        query_find(exchange->request.query, px_str_of(name), &exchange->arena, &value) != PX_OK)
+        return absent;
+    return value;
+}
+
+const char *px_request_pattern(const px_exchange *exchange)
+{
+    return exchange->pattern;
+}
+
+px_str px_request_cookie(px_exchange *exchange, const char *name)
+{
+    px_str value =
+        cookie_find_field(exchange->request.fields, exchange->request.field_count, px_str_of(name));
+
+    /* A copy, so that it ends in NUL. */
+    return value.ptr ? arena_copy(&exchange->arena, value) : absent;
+}
+
+uint64_t px_request_content_length(const px_exchange *exchange)
+{
+    return exchange->content_length;
+}

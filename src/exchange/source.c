@@ -1,0 +1,202 @@
+/*
+ * Where an answer's content comes from: bytes, a file, a producer, or pieces; pulled into room that
+ * the transport (or the first filter) provides.
+ *
+ * Whatever the source, what it gives is held against the declared length here: more or less is a
+ * broken rule, so that what is cut short never looks complete.
+ */
+#include <string.h>
+
+#include "exchange/exchange.h"
+
+enum { SOURCE_READ_BYTES = 16 * 1024 };
+
+static px_pull pull_bytes(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    size_t left = exchange->body.bytes.len - (size_t)exchange->produced;
+    size_t count = left < room ? left : room;
+
+    if (count > 0)
+        memcpy(out, exchange->body.bytes.ptr + exchange->produced, count);
+    *out_bytes = count;
+    return count == left ? PX_PULL_END : PX_PULL_MORE;
+}
+
+static void file_read_done(struct file_read *read, px_err status)
+{
+    px_exchange *exchange = read->context;
+    struct exchange_output *output = exchange->output;
+
+    output->reading = false;
+    if (status != PX_OK || read->count <= 0)
+        output->read_error = true;
+    else
+        output->read_len = (uint32_t)read->count;
+    if (output->ended)
+        exchange_free(exchange);
+    else if (exchange->transport)
+        exchange->transport->send_content(exchange);
+}
+
+/* Has a helper thread read what is not in the page cache. */
+static px_pull file_pull_later(px_exchange *exchange, uint64_t offset, uint64_t left)
+{
+    struct exchange_output *output = exchange->output;
+
+    if (!output->read_buf)
+        output->read_buf = arena_take(&exchange->arena, SOURCE_READ_BYTES);
+    if (!output->read_buf)
+        return PX_PULL_ERROR;
+    output->read_at = 0;
+    output->read_len = 0;
+    output->read.fd = output->file.fd;
+    output->read.offset = offset;
+    output->read.room = left < SOURCE_READ_BYTES ? (size_t)left : SOURCE_READ_BYTES;
+    output->read.out = output->read_buf;
+    output->read.done = file_read_done;
+    output->read.context = exchange;
+    if (file_read_later(exchange->service->loop, &output->read) != PX_OK)
+        return PX_PULL_ERROR;
+    output->reading = true;
+    return PX_PULL_LATER;
+}
+
+static px_pull pull_file(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    struct exchange_output *output = exchange->output;
+    uint64_t left = output->file.length - exchange->produced;
+    uint64_t offset = output->file.offset + exchange->produced;
+    size_t count = left < room ? (size_t)left : room;
+
+    *out_bytes = 0;
+    if (output->read_error)
+        return PX_PULL_ERROR;
+    if (output->reading)
+        return PX_PULL_LATER;
+    if (left == 0)
+        return PX_PULL_END;
+    if (output->read_at < output->read_len) {
+        size_t ready = output->read_len - output->read_at;
+
+        count = ready < count ? ready : count;
+        memcpy(out, output->read_buf + output->read_at, count);
+        output->read_at += (uint32_t)count;
+    } else {
+        size_t got = 0;
+        px_err err = file_read_now(output->file.fd, out, count, offset, &got);
+
+        if (err == PX_AGAIN)
+            return file_pull_later(exchange, offset, left);
+        if (err != PX_OK || got == 0)
+            return PX_PULL_ERROR; /* cut since its length was declared, or unreadable */
+        count = got;
+    }
+    *out_bytes = count;
+    return count == left ? PX_PULL_END : PX_PULL_MORE;
+}
+
+static px_pull pull_pieces(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    struct exchange_output *output = exchange->output;
+    size_t left = output->pieces.len - output->pieces_at;
+    size_t count = left < room ? left : room;
+
+    if (count > 0)
+        memcpy(out, output->pieces.ptr + output->pieces_at, count);
+    output->pieces_at += count;
+    *out_bytes = count;
+    if (count == left) {
+        output->pieces.len = 0;
+        output->pieces_at = 0;
+        if (exchange->pieces_done)
+            return PX_PULL_END;
+    }
+    return count > 0 ? PX_PULL_MORE : PX_PULL_LATER;
+}
+
+/* The handler that ran out of room is told once there is some. */
+static void room_tell(px_exchange *exchange)
+{
+    if (exchange->kind == CONTENT_TUNNEL) {
+        const px_tunnel_callbacks *tunnel = exchange->output->tunnel;
+
+        if (tunnel->on_room)
+            tunnel->on_room(exchange, exchange->output->tunnel_context);
+    } else if (exchange->callbacks && exchange->callbacks->on_room) {
+        exchange->callbacks->on_room(exchange, exchange->callbacks_context);
+    }
+}
+
+px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    px_pull pull = PX_PULL_END;
+
+    *out_bytes = 0;
+    switch ((enum content_kind)exchange->kind) {
+    case CONTENT_NONE:
+        break;
+    case CONTENT_BYTES:
+        pull = pull_bytes(exchange, out, room, out_bytes);
+        break;
+    case CONTENT_FILE:
+        pull = pull_file(exchange, out, room, out_bytes);
+        break;
+    case CONTENT_PRODUCER:
+        if (exchange->later)
+            return PX_PULL_LATER;
+        pull = exchange->output->producer.pull(exchange, out, room, out_bytes,
+                                               exchange->output->producer.context);
+        exchange->later = pull == PX_PULL_LATER;
+        break;
+    case CONTENT_PIECES:
+    case CONTENT_TUNNEL:
+        pull = pull_pieces(exchange, out, room, out_bytes);
+        break;
+    }
+    if (*out_bytes > room)
+        return PX_PULL_ERROR;
+    exchange->produced += *out_bytes;
+    if (pull == PX_PULL_MORE && *out_bytes == 0)
+        return PX_PULL_ERROR; /* MORE with nothing would be asked for ever */
+    if (exchange->length != PX_LENGTH_UNKNOWN &&
+        (exchange->produced > exchange->length ||
+         (pull == PX_PULL_END && exchange->produced < exchange->length)))
+        return PX_PULL_ERROR;
+    if (exchange->room_wanted && *out_bytes > 0) {
+        exchange->room_wanted = false;
+        room_tell(exchange);
+    }
+    return pull;
+}
+
+void source_release(px_exchange *exchange)
+{
+    struct exchange_output *output = exchange->output;
+
+    if (exchange->body.release) {
+        void (*release)(void *) = exchange->body.release;
+
+        exchange->body.release = NULL;
+        release(exchange->body.context);
+    }
+    if (!output)
+        return;
+    if (output->file.release) {
+        void (*release)(int, void *) = output->file.release;
+
+        output->file.release = NULL;
+        release(output->file.fd, output->file.context);
+    }
+    if (output->producer.release) {
+        void (*release)(void *) = output->producer.release;
+
+        output->producer.release = NULL;
+        release(output->producer.context);
+    }
+}
+
+px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    return exchange->filtered ? filters_pull(exchange, out, room, out_bytes)
+                              : source_pull(exchange, out, room, out_bytes);
+}

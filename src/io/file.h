@@ -1,0 +1,36 @@
+/*
+ * Reading from files without stalling the loop: what the page cache holds is read at once, the rest
+ * on a helper thread.
+ */
+#ifndef PX_IO_FILE_H
+#define PX_IO_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "io/helper.h"
+
+/* Reads what can be read without waiting for a disk: PX_OK (0 bytes: the end of the file), PX_AGAIN
+ * (a helper must read it) or PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err file_read_now(int fd, void *out, size_t room, uint64_t offset,
+                                   size_t *out_bytes);
+
+/* A read on a helper thread.  The caller's memory, in use until `done` was called. */
+struct file_read {
+    struct helper_job job; /* private */
+    int fd;
+    uint64_t offset;
+    size_t room;
+    char *out;     /* borrowed: until `done` */
+    ssize_t count; /* the result: bytes, 0 at the end, -1 */
+    int sys_errno;
+    void (*done)(struct file_read *read, px_err status);
+    void *context;
+};
+
+/* Begins it: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err file_read_later(px_loop *loop, struct file_read *read);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * The access log: lines for what was answered, handed over whole at the end of each tick.
+ *
+ * Control bytes and bytes from 0x7f are written \xHH, so that a peer can neither forge a line nor
+ * drive a terminal.
+ */
+#ifndef PX_SERVER_ACCESS_LOG_H
+#define PX_SERVER_ACCESS_LOG_H
+
+#include "server/conn.h"
+
+/* An exchange has ended (combined and json). */
+void access_log_exchange(struct conn *conn, const px_exchange *exchange);
+
+/* A request was refused before there was an exchange (combined and json). */
+void access_log_refusal(struct conn *conn, unsigned status);
+
+/* A head was accepted (request). */
+void access_log_head(px_server *server, px_str head);
+
+/* Hands the lines over. */
+void access_log_flush(px_server *server);
+
+#endif

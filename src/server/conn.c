@@ -1,0 +1,333 @@
+/*
+ * The life of connections: accepted, waited for, shed, lingering, closed, freed.
+ *
+ * Happy path: a descriptor comes from a listener, gets a slot of the pool, its protocol opens, the
+ * peer closes, on_closed gives the slot back.  What can go wrong: no slot (the longest idle go, or
+ * accepting pauses), a deadline, a peer that never closes (lingering is bounded).
+ */
+#include "server/conn.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "server/h1.h"
+
+/* Of the connections that may be open, this part is closed at once when there is no room: looking
+ * for the longest idle walks over all of them, so it is not done for each newcomer. */
+enum { SHED_PART = 256 };
+
+static void peer_keep(struct conn_peer *peer, const struct net_address *address)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->family = (uint8_t)address->socket.any.sa_family;
+    if (peer->family == AF_INET) {
+        peer->port = address->socket.v4.sin_port;
+        memcpy(peer->address, &address->socket.v4.sin_addr, 4);
+    } else if (peer->family == AF_INET6) {
+        peer->port = address->socket.v6.sin6_port;
+        memcpy(peer->address, &address->socket.v6.sin6_addr, 16);
+    }
+}
+
+size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, size_t room)
+{
+    struct net_address address;
+
+    memset(&address, 0, sizeof(address));
+    address.socket.any.sa_family = conn->peer.family;
+    if (conn->peer.family == AF_INET) {
+        address.socket.v4.sin_port = conn->peer.port;
+        memcpy(&address.socket.v4.sin_addr, conn->peer.address, 4);
+    } else if (conn->peer.family == AF_INET6) {
+        address.socket.v6.sin6_port = conn->peer.port;
+        memcpy(&address.socket.v6.sin6_addr, conn->peer.address, 16);
+    }
+    return with_port ? address_format(&address, out_text, room)
+                     : address_format_host(&address, out_text, room);
+}
+
+/* --- Shedding --------------------------------------------------------------------------------- */
+
+struct shed_search {
+    struct conn *oldest; /* the longest idle so far */
+};
+
+static void shed_visit(void *object, void *context)
+{
+    struct shed_search *search = context;
+    struct conn *conn = object;
+
+    if (conn->state != CONN_OPEN || !h1_is_idle(conn))
+        return;
+    if (!search->oldest || conn->active_ms < search->oldest->active_ms)
+        search->oldest = conn;
+}
+
+static bool conn_any_idle(px_server *server)
+{
+    struct shed_search search = {NULL};
+
+    pool_each(&server->conns, shed_visit, &search);
+    return search.oldest != NULL;
+}
+
+uint32_t conn_shed(px_server *server, uint32_t count)
+{
+    uint32_t closed = 0;
+
+    while (closed < count) {
+        struct shed_search search = {NULL};
+
+        pool_each(&server->conns, shed_visit, &search);
+        if (!search.oldest)
+            break;
+        server->counters.shed++;
+        conn_close(search.oldest, PX_END_PEER_GONE);
+        closed++;
+    }
+    return closed;
+}
+
+/* --- Accepting -------------------------------------------------------------------------------- */
+
+/* Connections that are closing give their place up at the end of the tick. */
+static uint32_t conn_open_count(const px_server *server)
+{
+    return server->conn_count - server->closing_count;
+}
+
+static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
+                      void *context)
+{
+    px_server *server = context;
+
+    (void)listener;
+    if (conn_open_count(server) >= server->options.connections_max)
+        conn_shed(server, 1 + server->options.connections_max / SHED_PART);
+    struct h1_conn *h1 = pool_take(&server->conns);
+
+    if (!h1) {
+        server->counters.accept_errors++;
+        close(fd);
+        return;
+    }
+    struct conn *conn = &h1->conn;
+
+    server->counters.accepted++;
+    server->conn_count++;
+    stream_init(&conn->stream, server->loop, fd, eager);
+    conn->stream.inbox_max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
+    deadline_init(&conn->deadline);
+    conn->server = server;
+    conn->active_ms = server->loop->now_ms;
+    conn->mark_sent = 0;
+    conn->received = 0;
+    conn->state = CONN_OPEN;
+    conn->wait = WAIT_NONE;
+    conn->end = PX_END_PEER_GONE;
+    conn->reset = false;
+    peer_keep(&conn->peer, peer);
+    h1_open(conn);
+    /* Full and nobody idle: the next ones wait in the backlog until somebody leaves. */
+    if (conn_open_count(server) >= server->options.connections_max && !conn_any_idle(server)) {
+        server->accepting_paused = true;
+        server_accept(server, false);
+    }
+}
+
+static void on_accept_error(px_listener *listener, int sys_errno, void *context)
+{
+    px_server *server = context;
+
+    (void)listener;
+    (void)sys_errno;
+    server->counters.accept_errors++;
+    /* Out of descriptors: idle connections make room, the listener tries again by itself. */
+    conn_shed(server, 1 + server->conn_count / SHED_PART);
+}
+
+const struct listener_events conn_listener_events = {on_socket, on_accept_error};
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+void conn_wait(struct conn *conn, enum conn_wait wait)
+{
+    px_server *server = conn->server;
+    const px_server_options *options = &server->options;
+    uint64_t now_ms = server->loop->now_ms;
+    uint32_t duration_ms = PX_OFF;
+
+    conn->active_ms = now_ms;
+    if (conn->wait == wait && wait != WAIT_HEAD)
+        return; /* the node stays; active_ms is looked at when it comes up */
+    conn->wait = (uint8_t)wait;
+    conn->received = 0;
+    conn->mark_sent = conn->stream.sent_bytes;
+    switch (wait) {
+    case WAIT_IDLE:
+        duration_ms = options->idle_timeout_ms;
+        break;
+    case WAIT_HEAD:
+        duration_ms = options->head_timeout_ms;
+        break;
+    case WAIT_WORK:
+        duration_ms = options->rate_window_ms;
+        break;
+    case WAIT_LINGER:
+        duration_ms = options->linger_timeout_ms;
+        break;
+    case WAIT_NONE:
+        break;
+    }
+    uint64_t due_ms = duration_ms == PX_OFF ? UINT64_MAX : now_ms + duration_ms;
+
+    if (wait == WAIT_WORK && h1_total_due(conn) < due_ms)
+        due_ms = h1_total_due(conn);
+    if (due_ms == UINT64_MAX)
+        deadline_clear(&server->deadlines, &conn->deadline);
+    else
+        deadline_set(&server->deadlines, &conn->deadline, due_ms);
+}
+
+static void conn_timeout(struct conn *conn)
+{
+    conn->server->counters.timed_out++;
+    h1_timeout(conn);
+}
+
+/* The end of a rate window, or of the exchange's whole time. */
+static void work_due(struct conn *conn)
+{
+    px_server *server = conn->server;
+    const px_server_options *options = &server->options;
+    uint64_t now_ms = server->loop->now_ms, total_due_ms = h1_total_due(conn);
+    bool receiving = false;
+
+    if (now_ms >= total_due_ms) {
+        conn_timeout(conn);
+        return;
+    }
+    if (h1_rate_applies(conn, &receiving)) {
+        uint64_t moved = receiving ? conn->received : conn->stream.sent_bytes - conn->mark_sent;
+        uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
+
+        if (rate != PX_OFF && moved * 1000 < rate * options->rate_window_ms) {
+            conn_timeout(conn);
+            return;
+        }
+    }
+    conn->received = 0;
+    conn->mark_sent = conn->stream.sent_bytes;
+    uint64_t due_ms = now_ms + options->rate_window_ms;
+
+    deadline_set(&server->deadlines, &conn->deadline,
+                 due_ms < total_due_ms ? due_ms : total_due_ms);
+}
+
+void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel)
+{
+    struct conn *conn = CONTAINER_OF(deadline, struct conn, deadline);
+    uint64_t now_ms = wheel->loop->now_ms;
+
+    switch ((enum conn_wait)conn->wait) {
+    case WAIT_NONE:
+        return;
+    case WAIT_IDLE:
+        if (conn->active_ms + conn->server->options.idle_timeout_ms > now_ms) {
+            deadline_set(wheel, deadline, conn->active_ms + conn->server->options.idle_timeout_ms);
+            return;
+        }
+        conn->server->counters.timed_out++;
+        conn_close(conn, PX_END_TIMEOUT);
+        return;
+    case WAIT_HEAD:
+        conn_timeout(conn);
+        return;
+    case WAIT_WORK:
+        work_due(conn);
+        return;
+    case WAIT_LINGER:
+        conn_close(conn, PX_END_COMPLETE);
+        return;
+    }
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+void conn_close(struct conn *conn, px_end end)
+{
+    if (conn->state == CONN_CLOSING)
+        return;
+    if (conn->state == CONN_LINGERING)
+        conn->server->linger_count--;
+    conn->state = CONN_CLOSING;
+    conn->server->closing_count++;
+    conn->end = (uint8_t)end;
+    conn_wait(conn, WAIT_NONE);
+    list_remove(&conn->wake.node);
+    if (conn->reset)
+        px_stream_reset(&conn->stream);
+    else
+        px_stream_close(&conn->stream);
+    /* A send in flight still uses the exchange's memory: on_sent comes first. */
+    if (!(conn->stream.handle.flags & STREAM_SENDING))
+        h1_abandon(conn, end);
+}
+
+void conn_linger(struct conn *conn)
+{
+    px_server *server = conn->server;
+
+    if (conn->state != CONN_OPEN)
+        return;
+    if (server->linger_count >= LINGER_COUNT_MAX || server->options.linger_timeout_ms == PX_OFF) {
+        conn_close(conn, PX_END_COMPLETE);
+        return;
+    }
+    server->linger_count++;
+    conn->state = CONN_LINGERING;
+    conn->received = 0;
+    px_stream_shutdown(&conn->stream);
+    px_stream_recv_stop(&conn->stream);
+    px_stream_recv_start(&conn->stream);
+    conn_wait(conn, WAIT_LINGER);
+    conn->received = 0;
+}
+
+void conn_freed(struct conn *conn)
+{
+    px_server *server = conn->server;
+
+    server->conn_count--;
+    server->closing_count--;
+    pool_put(&server->conns, conn);
+    if (server->accepting_paused && server->phase <= SERVER_DRAIN_DELAY) {
+        server->accepting_paused = false;
+        server_accept(server, true);
+    }
+}
+
+struct close_visit {
+    bool idle_only;
+    px_end end;
+};
+
+static void close_visit(void *object, void *context)
+{
+    const struct close_visit *visit = context;
+    struct conn *conn = object;
+
+    if (!visit->idle_only)
+        conn_close(conn, visit->end);
+    else if (conn->state == CONN_OPEN && h1_is_idle(conn))
+        conn_close(conn, visit->end);
+    else
+        h1_drain(conn);
+}
+
+void conn_close_all(px_server *server, bool idle_only, px_end end)
+{
+    struct close_visit visit = {idle_only, end};
+
+    pool_each(&server->conns, close_visit, &visit);
+}

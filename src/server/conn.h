@@ -1,0 +1,99 @@
+/*
+ * A connection: a stream, a deadline, and whatever protocol speaks on it.
+ *
+ *   open --conn_close()--> closing (or lingering) --last operation reported--> dead --end of
+ * tick--> pool
+ *
+ * conn_close may be called by anyone, from any callback, any number of times; it never frees.  Only
+ * conn.c frees connections, in on_closed of their stream.
+ */
+#ifndef PX_SERVER_CONN_H
+#define PX_SERVER_CONN_H
+
+#include "server/server.h"
+
+enum conn_state { CONN_OPEN, CONN_LINGERING, CONN_CLOSING };
+
+/* What the deadline of a connection is about. */
+enum conn_wait {
+    WAIT_IDLE,   /* for a request: moved on by each one */
+    WAIT_HEAD,   /* for the end of a head, absolute */
+    WAIT_WORK,   /* for content, a handler, or the peer to read: a minimum rate, a total */
+    WAIT_LINGER, /* for the peer to close */
+    WAIT_NONE
+};
+
+/* The peer's address, as small as it can be. */
+struct conn_peer {
+    uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
+    uint16_t port;  /* as in a sockaddr */
+    uint8_t address[16];
+};
+
+struct conn {
+    struct pool_item item;
+    px_stream stream;
+    struct deadline deadline;
+    struct loop_task wake; /* runs the protocol's driver from the loop */
+    px_server *server;     /* borrowed: outlives the connection */
+    uint64_t active_ms;    /* when it last began to wait */
+    uint64_t mark_sent;    /* sent_bytes at the start of the rate window */
+    uint32_t received;     /* bytes since the start of the rate window */
+    uint8_t state;         /* enum conn_state */
+    uint8_t wait;          /* enum conn_wait */
+    uint8_t end;           /* px_end of the exchanges that its close cuts short */
+    bool reset;            /* the peer must see that something is missing */
+    struct conn_peer peer;
+};
+
+/* --- conn.c ----------------------------------------------------------------------------------- */
+
+extern const struct listener_events conn_listener_events;
+
+/* The wheel's callback, and what the stream's on_closed ends in. */
+void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
+void conn_freed(struct conn *conn);
+
+/* Ends a connection; `end` says why, for exchanges that are cut short. */
+void conn_close(struct conn *conn, px_end end);
+
+/* Ends our side, then reads and drops what the peer still sends, bounded in time and bytes, so that
+ * an answer it has not read yet is not lost to a reset. */
+void conn_linger(struct conn *conn);
+
+/* Says what the connection waits for from now on. */
+void conn_wait(struct conn *conn, enum conn_wait wait);
+
+/* Closes idle connections, the longest idle first: how many were closed. */
+uint32_t conn_shed(px_server *server, uint32_t count);
+
+/* Closes what a drain ends: idle connections, or all. */
+void conn_close_all(px_server *server, bool idle_only, px_end end);
+
+/* "192.0.2.1" or "192.0.2.1:80". */
+size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, size_t room);
+
+/* --- What a protocol provides (h1.c) ---------------------------------------------------------- */
+
+void h1_open(struct conn *conn);
+bool h1_is_idle(const struct conn *conn);
+
+/* Every exchange and block is let go: the connection is closing. */
+void h1_abandon(struct conn *conn, px_end end);
+
+/* A deadline passed for real: answers 408 where there is somebody to read it, else closes. */
+void h1_timeout(struct conn *conn);
+
+/* Whether the minimum rate is asked of the peer now, and whether it was kept since the last look.
+ */
+bool h1_rate_applies(const struct conn *conn, bool *out_receiving);
+
+/* The answer to a request that is in progress is the last one. */
+void h1_drain(struct conn *conn);
+
+/* When the exchange in progress must be over, or UINT64_MAX. */
+uint64_t h1_total_due(const struct conn *conn);
+
+extern const px_stream_events h1_stream_events;
+
+#endif

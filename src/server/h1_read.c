@@ -1,0 +1,263 @@
+/*
+ * Reading on an HTTP/1 connection: one request at a time, in place.
+ *
+ * Happy path: h1_parse takes a whole head from the bytes at hand, its strings are copied once into
+ * a new exchange's arena, the server dispatches it.  The next head waits (in the bytes at hand, or
+ * in the stream's inbox) until the answer is rendered.  What can go wrong is refused with a status.
+ */
+#include "server/access_log.h"
+#include "server/h1.h"
+
+/* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
+bool h1_wants_bytes(const struct h1_conn *h1)
+{
+    if (h1->peer_ended)
+        return false;
+    switch ((enum h1_reading)h1->reading) {
+    case READ_HEAD:
+        return !h1->exchange && !h1->sending;
+    case READ_CONTENT:
+    case READ_TUNNEL:
+        return !h1->exchange || exchange_takes_content(h1->exchange);
+    case READ_CLOSED:
+        return false;
+    }
+    return false;
+}
+
+static px_err work_take(struct h1_conn *h1)
+{
+    px_server *server = h1->conn.server;
+    struct h1_work *work = pool_take(&server->works);
+
+    if (!work)
+        return PX_ERR_MEMORY;
+    work->content = false;
+    h1_parser_init(&work->parser, H1_REQUEST, server->scan, &server->parse_limits, work->spans);
+    h1->work = work;
+    return PX_OK;
+}
+
+/* What the head says, as the exchange keeps it. */
+static void exchange_describe(px_exchange *exchange, const struct h1_parser *parser)
+{
+    exchange->method = parser->method_id;
+    exchange->version = parser->minor_version == 0 ? 10 : 11;
+    exchange->asks_upgrade = parser->connection_upgrade && parser->has_upgrade;
+    exchange->content_max = UINT64_MAX;
+    switch ((enum h1_framing)parser->framing) {
+    case H1_FRAMING_LENGTH:
+        exchange->content_length = parser->content_length;
+        break;
+    case H1_FRAMING_CHUNKED:
+    case H1_FRAMING_CLOSE:
+        exchange->content_length = PX_LENGTH_UNKNOWN;
+        break;
+    case H1_FRAMING_NONE:
+        break;
+    }
+}
+
+/* The content of the request has ended: reads on behind it. */
+static void content_end(struct h1_conn *h1)
+{
+    px_exchange *exchange = h1->exchange;
+
+    h1->reading = h1->peer_ended ? READ_CLOSED : READ_HEAD;
+    h1->expecting = false;
+    h1_work_release(h1);
+    if (exchange)
+        exchange_receive_end(exchange);
+}
+
+static void tunnel_or_content_end(struct h1_conn *h1, px_exchange *exchange)
+{
+    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
+        h1_work_release(h1);
+        h1->keep_alive = false;
+        h1->reading = READ_TUNNEL;
+        return;
+    }
+    content_end(h1);
+}
+
+/* Makes an exchange of a finished head. */
+static px_err request_begin(struct h1_conn *h1)
+{
+    px_server *server = h1->conn.server;
+    struct h1_parser *parser = &h1->work->parser;
+    const char *head = h1->in.ptr + h1->in_used;
+    px_exchange *exchange = exchange_create(&server->service, &h1_transport, h1);
+
+    if (!exchange)
+        return h1_refuse(h1, 503);
+    if (h1_request_take(parser, head, &exchange->arena, &exchange->request) != PX_OK) {
+        exchange_finish(exchange, PX_END_NO_MEMORY);
+        return h1_refuse(h1, 503);
+    }
+    if (server->options.log_format == PX_LOG_REQUEST && server->logging)
+        access_log_head(server, px_str_make(head, parser->head_bytes));
+    server->counters.requests++;
+    exchange_describe(exchange, parser);
+    h1->in_used += parser->head_bytes;
+    h1->exchange = exchange;
+    h1->keep_alive = parser->keep_alive;
+    h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
+                    !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
+    if (PX_UNLIKELY(parser->expect_unknown))
+        px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
+    else
+        server_dispatch(exchange);
+    if (PX_LIKELY(parser->framing == H1_FRAMING_NONE)) {
+        tunnel_or_content_end(h1, exchange);
+        return PX_OK;
+    }
+    if (exchange->kind == CONTENT_TUNNEL)
+        return h1_refuse(h1, 400); /* content before a tunnel could be read as either */
+    h1_body_init(&h1->work->body, (enum h1_framing)parser->framing, parser->content_length,
+                 &server->loop->allocator);
+    h1->work->content = true;
+    h1->reading = READ_CONTENT;
+    return PX_OK;
+}
+
+static px_err read_head(struct h1_conn *h1)
+{
+    const char *head = h1->in.ptr + h1->in_used;
+    size_t left = h1->in.len - h1->in_used;
+
+    if (h1->exchange || h1->sending || (left == 0 && !h1->peer_ended))
+        return PX_AGAIN;
+    if (left == 0) {
+        /* Between requests this is a good-bye; inside of a head somebody may still listen. */
+        h1->reading = READ_CLOSED;
+        if (h1->work && h1->work->parser.offset > 0)
+            return h1_refuse(h1, 400);
+        h1->writing = WRITE_CLOSED;
+        return PX_OK;
+    }
+    if (!h1->work && work_take(h1) != PX_OK)
+        return h1_refuse(h1, 503);
+    px_err err = h1_parse(&h1->work->parser, head, left);
+
+    if (PX_LIKELY(err == PX_OK))
+        return request_begin(h1);
+    if (err != PX_AGAIN) {
+        unsigned status = h1->work->parser.status;
+
+        h1->in_used = h1->in.len;
+        return h1_refuse(h1, status);
+    }
+    if (h1->peer_ended) {
+        h1->reading = READ_CLOSED;
+        return h1_refuse(h1, 400);
+    }
+    return PX_AGAIN;
+}
+
+/* Content that nobody waits for any more: read up to a limit, so that the connection can go on. */
+static px_err drop_content(struct h1_conn *h1, size_t bytes)
+{
+    (void)bytes;
+    if (h1->work->body.received <= h1->conn.server->options.content_bytes_max)
+        return PX_OK;
+    h1->reading = READ_CLOSED;
+    h1->writing = WRITE_CLOSED;
+    h1->linger = true;
+    return PX_OK;
+}
+
+static px_err content_refuse(struct h1_conn *h1, unsigned status)
+{
+    h1->in_used = h1->in.len;
+    if (h1->exchange)
+        return h1_refuse(h1, status);
+    /* The answer is out already: nothing can be said any more. */
+    h1->reading = READ_CLOSED;
+    h1->writing = WRITE_CLOSED;
+    h1->linger = true;
+    return PX_OK;
+}
+
+static void take_trailers(struct h1_conn *h1)
+{
+    struct exchange_input *input;
+    px_field *fields = NULL;
+    uint32_t count = 0;
+
+    if (!h1->exchange || h1->work->body.trailer.len == 0)
+        return;
+    input = exchange_input(h1->exchange);
+    if (!input ||
+        h1_body_trailers(&h1->work->body, &h1->exchange->arena, &fields, &count) != PX_OK) {
+        exchange_break(h1->exchange, PX_END_NO_MEMORY);
+        return;
+    }
+    input->trailers = fields;
+    input->trailer_count = count;
+}
+
+static px_err read_content(struct h1_conn *h1)
+{
+    px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
+    px_str content = px_str_make(NULL, 0);
+    size_t used = 0;
+
+    if (h1->exchange && !exchange_takes_content(h1->exchange))
+        return PX_AGAIN;
+    if (bytes.len == 0) {
+        if (!h1->peer_ended)
+            return h1_continue(h1);
+        return content_refuse(h1, 400); /* RFC 9112 section 8: incomplete */
+    }
+    px_err err = h1_body_read(&h1->work->body, bytes, &used, &content);
+
+    if (err != PX_OK && err != PX_AGAIN)
+        return content_refuse(h1, err == PX_ERR_MEMORY ? 503 : h1->work->body.status);
+    h1->in_used += used;
+    h1->expecting = false; /* it did not wait */
+    if (content.len > 0) {
+        px_err taken =
+            h1->exchange ? exchange_receive(h1->exchange, content) : drop_content(h1, content.len);
+
+        if (taken != PX_OK)
+            return content_refuse(h1, taken == PX_ERR_LIMIT ? 413 : 503);
+    }
+    if (err == PX_OK && h1->reading == READ_CONTENT) {
+        take_trailers(h1);
+        content_end(h1);
+    }
+    return PX_OK;
+}
+
+static px_err read_tunnel(struct h1_conn *h1)
+{
+    px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
+
+    if (!h1->exchange || h1->exchange->content_paused)
+        return PX_AGAIN;
+    if (bytes.len == 0) {
+        if (!h1->peer_ended)
+            return PX_AGAIN;
+        h1->reading = READ_CLOSED;
+        exchange_receive_end(h1->exchange);
+        return PX_OK;
+    }
+    h1->in_used = h1->in.len;
+    return exchange_receive(h1->exchange, bytes);
+}
+
+px_err h1_step_read(struct h1_conn *h1)
+{
+    switch ((enum h1_reading)h1->reading) {
+    case READ_HEAD:
+        return read_head(h1);
+    case READ_CONTENT:
+        return read_content(h1);
+    case READ_TUNNEL:
+        return read_tunnel(h1);
+    case READ_CLOSED:
+        break;
+    }
+    return PX_AGAIN;
+}

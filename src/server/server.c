@@ -1,0 +1,452 @@
+/*
+ * The server as an object: made, set up, run, drained, destroyed.
+ *
+ * Happy path: create, route, listen, run, destroy.  Setup calls fail with a line of text and leave
+ * the server as it was.  Destroying closes every connection and steps the loop until the last one
+ * has reported, so that each exchange hears of its end.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "http/field.h"
+#include "server/access_log.h"
+#include "server/conn.h"
+#include "server/h1.h"
+
+enum {
+    CONN_SLAB_OBJECTS = 64,
+    WORK_SLAB_OBJECTS = 8,
+    OUT_SLAB_OBJECTS = 4,
+    CONNECTIONS_UNKNOWN = 1024, /* where RLIMIT_NOFILE cannot be read */
+    DESCRIPTORS_RESERVED = 64   /* for listeners, files, logs, the loop */
+};
+
+/* --- Options ---------------------------------------------------------------------------------- */
+
+static void default_u32(uint32_t *option, uint32_t value)
+{
+    if (*option == 0)
+        *option = value;
+}
+
+static void default_u64(uint64_t *option, uint64_t value)
+{
+    if (*option == 0)
+        *option = value;
+}
+
+static uint32_t connections_allowed(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return CONNECTIONS_UNKNOWN;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT32_MAX / 2)
+        return UINT32_MAX / 2;
+    /* Half of a very small limit, so that there is room for anything else at all. */
+    if (limit.rlim_cur < 2 * (rlim_t)DESCRIPTORS_RESERVED)
+        return (uint32_t)(limit.rlim_cur / 2 > 0 ? limit.rlim_cur / 2 : 1);
+    return (uint32_t)limit.rlim_cur - DESCRIPTORS_RESERVED;
+}
+
+static px_err options_settle(px_server_options *options, px_error *out_error)
+{
+    uint32_t allowed = connections_allowed();
+
+    if (options->connections_max == 0 || options->connections_max > allowed)
+        options->connections_max = allowed;
+    default_u32(&options->head_bytes_max, HEAD_BYTES_DEFAULT);
+    default_u32(&options->field_count_max, FIELD_COUNT_DEFAULT);
+    default_u32(&options->target_bytes_max, TARGET_BYTES_DEFAULT);
+    default_u32(&options->pipeline_count_max, PIPELINE_COUNT_DEFAULT);
+    default_u32(&options->exchange_bytes_max, EXCHANGE_ARENA_BYTES_DEFAULT);
+    default_u32(&options->output_bytes_max, OUTPUT_BYTES_DEFAULT);
+    default_u64(&options->content_bytes_max, CONTENT_BYTES_DEFAULT);
+    default_u32(&options->head_timeout_ms, HEAD_TIMEOUT_MS_DEFAULT);
+    default_u32(&options->idle_timeout_ms, IDLE_TIMEOUT_MS_DEFAULT);
+    default_u32(&options->rate_window_ms, RATE_WINDOW_MS_DEFAULT);
+    default_u32(&options->content_rate_min, MINIMUM_RATE_DEFAULT);
+    default_u32(&options->send_rate_min, MINIMUM_RATE_DEFAULT);
+    default_u32(&options->total_timeout_ms, PX_OFF);
+    default_u32(&options->linger_timeout_ms, LINGER_TIMEOUT_MS_DEFAULT);
+    if (options->head_bytes_max > HEAD_BYTES_LIMIT || options->target_bytes_max > HEAD_BYTES_LIMIT)
+        return error_set(out_error, PX_ERR_INVALID, 0, "a head has at most %d bytes",
+                         HEAD_BYTES_LIMIT);
+    if (options->field_count_max > FIELD_COUNT_LIMIT)
+        return error_set(out_error, PX_ERR_INVALID, 0, "a head has at most %d fields",
+                         FIELD_COUNT_LIMIT);
+    if (options->pipeline_count_max > UINT32_MAX / H1_STEPS_PER_REQUEST)
+        options->pipeline_count_max = UINT32_MAX / H1_STEPS_PER_REQUEST;
+    if (options->log_format > PX_LOG_REQUEST)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such log format: %u",
+                         options->log_format);
+    const char *name = options->server_name;
+
+    if (name && strlen(name) > H1_SERVER_NAME_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "server_name has at most %d bytes",
+                         H1_SERVER_NAME_MAX);
+    if (name && !field_value_valid(px_str_of(name)))
+        return error_set(out_error, PX_ERR_INVALID, 0, "server_name is not a valid field value");
+    return PX_OK;
+}
+
+/* --- Making and ending ------------------------------------------------------------------------ */
+
+static void server_last(struct loop_hook *hook)
+{
+    px_server *server = CONTAINER_OF(hook, px_server, last);
+
+    access_log_flush(server);
+    if (server->phase != SERVER_DRAINING || server->conn_count > 0)
+        return;
+    server->phase = SERVER_DRAINED;
+    timer_stop(&server->loop->timers, &server->drain_timer);
+    if (server->own_loop)
+        px_loop_stop(server->loop);
+    if (server->on_drained)
+        server->on_drained(server, server->drained_context);
+}
+
+static void drain_due(struct io_timer *timer);
+
+static px_err server_init(px_server *server, px_error *out_error)
+{
+    const px_server_options *options = &server->options;
+    const px_allocator *allocator = &server->loop->allocator;
+    uint32_t connections = options->connections_max;
+
+    /* Connections that were closed give their slot back at the end of the tick. */
+    if (connections < UINT32_MAX / 2)
+        connections += 2 * ACCEPTS_PER_TICK + connections / 64;
+    exchange_service_init(&server->service, server->loop, connections);
+    server->service.filters = server->filters;
+    server->service.output_bytes_max = options->output_bytes_max;
+    server->service.exchange_bytes_max = options->exchange_bytes_max;
+    server->service.on_error_page = options->on_error_page;
+    server->service.error_page_context = options->error_page_context;
+    server->service.dispatch = server_dispatch;
+    pool_init(&server->conns, allocator, sizeof(struct h1_conn), CONN_SLAB_OBJECTS, connections);
+    pool_init(&server->works, allocator,
+              sizeof(struct h1_work) +
+                  (size_t)options->field_count_max * sizeof(struct h1_field_span),
+              WORK_SLAB_OBJECTS, connections);
+    pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS, connections);
+    server->parse_limits.head_bytes_max = options->head_bytes_max;
+    server->parse_limits.target_bytes_max = options->target_bytes_max;
+    server->parse_limits.field_count_max = options->field_count_max;
+    server->scan = scan_table_best();
+    h1_stamp_init(&server->stamp, px_str_of(server->server_name));
+    buf_init(&server->log, allocator, LOG_BYTES_MAX);
+    server->logging = options->on_log && options->log_format != PX_LOG_OFF;
+    server->last.run = server_last;
+    loop_hook_add(server->loop, LOOP_LAST, &server->last);
+    px_err err = deadline_wheel_init(&server->deadlines, server->loop, conn_deadline_due);
+
+    if (err == PX_OK)
+        err = timer_init(&server->loop->timers, &server->drain_timer, drain_due);
+    if (err == PX_OK)
+        err = router_create(allocator, &server->router);
+    return err == PX_OK ? PX_OK : error_set(out_error, err, 0, "out of memory");
+}
+
+static px_server *server_make(px_loop *loop, bool own_loop, const px_server_options *options,
+                              px_error *out_error)
+{
+    px_server *server = alloc_take_zeroed(&loop->allocator, sizeof(*server));
+
+    if (!server) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    server->loop = loop;
+    server->options = *options;
+    snprintf(server->server_name, sizeof(server->server_name), "%s",
+             options->server_name ? options->server_name : "pollux");
+    if (server_init(server, out_error) != PX_OK) {
+        px_server_destroy(server);
+        return NULL;
+    }
+    server->own_loop = own_loop;
+    return server;
+}
+
+px_server *px_server_create(const px_server_options *given, px_error *out_error)
+{
+    px_server_options options;
+    px_loop *loop;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "server options: unknown or missing struct_size");
+        return NULL;
+    }
+    if (options_settle(&options, out_error) != PX_OK)
+        return NULL;
+    loop = options.loop;
+    if (!loop) {
+        px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
+
+        loop_options.allocator = options.allocator;
+        loop = px_loop_create(&loop_options, out_error);
+    }
+    if (!loop)
+        return NULL;
+    px_server *server = server_make(loop, options.loop == NULL, &options, out_error);
+
+    if (!server && !options.loop)
+        px_loop_destroy(loop);
+    return server;
+}
+
+/* Closes everything and steps the loop until each connection and exchange has reported. */
+static void server_empty(px_server *server)
+{
+    px_error error;
+
+    for (uint32_t index = 0; index < server->listener_count; index++)
+        px_listener_close(server->listeners[index]);
+    server->listener_count = 0;
+    server->phase = SERVER_DRAINED;
+    conn_close_all(server, false, PX_END_SERVER_CLOSED);
+    while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
+        if (loop_wait(server->loop, &error) != PX_OK)
+            break; /* an epoll set that fails cannot be waited for */
+    }
+}
+
+static void server_release_contexts(px_server *server)
+{
+    while (server->routes) {
+        struct server_route *route = server->routes;
+
+        server->routes = route->next;
+        if (route->release)
+            route->release(route->context);
+        alloc_put(&server->loop->allocator, route);
+    }
+    for (uint32_t index = 0; index < server->middleware_count; index++) {
+        if (server->middleware[index].release)
+            server->middleware[index].release(server->middleware[index].context);
+    }
+    for (uint32_t index = 0; index < server->filter_count; index++) {
+        if (server->filters[index].release)
+            server->filters[index].release(server->filters[index].context);
+    }
+}
+
+void px_server_destroy(px_server *server)
+{
+    if (!server)
+        return;
+    px_loop *loop = server->loop;
+    bool own_loop = server->own_loop;
+
+    server_empty(server);
+    access_log_flush(server);
+    buf_deinit(&server->log);
+    server_release_contexts(server);
+    router_destroy(server->router);
+    if (server->drain_timer.on_due)
+        timer_deinit(&loop->timers, &server->drain_timer);
+    if (server->deadlines.timer.on_due)
+        deadline_wheel_deinit(&server->deadlines);
+    list_remove(&server->last.node);
+    pool_deinit(&server->conns);
+    pool_deinit(&server->works);
+    pool_deinit(&server->outs);
+    exchange_service_deinit(&server->service);
+    alloc_put(&loop->allocator, server);
+    if (own_loop)
+        px_loop_destroy(loop);
+}
+
+/* --- Setting up ------------------------------------------------------------------------------- */
+
+px_loop *px_server_loop(px_server *server)
+{
+    return server->loop;
+}
+
+px_err px_server_route_with(px_server *server, const char *pattern, const px_route_options *given,
+                            px_handler handler, void *context, px_error *out_error)
+{
+    px_route_options options;
+    px_err err;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK || !handler ||
+        options.content_mode > PX_CONTENT_DROP)
+        return error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options", pattern);
+    struct server_route *route = alloc_take(&server->loop->allocator, sizeof(*route));
+
+    if (!route) {
+        err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        goto fail;
+    }
+    route->handler = handler;
+    route->context = context;
+    route->release = options.release;
+    route->content_mode = (uint8_t)options.content_mode;
+    route->content_bytes_max =
+        options.content_bytes_max ? options.content_bytes_max : server->options.content_bytes_max;
+    err = router_add(server->router, pattern, route, out_error);
+    if (err != PX_OK)
+        goto fail;
+    route->next = server->routes;
+    server->routes = route;
+    return PX_OK;
+
+fail:
+    alloc_put(&server->loop->allocator, route);
+    if (options.release)
+        options.release(context);
+    return err;
+}
+
+px_err px_server_route(px_server *server, const char *pattern, px_handler handler, void *context,
+                       px_error *out_error)
+{
+    return px_server_route_with(server, pattern, NULL, handler, context, out_error);
+}
+
+px_err px_server_use(px_server *server,
+                     px_verdict (*middleware)(px_exchange *exchange, void *context), void *context,
+                     void (*release)(void *context), px_error *out_error)
+{
+    error_clear(out_error);
+    if (server->middleware_count == MIDDLEWARE_MAX) {
+        if (release)
+            release(context);
+        return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d middlewares",
+                         MIDDLEWARE_MAX);
+    }
+    server->middleware[server->middleware_count++] =
+        (struct server_middleware){middleware, context, release};
+    return PX_OK;
+}
+
+px_err px_server_filter(px_server *server, const px_filter *filter, void *context,
+                        void (*release)(void *context), px_error *out_error)
+{
+    error_clear(out_error);
+    if (server->filter_count == FILTERS_MAX || !filter->on_head) {
+        if (release)
+            release(context);
+        return filter->on_head ? error_set(out_error, PX_ERR_LIMIT, 0,
+                                           "a server has at most %d filters", FILTERS_MAX)
+                               : error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
+    }
+    server->filters[server->filter_count++] = (struct exchange_filter){filter, context, release};
+    server->service.filter_count = server->filter_count;
+    return PX_OK;
+}
+
+px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error)
+{
+    error_clear(out_error);
+    if (server->listener_count == LISTENERS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
+                         LISTENERS_MAX);
+    px_err err = listener_start(listener, server->loop, &conn_listener_events, server, out_error);
+
+    if (err != PX_OK)
+        return err;
+    server->listeners[server->listener_count++] = listener;
+    size_t len = strlen(server->address);
+
+    snprintf(server->address + len, sizeof(server->address) - len, "%s%s", len > 0 ? ", " : "",
+             px_listener_address(listener));
+    return PX_OK;
+}
+
+px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
+{
+    px_listener *listener = px_listener_open(address, NULL, out_error);
+
+    if (!listener)
+        return out_error ? out_error->code : PX_ERR_SYSTEM;
+    px_err err = px_server_serve(server, listener, out_error);
+
+    if (err != PX_OK)
+        px_listener_close(listener);
+    return err;
+}
+
+const char *px_server_address(const px_server *server)
+{
+    return server->address;
+}
+
+/* --- Running ---------------------------------------------------------------------------------- */
+
+px_err px_server_run(px_server *server, px_error *out_error)
+{
+    return px_loop_run(server->loop, out_error);
+}
+
+void px_server_stop(px_server *server)
+{
+    px_loop_stop(server->loop);
+}
+
+void server_accept(px_server *server, bool on)
+{
+    for (uint32_t index = 0; index < server->listener_count; index++) {
+        if (!on)
+            px_listener_stop(server->listeners[index]);
+        else if (listener_start(server->listeners[index], server->loop, &conn_listener_events,
+                                server, NULL) != PX_OK)
+            server->counters.accept_errors++;
+    }
+}
+
+/* The delay is over: stops accepting, ends what is idle; or the deadline is: ends the rest. */
+static void drain_due(struct io_timer *timer)
+{
+    px_server *server = CONTAINER_OF(timer, px_server, drain_timer);
+
+    if (server->phase == SERVER_DRAINING) {
+        conn_close_all(server, false, PX_END_SERVER_CLOSED);
+        return;
+    }
+    server->phase = SERVER_DRAINING;
+    for (uint32_t index = 0; index < server->listener_count; index++)
+        px_listener_close(server->listeners[index]);
+    server->listener_count = 0;
+    conn_close_all(server, true, PX_END_SERVER_CLOSED);
+    timer_start(&server->loop->timers, &server->drain_timer, server->drain_deadline_ms);
+}
+
+void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
+{
+    uint64_t now_ms = server->loop->now_ms;
+
+    if (server->phase != SERVER_SERVING)
+        return;
+    server->phase = SERVER_DRAIN_DELAY;
+    server->drain_deadline_ms =
+        now_ms + delay_ms + (deadline_ms ? deadline_ms : DRAIN_TIMEOUT_MS_DEFAULT);
+    timer_start(&server->loop->timers, &server->drain_timer, now_ms + delay_ms);
+}
+
+void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
+                          void *context)
+{
+    server->on_drained = on_drained;
+    server->drained_context = context;
+}
+
+void px_server_read_counters(const px_server *server, px_server_counters *out_counters)
+{
+    px_server_counters counters = server->counters;
+    size_t bytes = out_counters->struct_size;
+
+    counters.struct_size = bytes;
+    counters.open = server->conn_count;
+    counters.bytes_received = server->loop->bytes_received;
+    counters.aborted = server->service.aborted;
+    memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
+}

@@ -1,0 +1,82 @@
+/*
+ * The server, seen from inside: what its connections share.
+ */
+#ifndef PX_SERVER_SERVER_H
+#define PX_SERVER_SERVER_H
+
+#include "base/buf.h"
+#include "exchange/exchange.h"
+#include "http/h1_write.h"
+#include "net/listener.h"
+#include "pollux/server.h"
+#include "route/router.h"
+#include "server/deadline.h"
+
+struct server_middleware {
+    px_verdict (*run)(px_exchange *exchange, void *context);
+    void *context;
+    void (*release)(void *context);
+};
+
+/* What a pattern leads to. */
+struct server_route {
+    struct server_route *next; /* owned */
+    px_handler handler;
+    void *context;
+    void (*release)(void *context);
+    uint64_t content_bytes_max;
+    uint8_t content_mode; /* px_content_mode */
+};
+
+/* How far a drain is. */
+enum server_phase { SERVER_SERVING, SERVER_DRAIN_DELAY, SERVER_DRAINING, SERVER_DRAINED };
+
+struct px_server {
+    px_loop *loop; /* borrowed, or owned when own_loop */
+    bool own_loop;
+    bool accepting_paused;     /* at the connection limit with nothing to shed */
+    uint8_t phase;             /* enum server_phase */
+    px_server_options options; /* with the defaults filled in; its pointers are not used */
+    struct exchange_service service;
+    struct router *router; /* owned */
+    struct server_route *routes;
+    uint32_t middleware_count;
+    uint32_t filter_count;
+    uint32_t listener_count;
+    uint32_t conn_count;    /* slots of the pool in use */
+    uint32_t closing_count; /* of those, the ones that are closing */
+    uint32_t linger_count;
+    struct server_middleware middleware[MIDDLEWARE_MAX];
+    struct exchange_filter filters[FILTERS_MAX];
+    px_listener *listeners[LISTENERS_MAX]; /* owned */
+    struct pool conns;                     /* of h1_conn */
+    struct pool works;                     /* of h1_work */
+    struct pool outs;                      /* of struct out */
+    struct deadline_wheel deadlines;
+    struct h1_stamp stamp;
+    struct h1_parse_limits parse_limits;
+    const struct scan_table *scan; /* borrowed: static */
+    struct buf log;
+    bool logging;
+    struct loop_hook last; /* flushes the log, looks whether a drain has ended */
+    struct io_timer drain_timer;
+    uint64_t drain_deadline_ms;
+    void (*on_drained)(px_server *server, void *context);
+    void *drained_context;
+    px_server_counters counters;
+    char server_name[H1_SERVER_NAME_MAX + 1];
+    char address[1024]; /* of all listeners, for px_server_address */
+};
+
+static inline px_server *server_of(const px_exchange *exchange)
+{
+    return CONTAINER_OF(exchange->service, px_server, service);
+}
+
+/* Runs middleware and route for an exchange, from where it stopped (dispatch.c). */
+void server_dispatch(px_exchange *exchange);
+
+/* Accepts on every listener, or on none. */
+void server_accept(px_server *server, bool on);
+
+#endif
