@@ -23,6 +23,7 @@
     X(WAIT_INTERRUPT, "EINTR from epoll_wait")                                       \
     X(WAIT_PARTIAL, "epoll_wait hands out part of what is ready")                    \
     X(WAIT_LATE, "the thread wakes late")                                            \
+    X(STALL, "the thread is held up in the middle of its work")                      \
     X(ACCEPT_EMFILE, "EMFILE from accept")                                           \
     X(ACCEPT_ENFILE, "ENFILE from accept")                                           \
     X(ACCEPT_ENOBUFS, "ENOBUFS or ENOMEM from accept")                               \
@@ -39,6 +40,8 @@
     X(FILE_SHORT, "short read of a file")                                            \
     X(FILE_CUT, "a file is truncated while it is open")                              \
     X(FILE_FULL, "ENOSPC from a write to a file")                                    \
+    X(MEMORY, "an allocation fails")                                                 \
+    X(HELPER_FULL, "no helper thread takes a job")                                   \
     X(LOST_EDGE, "an edge is lost: this is no fault of a kernel, but a planted bug") \
     X(CALL_FAILED, "a planned call failed")
 

@@ -163,6 +163,9 @@ void sim_call(const char *name)
     if (sim->call_costs_time)
         sim_clock_advance(&sim->clock,
                           sim->clock.now_ns + sim_random_between(&sim->random, 100, 2000));
+    if (sim_fault_strikes(&sim->faults, SIM_STALL))
+        sim_clock_advance(&sim->clock, sim->clock.now_ns +
+                                           sim_random_skewed(&sim->random, 1, 50 * SIM_NS_PER_MS));
     if (sim->clock.now_ns > sim->time_limit_ns)
         sim_fail("the run has not ended by %.3f s of virtual time",
                  (double)sim->time_limit_ns / (double)SIM_NS_PER_S);

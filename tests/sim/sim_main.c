@@ -1,0 +1,11 @@
+/*
+ * sim_run: the scenarios, and the runner of sim_run.c.
+ */
+#include "scenarios.h"
+
+int main(int argc, char **argv)
+{
+    static const struct sim_scenario *const scenarios[] = {&scenario_stream};
+
+    return sim_run_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}

@@ -1,0 +1,79 @@
+/*
+ * A simulated peer: a client on the fake network that sends what it is given in pieces at seeded
+ * times, reads at a seeded rate, and leaves as its manners say.  It uses sockets without
+ * descriptors, inside of events, so it runs while the program waits or makes a call.
+ */
+#ifndef SIM_PEER_H
+#define SIM_PEER_H
+
+#include "sim_socket.h"
+
+struct sim_peer;
+
+struct sim_peer_events {
+    /* Connected, or not: errno. */
+    void (*on_connect)(struct sim_peer *peer, int error);
+    /* Bytes were added to peer->received. */
+    void (*on_recv)(struct sim_peer *peer);
+    /* The end of what it receives: 0, or the errno of a reset.  Once. */
+    void (*on_end)(struct sim_peer *peer, int error);
+};
+
+/* UINT64_MAX means never. */
+struct sim_manners {
+    uint64_t piece_bytes_max; /* sent at once */
+    uint64_t piece_pause_ns_max;
+    uint64_t first_pause_ns; /* between connecting and the first byte */
+    uint64_t read_bytes_max; /* read at once */
+    uint64_t read_pause_ns_max;
+    uint64_t reset_at_sent;     /* resets when it has sent that many bytes */
+    uint64_t reset_at_received; /* resets when it has received that many */
+    uint64_t silent_at_sent;    /* from then on it neither sends, reads nor leaves */
+    uint64_t urgent_at;         /* that byte is sent as urgent data */
+    uint64_t patience_ns;       /* gives up when nothing has come or gone for so long */
+    bool half_close;            /* ends its side as soon as all is sent */
+    bool discards_on_reset;     /* a reset throws away what it had not read, as other systems do */
+};
+
+struct sim_peer {
+    struct list link;
+    const struct sim_peer_events *events; /* borrowed: static */
+    struct sim_sock *sock;                /* owned; NULL after it left */
+    struct sim_event step;
+    struct sim_event patience;
+    struct sim_manners manners;
+    struct sim_queue to_send;
+    struct sim_queue received;
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    uint64_t send_at_ns; /* not before */
+    uint64_t read_at_ns;
+    int error; /* of its connection */
+    bool connected;
+    bool ended;     /* on_end was called */
+    bool shut;      /* its side has ended */
+    bool has_reset; /* it reset the connection itself */
+    bool is_silent;
+    void *context;
+};
+
+/* Manners of a patient peer on a good line. */
+struct sim_manners sim_manners_kind(void);
+/* Seeded: pieces and pauses of every size, but it behaves. */
+struct sim_manners sim_manners_any(void);
+
+/* Makes a peer and sends it off to connect.  The address is copied. */
+void sim_peer_start(struct sim_peer *peer, const struct sim_peer_events *events,
+                    const struct sim_manners *manners, const struct sockaddr *address,
+                    socklen_t bytes, void *context);
+/* Gives it more to send. */
+void sim_peer_send(struct sim_peer *peer, const void *bytes, size_t count);
+/* Ends its side once all is sent. */
+void sim_peer_half_close(struct sim_peer *peer);
+/* Leaves; an unread rest makes that a reset, as for any program. */
+void sim_peer_close(struct sim_peer *peer);
+void sim_peer_reset(struct sim_peer *peer);
+/* Leaves and frees what it holds; the struct is its owner's. */
+void sim_peer_end(struct sim_peer *peer);
+
+#endif
