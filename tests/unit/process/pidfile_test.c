@@ -1,0 +1,137 @@
+/*
+ * The pid file: whole or absent, never in place of something else, removed by its owner alone.
+ */
+#include "process/pidfile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/test.h"
+
+struct folder {
+    char path[64];
+    char file[96];
+};
+
+static void folder_init(struct folder *folder)
+{
+    snprintf(folder->path, sizeof(folder->path), "/tmp/pollux-pidfile-XXXXXX");
+    assert_non_null(mkdtemp(folder->path));
+    snprintf(folder->file, sizeof(folder->file), "%s/pid", folder->path);
+}
+
+/* Removes the folder, which must be empty: nothing may be left behind. */
+static void folder_deinit(const struct folder *folder)
+{
+    assert_int_equal(rmdir(folder->path), 0);
+}
+
+static void read_file(const char *path, char *out_text, size_t room)
+{
+    FILE *stream = fopen(path, "r");
+
+    assert_non_null(stream);
+    size_t bytes = fread(out_text, 1, room - 1, stream);
+    out_text[bytes] = '\0';
+    fclose(stream);
+}
+
+static void it_holds_the_number(void **state)
+{
+    struct folder folder;
+    struct stat status;
+    px_error error;
+    char text[32];
+
+    (void)state;
+    folder_init(&folder);
+    assert_int_equal(pidfile_write(folder.file, 4711, &error), PX_OK);
+    assert_int_equal(error.code, PX_OK);
+    read_file(folder.file, text, sizeof(text));
+    assert_string_equal(text, "4711\n");
+    assert_int_equal(stat(folder.file, &status), 0);
+    assert_int_equal(status.st_mode & 0022, 0);
+
+    /* A second one takes its place. */
+    assert_int_equal(pidfile_write(folder.file, 12, &error), PX_OK);
+    read_file(folder.file, text, sizeof(text));
+    assert_string_equal(text, "12\n");
+    pidfile_remove(folder.file, 12);
+    folder_deinit(&folder);
+}
+
+static void only_its_owner_removes_it(void **state)
+{
+    struct folder folder;
+    px_error error;
+    char text[32];
+
+    (void)state;
+    folder_init(&folder);
+    assert_int_equal(pidfile_write(folder.file, 4711, &error), PX_OK);
+    pidfile_remove(folder.file, 471);
+    pidfile_remove(folder.file, 47110);
+    read_file(folder.file, text, sizeof(text));
+    assert_string_equal(text, "4711\n");
+    pidfile_remove(folder.file, 4711);
+    assert_int_equal(access(folder.file, F_OK), -1);
+    pidfile_remove(folder.file, 4711); /* absent is fine */
+    folder_deinit(&folder);
+}
+
+static void what_is_no_file_stays(void **state)
+{
+    struct folder folder;
+    struct stat status;
+    px_error error;
+
+    (void)state;
+    folder_init(&folder);
+    assert_int_equal(pidfile_write(folder.path, 1, &error), PX_ERR_INVALID);
+    assert_non_null(strstr(error.text, folder.path));
+    assert_int_equal(pidfile_write("/dev/null", 1, &error), PX_ERR_INVALID);
+    assert_int_equal(stat("/dev/null", &status), 0);
+    assert_true(S_ISCHR(status.st_mode));
+
+    /* A link may point anywhere. */
+    assert_int_equal(symlink("/dev/null", folder.file), 0);
+    assert_int_equal(pidfile_write(folder.file, 1, &error), PX_ERR_INVALID);
+    assert_int_equal(unlink(folder.file), 0);
+
+    /* A pipe must not be waited for. */
+    assert_int_equal(mkfifo(folder.file, 0600), 0);
+    pidfile_remove(folder.file, 1);
+    assert_int_equal(unlink(folder.file), 0);
+    folder_deinit(&folder);
+}
+
+static void failures_say_why(void **state)
+{
+    px_error error;
+    char path[5000];
+
+    (void)state;
+    assert_int_equal(pidfile_write("/nonexistent/folder/pid", 1, &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(error.sys_errno, ENOENT);
+    assert_non_null(strstr(error.text, "/nonexistent/folder/pid"));
+    memset(path, 'x', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_not_equal(pidfile_write(path, 1, &error), PX_OK);
+    assert_int_equal(error.sys_errno, ENAMETOOLONG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_holds_the_number),
+        cmocka_unit_test(only_its_owner_removes_it),
+        cmocka_unit_test(what_is_no_file_stays),
+        cmocka_unit_test(failures_say_why),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
