@@ -248,7 +248,7 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
     const struct route *route = find_route(&walk, router, host, path);
 
     /* A path that matches with a slash behind it goes before one that is but part of a rest. */
-    if (walk.slash_fits && method_id != METHOD_CONNECT && (!route || walk.rest_not_empty))
+    if (walk.slash_fits && (!route || walk.rest_not_empty))
         return ROUTER_REDIRECT_SLASH;
     if (!route)
         return walk.methods_seen ? ROUTER_NO_METHOD : ROUTER_NO_PATH;

@@ -144,7 +144,8 @@ static const struct route *find_end(struct trie_walk *walk, const struct trie_no
 
     if (!slash) {
         route = leaf_find(walk, node->exact);
-        if (!route && (leaf_find(walk, node->slash) || leaf_find(walk, node->rest)))
+        if (!route && walk->method_id != METHOD_CONNECT &&
+            (leaf_find(walk, node->slash) || leaf_find(walk, node->rest)))
             walk->slash_fits = true;
         return route;
     }
