@@ -17,6 +17,7 @@
 struct check {
     const struct options *options; /* borrowed */
     struct health_target target;
+    px_part part; /* the request, until it is sent */
     px_loop *loop;     /* owned */
     px_timer *timer;   /* owned */
     px_stream *stream; /* owned; NULL when closed */
@@ -92,14 +93,14 @@ static void on_dialled(px_stream *stream, px_err result, void *context)
         return;
     }
     uint64_t now = px_loop_now_ms(check->loop);
-    px_part part = {.bytes = px_str_of(check->target.request)};
 
     check->stream = stream;
     px_timer_start(check->timer,
                    now < check->deadline_ms ? (uint32_t)(check->deadline_ms - now) : 0);
     px_stream_attach(stream, &check_events, check);
     px_stream_recv_start(stream);
-    (void)px_stream_send(stream, &part, 1);
+    check->part.bytes = px_str_of(check->target.request);
+    (void)px_stream_send(stream, &check->part, 1);
 }
 
 static void on_timer(px_timer *timer, void *context)

@@ -8,7 +8,6 @@
 #include "main/listen.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "main/diagnostics.h"
@@ -20,22 +19,15 @@ static px_listener **slot_of(const struct listeners *listeners, uint32_t worker,
     return &listeners->at[(size_t)worker * listeners->address_count + address];
 }
 
-/* A name may stand for several addresses, which the library separates by ", ". */
-static px_err remember_addresses(struct buf *addresses, const px_listener *listener)
+static px_err remember_address(struct buf *addresses, const px_listener *listener)
 {
-    const char *at = px_listener_address(listener);
+    px_err err = PX_OK;
 
-    while (*at) {
-        size_t len = strcspn(at, ",");
-        px_err err = buf_append(addresses, px_str_make(at, len));
-
-        if (err == PX_OK)
-            err = buf_append(addresses, px_str_of("\n"));
-        if (err != PX_OK)
-            return err;
-        at += len + strspn(at + len, ", ");
-    }
-    return PX_OK;
+    if (addresses->len > 0)
+        err = buf_append(addresses, px_str_of(", "));
+    if (err == PX_OK)
+        err = buf_append(addresses, px_str_of(px_listener_address(listener)));
+    return err;
 }
 
 static px_err open_address(struct listeners *listeners, const char *text, uint32_t address,
@@ -46,7 +38,7 @@ static px_err open_address(struct listeners *listeners, const char *text, uint32
 
     options.reuse_port = listeners->worker_count > 1 ? 1 : 0;
     *first = px_listener_open(text, &options, out_error);
-    if (*first && remember_addresses(&listeners->addresses, *first) != PX_OK)
+    if (*first && remember_address(&listeners->addresses, *first) != PX_OK)
         return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
     for (uint32_t worker = 1; *first && worker < listeners->worker_count; worker++) {
         px_listener **clone = slot_of(listeners, worker, address);
@@ -96,16 +88,8 @@ px_err listeners_serve(struct listeners *listeners, uint32_t worker_index, px_se
 
 void listeners_announce(const struct listeners *listeners)
 {
-    px_str left = buf_str(&listeners->addresses);
-
-    while (left.len > 0) {
-        size_t len = (size_t)((const char *)memchr(left.ptr, '\n', left.len) - left.ptr);
-
-        diagnostics_say("listening on %.*s (%u workers)", (int)len, left.ptr,
-                        listeners->worker_count);
-        left.ptr += len + 1;
-        left.len -= len + 1;
-    }
+    diagnostics_say("listening on %.*s (%u workers)", (int)listeners->addresses.len,
+                    listeners->addresses.ptr, listeners->worker_count);
 }
 
 void listeners_close(struct listeners *listeners)

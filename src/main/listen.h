@@ -17,7 +17,7 @@ struct listeners {
     px_listener **at; /* owned: worker by worker, an address each; NULL where handed on or closed */
     uint32_t address_count;
     uint32_t worker_count;
-    struct buf addresses; /* as text, with the ports that were picked, each ended by LF */
+    struct buf addresses; /* as text, with the ports that were picked */
 };
 
 /* Opens all, or none: PX_OK, or the error of px_listener_open. */
@@ -29,7 +29,7 @@ PX_MUST_CHECK px_err listeners_open(struct listeners *out_listeners, const char 
 PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, uint32_t worker_index,
                                      px_server *server, px_error *out_error);
 
-/* Says on stderr where it listens, a line for each address. */
+/* Says on stderr where it listens, in one line. */
 void listeners_announce(const struct listeners *listeners);
 
 /* Closes what was not handed on; they can still be announced.  May be called twice. */

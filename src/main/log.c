@@ -127,10 +127,10 @@ static void log_work(void *context)
 {
     struct log *log = context;
 
+    log->reopen_errno = log->is_reopening ? log_file_reopen(&log->file) : 0;
     log->written_bytes = 0;
     log->write_errno = log_file_write(&log->file, buf_str(&log->writing), &log->give_up_at_ms,
                                       &log->written_bytes);
-    log->reopen_errno = log->is_reopening ? log_file_reopen(&log->file) : 0;
 }
 
 static void buf_empty(struct buf *buf)

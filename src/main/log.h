@@ -26,7 +26,7 @@ void log_start(struct log *log, px_loop *loop);
 /* Takes whole lines; they are copied.  The signature of on_log in px_server_options. */
 void log_write(px_str lines, void *log);
 
-/* Opens the file anew under its name, behind the lines that were taken so far. */
+/* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);
 
 /* Writes what is left, for at most `patience_ms`, by stepping the loop; once started, once. */

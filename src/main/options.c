@@ -26,7 +26,7 @@ enum {
 
 /* What a flag takes, and so what its field in struct options is. */
 enum flag_kind {
-    FLAG_TEXT,     /* const char * */
+    FLAG_PATH,     /* const char * */
     FLAG_SWITCH,   /* bool */
     FLAG_COUNT,    /* uint32_t; "off" is PX_UNLIMITED */
     FLAG_RATE,     /* uint32_t, bytes a second; "off" is PX_OFF */
@@ -67,8 +67,8 @@ static const struct flag flags[] = {
     {"type", 0, FLAG_TYPE, FOR_RESPOND, 0},
     {"header", 'H', FLAG_HEADER, FOR_RESPOND, 0},
     {"log", 0, FLAG_LOG, FOR_RESPOND, 0},
-    {"log-file", 0, FLAG_TEXT, FOR_RESPOND, AT(log_file)},
-    {"pid-file", 0, FLAG_TEXT, FOR_RESPOND, AT(pid_file)},
+    {"log-file", 0, FLAG_PATH, FOR_RESPOND, AT(log_file)},
+    {"pid-file", 0, FLAG_PATH, FOR_RESPOND, AT(pid_file)},
     {"max-connections", 0, FLAG_COUNT, FOR_RESPOND, AT(server.connections_max)},
     {"max-fields", 0, FLAG_COUNT, FOR_RESPOND, AT(server.field_count_max)},
     {"max-pipeline", 0, FLAG_COUNT, FOR_RESPOND, AT(server.pipeline_count_max)},
@@ -115,7 +115,7 @@ static bool flag_takes_value(const struct flag *flag)
     case FLAG_HELP:
     case FLAG_VERSION:
         return false;
-    case FLAG_TEXT:
+    case FLAG_PATH:
     case FLAG_COUNT:
     case FLAG_RATE:
     case FLAG_BYTES:
@@ -263,6 +263,22 @@ static px_err number_set(struct options *options, const struct flag *flag, const
                    : error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: %s", flag->name, text, form);
 }
 
+/* A path with control bytes is a slip of the shell, not a name. */
+static px_err path_set(struct options *options, const struct flag *flag, const char *text,
+                       px_error *out_error)
+{
+    bool is_good = *text != '\0';
+
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            is_good = false;
+    if (!is_good)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is a path of a file",
+                         flag->name, text);
+    *(const char **)(void *)((char *)options + flag->offset) = text;
+    return PX_OK;
+}
+
 /* One flag.  It is a switch over kinds, so that the compiler names one that was forgotten. */
 static px_err flag_apply(struct options *options, const struct flag *flag, const char *value,
                          px_error *out_error)
@@ -270,11 +286,8 @@ static px_err flag_apply(struct options *options, const struct flag *flag, const
     char *at = (char *)options + flag->offset;
 
     switch (flag->kind) {
-    case FLAG_TEXT:
-        if (*value == '\0')
-            return error_set(out_error, PX_ERR_INVALID, 0, "--%s: it needs a path", flag->name);
-        *(const char **)(void *)at = value;
-        return PX_OK;
+    case FLAG_PATH:
+        return path_set(options, flag, value, out_error);
     case FLAG_SWITCH:
         *(bool *)at = true;
         return PX_OK;

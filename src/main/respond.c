@@ -50,8 +50,8 @@ static void respond_with_text(px_exchange *exchange, const struct options *optio
         else
             px_response_add_field(exchange, field->name, field->value);
     }
-    /* RFC 9110 sections 15.3.5 and 15.4.5: no content. */
-    if (options->status == 204 || options->status == 304) {
+    /* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: no content. */
+    if (options->status == 204 || options->status == 205 || options->status == 304) {
         body.bytes = px_str_make("", 0);
         type = px_str_of(NULL);
     }

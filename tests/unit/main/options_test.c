@@ -1,0 +1,317 @@
+/*
+ * From argv to options: a table of command lines, with what must come out or which line refuses it.
+ */
+#include "main/options.h"
+
+#include <string.h>
+
+#include "lib/test.h"
+
+enum { ARGUMENTS_MAX = 24 };
+
+struct result {
+    px_err err;
+    struct options options;
+    px_error error;
+};
+
+/* Splits at blanks, so that a table of command lines can be read; '~' stands for a blank. */
+static struct result *parse(const char *line, const char *port)
+{
+    static struct result result;
+    static char text[512];
+    char *argv[ARGUMENTS_MAX + 1] = {0};
+    int argc = 0;
+
+    snprintf(text, sizeof(text), "%s", line);
+    for (char *at = text; *at; argc++) {
+        assert_true(argc < ARGUMENTS_MAX);
+        argv[argc] = at;
+        at += strcspn(at, " ");
+        if (*at)
+            *at++ = '\0';
+        for (char *byte = argv[argc]; *byte; byte++)
+            if (*byte == '~')
+                *byte = ' ';
+    }
+    memset(&result, 0x5a, sizeof(result));
+    result.err = options_parse(&result.options, argc, argv, port, &result.error);
+    assert_int_equal(result.err, result.error.code);
+    return &result;
+}
+
+static const struct options *good(const char *line)
+{
+    const struct result *result = parse(line, NULL);
+
+    if (result->err != PX_OK)
+        fail_msg("%s: %s", line, result->error.text);
+    return &result->options;
+}
+
+static void defaults(void **state)
+{
+    const struct options *options = good("pollux");
+
+    (void)state;
+    assert_int_equal(options->command, COMMAND_RESPOND);
+    assert_int_equal(options->listen_count, 1);
+    assert_string_equal(options->listen[0], "0.0.0.0:8080");
+    assert_false(options->workers_given || options->quiet);
+    assert_null(options->log_file);
+    assert_null(options->pid_file);
+    assert_int_equal(options->server.struct_size, sizeof(px_server_options));
+    assert_int_equal(options->server.log_format, PX_LOG_REQUEST);
+    assert_int_equal(options->server.head_timeout_ms, 0);
+    assert_int_equal(options->status, 200);
+    assert_str_equal(options->text, px_str_of("Hello, world!"));
+    assert_str_equal(options->type, px_str_of("text/plain"));
+    assert_int_equal(good("pollux respond")->server.log_format, PX_LOG_COMBINED);
+    assert_int_equal(good("pollux --log off")->server.log_format, PX_LOG_OFF);
+    assert_int_equal(good("pollux respond --log request")->server.log_format, PX_LOG_REQUEST);
+    assert_int_equal(good("pollux --log=json")->server.log_format, PX_LOG_JSON);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    assert_str_equal(good("pollux respond text")->text, px_str_of("text"));
+    assert_str_equal(good("pollux respond --status 404 text -q")->text, px_str_of("text"));
+    assert_true(good("pollux respond text -q")->quiet);
+    assert_str_equal(good("pollux respond -- -q")->text, px_str_of("-q"));
+    assert_string_equal(good("pollux healthcheck http://a/")->url, "http://a/");
+    assert_int_equal(good("pollux healthcheck http://a/")->command, COMMAND_HEALTHCHECK);
+    assert_int_equal(good("pollux healthcheck http://a/")->check_timeout_ms, 5000);
+    assert_int_equal(good("pollux healthcheck --timeout 2 http://a/")->check_timeout_ms, 2000);
+    assert_int_equal(good("pollux --help")->command, COMMAND_HELP);
+    assert_int_equal(good("pollux respond -h")->command, COMMAND_HELP);
+    assert_int_equal(good("pollux healthcheck -h")->command, COMMAND_HELP);
+    assert_int_equal(good("pollux --version")->command, COMMAND_VERSION);
+    assert_int_equal(good("pollux -w 3 --version --nonsense")->command, COMMAND_VERSION);
+}
+
+static void listening(void **state)
+{
+    const struct options *options =
+        good("pollux -l 127.0.0.1:1 -l[::1]:1 --listen=unix:/a --listen fd:web");
+
+    (void)state;
+    assert_int_equal(options->listen_count, 4);
+    assert_string_equal(options->listen[0], "127.0.0.1:1");
+    assert_string_equal(options->listen[1], "[::1]:1");
+    assert_string_equal(options->listen[2], "unix:/a");
+    assert_string_equal(options->listen[3], "fd:web");
+    assert_int_equal(good("pollux -l 127.0.0.1:0 -l 127.0.0.1:0")->listen_count, 2);
+}
+
+static void the_environment(void **state)
+{
+    static const char *const bad[] = {"x", "65536", "-1", "80 80", "8080x", "0x50", "+1"};
+
+    (void)state;
+    assert_string_equal(parse("pollux", "9000")->options.listen[0], "0.0.0.0:9000");
+    assert_string_equal(parse("pollux", "0")->options.listen[0], "0.0.0.0:0");
+    assert_string_equal(parse("pollux", "65535")->options.listen[0], "0.0.0.0:65535");
+    assert_string_equal(parse("pollux", "")->options.listen[0], "0.0.0.0:8080");
+    /* Flags win, even over nonsense. */
+    assert_string_equal(parse("pollux -l :1", "9000")->options.listen[0], ":1");
+    assert_int_equal(parse("pollux -l :1", "x")->err, PX_OK);
+    assert_int_equal(parse("pollux healthcheck http://a/", "x")->err, PX_OK);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(parse("pollux", bad[i])->err, PX_ERR_INVALID);
+        assert_non_null(strstr(parse("pollux", bad[i])->error.text, "PORT="));
+    }
+}
+
+static void the_answer(void **state)
+{
+    const struct options *options =
+        good("pollux respond --status=503 --type a/b -H A:~b -H a:c --header=Empty:");
+
+    (void)state;
+    assert_int_equal(options->status, 503);
+    assert_str_equal(options->type, px_str_of("a/b"));
+    assert_int_equal(options->header_count, 3);
+    assert_str_equal(options->headers[0].name, px_str_of("A"));
+    assert_str_equal(options->headers[0].value, px_str_of("b"));
+    assert_str_equal(options->headers[1].name, px_str_of("a"));
+    assert_str_equal(options->headers[2].name, px_str_of("Empty"));
+    assert_str_equal(options->headers[2].value, px_str_of(""));
+    /* One answer has one type. */
+    options = good("pollux respond --type a/b -H Content-Type:~c/d");
+    assert_str_equal(options->type, px_str_of("c/d"));
+    assert_int_equal(options->header_count, 0);
+    assert_str_equal(good("pollux respond -H content-type:c/d --type a/b")->type, px_str_of("a/b"));
+}
+
+static void the_process(void **state)
+{
+    const struct options *options =
+        good("pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 500ms");
+
+    (void)state;
+    assert_int_equal(options->workers, 3);
+    assert_true(options->workers_given && options->quiet);
+    assert_string_equal(options->log_file, "/a/b");
+    assert_string_equal(options->pid_file, "c");
+    assert_int_equal(options->drain_timeout_ms, 500);
+    assert_true(good("pollux -w0")->workers_given);
+    assert_int_equal(good("pollux -w0")->workers, 0);
+    assert_int_equal(good("pollux --workers=1024")->workers, 1024);
+}
+
+static void limits(void **state)
+{
+    const px_server_options *server =
+        &good("pollux --max-connections 7 --max-fields 8 --max-pipeline 9 --max-head 10 "
+              "--max-target 2k --max-content 3m --max-exchange 4k --max-output 5k")
+             ->server;
+
+    (void)state;
+    assert_int_equal(server->connections_max, 7);
+    assert_int_equal(server->field_count_max, 8);
+    assert_int_equal(server->pipeline_count_max, 9);
+    assert_int_equal(server->head_bytes_max, 10);
+    assert_int_equal(server->target_bytes_max, 2048);
+    assert_int_equal(server->content_bytes_max, 3145728);
+    assert_int_equal(server->exchange_bytes_max, 4096);
+    assert_int_equal(server->output_bytes_max, 5120);
+    server = &good("pollux --timeout-head 1 --timeout-idle 2s --timeout-total 3m "
+                   "--timeout-linger 4ms --rate-window 1.5s --rate-content 6 --rate-send off")
+                  ->server;
+    assert_int_equal(server->head_timeout_ms, 1000);
+    assert_int_equal(server->idle_timeout_ms, 2000);
+    assert_int_equal(server->total_timeout_ms, 180000);
+    assert_int_equal(server->linger_timeout_ms, 4);
+    assert_int_equal(server->rate_window_ms, 1500);
+    assert_int_equal(server->content_rate_min, 6);
+    assert_int_equal(server->send_rate_min, PX_OFF);
+    assert_true(good("pollux --max-inbox 8g")->inbox_bytes_max == 8589934592U);
+    server = &good("pollux --max-connections off --max-content off --timeout-idle=off")->server;
+    assert_int_equal(server->connections_max, PX_UNLIMITED);
+    assert_true(server->content_bytes_max == PX_UNLIMITED_BYTES);
+    assert_int_equal(server->idle_timeout_ms, PX_OFF);
+}
+
+static void refusals(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *says;
+    } cases[] = {
+        {"pollux nonsense", "nonsense is not a command (see pollux --help)"},
+        {"pollux Respond", "Respond is not a command (see pollux --help)"},
+        {"pollux files", "files is not in this version (see pollux --help)"},
+        {"pollux proxy", "proxy is not in this version (see pollux --help)"},
+        {"pollux run", "run is not in this version (see pollux --help)"},
+        {"pollux check -q", "check is not in this version (see pollux --help)"},
+        {"pollux --user nobody", "--user is not in this version; leave it out"},
+        {"pollux --user=nobody", "--user is not in this version; leave it out"},
+        {"pollux respond --sandbox", "--sandbox is not in this version; leave it out"},
+        {"pollux respond --sandbox=on", "--sandbox is not in this version; leave it out"},
+        {"pollux --nonsense", "unknown flag --nonsense (see pollux --help)"},
+        {"pollux --nonsense=x", "unknown flag --nonsense=x (see pollux --help)"},
+        {"pollux -x", "unknown flag -x (see pollux --help)"},
+        {"pollux -qx", "unknown flag -x (see pollux --help)"},
+        {"pollux -w", "--workers needs a value (see pollux --help)"},
+        {"pollux --log", "--log needs a value (see pollux --help)"},
+        {"pollux --quiet=yes", "--quiet takes no value (see pollux --help)"},
+        {"pollux --timeout 5", "--timeout is not a flag of pollux respond (see pollux --help)"},
+        {"pollux healthcheck -w 1 http://a/",
+         "--workers is not a flag of pollux healthcheck (see pollux --help)"},
+        {"pollux healthcheck", "healthcheck needs one URL, like http://localhost:8080/"},
+        {"pollux healthcheck a b", "healthcheck needs one URL, like http://localhost:8080/"},
+        {"pollux respond one two", "two: there is one TEXT already; quote blanks"},
+        {"pollux -q text", "text: the command comes first: pollux respond [FLAGS] [TEXT]"},
+        {"pollux -l https://:443",
+         "--listen https://:443: this version serves http alone, as host:port"},
+        {"pollux -l :1 -l :1", "--listen :1: the same address twice; give it once"},
+        {"pollux -w -1", "--workers -1: it is a number from 0 to 1024"},
+        {"pollux -w 1025", "--workers 1025: it is a number from 0 to 1024"},
+        {"pollux --log nonsense", "--log nonsense: it is one of combined, json, request, off"},
+        {"pollux --log-file=", "--log-file : it is a path of a file"},
+        {"pollux --pid-file=\x01", "--pid-file \x01: it is a path of a file"},
+        {"pollux --status 199", "--status 199: it is a number from 200 to 599"},
+        {"pollux --status 600", "--status 600: it is a number from 200 to 599"},
+        {"pollux --type=", "--type : write it as text/plain"},
+        {"pollux --type a\r\nb:c", "--type a\r\nb:c: write it as text/plain"},
+        {"pollux -H nonsense", "--header nonsense: write it as 'Name: value'"},
+        {"pollux -H A:b\r\nC:d", "--header A:b\r\nC:d: write it as 'Name: value'"},
+        {"pollux -H connection:close",
+         "--header connection:close: pollux frames messages itself; leave it out"},
+        {"pollux --max-connections 0", "--max-connections 0: it is a number from 1 on, or off"},
+        {"pollux --max-connections 4294967295",
+         "--max-connections 4294967295: it is a number from 1 on, or off"},
+        {"pollux --max-head 0", "--max-head 0: it is a number of bytes from 1 on, like 64k or 2m"},
+        {"pollux --max-head off",
+         "--max-head off: it is a number of bytes from 1 on, like 64k or 2m"},
+        {"pollux --max-head 4g",
+         "--max-head 4g: it is a number of bytes from 1 on, like 64k or 2m"},
+        {"pollux --max-content 0",
+         "--max-content 0: it is a number of bytes from 1 on, like 64k or 2m, or off"},
+        {"pollux --timeout-idle 0",
+         "--timeout-idle 0: it is a time, like 10s, 500ms or 1m, or off"},
+        {"pollux --timeout-idle never",
+         "--timeout-idle never: it is a time, like 10s, 500ms or 1m, or off"},
+        {"pollux --rate-send 0", "--rate-send 0: it is a number from 1 on, or off"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct result *result = parse(cases[i].line, NULL);
+
+        assert_int_equal(result->err, PX_ERR_INVALID);
+        assert_string_equal(result->error.text, cases[i].says);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 46);
+}
+
+static void lists_have_an_end(void **state)
+{
+    static char *argv[2 * LISTEN_COUNT_MAX + 4];
+    static char addresses[LISTEN_COUNT_MAX + 1][16];
+    static char listen_flag[] = "-l", header_flag[] = "-H", program[] = "pollux";
+    struct options options;
+    px_error error;
+
+    (void)state;
+    for (int over = 0; over <= 1; over++) {
+        int argc = 1;
+
+        argv[0] = program;
+        for (int i = 0; i < LISTEN_COUNT_MAX + over; i++) {
+            snprintf(addresses[i], sizeof(addresses[i]), ":%d", i + 1);
+            argv[argc++] = listen_flag;
+            argv[argc++] = addresses[i];
+        }
+        argv[argc] = NULL;
+        assert_int_equal(options_parse(&options, argc, argv, NULL, &error),
+                         over ? PX_ERR_INVALID : PX_OK);
+        argc = 1;
+        for (int i = 0; i < HEADER_COUNT_MAX + over; i++) {
+            snprintf(addresses[i], sizeof(addresses[i]), "A: %d", i);
+            argv[argc++] = header_flag;
+            argv[argc++] = addresses[i];
+        }
+        argv[argc] = NULL;
+        assert_int_equal(options_parse(&options, argc, argv, NULL, &error),
+                         over ? PX_ERR_INVALID : PX_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(words),
+        cmocka_unit_test(listening),
+        cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_answer),
+        cmocka_unit_test(the_process),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(lists_have_an_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
