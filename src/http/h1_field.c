@@ -73,7 +73,8 @@ static bool note_host(struct h1_parser *parser, const char *head, struct h1_span
 }
 
 /* RFC 9112 section 6.3 allows to merge equal lengths; repeated ones are a doubt, hence refused. */
-static bool note_content_length(struct h1_parser *parser, const char *head, struct h1_span value)
+__attribute__((noinline)) static bool note_content_length(struct h1_parser *parser,
+                                                          const char *head, struct h1_span value)
 {
     uint64_t length = 0;
 
@@ -119,7 +120,8 @@ static bool next_token(const char *head, uint32_t *at, uint32_t end, struct h1_s
 
 /* RFC 9112 sections 6.1 and 7.  Only chunked is ours; another coding alone or before chunked is
  * well-formed and unknown, which is answered with 501 when the head has ended. */
-static bool note_transfer_encoding(struct h1_parser *parser, const char *head, struct h1_span value)
+__attribute__((noinline)) static bool note_transfer_encoding(struct h1_parser *parser,
+                                                             const char *head, struct h1_span value)
 {
     uint32_t end = value.at + value.len;
 
@@ -158,7 +160,8 @@ static bool connection_option_forbidden(const char *text, size_t len)
 }
 
 /* RFC 9110 section 7.6.1. */
-static bool note_connection(struct h1_parser *parser, const char *head, struct h1_span value)
+__attribute__((noinline)) static bool note_connection(struct h1_parser *parser, const char *head,
+                                                      struct h1_span value)
 {
     uint32_t end = value.at + value.len;
 

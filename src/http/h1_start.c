@@ -463,14 +463,47 @@ static bool read_common_line(struct h1_parser *parser, struct h1_cursor *c)
     return true;
 }
 
-enum h1_step h1_start_read(struct h1_parser *parser, struct h1_cursor *c)
+/* The field that nearly all requests begin with, when it is there whole: a Host that is a name or
+ * an IPv4 address, with a port of up to four digits or none.  What is anything else is left to the
+ * machine; both must agree on what is valid. */
+static void read_common_host(struct h1_parser *parser, struct h1_cursor *c)
+{
+    static const char name[] = "Host: ";
+    const char *head = c->head;
+    size_t end = c->end;
+    size_t from = c->at + sizeof(name) - 1;
+    size_t to;
+
+    if (end - c->at < 8 || memcmp(head + c->at, name, 4) != 0 ||
+        memcmp(head + c->at + 4, ": ", 2) || parser->limits->field_count_max == 0)
+        return;
+    to = scan_short(head, from, end, CHAR_HOST);
+    if (to == from || to - from > HOST_BYTES_MAX)
+        return;
+    if (to < end && head[to] == ':') {
+        size_t port = ++to;
+
+        while (to < end && to - port < 4 && (char_class[(uint8_t)head[to]] & CHAR_DIGIT))
+            to++;
+    }
+    if (end - to < 2 || memcmp(head + to, "\r\n", 2) != 0)
+        return;
+    parser->has_host = true;
+    parser->host = h1_span_of(from, to);
+    parser->fields[0] = (struct h1_field_span){h1_span_of(c->at, c->at + 4), h1_span_of(from, to)};
+    parser->field_count = 1;
+    c->at = to + 2;
+}
+
+/* The same and every other start line, piece by piece.  Out of line, so that it does not weigh on
+ * the common one. */
+__attribute__((noinline)) static enum h1_step read_line(struct h1_parser *parser,
+                                                        struct h1_cursor *c)
 {
     enum h1_step step = STEP_ON;
 
     if (parser->role == H1_RESPONSE)
         return read_status_line(parser, c);
-    if (parser->state == STATE_START && read_common_line(parser, c))
-        return STEP_ON;
     if (parser->state <= STATE_START_LF)
         step = read_empty_lines(parser, c);
     if (step == STEP_ON && parser->state == STATE_METHOD)
@@ -480,4 +513,13 @@ enum h1_step h1_start_read(struct h1_parser *parser, struct h1_cursor *c)
     if (step == STEP_ON)
         step = read_version(parser, c);
     return step;
+}
+
+enum h1_step h1_start_read(struct h1_parser *parser, struct h1_cursor *c)
+{
+    if (parser->state == STATE_START && read_common_line(parser, c)) {
+        read_common_host(parser, c);
+        return STEP_ON;
+    }
+    return read_line(parser, c);
 }

@@ -55,12 +55,12 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     end_piece(text, parser->method);
     end_piece(text, parser->target);
     for (size_t i = 0; i < count; i++) {
-        const struct h1_field_span *span = &parser->fields[i];
+        struct h1_field_span span = parser->fields[i];
 
-        fields[i].name = piece(text, span->name);
-        fields[i].value = piece(text, span->value);
-        end_piece(text, span->name);
-        end_piece(text, span->value);
+        fields[i].name = piece(text, span.name);
+        fields[i].value = piece(text, span.value);
+        end_piece(text, span.name);
+        end_piece(text, span.value);
     }
 
     out_request->method = piece(text, parser->method);
