@@ -37,6 +37,13 @@ static void life_stop(struct life *life)
     px_server_stop(life->server);
 }
 
+/* The loop is ours, so the server does not stop it. */
+static void on_drained(px_server *server, void *context)
+{
+    (void)context;
+    px_server_stop(server);
+}
+
 static void life_drain(struct life *life)
 {
     if (life->is_draining)
@@ -144,6 +151,7 @@ static px_err life_begin(struct life *life, px_error *out_error)
     life->server = px_server_create(&server_options, out_error);
     if (!life->server)
         return out_error->code;
+    px_server_on_drained(life->server, on_drained, NULL);
     px_err err = respond_register(life->server, worker->options, out_error);
     if (err == PX_OK)
         err = life_take_signals(life, out_error);

@@ -35,6 +35,7 @@ struct px_listener {
     bool timers; /* the acceptors' retry timers are made */
     struct io_acceptor acceptors[LISTENER_SOCKETS_MAX];
     char unix_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* to be removed, or "" */
+    pid_t unix_owner; /* the process that made it: a fork that closes its copy leaves it there */
     char text[LISTENER_SOCKETS_MAX * ADDRESS_TEXT_BYTES];
 };
 
@@ -159,6 +160,7 @@ static px_err open_unix(px_listener *listener, const struct net_address *address
     if (fd < 0)
         return open_failed(out_error, text, sys_errno);
     snprintf(listener->unix_path, sizeof(listener->unix_path), "%s", path);
+    listener->unix_owner = getpid();
     acceptor_add(listener, fd);
     return PX_OK;
 }
@@ -414,7 +416,7 @@ void px_listener_close(px_listener *listener)
             timer_deinit(&listener->loop->timers, &listener->acceptors[index].retry);
         close(listener->acceptors[index].handle.fd);
     }
-    if (listener->unix_path[0])
+    if (listener->unix_path[0] && listener->unix_owner == getpid())
         unlink(listener->unix_path);
     free(listener);
 }
