@@ -102,6 +102,13 @@ static void parse_refuses_a_long_target_at_its_byte(void **state)
         text_repeat('a', 100 * 1024);
         assert_text_gives("414", 4 + TARGET_BYTES_DEFAULT + 1);
     }
+    /* In a line that is whole and good otherwise. */
+    for (int query = 0; query < 2; query++) {
+        text_begin(query ? LITERAL("GET /?") : LITERAL("GET /a"));
+        text_repeat('a', TARGET_BYTES_DEFAULT - 1);
+        text_add(LITERAL(HOST_END));
+        assert_text_gives("414", 4 + TARGET_BYTES_DEFAULT + 1);
+    }
     text_begin(LITERAL("GET /?"));
     text_repeat('a', 100 * 1024);
     assert_text_gives("414", 4 + TARGET_BYTES_DEFAULT + 1);
