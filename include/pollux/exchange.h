@@ -46,7 +46,7 @@ typedef struct px_exchange_callbacks {
     void (*on_content)(px_exchange *exchange, px_str bytes, void *context);
     /** The request's content has ended; trailers are readable.  NULL: not wanted. */
     void (*on_content_end)(px_exchange *exchange, void *context);
-    /** There is room again after px_response_room was 0.  NULL: not wanted. */
+    /** Half of the room is free after px_response_room said less.  NULL: not wanted. */
     void (*on_room)(px_exchange *exchange, void *context);
     /** The end, exactly once, whatever happened: the handler's last use of the exchange. */
     void (*on_end)(px_exchange *exchange, px_end end, void *context);

@@ -53,9 +53,10 @@ static inline px_loop_options px_loop_options_default(void)
  *  The calling thread becomes the loop's thread when it first runs or steps it. */
 px_loop *px_loop_create(const px_loop_options *options, px_error *out_error);
 
-/** Ends a loop: cancels what was posted (each call runs once, with PX_ERR_CANCELLED), waits for
- *  blocking work in progress and frees everything.  Servers, streams, listeners, timers and watches
- *  on it must be gone (their on_closed delivered): run or step it until px_loop_handle_count is 0.
+/** Ends a loop: closes the streams that are still open (their on_closed come), cancels what was
+ *  posted (each call runs once, with PX_ERR_CANCELLED), waits for blocking work in progress and
+ * frees everything.  Servers, listeners, timers, watches and dials on it must be gone: run or step
+ * it until px_loop_handle_count counts streams alone.
  *  @param loop owned; NULL is fine.  The loop's thread, outside of callbacks. */
 void px_loop_destroy(px_loop *loop);
 

@@ -133,7 +133,8 @@ void px_response_start(px_exchange *exchange, unsigned status, px_str type, uint
 /** Writes a piece, copied.  More than px_response_room has aborts (PX_END_NO_MEMORY). */
 void px_response_write(px_exchange *exchange, px_str bytes);
 
-/** How many bytes px_response_write takes now; on_room comes when it was 0 and is not any more. */
+/** How many bytes px_response_write takes now.  After it said less than half of output_bytes_max,
+ *  on_room comes once, when half is free. */
 size_t px_response_room(px_exchange *exchange);
 
 /** Ends an answer that was begun with px_response_start. */

@@ -69,6 +69,10 @@ void px_stream_recv_stop(px_stream *stream);
  *  @return PX_SENT_DONE or PX_SENT_PENDING; errors come by on_sent.  The loop's thread. */
 px_sent px_stream_send(px_stream *stream, const px_part *parts, size_t count);
 
+/** Sets how many bytes that on_recv did not use are kept; more ends the stream with PX_ERR_LIMIT.
+ *  128 KiB when this is not called.  The loop's thread. */
+void px_stream_set_inbox(px_stream *stream, uint32_t bytes_max);
+
 /** Bytes that the system has taken from us since the stream began.  The loop's thread. */
 uint64_t px_stream_sent_bytes(const px_stream *stream);
 

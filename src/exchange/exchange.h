@@ -184,7 +184,7 @@ struct px_exchange {
     bool filtered;    /* a filter sees the content */
     bool later;       /* the producer said LATER */
     bool pieces_done; /* px_response_end */
-    bool room_wanted; /* px_response_room was 0 */
+    bool room_wanted; /* px_response_room was less than half */
     bool broken;      /* a rule was broken or memory ran out; the transport was told */
     bool error_page;  /* inside of the error-page hook */
     bool close_after; /* the connection does not persist after this answer */

@@ -78,7 +78,8 @@ px_str px_request_param(px_exchange *exchange, const char *name)
 
     for (uint32_t index = 0; index < exchange->param_count; index++) {
         if (px_str_equal(exchange->param_names[index], wanted))
-            return uri_path_decode(&exchange->arena, exchange->param_values[index], &value) == PX_OK
+            return uri_decode(&exchange->arena, exchange->param_values[index], URI_SLASH_DECODE,
+                              &value) == PX_OK
                        ? value
                        : absent;
     }

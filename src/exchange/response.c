@@ -408,8 +408,9 @@ size_t px_response_room(px_exchange *exchange)
         return 0;
     size_t room = output->pieces.bytes_max - (output->pieces.len - output->pieces_at);
 
-    /* Asking with no room left is how a handler says that it waits. */
-    if (room == 0)
+    /* Asking when less than half is left is how a handler says that it may wait: one that must not
+     * lose what its peer sends stops reading before there is no room at all. */
+    if (room < output->pieces.bytes_max / 2)
         exchange->room_wanted = true;
     return room;
 }

@@ -114,7 +114,15 @@ static px_pull pull_pieces(px_exchange *exchange, char *out, size_t room, size_t
     return count > 0 ? PX_PULL_MORE : PX_PULL_LATER;
 }
 
-/* The handler that ran out of room is told once there is some. */
+/* Half of the room is free: a handler that waited has something to do. */
+static bool room_is_back(const px_exchange *exchange)
+{
+    const struct buf *pieces = &exchange->output->pieces;
+
+    return pieces->bytes_max - (pieces->len - exchange->output->pieces_at) >= pieces->bytes_max / 2;
+}
+
+/* The handler that ran short of room is told once there is some. */
 static void room_tell(px_exchange *exchange)
 {
     if (exchange->kind == CONTENT_TUNNEL) {
@@ -162,7 +170,7 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
         (exchange->produced > exchange->length ||
          (pull == PX_PULL_END && exchange->produced < exchange->length)))
         return PX_PULL_ERROR;
-    if (exchange->room_wanted && *out_bytes > 0) {
+    if (exchange->room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
         exchange->room_wanted = false;
         room_tell(exchange);
     }

@@ -152,6 +152,7 @@ struct px_loop {
     struct list tenants;   /* loop_tenant */
     uint64_t tenant_last;
     struct list closing; /* handles to be reaped at the end of the tick */
+    struct list streams; /* all that stream_create made */
     struct list hooks[LOOP_PHASE_COUNT];
     struct timer_heap timers;
     uint64_t now_ms;
@@ -195,6 +196,9 @@ void stream_report_sent(px_stream *stream, px_err result);
 /* Reaps a closing stream, in two steps. */
 void stream_cancel(px_stream *stream);
 void stream_reap(px_stream *stream);
+
+/* Closes what stream_create made and is still open. */
+void streams_close(px_loop *loop);
 
 /* --- Loop (loop.c) -------------------------------------------------------------------------- */
 

@@ -45,6 +45,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     list_init(&loop->tasks);
     list_init(&loop->tenants);
     list_init(&loop->closing);
+    list_init(&loop->streams);
     for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
         list_init(&loop->hooks[phase]);
     timer_heap_init(&loop->timers, &loop->allocator);
@@ -118,10 +119,17 @@ px_loop *px_loop_create(const px_loop_options *options, px_error *out_error)
     return loop;
 }
 
+static void loop_reap(px_loop *loop);
+
 void px_loop_destroy(px_loop *loop)
 {
     if (!loop)
         return;
+    /* What an on_closed closes or opens takes another tick. */
+    while (!list_empty(&loop->streams)) {
+        streams_close(loop);
+        loop_reap(loop);
+    }
     CHECK(loop->handle_count == 0);
     loop_free(loop);
 }

@@ -23,21 +23,33 @@ void stream_init(px_stream *stream, px_loop *loop, int fd, bool eager)
     loop->handle_count++;
 }
 
+/* A stream of a public caller.  The loop knows them all, so that it can close them. */
+struct owned_stream {
+    struct list node; /* in the loop's list */
+    px_stream stream;
+};
+
 px_stream *stream_create(px_loop *loop, int fd, bool eager)
 {
-    px_stream *stream = alloc_take(&loop->allocator, sizeof(*stream));
+    struct owned_stream *owned = alloc_take(&loop->allocator, sizeof(*owned));
 
-    if (!stream)
+    if (!owned)
         return NULL;
-    stream_init(stream, loop, fd, eager);
-    stream->handle.flags |= STREAM_OWNED;
-    return stream;
+    list_append(&loop->streams, &owned->node);
+    stream_init(&owned->stream, loop, fd, eager);
+    owned->stream.handle.flags |= STREAM_OWNED;
+    return &owned->stream;
 }
 
 void px_stream_attach(px_stream *stream, const px_stream_events *events, void *context)
 {
     stream->events = events;
     stream->context = context;
+}
+
+void px_stream_set_inbox(px_stream *stream, uint32_t bytes_max)
+{
+    stream->inbox_max = bytes_max;
 }
 
 px_loop *px_stream_loop(const px_stream *stream)
@@ -246,6 +258,12 @@ void px_stream_close(px_stream *stream)
     loop_close(&stream->handle);
 }
 
+void streams_close(px_loop *loop)
+{
+    for (struct list *node = loop->streams.next; node != &loop->streams; node = node->next)
+        px_stream_close(&LIST_ENTRY(node, struct owned_stream, node)->stream);
+}
+
 void px_stream_reset(px_stream *stream)
 {
     stream->handle.flags |= STREAM_RESET;
@@ -282,6 +300,10 @@ void stream_reap(px_stream *stream)
     loop->handle_count--;
     if (stream->events && stream->events->on_closed && !(stream->handle.flags & STREAM_DETACHED))
         stream->events->on_closed(stream, stream->context);
-    if (owned)
-        alloc_put(&loop->allocator, stream);
+    if (owned) {
+        struct owned_stream *memory = CONTAINER_OF(stream, struct owned_stream, stream);
+
+        list_remove(&memory->node);
+        alloc_put(&loop->allocator, memory);
+    }
 }
