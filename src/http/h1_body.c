@@ -301,6 +301,11 @@ static px_str take_data(struct h1_body *body, px_str bytes, size_t *at)
     return content;
 }
 
+uint64_t h1_body_announced(const struct h1_body *body)
+{
+    return body->state == BODY_DATA ? body->left : 0;
+}
+
 px_err h1_body_read(struct h1_body *body, px_str bytes, size_t *out_used, px_str *out_content)
 {
     px_str content = px_str_make(bytes.ptr, 0);

@@ -39,6 +39,9 @@ void h1_body_deinit(struct h1_body *body);
 PX_MUST_CHECK px_err h1_body_read(struct h1_body *body, px_str bytes, size_t *out_used,
                                   px_str *out_content);
 
+/* Bytes that the length, or the chunk whose size line is behind us, says are still to come. */
+uint64_t h1_body_announced(const struct h1_body *body);
+
 /* The peer closed: PX_OK when the content was delimited by that, else PX_ERR_MALFORMED. */
 PX_MUST_CHECK px_err h1_body_eof(struct h1_body *body);
 

@@ -155,16 +155,15 @@ static px_err read_head(struct h1_conn *h1)
     return PX_AGAIN;
 }
 
-/* Content that nobody waits for any more: read up to a limit, so that the connection can go on. */
-static px_err drop_content(struct h1_conn *h1, size_t bytes)
+/* Whether the content is, or is going to be, more than its limit: a chunk says its size before it
+ * comes.  Content that nobody waits for any more has the server's limit. */
+static bool content_too_large(const struct h1_conn *h1)
 {
-    (void)bytes;
-    if (h1->work->body.received <= h1->conn.server->options.content_bytes_max)
-        return PX_OK;
-    h1->reading = READ_CLOSED;
-    h1->writing = WRITE_CLOSED;
-    h1->linger = true;
-    return PX_OK;
+    const struct h1_body *body = &h1->work->body;
+    uint64_t bytes_max = h1->exchange ? h1->exchange->content_max
+                                      : h1->conn.server->options.content_bytes_max;
+
+    return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }
 
 static px_err content_refuse(struct h1_conn *h1, unsigned status)
