@@ -215,9 +215,10 @@ static px_err read_content(struct h1_conn *h1)
         return content_refuse(h1, err == PX_ERR_MEMORY ? 503 : h1->work->body.status);
     h1->in_used += used;
     h1->expecting = false; /* it did not wait */
-    if (content.len > 0) {
-        px_err taken =
-            h1->exchange ? exchange_receive(h1->exchange, content) : drop_content(h1, content.len);
+    if (content_too_large(h1))
+        return content_refuse(h1, 413);
+    if (content.len > 0 && h1->exchange) {
+        px_err taken = exchange_receive(h1->exchange, content);
 
         if (taken != PX_OK)
             return content_refuse(h1, taken == PX_ERR_LIMIT ? 413 : 503);
