@@ -1,0 +1,202 @@
+"""The examples do what their first lines say.  (howto has a file of its own.)"""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from lib.runner import BUILD, ROOT, Child, clean_environment
+from lib.wire import DEADLINE_S, Wire, ask, connect
+
+pytestmark = pytest.mark.short
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.c"))
+
+
+def get(target, *fields):
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: a", *fields, "", ""]).encode()
+
+
+@contextmanager
+def example(name, tmp_path):
+    """On a unix socket, so that no port has to be found.  It is ended by TERM, which it does not catch."""
+    path = str(tmp_path / "sock")
+    child = Child([BUILD / "examples" / name, f"unix:{path}"])
+    try:
+        end = time.monotonic() + DEADLINE_S
+        while not os.path.exists(path):
+            assert child.running and time.monotonic() < end, child.stderr
+            time.sleep(0.01)
+        yield path
+        assert child.running, child.stderr
+        child.signal(signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
+        assert child.stderr == ""
+    finally:
+        child.kill()
+
+
+def test_each_is_built_short_and_tested():
+    assert len(EXAMPLES) >= 9
+    tests = (ROOT / "tests/e2e/test_examples.py").read_text()
+    for name in EXAMPLES:
+        assert os.access(BUILD / "examples" / name, os.X_OK), name
+        lines = (ROOT / "examples" / f"{name}.c").read_text().splitlines()
+        assert len(lines) < 60, f"{name}: {len(lines)} lines"
+        assert lines[0].startswith("/*"), name
+        assert name == "howto" or f'"{name}"' in tests, name
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_address_that_is_none(name):
+    """Each says in one line what is wrong, and fails."""
+    done = subprocess.run(
+        [BUILD / "examples" / name, "nonsense"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=10, env=clean_environment(),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith(name.encode() + b": ") and done.stderr.count(b"\n") == 1, done.stderr
+
+
+def test_hello(tmp_path):
+    with example("hello", tmp_path) as path:
+        with Wire(path) as wire:
+            wire.send(get("/") + get("/x") + b"POST / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert wire.reply().content == b"Hello, world!"
+            assert wire.reply().status == 404
+            assert wire.reply().status == 405
+
+
+def test_api(tmp_path):
+    with example("api", tmp_path) as path:
+        with Wire(path) as wire:
+            for request, content in [
+                (get("/version"), b'{"version": "0.1.0"}\n'),
+                (get("/greet?name=Ada"), b'{"greeting": "Hello Ada"}\n'),
+                (get("/greet?x=y&name=A+%22B", "Accept-Language: de-CH"), b'{"greeting": "Hallo A _B"}\n'),
+                (get("/users/a%2Fb"), b'{"user": "a/b"}\n'),
+                (get("/users/" + "x" * 400), b'{"user": "' + b"x" * 238 + b'"}\n'),
+            ]:
+                wire.send(request)
+                reply = wire.reply()
+                assert (reply.status, reply.content) == (200, content)
+                assert reply.value("Content-Type") == "application/json"
+
+
+def test_post(tmp_path):
+    with example("post", tmp_path) as path:
+        wires = [Wire(path) for _ in range(20)]
+        before = time.monotonic()
+        for wire in wires:
+            wire.send(get("/"))
+        for wire in wires[:5]:
+            wire.close_with_reset()  # the answers find nobody
+        for wire in wires[5:]:
+            assert wire.reply().content == b"worked out\n"
+            wire.close()
+        assert time.monotonic() - before < 1.5, "they waited for each other"
+        assert ask(path, get("/")).status == 200
+
+
+def test_upload(tmp_path):
+    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+    big = b"y" * 3_000_000
+    content = part % (b"a", b"12345") + part % (b"b", big) + b"--x--\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+    with example("upload", tmp_path) as path:
+        with Wire(path) as wire:
+            wire.send(head % (b"multipart/form-data; boundary=x", len(content)) + content)
+            assert wire.reply().content == b"2 parts, 3000005 bytes\n"
+            wire.send(head % (b"multipart/form-data; boundary=x", 9) + b"nonsense\n")
+            assert wire.reply().status == 400
+        assert ask(path, head % (b"text/plain", 1) + b"x").status == 415
+
+
+def test_producer(tmp_path):
+    with example("producer", tmp_path) as path:
+        with Wire(path) as wire:
+            wire.send(get("/?n=200000") + get("/") + get("/?n=0"))
+            assert wire.reply().content == b"".join(b"%d\n" % n for n in range(1, 200001))
+            assert wire.reply().content == b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n"
+            assert wire.reply().content == b""
+
+
+def test_tunnel(tmp_path):
+    data = os.urandom(1 << 20) * 8
+    with example("tunnel", tmp_path) as path:
+        assert ask(path, get("/")).status == 400
+        with connect(path) as sock:
+            sock.settimeout(DEADLINE_S)
+            sock.sendall(get("/", "Connection: upgrade", "Upgrade: echo"))
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(1)
+            assert head.startswith(b"HTTP/1.1 101 ")
+
+            def send():
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+
+            # It is not read from for a while: it must wait, and lose nothing.
+            sender = threading.Thread(target=send)
+            sender.start()
+            time.sleep(0.5)
+            back = bytearray()
+            while chunk := sock.recv(65536):
+                back += chunk
+            sender.join(DEADLINE_S)
+            assert bytes(back) == data
+
+
+def test_threads():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        address = sock.getsockname()
+    child = Child([BUILD / "examples" / "threads", "%s:%d" % address])
+    try:
+        end = time.monotonic() + DEADLINE_S
+        answers = set()
+        while len(answers) < 2:
+            assert child.running and time.monotonic() < end, (answers, child.stderr)
+            try:
+                answers.add(ask(address, get("/")).content)
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+        assert answers == {b"first\n", b"second\n"}
+        child.signal(signal.SIGINT)
+        assert child.wait() == 0
+        child.assert_clean()
+    finally:
+        child.kill()
+
+
+def test_poll_loop(tmp_path):
+    path = str(tmp_path / "sock")
+    with subprocess.Popen(
+        [BUILD / "examples" / "poll_loop", f"unix:{path}"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(),
+    ) as child:  # fmt: skip
+        try:
+            end = time.monotonic() + DEADLINE_S
+            while not os.path.exists(path):
+                assert child.poll() is None and time.monotonic() < end
+                time.sleep(0.01)
+            with Wire(path) as wire:
+                wire.send(get("/") * 3)
+                for n in (1, 2, 3):
+                    assert wire.reply().content == b"request %d\n" % n
+                child.stdin.write(b"not yet\n")
+                child.stdin.flush()
+                wire.send(get("/"))
+                assert wire.reply().content == b"request 4\n"
+            child.stdin.write(b"quit\n")
+            child.stdin.flush()
+            assert child.wait(DEADLINE_S) == 0
+            assert child.stderr.read() == b""
+        finally:
+            child.kill()
