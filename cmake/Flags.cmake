@@ -24,9 +24,8 @@ target_compile_options(px_flags INTERFACE
     -fno-semantic-interposition)
 target_link_options(px_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 
-if(PX_WERROR)
-    target_compile_options(px_flags INTERFACE -Werror)
-endif()
+# A target may turn this off for itself (COMPILE_WARNING_AS_ERROR).
+set(CMAKE_COMPILE_WARNING_AS_ERROR ${PX_WERROR})
 if(PX_SANITIZE)
     target_compile_options(px_flags INTERFACE -fsanitize=${PX_SANITIZE} -fno-sanitize-recover=all)
     string(REPLACE "fuzzer-no-link," "" px_sanitize_link "${PX_SANITIZE}")
