@@ -17,7 +17,7 @@
 struct check {
     const struct options *options; /* borrowed */
     struct health_target target;
-    px_part part; /* the request, until it is sent */
+    px_part part;      /* the request, until it is sent */
     px_loop *loop;     /* owned */
     px_timer *timer;   /* owned */
     px_stream *stream; /* owned; NULL when closed */
