@@ -146,7 +146,8 @@ void px_timer_destroy(px_timer *timer);
 
 /** Has `on_signal` called on the loop's thread when the process gets `signal_number`.  No handler
  * is installed: the signal is blocked in the calling thread and read from a descriptor, so block it
- *  in other threads too (start them after this call).  Undone by px_loop_destroy.
+ *  in other threads too (start them after this call).  One that the process ignores is set to its
+ *  default meanwhile.  Undone by px_loop_destroy.
  *  @return PX_OK, PX_ERR_CONFLICT (taken already), PX_ERR_INVALID, PX_ERR_MEMORY, PX_ERR_SYSTEM.
  *  The loop's thread. */
 PX_MUST_CHECK px_err px_loop_signal(px_loop *loop, int signal_number,

@@ -19,6 +19,7 @@ struct signal_entry {
     void (*on_signal)(int signal_number, void *context);
     void *context;
     bool blocked_here;
+    bool was_ignored;
 };
 
 struct signal_set {
@@ -41,6 +42,25 @@ static void signal_ready(px_watch *watch, unsigned events, void *context)
         if (entry->on_signal)
             entry->on_signal((int)info.ssi_signo, entry->context);
     }
+}
+
+/* The kernel drops what is ignored, as a shell leaves INT for what it runs in the background. */
+static bool ignored_take(int signal_number)
+{
+    struct sigaction action;
+
+    if (sigaction(signal_number, NULL, &action) != 0 || (action.sa_flags & SA_SIGINFO) ||
+        action.sa_handler != SIG_IGN)
+        return false;
+    action.sa_handler = SIG_DFL;
+    return sigaction(signal_number, &action, NULL) == 0;
+}
+
+static void ignored_restore(int signal_number)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+
+    sigaction(signal_number, &action, NULL);
 }
 
 static px_err signals_create(px_loop *loop, px_error *out_error)
@@ -101,6 +121,7 @@ px_err px_loop_signal(px_loop *loop, int signal_number,
     sigaddset(&one, signal_number);
     pthread_sigmask(SIG_BLOCK, &one, &before);
     entry->blocked_here = !sigismember(&before, signal_number);
+    entry->was_ignored = ignored_take(signal_number);
     entry->on_signal = on_signal;
     entry->context = context;
     return PX_OK;
@@ -117,6 +138,8 @@ void signals_destroy(px_loop *loop)
     for (int number = 1; number < SIGNAL_LIMIT; number++) {
         if (signals->entries[number].on_signal && signals->entries[number].blocked_here)
             sigaddset(&unblock, number);
+        if (signals->entries[number].was_ignored)
+            ignored_restore(number);
     }
     loop->handle_count++;
     px_watch_destroy(signals->watch);

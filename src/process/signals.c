@@ -20,5 +20,10 @@ void signals_block(void)
 
     signals_fill(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
+    /* What our parent ignored would never arrive: INT in the background of a script, or CHLD, and
+     * with it the death of a worker. */
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(&set, number) == 1)
+            signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
 }

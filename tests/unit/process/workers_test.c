@@ -44,6 +44,7 @@ enum {
     REFUSE_READY,   /* the master's on_ready fails with 73 */
     FAIL_AT_END,    /* exit with 71 after a drain */
     DIE_AT_ONCE,    /* whoever is started again exits with 1 */
+    IGNORED_BEFORE, /* serve; the master's parent ignored its signals */
 };
 
 static int work(uint32_t index, int ready_fd, void *context)
@@ -130,6 +131,10 @@ static pid_t master_start(struct board *board)
     assert_true(pid >= 0);
     if (pid > 0)
         return pid;
+    if (board->behave == IGNORED_BEFORE) {
+        signal(SIGCHLD, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+    }
     signals_block();
     if (workers_run(&workers, &code, &error) != PX_OK)
         code = 97;
@@ -247,6 +252,22 @@ static void a_dead_worker_is_replaced(void **state)
     board_free(board);
 }
 
+/* As in the background of a script. */
+static void what_the_parent_ignored_arrives(void **state)
+{
+    struct board *board = board_make(IGNORED_BEFORE);
+    pid_t pid = master_start(board);
+
+    (void)state;
+    wait_for(&board->ready, 1);
+    kill(board->pids[2], SIGKILL);
+    wait_for(&board->started, WORKER_COUNT + 1);
+    assert_int_equal(board->deaths, 1);
+    kill(pid, SIGINT);
+    assert_int_equal(master_end(pid), 0);
+    board_free(board);
+}
+
 static void restarts_are_limited(void **state)
 {
     struct board *board = board_make(DIE_AT_ONCE);
@@ -328,6 +349,7 @@ int main(void)
         cmocka_unit_test(the_second_is_at_once_and_the_third_kills),
         cmocka_unit_test(signals_are_passed_on),
         cmocka_unit_test(a_dead_worker_is_replaced),
+        cmocka_unit_test(what_the_parent_ignored_arrives),
         cmocka_unit_test(restarts_are_limited),
         cmocka_unit_test(a_failure_at_the_start_ends_all),
         cmocka_unit_test(a_bad_end_is_told),
