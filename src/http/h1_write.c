@@ -69,9 +69,9 @@ char *h1_write_number(char *out, uint64_t number)
     return put(out, digits + at, sizeof(digits) - at);
 }
 
-size_t h1_head_room(const struct h1_response_head *head)
+size_t h1_fields_room(const struct h1_response_head *head)
 {
-    size_t room = H1_STAMP_BYTES + 256 + head->type.len + head->upgrade.len;
+    size_t room = 0;
 
     for (uint32_t index = 0; index < head->field_count; index++)
         room += head->fields[index].name.len + head->fields[index].value.len + 4;

@@ -51,8 +51,15 @@ struct h1_response_head {
     uint32_t field_count;
 };
 
+/* The bytes that the fields of a head need. */
+size_t h1_fields_room(const struct h1_response_head *head);
+
 /* At least the bytes that h1_write_head needs. */
-size_t h1_head_room(const struct h1_response_head *head);
+static inline size_t h1_head_room(const struct h1_response_head *head)
+{
+    return H1_STAMP_BYTES + 256 + head->type.len + head->upgrade.len +
+           (head->field_count > 0 ? h1_fields_room(head) : 0);
+}
 
 /* Writes the head with its empty line at `out`; returns one past its end. */
 char *h1_write_head(char *out, const struct h1_response_head *head, const struct h1_stamp *stamp);

@@ -71,6 +71,8 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
                         struct h1_response_head *head)
 {
     bool tunnel = exchange->kind == CONTENT_TUNNEL;
+
+    head->upgrade = px_str_make(NULL, 0);
     bool known = exchange->length != PX_LENGTH_UNKNOWN && !tunnel;
 
     /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
@@ -98,26 +100,19 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
 static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 {
     px_server *server = h1->conn.server;
-    struct h1_response_head head = {
-        .status = exchange->status,
-        .no_server = exchange->no_server,
-        .no_date = exchange->no_date,
-        .type = exchange->type,
-        .fields = exchange->fields,
-        .field_count = exchange->field_count,
-    };
+    struct h1_response_head head;
 
-    if (exchange->answer == ANSWER_READY) {
+    if (PX_LIKELY(exchange->answer == ANSWER_READY)) {
         exchange_take_head(exchange);
         if (exchange->broken)
             return PX_OK; /* a filter broke it: the driver sees that next */
-        head.status = exchange->status;
-        head.type = exchange->type;
-        head.fields = exchange->fields;
-        head.field_count = exchange->field_count;
-        head.no_server = exchange->no_server;
-        head.no_date = exchange->no_date;
     }
+    head.status = exchange->status;
+    head.no_server = exchange->no_server;
+    head.no_date = exchange->no_date;
+    head.type = exchange->type;
+    head.fields = exchange->fields;
+    head.field_count = exchange->field_count;
     reply_frame(h1, exchange, &head);
     px_err err = h1_out_reserve(h1, h1_head_room(&head));
 
@@ -281,9 +276,21 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
     return reply_done(h1, exchange);
 }
 
+static px_err reply_content(struct h1_conn *h1, px_exchange *exchange)
+{
+    if (exchange->head_only)
+        return reply_done(h1, exchange);
+    if (exchange_is_direct(exchange))
+        return reply_direct(h1, exchange);
+    if (exchange->kind == CONTENT_TUNNEL)
+        return reply_tunnel(h1, exchange);
+    return reply_pull(h1, exchange);
+}
+
 px_err h1_step_write(struct h1_conn *h1)
 {
     px_exchange *exchange = h1->exchange;
+    px_err err;
 
     if (!exchange || h1->sending)
         return PX_AGAIN;
@@ -294,17 +301,15 @@ px_err h1_step_write(struct h1_conn *h1)
             exchange_tell_whole(exchange);
             return exchange->answer == ANSWER_NONE ? PX_AGAIN : PX_OK;
         }
-        return reply_head(h1, exchange);
+        err = reply_head(h1, exchange);
+        if (err != PX_OK || h1->writing != WRITE_CONTENT)
+            return err;
+        return reply_content(h1, exchange);
     case WRITE_CONTENT:
-        if (exchange->head_only)
-            return reply_done(h1, exchange);
-        if (exchange->kind == CONTENT_TUNNEL)
-            return reply_tunnel(h1, exchange);
-        return exchange_is_direct(exchange) ? reply_direct(h1, exchange) : reply_pull(h1, exchange);
+        return reply_content(h1, exchange);
     case WRITE_LAST:
         if (h1->out) {
-            px_err err = h1_send(h1, NULL);
-
+            err = h1_send(h1, NULL);
             if (err != PX_OK)
                 return err;
         }
