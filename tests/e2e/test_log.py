@@ -106,6 +106,55 @@ def test_combined_refused():
     )
 
 
+def logged_and_answered(data):
+    with Pollux("respond", "-w1") as server:
+        with Wire(server.address) as wire:
+            wire.send(data)
+            reply = wire.reply()
+        out = server.wait_stdout(lambda out: out.endswith(b"\n"))
+        time.sleep(0.1)
+        assert server.stdout == out and out.count(b"\n") == 1, "more lines than answers"
+    return without_date(out), reply
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        request(b"GET /" + b"a" * 10000 + b" HTTP/1.1"),
+        request(b"GET / HTTP/2.0"),
+        request(b"POST /p HTTP/1.1", b"Transfer-Encoding: gzip"),
+        request(b"POST /p HTTP/1.1", b"Transfer-Encoding: chunked", content=b"zz\r\n"),
+        request(b"POST /p HTTP/1.1", b"Content-Length: 5000000"),
+        request(b"GET /p HTTP/1.1", b"Expect: x"),
+        request(b"TRACE /p HTTP/1.1"),
+        request(b"BREW /p HTTP/1.1"),
+    ],
+    ids=["head", "nonsense", "414", "505", "501-coding", "chunk", "413", "417", "405", "501"],
+)
+def test_combined_says_what_was_answered(data):
+    """One line; its status and bytes are those of the answer."""
+    line, reply = logged_and_answered(data)
+    assert b'" %d %d "' % (reply.status, len(reply.content)) in line, (line, reply.head, reply.content)
+
+
+def test_combined_knows_whose_content_was_refused():
+    data = request(b"POST /p HTTP/1.1", b"Transfer-Encoding: chunked", content=b"zz\r\n")
+    line, _ = logged_and_answered(data)
+    assert b'"POST /p HTTP/1.1" 400 ' in line
+
+
+def test_silence_is_not_logged():
+    """A peer that only connects, or comes back for nothing, has asked for nothing."""
+    with Pollux("respond", "-w1", "--timeout-idle=300ms", "--timeout-head=300ms") as server:
+        with Wire(server.address) as wire:
+            assert wire.rest() == b""
+        ask(server.address, request(b"GET /last HTTP/1.1"))
+        out = server.wait_stdout(lambda out: b"/last" in out)
+        assert out.count(b"\n") == 1, out
+
+
 def test_combined_escapes():
     data = request(b"GET /?a\\b{}|^ HTTP/1.1", b'User-Agent: a"b\\c\td\xe9', b"Referer: \x80\xff")
     line = combined(data)
@@ -287,6 +336,19 @@ def test_a_log_whose_reader_left():
                 assert ask(server.address, request()).status == 200
     finally:
         os.close(writer)
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&-"])
+def test_started_without_stdout(closed):
+    """Nobody's connection becomes descriptor 1, and gets the log."""
+    with Pollux("respond", "-w1", wrapper=["sh", "-c", f'exec "$@" {closed}', "sh"]) as server:
+        wires = [Wire(server.address) for _ in range(6)]
+        for wire in wires:
+            wire.send(request())
+            assert wire.reply().content == b"Hello, world!"
+        for wire in wires:
+            assert wire.silent(0.02), "the log went to a peer"
+            wire.close()
 
 
 def test_a_log_on_a_full_disk():

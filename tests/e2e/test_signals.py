@@ -151,6 +151,16 @@ def test_usr1_prints_the_counters(workers):
         assert ask(server.address, GET).status == 200
 
 
+@pytest.mark.parametrize("number", STOPS, ids=names)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_parent_ignored(number, workers):
+    """A shell leaves INT and QUIT ignored for what it runs in the background of a script."""
+    ignoring = ["sh", "-c", "trap '' INT QUIT TERM CHLD; exec \"$@\"", "sh"]
+    with Pollux("respond", "--log=off", "-w", workers, wrapper=ignoring) as server:
+        assert ask(server.address, GET).status == 200
+        assert server.stop(number) == 0
+
+
 def test_hup_keeps_connections():
     with Pollux("respond", "--log=off", "-w1") as server:
         with Wire(server.address) as wire:
@@ -171,3 +181,54 @@ def test_no_signal_kills_a_worker_that_writes_to_a_gone_peer():
             wire.close_with_reset()
         assert ask(server.address, GET).status == 200
         assert server.running
+
+
+def test_a_worker_that_dies_is_replaced():
+    with Pollux("respond", "--log=off", "-w2") as server:
+        first = server.children()
+        assert len(first) == 2
+        os.kill(first[0], signal.SIGKILL)
+        end = time.monotonic() + 5
+        while len(server.children()) < 2 or first[0] in server.children():
+            assert time.monotonic() < end, server.children()
+            time.sleep(0.02)
+        server.wait_stderr(r"^pollux: .*worker")
+        for _ in range(20):
+            assert ask(server.address, GET).status == 200
+
+
+def test_workers_do_not_outlive_their_master():
+    server = Pollux("respond", "--log=off", "-w2")
+    try:
+        workers = server.children()
+        server.signal(signal.SIGKILL)
+        server.process.wait(5)
+        end = time.monotonic() + 5
+        while any(os.path.exists(f"/proc/{pid}") for pid in workers):
+            assert time.monotonic() < end, "orphans hold the port"
+            time.sleep(0.02)
+    finally:
+        for pid in workers:
+            if os.path.exists(f"/proc/{pid}"):
+                os.kill(pid, signal.SIGKILL)
+        server.kill()
+
+
+def test_pipelined_requests_are_all_answered_by_a_drain():
+    """What was read is answered in order; the last answer says close, and nothing is cut."""
+    with Pollux("respond", "--log=off", "-w1", "x" * 20000) as server:
+        with Wire(server.address, rcvbuf=4096) as wire:
+            wire.send(GET * 200, read=False)
+            time.sleep(0.2)
+            server.signal(signal.SIGTERM)
+            time.sleep(0.2)
+            count = 0
+            while True:
+                reply = wire.reply()
+                if reply is None:
+                    break
+                count += 1
+                assert len(reply.content) == 20000
+                last = reply
+            assert count >= 1 and last.says_close
+        assert server.wait() == 0

@@ -100,6 +100,16 @@ add(
     KEPT,
 )
 add(
+    "expect-unknown-head",
+    request(b"HEAD / HTTP/1.1", b"Expect: x"),
+    417,
+    KEPT,
+    "an error that answers a HEAD has no content either, or the next answer is misread",
+    heads=[0],
+)
+add("expect-unknown-close", request(b"GET / HTTP/1.1", b"Expect: x", b"Connection: close"), 417, CLOSED)
+add("expect-unknown-chunked", post(b"Expect: x", b"Transfer-Encoding: chunked", content=FIVE), 417, KEPT)
+add(
     "expect-on-1.0",
     request(b"POST / HTTP/1.0", EXPECT, b"Content-Length: 5", content=b"hello"),
     200,
