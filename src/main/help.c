@@ -20,7 +20,7 @@ static const char help_text[] =
     "  --log FORMAT        combined (default), json, request, off; on stdout, or in\n"
     "  --log-file PATH     a file, which HUP and USR1 reopen\n"
     "  --pid-file PATH     written when it listens, removed at the end\n"
-    "  --max-connections N, --max-fields N, --max-pipeline N           counts\n"
+    "  --max-connections N, --max-fields N, --max-pipeline N       per worker\n"
     "  --max-head, --max-target, --max-content, --max-exchange, --max-output,\n"
     "  --max-inbox SIZE    bytes, or 64k, 1m, 2g\n"
     "  --timeout-head, --timeout-idle, --timeout-total, --timeout-linger,\n"
