@@ -116,6 +116,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     server->counters.accepted++;
     server->conn_count++;
     stream_init(&conn->stream, server->loop, fd, eager);
+    conduit_plain_init(&conn->conduit, &conn->stream);
     conn->stream.inbox_max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
     deadline_init(&conn->deadline);
     conn->server = server;
@@ -162,7 +163,7 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
         return; /* the node stays; active_ms is looked at when it comes up */
     conn->wait = (uint8_t)wait;
     conn->received = 0;
-    conn->mark_sent = conn->stream.sent_bytes;
+    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
     switch (wait) {
     case WAIT_IDLE:
         duration_ms = options->idle_timeout_ms;
@@ -208,7 +209,7 @@ static void work_due(struct conn *conn)
         return;
     }
     if (h1_rate_applies(conn, &receiving)) {
-        uint64_t moved = receiving ? conn->received : conn->stream.sent_bytes - conn->mark_sent;
+        uint64_t moved = receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
         uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
 
         if (rate != PX_OFF && moved * 1000 < rate * options->rate_window_ms) {
@@ -217,7 +218,7 @@ static void work_due(struct conn *conn)
         }
     }
     conn->received = 0;
-    conn->mark_sent = conn->stream.sent_bytes;
+    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
     uint64_t due_ms = now_ms + options->rate_window_ms;
 
     deadline_set(&server->deadlines, &conn->deadline,
@@ -266,12 +267,10 @@ void conn_close(struct conn *conn, px_end end)
     conn_wait(conn, WAIT_NONE);
     list_remove(&conn->wake.node);
     if (conn->reset)
-        px_stream_reset(&conn->stream);
+        conduit_reset(&conn->conduit);
     else
-        px_stream_close(&conn->stream);
-    /* A send in flight still uses the exchange's memory: on_sent comes first. */
-    if (!(conn->stream.handle.flags & STREAM_SENDING))
-        h1_abandon(conn, end);
+        conduit_close(&conn->conduit);
+    h1_abandon(conn, end);
 }
 
 void conn_linger(struct conn *conn)
@@ -287,9 +286,9 @@ void conn_linger(struct conn *conn)
     server->linger_count++;
     conn->state = CONN_LINGERING;
     conn->received = 0;
-    px_stream_shutdown(&conn->stream);
-    px_stream_recv_stop(&conn->stream);
-    px_stream_recv_start(&conn->stream);
+    conduit_shutdown(&conn->conduit);
+    conduit_recv_stop(&conn->conduit);
+    conduit_recv_start(&conn->conduit);
     conn_wait(conn, WAIT_LINGER);
     conn->received = 0;
 }

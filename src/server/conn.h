@@ -10,6 +10,7 @@
 #ifndef PX_SERVER_CONN_H
 #define PX_SERVER_CONN_H
 
+#include "net/conduit.h"
 #include "server/server.h"
 
 enum conn_state { CONN_OPEN, CONN_LINGERING, CONN_CLOSING };
@@ -33,6 +34,7 @@ struct conn_peer {
 struct conn {
     struct pool_item item;
     px_stream stream;
+    struct conduit conduit; /* what the protocol speaks through: the stream, or what is on it */
     struct deadline deadline;
     struct loop_task wake; /* runs the protocol's driver from the loop */
     px_server *server;     /* borrowed: outlives the connection */
@@ -78,7 +80,7 @@ size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, s
 void h1_open(struct conn *conn);
 bool h1_is_idle(const struct conn *conn);
 
-/* Every exchange and block is let go: the connection is closing. */
+/* The connection is closing: every exchange and block is let go, once no send uses them. */
 void h1_abandon(struct conn *conn, px_end end);
 
 /* A deadline passed for real: answers 408 where there is somebody to read it, else closes. */

@@ -12,6 +12,9 @@
 
 #include "server/access_log.h"
 
+/* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
+_Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");
+
 /* How exchanges end when a step fails. */
 static px_end h1_end_of(px_err err)
 {
@@ -30,7 +33,7 @@ static void h1_end(struct h1_conn *h1)
     struct conn *conn = &h1->conn;
 
     if (h1->peer_ended ||
-        (!h1->linger && h1->in_used == h1->in.len && stream_is_drained(&conn->stream)))
+        (!h1->linger && h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit)))
         conn_close(conn, PX_END_COMPLETE);
     else
         conn_linger(conn);
@@ -48,9 +51,9 @@ static void h1_rest(struct h1_conn *h1)
         return;
     }
     if (h1_wants_bytes(h1))
-        px_stream_recv_start(&conn->stream);
+        conduit_recv_start(&conn->conduit);
     else
-        px_stream_recv_stop(&conn->stream);
+        conduit_recv_stop(&conn->conduit);
     if (h1->exchange || h1->sending)
         conn_wait(conn, WAIT_WORK);
     else if (!h1->work)
@@ -70,7 +73,7 @@ void h1_advance(struct h1_conn *h1)
     for (; conn->state == CONN_OPEN; budget--) {
         if (budget == 0) {
             /* Others go on first; bytes that are left bring no event of their own. */
-            px_stream_recv_stop(&conn->stream);
+            conduit_recv_stop(&conn->conduit);
             loop_task_add(conn->server->loop, &conn->wake);
             break;
         }
@@ -161,7 +164,7 @@ static void on_closed(px_stream *stream, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    h1->conn.server->counters.bytes_sent += h1->conn.stream.sent_bytes;
+    h1->conn.server->counters.bytes_sent += conduit_sent_bytes(&h1->conn.conduit);
     conn_freed(&h1->conn);
 }
 
@@ -225,8 +228,8 @@ void h1_open(struct conn *conn)
 
     memset(&h1->work, 0, sizeof(*h1) - offsetof(struct h1_conn, work));
     loop_task_init(&conn->wake, h1_wake);
-    px_stream_attach(&conn->stream, &h1_stream_events, h1);
-    px_stream_recv_start(&conn->stream);
+    conduit_attach(&conn->conduit, &h1_stream_events, h1);
+    conduit_recv_start(&conn->conduit);
     conn_wait(conn, WAIT_IDLE);
 }
 
@@ -272,6 +275,8 @@ void h1_abandon(struct conn *conn, px_end end)
 {
     struct h1_conn *h1 = h1_of(conn);
 
+    if (h1->sending)
+        return; /* the send uses the exchange's memory: on_sent comes first */
     if (h1->exchange) {
         h1->writing = WRITE_CLOSED;
         h1_finish(h1, end);

@@ -57,7 +57,7 @@ px_err h1_send(struct h1_conn *h1, const px_part *content)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
     if (content)
         out->parts[out->part_count++] = *content;
-    h1->sending = px_stream_send(&h1->conn.stream, out->parts, out->part_count) == PX_SENT_PENDING;
+    h1->sending = conduit_send(&h1->conn.conduit, out->parts, out->part_count) == PX_SENT_PENDING;
     if (h1->sending)
         return PX_AGAIN;
     h1_out_release(h1);

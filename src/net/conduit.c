@@ -1,0 +1,67 @@
+/*
+ * The plain conduit: a stream, as it is.
+ */
+#include "net/conduit.h"
+
+static void plain_attach(struct conduit *conduit, const px_stream_events *events, void *context)
+{
+    px_stream_attach(conduit->stream, events, context);
+}
+
+static void plain_recv_start(struct conduit *conduit)
+{
+    px_stream_recv_start(conduit->stream);
+}
+
+static void plain_recv_stop(struct conduit *conduit)
+{
+    px_stream_recv_stop(conduit->stream);
+}
+
+static px_sent plain_send(struct conduit *conduit, const px_part *parts, size_t count)
+{
+    return px_stream_send(conduit->stream, parts, count);
+}
+
+static void plain_shutdown(struct conduit *conduit)
+{
+    px_stream_shutdown(conduit->stream);
+}
+
+static void plain_close(struct conduit *conduit)
+{
+    px_stream_close(conduit->stream);
+}
+
+static void plain_reset(struct conduit *conduit)
+{
+    px_stream_reset(conduit->stream);
+}
+
+static bool plain_is_drained(const struct conduit *conduit)
+{
+    return stream_is_drained(conduit->stream);
+}
+
+static uint64_t plain_sent_bytes(const struct conduit *conduit)
+{
+    return conduit->stream->sent_bytes;
+}
+
+static const struct conduit_ops plain_ops = {
+    .attach = plain_attach,
+    .recv_start = plain_recv_start,
+    .recv_stop = plain_recv_stop,
+    .send = plain_send,
+    .shutdown = plain_shutdown,
+    .close = plain_close,
+    .reset = plain_reset,
+    .is_drained = plain_is_drained,
+    .sent_bytes = plain_sent_bytes,
+};
+
+void conduit_plain_init(struct conduit *conduit, px_stream *stream)
+{
+    conduit->ops = &plain_ops;
+    conduit->stream = stream;
+}

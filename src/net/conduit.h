@@ -1,0 +1,85 @@
+/*
+ * A conduit: what a protocol speaks through.
+ *
+ * A plain stream is one (conduit_plain), TLS over a stream will be another; a protocol driver holds a
+ * conduit and never a descriptor, so it does not know which.  Events arrive by px_stream_events in
+ * both cases, and the ten rules of io.h hold for both.
+ */
+#ifndef PX_NET_CONDUIT_H
+#define PX_NET_CONDUIT_H
+
+#include <stdbool.h>
+
+#include "io/io.h"
+
+struct conduit;
+
+struct conduit_ops {
+    void (*attach)(struct conduit *conduit, const px_stream_events *events, void *context);
+    void (*recv_start)(struct conduit *conduit);
+    void (*recv_stop)(struct conduit *conduit);
+    px_sent (*send)(struct conduit *conduit, const px_part *parts, size_t count);
+    void (*shutdown)(struct conduit *conduit);
+    void (*close)(struct conduit *conduit);
+    void (*reset)(struct conduit *conduit);
+    /* No unread bytes are known of: a close will not cut an answer short. */
+    bool (*is_drained)(const struct conduit *conduit);
+    /* Bytes that the system has taken, framing of the conduit included. */
+    uint64_t (*sent_bytes)(const struct conduit *conduit);
+};
+
+struct conduit {
+    const struct conduit_ops *ops; /* borrowed: static */
+    px_stream *stream;             /* borrowed: at the bottom; embedded beside the conduit */
+};
+
+/* Makes a conduit that is the stream itself. */
+void conduit_plain_init(struct conduit *conduit, px_stream *stream);
+
+static inline void conduit_attach(struct conduit *conduit, const px_stream_events *events,
+                                  void *context)
+{
+    conduit->ops->attach(conduit, events, context);
+}
+
+static inline void conduit_recv_start(struct conduit *conduit)
+{
+    conduit->ops->recv_start(conduit);
+}
+
+static inline void conduit_recv_stop(struct conduit *conduit)
+{
+    conduit->ops->recv_stop(conduit);
+}
+
+static inline px_sent conduit_send(struct conduit *conduit, const px_part *parts, size_t count)
+{
+    return conduit->ops->send(conduit, parts, count);
+}
+
+static inline void conduit_shutdown(struct conduit *conduit)
+{
+    conduit->ops->shutdown(conduit);
+}
+
+static inline void conduit_close(struct conduit *conduit)
+{
+    conduit->ops->close(conduit);
+}
+
+static inline void conduit_reset(struct conduit *conduit)
+{
+    conduit->ops->reset(conduit);
+}
+
+static inline bool conduit_is_drained(const struct conduit *conduit)
+{
+    return conduit->ops->is_drained(conduit);
+}
+
+static inline uint64_t conduit_sent_bytes(const struct conduit *conduit)
+{
+    return conduit->ops->sent_bytes(conduit);
+}
+
+#endif
