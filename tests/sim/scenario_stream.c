@@ -8,6 +8,7 @@
  * behaved on a line that did gets everything back.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #include "sim_peer.h"
 #include "sim_weather.h"
 
-enum { PEERS_MAX = 12, ECHO_BYTES = 8192, IDLE_MS = 60 * 1000 };
+enum { PEERS_MAX = 12, PARTS_MAX = 5, ECHO_BYTES = 8192, IDLE_MS = 60 * 1000 };
 
 struct echo;
 
@@ -30,11 +31,12 @@ struct echo_conn {
     px_stream *stream;
     px_timer *timer; /* pause or idle */
     char data[ECHO_BYTES];
-    px_part part;
+    px_part parts[PARTS_MAX];
     uint64_t consumed; /* of the stream */
     size_t kept;       /* bytes left in the inbox the last time */
     uint32_t number;   /* of the peer, once known */
     char front[4];     /* where its number is collected */
+    bool nibbles;      /* never uses much at once */
     bool sending;
     bool stopped;
     bool end_seen;
@@ -57,10 +59,12 @@ struct echo {
     struct sim_place place;
     struct list conns;
     struct echo_peer peers[PEERS_MAX];
+    int files[PEERS_MAX]; /* a file for each peer, with its bytes; -1: none */
     uint32_t peer_count;
     uint32_t accepted;
     uint32_t closed;
     bool may_cut;
+    bool few_fds;
     bool peers_wait; /* they end their side only when they have everything */
 };
 
@@ -146,11 +150,36 @@ static void conn_release(struct echo_conn *conn)
     conn_free(conn);
 }
 
+/* The next part of the answer: from memory, or the same bytes from the peer's file. */
+static px_part part_choose(struct echo_conn *conn, uint64_t offset, const char *bytes, size_t count)
+{
+    struct echo *echo = conn->echo;
+    px_part part = {.bytes = px_str_make(bytes, count)};
+
+    if (offset >= 4 && conn->number >= 1 && conn->number <= PEERS_MAX &&
+        echo->files[conn->number - 1] >= 0 && sim_random_chance(&sim_world->random, 16384)) {
+        sim_sometimes("a part from a file");
+        part = (px_part){.fd = echo->files[conn->number - 1], .offset = offset, .length = count};
+    }
+    return part;
+}
+
+/* Sends `bytes` back, in as many parts as the seed will have it. */
 static void conn_send(struct echo_conn *conn, px_str bytes)
 {
+    size_t count = 0;
+    size_t at = 0;
+
     memcpy(conn->data, bytes.ptr, bytes.len);
-    conn->part = (px_part){.bytes = px_str_make(conn->data, bytes.len)};
-    if (px_stream_send(conn->stream, &conn->part, 1) == PX_SENT_DONE)
+    while (at < bytes.len) {
+        size_t left = bytes.len - at;
+        size_t length =
+            count + 1 == PARTS_MAX ? left : (size_t)sim_random_between(&sim_world->random, 0, left);
+
+        conn->parts[count++] = part_choose(conn, conn->consumed + at, conn->data + at, length);
+        at += length;
+    }
+    if (px_stream_send(conn->stream, conn->parts, count) == PX_SENT_DONE)
         return;
     sim_sometimes("a send was pending");
     conn->sending = true;
@@ -169,6 +198,8 @@ static size_t echo_recv(px_stream *stream, px_str bytes, void *context)
     check_bytes(conn, bytes);
     size_t count = bytes.len < ECHO_BYTES ? bytes.len : ECHO_BYTES;
 
+    if (conn->nibbles && count > 512)
+        count = 512;
     if (sim_random_chance(random, 16384))
         count = (size_t)sim_random_skewed(random, 1, count);
     conn->kept = bytes.len - count;
@@ -285,6 +316,7 @@ static void echo_accept(px_stream *stream, void *context)
     conn->echo = echo;
     conn->stream = stream;
     conn->cut_at = UINT64_MAX;
+    conn->nibbles = sim_random_chance(&sim_world->random, 8192);
     list_append(&echo->conns, &conn->link);
     conn->timer = px_timer_create(echo->loop, conn_timer, conn);
     px_stream_attach(stream, &echo_events, conn);
@@ -340,7 +372,7 @@ static void peer_starts(struct sim_event *event)
         manners.reset_at_sent = sim_random_below(random, owner->length + 1);
     if (sim_random_chance(random, 6000))
         manners.reset_at_received = sim_random_below(random, owner->length + 1);
-    if (sim_random_chance(random, 3000))
+    if (!owner->echo->few_fds && sim_random_chance(random, 3000))
         manners.silent_at_sent = sim_random_below(random, owner->length + 1);
     if (sim_random_chance(random, 6000))
         manners.urgent_at = owner->length - 1 - sim_random_skewed(random, 0, owner->length - 1);
@@ -398,6 +430,27 @@ static void echo_peers_make(struct echo *echo)
     }
 }
 
+static void echo_files_open(struct echo *echo)
+{
+    char path[32];
+
+    for (uint32_t index = 0; index < PEERS_MAX; index++) {
+        echo->files[index] = -1;
+        if (index >= echo->peer_count)
+            continue;
+        snprintf(path, sizeof(path), "/sim/peer%u", index + 1);
+        sim_node_make(path, index + 1, echo->peers[index].length);
+        echo->files[index] = open(path, O_RDONLY | O_CLOEXEC);
+    }
+}
+
+static void echo_files_close(struct echo *echo)
+{
+    for (uint32_t index = 0; index < PEERS_MAX; index++)
+        if (echo->files[index] >= 0)
+            close(echo->files[index]);
+}
+
 static bool loop_quiet(void *context)
 {
     return px_loop_handle_count(context) == 0;
@@ -427,14 +480,21 @@ static void stream_run(void)
 
     if (!listener || px_listener_start(listener, echo.loop, echo_accept, &echo, &error) != PX_OK)
         sim_fail("cannot listen: %s", error.text);
+    echo_peers_make(&echo);
+    echo_files_open(&echo);
     sim_world->faults.stopped = false;
     sim_world->faults.rate[SIM_MEMORY] = memory_rate / 8;
-    echo_peers_make(&echo);
+    /* A silent peer holds its descriptor so long that nobody else could be served in time. */
+    echo.few_fds = sim_random_chance(&sim_world->random, 8192);
+    if (echo.few_fds)
+        sim_world->fd_limit =
+            sim_world->fd_count + (uint32_t)sim_random_between(&sim_world->random, 1, 4);
     sim_weather_begin(&weather, 30, 600);
     sim_drive(echo.loop, echo_done, &echo);
     px_listener_close(listener);
     sim_drive(echo.loop, loop_quiet, echo.loop);
     px_loop_destroy(echo.loop);
+    echo_files_close(&echo);
     if (echo.accepted != echo.closed)
         sim_fail("%u streams were accepted, %u closed", echo.accepted, echo.closed);
     for (uint32_t index = 0; index < echo.peer_count; index++) {
@@ -454,14 +514,16 @@ const struct sim_scenario scenario_stream = {
                SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
                SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
                SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
-               SIM_MEMORY},
-    .fault_count = 21,
+               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT},
+    .fault_count = 24,
     .states = {"the loop ran itself",
                "the loop was stepped",
                "a unix socket",
                "a peer got everything back",
                "a peer was owed everything",
                "a send was pending",
+               "a part from a file",
+               "accept ran out of descriptors",
                "bytes stayed in the inbox",
                "the server paused a stream",
                "the server closed a stream",

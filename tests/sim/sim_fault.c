@@ -29,6 +29,18 @@ int sim_fault_planned(struct sim_faults *faults, const char *call)
     return faults->planned_errno;
 }
 
+bool sim_fault_cuts(enum sim_fault fault)
+{
+    static const enum sim_fault cutting[] = {
+        SIM_WIRE_RESET,  SIM_WIRE_TIMEOUT, SIM_ACCEPT_ABORTED, SIM_CTL_ENOSPC, SIM_MEMORY,
+        SIM_CALL_FAILED, SIM_HELPER_FULL,  SIM_FILE_EIO,       SIM_FILE_CUT,   SIM_LOST_EDGE};
+
+    for (size_t index = 0; index < sizeof(cutting) / sizeof(cutting[0]); index++)
+        if (cutting[index] == fault)
+            return true;
+    return false;
+}
+
 const char *sim_fault_name(enum sim_fault fault)
 {
     static const char *const names[] = {

@@ -70,6 +70,9 @@ bool sim_fault_strikes(struct sim_faults *faults, enum sim_fault fault);
 /* The errno with which the n-th call of that name is to fail now, or 0. */
 int sim_fault_planned(struct sim_faults *faults, const char *call);
 
+/* Whether it may end a connection for which nobody is to blame. */
+bool sim_fault_cuts(enum sim_fault fault);
+
 const char *sim_fault_name(enum sim_fault fault);
 const char *sim_fault_text(enum sim_fault fault);
 

@@ -41,6 +41,8 @@ struct run_report {
 void sim_faults_choose(const struct sim_scenario *scenario)
 {
     struct sim_faults *faults = &sim_world->faults;
+    /* In half of the runs nothing excuses a connection that is cut. */
+    bool cuts = sim_random_chance(&sim_world->random, 32768);
 
     for (uint32_t index = 0; index < scenario->fault_count; index++) {
         uint32_t rate = 0;
@@ -56,7 +58,8 @@ void sim_faults_choose(const struct sim_scenario *scenario)
             rate = 6000;
             break;
         }
-        faults->rate[scenario->faults[index]] = rate;
+        if (cuts || !sim_fault_cuts(scenario->faults[index]))
+            faults->rate[scenario->faults[index]] = rate;
     }
 }
 

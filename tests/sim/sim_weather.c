@@ -36,12 +36,8 @@ void sim_weather_end(struct sim_weather *weather)
 
 bool sim_weather_cuts(void)
 {
-    static const enum sim_fault cutting[] = {
-        SIM_WIRE_RESET,  SIM_WIRE_TIMEOUT,   SIM_ACCEPT_ABORTED, SIM_CTL_ENOSPC, SIM_MEMORY,
-        SIM_CALL_FAILED, SIM_FORK_DUPLICATE, SIM_HELPER_FULL,    SIM_FILE_EIO,   SIM_FILE_CUT};
-
-    for (size_t index = 0; index < sizeof(cutting) / sizeof(cutting[0]); index++)
-        if (sim_world->faults.injected[cutting[index]] > 0)
+    for (int fault = 0; fault < SIM_FAULT_COUNT; fault++)
+        if (sim_fault_cuts((enum sim_fault)fault) && sim_world->faults.injected[fault] > 0)
             return true;
     return false;
 }
