@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "io/engine.h"
 
-enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8 };
+enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8, READY_URGENT = 16 };
 enum { ACCEPT_RETRY_MS = 100 }; /* a pause after EMFILE: ten tries a second cost nothing */
 
 struct engine_slot {
@@ -160,7 +160,7 @@ static px_err stream_register(px_stream *stream)
 {
     if (stream->handle.slot != SLOT_NONE)
         return PX_OK;
-    return handle_register(&stream->handle, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return handle_register(&stream->handle, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 /* --- Sending -------------------------------------------------------------------------------- */
@@ -341,8 +341,10 @@ static px_err recv_once(px_stream *stream)
     ssize_t count = recv(stream->handle.fd, ptr, room, 0);
 
     if (count > 0) {
-        /* A short read means drained, unless a hang-up is in line behind it. */
-        if ((size_t)count < room && !(stream->handle.ready & (READY_HANGUP | READY_ERROR)))
+        /* A short read means drained, unless a hang-up is in line behind it, or an urgent mark, at
+         * which a receive stops even where urgent data is in line. */
+        if ((size_t)count < room &&
+            !(stream->handle.ready & (READY_HANGUP | READY_ERROR | READY_URGENT)))
             stream->handle.ready &= (uint8_t)~READY_IN;
         stream_deliver(stream, ptr, (size_t)count);
         return PX_OK;
@@ -355,7 +357,7 @@ static px_err recv_once(px_stream *stream)
     if (errno == EINTR)
         return PX_OK;
     if (errno == EAGAIN) {
-        stream->handle.ready &= (uint8_t)~READY_IN;
+        stream->handle.ready &= (uint8_t) ~(READY_IN | READY_URGENT);
         return PX_AGAIN;
     }
     stream_report_end(stream,
@@ -569,6 +571,8 @@ static void event_run(struct io_handle *handle, uint32_t events)
             handle->ready |= READY_OUT;
         if (events & (EPOLLRDHUP | EPOLLHUP))
             handle->ready |= READY_HANGUP;
+        if (events & EPOLLPRI)
+            handle->ready |= READY_URGENT | READY_IN;
         if (events & EPOLLERR)
             handle->ready |= READY_ERROR;
         stream_run(CONTAINER_OF(handle, px_stream, handle));
