@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib.runner import PROGRAM, Child, Pollux, default_port, is_listening, run
+from lib.runner import PROGRAM, Child, Pollux, default_port, is_listening, is_listening_unix, run
 from lib.wire import ask
 
 pytestmark = pytest.mark.short
@@ -259,7 +259,7 @@ def test_quiet(flag, tmp_path):
     child = Child([PROGRAM, "respond", "--log=off", "-w1", "-l", f"unix:{path}", flag])
     try:
         end = time.monotonic() + 10
-        while not path.exists() and time.monotonic() < end:
+        while not is_listening_unix(path) and time.monotonic() < end:
             time.sleep(0.01)
         assert ask(str(path), GET).status == 200
         child.signal(signal.SIGTERM)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lib.runner import BUILD, ROOT, Child, clean_environment
+from lib.runner import BUILD, ROOT, Child, clean_environment, is_listening_unix
 from lib.wire import DEADLINE_S, Wire, ask, connect
 
 pytestmark = pytest.mark.short
@@ -29,7 +29,7 @@ def example(name, tmp_path):
     child = Child([BUILD / "examples" / name, f"unix:{path}"])
     try:
         end = time.monotonic() + DEADLINE_S
-        while not os.path.exists(path):
+        while not is_listening_unix(path):
             assert child.running and time.monotonic() < end, child.stderr
             time.sleep(0.01)
         yield path
@@ -183,7 +183,7 @@ def test_poll_loop(tmp_path):
     ) as child:  # fmt: skip
         try:
             end = time.monotonic() + DEADLINE_S
-            while not os.path.exists(path):
+            while not is_listening_unix(path):
                 assert child.poll() is None and time.monotonic() < end
                 time.sleep(0.01)
             with Wire(path) as wire:

@@ -305,11 +305,13 @@ def test_the_limit_is_one():
         assert ask(server.address, GET).status == 200
         time.sleep(0.1)
         before = descriptors(server)
-        wires = [Wire(server.address) for _ in range(12)]
+        wires = []
         try:
-            for wire in wires:
-                wire.send(HEAD_OF % 10 + b"hello")
-            time.sleep(0.5)
+            for _ in range(12):
+                wires.append(Wire(server.address))
+                wires[-1].send(HEAD_OF % 10 + b"hello")
+                time.sleep(0.03)
+            time.sleep(0.3)
             assert descriptors(server) - before <= 4
         finally:
             for wire in wires:
@@ -320,14 +322,33 @@ def test_the_limit_is_one():
 def test_at_the_limit_who_waits_is_let_in_when_somebody_falls_idle():
     """All are busy when he comes; then they are answered and stay, idle: one of them has to go."""
     with pollux("--max-connections=4") as server:
-        wires = [Wire(server.address, deadline_s=3) for _ in range(8)]
+        wires = []
         try:
-            for wire in wires:
-                wire.send(HEAD_OF % 10 + b"hello")
+            for _ in range(8):
+                wires.append(Wire(server.address, deadline_s=3))
+                wires[-1].send(HEAD_OF % 10 + b"hello")
+                time.sleep(0.03)
             time.sleep(0.3)
             for wire in wires:
                 wire.send(b"world")
                 assert wire.reply().status == 200
+        finally:
+            for wire in wires:
+                wire.close()
+
+
+@pytest.mark.short
+def test_a_burst_above_the_limit_loses_no_request():
+    """They come at once, each with a whole request: whoever is let in is answered, whoever is not
+    waits.  None is let in, read by nobody and closed."""
+    with pollux("--max-connections=4") as server:
+        wires = [Wire(server.address, deadline_s=5) for _ in range(40)]
+        try:
+            for wire in wires:
+                wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            for wire in wires:
+                reply = wire.reply()
+                assert reply is not None and reply.status == 200
         finally:
             for wire in wires:
                 wire.close()
@@ -409,7 +430,7 @@ def test_descriptors_run_out_without_spinning():
             before = server.cpu_seconds()
             time.sleep(2)
             used = server.cpu_seconds() - before
-            assert used < 1.0, f"{used:.2f} s of processor time in 2 s of nothing"
+            assert used < 0.3, f"{used:.2f} s of processor time in 2 s of nothing"
             assert server.running
             for wire in wires[: limit // 2]:
                 wire.send(b"world")
@@ -437,7 +458,7 @@ def test_descriptors_taken_away_while_it_runs():
             before = server.cpu_seconds()
             time.sleep(2)
             used = server.cpu_seconds() - before
-            assert used < 1.0, f"{used:.2f} s of processor time in 2 s of nothing"
+            assert used < 0.3, f"{used:.2f} s of processor time in 2 s of nothing"
         finally:
             for wire in wires:
                 wire.close()

@@ -44,6 +44,13 @@ def is_listening(port):
     return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
 
 
+def is_listening_unix(path):
+    """The file is there from bind on, but only listen makes it answer (flag 0x10000: it listens)."""
+    with open("/proc/net/unix") as table:
+        rows = [row.split() for row in list(table)[1:]]
+    return any(row[-1] == str(path) and int(row[3], 16) & 0x10000 for row in rows)
+
+
 @contextmanager
 def default_port():
     """Port 8080 is one for all of us; whoever needs the real one takes turns."""
