@@ -214,7 +214,7 @@ void access_log_exchange(struct conn *conn, const px_exchange *exchange)
     log_entry(server, &entry);
 }
 
-void access_log_refusal(struct conn *conn, unsigned status)
+void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes)
 {
     px_server *server = conn->server;
     char peer[ADDRESS_TEXT_BYTES];
@@ -224,6 +224,7 @@ void access_log_refusal(struct conn *conn, unsigned status)
     struct log_entry entry = {
         .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
         .unix_time = server->loop->unix_time,
+        .bytes = bytes,
         .status = status,
         .version = 11,
     };

@@ -12,8 +12,9 @@
 /* An exchange has ended (combined and json). */
 void access_log_exchange(struct conn *conn, const px_exchange *exchange);
 
-/* A request was refused before there was an exchange (combined and json). */
-void access_log_refusal(struct conn *conn, unsigned status);
+/* A request was refused before there was an exchange (combined and json); `bytes` of content were
+ * answered. */
+void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes);
 
 /* A head was accepted (request). */
 void access_log_head(px_server *server, px_str head);

@@ -46,6 +46,13 @@ size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, s
                      : address_format_host(&address, out_text, room);
 }
 
+/* Connections that are closing give their place up at the end of the tick, and those that linger
+ * have a budget of their own. */
+static uint32_t conn_open_count(const px_server *server)
+{
+    return server->conn_count - server->closing_count - server->linger_count;
+}
+
 /* --- Shedding --------------------------------------------------------------------------------- */
 
 struct shed_search {
@@ -88,13 +95,25 @@ uint32_t conn_shed(px_server *server, uint32_t count)
     return closed;
 }
 
-/* --- Accepting -------------------------------------------------------------------------------- */
-
-/* Connections that are closing give their place up at the end of the tick. */
-static uint32_t conn_open_count(const px_server *server)
+/* Accepts again when there is room, or somebody to be shed for the next one. */
+void conn_limit_task(struct loop_task *task)
 {
-    return server->conn_count - server->closing_count;
+    px_server *server = CONTAINER_OF(task, px_server, limit);
+
+    if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
+        (conn_open_count(server) >= server->options.connections_max && !conn_any_idle(server)))
+        return;
+    server->accepting_paused = false;
+    server_accept(server, true);
 }
+
+static void limit_look(px_server *server)
+{
+    if (PX_UNLIKELY(server->accepting_paused))
+        loop_task_add(server->loop, &server->limit);
+}
+
+/* --- Accepting -------------------------------------------------------------------------------- */
 
 static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
                       void *context)
@@ -129,10 +148,12 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->reset = false;
     peer_keep(&conn->peer, peer);
     h1_open(conn);
-    /* Full and nobody idle: the next ones wait in the backlog until somebody leaves. */
-    if (conn_open_count(server) >= server->options.connections_max && !conn_any_idle(server)) {
+    /* Full: whether somebody can be shed is seen when this one's first bytes have been looked at.
+     */
+    if (conn_open_count(server) >= server->options.connections_max) {
         server->accepting_paused = true;
         server_accept(server, false);
+        loop_task_add(server->loop, &server->limit);
     }
 }
 
@@ -159,6 +180,8 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     uint32_t duration_ms = PX_OFF;
 
     conn->active_ms = now_ms;
+    if (wait == WAIT_IDLE)
+        limit_look(server);
     if (conn->wait == wait && wait != WAIT_HEAD)
         return; /* the node stays; active_ms is looked at when it comes up */
     conn->wait = (uint8_t)wait;
@@ -209,7 +232,8 @@ static void work_due(struct conn *conn)
         return;
     }
     if (h1_rate_applies(conn, &receiving)) {
-        uint64_t moved = receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
+        uint64_t moved =
+            receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
         uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
 
         if (rate != PX_OFF && moved * 1000 < rate * options->rate_window_ms) {
@@ -285,6 +309,7 @@ void conn_linger(struct conn *conn)
     }
     server->linger_count++;
     conn->state = CONN_LINGERING;
+    limit_look(server);
     conn->received = 0;
     conduit_shutdown(&conn->conduit);
     conduit_recv_stop(&conn->conduit);
@@ -300,10 +325,7 @@ void conn_freed(struct conn *conn)
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);
-    if (server->accepting_paused && server->phase <= SERVER_DRAIN_DELAY) {
-        server->accepting_paused = false;
-        server_accept(server, true);
-    }
+    limit_look(server);
 }
 
 struct close_visit {

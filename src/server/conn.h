@@ -56,6 +56,9 @@ extern const struct listener_events conn_listener_events;
 void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
 void conn_freed(struct conn *conn);
 
+/* Runs in a tick in which the connection limit was reached or left. */
+void conn_limit_task(struct loop_task *task);
+
 /* Ends a connection; `end` says why, for exchanges that are cut short. */
 void conn_close(struct conn *conn, px_end end);
 

@@ -56,7 +56,7 @@ static void h1_rest(struct h1_conn *h1)
         conduit_recv_stop(&conn->conduit);
     if (h1->exchange || h1->sending)
         conn_wait(conn, WAIT_WORK);
-    else if (!h1->work)
+    else if (!h1_request_begun(h1))
         conn_wait(conn, WAIT_IDLE);
     else if (conn->wait != WAIT_HEAD)
         conn_wait(conn, h1->work->content ? WAIT_WORK : WAIT_HEAD);
@@ -237,7 +237,7 @@ bool h1_is_idle(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
 
-    return !h1->work && !h1->exchange && !h1->out;
+    return !h1->exchange && !h1->out && !h1_request_begun(h1);
 }
 
 void h1_finish(struct h1_conn *h1, px_end end)

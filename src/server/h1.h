@@ -64,6 +64,14 @@ static inline struct h1_conn *h1_of(struct conn *conn)
     return CONTAINER_OF(conn, struct h1_conn, conn);
 }
 
+/* Whether a byte of a request is there.  Empty lines before it are none (RFC 9112 section 2.2): who
+ * sends one too many still waits idle. */
+static inline bool h1_request_begun(const struct h1_conn *h1)
+{
+    return h1->work &&
+           (h1->work->content || h1->work->parser.offset > 2U * h1->work->parser.empty_lines);
+}
+
 void h1_advance(struct h1_conn *h1);
 
 /* One step each: PX_OK when something was done, PX_AGAIN when there is nothing to do now, else the

@@ -131,7 +131,7 @@ static px_err read_head(struct h1_conn *h1)
     if (left == 0) {
         /* Between requests this is a good-bye; inside of a head somebody may still listen. */
         h1->reading = READ_CLOSED;
-        if (h1->work && h1->work->parser.offset > 0)
+        if (h1_request_begun(h1))
             return h1_refuse(h1, 400);
         h1->writing = WRITE_CLOSED;
         return PX_OK;
@@ -160,8 +160,8 @@ static px_err read_head(struct h1_conn *h1)
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
-    uint64_t bytes_max = h1->exchange ? h1->exchange->content_max
-                                      : h1->conn.server->options.content_bytes_max;
+    uint64_t bytes_max =
+        h1->exchange ? h1->exchange->content_max : h1->conn.server->options.content_bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }

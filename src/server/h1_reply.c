@@ -352,6 +352,12 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
     h1_transport.send_content(exchange);
 }
 
+/* "400 Bad Request" and LF. */
+static uint64_t refusal_bytes(unsigned status)
+{
+    return 4 + status_reason(status).len + 1;
+}
+
 static void refusal_render(struct h1_conn *h1, unsigned status)
 {
     px_server *server = h1->conn.server;
@@ -359,7 +365,7 @@ static void refusal_render(struct h1_conn *h1, unsigned status)
     struct h1_response_head head = {
         .status = (uint16_t)status,
         .has_length = true,
-        .length = 4 + reason.len + 1,
+        .length = refusal_bytes(status),
         .connection = H1_CONNECTION_CLOSE,
         .type = px_str_make("text/plain; charset=utf-8", 25),
     };
@@ -384,11 +390,12 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
         if (h1->exchange->answer >= ANSWER_TAKEN)
             return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
         h1->exchange->status = (uint16_t)status;
+        h1->exchange->produced = refusal_bytes(status);
         h1_finish(h1, PX_END_REFUSED);
     } else {
         server->counters.responses[status / 100]++;
         if (server->logging)
-            access_log_refusal(&h1->conn, status);
+            access_log_refusal(&h1->conn, status, refusal_bytes(status));
     }
     h1_work_release(h1);
     px_err err = h1_out_reserve(h1, REFUSAL_BYTES);

@@ -118,9 +118,10 @@ static px_err server_init(px_server *server, px_error *out_error)
     const px_allocator *allocator = &server->loop->allocator;
     uint32_t connections = options->connections_max;
 
-    /* Connections that were closed give their slot back at the end of the tick. */
+    /* Connections that were closed give their slot back at the end of the tick; lingering ones hold
+     * theirs beside the limit. */
     if (connections < UINT32_MAX / 2)
-        connections += 2 * ACCEPTS_PER_TICK + connections / 64;
+        connections += 2 * ACCEPTS_PER_TICK + connections / 64 + LINGER_COUNT_MAX;
     exchange_service_init(&server->service, server->loop, connections);
     server->service.filters = server->filters;
     server->service.output_bytes_max = options->output_bytes_max;
@@ -141,6 +142,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     h1_stamp_init(&server->stamp, px_str_of(server->server_name));
     buf_init(&server->log, allocator, LOG_BYTES_MAX);
     server->logging = options->on_log && options->log_format != PX_LOG_OFF;
+    loop_task_init(&server->limit, conn_limit_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
     px_err err = deadline_wheel_init(&server->deadlines, server->loop, conn_deadline_due);
@@ -253,6 +255,7 @@ void px_server_destroy(px_server *server)
         timer_deinit(&loop->timers, &server->drain_timer);
     if (server->deadlines.timer.on_due)
         deadline_wheel_deinit(&server->deadlines);
+    list_remove(&server->limit.node);
     list_remove(&server->last.node);
     pool_deinit(&server->conns);
     pool_deinit(&server->works);

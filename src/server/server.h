@@ -58,7 +58,8 @@ struct px_server {
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     bool logging;
-    struct loop_hook last; /* flushes the log, looks whether a drain has ended */
+    struct loop_task limit; /* looks at the connection limit */
+    struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct io_timer drain_timer;
     uint64_t drain_deadline_ms;
     void (*on_drained)(px_server *server, void *context);
