@@ -12,7 +12,8 @@ extern "C" {
 
 /** Where memory comes from.  It is copied into the loop that is created with it; `context` is
  *  borrowed and must outlive that loop and its servers.  The functions are called on the loop's
- *  thread only, except that a px_ref may free its mailbox on whichever thread drops it last. */
+ *  thread, and on those that post to it or drop a px_ref: where other threads do that, they must be
+ *  safe to call from several (malloc is).  Listeners exist without a loop and use malloc. */
 typedef struct px_allocator {
     /** Returns `bytes` bytes aligned as malloc does, or NULL when there are none. */
     void *(*allocate)(size_t bytes, void *context);

@@ -58,6 +58,13 @@ px_err error_set(px_error *out_error, px_err code, int sys_errno, const char *fo
     return code;
 }
 
+px_err error_copy(px_error *out_error, const px_error *error)
+{
+    if (out_error)
+        *out_error = *error;
+    return error->code;
+}
+
 px_err error_clear(px_error *out_error)
 {
     if (out_error) {

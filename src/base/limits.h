@@ -84,6 +84,7 @@ enum {
         1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
+    SHED_COUNT_MAX = 64,            /* idle connections closed in one walk over all */
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
 
     ARENA_BLOCK_BYTES = 4 * 1024,

@@ -64,6 +64,9 @@ static void service_resume(struct loop_task *task)
 
         list_remove(&exchange->node);
         service->dispatch(exchange);
+        if (exchange->content_ended)
+            exchange_receive_end(exchange);
+        exchange->transport->give_credit(exchange);
     }
 }
 
@@ -101,7 +104,8 @@ px_exchange *exchange_create(struct exchange_service *service,
     exchange->transport = transport;
     exchange->carrier = carrier;
     list_init(&exchange->node);
-    memset(&exchange->callbacks, 0, offsetof(px_exchange, arena) - offsetof(px_exchange, callbacks));
+    memset(&exchange->callbacks, 0,
+           offsetof(px_exchange, arena) - offsetof(px_exchange, callbacks));
     arena_init(&exchange->arena, &service->loop->allocator, exchange->first,
                sizeof(exchange->first), service->exchange_bytes_max);
     exchange->started_ms = service->loop->now_ms;

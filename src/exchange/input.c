@@ -61,6 +61,8 @@ void exchange_tell_whole(px_exchange *exchange)
 void exchange_receive_end(px_exchange *exchange)
 {
     exchange->content_ended = true;
+    if (!exchange->handler_called && !exchange->call_when_whole)
+        return; /* a middleware has stopped it: told when it goes on */
     if (exchange->call_when_whole && !exchange->handler_called) {
         exchange_call_handler(exchange);
         return;

@@ -3,7 +3,7 @@
  *
  * The shared half of a stream (inbox, reports, closing) is stream.c; the engine decides when to
  * make which system call.  To add an engine, write engine_NAME.c with these functions and name it
- * in PX_ENGINE.
+ * in src/io/CMakeLists.txt.
  */
 #ifndef PX_IO_ENGINE_H
 #define PX_IO_ENGINE_H

@@ -331,15 +331,16 @@ bool stream_is_drained(const px_stream *stream)
 /* One receive.  PX_AGAIN: nothing more for now; PX_OK: go on. */
 static px_err recv_once(px_stream *stream)
 {
-    char *ptr;
+    char *ptr, probe;
     size_t room = stream_recv_room(stream, &ptr);
+    /* Without room it ends only when there is a byte that finds none: it may be the end instead. */
+    ssize_t count = room > 0 ? recv(stream->handle.fd, ptr, room, 0)
+                             : recv(stream->handle.fd, &probe, 1, MSG_PEEK);
 
-    if (room == 0) {
+    if (count > 0 && room == 0) {
         stream_report_end(stream, PX_ERR_LIMIT);
         return PX_AGAIN;
     }
-    ssize_t count = recv(stream->handle.fd, ptr, room, 0);
-
     if (count > 0) {
         /* A short read means drained, unless a hang-up is in line behind it, or an urgent mark, at
          * which a receive stops even where urgent data is in line. */

@@ -65,6 +65,7 @@ static void ignored_restore(int signal_number)
 
 static px_err signals_create(px_loop *loop, px_error *out_error)
 {
+    px_error error;
     struct signal_set *signals = alloc_take_zeroed(&loop->allocator, sizeof(*signals));
 
     if (!signals)
@@ -72,12 +73,11 @@ static px_err signals_create(px_loop *loop, px_error *out_error)
     sigemptyset(&signals->mask);
     signals->fd = signalfd(-1, &signals->mask, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals->fd < 0) {
-        error_set(out_error, error_category(errno), errno, "cannot create a signal descriptor: %s",
+        error_set(&error, error_category(errno), errno, "cannot create a signal descriptor: %s",
                   strerror(errno));
         goto fail;
     }
-    signals->watch =
-        px_watch_create(loop, signals->fd, PX_WATCH_READ, signal_ready, loop, out_error);
+    signals->watch = px_watch_create(loop, signals->fd, PX_WATCH_READ, signal_ready, loop, &error);
     if (!signals->watch) {
         close(signals->fd);
         goto fail;
@@ -88,7 +88,7 @@ static px_err signals_create(px_loop *loop, px_error *out_error)
 
 fail:
     alloc_put(&loop->allocator, signals);
-    return out_error ? out_error->code : PX_ERR_SYSTEM;
+    return error_copy(out_error, &error);
 }
 
 px_err px_loop_signal(px_loop *loop, int signal_number,

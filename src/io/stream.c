@@ -45,6 +45,8 @@ void px_stream_attach(px_stream *stream, const px_stream_events *events, void *c
 {
     stream->events = events;
     stream->context = context;
+    /* A reset is heard of even before the first recv_start. */
+    engine_recv(stream);
 }
 
 void px_stream_set_inbox(px_stream *stream, uint32_t bytes_max)
@@ -158,13 +160,16 @@ size_t stream_recv_room(px_stream *stream, char **out_ptr)
 static void inbox_show(px_stream *stream)
 {
     px_str bytes = px_str_make(stream->inbox + stream->inbox_at, stream->inbox_len);
+
+    /* The receiver has them: who asks in its callback what is unread is not told of them again. */
+    stream->inbox_len = 0;
     size_t used = stream->events->on_recv(stream, bytes, stream->context);
 
     CHECK(used <= bytes.len);
     if (stream->handle.flags & STREAM_DETACHED)
         return;
     stream->inbox_at += (uint32_t)used;
-    stream->inbox_len -= (uint32_t)used;
+    stream->inbox_len = (uint32_t)(bytes.len - used);
     if (stream->inbox_len == 0)
         inbox_free(stream);
 }

@@ -101,8 +101,10 @@ static px_err dial_attempt(struct dial *dial, const struct net_address *address)
     dial->fd = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (dial->fd < 0)
         goto fail;
-    if (address->socket.any.sa_family != AF_UNIX)
+    if (address->socket.any.sa_family != AF_UNIX) {
         setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(dial->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    }
     if (connect(dial->fd, &address->socket.any, address->bytes) != 0 && errno != EINPROGRESS)
         goto fail;
     dial->watch = px_watch_create(dial->loop, dial->fd, PX_WATCH_WRITE, dial_ready, dial, NULL);

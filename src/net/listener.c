@@ -105,7 +105,14 @@ static int socket_open(const px_listener *listener, const struct net_address *ad
      * there, although both want to share; then the option is set for our own further sockets. */
     if (family != AF_UNIX && listener->options.reuse_port == 2)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    /* The mode of an unbound unix socket is that of the file which bind makes, less the umask;
+     * never more than was asked for, not even for a moment. */
+    if (family == AF_UNIX && fchmod(fd, (mode_t)listener->options.unix_mode) != 0)
+        goto fail;
     if (bind(fd, &address->socket.any, address->bytes) != 0)
+        goto fail;
+    if (family == AF_UNIX &&
+        chmod(address->socket.local.sun_path, (mode_t)listener->options.unix_mode) != 0)
         goto fail;
     if (family != AF_UNIX && listener->options.reuse_port == 1)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
@@ -147,18 +154,14 @@ static px_err open_unix(px_listener *listener, const struct net_address *address
                         px_error *out_error)
 {
     const char *path = address->socket.local.sun_path;
-    mode_t before = umask(0777 & ~listener->options.unix_mode);
     int fd = socket_open(listener, address, false);
 
     if (fd < 0 && errno == EADDRINUSE && unix_is_stale(address)) {
         unlink(path);
         fd = socket_open(listener, address, false);
     }
-    int sys_errno = errno;
-
-    umask(before);
     if (fd < 0)
-        return open_failed(out_error, text, sys_errno);
+        return open_failed(out_error, text, errno);
     snprintf(listener->unix_path, sizeof(listener->unix_path), "%s", path);
     listener->unix_owner = getpid();
     acceptor_add(listener, fd);

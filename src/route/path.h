@@ -2,9 +2,10 @@
  * Paths that are not clean, and where to redirect them.
  *
  * The router does not clean a path by itself: two names for one thing would be two for caches and
- * access rules too.  As in Go, a server asks router_path_clean_needed first and, if so, answers
- * with a redirect (to the method and content unchanged: 308, or 307) to router_redirect_path. It
- * can fail for want of memory only.
+ * access rules too.  A path that no pattern matches as it stands is redirected to its clean form
+ * where router_path_clean_needed says so (with 308 where method and content must not change).  One
+ * that a rest matches is handed on as received: what ".." means there is for the handler to say.
+ * It can fail for want of memory only.
  */
 #ifndef PX_ROUTE_PATH_H
 #define PX_ROUTE_PATH_H

@@ -55,44 +55,45 @@ static uint32_t conn_open_count(const px_server *server)
 
 /* --- Shedding --------------------------------------------------------------------------------- */
 
+/* The longest idle connections seen so far, the longest first. */
 struct shed_search {
-    struct conn *oldest; /* the longest idle so far */
+    uint32_t wanted;
+    uint32_t count;
+    struct conn *oldest[SHED_COUNT_MAX];
 };
 
 static void shed_visit(void *object, void *context)
 {
     struct shed_search *search = context;
     struct conn *conn = object;
+    uint32_t at = search->count;
 
-    if (conn->state != CONN_OPEN || !h1_is_idle(conn))
+    if (conn->state != CONN_OPEN || conn->wait != WAIT_IDLE)
         return;
-    if (!search->oldest || conn->active_ms < search->oldest->active_ms)
-        search->oldest = conn;
+    if (at == search->wanted && search->oldest[at - 1]->active_ms <= conn->active_ms)
+        return;
+    if (at < search->wanted)
+        search->count++;
+    else
+        at--;
+    for (; at > 0 && search->oldest[at - 1]->active_ms > conn->active_ms; at--)
+        search->oldest[at] = search->oldest[at - 1];
+    search->oldest[at] = conn;
 }
 
-static bool conn_any_idle(px_server *server)
+/* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
+ * each. */
+void conn_shed(px_server *server, uint32_t count)
 {
-    struct shed_search search = {NULL};
+    struct shed_search search = {.wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX};
 
+    if (server->idle_count == 0 || count == 0)
+        return;
     pool_each(&server->conns, shed_visit, &search);
-    return search.oldest != NULL;
-}
-
-uint32_t conn_shed(px_server *server, uint32_t count)
-{
-    uint32_t closed = 0;
-
-    while (closed < count) {
-        struct shed_search search = {NULL};
-
-        pool_each(&server->conns, shed_visit, &search);
-        if (!search.oldest)
-            break;
+    for (uint32_t index = 0; index < search.count; index++) {
         server->counters.shed++;
-        conn_close(search.oldest, PX_END_PEER_GONE);
-        closed++;
+        conn_close(search.oldest[index], PX_END_PEER_GONE);
     }
-    return closed;
 }
 
 /* Accepts again when there is room, or somebody to be shed for the next one. */
@@ -101,7 +102,7 @@ void conn_limit_task(struct loop_task *task)
     px_server *server = CONTAINER_OF(task, px_server, limit);
 
     if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
-        (conn_open_count(server) >= server->options.connections_max && !conn_any_idle(server)))
+        (conn_open_count(server) >= server->options.connections_max && server->idle_count == 0))
         return;
     server->accepting_paused = false;
     server_accept(server, true);
@@ -144,6 +145,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->received = 0;
     conn->state = CONN_OPEN;
     conn->wait = WAIT_NONE;
+    conn->rate = RATE_NONE;
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
     peer_keep(&conn->peer, peer);
@@ -172,6 +174,14 @@ const struct listener_events conn_listener_events = {on_socket, on_accept_error}
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
+/* Whether the window of a minimum rate has to begin anew, because bytes are asked for that were
+ * not, or the other way; or another exchange has to be over earlier. */
+static bool work_changed(const struct conn *conn)
+{
+    return h1_rate(conn) != (enum conn_rate)conn->rate ||
+           h1_total_due(conn) < conn->deadline.due_ms;
+}
+
 void conn_wait(struct conn *conn, enum conn_wait wait)
 {
     px_server *server = conn->server;
@@ -182,9 +192,13 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     conn->active_ms = now_ms;
     if (wait == WAIT_IDLE)
         limit_look(server);
-    if (conn->wait == wait && wait != WAIT_HEAD)
+    if (conn->wait == wait && wait != WAIT_WORK)
         return; /* the node stays; active_ms is looked at when it comes up */
+    if (conn->wait == wait && !work_changed(conn))
+        return;
+    server->idle_count += (wait == WAIT_IDLE) - (conn->wait == WAIT_IDLE);
     conn->wait = (uint8_t)wait;
+    conn->rate = wait == WAIT_WORK ? (uint8_t)h1_rate(conn) : RATE_NONE;
     conn->received = 0;
     conn->mark_sent = conduit_sent_bytes(&conn->conduit);
     switch (wait) {
@@ -225,13 +239,13 @@ static void work_due(struct conn *conn)
     px_server *server = conn->server;
     const px_server_options *options = &server->options;
     uint64_t now_ms = server->loop->now_ms, total_due_ms = h1_total_due(conn);
-    bool receiving = false;
 
     if (now_ms >= total_due_ms) {
         conn_timeout(conn);
         return;
     }
-    if (h1_rate_applies(conn, &receiving)) {
+    if (conn->rate != RATE_NONE) {
+        bool receiving = conn->rate == RATE_RECEIVING;
         uint64_t moved =
             receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
         uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
@@ -288,6 +302,7 @@ void conn_close(struct conn *conn, px_end end)
     conn->state = CONN_CLOSING;
     conn->server->closing_count++;
     conn->end = (uint8_t)end;
+    conn->reset = conn->reset || h1_cut_short(conn);
     conn_wait(conn, WAIT_NONE);
     list_remove(&conn->wake.node);
     if (conn->reset)

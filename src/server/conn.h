@@ -24,6 +24,9 @@ enum conn_wait {
     WAIT_NONE
 };
 
+/* Which way bytes have to move at a minimum rate now. */
+enum conn_rate { RATE_NONE, RATE_RECEIVING, RATE_SENDING };
+
 /* The peer's address, as small as it can be. */
 struct conn_peer {
     uint8_t family; /* AF_INET, AF_INET6 or AF_UNIX */
@@ -44,6 +47,7 @@ struct conn {
     uint8_t state;         /* enum conn_state */
     uint8_t wait;          /* enum conn_wait */
     uint8_t end;           /* px_end of the exchanges that its close cuts short */
+    uint8_t rate;          /* enum conn_rate: what the rate window is about */
     bool reset;            /* the peer must see that something is missing */
     struct conn_peer peer;
 };
@@ -69,8 +73,8 @@ void conn_linger(struct conn *conn);
 /* Says what the connection waits for from now on. */
 void conn_wait(struct conn *conn, enum conn_wait wait);
 
-/* Closes idle connections, the longest idle first: how many were closed. */
-uint32_t conn_shed(px_server *server, uint32_t count);
+/* Closes idle connections, the longest idle first, at most SHED_COUNT_MAX at once. */
+void conn_shed(px_server *server, uint32_t count);
 
 /* Closes what a drain ends: idle connections, or all. */
 void conn_close_all(px_server *server, bool idle_only, px_end end);
@@ -89,9 +93,11 @@ void h1_abandon(struct conn *conn, px_end end);
 /* A deadline passed for real: answers 408 where there is somebody to read it, else closes. */
 void h1_timeout(struct conn *conn);
 
-/* Whether the minimum rate is asked of the peer now, and whether it was kept since the last look.
- */
-bool h1_rate_applies(const struct conn *conn, bool *out_receiving);
+/* What is asked of the peer now. */
+enum conn_rate h1_rate(const struct conn *conn);
+
+/* An answer has begun and is not out: closing now must not look like its end. */
+bool h1_cut_short(const struct conn *conn);
 
 /* The answer to a request that is in progress is the last one. */
 void h1_drain(struct conn *conn);

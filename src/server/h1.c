@@ -46,6 +46,10 @@ static void h1_rest(struct h1_conn *h1)
 
     if (h1->out && !h1->sending)
         h1->sending = h1_send(h1, NULL) != PX_OK;
+    /* An answer that was rendered before the drain began did not say that it is the last. */
+    if (h1->draining && h1_is_idle(conn) && h1->in_used == h1->in.len &&
+        conduit_is_drained(&conn->conduit))
+        h1->writing = WRITE_CLOSED;
     if (h1->writing == WRITE_CLOSED && !h1->sending) {
         h1_end(h1);
         return;
@@ -58,8 +62,10 @@ static void h1_rest(struct h1_conn *h1)
         conn_wait(conn, WAIT_WORK);
     else if (!h1_request_begun(h1))
         conn_wait(conn, WAIT_IDLE);
+    else if (h1->work->content)
+        conn_wait(conn, WAIT_WORK);
     else if (conn->wait != WAIT_HEAD)
-        conn_wait(conn, h1->work->content ? WAIT_WORK : WAIT_HEAD);
+        conn_wait(conn, WAIT_HEAD);
 }
 
 void h1_advance(struct h1_conn *h1)
@@ -86,7 +92,7 @@ void h1_advance(struct h1_conn *h1)
             break;
         }
         if (err != PX_OK) {
-            conn->reset = h1->exchange != NULL || h1->broken;
+            conn->reset = h1->broken;
             conn_close(conn, h1_end_of(err));
         }
     }
@@ -101,6 +107,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 
     (void)stream;
     h1->conn.received += (uint32_t)bytes.len;
+    h1->conn.server->counters.bytes_received += bytes.len;
     if (PX_UNLIKELY(h1->conn.state == CONN_LINGERING)) {
         if (h1->conn.received > LINGER_BYTES_MAX)
             conn_close(&h1->conn, PX_END_COMPLETE);
@@ -150,7 +157,7 @@ static void on_sent(px_stream *stream, px_err result, void *context)
         return;
     }
     if (result != PX_OK) {
-        h1->conn.reset = true;
+        h1->conn.reset = true; /* what was in flight is cut short */
         conn_close(&h1->conn, result == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_ABORTED);
         return;
     }
@@ -240,6 +247,13 @@ bool h1_is_idle(const struct conn *conn)
     return !h1->exchange && !h1->out && !h1_request_begun(h1);
 }
 
+bool h1_cut_short(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+
+    return h1->out || (h1->exchange && h1->exchange->answer == ANSWER_TAKEN);
+}
+
 void h1_finish(struct h1_conn *h1, px_end end)
 {
     px_exchange *exchange = h1->exchange;
@@ -254,6 +268,8 @@ void h1_finish(struct h1_conn *h1, px_end end)
             h1->reading = READ_CLOSED;
         }
     }
+    if (end == PX_END_COMPLETE && exchange_is_direct(exchange))
+        exchange->produced = exchange->length;
     if (exchange->status >= 200)
         server->counters.responses[exchange->status / 100]++;
     if (server->logging)
@@ -297,20 +313,16 @@ void h1_timeout(struct conn *conn)
             return;
         }
     }
-    conn->reset = h1->exchange != NULL;
     conn_close(conn, PX_END_TIMEOUT);
 }
 
-bool h1_rate_applies(const struct conn *conn, bool *out_receiving)
+enum conn_rate h1_rate(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
 
-    if (h1->sending) {
-        *out_receiving = false;
-        return true;
-    }
-    *out_receiving = true;
-    return h1->reading == READ_CONTENT && h1_wants_bytes(h1);
+    if (h1->sending)
+        return RATE_SENDING;
+    return h1->reading == READ_CONTENT && h1_wants_bytes(h1) ? RATE_RECEIVING : RATE_NONE;
 }
 
 uint64_t h1_total_due(const struct conn *conn)

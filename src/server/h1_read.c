@@ -66,19 +66,8 @@ static void content_end(struct h1_conn *h1)
     h1->reading = h1->peer_ended ? READ_CLOSED : READ_HEAD;
     h1->expecting = false;
     h1_work_release(h1);
-    if (exchange)
+    if (exchange && exchange->kind != CONTENT_TUNNEL)
         exchange_receive_end(exchange);
-}
-
-static void tunnel_or_content_end(struct h1_conn *h1, px_exchange *exchange)
-{
-    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
-        h1_work_release(h1);
-        h1->keep_alive = false;
-        h1->reading = READ_TUNNEL;
-        return;
-    }
-    content_end(h1);
 }
 
 /* Makes an exchange of a finished head. */
@@ -109,11 +98,9 @@ static px_err request_begin(struct h1_conn *h1)
     else
         server_dispatch(exchange);
     if (PX_LIKELY(parser->framing == H1_FRAMING_NONE)) {
-        tunnel_or_content_end(h1, exchange);
+        content_end(h1);
         return PX_OK;
     }
-    if (exchange->kind == CONTENT_TUNNEL)
-        return h1_refuse(h1, 400); /* content before a tunnel could be read as either */
     h1_body_init(&h1->work->body, (enum h1_framing)parser->framing, parser->content_length,
                  &server->loop->allocator);
     h1->work->content = true;

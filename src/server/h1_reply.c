@@ -102,6 +102,8 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     px_server *server = h1->conn.server;
     struct h1_response_head head;
 
+    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
+        return h1_refuse(h1, 400); /* content before a tunnel could be read as either */
     if (PX_LIKELY(exchange->answer == ANSWER_READY)) {
         exchange_take_head(exchange);
         if (exchange->broken)
@@ -123,6 +125,10 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     h1->out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
     h1->writing = WRITE_CONTENT;
+    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
+        h1->keep_alive = false;
+        h1->reading = READ_TUNNEL;
+    }
     return PX_OK;
 }
 
@@ -157,14 +163,12 @@ static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
         if (bytes.len > 0)
             memcpy(h1->out->bytes + h1->out->len, bytes.ptr, bytes.len);
         h1->out->len += (uint32_t)bytes.len;
-        exchange->produced = bytes.len;
         return reply_done(h1, exchange);
     }
     px_err err = h1_out_reserve(h1, 0);
 
     if (err != PX_OK)
         return err;
-    exchange->produced = exchange->length;
     err = h1_send(h1, &part);
     if (err == PX_AGAIN)
         h1->writing = WRITE_LAST; /* on_sent ends the exchange */
@@ -253,7 +257,7 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
     return reply_done(h1, exchange);
 }
 
-/* Our side of a tunnel has ended: the exchange goes on until the peer's has too. */
+/* Bytes of a tunnel, without framing.  When our side ends, so does the exchange. */
 static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
 {
     size_t bytes = 0;

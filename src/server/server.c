@@ -367,10 +367,11 @@ px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_e
 
 px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
 {
-    px_listener *listener = px_listener_open(address, NULL, out_error);
+    px_error error;
+    px_listener *listener = px_listener_open(address, NULL, &error);
 
     if (!listener)
-        return out_error ? out_error->code : PX_ERR_SYSTEM;
+        return error_copy(out_error, &error);
     px_err err = px_server_serve(server, listener, out_error);
 
     if (err != PX_OK)
@@ -442,6 +443,15 @@ void px_server_on_drained(px_server *server, void (*on_drained)(px_server *serve
     server->drained_context = context;
 }
 
+/* What open connections have sent is counted when they close, and here. */
+static void sent_visit(void *object, void *context)
+{
+    const struct conn *conn = object;
+    px_server_counters *counters = context;
+
+    counters->bytes_sent += conduit_sent_bytes(&conn->conduit);
+}
+
 void px_server_read_counters(const px_server *server, px_server_counters *out_counters)
 {
     px_server_counters counters = server->counters;
@@ -449,7 +459,7 @@ void px_server_read_counters(const px_server *server, px_server_counters *out_co
 
     counters.struct_size = bytes;
     counters.open = server->conn_count;
-    counters.bytes_received = server->loop->bytes_received;
+    pool_each((struct pool *)(uintptr_t)&server->conns, sent_visit, &counters);
     counters.aborted = server->service.aborted;
     memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
 }

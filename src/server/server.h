@@ -44,6 +44,7 @@ struct px_server {
     uint32_t filter_count;
     uint32_t listener_count;
     uint32_t conn_count;    /* slots of the pool in use */
+    uint32_t idle_count;    /* of those, the ones that wait for a request */
     uint32_t closing_count; /* of those, the ones that are closing */
     uint32_t linger_count;
     struct server_middleware middleware[MIDDLEWARE_MAX];
