@@ -18,11 +18,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/pool.h"
+#include "exchange/service.h"
 #include "http/h1_parse.h"
 #include "io/file.h"
-#include "io/io.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 #include "pollux/server.h"
@@ -37,33 +35,6 @@ struct exchange_transport {
     void (*inform)(px_exchange *exchange, unsigned status, px_str name, px_str value);
     void (*peer)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
     void (*local)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
-};
-
-struct exchange_filter {
-    const px_filter *filter; /* borrowed: outlives the server */
-    void *context;
-    void (*release)(void *context);
-};
-
-/* What all exchanges of a server share. */
-struct exchange_service {
-    px_loop *loop;             /* borrowed: outlives it */
-    struct loop_tenant tenant; /* names it in a px_ref */
-    uint64_t id;
-    struct pool exchanges; /* of px_exchange */
-    struct list ended;     /* exchanges whose transport has let go; freed at the end of the tick */
-    struct loop_hook ends; /* runs on_end */
-    const struct exchange_filter *filters; /* borrowed: the server's */
-    uint32_t filter_count;
-    uint32_t output_bytes_max;
-    uint32_t exchange_bytes_max;
-    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
-    void *error_page_context;
-    /* Goes on with middleware and route, from the loop. */
-    void (*dispatch)(px_exchange *exchange);
-    struct loop_task resume; /* runs dispatch for `waiting` */
-    struct list waiting;     /* exchanges after px_exchange_next */
-    uint64_t aborted;        /* exchanges that did not complete */
 };
 
 /* Content of an answer, tagged. */
@@ -206,10 +177,6 @@ struct exchange_input *exchange_input(px_exchange *exchange);
 struct exchange_output *exchange_output(px_exchange *exchange);
 
 /* --- For transports --------------------------------------------------------------------------- */
-
-void exchange_service_init(struct exchange_service *service, px_loop *loop,
-                           uint32_t exchange_count_max);
-void exchange_service_deinit(struct exchange_service *service);
 
 /* A new exchange with an empty request, or NULL. */
 px_exchange *exchange_create(struct exchange_service *service,

@@ -9,17 +9,14 @@
  * descriptors running out (accepting pauses).
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "io/engine.h"
+#include "io/push.h"
 
 enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8, READY_URGENT = 16 };
 enum { ACCEPT_RETRY_MS = 100 }; /* a pause after EMFILE: ten tries a second cost nothing */
@@ -170,20 +167,34 @@ static px_err send_result(int sys_errno)
     return sys_errno == ENODATA ? PX_ERR_MALFORMED : error_category(sys_errno);
 }
 
+static enum push_result send_push(px_stream *stream)
+{
+    enum push_result result = stream_push(stream);
+
+    if (result == PUSH_FULL)
+        stream->handle.ready &= (uint8_t)~READY_OUT;
+    return result;
+}
+
 bool engine_send(px_stream *stream)
 {
-    /* An unregistered stream has never been told that it can write: just try. */
-    px_err err = send_push(stream);
-
-    if (err == PX_OK)
+    switch (send_push(stream)) {
+    case PUSH_DONE:
         return true;
-    if (err == PX_AGAIN && !(stream->handle.ready & READY_OUT)) {
+    case PUSH_FULL:
         if (stream->handle.slot != SLOT_NONE)
             return false;
-        err = stream_register(stream);
+        px_err err = stream_register(stream);
+
         if (err == PX_OK)
             return false;
         stream->send_errno = err == PX_ERR_MEMORY ? ENOMEM : EIO;
+        break;
+    case PUSH_BUDGET:
+        stream->handle.ready |= READY_OUT; /* it was not the kernel that stopped */
+        break;
+    case PUSH_FAILED:
+        break;
     }
     loop_again(stream->handle.loop, &stream->handle);
     return false;
@@ -197,17 +208,19 @@ void engine_shutdown(px_stream *stream)
 
 static void stream_run_send(px_stream *stream)
 {
-    px_err err = PX_ERR_SYSTEM;
-
-    if (stream->send_errno == 0) {
-        err = send_push(stream);
-        if (err == PX_AGAIN) {
-            if (stream->handle.ready & READY_OUT)
-                loop_again(stream->handle.loop, &stream->handle);
-            return;
-        }
+    switch (stream->send_errno ? PUSH_FAILED : send_push(stream)) {
+    case PUSH_DONE:
+        stream_report_sent(stream, PX_OK);
+        return;
+    case PUSH_FULL:
+        return;
+    case PUSH_BUDGET:
+        loop_again(stream->handle.loop, &stream->handle);
+        return;
+    case PUSH_FAILED:
+        stream_report_sent(stream, send_result(stream->send_errno));
+        return;
     }
-    stream_report_sent(stream, err == PX_OK ? PX_OK : send_result(stream->send_errno));
 }
 
 /* --- Receiving ------------------------------------------------------------------------------ */

@@ -97,7 +97,9 @@ static px_err request_begin(struct h1_conn *h1)
         px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
     else
         server_dispatch(exchange);
-    if (PX_LIKELY(parser->framing == H1_FRAMING_NONE)) {
+    /* A length of 0 ends here too: no byte will come that could tell. */
+    if (PX_LIKELY(parser->framing == H1_FRAMING_NONE) ||
+        (parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0)) {
         content_end(h1);
         return PX_OK;
     }

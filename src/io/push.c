@@ -1,0 +1,111 @@
+/*
+ * Pushing a send's parts into a socket.
+ *
+ * Happy path: one send for one piece of memory, one sendmsg for several.  Files go by sendfile in
+ * turns: more at once grows the socket's buffer until it falls out of the cache.  It can fail when
+ * the peer is gone, or when a file is shorter than its length said (ENODATA).
+ */
+#include "io/push.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+
+/* Counts what the kernel took and drops the parts that are done. */
+static void push_advance(px_stream *stream, uint64_t bytes)
+{
+    stream->sent_bytes += bytes;
+    stream->handle.loop->bytes_sent += bytes;
+    stream->part_offset += bytes;
+    while (stream->part_count > 0) {
+        const px_part *part = stream->parts;
+        uint64_t length = part->bytes.ptr ? part->bytes.len : part->length;
+
+        if (stream->part_offset < length)
+            return;
+        stream->part_offset -= length;
+        stream->parts++;
+        stream->part_count--;
+    }
+}
+
+static ssize_t push_memory(px_stream *stream)
+{
+    const px_part *first = stream->parts;
+    struct iovec iov[SEND_PARTS_MAX];
+    uint32_t count = 1;
+
+    iov[0].iov_base = (void *)(uintptr_t)(first->bytes.ptr + stream->part_offset);
+    iov[0].iov_len = first->bytes.len - stream->part_offset;
+    while (count < stream->part_count && count < SEND_PARTS_MAX && stream->parts[count].bytes.ptr) {
+        iov[count].iov_base = (void *)(uintptr_t)stream->parts[count].bytes.ptr;
+        iov[count].iov_len = stream->parts[count].bytes.len;
+        count++;
+    }
+    /* What follows (a file range) is part of the same answer: let it share the packet. */
+    int flags = MSG_NOSIGNAL | (count < stream->part_count ? MSG_MORE : 0);
+
+    if (count == 1)
+        return send(stream->handle.fd, iov[0].iov_base, iov[0].iov_len, flags);
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+
+    return sendmsg(stream->handle.fd, &message, flags);
+}
+
+/* A sendfile to a peer that is gone raises SIGPIPE, which is blocked while the loop runs. */
+static void sigpipe_drain(void)
+{
+    sigset_t set;
+    struct timespec none = {0, 0};
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    while (sigtimedwait(&set, NULL, &none) < 0 && errno == EINTR)
+        continue;
+}
+
+static ssize_t push_file(px_stream *stream, uint64_t budget)
+{
+    const px_part *part = stream->parts;
+    uint64_t left = part->length - stream->part_offset;
+    off_t offset = (off_t)(part->offset + stream->part_offset);
+    ssize_t count = sendfile(stream->handle.fd, part->fd, &offset, left < budget ? left : budget);
+
+    if (count < 0 && errno == EPIPE) {
+        sigpipe_drain();
+        errno = EPIPE;
+    }
+    if (count == 0)
+        errno = ENODATA; /* the file is shorter than its length said */
+    return count == 0 ? -1 : count;
+}
+
+enum push_result stream_push(px_stream *stream)
+{
+    uint64_t memory = SEND_TURN_BYTES, file = FILE_TURN_BYTES;
+
+    push_advance(stream, 0); /* empty parts */
+    while (stream->part_count > 0) {
+        bool is_file = stream->parts->bytes.ptr == NULL;
+
+        if (is_file ? file == 0 : memory == 0)
+            return PUSH_BUDGET;
+        ssize_t count = is_file ? push_file(stream, file) : push_memory(stream);
+
+        if (count >= 0) {
+            uint64_t *budget = is_file ? &file : &memory;
+
+            *budget -= (uint64_t)count < *budget ? (uint64_t)count : *budget;
+            push_advance(stream, (uint64_t)count);
+        } else if (errno == EAGAIN) {
+            return PUSH_FULL;
+        } else if (errno != EINTR) {
+            stream->send_errno = errno;
+            return PUSH_FAILED;
+        }
+    }
+    return PUSH_DONE;
+}
