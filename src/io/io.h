@@ -168,6 +168,7 @@ struct px_loop {
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */
     struct signal_set *signals; /* owned, made on demand */
+    bool ticking;               /* inside of a tick, with SIGPIPE blocked */
     atomic_bool stop;
 };
 

@@ -228,10 +228,13 @@ static void loop_reap(px_loop *loop)
 
 static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 {
+    loop->ticking = true;
     px_err err = engine_wait(loop, timeout_ms, out_error);
 
-    if (err != PX_OK)
+    if (err != PX_OK) {
+        loop->ticking = false;
         return err;
+    }
     loop_run_again(loop);
     uint64_t due_ms;
 
@@ -241,6 +244,7 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
     }
     loop_run_tasks(loop);
     loop_reap(loop);
+    loop->ticking = false;
     return PX_OK;
 }
 

@@ -91,7 +91,8 @@ enum push_result stream_push(px_stream *stream)
     while (stream->part_count > 0) {
         bool is_file = stream->parts->bytes.ptr == NULL;
 
-        if (is_file ? file == 0 : memory == 0)
+        /* Between two ticks SIGPIPE is not blocked: a file waits for the next one. */
+        if (is_file ? file == 0 || !stream->handle.loop->ticking : memory == 0)
             return PUSH_BUDGET;
         ssize_t count = is_file ? push_file(stream, file) : push_memory(stream);
 

@@ -261,6 +261,9 @@ void px_stream_close(px_stream *stream)
     stream->handle.flags |= STREAM_CLOSING;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);
     loop_close(&stream->handle);
+    /* The descriptor goes at once, while it is warm; a send in flight still has a use for it. */
+    if (!(stream->handle.flags & STREAM_SENDING))
+        engine_close(stream);
 }
 
 void streams_close(px_loop *loop)
@@ -300,6 +303,7 @@ void stream_reap(px_stream *stream)
     px_loop *loop = stream->handle.loop;
     bool owned = stream->handle.flags & STREAM_OWNED;
 
+    stream_cancel(stream); /* a send made while the others were told */
     engine_close(stream);
     inbox_free(stream);
     loop->handle_count--;

@@ -1,6 +1,7 @@
 /*
- * The heap behind timers.  Firing takes the earliest while it is due, at most as many as there were
- * at the beginning, so a callback that restarts its timer with no delay cannot hold the loop.
+ * The heap behind timers.  Firing takes the earliest while it is due.  What is started meanwhile is
+ * due in the next millisecond at the earliest, so a callback that restarts its timer with no delay
+ * can neither hold the loop nor keep others from firing.
  */
 #include "io/timer.h"
 
@@ -12,6 +13,7 @@ void timer_heap_init(struct timer_heap *heap, const px_allocator *allocator)
     heap->count = 0;
     heap->room = 0;
     heap->timer_count = 0;
+    heap->floor_ms = 0;
     heap->allocator = allocator;
 }
 
@@ -89,7 +91,7 @@ void timer_start(struct timer_heap *heap, struct io_timer *timer, uint64_t due_m
 {
     timer_stop(heap, timer);
     CHECK(heap->count < heap->room);
-    timer->due_ms = due_ms;
+    timer->due_ms = due_ms < heap->floor_ms ? heap->floor_ms : due_ms;
     heap->count++;
     heap_up(heap, heap->count - 1, timer);
 }
@@ -123,12 +125,12 @@ bool timer_next(const struct timer_heap *heap, uint64_t *out_due_ms)
 
 void timer_fire(struct timer_heap *heap, uint64_t now_ms)
 {
-    for (uint32_t budget = heap->count; budget > 0 && heap->count > 0; budget--) {
+    heap->floor_ms = now_ms + 1;
+    while (heap->count > 0 && heap->nodes[0]->due_ms <= now_ms) {
         struct io_timer *timer = heap->nodes[0];
 
-        if (timer->due_ms > now_ms)
-            return;
         timer_stop(heap, timer);
         timer->on_due(timer);
     }
+    heap->floor_ms = 0;
 }

@@ -27,6 +27,7 @@ struct timer_heap {
     uint32_t count;
     uint32_t room;
     uint32_t timer_count;          /* timers that exist, started or not */
+    uint64_t floor_ms;             /* while firing: nothing that is started now is due before */
     const px_allocator *allocator; /* borrowed: outlives the heap */
 };
 

@@ -90,8 +90,16 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
 /* Hands the block (and `content`, when not NULL) to the stream.  PX_OK when all is out. */
 PX_MUST_CHECK px_err h1_send(struct h1_conn *h1, const px_part *content);
 
+PX_MUST_CHECK px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room);
+
 /* A block with at least `room` bytes free; PX_AGAIN while one must be sent first. */
-PX_MUST_CHECK px_err h1_out_reserve(struct h1_conn *h1, size_t room);
+PX_MUST_CHECK static inline px_err h1_out_reserve(struct h1_conn *h1, size_t room)
+{
+    if (PX_LIKELY(h1->out && !h1->sending && out_room(h1->out) >= room))
+        return PX_OK;
+    return h1_out_reserve_slow(h1, room);
+}
+
 void h1_out_release(struct h1_conn *h1);
 
 /* Answers a request that cannot be served, without a handler, and ends the connection. */

@@ -29,7 +29,7 @@ void h1_out_release(struct h1_conn *h1)
     h1->out = NULL;
 }
 
-px_err h1_out_reserve(struct h1_conn *h1, size_t room)
+px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
 {
     if (h1->sending)
         return PX_AGAIN;
