@@ -130,9 +130,10 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     (void)stream;
     h1->peer_ended = true;
     if (reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) {
-        /* The inbox is full for the whole loop: this one must go, with a word. */
+        /* The inbox is full for the whole loop: this one must go, with a word where one is due; an
+         * answer to nothing would be taken for the next request's. */
         h1->reading = READ_CLOSED;
-        if (!h1->exchange && h1_refuse(h1, 503) == PX_OK)
+        if (!h1->exchange && h1_request_begun(h1) && h1_refuse(h1, 503) == PX_OK)
             h1_advance(h1);
         else
             conn_close(&h1->conn, PX_END_NO_MEMORY);
