@@ -99,8 +99,10 @@ static px_err handle_register(struct io_handle *handle, uint32_t events)
 {
     struct engine *engine = handle->loop->engine;
 
-    if (engine->first_free == SLOT_NONE && slots_grow(handle->loop) != PX_OK)
+    if (engine->first_free == SLOT_NONE && slots_grow(handle->loop) != PX_OK) {
+        errno = ENOMEM; /* callers put it into words */
         return PX_ERR_MEMORY;
+    }
     uint32_t index = engine->first_free;
     struct engine_slot *slot = &engine->slots[index];
     struct epoll_event event = {.events = events,
