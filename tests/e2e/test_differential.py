@@ -1,4 +1,4 @@
-"""The hostile bytes in the eyes of two other parsers: llhttp as Node has it, and h11.
+"""The hostile bytes in the eyes of two other parsers: llhttp 9 as Node has it, and h11.
 
 A difference is no fault of anybody, but each is known, listed and explained.  One that is new, or
 gone, is to be looked at: it may be a hole in one of the three.
@@ -40,8 +40,7 @@ def compare(found, rows):
 
 
 def test_llhttp():
-    version, found = parsers.llhttp(CASES)
-    assert version.split(".")[0] == "9", f"the table was made with llhttp 9, this is {version}"
+    found = parsers.llhttp(CASES)
     assert len(found) == len(CASES)
     compare(found, LLHTTP)
 
@@ -52,7 +51,7 @@ def test_h11():
 
 def test_the_others_do_refuse_most():
     """So that a parser that was fed nothing cannot agree with everything."""
-    _, found = parsers.llhttp(CASES)
+    found = parsers.llhttp(CASES)
     refused = [case for case in CASES if parsers.pollux(case).startswith("reject")]
     both = [case for case in refused if found[case.id].startswith("reject")]
     assert len(both) > len(refused) * 0.6

@@ -1,5 +1,7 @@
 """script/bootstrap with a PATH of fakes: what it installs, when it does nothing, when it gives up."""
+import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -14,7 +16,8 @@ class BootstrapTest(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.log = os.path.join(self.folder.name, "log")
         self.policy = os.path.join(self.folder.name, "policy-rc.d")
-        os.symlink("/usr/bin/env", os.path.join(self.folder.name, "env"))
+        for name in ("env", "dirname"):
+            os.symlink(f"/usr/bin/{name}", os.path.join(self.folder.name, name))
 
     def fake(self, name, body=""):
         """A command that writes down how it was called, then does `body`."""
@@ -29,10 +32,11 @@ class BootstrapTest(unittest.TestCase):
         for name in ("apt-get", "tee", "chmod", "rm"):
             self.fake(name)
 
-    def run_it(self, *arguments):
-        result = subprocess.run(["/bin/sh", os.path.join(ROOT, "script", "bootstrap"), *arguments],
-                                env={"PATH": self.folder.name, "POLICY_RC_D": self.policy}, capture_output=True, text=True,
-                                timeout=60, stdin=subprocess.DEVNULL)
+    def run_it(self, *arguments, root=ROOT):
+        result = subprocess.run(["/bin/sh", os.path.join(root, "script", "bootstrap"), *arguments],
+                                env={"PATH": self.folder.name, "POLICY_RC_D": self.policy},
+                                capture_output=True, text=True, timeout=60,
+                                stdin=subprocess.DEVNULL)
         calls = []
         if os.path.exists(self.log):
             with open(self.log, encoding="utf-8") as file:
@@ -108,6 +112,42 @@ class BootstrapTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertTrue(any(call.startswith("sudo -n env DEBIAN_FRONTEND=noninteractive apt-get")
                             for call in calls))
+
+    def test_npm_once_for_each_lock(self):
+        root = os.path.join(self.folder.name, "tree")
+        locked = os.path.join(root, "tests/e2e/differential")
+        os.makedirs(locked)
+        shutil.copytree(os.path.join(ROOT, "script"), os.path.join(root, "script"))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(os.path.join(ROOT, "tests/e2e/differential", name), locked)
+        for name in ("cmp", "cp", "mkdir"):
+            os.symlink(f"/usr/bin/{name}", os.path.join(self.folder.name, name))
+        self.root_on_debian()
+        self.fake("dpkg-query", 'printf "ii "')
+        self.fake("npm", "exit 1")
+        result, calls = self.run_it("test", root=root)
+        self.assertEqual(result.returncode, 1)
+        self.fake("npm")
+        result, calls = self.run_it("test", root=root)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(calls[-1].startswith(f"npm ci --prefix {root}/build/npm --ignore-scripts"))
+        again, calls_again = self.run_it("test", root=root)
+        self.assertEqual((again.returncode, calls_again, again.stderr), (0, calls, ""))
+        with open(os.path.join(locked, "package-lock.json"), "a", encoding="utf-8") as file:
+            file.write("\n")
+        _, calls_after = self.run_it("test", root=root)
+        self.assertEqual(len(calls_after), len(calls) + 1)
+
+    def test_npm_takes_exact_versions_with_digests_and_from_no_place(self):
+        with open(os.path.join(ROOT, "tests/e2e/differential/package-lock.json"),
+                  encoding="utf-8") as file:
+            packages = json.load(file)["packages"]
+        names = [name for name in packages if name]
+        self.assertTrue(names)
+        for name in names:
+            self.assertRegex(packages[name]["version"], r"^[0-9]+[.][0-9]+[.][0-9]+$")
+            self.assertTrue(packages[name]["integrity"].startswith("sha512-"))
+            self.assertNotIn("resolved", packages[name])
 
     def test_usage(self):
         self.assertEqual(self.run_it("everything")[0].returncode, 64)

@@ -56,7 +56,8 @@ LLHTTP = [
         "what is too much is its user's to say; our limits on content, framing and fields are met",
         {
             "accept 1": """
-                C-size-sum-above-limit C-extensions-64k-in-sum C-twenty-thousand
+                C-size-sum-above-limit C-extension-64k C-extensions-64k-in-sum
+                C-twenty-thousand
                 C-trailer-too-many L-101-fields L-thousand-fields L-head-above-limit
                 R-target-8193 H-5k H-1025-bytes
             """,
