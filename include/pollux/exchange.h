@@ -27,14 +27,14 @@ typedef void (*px_handler)(px_exchange *exchange, void *context);
 
 /** How an exchange ended. */
 typedef enum px_end {
-    PX_END_COMPLETE,    /**< The whole answer was handed to the system. */
-    PX_END_PEER_GONE,   /**< The peer closed or reset before that. */
-    PX_END_TIMEOUT,     /**< A deadline or a minimum rate was missed. */
-    PX_END_ABORTED,     /**< px_exchange_abort, or the handler broke a rule (see the text of the
-                             function): content longer or shorter than declared, an invalid field,
-                             a producer's error, a file that is too short. */
-    PX_END_REFUSED,     /**< The request's content broke the protocol or a limit; pollux answered. */
-    PX_END_NO_MEMORY,   /**< Memory, or a cap of the exchange, was not enough. */
+    PX_END_COMPLETE,  /**< The whole answer was handed to the system. */
+    PX_END_PEER_GONE, /**< The peer closed or reset before that. */
+    PX_END_TIMEOUT,   /**< A deadline or a minimum rate was missed. */
+    PX_END_ABORTED,   /**< px_exchange_abort, or the handler broke a rule (see the text of the
+                           function): content longer or shorter than declared, an invalid field,
+                           a producer's error, a file that is too short. */
+    PX_END_REFUSED,   /**< The request's content broke the protocol or a limit; pollux answered. */
+    PX_END_NO_MEMORY, /**< Memory, or a cap of the exchange, was not enough. */
     PX_END_SERVER_CLOSED /**< The server was destroyed or its drain deadline passed. */
 } px_end;
 

@@ -40,7 +40,7 @@ typedef struct px_file_range {
     uint64_t offset; /**< First byte. */
     uint64_t length; /**< Bytes.  When the file proves shorter, the connection dies. */
     void (*release)(int fd, void *context); /**< Called once, whatever became of it; may be NULL. */
-    void *context;   /**< Handed to `release`. */
+    void *context;                          /**< Handed to `release`. */
 } px_file_range;
 
 /** Answers with a range of a file.  @param range copied. */
@@ -85,7 +85,8 @@ void px_respond_error(px_exchange *exchange, unsigned status);
 /* --- Fields ----------------------------------------------------------------------------------- */
 
 /** Adds a field to the answer, before it begins; copied.  Framing fields (Content-Length,
- *  Transfer-Encoding, Connection, Keep-Alive, Upgrade, TE, Trailer) abort: they are pollux's own. */
+ *  Transfer-Encoding, Connection, Keep-Alive, Upgrade, TE, Trailer) abort: they are pollux's own.
+ */
 void px_response_add_field(px_exchange *exchange, px_str name, px_str value);
 
 /** As px_response_add_field, in place of all of that name; an absent value removes them.  Date and
@@ -107,14 +108,14 @@ void px_response_set_status(px_exchange *exchange, unsigned status);
 
 /** Attributes of a cookie. */
 typedef struct px_cookie {
-    px_str name;      /**< A token. */
-    px_str value;     /**< Cookie octets (RFC 6265 section 4.1.1). */
-    px_str path;      /**< Absent: not sent. */
-    px_str domain;    /**< Absent: not sent. */
-    px_str same_site; /**< "Lax", "Strict" or "None"; absent: not sent. */
+    px_str name;       /**< A token. */
+    px_str value;      /**< Cookie octets (RFC 6265 section 4.1.1). */
+    px_str path;       /**< Absent: not sent. */
+    px_str domain;     /**< Absent: not sent. */
+    px_str same_site;  /**< "Lax", "Strict" or "None"; absent: not sent. */
     int64_t max_age_s; /**< 0: a session cookie; below 0: delete it. */
-    int secure;       /**< 1: Secure. */
-    int http_only;    /**< 1: HttpOnly. */
+    int secure;        /**< 1: Secure. */
+    int http_only;     /**< 1: HttpOnly. */
 } px_cookie;
 
 /** Adds a Set-Cookie field.  @param cookie copied; an invalid one aborts. */
@@ -145,7 +146,8 @@ void px_response_end(px_exchange *exchange);
 /** What a tunnel reports: bytes both ways after an upgrade or CONNECT. */
 typedef struct px_tunnel_callbacks {
     size_t struct_size; /**< sizeof(px_tunnel_callbacks). */
-    /** Bytes from the peer, borrowed; all of them count as used (px_request_pause slows it down). */
+    /** Bytes from the peer, borrowed; all of them count as used (px_request_pause slows it down).
+     */
     void (*on_receive)(px_exchange *exchange, px_str bytes, void *context);
     /** The peer has ended its side; ours goes on until px_response_end. */
     void (*on_receive_end)(px_exchange *exchange, void *context);
@@ -157,8 +159,8 @@ typedef struct px_tunnel_callbacks {
  *  and turns the exchange into a two-way tunnel: px_response_write sends, px_response_end ends.
  *  @param protocol a token; absent for CONNECT.  @param callbacks borrowed: outlives the exchange.
  *  A request that cannot be a tunnel is answered 400. */
-void px_respond_tunnel(px_exchange *exchange, px_str protocol,
-                       const px_tunnel_callbacks *callbacks, void *context);
+void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_callbacks *callbacks,
+                       void *context);
 
 #ifdef __cplusplus
 }

@@ -184,8 +184,8 @@ PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener, p
  */
 const char *px_server_address(const px_server *server);
 
-/** Runs the server's loop until px_server_stop, or, when the server made that loop, until a drain has
- *  ended (with a loop of your own: px_server_on_drained).
+/** Runs the server's loop until px_server_stop, or, when the server made that loop, until a drain
+ * has ended (with a loop of your own: px_server_on_drained).
  *  @return PX_OK or PX_ERR_SYSTEM. */
 PX_MUST_CHECK px_err px_server_run(px_server *server, px_error *out_error);
 
