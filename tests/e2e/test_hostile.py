@@ -12,7 +12,7 @@ import pytest
 from hostile import CASES, TABLES
 from hostile.case import CLOSED, INTERIM, KEPT
 from lib.runner import Pollux
-from lib.wire import Wire
+from lib.wire import Wire, WireReset
 
 # What the table holds, so that no case is lost by accident.  A new case changes its line.
 COUNTS = {"F": 137, "C": 122, "L": 105, "R": 192, "H": 79, "P": 87}
@@ -84,7 +84,13 @@ def test_a_byte_a_write(plain, case):
     with Wire(plain.address) as wire:
         wire.send(case.data, step=step, pause_s=pause_s)
         read_wanted(wire, case)
-        read_end(wire, case, False)
+        try:
+            read_end(wire, case, False)
+        except WireReset:
+            # A request that was consumed whole is closed at once (no refusal, nothing unread): bytes
+            # that its sender wrote behind `close` arrive at a socket that is gone.  The whole answer
+            # was read before.
+            assert case.end == CLOSED and case.want[-1] == 200
 
 
 @pytest.mark.short
