@@ -483,7 +483,7 @@ static void stream_run(void)
     echo_peers_make(&echo);
     echo_files_open(&echo);
     sim_world->faults.stopped = false;
-    sim_world->faults.rate[SIM_MEMORY] = memory_rate / 8;
+    sim_world->faults.rate[SIM_MEMORY] = memory_rate / 2;
     /* A silent peer holds its descriptor so long that nobody else could be served in time. */
     echo.few_fds = sim_random_chance(&sim_world->random, 8192);
     if (echo.few_fds)
@@ -514,8 +514,9 @@ const struct sim_scenario scenario_stream = {
                SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
                SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
                SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
-               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT},
-    .fault_count = 24,
+               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT,
+               SIM_FORK_DUPLICATE},
+    .fault_count = 25,
     .states = {"the loop ran itself",
                "the loop was stepped",
                "a unix socket",

@@ -7,5 +7,6 @@
 #include "sim_run.h"
 
 extern const struct sim_scenario scenario_stream;
+extern const struct sim_scenario scenario_http;
 
 #endif

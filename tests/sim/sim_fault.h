@@ -39,6 +39,7 @@
     X(FILE_EIO, "EIO from a file")                                                   \
     X(FILE_SHORT, "short read of a file")                                            \
     X(FILE_CUT, "a file is truncated while it is open")                              \
+    X(FILE_COLD, "a file is not in the page cache")                                  \
     X(FILE_FULL, "ENOSPC from a write to a file")                                    \
     X(MEMORY, "an allocation fails")                                                 \
     X(HELPER_FULL, "no helper thread takes a job")                                   \

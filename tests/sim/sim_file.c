@@ -86,7 +86,7 @@ int sim_node_bind(const char *path, struct sim_sock *sock)
 {
     if (sim_node_find(path))
         return -EADDRINUSE;
-    struct sim_node *node = node_create(path, SIM_NODE_SOCKET, 0755);
+    struct sim_node *node = node_create(path, SIM_NODE_SOCKET, sock->mode & ~(mode_t)022);
 
     node->refs++;
     node->sock = sock;

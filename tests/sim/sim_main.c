@@ -5,7 +5,7 @@
 
 int main(int argc, char **argv)
 {
-    static const struct sim_scenario *const scenarios[] = {&scenario_stream};
+    static const struct sim_scenario *const scenarios[] = {&scenario_stream, &scenario_http};
 
     return sim_run_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

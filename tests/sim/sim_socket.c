@@ -29,6 +29,7 @@ struct sim_sock *sim_sock_create(int family)
     list_init(&sock->in_queue);
     list_init(&sock->queue);
     sock->family = family;
+    sock->mode = 0777;
     sock->inbox_max = (size_t)sim_random_skewed(&sim_world->random, wire->buffer_bytes_min,
                                                 wire->buffer_bytes_max);
     sock->outbox_max = (size_t)sim_random_skewed(&sim_world->random, wire->buffer_bytes_min,

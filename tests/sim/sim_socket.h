@@ -13,6 +13,7 @@
 #define SIM_SOCKET_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "sim_kernel.h"
 #include "sim_queue.h"
@@ -69,6 +70,7 @@ struct sim_sock {
     bool shares_port; /* it had SO_REUSEPORT when it began to listen */
     bool v6_only;
     bool waits_for_data; /* deferred accept */
+    mode_t mode;         /* of its name, for a unix socket */
     uint32_t backlog;
     uint32_t queue_count;
     uint32_t defer_s;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "sim_epoll.h"
@@ -55,6 +56,11 @@ int __wrap_unlink(const char *path);
 int __real_unlink(const char *path);
 int __wrap_chmod(const char *path, mode_t mode);
 int __real_chmod(const char *path, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __real_fchmod(int fd, mode_t mode);
+ssize_t __wrap_preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags);
+ssize_t __real_preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *parts, int count, off_t offset, int flags);
 int __wrap_fcntl(int fd, int command, ...);
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl64(int fd, int command, ...);
@@ -240,6 +246,27 @@ ssize_t __wrap_pread64(int fd, void *out, size_t bytes, off_t offset)
     return __wrap_pread(fd, out, bytes, offset);
 }
 
+ssize_t __wrap_preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+    if (!sim_fd_ours(fd))
+        return __real_preadv2(fd, parts, count, offset, flags);
+    if (wrap_fails("preadv2"))
+        return -1;
+    struct sim_file *file = file_of(fd);
+    int64_t result = -EBADF;
+
+    if (file && (flags & RWF_NOWAIT) && sim_fault_strikes(&sim_world->faults, SIM_FILE_COLD))
+        result = -EAGAIN;
+    else if (file && count > 0)
+        result = sim_file_read_at(file, parts[0].iov_base, parts[0].iov_len, (uint64_t)offset);
+    return (ssize_t)wrap_result("preadv2", fd, result);
+}
+
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+    return __wrap_preadv2(fd, parts, count, offset, flags);
+}
+
 static int open_ours(const char *path, int flags, mode_t mode)
 {
     if (wrap_fails("open"))
@@ -351,6 +378,23 @@ int __wrap_chmod(const char *path, mode_t mode)
     if (node)
         node->mode = mode & 07777;
     return (int)wrap_result("chmod", (int)mode, node ? 0 : -ENOENT);
+}
+
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    if (!sim_fd_ours(fd))
+        return __real_fchmod(fd, mode);
+    if (wrap_fails("fchmod"))
+        return -1;
+    struct sim_desc *desc = sim_fd_desc(fd);
+    struct sim_file *file = file_of(fd);
+
+    /* Of a socket that is bound later it is the mode of its name (unix_bind_bsd). */
+    if (desc && desc->kind == SIM_KIND_SOCK)
+        ((struct sim_sock *)desc)->mode = mode & 07777;
+    else if (file)
+        file->node->mode = mode & 07777;
+    return (int)wrap_result("fchmod", (int)mode, desc ? 0 : -EBADF);
 }
 
 static int fd_duplicate(struct sim_desc *desc, bool close_on_exec)

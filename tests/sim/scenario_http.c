@@ -1,0 +1,232 @@
+/*
+ * The whole server: every way to answer, clients of every manner, and a server that is destroyed,
+ * drained, or left to finish.
+ *
+ * The oracle: an answer is its request's own and arrives whole or visibly broken; each exchange
+ * whose handler ran ends once; what was handed over comes back; a client that behaved in a run that
+ * cut nothing gets every answer; connections end; no descriptor and no block is left.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenarios.h"
+#include "sim_client.h"
+#include "sim_drive.h"
+#include "sim_memory.h"
+#include "sim_site.h"
+#include "sim_weather.h"
+
+enum { CLIENTS_MAX = 12 };
+
+enum http_end { END_WHEN_DONE, END_DESTROY, END_DRAIN };
+
+struct http {
+    struct sim_place place;
+    struct sim_site site;
+    struct sim_memory memory;
+    struct sim_client clients[CLIENTS_MAX];
+    uint32_t client_count;
+    px_loop *loop; /* owned, or NULL when the server has its own */
+    px_server *server;
+    enum http_end end;
+    uint64_t end_at_ns; /* when it is destroyed or drained */
+    bool few_fds;
+    bool drained;
+};
+
+static px_server_counters counters_of(const struct http *http)
+{
+    px_server_counters counters = {.struct_size = sizeof(counters)};
+
+    px_server_read_counters(http->server, &counters);
+    return counters;
+}
+
+static uint64_t open_count(const struct http *http)
+{
+    return counters_of(http).open;
+}
+
+static bool clients_done(const struct http *http)
+{
+    for (uint32_t index = 0; index < http->client_count; index++)
+        if (!sim_client_done(&http->clients[index]))
+            return false;
+    return true;
+}
+
+static bool http_done(void *context)
+{
+    const struct http *http = context;
+
+    if (http->end != END_WHEN_DONE && sim_world->clock.now_ns >= http->end_at_ns)
+        return true;
+    return clients_done(http) && open_count(http) == 0;
+}
+
+static bool http_drained(void *context)
+{
+    const struct http *http = context;
+
+    return http->drained;
+}
+
+static void on_drained(px_server *server, void *context)
+{
+    struct http *http = context;
+
+    if (http->drained || server != http->server)
+        sim_fail("drained twice, or of another server");
+    sim_sometimes("a drain ended");
+    http->drained = true;
+}
+
+static void clients_make(struct http *http)
+{
+    struct sim_random *random = &sim_world->random;
+    bool all_mannerly = http->few_fds || sim_random_chance(random, 32768);
+
+    http->client_count = (uint32_t)sim_random_between(random, 1, CLIENTS_MAX);
+    for (uint32_t index = 0; index < http->client_count; index++)
+        sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes,
+                        all_mannerly || sim_random_chance(random, 40000));
+}
+
+static void server_make(struct http *http)
+{
+    struct sim_random *random = &sim_world->random;
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
+    px_error error;
+
+    sim_memory_init(&http->memory);
+    options.allocator = &http->memory.allocator;
+    loop_options.allocator = &http->memory.allocator;
+    if (sim_random_chance(random, 32768)) {
+        http->loop = px_loop_create(&loop_options, &error);
+        options.loop = http->loop;
+    }
+    if (sim_random_chance(random, 16384))
+        options.output_bytes_max = (uint32_t)sim_random_skewed(random, 64, 65536);
+    if (sim_random_chance(random, 16384))
+        options.pipeline_count_max = (uint32_t)sim_random_between(random, 1, 4);
+    http->server = px_server_create(&options, &error);
+    if (!http->server || sim_site_routes(&http->site, http->server, &error) != PX_OK ||
+        px_server_listen(http->server, http->place.text, &error) != PX_OK)
+        sim_fail("the server does not start: %s", error.text);
+    px_server_on_drained(http->server, on_drained, http);
+}
+
+static void http_finish(struct http *http)
+{
+    px_loop *loop = px_server_loop(http->server);
+
+    if (http->end == END_DRAIN) {
+        px_server_drain(http->server, (uint32_t)sim_random_below(&sim_world->random, 500),
+                        (uint32_t)sim_random_between(&sim_world->random, 1, 40) * 1000);
+        sim_drive(loop, http_drained, http);
+        if (open_count(http) != 0)
+            sim_fail("drained, but a connection is open");
+    }
+    px_server_destroy(http->server);
+    http->server = NULL;
+    if (http->loop) {
+        if (px_loop_handle_count(http->loop) != 0)
+            sim_fail("%u handles are left on the loop", px_loop_handle_count(http->loop));
+        /* Threads may be late for the server, or for the loop too. */
+        if (sim_random_chance(&sim_world->random, 32768))
+            sim_site_join(&http->site);
+        px_loop_destroy(http->loop);
+    }
+    sim_site_join(&http->site);
+}
+
+static void storm_begins(struct http *http, uint32_t memory_rate)
+{
+    struct sim_random *random = &sim_world->random;
+
+    http->end = (enum http_end)(sim_random_chance(random, 32768) ? END_WHEN_DONE
+                                                                 : 1 + sim_random_below(random, 2));
+    http->end_at_ns = sim_world->clock.now_ns + sim_random_skewed(random, 0, 8 * SIM_NS_PER_S);
+    http->few_fds = sim_random_chance(random, 6000);
+    if (http->few_fds)
+        sim_world->fd_limit = sim_world->fd_count + (uint32_t)sim_random_between(random, 2, 6);
+    sim_world->faults.stopped = false;
+    sim_world->faults.rate[SIM_MEMORY] = memory_rate / 2;
+}
+
+static void http_run(void)
+{
+    struct http *http = calloc(1, sizeof(*http));
+    struct sim_weather weather;
+    uint32_t memory_rate = sim_world->faults.rate[SIM_MEMORY];
+
+    if (!http)
+        abort();
+    sim_weather_wire();
+    /* Not so slow that an honest client would miss a minimum rate. */
+    if (sim_world->wire.segment_bytes_max < 512)
+        sim_world->wire.segment_bytes_max = 512;
+    sim_site_init(&http->site);
+    sim_place_choose(&http->place);
+    sim_world->faults.stopped = true;
+    server_make(http);
+    storm_begins(http, memory_rate);
+    clients_make(http);
+    sim_weather_begin(&weather, 60, 900);
+    sim_drive(px_server_loop(http->server), http_done, http);
+    /* Connections that were closed to make room had nothing under way, as far as it could know. */
+    bool shed = counters_of(http).shed > 0;
+    bool excused = sim_weather_cuts() || http->end != END_WHEN_DONE || shed;
+
+    if (shed)
+        sim_sometimes("the server shed a connection");
+
+    http_finish(http);
+    for (uint32_t index = 0; index < http->client_count; index++) {
+        sim_client_judge(&http->clients[index], excused);
+        sim_client_end(&http->clients[index]);
+    }
+    sim_weather_end(&weather);
+    sim_site_check(&http->site);
+    sim_memory_check(&http->memory);
+    free(http);
+}
+
+const struct sim_scenario scenario_http = {
+    .name = "http",
+    .what = "the whole server, with every way to answer",
+    .run = http_run,
+    .faults = {SIM_SHORT_RECV,     SIM_LATE_RECV,        SIM_SHORT_SEND,    SIM_LATE_SEND,
+               SIM_INTERRUPT,      SIM_WAIT_INTERRUPT,   SIM_WAIT_PARTIAL,  SIM_WAIT_LATE,
+               SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
+               SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
+               SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
+               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT,
+               SIM_FILE_COLD,      SIM_FORK_DUPLICATE},
+    .fault_count = 26,
+    .states = {"a client got every answer",
+               "a client garbled its request",
+               "a client held its content back",
+               "a client was told to go on",
+               "a request found no route",
+               "a producer had nothing yet",
+               "pieces waited for room",
+               "room was reported",
+               "a handler aborted",
+               "another thread answered",
+               "another thread came too late",
+               "a post found the loop gone",
+               "a handler paused the content",
+               "an answer was cut short, and visibly",
+               "an answer ended with its connection",
+               "an exchange lost its peer",
+               "an exchange lost its server",
+               "an exchange timed out",
+               "a drain ended",
+               "a unix socket",
+               "the server shed a connection",
+               "accept ran out of descriptors",
+               "a peer fell silent",
+               NULL},
+};

@@ -1,0 +1,69 @@
+/*
+ * What a simulated client asks for, and what both ends know of the answer.
+ *
+ * A request's target is /ROUTE/TAG/LENGTH: its tag is unique in the run, and the bytes of its
+ * content and of its answer tell tag and offset, so that any byte in the wrong place is found.
+ */
+#ifndef SIM_REQUEST_H
+#define SIM_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim_file.h"
+
+/* name in the target, whether it takes content */
+#define SIM_ROUTES(X)                                                         \
+    X(BYTES, "bytes", false)       /* px_respond */                           \
+    X(BODY, "body", false)         /* px_respond_body */                      \
+    X(FILE, "file", false)         /* px_respond_file */                      \
+    X(PRODUCER, "producer", false) /* px_respond_producer, length declared */ \
+    X(CHUNKED, "chunked", false)   /* the same, length unknown */             \
+    X(PIECES, "pieces", false)     /* px_response_start, write, end */        \
+    X(LATER, "later", false)       /* from a timer */                         \
+    X(THREAD, "thread", false)     /* from another thread, by px_ref */       \
+    X(COLLECT, "collect", true)    /* px_request_collect */                   \
+    X(STREAM, "stream", true)      /* on_content, with pauses */              \
+    X(EARLY, "early", true)        /* answers before the content is there */  \
+    X(ABORT, "abort", false)       /* gives up in the middle of the answer */ \
+    X(LOST, "lost", false)         /* there is no such route: 404 */
+
+enum sim_route {
+#define SIM_ROUTE_ENUM(name, text, content) SIM_ROUTE_##name,
+    SIM_ROUTES(SIM_ROUTE_ENUM)
+#undef SIM_ROUTE_ENUM
+        SIM_ROUTE_COUNT
+};
+
+struct sim_request {
+    uint32_t tag;
+    enum sim_route route;
+    uint64_t length;  /* of the answer's content */
+    uint64_t content; /* of the request's */
+    bool chunked;     /* the request's content is */
+    bool head;        /* the method is HEAD */
+    bool old;         /* HTTP/1.0 */
+    bool keep;        /* with Connection: keep-alive */
+    bool close;       /* with Connection: close */
+    bool expects;     /* with Expect: 100-continue */
+    bool filtered;    /* the answer passes a filter */
+    /* What became of it. */
+    bool began;
+    bool whole;
+    unsigned status;
+};
+
+static inline char sim_answer_byte(const struct sim_request *request, uint64_t offset)
+{
+    char byte = sim_file_byte(request->tag, offset);
+
+    return request->filtered ? (char)(byte ^ 0x5a) : byte;
+}
+
+/* Of a request's content. */
+static inline char sim_content_byte(uint32_t tag, uint64_t offset)
+{
+    return sim_file_byte(tag + 0x10000000, offset);
+}
+
+#endif

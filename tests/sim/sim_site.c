@@ -1,0 +1,218 @@
+/*
+ * What all handlers share: the work of an exchange, its end, routes, and the books.
+ */
+#include "sim_site.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_site_work.h"
+
+void sim_site_init(struct sim_site *site)
+{
+    memset(site, 0, sizeof(*site));
+    list_init(&site->threads);
+}
+
+static uint64_t number_of(px_str text)
+{
+    uint64_t number = 0;
+
+    for (size_t index = 0; index < text.len && text.ptr[index] >= '0' && text.ptr[index] <= '9';
+         index++)
+        number = number * 10 + (uint64_t)(text.ptr[index] - '0');
+    return number;
+}
+
+static void work_ends(px_exchange *exchange, px_end end, void *context)
+{
+    struct site_work *work = context;
+    struct sim_site *site = work->site;
+
+    if (work->exchange != exchange)
+        sim_fail("on_end of another exchange");
+    site->ended[work->tag % SIM_TAGS_MAX]++;
+    site->ends[end]++;
+    if (end == PX_END_PEER_GONE)
+        sim_sometimes("an exchange lost its peer");
+    if (end == PX_END_SERVER_CLOSED)
+        sim_sometimes("an exchange lost its server");
+    if (end == PX_END_TIMEOUT)
+        sim_sometimes("an exchange timed out");
+    px_timer_destroy(work->timer);
+    free(work);
+}
+
+static const px_exchange_callbacks work_callbacks = {.struct_size = sizeof(px_exchange_callbacks),
+                                                     .on_content = site_on_content,
+                                                     .on_content_end = site_on_content_end,
+                                                     .on_room = site_on_room,
+                                                     .on_end = work_ends};
+
+static void tag_field(px_exchange *exchange, uint32_t tag)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", tag);
+    px_response_add_field(exchange, px_str_of("X-Tag"), px_str_of(text));
+}
+
+/* Counts the exchange and gives it its tag field; the tag. */
+static uint32_t exchange_count(struct sim_site *site, px_exchange *exchange)
+{
+    uint32_t tag = (uint32_t)number_of(px_request_param(exchange, "tag"));
+
+    site->handled[tag % SIM_TAGS_MAX]++;
+    tag_field(exchange, tag);
+    return tag;
+}
+
+struct site_work *site_work_begin(struct sim_site *site, px_exchange *exchange)
+{
+    struct site_work *work = calloc(1, sizeof(*work));
+
+    if (!work)
+        abort();
+    work->site = site;
+    work->exchange = exchange;
+    work->tag = exchange_count(site, exchange);
+    work->length = number_of(px_request_param(exchange, "length"));
+    /* A garbled length may be anything. */
+    if (work->length > 300000)
+        work->length = 300000;
+    work->timer = px_timer_create(px_exchange_loop(exchange), site_on_timer, work);
+    site->tracked[work->tag % SIM_TAGS_MAX]++;
+    px_exchange_set_callbacks(exchange, &work_callbacks, work);
+    return work;
+}
+
+char *site_content(uint32_t tag, uint64_t offset, uint64_t count)
+{
+    char *bytes = malloc(count + 1);
+
+    if (!bytes)
+        abort();
+    for (uint64_t index = 0; index < count; index++)
+        bytes[index] = sim_file_byte(tag, offset + index);
+    return bytes;
+}
+
+void site_respond(struct site_work *work)
+{
+    char *bytes = site_content(work->tag, 0, work->length);
+
+    px_respond(work->exchange, 200, px_str_of("text/plain"), px_str_make(bytes, work->length));
+    free(bytes);
+}
+
+/* Without callbacks: the exchange ends by itself. */
+static void handle_bytes(px_exchange *exchange, void *context)
+{
+    struct sim_site *site = context;
+    uint64_t length = number_of(px_request_param(exchange, "length"));
+    uint32_t tag = exchange_count(site, exchange);
+
+    if (length > 300000)
+        length = 300000;
+    char *bytes = site_content(tag, 0, length);
+
+    px_respond(exchange, 200, px_str_make(NULL, 0), px_str_make(bytes, length));
+    free(bytes);
+}
+
+/* --- A filter: changes every byte ------------------------------------------------------------- */
+
+static int filter_head(px_exchange *exchange, void *context, void **out_state)
+{
+    struct sim_site *site = context;
+
+    if (!px_str_equal(px_request_query(exchange), px_str_of("filter")) ||
+        px_response_status(exchange) != 200)
+        return 0;
+    site->filters_open++;
+    *out_state = site;
+    return 1;
+}
+
+static int filter_content(px_exchange *exchange, px_filter_step *step, void *state)
+{
+    size_t count = step->in.len < step->room ? step->in.len : step->room;
+
+    (void)exchange;
+    (void)state;
+    if (count > 1)
+        count = (size_t)sim_random_skewed(&sim_world->random, 1, count);
+    for (size_t index = 0; index < count; index++)
+        step->out[index] = (char)(step->in.ptr[index] ^ 0x5a);
+    step->in_used = count;
+    step->out_used = count;
+    step->done = step->last && count == step->in.len;
+    return 0;
+}
+
+static void filter_end(px_exchange *exchange, void *state)
+{
+    struct sim_site *site = state;
+
+    (void)exchange;
+    site->filters_open--;
+}
+
+static const px_filter site_filter = {.struct_size = sizeof(px_filter),
+                                      .on_head = filter_head,
+                                      .on_content = filter_content,
+                                      .on_end = filter_end};
+
+/* --- Routes ----------------------------------------------------------------------------------- */
+
+static void routes_released(void *context)
+{
+    struct sim_site *site = context;
+
+    if (site->routes_released)
+        sim_fail("the filter's context was released twice");
+    site->routes_released = true;
+}
+
+px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_error)
+{
+    static const struct {
+        const char *pattern;
+        px_handler handler;
+    } routes[] = {{"GET /bytes/{tag}/{length}", handle_bytes},
+                  {"GET /body/{tag}/{length}", site_handle_body},
+                  {"GET /file/{tag}/{length}", site_handle_file},
+                  {"GET /producer/{tag}/{length}", site_handle_producer},
+                  {"GET /chunked/{tag}/{length}", site_handle_chunked},
+                  {"GET /pieces/{tag}/{length}", site_handle_pieces},
+                  {"GET /later/{tag}/{length}", site_handle_later},
+                  {"GET /thread/{tag}/{length}", site_handle_thread},
+                  {"POST /collect/{tag}/{length}", site_handle_collect},
+                  {"POST /stream/{tag}/{length}", site_handle_stream},
+                  {"POST /early/{tag}/{length}", site_handle_early},
+                  {"GET /abort/{tag}/{length}", site_handle_abort}};
+    px_err err = PX_OK;
+
+    site->server = server;
+    for (size_t index = 0; index < sizeof(routes) / sizeof(routes[0]) && err == PX_OK; index++)
+        err =
+            px_server_route(server, routes[index].pattern, routes[index].handler, site, out_error);
+    if (err == PX_OK)
+        err = px_server_filter(server, &site_filter, site, routes_released, out_error);
+    return err;
+}
+
+void sim_site_check(const struct sim_site *site)
+{
+    for (uint32_t tag = 0; tag < SIM_TAGS_MAX; tag++)
+        if (site->ended[tag] != site->tracked[tag])
+            sim_fail("request %u: %u handlers, %u ends", tag, site->tracked[tag], site->ended[tag]);
+    if (site->handed_out != 0)
+        sim_fail("%u bodies, files or producers were not released", site->handed_out);
+    if (site->filters_open != 0)
+        sim_fail("%u filters were not ended", site->filters_open);
+    if (!site->routes_released)
+        sim_fail("the filter's context was not released");
+    if (!list_empty(&site->threads))
+        sim_fail("a posted call did not run");
+}

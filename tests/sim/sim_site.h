@@ -1,0 +1,40 @@
+/*
+ * The handlers of the HTTP scenario: one for each way to answer, and what they owe.
+ *
+ * Each exchange is counted by its tag: its handler runs at most once, and on_end once for each that
+ * ran.  Whatever a handler hands over (memory, files, references) it must get back.
+ */
+#ifndef SIM_SITE_H
+#define SIM_SITE_H
+
+#include "pollux/request.h"
+#include "pollux/response.h"
+#include "pollux/server.h"
+#include "sim_request.h"
+
+enum { SIM_TAGS_MAX = 1024 };
+
+struct sim_site {
+    px_server *server; /* borrowed */
+    uint32_t handled[SIM_TAGS_MAX];
+    uint32_t ended[SIM_TAGS_MAX];
+    uint32_t tracked[SIM_TAGS_MAX]; /* handlers that asked for on_end */
+    uint32_t handed_out;            /* bodies, files and producers that are not given back */
+    uint32_t filters_open;
+    uint32_t ends[PX_END_SERVER_CLOSED + 1];
+    struct list threads; /* of struct site_thread: answers on their way from other threads */
+    bool routes_released;
+};
+
+void sim_site_init(struct sim_site *site);
+
+/* Registers routes, a middleware and a filter; PX_OK or the first error. */
+px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_error);
+
+/* Has every thread that still means to answer do so now. */
+void sim_site_join(struct sim_site *site);
+
+/* The server is gone: fails the run when something is owed. */
+void sim_site_check(const struct sim_site *site);
+
+#endif
