@@ -30,6 +30,9 @@ static enum method_kind method_kind_of(px_str method)
         {"CONNECT", 7, METHOD_REFUSED},
     };
 
+    /* Nearly all of them. */
+    if (method.len == 3 && memcmp(method.ptr, "GET", 3) == 0)
+        return METHOD_ANSWERED;
     for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
         if (method.len == methods[i].len && memcmp(method.ptr, methods[i].name, method.len) == 0)
             return methods[i].kind;

@@ -21,6 +21,7 @@ struct router {
     struct trie_node any;   /* the paths of patterns without a host */
     struct trie_node hosts; /* its literal children are hosts, and the roots of their paths */
     struct route *routes;   /* the last registered first */
+    const struct route *everything; /* the one that serves all but CONNECT, or NULL */
     uint32_t route_count;
     uint32_t token_count;
     px_str tokens[ROUTE_METHODS_MAX]; /* method tokens without a number */
@@ -114,6 +115,25 @@ static px_err refuse_conflict(const struct pattern *pattern, const struct patter
                      shown_other, example);
 }
 
+/* "/" for any method and host, when nothing beside it but CONNECT could be meant: then there is
+ * nothing to look up.  A server of one handler, or of one folder, is like that. */
+static const struct route *everything_find(const struct router *router)
+{
+    const struct route *found = NULL;
+
+    for (const struct route *route = router->routes; route; route = route->next) {
+        const struct pattern *pattern = &route->pattern;
+
+        if (pattern->method_id == METHOD_CONNECT)
+            continue;
+        if (found || pattern->method.ptr || pattern->host.ptr || pattern->segment_count != 1 ||
+            pattern->segments[0].kind != SEGMENT_REST || pattern->param_count > 0)
+            return NULL;
+        found = route;
+    }
+    return found;
+}
+
 px_err router_add(struct router *router, const char *pattern_text, void *value, px_error *out_error)
 {
     struct arena *arena = &router->arena;
@@ -149,6 +169,7 @@ px_err router_add(struct router *router, const char *pattern_text, void *value, 
     route->next = router->routes;
     router->routes = route;
     router->route_count++;
+    router->everything = everything_find(router);
     return error_clear(out_error);
 }
 
@@ -242,6 +263,13 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
 
     if (!path_take(raw_path, method_id == METHOD_CONNECT, &path))
         return ROUTER_NO_PATH;
+    if (router->everything && method_id != METHOD_CONNECT) {
+        out_match->value = router->everything->value;
+        out_match->pattern = router->everything->pattern.text.ptr;
+        out_match->names = NULL;
+        out_match->param_count = 0;
+        return ROUTER_FOUND;
+    }
     walk.method_id = method_id < ROUTE_METHOD_COUNT ? method_id : METHOD_OTHER;
     walk.token = walk.method_id == METHOD_OTHER ? token_find(router, method) : -1;
 
