@@ -134,10 +134,11 @@ static void http_finish(struct http *http)
         if (px_loop_handle_count(http->loop) != 0)
             sim_fail("%u handles are left on the loop", px_loop_handle_count(http->loop));
         /* Threads may be late for the server, or for the loop too. */
-        if (sim_random_chance(&sim_world->random, 32768))
+        if (sim_random_chance(&sim_world->random, 16384))
             sim_site_join(&http->site);
         px_loop_destroy(http->loop);
     }
+    sim_world->faults.stopped = true;
     sim_site_join(&http->site);
 }
 
@@ -153,6 +154,10 @@ static void storm_begins(struct http *http, uint32_t memory_rate)
         sim_world->fd_limit = sim_world->fd_count + (uint32_t)sim_random_between(random, 2, 6);
     sim_world->faults.stopped = false;
     sim_world->faults.rate[SIM_MEMORY] = memory_rate / 2;
+    /* There are fewer calls on files. */
+    sim_world->faults.rate[SIM_FILE_EIO] *= 4;
+    sim_world->faults.rate[SIM_FILE_CUT] *= 4;
+    sim_world->faults.rate[SIM_FILE_COLD] *= 4;
 }
 
 static void http_run(void)
@@ -228,5 +233,6 @@ const struct sim_scenario scenario_http = {
                "the server shed a connection",
                "accept ran out of descriptors",
                "a peer fell silent",
+               "a peer stopped reading",
                NULL},
 };

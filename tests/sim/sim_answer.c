@@ -123,6 +123,10 @@ static bool head_read(struct sim_client *client)
             sim_fail("client %u received what is no head", client->number);
         return false;
     }
+    if (client->answered >= client->asked && client->garbles) {
+        client->deaf = true;
+        return false;
+    }
     if (client->answered >= client->asked)
         sim_fail("client %u received an answer to nothing", client->number);
     size_t bytes = (size_t)(end - head) + 4;

@@ -234,7 +234,7 @@ static struct sim_manners client_manners(struct sim_client *client, bool mannerl
 
     if (mannerly)
         return manners;
-    switch (sim_random_below(random, 5)) {
+    switch (sim_random_below(random, 6)) {
     case 0:
         manners.reset_at_sent = sim_random_skewed(random, 0, 2000);
         break;
@@ -242,7 +242,10 @@ static struct sim_manners client_manners(struct sim_client *client, bool mannerl
         manners.reset_at_received = sim_random_skewed(random, 0, 200000);
         break;
     case 2:
-        manners.silent_at_sent = sim_random_skewed(random, 0, 2000);
+        manners.silent_at_sent = sim_random_skewed(random, 0, 20000);
+        break;
+    case 5:
+        manners.silent_at_received = sim_random_skewed(random, 0, 100000);
         break;
     case 3:
         manners.half_close = true; /* as soon as what it has is sent */

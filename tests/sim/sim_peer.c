@@ -18,6 +18,7 @@ struct sim_manners sim_manners_kind(void)
                                 .reset_at_sent = UINT64_MAX,
                                 .reset_at_received = UINT64_MAX,
                                 .silent_at_sent = UINT64_MAX,
+                                .silent_at_received = UINT64_MAX,
                                 .urgent_at = UINT64_MAX,
                                 .patience_ns = 120 * SIM_NS_PER_S};
 }
@@ -170,6 +171,11 @@ static void peer_reads(struct sim_peer *peer)
 
     if (peer->ended || peer->is_silent || sim_world->clock.now_ns < peer->read_at_ns)
         return;
+    if (peer->received_bytes >= peer->manners.silent_at_received) {
+        sim_sometimes("a peer stopped reading");
+        peer->is_silent = true;
+        return;
+    }
     size_t most = (size_t)sim_random_skewed(random, 1, peer->manners.read_bytes_max);
 
     if (most > peer->manners.reset_at_received - peer->received_bytes)

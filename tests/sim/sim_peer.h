@@ -26,13 +26,14 @@ struct sim_manners {
     uint64_t first_pause_ns; /* between connecting and the first byte */
     uint64_t read_bytes_max; /* read at once */
     uint64_t read_pause_ns_max;
-    uint64_t reset_at_sent;     /* resets when it has sent that many bytes */
-    uint64_t reset_at_received; /* resets when it has received that many */
-    uint64_t silent_at_sent;    /* from then on it neither sends, reads nor leaves */
-    uint64_t urgent_at;         /* that byte is sent as urgent data */
-    uint64_t patience_ns;       /* gives up when nothing has come or gone for so long */
-    bool half_close;            /* ends its side as soon as all is sent */
-    bool discards_on_reset;     /* a reset throws away what it had not read, as other systems do */
+    uint64_t reset_at_sent;      /* resets when it has sent that many bytes */
+    uint64_t reset_at_received;  /* resets when it has received that many */
+    uint64_t silent_at_sent;     /* from then on it neither sends, reads nor leaves */
+    uint64_t silent_at_received; /* likewise, when it has received that many */
+    uint64_t urgent_at;          /* that byte is sent as urgent data */
+    uint64_t patience_ns;        /* gives up when nothing has come or gone for so long */
+    bool half_close;             /* ends its side as soon as all is sent */
+    bool discards_on_reset;      /* a reset throws away what it had not read, as other systems do */
 };
 
 struct sim_peer {

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TWICE_EVERY = 16, COUNTED_FROM = 50, SEED_SECONDS_MAX = 60 };
+enum { TWICE_EVERY = 16, COUNTED_FROM = 300, SEED_SECONDS_MAX = 60 };
 
 struct run_options {
     const char *program;
