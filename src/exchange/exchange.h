@@ -92,9 +92,10 @@ struct exchange_input {
 struct exchange_output {
     px_file_range file;
     px_producer producer;
-    struct file_read read; /* file content for filters */
-    char *read_buf;        /* in the arena: SOURCE_READ_BYTES */
-    uint32_t read_at;      /* what of it was pulled */
+    uint64_t source_length; /* as declared, when filters make the length unknown */
+    struct file_read read;  /* file content for filters */
+    char *read_buf;         /* in the arena: SOURCE_READ_BYTES */
+    uint32_t read_at;       /* what of it was pulled */
     uint32_t read_len;
     bool reading;                /* a helper thread is at it */
     bool read_error;             /* it failed, or the file was too short */

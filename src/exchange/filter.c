@@ -9,10 +9,20 @@
 
 enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = 64 };
 
+/* The next free stage, or NULL without memory. */
+static struct filter_stage *stage_take(px_exchange *exchange)
+{
+    struct exchange_output *output = exchange_output(exchange);
+
+    if (output && !output->stages)
+        output->stages =
+            arena_take(&exchange->arena, exchange->service->filter_count * sizeof(*output->stages));
+    return output && output->stages ? &output->stages[output->stage_count] : NULL;
+}
+
 void filters_take_head(px_exchange *exchange)
 {
     const struct exchange_service *service = exchange->service;
-    struct exchange_output *output;
 
     for (uint32_t index = 0; index < service->filter_count; index++) {
         const struct exchange_filter *entry = &service->filters[index];
@@ -20,21 +30,16 @@ void filters_take_head(px_exchange *exchange)
 
         if (!entry->filter->on_head(exchange, entry->context, &state))
             continue;
-        output = exchange_output(exchange);
-        if (!output)
-            return;
-        if (!output->stages) {
-            output->stages =
-                arena_take(&exchange->arena, service->filter_count * sizeof(*output->stages));
-            if (!output->stages) {
-                exchange_break(exchange, PX_END_NO_MEMORY);
-                return;
-            }
-        }
-        struct filter_stage *stage = &output->stages[output->stage_count];
+        struct filter_stage *stage = stage_take(exchange);
 
+        if (!stage) {
+            if (entry->filter->on_end)
+                entry->filter->on_end(exchange, state);
+            exchange_break(exchange, PX_END_NO_MEMORY);
+            return;
+        }
         *stage = (struct filter_stage){.filter = entry->filter, .state = state};
-        output->stage_count++;
+        exchange->output->stage_count++;
         exchange->filtered = true;
         stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
         if (!stage->input) {
@@ -91,8 +96,9 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
         if (stage->filter->on_content(exchange, &step, stage->state) != 0 ||
             step.in_used > step.in.len || step.out_used > step.room)
             return PX_PULL_ERROR;
-        if (step.in_used == 0 && step.out_used == 0 && !step.done && step.in.len > 0)
-            return PX_PULL_ERROR;
+        /* Little room is no fault of the filter: it is asked again when there is more. */
+        if (step.in_used == 0 && step.out_used == 0 && !step.done && (step.in.len > 0 || step.last))
+            return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_ERROR;
         stage->input_at += (uint32_t)step.in_used;
         *out_bytes += step.out_used;
         if (step.done) {
@@ -102,7 +108,7 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
         if (*out_bytes == room)
             return PX_PULL_MORE;
     }
-    return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_ERROR;
+    return PX_PULL_MORE; /* it takes much and gives little: others go on first */
 }
 
 px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)

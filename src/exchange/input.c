@@ -58,9 +58,26 @@ void exchange_tell_whole(px_exchange *exchange)
         form_data_finish(exchange);
 }
 
+/* Collected content ends in NUL too, like every string of a request. */
+static bool collected_seal(px_exchange *exchange)
+{
+    struct buf *collected = &exchange->input->collected;
+
+    if (collected->len == 0)
+        return true;
+    if (buf_reserve(collected, 1) != PX_OK) {
+        exchange_break(exchange, PX_END_NO_MEMORY);
+        return false;
+    }
+    collected->ptr[collected->len] = '\0';
+    return true;
+}
+
 void exchange_receive_end(px_exchange *exchange)
 {
     exchange->content_ended = true;
+    if (exchange->sink == SINK_COLLECT && !collected_seal(exchange))
+        return;
     if (!exchange->handler_called && !exchange->call_when_whole)
         return; /* a middleware has stopped it: told when it goes on */
     if (exchange->call_when_whole && !exchange->handler_called) {

@@ -46,8 +46,10 @@ void exchange_take_head(px_exchange *exchange)
     if (PX_UNLIKELY(exchange->service->filter_count > 0) && exchange->kind != CONTENT_TUNNEL)
         filters_take_head(exchange);
     exchange->answer = ANSWER_TAKEN;
-    if (exchange->filtered)
+    if (exchange->filtered) {
+        exchange->output->source_length = exchange->length;
         exchange->length = PX_LENGTH_UNKNOWN;
+    }
     /* RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5. */
     exchange->head_only =
         exchange->method == METHOD_HEAD || exchange->status == 204 || exchange->status == 304;
@@ -430,8 +432,12 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
 {
     bool connect = exchange->method == METHOD_CONNECT;
 
-    if (!exchange_alive(exchange) || exchange->answer != ANSWER_NONE)
+    if (!exchange_alive(exchange))
         return;
+    if (exchange->answer != ANSWER_NONE) {
+        exchange_break(exchange, PX_END_ABORTED);
+        return;
+    }
     if (!connect && (exchange->version != 11 || !exchange->asks_upgrade || !protocol.ptr ||
                      !field_list_has(px_request_field(exchange, "Upgrade"), protocol.ptr))) {
         px_respond_error(exchange, 400);

@@ -138,6 +138,7 @@ static void room_tell(px_exchange *exchange)
 px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
     px_pull pull = PX_PULL_END;
+    uint64_t length = exchange->filtered ? exchange->output->source_length : exchange->length;
 
     *out_bytes = 0;
     switch ((enum content_kind)exchange->kind) {
@@ -166,9 +167,8 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     exchange->produced += *out_bytes;
     if (pull == PX_PULL_MORE && *out_bytes == 0)
         return PX_PULL_ERROR; /* MORE with nothing would be asked for ever */
-    if (exchange->length != PX_LENGTH_UNKNOWN &&
-        (exchange->produced > exchange->length ||
-         (pull == PX_PULL_END && exchange->produced < exchange->length)))
+    if (length != PX_LENGTH_UNKNOWN &&
+        (exchange->produced > length || (pull == PX_PULL_END && exchange->produced < length)))
         return PX_PULL_ERROR;
     if (exchange->room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
         exchange->room_wanted = false;
