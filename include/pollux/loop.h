@@ -120,7 +120,8 @@ void px_mailbox_release(px_mailbox *mailbox);
  *  @param work on a helper thread: must not touch anything of the loop.
  *  @param done with PX_OK, or PX_ERR_CANCELLED when the loop ended before `work` began.
  *  @param context handed to both.
- *  @return PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT (queue full).  The loop's thread. */
+ *  @return PX_OK, PX_ERR_MEMORY, PX_ERR_LIMIT (queue full) or PX_ERR_CLOSED (the loop is being
+ *  destroyed).  The loop's thread. */
 PX_MUST_CHECK px_err px_loop_work(px_loop *loop, void (*work)(void *context), px_post_fn done,
                                   void *context);
 

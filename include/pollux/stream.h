@@ -85,7 +85,7 @@ void px_stream_shutdown(px_stream *stream);
 void px_stream_close(px_stream *stream);
 
 /** As px_stream_close, but the peer sees a reset instead of an orderly end, so that what was cut
- *  short does not look complete.  The loop's thread. */
+ *  short does not look complete.  A unix socket knows no reset: there the end is orderly.  The loop's thread. */
 void px_stream_reset(px_stream *stream);
 
 /** Takes the stream off the loop and hands back its descriptor and unread bytes; the stream is gone
@@ -179,8 +179,8 @@ int px_listener_fd(const px_listener *listener, size_t index);
 
 /* --- Dialling ----------------------------------------------------------------------------- */
 
-/** Connects to an address ("host:port", "[v6]:port", "unix:/path"); numeric hosts and "localhost"
- * are resolved at once, names on a helper thread; each address found is tried in turn.
+/** Connects to an address ("host:port", "[v6]:port", "unix:/path"); numeric hosts are
+ *  taken as they are, names are resolved on a helper thread; each address found is tried in turn.
  *  @param timeout_ms for the whole of it; 0: 10 s.
  *  @param on_dialled called once, from the loop: with the stream (attach it or close it) and
  *  PX_OK, or with NULL and PX_ERR_TIMEOUT, PX_ERR_CLOSED (refused), PX_ERR_NOT_FOUND,

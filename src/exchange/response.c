@@ -23,7 +23,10 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
 {
     if (!exchange_alive(exchange))
         return false;
-    if (exchange->answer != ANSWER_NONE || status < 200 || status > 599 ||
+    /* RFC 9110 section 9.3.6: a 2xx to CONNECT begins a tunnel, whatever its fields say. */
+    bool tunnel_only = exchange->method == METHOD_CONNECT && status < 300;
+
+    if (exchange->answer != ANSWER_NONE || status < 200 || status > 599 || tunnel_only ||
         (type.ptr && !field_value_valid(type))) {
         exchange_break(exchange, PX_END_ABORTED);
         return false;
@@ -50,9 +53,12 @@ void exchange_take_head(px_exchange *exchange)
         exchange->output->source_length = exchange->length;
         exchange->length = PX_LENGTH_UNKNOWN;
     }
+    /* RFC 9110 section 15.3.6: 205 has no content, and says so. */
+    if (exchange->status == 205)
+        exchange->length = 0;
     /* RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5. */
-    exchange->head_only =
-        exchange->method == METHOD_HEAD || exchange->status == 204 || exchange->status == 304;
+    exchange->head_only = exchange->method == METHOD_HEAD || exchange->status == 204 ||
+                          exchange->status == 205 || exchange->status == 304;
 }
 
 void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str content)

@@ -41,4 +41,10 @@ void exchange_service_init(struct exchange_service *service, px_loop *loop,
                            uint32_t exchange_count_max);
 void exchange_service_deinit(struct exchange_service *service);
 
+/* Whether no exchange can be made just now, but will be when those that have ended are reaped. */
+static inline bool exchange_service_is_full(const struct exchange_service *service)
+{
+    return service->exchanges.taken == service->exchanges.count_max && !list_empty(&service->ended);
+}
+
 #endif

@@ -153,8 +153,12 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     case CONTENT_PRODUCER:
         if (exchange->later)
             return PX_PULL_LATER;
+        exchange->later = true;
         pull = exchange->output->producer.pull(exchange, out, room, out_bytes,
                                                exchange->output->producer.context);
+        /* What it waits for may have come before it returned: px_resume was called inside. */
+        if (pull == PX_PULL_LATER && !exchange->later)
+            return PX_PULL_MORE;
         exchange->later = pull == PX_PULL_LATER;
         break;
     case CONTENT_PIECES:

@@ -36,6 +36,7 @@ void engine_shutdown(px_stream *stream);
 
 /* Begins, pauses and ends accepting. */
 PX_MUST_CHECK px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error);
+void engine_accept_resume(struct io_acceptor *acceptor); /* tries again by itself if it fails */
 void engine_accept_stop(struct io_acceptor *acceptor);
 
 /* Begins, changes and ends a watch. */

@@ -31,8 +31,9 @@ struct engine {
     int fd; /* owned */
     uint32_t slot_count;
     uint32_t first_free;
-    struct engine_slot *slots; /* owned */
-    px_stream *accepted;       /* borrowed: to be run when on_socket has returned, or NULL */
+    struct engine_slot *slots;    /* owned */
+    struct io_acceptor *acceptor; /* borrowed: the one that runs; NULL once it is stopped or gone */
+    px_stream *accepted;          /* borrowed: to be run when on_socket has returned, or NULL */
     struct epoll_event events[EVENTS_PER_WAIT];
 };
 
@@ -53,6 +54,7 @@ px_err engine_create(px_loop *loop, px_error *out_error)
     engine->slot_count = 0;
     engine->first_free = SLOT_NONE;
     engine->slots = NULL;
+    engine->acceptor = NULL;
     engine->accepted = NULL;
     loop->engine = engine;
     return PX_OK;
@@ -142,6 +144,8 @@ void engine_detach(struct io_handle *handle)
 
 void engine_close(px_stream *stream)
 {
+    if (stream->handle.loop->engine->accepted == stream)
+        stream->handle.loop->engine->accepted = NULL;
     if (stream->handle.fd < 0)
         return;
     if (stream->handle.flags & STREAM_RESET) {
@@ -344,11 +348,7 @@ static void stream_run(px_stream *stream)
 
 static void accept_retry(struct io_timer *timer)
 {
-    struct io_acceptor *acceptor = CONTAINER_OF(timer, struct io_acceptor, retry);
-
-    if (engine_accept_start(acceptor, NULL) != PX_OK)
-        timer_start(&acceptor->handle.loop->timers, timer,
-                    acceptor->handle.loop->now_ms + ACCEPT_RETRY_MS);
+    engine_accept_resume(CONTAINER_OF(timer, struct io_acceptor, retry));
 }
 
 px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
@@ -367,8 +367,19 @@ px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
     return PX_OK;
 }
 
+void engine_accept_resume(struct io_acceptor *acceptor)
+{
+    if (engine_accept_start(acceptor, NULL) != PX_OK)
+        timer_start(&acceptor->handle.loop->timers, &acceptor->retry,
+                    acceptor->handle.loop->now_ms + ACCEPT_RETRY_MS);
+}
+
 void engine_accept_stop(struct io_acceptor *acceptor)
 {
+    struct engine *engine = acceptor->handle.loop->engine;
+
+    if (engine->acceptor == acceptor)
+        engine->acceptor = NULL;
     timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
     engine_detach(&acceptor->handle);
 }
@@ -411,7 +422,9 @@ static void acceptor_run(struct io_acceptor *acceptor)
 {
     px_loop *loop = acceptor->handle.loop;
 
-    for (uint32_t budget = ACCEPTS_PER_TICK; budget > 0; budget--) {
+    loop->engine->acceptor = acceptor;
+    /* A callback may stop it, or close and free it: then it is not looked at again. */
+    for (uint32_t budget = ACCEPTS_PER_TICK; budget > 0 && loop->engine->acceptor; budget--) {
         struct sockaddr_storage address;
         socklen_t bytes = sizeof(address);
         int fd = accept4(acceptor->handle.fd, (struct sockaddr *)&address, &bytes,
@@ -426,15 +439,13 @@ static void acceptor_run(struct io_acceptor *acceptor)
             int sys_errno = errno;
 
             acceptor->on_error(acceptor, sys_errno);
-            if (!accept_errno_passes(sys_errno)) {
+            if (loop->engine->acceptor && !accept_errno_passes(sys_errno)) {
                 /* Out of descriptors or memory: the event would come at once, again and again. */
                 engine_detach(&acceptor->handle);
                 timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);
                 return;
             }
         }
-        if (acceptor->handle.slot == SLOT_NONE)
-            return; /* stopped by a callback */
     }
 }
 

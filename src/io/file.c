@@ -44,6 +44,8 @@ static void read_done(px_err status, void *context)
 
 px_err file_read_later(px_loop *loop, struct file_read *read)
 {
+    if (loop->ending)
+        return PX_ERR_CLOSED;
     if (!loop->helpers)
         loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
     if (!loop->helpers)

@@ -162,6 +162,7 @@ struct px_loop {
     uint64_t inbox_bytes_max;
     uint64_t bytes_received;
     uint64_t bytes_sent;
+    uint64_t tick; /* counts ticks, so that work a tick can be bounded */
     uint32_t handle_count;
     uint32_t helper_threads_max;
     px_mailbox *mailbox;        /* a reference */
@@ -169,6 +170,7 @@ struct px_loop {
     struct helpers *helpers;    /* owned, made on demand */
     struct signal_set *signals; /* owned, made on demand */
     bool ticking;               /* inside of a tick, with SIGPIPE blocked */
+    bool ending;                /* no more work for helpers */
     atomic_bool stop;
 };
 

@@ -81,7 +81,9 @@ static void loop_free(px_loop *loop)
 {
     px_allocator allocator = loop->allocator;
 
+    loop->ending = true;
     helpers_destroy(loop->helpers);
+    loop->helpers = NULL;
     if (loop->mailbox)
         mailbox_close(loop->mailbox);
     signals_destroy(loop);
@@ -231,6 +233,8 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
     loop->ticking = true;
     px_err err = engine_wait(loop, timeout_ms, out_error);
 
+    loop->tick++;
+
     if (err != PX_OK) {
         loop->ticking = false;
         return err;
@@ -318,8 +322,12 @@ px_err px_loop_step(px_loop *loop, px_error *out_error)
 
 void px_loop_stop(px_loop *loop)
 {
+    /* A loop that is awake may return and be destroyed as soon as it sees the flag. */
+    px_mailbox *mailbox = px_mailbox_retain(loop->mailbox);
+
     atomic_store_explicit(&loop->stop, true, memory_order_release);
-    mailbox_wake(loop->mailbox);
+    mailbox_wake(mailbox);
+    px_mailbox_release(mailbox);
 }
 
 /* --- Questions ------------------------------------------------------------------------------ */

@@ -136,6 +136,8 @@ static void work_done(px_err status, void *context)
 
 px_err px_loop_work(px_loop *loop, void (*work)(void *context), px_post_fn done, void *context)
 {
+    if (loop->ending)
+        return PX_ERR_CLOSED;
     if (!loop->helpers)
         loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
     if (!loop->helpers)

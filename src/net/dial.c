@@ -26,6 +26,7 @@ struct dial {
     int fd;          /* owned: its descriptor, or -1 */
     int sys_errno;   /* of the last attempt */
     bool resolving;  /* the helper thread holds it */
+    bool abandoned;  /* it timed out meanwhile: freed when the thread lets go */
     px_err resolved;
     struct address_text split;
     struct net_address addresses[ADDRESS_COUNT_MAX];
@@ -57,7 +58,10 @@ static void dial_finish(struct dial *dial, px_stream *stream, px_err result)
     dial_drop(dial);
     timer_deinit(&loop->timers, &dial->step);
     loop->handle_count--;
-    alloc_put(&loop->allocator, dial);
+    if (dial->resolving)
+        dial->abandoned = true;
+    else
+        alloc_put(&loop->allocator, dial);
     on_dialled(stream, result, context);
 }
 
@@ -142,6 +146,10 @@ static void dial_resolved(px_err status, void *context)
     struct dial *dial = context;
 
     dial->resolving = false;
+    if (dial->abandoned) {
+        alloc_put(&dial->loop->allocator, dial);
+        return;
+    }
     if (status != PX_OK)
         dial_finish(dial, NULL, status);
     else if (dial->resolved != PX_OK)
@@ -157,8 +165,6 @@ static void dial_step(struct io_timer *timer)
     struct dial *dial = CONTAINER_OF(timer, struct dial, step);
     px_loop *loop = dial->loop;
 
-    if (dial->resolving)
-        return; /* the deadline is looked at when the name is there */
     if (loop->now_ms >= dial->deadline_ms) {
         dial_finish(dial, NULL, PX_ERR_TIMEOUT);
         return;

@@ -403,10 +403,25 @@ void px_listener_stop(px_listener *listener)
 {
     if (!listener->started)
         return;
-    for (size_t index = 0; index < listener->count; index++)
+    for (size_t index = 0; index < listener->count; index++) {
         engine_accept_stop(&listener->acceptors[index]);
+        timer_deinit(&listener->loop->timers, &listener->acceptors[index].retry);
+    }
+    listener->timers = false;
     listener->started = false;
     listener->loop->handle_count--;
+}
+
+void listener_pause(px_listener *listener)
+{
+    for (size_t index = 0; listener->started && index < listener->count; index++)
+        engine_accept_stop(&listener->acceptors[index]);
+}
+
+void listener_resume(px_listener *listener)
+{
+    for (size_t index = 0; listener->started && index < listener->count; index++)
+        engine_accept_resume(&listener->acceptors[index]);
 }
 
 void px_listener_close(px_listener *listener)
@@ -415,8 +430,6 @@ void px_listener_close(px_listener *listener)
         return;
     px_listener_stop(listener);
     for (size_t index = 0; index < listener->count; index++) {
-        if (listener->timers)
-            timer_deinit(&listener->loop->timers, &listener->acceptors[index].retry);
         close(listener->acceptors[index].handle.fd);
     }
     if (listener->unix_path[0] && listener->unix_owner == getpid())

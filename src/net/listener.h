@@ -23,4 +23,8 @@ PX_MUST_CHECK px_err listener_start(px_listener *listener, px_loop *loop,
                                     const struct listener_events *events, void *context,
                                     px_error *out_error);
 
+/* Stops accepting for a while, and goes on; what the kernel refuses is tried again by itself. */
+void listener_pause(px_listener *listener);
+void listener_resume(px_listener *listener);
+
 #endif

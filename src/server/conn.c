@@ -68,7 +68,7 @@ static void shed_visit(void *object, void *context)
     struct conn *conn = object;
     uint32_t at = search->count;
 
-    if (conn->state != CONN_OPEN || conn->wait != WAIT_IDLE)
+    if (conn->state != CONN_OPEN || conn->wait != WAIT_IDLE || list_linked(&conn->wake.node))
         return;
     if (at == search->wanted && search->oldest[at - 1]->active_ms <= conn->active_ms)
         return;
@@ -174,12 +174,31 @@ const struct listener_events conn_listener_events = {on_socket, on_accept_error}
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
-/* Whether the window of a minimum rate has to begin anew, because bytes are asked for that were
- * not, or the other way; or another exchange has to be over earlier. */
-static bool work_changed(const struct conn *conn)
+/* The window of a minimum rate: time in which nothing was asked of the peer does not count, so a
+ * handler that pauses makes its peer neither late nor safe. */
+static void rate_begin(struct conn *conn, enum conn_rate window)
 {
-    return h1_rate(conn) != (enum conn_rate)conn->rate ||
-           h1_total_due(conn) < conn->deadline.due_ms;
+    conn->rate_window = (uint8_t)window;
+    conn->rate_ms = 0;
+    conn->rate_since_ms = conn->server->loop->now_ms;
+    conn->received = 0;
+    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
+}
+
+static uint64_t rate_elapsed_ms(const struct conn *conn)
+{
+    return conn->rate_ms +
+           (conn->rate == RATE_NONE ? 0 : conn->server->loop->now_ms - conn->rate_since_ms);
+}
+
+/* What is asked of the peer has changed. */
+static void rate_change(struct conn *conn, enum conn_rate rate)
+{
+    conn->rate_ms = (uint32_t)rate_elapsed_ms(conn);
+    conn->rate_since_ms = conn->server->loop->now_ms;
+    conn->rate = (uint8_t)rate;
+    if (rate != RATE_NONE && rate != (enum conn_rate)conn->rate_window)
+        rate_begin(conn, rate);
 }
 
 void conn_wait(struct conn *conn, enum conn_wait wait)
@@ -194,13 +213,17 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
         limit_look(server);
     if (conn->wait == wait && wait != WAIT_WORK)
         return; /* the node stays; active_ms is looked at when it comes up */
-    if (conn->wait == wait && !work_changed(conn))
+    if (wait == WAIT_WORK && conn->wait == wait) {
+        if (h1_rate(conn) != (enum conn_rate)conn->rate)
+            rate_change(conn, h1_rate(conn));
+        if (h1_total_due(conn) < conn->deadline.due_ms)
+            deadline_set(&server->deadlines, &conn->deadline, h1_total_due(conn));
         return;
+    }
     server->idle_count += (wait == WAIT_IDLE) - (conn->wait == WAIT_IDLE);
     conn->wait = (uint8_t)wait;
     conn->rate = wait == WAIT_WORK ? (uint8_t)h1_rate(conn) : RATE_NONE;
-    conn->received = 0;
-    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
+    rate_begin(conn, (enum conn_rate)conn->rate);
     switch (wait) {
     case WAIT_IDLE:
         duration_ms = options->idle_timeout_ms;
@@ -234,30 +257,35 @@ static void conn_timeout(struct conn *conn)
 }
 
 /* The end of a rate window, or of the exchange's whole time. */
+/* Whether bytes moved fast enough in a window that is over. */
+static bool rate_kept(const struct conn *conn, uint64_t elapsed_ms)
+{
+    const px_server_options *options = &conn->server->options;
+    bool receiving = conn->rate_window == RATE_RECEIVING;
+    uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
+    uint64_t moved =
+        receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
+
+    return rate == PX_OFF || moved * 1000 >= rate * elapsed_ms;
+}
+
+/* The end of a rate window, or of the exchange's whole time. */
 static void work_due(struct conn *conn)
 {
     px_server *server = conn->server;
-    const px_server_options *options = &server->options;
+    uint64_t window_ms = server->options.rate_window_ms;
     uint64_t now_ms = server->loop->now_ms, total_due_ms = h1_total_due(conn);
+    uint64_t elapsed_ms = rate_elapsed_ms(conn);
 
-    if (now_ms >= total_due_ms) {
+    if (now_ms >= total_due_ms || (elapsed_ms >= window_ms && !rate_kept(conn, elapsed_ms))) {
         conn_timeout(conn);
         return;
     }
-    if (conn->rate != RATE_NONE) {
-        bool receiving = conn->rate == RATE_RECEIVING;
-        uint64_t moved =
-            receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
-        uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
-
-        if (rate != PX_OFF && moved * 1000 < rate * options->rate_window_ms) {
-            conn_timeout(conn);
-            return;
-        }
+    if (elapsed_ms >= window_ms) {
+        rate_begin(conn, (enum conn_rate)conn->rate_window);
+        elapsed_ms = 0;
     }
-    conn->received = 0;
-    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
-    uint64_t due_ms = now_ms + options->rate_window_ms;
+    uint64_t due_ms = now_ms + window_ms - elapsed_ms;
 
     deadline_set(&server->deadlines, &conn->deadline,
                  due_ms < total_due_ms ? due_ms : total_due_ms);
@@ -337,6 +365,7 @@ void conn_freed(struct conn *conn)
 {
     px_server *server = conn->server;
 
+    list_remove(&conn->wake.node);
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);

@@ -39,16 +39,19 @@ struct conn {
     px_stream stream;
     struct conduit conduit; /* what the protocol speaks through: the stream, or what is on it */
     struct deadline deadline;
-    struct loop_task wake; /* runs the protocol's driver from the loop */
-    px_server *server;     /* borrowed: outlives the connection */
-    uint64_t active_ms;    /* when it last began to wait */
-    uint64_t mark_sent;    /* sent_bytes at the start of the rate window */
-    uint32_t received;     /* bytes since the start of the rate window */
-    uint8_t state;         /* enum conn_state */
-    uint8_t wait;          /* enum conn_wait */
-    uint8_t end;           /* px_end of the exchanges that its close cuts short */
-    uint8_t rate;          /* enum conn_rate: what the rate window is about */
-    bool reset;            /* the peer must see that something is missing */
+    struct loop_task wake;  /* runs the protocol's driver from the loop */
+    px_server *server;      /* borrowed: outlives the connection */
+    uint64_t active_ms;     /* when it last began to wait */
+    uint64_t mark_sent;     /* sent_bytes at the start of the rate window */
+    uint64_t rate_since_ms; /* since when bytes have had to move, while they have to */
+    uint32_t rate_ms;       /* for how long they had to before, in this window */
+    uint32_t received;      /* bytes since the start of the rate window */
+    uint8_t state;          /* enum conn_state */
+    uint8_t wait;           /* enum conn_wait */
+    uint8_t end;            /* px_end of the exchanges that its close cuts short */
+    uint8_t rate;           /* enum conn_rate: what has to move now */
+    uint8_t rate_window;    /* enum conn_rate: what the rate window is about */
+    bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
 

@@ -68,6 +68,30 @@ static void h1_rest(struct h1_conn *h1)
         conn_wait(conn, WAIT_HEAD);
 }
 
+/* Whether this connection has had its bytes of this tick, however often it is driven in it. */
+static bool h1_turn_is_over(struct h1_conn *h1)
+{
+    uint64_t sent_bytes = conduit_sent_bytes(&h1->conn.conduit);
+
+    if (h1->turn_tick != h1->conn.server->loop->tick) {
+        h1->turn_tick = h1->conn.server->loop->tick;
+        h1->turn_sent = sent_bytes;
+    }
+    return sent_bytes - h1->turn_sent >= SEND_TURN_BYTES;
+}
+
+/* The exchange asked for a reset.  Answers before it are whole and go out first. */
+static px_err h1_break(struct h1_conn *h1)
+{
+    if (h1->exchange && h1->exchange->answer < ANSWER_TAKEN) {
+        if (h1->sending)
+            return PX_AGAIN;
+        if (h1->out && h1_send(h1, NULL) == PX_AGAIN)
+            return PX_AGAIN;
+    }
+    return PX_ERR_CANCELLED;
+}
+
 void h1_advance(struct h1_conn *h1)
 {
     struct conn *conn = &h1->conn;
@@ -77,15 +101,16 @@ void h1_advance(struct h1_conn *h1)
         return;
     h1->driving = true;
     for (; conn->state == CONN_OPEN; budget--) {
-        if (budget == 0) {
+        if (budget == 0 || h1_turn_is_over(h1)) {
             /* Others go on first; bytes that are left bring no event of their own. */
             conduit_recv_stop(&conn->conduit);
+            conn_wait(conn, WAIT_WORK);
             loop_task_add(conn->server->loop, &conn->wake);
             break;
         }
-        px_err err = h1->broken ? PX_ERR_CANCELLED : h1_step_write(h1);
+        px_err err = h1->broken ? h1_break(h1) : h1_step_write(h1);
 
-        if (err == PX_AGAIN)
+        if (err == PX_AGAIN && !h1->broken)
             err = h1_step_read(h1);
         if (err == PX_AGAIN) {
             h1_rest(h1);
@@ -192,7 +217,8 @@ static void h1_note(px_exchange *exchange)
 {
     struct h1_conn *h1 = exchange->carrier;
 
-    if (!h1->driving)
+    /* A connection that is closing waits for its last report alone. */
+    if (!h1->driving && h1->conn.state == CONN_OPEN)
         loop_task_add(h1->conn.server->loop, &h1->conn.wake);
 }
 
@@ -238,14 +264,16 @@ void h1_open(struct conn *conn)
     loop_task_init(&conn->wake, h1_wake);
     conduit_attach(&conn->conduit, &h1_stream_events, h1);
     conduit_recv_start(&conn->conduit);
-    conn_wait(conn, WAIT_IDLE);
+    /* Its deadline is set at the end of the tick: most that bring their request are gone by then.
+     */
+    loop_task_add(conn->server->loop, &conn->wake);
 }
 
 bool h1_is_idle(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
 
-    return !h1->exchange && !h1->out && !h1_request_begun(h1);
+    return !h1->exchange && !h1->out && !h1->refusal && !h1_request_begun(h1);
 }
 
 bool h1_cut_short(const struct conn *conn)
@@ -265,7 +293,7 @@ void h1_finish(struct h1_conn *h1, px_end end)
         h1->writing = h1->keep_alive ? WRITE_NOTHING : WRITE_CLOSED;
         /* What follows the last request is not looked at. */
         if (!h1->keep_alive) {
-            h1->linger = h1->linger || h1->reading == READ_CONTENT;
+            h1->linger = h1->linger || h1->reading == READ_CONTENT || h1->reading == READ_TUNNEL;
             h1->reading = READ_CLOSED;
         }
     }

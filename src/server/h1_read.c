@@ -17,8 +17,9 @@ bool h1_wants_bytes(const struct h1_conn *h1)
     case READ_HEAD:
         return !h1->exchange && !h1->sending;
     case READ_CONTENT:
-    case READ_TUNNEL:
         return !h1->exchange || exchange_takes_content(h1->exchange);
+    case READ_TUNNEL:
+        return h1->exchange && !h1->exchange->content_paused;
     case READ_CLOSED:
         return false;
     }
@@ -124,6 +125,12 @@ static px_err read_head(struct h1_conn *h1)
             return h1_refuse(h1, 400);
         h1->writing = WRITE_CLOSED;
         return PX_OK;
+    }
+    if (PX_UNLIKELY(exchange_service_is_full(&h1->conn.server->service))) {
+        /* Exchanges that ended in this tick are given back at its end: go on then. */
+        conduit_recv_stop(&h1->conn.conduit);
+        loop_task_add(h1->conn.server->loop, &h1->conn.wake);
+        return PX_AGAIN;
     }
     if (!h1->work && work_take(h1) != PX_OK)
         return h1_refuse(h1, 503);

@@ -280,6 +280,43 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
     return reply_done(h1, exchange);
 }
 
+/* "400 Bad Request" and LF. */
+static uint64_t refusal_bytes(unsigned status)
+{
+    return 4 + status_reason(status).len + 1;
+}
+
+static px_err refusal_render(struct h1_conn *h1)
+{
+    px_server *server = h1->conn.server;
+    unsigned status = h1->refusal;
+    px_str reason = status_reason(status);
+    struct h1_response_head head = {
+        .status = (uint16_t)status,
+        .has_length = true,
+        .length = refusal_bytes(status),
+        .connection = H1_CONNECTION_CLOSE,
+        .type = px_str_make("text/plain; charset=utf-8", 25),
+    };
+    px_err err = h1_out_reserve(h1, REFUSAL_BYTES);
+
+    if (err != PX_OK)
+        return err;
+    char *out = h1->out->bytes + h1->out->len;
+
+    h1_stamp_update(&server->stamp, server->loop->unix_time);
+    out = h1_write_head(out, &head, &server->stamp);
+    out = h1_write_number(out, status);
+    *out++ = ' ';
+    memcpy(out, reason.ptr, reason.len);
+    out += reason.len;
+    *out++ = '\n';
+    h1->out->len = (uint32_t)(out - h1->out->bytes);
+    h1->refusal = 0;
+    h1->writing = WRITE_CLOSED;
+    return PX_OK;
+}
+
 static px_err reply_content(struct h1_conn *h1, px_exchange *exchange)
 {
     if (exchange->head_only)
@@ -296,8 +333,10 @@ px_err h1_step_write(struct h1_conn *h1)
     px_exchange *exchange = h1->exchange;
     px_err err;
 
-    if (!exchange || h1->sending)
+    if (h1->sending)
         return PX_AGAIN;
+    if (!exchange)
+        return PX_UNLIKELY(h1->refusal) ? refusal_render(h1) : PX_AGAIN;
     switch ((enum h1_writing)h1->writing) {
     case WRITE_NOTHING:
         if (exchange->answer == ANSWER_NONE) {
@@ -356,35 +395,6 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
     h1_transport.send_content(exchange);
 }
 
-/* "400 Bad Request" and LF. */
-static uint64_t refusal_bytes(unsigned status)
-{
-    return 4 + status_reason(status).len + 1;
-}
-
-static void refusal_render(struct h1_conn *h1, unsigned status)
-{
-    px_server *server = h1->conn.server;
-    px_str reason = status_reason(status);
-    struct h1_response_head head = {
-        .status = (uint16_t)status,
-        .has_length = true,
-        .length = refusal_bytes(status),
-        .connection = H1_CONNECTION_CLOSE,
-        .type = px_str_make("text/plain; charset=utf-8", 25),
-    };
-    char *out = h1->out->bytes + h1->out->len;
-
-    h1_stamp_update(&server->stamp, server->loop->unix_time);
-    out = h1_write_head(out, &head, &server->stamp);
-    out = h1_write_number(out, status);
-    *out++ = ' ';
-    memcpy(out, reason.ptr, reason.len);
-    out += reason.len;
-    *out++ = '\n';
-    h1->out->len = (uint32_t)(out - h1->out->bytes);
-}
-
 px_err h1_refuse(struct h1_conn *h1, unsigned status)
 {
     px_server *server = h1->conn.server;
@@ -402,14 +412,10 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
             access_log_refusal(&h1->conn, status, refusal_bytes(status));
     }
     h1_work_release(h1);
-    px_err err = h1_out_reserve(h1, REFUSAL_BYTES);
-
-    if (err != PX_OK)
-        return err == PX_AGAIN ? PX_ERR_LIMIT : err;
-    refusal_render(h1, status);
+    h1->refusal = (uint16_t)status; /* rendered when there is room for it */
     h1->keep_alive = false;
     h1->linger = true;
     h1->reading = READ_CLOSED;
-    h1->writing = WRITE_CLOSED;
+    h1->writing = WRITE_NOTHING;
     return PX_OK;
 }

@@ -399,11 +399,10 @@ void px_server_stop(px_server *server)
 void server_accept(px_server *server, bool on)
 {
     for (uint32_t index = 0; index < server->listener_count; index++) {
-        if (!on)
-            px_listener_stop(server->listeners[index]);
-        else if (listener_start(server->listeners[index], server->loop, &conn_listener_events,
-                                server, NULL) != PX_OK)
-            server->counters.accept_errors++;
+        if (on)
+            listener_resume(server->listeners[index]);
+        else
+            listener_pause(server->listeners[index]);
     }
 }
 
