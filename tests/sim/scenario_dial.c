@@ -51,6 +51,7 @@ struct dialler {
     struct sim_sock *mute;
     struct host_conn conns[HOSTS_MAX];
     uint32_t conn_count;
+    uint64_t length; /* what each simulated server sends */
 };
 
 /* --- The simulated servers -------------------------------------------------------------------- */
@@ -89,7 +90,7 @@ static void host_accepts(struct sim_sock *sock, uint32_t key, void *context)
     struct host_conn *conn = &dialler->conns[dialler->conn_count++];
 
     conn->sock = accepted;
-    conn->length = sim_random_skewed(&sim_world->random, 0, 20000);
+    conn->length = dialler->length;
     sim_event_start(&sim_world->clock, &conn->step, SIM_NS_PER_US, host_step);
 }
 
@@ -124,9 +125,12 @@ static void dial_end(px_stream *stream, px_err reason, void *context)
 {
     struct dial *dial = context;
 
-    if (reason == PX_OK)
+    if (reason == PX_OK) {
         sim_sometimes("a dialled stream was read to its end");
-    (void)dial;
+        if (dial->received != dial->dialler->length)
+            sim_fail("a dialled stream ended after %llu of %llu bytes",
+                     (unsigned long long)dial->received, (unsigned long long)dial->dialler->length);
+    }
     px_stream_close(stream);
 }
 
@@ -248,6 +252,7 @@ static void dial_run(void)
     dialler->served->wake_context = dialler;
     /* It accepts nothing, and its queue is full: further SYNs are dropped. */
     dialler->mute = host_listen(PORT_MUTE, 0);
+    dialler->length = sim_random_skewed(&sim_world->random, 0, 20000);
     dials_make(dialler);
     sim_weather_begin(&weather, 20, 300);
     sim_drive(dialler->loop, dials_done, dialler);

@@ -36,7 +36,7 @@ struct echo_conn {
     size_t kept;       /* bytes left in the inbox the last time */
     uint32_t number;   /* of the peer, once known */
     char front[4];     /* where its number is collected */
-    bool nibbles;      /* never uses much at once */
+    size_t bite;       /* never uses more at once */
     bool sending;
     bool stopped;
     bool end_seen;
@@ -198,8 +198,8 @@ static size_t echo_recv(px_stream *stream, px_str bytes, void *context)
     check_bytes(conn, bytes);
     size_t count = bytes.len < ECHO_BYTES ? bytes.len : ECHO_BYTES;
 
-    if (conn->nibbles && count > 512)
-        count = 512;
+    if (count > conn->bite)
+        count = conn->bite;
     if (sim_random_chance(random, 16384))
         count = (size_t)sim_random_skewed(random, 1, count);
     conn->kept = bytes.len - count;
@@ -222,6 +222,8 @@ static size_t echo_recv(px_stream *stream, px_str bytes, void *context)
         /* Asks for the rest at once; otherwise it comes in front of what follows. */
         px_stream_recv_stop(stream);
         px_stream_recv_start(stream);
+        if (conn->echo->may_cut && sim_random_chance(random, 512))
+            conn_leave(conn);
     }
     return count;
 }
@@ -316,7 +318,9 @@ static void echo_accept(px_stream *stream, void *context)
     conn->echo = echo;
     conn->stream = stream;
     conn->cut_at = UINT64_MAX;
-    conn->nibbles = sim_random_chance(&sim_world->random, 8192);
+    conn->bite = ECHO_BYTES;
+    if (sim_random_chance(&sim_world->random, 12000))
+        conn->bite = (size_t)sim_random_between(&sim_world->random, 16, 512);
     list_append(&echo->conns, &conn->link);
     conn->timer = px_timer_create(echo->loop, conn_timer, conn);
     px_stream_attach(stream, &echo_events, conn);

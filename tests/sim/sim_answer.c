@@ -88,7 +88,7 @@ static void framing_read(struct sim_client *client, const char *head)
         client->server_closes = true;
     if (request->head || request->status == 204 || request->status == 304) {
         /* A refusal of what was never read has content: the server could not know of HEAD. */
-        client->deaf = request->status >= 400 && client->server_closes;
+        client->deaf = request->status >= 400 && (client->server_closes || client->garbles);
         answer_whole(client);
     } else if (field_find(head, "Transfer-Encoding", value, sizeof(value))) {
         if (request->old || strcasecmp(value, "chunked") != 0)

@@ -68,7 +68,8 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
     request->head = !route_takes_content(request->route) && request->route != SIM_ROUTE_ABORT &&
                     sim_random_chance(random, 6000);
     request->filtered = request->route != SIM_ROUTE_LOST && sim_random_chance(random, 12000);
-    request->old = !request->chunked && !request->expects && sim_random_chance(random, 6000);
+    request->old = !request->chunked && !request->expects &&
+                   sim_random_chance(random, request->route == SIM_ROUTE_ABORT ? 32768 : 6000);
     request->keep = request->old && !last;
     request->close = last && sim_random_chance(random, 32768);
 }

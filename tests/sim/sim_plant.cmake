@@ -1,9 +1,9 @@
 # Planted bugs: the simulation must find each of them, or it could not find a real one either.
 #
-# px_sim_plant(<name> <file in src/> <from> <to>) builds the runner with that text of the file replaced,
+# px_sim_plant(<name> <scenario> <file in src/> <from> <to>) builds the runner with that text of the file replaced,
 # and a test that wants it to fail.  A text that is not there (any more) fails the test: write the plant
 # anew.
-function(px_sim_plant name file from to)
+function(px_sim_plant name scenario file from to)
     set(text "")
     if(EXISTS ${PROJECT_SOURCE_DIR}/src/${file})
         file(READ ${PROJECT_SOURCE_DIR}/src/${file} text)
@@ -28,41 +28,65 @@ function(px_sim_plant name file from to)
     target_include_directories(sim_plant_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     set_target_properties(sim_plant_${name} PROPERTIES COMPILE_WARNING_AS_ERROR OFF)
     add_test(NAME sim_plant_${name} COMMAND ${CMAKE_COMMAND}
-        -DRUN=$<TARGET_FILE:sim_plant_${name}> -P ${CMAKE_CURRENT_SOURCE_DIR}/sim_plant_test.cmake)
+        -DRUN=$<TARGET_FILE:sim_plant_${name}> -DSCENARIO=${scenario}
+        -P ${CMAKE_CURRENT_SOURCE_DIR}/sim_plant_test.cmake)
     set_tests_properties(sim_plant_${name} PROPERTIES TIMEOUT 300 LABELS sim)
 endfunction()
 
 set(engine io/engine_epoll.c)
 set(push io/push.c)
-px_sim_plant(short_read_is_drained ${engine}
+px_sim_plant(short_read_is_drained stream ${engine}
     "!(stream->handle.ready & (READY_HANGUP | READY_ERROR | READY_URGENT))" "true")
-px_sim_plant(urgent_not_watched ${engine} "EPOLLIN | EPOLLPRI | EPOLLOUT" "EPOLLIN | EPOLLOUT")
-px_sim_plant(end_not_reported ${engine} "stream_report_end(stream, PX_OK);" "{}")
-px_sim_plant(write_not_watched ${engine} "EPOLLPRI | EPOLLOUT | EPOLLRDHUP" "EPOLLPRI | EPOLLRDHUP")
-px_sim_plant(accept_stops ${engine}
+px_sim_plant(urgent_not_watched stream ${engine} "EPOLLIN | EPOLLPRI | EPOLLOUT" "EPOLLIN | EPOLLOUT")
+px_sim_plant(end_not_reported stream ${engine} "stream_report_end(stream, PX_OK);" "{}")
+px_sim_plant(write_not_watched stream ${engine} "EPOLLPRI | EPOLLOUT | EPOLLRDHUP" "EPOLLPRI | EPOLLRDHUP")
+px_sim_plant(accept_stops stream ${engine}
     "timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);" "")
-px_sim_plant(accept_spins ${engine} "if (!accept_errno_passes(sys_errno)) {" "if (sys_errno == 0) {")
-px_sim_plant(interrupt_is_fatal ${push} "} else if (errno != EINTR) {" "} else {")
-px_sim_plant(pipe_signal ${push} "int flags = MSG_NOSIGNAL |" "int flags = 0 |")
-px_sim_plant(send_offset ${push}
+px_sim_plant(accept_spins stream ${engine} "!accept_errno_passes(sys_errno)" "sys_errno == 0")
+px_sim_plant(interrupt_is_fatal stream ${push} "} else if (errno != EINTR) {" "} else {")
+px_sim_plant(pipe_signal stream ${push} "int flags = MSG_NOSIGNAL |" "int flags = 0 |")
+px_sim_plant(send_offset stream ${push}
     "(off_t)(part->offset + stream->part_offset)" "(off_t)part->offset")
-px_sim_plant(recv_budget_lost ${engine} "        if (budget == 0) {
+px_sim_plant(recv_budget_lost stream ${engine} "        if (budget == 0) {
             loop_again(handle->loop, handle);" "        if (budget == 0) {")
 
 set(stream io/stream.c)
-px_sim_plant(inbox_order ${stream}
+px_sim_plant(inbox_order stream ${stream}
     "memcpy(stream->inbox, bytes + used, count - used)" "memcpy(stream->inbox, bytes, count - used)")
-px_sim_plant(deliver_after_close ${stream} "    stream->handle.flags |= STREAM_CLOSING;
+px_sim_plant(deliver_after_close stream ${stream} "    stream->handle.flags |= STREAM_CLOSING;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);"
     "    stream->handle.flags |= STREAM_CLOSING;")
-px_sim_plant(cancel_not_reported ${stream} "stream_report_sent(stream, PX_ERR_CANCELLED);" "{}")
-px_sim_plant(descriptor_leaks ${stream} "    engine_close(stream);" "    if (stream->sent_bytes)
+px_sim_plant(cancel_not_reported stream ${stream} "stream_report_sent(stream, PX_ERR_CANCELLED);" "{}")
+px_sim_plant(descriptor_leaks stream ${stream} "    engine_close(stream);" "    if (stream->sent_bytes)
         engine_close(stream);")
-px_sim_plant(inbox_leaks ${stream} "    engine_close(stream);
+px_sim_plant(inbox_leaks stream ${stream} "    engine_close(stream);
     inbox_free(stream);" "    engine_close(stream);")
-px_sim_plant(parked_bytes_wait ${stream} "STREAM_RECV | STREAM_PRESENT;
+px_sim_plant(parked_bytes_wait stream ${stream} "STREAM_RECV | STREAM_PRESENT;
     engine_recv(stream);" "STREAM_RECV;
     engine_recv(stream);")
 
-px_sim_plant(real_time_timers io/loop.c "clock_gettime(CLOCK_MONOTONIC, &now);"
+px_sim_plant(real_time_timers stream io/loop.c "clock_gettime(CLOCK_MONOTONIC, &now);"
     "clock_gettime(CLOCK_REALTIME, &now);")
+
+px_sim_plant(post_wakes_nobody loop io/mailbox.c "    if (first)
+        mailbox_wake" "    if (!first)
+        mailbox_wake")
+px_sim_plant(posts_forgotten loop io/mailbox.c
+    "post_call(mailbox, post, PX_ERR_CANCELLED);" "(void)post;")
+px_sim_plant(timer_early loop io/timer.c
+    "heap->nodes[0]->due_ms <= now_ms" "heap->nodes[0]->due_ms <= now_ms + 1")
+px_sim_plant(timer_order loop io/timer.c
+    "if (index > 0 && heap->nodes[(index - 1) / 2]->due_ms > last->due_ms)" "if (false)")
+px_sim_plant(dial_never_gives_up dial net/dial.c "loop->now_ms >= dial->deadline_ms" "false")
+px_sim_plant(dial_takes_errors_for_success dial net/dial.c
+    "if (sys_errno == 0) {" "if (sys_errno != ENOMEM) {")
+
+px_sim_plant(no_content_waits http server/h1_read.c
+    "parser->content_length == 0))" "parser->content_length == 0 && false))")
+px_sim_plant(abort_looks_whole http server/conn.c
+    "conn->reset = conn->reset || h1_cut_short(conn);" "conn->reset = false;")
+px_sim_plant(end_forgotten http exchange/exchange.c
+    "if (exchange->callbacks && exchange->callbacks->on_end)"
+    "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
+px_sim_plant(source_kept http exchange/exchange.c "    source_release(exchange);" "")
+px_sim_plant(wake_forgotten http server/h1.c "if (!h1->driving" "if (h1->driving")
