@@ -35,7 +35,7 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     # wide stores, and above that libc's routines, do not.
     if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
         target_compile_options(px_flags INTERFACE
-            "-mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign"
+            "-mmemset-strategy=vector_loop:256:noalign,libcall:-1:noalign"
             "-mmemcpy-strategy=unrolled_loop:128:noalign,libcall:-1:noalign")
     endif()
     # Hardening that is free on the hot path.

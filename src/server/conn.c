@@ -101,8 +101,9 @@ void conn_limit_task(struct loop_task *task)
 {
     px_server *server = CONTAINER_OF(task, px_server, limit);
 
+    /* Shedding must really make room: a newcomer above the limit is idle itself at first. */
     if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
-        (conn_open_count(server) >= server->options.connections_max && server->idle_count == 0))
+        conn_open_count(server) - server->idle_count >= server->options.connections_max)
         return;
     server->accepting_paused = false;
     server_accept(server, true);

@@ -69,15 +69,10 @@ static void h1_rest(struct h1_conn *h1)
 }
 
 /* Whether this connection has had its bytes of this tick, however often it is driven in it. */
-static bool h1_turn_is_over(struct h1_conn *h1)
+static inline bool h1_turn_is_over(const struct h1_conn *h1)
 {
-    uint64_t sent_bytes = conduit_sent_bytes(&h1->conn.conduit);
-
-    if (h1->turn_tick != h1->conn.server->loop->tick) {
-        h1->turn_tick = h1->conn.server->loop->tick;
-        h1->turn_sent = sent_bytes;
-    }
-    return sent_bytes - h1->turn_sent >= SEND_TURN_BYTES;
+    return PX_UNLIKELY(h1->turn_bytes >= SEND_TURN_BYTES) &&
+           h1->turn_tick == h1->conn.server->loop->tick;
 }
 
 /* The exchange asked for a reset.  Answers before it are whole and go out first. */

@@ -46,20 +46,20 @@ struct h1_conn {
     struct out *out;       /* owned, or NULL with nothing to say */
     px_str in;             /* borrowed: the bytes at hand, while the driver runs */
     size_t in_used;
-    uint64_t turn_tick; /* the tick of its last turn */
-    uint64_t turn_sent; /* sent bytes at its beginning */
-    uint16_t refusal;   /* a status to be answered without a handler, or 0 */
-    uint8_t reading;    /* enum h1_reading */
-    uint8_t writing;    /* enum h1_writing */
-    bool driving;       /* inside of h1_advance */
-    bool sending;       /* a send is in flight */
-    bool keep_alive;    /* after the request at hand */
-    bool draining;      /* the answer at hand is the last */
-    bool linger;        /* bytes of the peer were left unread: linger before closing */
-    bool chunked;       /* the answer at hand is */
-    bool expecting;     /* the peer waits for 100 (Continue) */
-    bool peer_ended;    /* no more bytes will come */
-    bool broken;        /* the exchange asked for a reset */
+    uint64_t turn_tick;  /* the tick of its last turn */
+    uint64_t turn_bytes; /* handed to the stream in it */
+    uint16_t refusal;    /* a status to be answered without a handler, or 0 */
+    uint8_t reading;     /* enum h1_reading */
+    uint8_t writing;     /* enum h1_writing */
+    bool driving;        /* inside of h1_advance */
+    bool sending;        /* a send is in flight */
+    bool keep_alive;     /* after the request at hand */
+    bool draining;       /* the answer at hand is the last */
+    bool linger;         /* bytes of the peer were left unread: linger before closing */
+    bool chunked;        /* the answer at hand is */
+    bool expecting;      /* the peer waits for 100 (Continue) */
+    bool peer_ended;     /* no more bytes will come */
+    bool broken;         /* the exchange asked for a reset */
 };
 
 static inline struct h1_conn *h1_of(struct conn *conn)

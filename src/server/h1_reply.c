@@ -52,6 +52,11 @@ px_err h1_send(struct h1_conn *h1, const px_part *content)
 {
     struct out *out = h1->out;
 
+    if (h1->turn_tick != h1->conn.server->loop->tick) {
+        h1->turn_tick = h1->conn.server->loop->tick;
+        h1->turn_bytes = 0;
+    }
+    h1->turn_bytes += out->len + (content ? content->bytes.len : 0);
     out->part_count = 0;
     if (out->len > 0)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};

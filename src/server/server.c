@@ -276,15 +276,17 @@ px_loop *px_server_loop(px_server *server)
 px_err px_server_route_with(px_server *server, const char *pattern, const px_route_options *given,
                             px_handler handler, void *context, px_error *out_error)
 {
+    struct server_route *route = NULL;
     px_route_options options;
     px_err err;
 
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK || !handler ||
-        options.content_mode > PX_CONTENT_DROP)
-        return error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options", pattern);
-    struct server_route *route = alloc_take(&server->loop->allocator, sizeof(*route));
-
+        options.content_mode > PX_CONTENT_DROP) {
+        err = error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options", pattern);
+        goto fail;
+    }
+    route = alloc_take(&server->loop->allocator, sizeof(*route));
     if (!route) {
         err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
         goto fail;
