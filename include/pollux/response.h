@@ -1,8 +1,7 @@
 /*
  * Answering.  None of these returns an error: a call that breaks a rule (a second answer, a field
- * with CR, LF or NUL, a status outside 200 to 599, a 2xx to CONNECT that is no tunnel, a head of more
- * than 16 KiB) aborts the exchange, and on_end says so.
- * The thread of the server's loop.
+ * with CR, LF or NUL, a status outside 200 to 599, a 2xx to CONNECT that is no tunnel, a head of
+ * more than 16 KiB) aborts the exchange, and on_end says so. The thread of the server's loop.
  */
 #ifndef PX_RESPONSE_H
 #define PX_RESPONSE_H

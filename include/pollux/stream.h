@@ -85,7 +85,8 @@ void px_stream_shutdown(px_stream *stream);
 void px_stream_close(px_stream *stream);
 
 /** As px_stream_close, but the peer sees a reset instead of an orderly end, so that what was cut
- *  short does not look complete.  A unix socket knows no reset: there the end is orderly.  The loop's thread. */
+ *  short does not look complete.  A unix socket knows no reset: there the end is orderly.  The
+ * loop's thread. */
 void px_stream_reset(px_stream *stream);
 
 /** Takes the stream off the loop and hands back its descriptor and unread bytes; the stream is gone
