@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 
@@ -123,6 +124,9 @@ static px_err resolve_name(const struct address_text *split, struct net_address 
     snprintf(port, sizeof(port), "%u", split->port);
     int failed = getaddrinfo(host, port, &hints, &found);
 
+    /* RFC 6761 section 6.3: the loopback has this name also where no hosts file says so. */
+    if (failed && strcasecmp(host, "localhost") == 0)
+        failed = getaddrinfo("127.0.0.1", port, &hints, &found);
     if (failed)
         return error_set(out_error, PX_ERR_NOT_FOUND, 0, "cannot find the host '%s': %s", host,
                          gai_strerror(failed));

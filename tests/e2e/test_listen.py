@@ -46,7 +46,11 @@ def test_ipv6_alone():
 
 
 def test_a_name_is_every_address_found():
-    wanted = {info[4][0] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
+    try:
+        found = socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+        wanted = {info[4][0] for info in found}
+    except socket.gaierror:
+        wanted = {"127.0.0.1"}  # where no hosts file has it (RFC 6761 section 6.3)
     with Pollux(*QUIET, "-w1", "-l", "localhost:0") as server:
         assert {address[0] for address in server.addresses} == wanted
         for address in server.addresses:
