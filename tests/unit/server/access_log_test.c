@@ -1,0 +1,241 @@
+/*
+ * Log lines byte for byte, in each format, with everything that could forge one escaped.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "unit/server/client.h"
+
+struct lines {
+    char text[65536];
+    size_t len;
+    uint32_t calls;
+};
+
+static void take_lines(px_str lines, void *context)
+{
+    struct lines *taken = context;
+
+    /* Whole lines. */
+    assert_true(lines.len > 0 && lines.ptr[lines.len - 1] == '\n');
+    assert_true(taken->len + lines.len < sizeof(taken->text));
+    memcpy(taken->text + taken->len, lines.ptr, lines.len);
+    taken->len += lines.len;
+    taken->text[taken->len] = '\0';
+    taken->calls++;
+}
+
+static void hello(px_exchange *exchange, void *context)
+{
+    (void)context;
+    px_respond_text(exchange, 200, "Hello, world!");
+}
+
+static void hold(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    *(uint32_t *)context += 1;
+}
+
+static void site_make(struct site *site, uint32_t format, struct lines *lines)
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+
+    memset(lines, 0, sizeof(*lines));
+    options.log_format = format;
+    options.on_log = take_lines;
+    options.log_context = lines;
+    site_open(site, &options);
+    site_route(site, "/{rest...}", hello, NULL);
+}
+
+/* Sends it, waits for the first bytes of an answer and for the log. */
+static void request(struct site *site, const char *text)
+{
+    struct client client;
+
+    client_open(&client, site);
+    client_send(&client, px_str_of(text));
+    client_await(&client, site, 20);
+    pump_quietly(site->loop, 3);
+    client_close(&client);
+    pump_until(site->loop, site_counters(site).open == 0);
+}
+
+/* Puts the peer's address and the time, which is cut out, in front. */
+static void combined_is(struct lines *lines, const char *expected)
+{
+    char stamp[64];
+    time_t now = time(NULL);
+    struct tm parts;
+
+    assert_memory_equal(lines->text, "127.0.0.1 - - [", 15);
+    gmtime_r(&now, &parts);
+    strftime(stamp, sizeof(stamp), "%d/%b/%Y:%H:", &parts);
+    assert_memory_equal(lines->text + 15, stamp, strlen(stamp) - 4);
+    char *rest = strchr(lines->text, ']');
+
+    assert_int_equal(rest - lines->text, 15 + 26);
+    assert_memory_equal(rest - 6, " +0000", 6);
+    assert_string_equal(rest + 2, expected);
+    lines->len = 0;
+    lines->text[0] = '\0';
+}
+
+static void combined_lines(void **state)
+{
+    static const struct {
+        const char *request;
+        const char *line;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\"GET / HTTP/1.1\" 200 13 \"-\" \"-\"\n"},
+        {"GET /a?b=c HTTP/1.0\r\nReferer: http://x/\r\nUser-Agent: curl/7 (x)\r\n\r\n",
+         "\"GET /a?b=c HTTP/1.0\" 200 13 \"http://x/\" \"curl/7 (x)\"\n"},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "\"HEAD / HTTP/1.1\" 200 0 \"-\" \"-\"\n"},
+        {"GET /\"\\x HTTP/1.1\r\nHost: a\r\nUser-Agent: a\"b\\c\r\n\r\n", NULL},
+        {"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: a\"b\\c\r\nReferer: \xc3\xbc\t!\r\n\r\n",
+         "\"GET / HTTP/1.1\" 200 13 \"\\xC3\\xBC\\x09!\" \"a\\x22b\\x5Cc\"\n"},
+        {"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent:\r\n\r\n",
+         "\"GET / HTTP/1.1\" 200 13 \"-\" \"-\"\n"},
+        {"BAD\r\n\r\n", "\"-\" 400 0 \"-\" \"-\"\n"},
+    };
+    struct site site;
+    static struct lines lines;
+
+    (void)state;
+    site_make(&site, PX_LOG_COMBINED, &lines);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        if (!cases[index].line)
+            continue;
+        request(&site, cases[index].request);
+        if (index + 1 == sizeof(cases) / sizeof(cases[0])) {
+            /* A refusal: its length is that of the line of text. */
+            char *space = strstr(lines.text, "\"-\" 400 ");
+
+            assert_non_null(space);
+            assert_null(strstr(lines.text, "BAD"));
+            continue;
+        }
+        combined_is(&lines, cases[index].line);
+    }
+    site_close(&site);
+}
+
+/* Pipelined answers of one tick are handed over together. */
+static void lines_of_a_tick_come_together(void **state)
+{
+    struct site site;
+    static struct lines lines;
+    char requests[50 * 40] = "";
+    size_t len = 0, count = 0;
+
+    (void)state;
+    site_make(&site, PX_LOG_COMBINED, &lines);
+    for (int number = 0; number < 50; number++)
+        len += (size_t)snprintf(requests + len, sizeof(requests) - len,
+                                "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", number);
+    request(&site, requests);
+    for (char *at = lines.text; (at = strchr(at, '\n')) != NULL; at++)
+        count++;
+    assert_int_equal(count, 50);
+    assert_true(lines.calls <= 5);
+    site_close(&site);
+}
+
+static void peer_that_left_is_499(void **state)
+{
+    struct site site;
+    struct client client;
+    static struct lines lines;
+    uint32_t held = 0;
+
+    (void)state;
+    site_make(&site, PX_LOG_COMBINED, &lines);
+    site_route(&site, "GET /hold", hold, &held);
+    client_open(&client, &site);
+    client_send(&client, LITERAL("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"));
+    pump_until(site.loop, held == 1);
+    peer_reset(client.fd);
+    client.fd = -1;
+    pump_until(site.loop, lines.len > 0);
+    combined_is(&lines, "\"GET /hold HTTP/1.1\" 499 0 \"-\" \"-\"\n");
+    client_close(&client);
+    site_close(&site);
+}
+
+static void json_lines(void **state)
+{
+    struct site site;
+    static struct lines lines;
+
+    (void)state;
+    site_make(&site, PX_LOG_JSON, &lines);
+    request(&site,
+            "GET /a?b HTTP/1.1\r\nHost: h:1\r\nUser-Agent: a\"b\\c\x80\r\nReferer: r\r\n\r\n");
+    assert_memory_equal(lines.text, "{\"time\":", 8);
+    char *rest = strstr(lines.text, ",\"peer\":");
+
+    assert_non_null(rest);
+    char *duration = strstr(rest, ",\"duration_ms\":");
+
+    assert_non_null(duration);
+    assert_str_equal(px_str_make(rest, (size_t)(duration - rest)),
+                     LITERAL(",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/a?b\","
+                             "\"host\":\"h:1\",\"version\":1.1,\"status\":200,\"bytes\":13"));
+    assert_non_null(
+        strstr(duration, ",\"referer\":\"r\",\"user_agent\":\"a\\\"b\\\\c\\u0080\"}\n"));
+    site_close(&site);
+}
+
+static void request_format_prints_accepted_heads(void **state)
+{
+    struct site site;
+    static struct lines lines;
+    static const char dashes[] = "----------------------------------------\n";
+    char expected[512];
+
+    (void)state;
+    site_make(&site, PX_LOG_REQUEST, &lines);
+    request(&site, "\r\nGET /\"q\" HTTP/1.1\r\nHost: a\r\nX: \xff\t.\r\n\r\n");
+    snprintf(expected, sizeof(expected), "%sGET /\"q\" HTTP/1.1\r\nHost: a\r\nX: \\xFF\\x09.\r\n\n",
+             dashes);
+    if (lines.len == 0) { /* a quote in the target is refused */
+        request(&site, "\r\nGET /q HTTP/1.1\r\nHost: a\r\nX: \xff\t\".\r\n\r\n");
+        snprintf(expected, sizeof(expected),
+                 "%sGET /q HTTP/1.1\r\nHost: a\r\nX: \\xFF\\x09\".\r\n\n", dashes);
+    }
+    assert_string_equal(lines.text, expected);
+    lines.len = 0;
+    request(&site, "BAD\r\n\r\n");
+    assert_int_equal(lines.len, 0);
+    site_close(&site);
+}
+
+static void no_log_without_a_taker(void **state)
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    struct site site;
+
+    (void)state;
+    options.log_format = PX_LOG_COMBINED;
+    site_open(&site, &options);
+    site_route(&site, "/", hello, NULL);
+    request(&site, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    site_close(&site);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(combined_lines),
+        cmocka_unit_test(lines_of_a_tick_come_together),
+        cmocka_unit_test(peer_that_left_is_499),
+        cmocka_unit_test(json_lines),
+        cmocka_unit_test(request_format_prints_accepted_heads),
+        cmocka_unit_test(no_log_without_a_taker),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
