@@ -35,13 +35,15 @@ static px_pull script_pull(px_exchange *exchange, char *out, size_t room, size_t
     struct script *script = context;
     char step = *script->steps;
 
-    (void)exchange;
     script->pulls++;
     assert_int_equal(script->released, 0);
     if (step)
         script->steps++;
     switch (step) {
     case 'L':
+        return PX_PULL_LATER;
+    case 'R': /* what it waits for comes before it has returned */
+        px_resume(exchange);
         return PX_PULL_LATER;
     case 'X':
         return PX_PULL_ERROR;
@@ -152,6 +154,32 @@ static void later_waits_for_resume(void **state)
     assert_str_equal(call_content(&call), LITERAL("abcde"));
     call_finish(&call);
     stage_close(&stage);
+}
+
+static int keep_head(px_exchange *exchange, void *context, void **out_state);
+static int keep_content(px_exchange *exchange, px_filter_step *step, void *state);
+static const px_filter keep = {sizeof(px_filter), keep_head, keep_content, NULL};
+
+/* A resume from inside of the pull that says LATER is not lost. */
+static void resume_inside_of_the_pull(void **state)
+{
+    (void)state;
+    for (int filtered = 0; filtered < 2; filtered++) {
+        struct stage stage;
+        struct call call;
+        struct script script = {.steps = "R2RR3E", .length = 5};
+
+        stage_open(&stage, NULL);
+        if (filtered)
+            stage_filter(&stage, &keep, NULL);
+        assert_true(call_begin(&call, &stage, get, produce, &script));
+        for (int turn = 0; turn < 10; turn++)
+            call_drive(&call);
+        assert_true(call.done);
+        assert_str_equal(call_content(&call), LITERAL("abcde"));
+        call_finish(&call);
+        stage_close(&stage);
+    }
 }
 
 static void peer_leaves_a_waiting_producer(void **state)
@@ -342,8 +370,6 @@ static int keep_content(px_exchange *exchange, px_filter_step *step, void *state
     return 0;
 }
 
-static const px_filter keep = {sizeof(px_filter), keep_head, keep_content, NULL};
-
 /* Directly, and read for a filter: from the page cache or, where that cannot be asked (memfd), on a
  * helper thread. */
 static void file_ranges_direct_and_filtered(void **state)
@@ -431,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(producers_are_held_against_their_length),
         cmocka_unit_test(later_waits_for_resume),
+        cmocka_unit_test(resume_inside_of_the_pull),
         cmocka_unit_test(peer_leaves_a_waiting_producer),
         cmocka_unit_test(pieces_are_held_against_their_length),
         cmocka_unit_test(pieces_over_time),
