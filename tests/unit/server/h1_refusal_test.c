@@ -27,7 +27,7 @@ static void aborted(px_exchange *exchange, void *context)
 
 /* --- Refusals --------------------------------------------------------------------------------- */
 
-enum { PIECE_BYTES = 3900 }; /* four answers leave less of a block of output than a refusal takes */
+enum { PIECE_BYTES = 4000 }; /* four answers leave less of a block of output than a refusal takes */
 
 static void piece(px_exchange *exchange, void *context)
 {
