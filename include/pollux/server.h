@@ -36,7 +36,7 @@ typedef struct px_server_options {
     uint32_t head_bytes_max;       /**< Head of a request; 0: 32 KiB. */
     uint32_t field_count_max;      /**< Fields of a head; 0: 100. */
     uint32_t target_bytes_max;     /**< Request target; 0: 8 KiB. */
-    uint32_t pipeline_count_max;   /**< Requests of one connection answered in a row; 0: 256. */
+    uint32_t pipeline_count_max;   /**< Requests of one connection answered in a row; 0: 64. */
     uint32_t exchange_bytes_max;   /**< Memory of one exchange; 0: 1 MiB. */
     uint32_t output_bytes_max;  /**< Written in pieces and not taken yet, one exchange; 0: 1 MiB. */
     uint64_t content_bytes_max; /**< Content of a request; 0: 1 MiB; PX_UNLIMITED_BYTES. */

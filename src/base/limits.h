@@ -15,7 +15,7 @@ enum {
     TARGET_BYTES_DEFAULT = 8 * 1024,
     CONTENT_BYTES_DEFAULT = 1024 * 1024,
     /* Requests of one connection answered in a row before other connections go on. */
-    PIPELINE_COUNT_DEFAULT = 256,
+    PIPELINE_COUNT_DEFAULT = 64,
     EXCHANGE_ARENA_BYTES_DEFAULT = 1024 * 1024,
     INBOX_BYTES_TOTAL_DEFAULT = 64 * 1024 * 1024,
     /* Bytes that a handler may have written in pieces and the peer has not taken. */
@@ -71,6 +71,8 @@ enum {
     FILE_TURN_BYTES = 128 * 1024, /* one sendfile: more grows the socket buffer out of the cache */
     SEND_TURN_BYTES = 512 * 1024, /* bytes of one stream before others go on */
     H1_STEPS_PER_REQUEST = 4,     /* steps of the driver that an ordinary request takes */
+    TASKS_PER_TICK = 64,          /* connections that go on with what they could not finish */
+    AGAIN_PER_TICK = 256,         /* streams likewise */
     POSTS_PER_TICK = 1024,        /* posted calls before the wait is looked at again */
 
     MIDDLEWARE_MAX = 32, /* of one server */

@@ -231,6 +231,10 @@ struct loop_tenant *loop_tenant_find(px_loop *loop, uint64_t id);
 /* One tick that may block until something happens; for ending what lives on a loop. */
 PX_MUST_CHECK px_err loop_wait(px_loop *loop, px_error *out_error);
 
+/* Bytes that the peer's system has acknowledged: they advance while a slow reader reads, even where
+ * the kernel's buffer has no room for more of ours.  A system call. */
+uint64_t stream_acked_bytes(const px_stream *stream);
+
 /* A stream has no unread bytes that we know of: closing it will not cut an answer short. */
 bool stream_is_drained(const px_stream *stream);
 

@@ -173,12 +173,15 @@ static void loop_run_again(px_loop *loop)
 
     list_init(&now);
     list_splice(&now, &loop->again);
-    while (!list_empty(&now)) {
+    for (uint32_t budget = AGAIN_PER_TICK; budget > 0 && !list_empty(&now); budget--) {
         struct io_handle *handle = LIST_ENTRY(now.next, struct io_handle, work);
 
         list_remove(&handle->work);
         engine_run(handle);
     }
+    /* Who was not served comes first in the next tick. */
+    list_splice(&now, &loop->again);
+    list_splice(&loop->again, &now);
 }
 
 static void loop_run_tasks(px_loop *loop)
@@ -187,12 +190,14 @@ static void loop_run_tasks(px_loop *loop)
 
     list_init(&now);
     list_splice(&now, &loop->tasks);
-    while (!list_empty(&now)) {
+    for (uint32_t budget = TASKS_PER_TICK; budget > 0 && !list_empty(&now); budget--) {
         struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
 
         list_remove(&task->node);
         task->run(task);
     }
+    list_splice(&now, &loop->tasks);
+    list_splice(&loop->tasks, &now);
 }
 
 static void loop_run_hooks(px_loop *loop, enum loop_phase phase)

@@ -8,7 +8,9 @@
 #include "io/push.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -109,4 +111,13 @@ enum push_result stream_push(px_stream *stream)
         }
     }
     return PUSH_DONE;
+}
+
+uint64_t stream_acked_bytes(const px_stream *stream)
+{
+    int queued = 0;
+
+    if (ioctl(stream->handle.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+        return stream->sent_bytes;
+    return stream->sent_bytes - (uint64_t)queued;
 }

@@ -14,7 +14,7 @@
     X(epoll_wait) X(epoll_pwait) X(epoll_ctl) X(accept4) X(recvfrom) X(sendto) X(sendmsg) \
     X(sendfile) X(shutdown) X(close) X(getsockopt) X(setsockopt) X(getsockname) X(getpeername) \
     X(read) X(write) X(pread64) X(preadv2) X(rt_sigprocmask) X(rt_sigtimedwait) X(clock_gettime) \
-    X(futex) X(mmap) X(munmap) X(mremap) X(mprotect) X(madvise) X(brk) X(getrandom)
+    X(futex) X(ioctl) X(mmap) X(munmap) X(mremap) X(mprotect) X(madvise) X(brk) X(getrandom)
 
 /* Starting: loops, listeners, signals, helper threads. */
 #define PX_SYSCALLS_STARTING(X) \
@@ -24,7 +24,7 @@
 
 /* Dialling, and looking names up. */
 #define PX_SYSCALLS_DIALLING(X) \
-    X(connect) X(openat) X(fstat) X(lseek) X(poll) X(ppoll) X(recvmsg) X(sendmmsg) X(ioctl) \
+    X(connect) X(openat) X(fstat) X(lseek) X(poll) X(ppoll) X(recvmsg) X(sendmmsg) \
     X(uname)
 
 /* clang-format on */

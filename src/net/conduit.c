@@ -48,6 +48,11 @@ static uint64_t plain_sent_bytes(const struct conduit *conduit)
     return conduit->stream->sent_bytes;
 }
 
+static uint64_t plain_acked_bytes(const struct conduit *conduit)
+{
+    return stream_acked_bytes(conduit->stream);
+}
+
 static const struct conduit_ops plain_ops = {
     .attach = plain_attach,
     .recv_start = plain_recv_start,
@@ -58,6 +63,7 @@ static const struct conduit_ops plain_ops = {
     .reset = plain_reset,
     .is_drained = plain_is_drained,
     .sent_bytes = plain_sent_bytes,
+    .acked_bytes = plain_acked_bytes,
 };
 
 void conduit_plain_init(struct conduit *conduit, px_stream *stream)

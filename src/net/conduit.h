@@ -26,6 +26,8 @@ struct conduit_ops {
     bool (*is_drained)(const struct conduit *conduit);
     /* Bytes that the system has taken, framing of the conduit included. */
     uint64_t (*sent_bytes)(const struct conduit *conduit);
+    /* Of those, the bytes that the peer's system has acknowledged. */
+    uint64_t (*acked_bytes)(const struct conduit *conduit);
 };
 
 struct conduit {
@@ -80,6 +82,11 @@ static inline bool conduit_is_drained(const struct conduit *conduit)
 static inline uint64_t conduit_sent_bytes(const struct conduit *conduit)
 {
     return conduit->ops->sent_bytes(conduit);
+}
+
+static inline uint64_t conduit_acked_bytes(const struct conduit *conduit)
+{
+    return conduit->ops->acked_bytes(conduit);
 }
 
 #endif

@@ -198,8 +198,10 @@ static void rate_change(struct conn *conn, enum conn_rate rate)
     conn->rate_ms = (uint32_t)rate_elapsed_ms(conn);
     conn->rate_since_ms = conn->server->loop->now_ms;
     conn->rate = (uint8_t)rate;
-    if (rate != RATE_NONE && rate != (enum conn_rate)conn->rate_window)
+    if (rate != RATE_NONE && rate != (enum conn_rate)conn->rate_window) {
+        conn->mark_acked = UINT64_MAX;
         rate_begin(conn, rate);
+    }
 }
 
 void conn_wait(struct conn *conn, enum conn_wait wait)
@@ -224,6 +226,7 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     server->idle_count += (wait == WAIT_IDLE) - (conn->wait == WAIT_IDLE);
     conn->wait = (uint8_t)wait;
     conn->rate = wait == WAIT_WORK ? (uint8_t)h1_rate(conn) : RATE_NONE;
+    conn->mark_acked = UINT64_MAX;
     rate_begin(conn, (enum conn_rate)conn->rate);
     switch (wait) {
     case WAIT_IDLE:
@@ -257,17 +260,35 @@ static void conn_timeout(struct conn *conn)
     h1_timeout(conn);
 }
 
-/* The end of a rate window, or of the exchange's whole time. */
+static bool rate_moved(uint64_t moved, uint64_t rate, uint64_t elapsed_ms)
+{
+    return rate == PX_OFF || moved * 1000 >= rate * elapsed_ms;
+}
+
+/* The kernel takes nothing while its buffer is full, but a peer that reads slowly still
+ * acknowledges: only who did neither since the last look is dead.  The first look has nothing to
+ * compare with. */
+static bool rate_acked(struct conn *conn, uint64_t rate, uint64_t elapsed_ms)
+{
+    uint64_t acked = conduit_acked_bytes(&conn->conduit), before = conn->mark_acked;
+
+    conn->mark_acked = acked;
+    return before == UINT64_MAX || rate_moved(acked - before, rate, elapsed_ms);
+}
+
 /* Whether bytes moved fast enough in a window that is over. */
-static bool rate_kept(const struct conn *conn, uint64_t elapsed_ms)
+static bool rate_kept(struct conn *conn, uint64_t elapsed_ms)
 {
     const px_server_options *options = &conn->server->options;
-    bool receiving = conn->rate_window == RATE_RECEIVING;
-    uint64_t rate = receiving ? options->content_rate_min : options->send_rate_min;
-    uint64_t moved =
-        receiving ? conn->received : conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
 
-    return rate == PX_OFF || moved * 1000 >= rate * elapsed_ms;
+    if (conn->rate_window == RATE_RECEIVING)
+        return rate_moved(conn->received, options->content_rate_min, elapsed_ms);
+    if (rate_moved(conduit_sent_bytes(&conn->conduit) - conn->mark_sent, options->send_rate_min,
+                   elapsed_ms)) {
+        conn->mark_acked = UINT64_MAX;
+        return true;
+    }
+    return rate_acked(conn, options->send_rate_min, elapsed_ms);
 }
 
 /* The end of a rate window, or of the exchange's whole time. */

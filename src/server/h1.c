@@ -112,7 +112,10 @@ void h1_advance(struct h1_conn *h1)
             break;
         }
         if (err != PX_OK) {
-            conn->reset = h1->broken;
+            conn->reset = true;
+            /* What is rendered goes out as far as it can: answers before this one are whole. */
+            if (h1->out && h1->out->len > 0 && !h1->sending)
+                h1->sending = h1_send(h1, NULL) != PX_OK;
             conn_close(conn, h1_end_of(err));
         }
     }
@@ -126,8 +129,11 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    h1->conn.received += (uint32_t)bytes.len;
-    h1->conn.server->counters.bytes_received += bytes.len;
+    size_t fresh = bytes.len - h1->kept; /* the rest was there before */
+
+    h1->conn.received += (uint32_t)fresh;
+    h1->conn.server->counters.bytes_received += fresh;
+    h1->kept = 0;
     if (PX_UNLIKELY(h1->conn.state == CONN_LINGERING)) {
         if (h1->conn.received > LINGER_BYTES_MAX)
             conn_close(&h1->conn, PX_END_COMPLETE);
@@ -138,6 +144,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     h1_advance(h1);
     size_t used = h1->in_used;
 
+    h1->kept = (uint32_t)(bytes.len - used);
     h1->in = px_str_make(NULL, 0);
     h1->in_used = 0;
     return used;

@@ -48,6 +48,7 @@ struct h1_conn {
     size_t in_used;
     uint64_t turn_tick;  /* the tick of its last turn */
     uint64_t turn_bytes; /* handed to the stream in it */
+    uint32_t kept;       /* bytes that were at hand and not used: they come again */
     uint16_t refusal;    /* a status to be answered without a handler, or 0 */
     uint8_t reading;     /* enum h1_reading */
     uint8_t writing;     /* enum h1_writing */

@@ -92,6 +92,8 @@ static px_err request_begin(struct h1_conn *h1)
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
     h1->keep_alive = parser->keep_alive;
+    if (PX_UNLIKELY(h1->conn.wait == WAIT_HEAD))
+        conn_wait(&h1->conn, WAIT_WORK); /* the next head has a deadline of its own */
     h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
     if (PX_UNLIKELY(parser->expect_unknown))
