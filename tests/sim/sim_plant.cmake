@@ -26,7 +26,8 @@ function(px_sim_plant name scenario file from to)
     file(CONFIGURE OUTPUT ${planted} CONTENT "${text}" @ONLY)
     px_sim_run(sim_plant_${name} REPLACE ${file} BY ${planted})
     target_include_directories(sim_plant_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-    set_target_properties(sim_plant_${name} PROPERTIES COMPILE_WARNING_AS_ERROR OFF)
+    # What a bug leaves unused is part of the bug.
+    target_compile_options(sim_plant_${name} PRIVATE -w)
     add_test(NAME sim_plant_${name} COMMAND ${CMAKE_COMMAND}
         -DRUN=$<TARGET_FILE:sim_plant_${name}> -DSCENARIO=${scenario}
         -P ${CMAKE_CURRENT_SOURCE_DIR}/sim_plant_test.cmake)
