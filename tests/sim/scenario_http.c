@@ -6,6 +6,7 @@
  * whose handler ran ends once; what was handed over comes back; a client that behaved in a run that
  * cut nothing gets every answer; connections end; no descriptor and no block is left.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,28 @@ static void http_finish(struct http *http)
     sim_site_join(&http->site);
 }
 
+/* In some runs one call fails in a way that no rate brings about. */
+static void plan_choose(struct sim_faults *faults)
+{
+    static const struct {
+        const char *call;
+        int sys_errno;
+    } plans[] = {{"recv", ETIMEDOUT},     {"recv", ENOMEM},      {"recv", EHOSTUNREACH},
+                 {"send", ENOBUFS},       {"send", ENETDOWN},    {"sendmsg", ENOMEM},
+                 {"sendfile", EIO},       {"sendfile", EINVAL},  {"shutdown", ENOTCONN},
+                 {"getsockopt", ENOBUFS}, {"accept4", ENETDOWN}, {"accept4", EINVAL},
+                 {"open", ENFILE},        {"read", EIO},         {"preadv2", EIO},
+                 {"preadv2", EOPNOTSUPP}, {"pread", EIO},        {"memory", ENOMEM}};
+
+    if (!sim_random_chance(faults->random, 16384))
+        return;
+    size_t plan = (size_t)sim_random_below(faults->random, sizeof(plans) / sizeof(plans[0]));
+
+    faults->planned_call = plans[plan].call;
+    faults->planned_errno = plans[plan].sys_errno;
+    faults->planned_in = sim_random_skewed(faults->random, 1, 200);
+}
+
 static void storm_begins(struct http *http, uint32_t memory_rate)
 {
     struct sim_random *random = &sim_world->random;
@@ -154,6 +177,7 @@ static void storm_begins(struct http *http, uint32_t memory_rate)
         sim_world->fd_limit = sim_world->fd_count + (uint32_t)sim_random_between(random, 2, 6);
     sim_world->faults.stopped = false;
     sim_world->faults.rate[SIM_MEMORY] = memory_rate / 2;
+    plan_choose(&sim_world->faults);
     /* There are fewer calls on files. */
     sim_world->faults.rate[SIM_FILE_EIO] *= 4;
     sim_world->faults.rate[SIM_FILE_CUT] *= 4;
@@ -208,8 +232,8 @@ const struct sim_scenario scenario_http = {
                SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
                SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
                SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT,
-               SIM_FILE_COLD,      SIM_FORK_DUPLICATE},
-    .fault_count = 26,
+               SIM_FILE_COLD,      SIM_FORK_DUPLICATE,   SIM_CALL_FAILED},
+    .fault_count = 27,
     .states = {"a client got every answer",
                "a client garbled its request",
                "a client held its content back",
@@ -230,6 +254,8 @@ const struct sim_scenario scenario_http = {
                "an exchange timed out",
                "a drain ended",
                "a unix socket",
+               "a tunnel began",
+               "a tunnel was paused",
                "the server shed a connection",
                "accept ran out of descriptors",
                "a peer fell silent",

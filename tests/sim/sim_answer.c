@@ -43,8 +43,8 @@ static void answer_whole(struct sim_client *client)
 
     bool no_reset = client->reading == SIM_READ_UNTIL_CLOSE && client->peer.sock->family == AF_UNIX;
 
-    if (request->status == 200 && !request->head && !client->garbles && !no_reset &&
-        client->offset != request->length)
+    if ((request->status == 200 || request->status == 101) && !request->head && !client->garbles &&
+        !no_reset && client->offset != request->length)
         sim_fail("request %u: %llu bytes look complete, but %llu were due", request->tag,
                  (unsigned long long)client->offset, (unsigned long long)request->length);
     request->whole = true;
@@ -65,7 +65,7 @@ static void check_status(struct sim_client *client, const char *head)
 
     if (client->garbles)
         return;
-    if (request->status == 200) {
+    if (request->status == 200 || (request->status == 101 && request->route == SIM_ROUTE_TUNNEL)) {
         if (!field_find(head, "X-Tag", value, sizeof(value)) ||
             strtoul(value, NULL, 10) != request->tag)
             sim_fail("request %u got the answer of %s", request->tag, value);
@@ -84,6 +84,11 @@ static void framing_read(struct sim_client *client, const char *head)
     char value[64];
 
     client->offset = 0;
+    if (request->status == 101) {
+        client->reading = SIM_READ_UNTIL_CLOSE;
+        sim_client_tunnels(client);
+        return;
+    }
     if (field_find(head, "Connection", value, sizeof(value)) && strcasecmp(value, "close") == 0)
         client->server_closes = true;
     if (request->head || request->status == 204 || request->status == 304) {
@@ -157,7 +162,7 @@ static bool content_read(struct sim_client *client)
     size_t count = received->len < client->left ? received->len : (size_t)client->left;
     const char *bytes = sim_queue_front(received);
 
-    if (request->status == 200 && !client->garbles)
+    if ((request->status == 200 || request->status == 101) && !client->garbles)
         for (size_t index = 0; index < count; index++)
             if (bytes[index] != sim_answer_byte(request, client->offset + index))
                 sim_fail("request %u: byte %llu of the answer is wrong", request->tag,

@@ -13,6 +13,7 @@ void sim_answer_end(struct sim_client *client, int error);
 
 /* What it tells the client (sim_client.c): 100 came; an answer is whole. */
 void sim_client_continue(struct sim_client *client);
+void sim_client_tunnels(struct sim_client *client);
 void sim_client_next(struct sim_client *client);
 /* Whether a run like this may bring that status. */
 bool sim_client_may_be_refused(unsigned status);

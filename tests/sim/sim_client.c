@@ -38,7 +38,8 @@ static bool request_is_last(const struct sim_request *request)
 {
     if (request->close || (request->old && !request->keep))
         return true;
-    if (request->route == SIM_ROUTE_ABORT || request->route == SIM_ROUTE_EARLY)
+    if (request->route == SIM_ROUTE_ABORT || request->route == SIM_ROUTE_EARLY ||
+        request->route == SIM_ROUTE_TUNNEL)
         return true;
     /* HTTP/1.0 knows no chunks: the end of the connection is the end of the content. */
     return request->old && (request->route == SIM_ROUTE_CHUNKED ||
@@ -53,7 +54,8 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
     request->tag = tag;
     do
         request->route = (enum sim_route)sim_random_below(random, SIM_ROUTE_COUNT);
-    while (!last && (request->route == SIM_ROUTE_ABORT || request->route == SIM_ROUTE_EARLY));
+    while (!last && (request->route == SIM_ROUTE_ABORT || request->route == SIM_ROUTE_EARLY ||
+                     request->route == SIM_ROUTE_TUNNEL));
     request->length = sim_random_skewed(random, 0, 200000);
     if (request->route == SIM_ROUTE_ABORT)
         request->length += 2;
@@ -70,8 +72,14 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
     request->filtered = request->route != SIM_ROUTE_LOST && sim_random_chance(random, 12000);
     request->old = !request->chunked && !request->expects &&
                    sim_random_chance(random, request->route == SIM_ROUTE_ABORT ? 32768 : 6000);
+    if (request->route == SIM_ROUTE_TUNNEL) {
+        request->content = request->length;
+        request->head = false;
+        request->old = false;
+        request->filtered = false;
+    }
     request->keep = request->old && !last;
-    request->close = last && sim_random_chance(random, 32768);
+    request->close = last && request->route != SIM_ROUTE_TUNNEL && sim_random_chance(random, 32768);
 }
 
 static void chunks_write(struct sim_queue *out, const char *content, uint64_t left)
@@ -96,7 +104,7 @@ static void chunks_write(struct sim_queue *out, const char *content, uint64_t le
 
 static void content_write(struct sim_queue *out, const struct sim_request *request)
 {
-    static char content[100001];
+    static char content[200001];
 
     for (uint64_t index = 0; index < request->content; index++)
         content[index] = sim_content_byte(request->tag, index);
@@ -127,6 +135,9 @@ static void head_write(struct sim_queue *out, const struct sim_request *request)
     if (request->close || request->keep)
         count += snprintf(text + count, sizeof(text) - (size_t)count, "Connection: %s\r\n",
                           request->close ? "close" : "keep-alive");
+    if (request->route == SIM_ROUTE_TUNNEL)
+        count += snprintf(text + count, sizeof(text) - (size_t)count,
+                          "Connection: upgrade\r\nUpgrade: sim\r\n");
     count += snprintf(text + count, sizeof(text) - (size_t)count, "\r\n");
     sim_queue_put(out, text, (size_t)count);
 }
@@ -154,7 +165,7 @@ static void client_asks(struct sim_client *client)
         sim_random_chance(&sim_world->random, 45000)) {
         sim_sometimes("a client held its content back");
         client->holds_content = true;
-    } else {
+    } else if (route_takes_content(request->route)) {
         content_write(&out, request);
     }
     if (client->garbles)
@@ -174,6 +185,23 @@ void sim_client_continue(struct sim_client *client)
     if (out.len > 0)
         sim_peer_send(&client->peer, sim_queue_front(&out), out.len);
     sim_queue_end(&out);
+}
+
+void sim_client_tunnels(struct sim_client *client)
+{
+    struct sim_queue out = {0};
+
+    sim_sometimes("a tunnel began");
+    if (client->peer.shut) {
+        /* It has ended its side already: nothing will come back. */
+        client->requests[client->asked - 1].length = 0;
+        return;
+    }
+    content_write(&out, &client->requests[client->asked - 1]);
+    if (out.len > 0)
+        sim_peer_send(&client->peer, sim_queue_front(&out), out.len);
+    sim_queue_end(&out);
+    sim_peer_half_close(&client->peer);
 }
 
 /* Asks as much as it may now. */

@@ -21,7 +21,8 @@ bool sim_fault_strikes(struct sim_faults *faults, enum sim_fault fault)
 
 int sim_fault_planned(struct sim_faults *faults, const char *call)
 {
-    if (!faults->planned_call || faults->planned_in == 0 || strcmp(faults->planned_call, call) != 0)
+    if (faults->stopped || !faults->planned_call || faults->planned_in == 0 ||
+        strcmp(faults->planned_call, call) != 0)
         return 0;
     if (--faults->planned_in > 0)
         return 0;

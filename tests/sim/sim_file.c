@@ -72,7 +72,7 @@ struct sim_node *sim_node_make(const char *path, uint32_t tag, uint64_t size)
     (void)sim_node_unlink(path);
     node = node_create(path, SIM_NODE_FILE, 0644);
     node->tag = tag;
-    node->size = size;
+    node->size = tag != 0 ? size : 0; /* without a tag it has what is written to it */
     return node;
 }
 

@@ -16,7 +16,8 @@ static void *memory_resize(void *ptr, size_t bytes, void *context)
     char *block = ptr ? (char *)ptr - FRONT_BYTES : NULL;
     size_t before = 0;
 
-    if (sim_fault_strikes(&sim_world->faults, SIM_MEMORY))
+    if (sim_fault_strikes(&sim_world->faults, SIM_MEMORY) ||
+        sim_fault_planned(&sim_world->faults, "memory") != 0)
         return NULL;
     if (block)
         memcpy(&before, block, sizeof(before));

@@ -26,6 +26,7 @@
     X(STREAM, "stream", true)      /* on_content, with pauses */              \
     X(EARLY, "early", true)        /* answers before the content is there */  \
     X(ABORT, "abort", false)       /* gives up in the middle of the answer */ \
+    X(TUNNEL, "tunnel", false)     /* an upgrade: what comes is sent back */  \
     X(LOST, "lost", false)         /* there is no such route: 404 */
 
 enum sim_route {
@@ -53,17 +54,19 @@ struct sim_request {
     unsigned status;
 };
 
+/* Of a request's content, and of what goes through a tunnel. */
+static inline char sim_content_byte(uint32_t tag, uint64_t offset)
+{
+    return sim_file_byte(tag + 0x10000000, offset);
+}
+
 static inline char sim_answer_byte(const struct sim_request *request, uint64_t offset)
 {
     char byte = sim_file_byte(request->tag, offset);
 
+    if (request->route == SIM_ROUTE_TUNNEL)
+        return sim_content_byte(request->tag, offset);
     return request->filtered ? (char)(byte ^ 0x5a) : byte;
-}
-
-/* Of a request's content. */
-static inline char sim_content_byte(uint32_t tag, uint64_t offset)
-{
-    return sim_file_byte(tag + 0x10000000, offset);
 }
 
 #endif

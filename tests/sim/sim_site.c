@@ -40,6 +40,7 @@ static void work_ends(px_exchange *exchange, px_end end, void *context)
     if (end == PX_END_TIMEOUT)
         sim_sometimes("an exchange timed out");
     px_timer_destroy(work->timer);
+    sim_queue_end(&work->pending);
     free(work);
 }
 
@@ -190,7 +191,8 @@ px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_e
                   {"POST /collect/{tag}/{length}", site_handle_collect},
                   {"POST /stream/{tag}/{length}", site_handle_stream},
                   {"POST /early/{tag}/{length}", site_handle_early},
-                  {"GET /abort/{tag}/{length}", site_handle_abort}};
+                  {"GET /abort/{tag}/{length}", site_handle_abort},
+                  {"GET /tunnel/{tag}/{length}", site_handle_tunnel}};
     px_err err = PX_OK;
 
     site->server = server;

@@ -34,6 +34,16 @@ void site_on_timer(px_timer *timer, void *context)
     call(work);
 }
 
+static void check_content(struct site_work *work, px_str bytes)
+{
+    for (size_t index = 0; index < bytes.len; index++)
+        if (bytes.ptr[index] != sim_content_byte(work->tag, work->received + index) &&
+            sim_times("a client garbled its request") == 0)
+            sim_fail("request %u: byte %llu of its content is wrong", work->tag,
+                     (unsigned long long)(work->received + index));
+    work->received += bytes.len;
+}
+
 /* --- Memory and files that are not copied ----------------------------------------------------- */
 
 struct site_loan {
@@ -243,6 +253,98 @@ void site_handle_pieces(px_exchange *exchange, void *context)
     pieces_go_on(work);
 }
 
+/* --- A tunnel --------------------------------------------------------------------------------- */
+
+enum { PENDING_BYTES_MAX = 2048 };
+
+enum { TUNNEL_IDLE_MS = 60 * 1000 };
+
+/* A tunnel has no deadline but its handler's. */
+static void tunnel_idle(struct site_work *work)
+{
+    sim_sometimes("a tunnel was idle for too long");
+    px_exchange_abort(work->exchange);
+}
+
+static void tunnel_wait(struct site_work *work)
+{
+    work->on_timer = tunnel_idle;
+    if (work->timer)
+        px_timer_start(work->timer, TUNNEL_IDLE_MS);
+    else
+        px_exchange_abort(work->exchange);
+}
+
+static void tunnel_flush(struct site_work *work)
+{
+    /* Until it hears that there is no room: only then on_room will come. */
+    while (work->pending.len > 0) {
+        size_t room = px_response_room(work->exchange);
+        size_t count = work->pending.len < room ? work->pending.len : room;
+
+        if (count == 0)
+            break;
+        px_response_write(work->exchange, px_str_make(sim_queue_front(&work->pending), count));
+        sim_queue_take(&work->pending, NULL, count);
+    }
+    if (work->paused && work->pending.len < PENDING_BYTES_MAX / 2) {
+        work->paused = false;
+        px_request_resume(work->exchange);
+    }
+    if (work->content_ended && work->pending.len == 0 && work->writes) {
+        work->writes = false;
+        px_response_end(work->exchange);
+    }
+}
+
+static void tunnel_receive(px_exchange *exchange, px_str bytes, void *context)
+{
+    struct site_work *work = context;
+
+    if (work->paused || work->content_ended)
+        sim_fail("request %u: its tunnel brought bytes while paused or ended", work->tag);
+    check_content(work, bytes);
+    sim_queue_put(&work->pending, bytes.ptr, bytes.len);
+    if (work->pending.len > PENDING_BYTES_MAX) {
+        sim_sometimes("a tunnel was paused");
+        work->paused = true;
+        px_request_pause(exchange);
+    }
+    tunnel_wait(work);
+    tunnel_flush(work);
+}
+
+static void tunnel_receive_end(px_exchange *exchange, void *context)
+{
+    struct site_work *work = context;
+
+    (void)exchange;
+    work->content_ended = true;
+    tunnel_flush(work);
+}
+
+static void tunnel_room(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    tunnel_flush(context);
+}
+
+static const px_tunnel_callbacks tunnel_callbacks = {.struct_size = sizeof(px_tunnel_callbacks),
+                                                     .on_receive = tunnel_receive,
+                                                     .on_receive_end = tunnel_receive_end,
+                                                     .on_room = tunnel_room};
+
+void site_handle_tunnel(px_exchange *exchange, void *context)
+{
+    struct site_work *work = site_work_begin(context, exchange);
+
+    work->writes = true;
+    px_respond_tunnel(exchange, px_str_of("sim"), &tunnel_callbacks, work);
+    tunnel_wait(work);
+}
+
+/* --- Giving up -------------------------------------------------------------------------------- */
+
 static void abort_now(struct site_work *work)
 {
     sim_sometimes("a handler aborted");
@@ -356,16 +458,6 @@ void sim_site_join(struct sim_site *site)
 }
 
 /* --- Content of requests ---------------------------------------------------------------------- */
-
-static void check_content(struct site_work *work, px_str bytes)
-{
-    for (size_t index = 0; index < bytes.len; index++)
-        if (bytes.ptr[index] != sim_content_byte(work->tag, work->received + index) &&
-            sim_times("a client garbled its request") == 0)
-            sim_fail("request %u: byte %llu of its content is wrong", work->tag,
-                     (unsigned long long)(work->received + index));
-    work->received += bytes.len;
-}
 
 static void collected(px_exchange *exchange, px_str content, void *context)
 {

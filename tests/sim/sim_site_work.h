@@ -18,7 +18,8 @@ struct site_work {
     bool streams;      /* wants on_content */
     bool paused;
     bool content_ended;
-    bool writes; /* in pieces */
+    bool writes;              /* in pieces */
+    struct sim_queue pending; /* of a tunnel: came, and is not sent back yet */
 };
 
 struct site_work *site_work_begin(struct sim_site *site, px_exchange *exchange);
@@ -41,6 +42,7 @@ void site_handle_thread(px_exchange *exchange, void *context);
 void site_handle_collect(px_exchange *exchange, void *context);
 void site_handle_stream(px_exchange *exchange, void *context);
 void site_handle_early(px_exchange *exchange, void *context);
+void site_handle_tunnel(px_exchange *exchange, void *context);
 void site_handle_abort(px_exchange *exchange, void *context);
 
 #endif

@@ -1,7 +1,10 @@
 /*
  * Wrapped calls on sockets.
  */
+#include <linux/sockios.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -33,6 +36,8 @@ ssize_t __wrap_sendfile(int out_fd, int in_fd, off_t *offset, size_t bytes);
 ssize_t __wrap_sendfile64(int out_fd, int in_fd, off_t *offset, size_t bytes);
 int __real_shutdown(int fd, int how);
 int __wrap_shutdown(int fd, int how);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
 int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *bytes);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *bytes);
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t bytes);
@@ -279,6 +284,35 @@ int __wrap_shutdown(int fd, int how)
     if (sock)
         result = sim_sock_shutdown(sock, how);
     return (int)wrap_result("shutdown", fd, result);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, request);
+    int *value = va_arg(arguments, int *);
+
+    va_end(arguments);
+    if (!sim_fd_ours(fd))
+        return __real_ioctl(fd, request, value);
+    if (wrap_fails("ioctl"))
+        return -1;
+    int result;
+    struct sim_sock *sock = wrap_sock(fd, &result);
+
+    if (sock && request == SIOCOUTQ) {
+        /* What the other end has not acknowledged; a unix socket's bytes wait to be read. */
+        size_t queued = sock->outbox.len;
+
+        if (sock->family == AF_UNIX)
+            queued = sock->other ? sock->other->inbox.len : 0;
+        *value = (int)queued;
+        result = 0;
+    } else if (sock) {
+        result = -EINVAL;
+    }
+    return (int)wrap_result("ioctl", fd, result);
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *bytes)
