@@ -236,9 +236,8 @@ static void loop_reap(px_loop *loop)
 static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 {
     loop->ticking = true;
-    px_err err = engine_wait(loop, timeout_ms, out_error);
-
     loop->tick++;
+    px_err err = engine_wait(loop, timeout_ms, out_error);
 
     if (err != PX_OK) {
         loop->ticking = false;

@@ -72,7 +72,7 @@ static void h1_rest(struct h1_conn *h1)
 static inline bool h1_turn_is_over(const struct h1_conn *h1)
 {
     return PX_UNLIKELY(h1->turn_bytes >= SEND_TURN_BYTES) &&
-           h1->turn_tick == h1->conn.server->loop->tick;
+           h1->turn_tick == (uint32_t)h1->conn.server->loop->tick;
 }
 
 /* The exchange asked for a reset.  Answers before it are whole and go out first. */

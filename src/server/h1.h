@@ -46,8 +46,8 @@ struct h1_conn {
     struct out *out;       /* owned, or NULL with nothing to say */
     px_str in;             /* borrowed: the bytes at hand, while the driver runs */
     size_t in_used;
-    uint64_t turn_tick;  /* the tick of its last turn */
-    uint64_t turn_bytes; /* handed to the stream in it */
+    uint32_t turn_tick;  /* the tick of its last turn, its lower half */
+    uint32_t turn_bytes; /* handed to the stream in it */
     uint32_t kept;       /* bytes that were at hand and not used: they come again */
     uint16_t refusal;    /* a status to be answered without a handler, or 0 */
     uint8_t reading;     /* enum h1_reading */

@@ -48,15 +48,23 @@ px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
     return room <= OUT_BYTES ? PX_OK : PX_ERR_LIMIT;
 }
 
+/* Counts what a connection has sent in this tick, up to where its turn is over. */
+static void turn_count(struct h1_conn *h1, size_t bytes)
+{
+    uint32_t tick = (uint32_t)h1->conn.server->loop->tick;
+
+    if (h1->turn_tick != tick) {
+        h1->turn_tick = tick;
+        h1->turn_bytes = 0;
+    }
+    h1->turn_bytes += bytes < SEND_TURN_BYTES ? (uint32_t)bytes : SEND_TURN_BYTES;
+}
+
 px_err h1_send(struct h1_conn *h1, const px_part *content)
 {
     struct out *out = h1->out;
 
-    if (h1->turn_tick != h1->conn.server->loop->tick) {
-        h1->turn_tick = h1->conn.server->loop->tick;
-        h1->turn_bytes = 0;
-    }
-    h1->turn_bytes += out->len + (content ? content->bytes.len : 0);
+    turn_count(h1, out->len + (content ? content->bytes.len : 0));
     out->part_count = 0;
     if (out->len > 0)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
@@ -410,7 +418,7 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
             return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
         h1->exchange->status = (uint16_t)status;
         h1->exchange->produced = refusal_bytes(status);
-        h1_finish(h1, PX_END_REFUSED);
+        h1_finish(h1, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
     } else {
         server->counters.responses[status / 100]++;
         if (server->logging)
