@@ -340,6 +340,8 @@ void h1_timeout(struct conn *conn)
     if (conn->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
                                     h1->reading == READ_CONTENT && !h1->sending)) {
         if (h1_refuse(h1, 408) == PX_OK) {
+            /* The deadline has gone off: who does not read the answer needs another. */
+            conn_wait(conn, WAIT_NONE);
             h1_advance(h1);
             return;
         }
