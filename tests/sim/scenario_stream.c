@@ -484,12 +484,12 @@ static void stream_run(void)
 
     if (!listener || px_listener_start(listener, echo.loop, echo_accept, &echo, &error) != PX_OK)
         sim_fail("cannot listen: %s", error.text);
+    /* A silent peer holds its descriptor so long that nobody else could be served in time. */
+    echo.few_fds = sim_random_chance(&sim_world->random, 8192);
     echo_peers_make(&echo);
     echo_files_open(&echo);
     sim_world->faults.stopped = false;
     sim_world->faults.rate[SIM_MEMORY] = memory_rate / 2;
-    /* A silent peer holds its descriptor so long that nobody else could be served in time. */
-    echo.few_fds = sim_random_chance(&sim_world->random, 8192);
     if (echo.few_fds)
         sim_world->fd_limit =
             sim_world->fd_count + (uint32_t)sim_random_between(&sim_world->random, 1, 4);
