@@ -211,7 +211,7 @@ static void a_poll_loop_with_descriptor_timeout_and_step(void **state)
     assert_true(heard);
     assert_int_equal(rec.len, 4);
     assert_int_equal(stepped.posted, 1);
-    assert_in_range(stepped.fired, 3, 25); /* 200 ms, and one round that began just before the end */
+    assert_in_range(stepped.fired, 3, 25); /* its last round may end late */
     assert_true(steps < 100);
     px_timer_destroy(timer);
     recorder_close(&rec);
