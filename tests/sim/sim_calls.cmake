@@ -5,7 +5,7 @@ set(kernel_calls
     accept accept4 bind chmod clock_gettime clock_nanosleep close close_range connect copy_file_range
     dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd
     fchmod fcntl fcntl64 fdatasync fstat fstat64 fstatat fsync ftruncate getpeername getrandom
-    getrlimit getsockname getsockopt gettimeofday ioctl kill link listen lseek lstat lstat64 mkdir
+    getaddrinfo getrlimit getsockname getsockopt gettimeofday ioctl kill link listen lseek lstat lstat64 mkdir
     nanosleep open open64 openat openat64 pipe pipe2 poll ppoll pread pread64 preadv preadv2
     pselect pthread_kill pthread_sigmask pwrite pwrite64 pwritev raise read readlink readv recv
     recvfrom recvmmsg recvmsg rename select send sendfile sendfile64 sendmmsg sendmsg sendto
