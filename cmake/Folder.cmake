@@ -1,13 +1,17 @@
-# px_folder(<folder> [USES <folder>...] [SOURCES <file>...])
+# px_folder(<folder> [USES <folder>...] [NEEDS <dependency>...] [SOURCES <file>...])
 #
-# The object library px_<folder> of src/<folder>.  USES names every lower folder that it may use.
+# The object library px_<folder> of src/<folder>.  USES names every lower folder that it may use, NEEDS
+# the foreign libraries (Dependencies.cmake).
 # A folder without sources is an empty target, so that a floor can be reserved before it is built.
 function(px_folder folder)
-    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "USES;SOURCES")
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "USES;NEEDS;SOURCES")
     if(ARG_SOURCES)
         add_library(px_${folder} OBJECT ${ARG_SOURCES})
         target_link_libraries(px_${folder} PRIVATE px_flags)
         target_include_directories(px_${folder} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+        foreach(need IN LISTS ARG_NEEDS)
+            target_link_libraries(px_${folder} PUBLIC px_dep_${need})
+        endforeach()
         if(PX_LTO)
             # Fat objects: the library is optimised as one, tests link the plain code.
             target_compile_options(px_${folder} PRIVATE -flto -ffat-lto-objects)
@@ -16,6 +20,7 @@ function(px_folder folder)
         add_library(px_${folder} INTERFACE)
     endif()
     set_property(GLOBAL PROPERTY PX_USES_${folder} "${ARG_USES}")
+    set_property(GLOBAL PROPERTY PX_NEEDS_${folder} "${ARG_NEEDS}")
 endfunction()
 
 # Writes to <out> the folders given and all they use that have sources, each once.
