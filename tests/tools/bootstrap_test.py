@@ -115,11 +115,11 @@ class BootstrapTest(unittest.TestCase):
 
     def test_npm_once_for_each_lock(self):
         root = os.path.join(self.folder.name, "tree")
-        locked = os.path.join(root, "tests/e2e/differential")
+        locked = os.path.join(root, "tests/npm")
         os.makedirs(locked)
         shutil.copytree(os.path.join(ROOT, "script"), os.path.join(root, "script"))
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(os.path.join(ROOT, "tests/e2e/differential", name), locked)
+            shutil.copy(os.path.join(ROOT, "tests/npm", name), locked)
         for name in ("cmp", "cp", "mkdir"):
             os.symlink(f"/usr/bin/{name}", os.path.join(self.folder.name, name))
         self.root_on_debian()
@@ -139,7 +139,7 @@ class BootstrapTest(unittest.TestCase):
         self.assertEqual(len(calls_after), len(calls) + 1)
 
     def test_npm_takes_exact_versions_with_digests_and_from_no_place(self):
-        with open(os.path.join(ROOT, "tests/e2e/differential/package-lock.json"),
+        with open(os.path.join(ROOT, "tests/npm/package-lock.json"),
                   encoding="utf-8") as file:
             packages = json.load(file)["packages"]
         names = [name for name in packages if name]

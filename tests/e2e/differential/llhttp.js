@@ -2,7 +2,7 @@
 // Feeds requests to llhttp, the parser inside Node, and says what it made of each.
 //
 // The parser is the one that undici carries as wasm, so that its version is ours to choose and not the
-// machine's: script/bootstrap puts it into build/npm as package-lock.json here names it.
+// machine's: script/bootstrap puts it into build/npm as tests/npm/package-lock.json names it.
 //
 // In: lines of JSON, {id, data: hex}.  Out: {id, messages, error} a line: how many requests were
 // complete, and why it refused, or null.  A message that is not complete when its bytes end counts as
