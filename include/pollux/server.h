@@ -180,6 +180,30 @@ PX_MUST_CHECK px_err px_server_listen(px_server *server, const char *address, px
  *  @param listener owned by the server on success.  @return PX_OK, PX_ERR_MEMORY, PX_ERR_SYSTEM. */
 PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error);
 
+/** How a listener is served.  Zero is the default everywhere. */
+typedef struct px_serve_options {
+    size_t struct_size; /**< sizeof(px_serve_options). */
+} px_serve_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_serve_options px_serve_options_default(void)
+{
+    px_serve_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_serve_options. */
+#define PX_SERVE_OPTIONS_DEFAULT px_serve_options_default()
+
+/** As px_server_serve, with options.
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @return as px_server_serve, and PX_ERR_INVALID for options that are not known. */
+PX_MUST_CHECK px_err px_server_serve_with(px_server *server, px_listener *listener,
+                                          const px_serve_options *options, px_error *out_error);
+
 /** The addresses it serves, as px_listener_address; "" when none.  Until the next listen or serve.
  */
 const char *px_server_address(const px_server *server);

@@ -12,6 +12,10 @@
 
 #include "server/h1.h"
 
+const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
+    [CONN_H1] = &h1_protocol,
+};
+
 /* Of the connections that may be open, this part is closed at once when there is no room: looking
  * for the longest idle walks over all of them, so it is not done for each newcomer. */
 enum { SHED_PART = 256 };
@@ -120,7 +124,8 @@ static void limit_look(px_server *server)
 static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
                       void *context)
 {
-    px_server *server = context;
+    struct server_listener *from = context;
+    px_server *server = from->server;
 
     (void)listener;
     if (conn_open_count(server) >= server->options.connections_max)
@@ -150,7 +155,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
     peer_keep(&conn->peer, peer);
-    h1_open(conn);
+    conn_speak(conn, CONN_H1);
     /* Full: whether somebody can be shed is seen when this one's first bytes have been looked at.
      */
     if (conn_open_count(server) >= server->options.connections_max) {
@@ -162,7 +167,8 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
 
 static void on_accept_error(px_listener *listener, int sys_errno, void *context)
 {
-    px_server *server = context;
+    struct server_listener *from = context;
+    px_server *server = from->server;
 
     (void)listener;
     (void)sys_errno;
@@ -217,15 +223,15 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     if (conn->wait == wait && wait != WAIT_WORK)
         return; /* the node stays; active_ms is looked at when it comes up */
     if (wait == WAIT_WORK && conn->wait == wait) {
-        if (h1_rate(conn) != (enum conn_rate)conn->rate)
-            rate_change(conn, h1_rate(conn));
-        if (h1_total_due(conn) < conn->deadline.due_ms)
-            deadline_set(&server->deadlines, &conn->deadline, h1_total_due(conn));
+        if (conn_protocol(conn)->rate(conn) != (enum conn_rate)conn->rate)
+            rate_change(conn, conn_protocol(conn)->rate(conn));
+        if (conn_protocol(conn)->total_due(conn) < conn->deadline.due_ms)
+            deadline_set(&server->deadlines, &conn->deadline, conn_protocol(conn)->total_due(conn));
         return;
     }
     server->idle_count += (wait == WAIT_IDLE) - (conn->wait == WAIT_IDLE);
     conn->wait = (uint8_t)wait;
-    conn->rate = wait == WAIT_WORK ? (uint8_t)h1_rate(conn) : RATE_NONE;
+    conn->rate = wait == WAIT_WORK ? (uint8_t)conn_protocol(conn)->rate(conn) : RATE_NONE;
     conn->mark_acked = UINT64_MAX;
     rate_begin(conn, (enum conn_rate)conn->rate);
     switch (wait) {
@@ -246,8 +252,8 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     }
     uint64_t due_ms = duration_ms == PX_OFF ? UINT64_MAX : now_ms + duration_ms;
 
-    if (wait == WAIT_WORK && h1_total_due(conn) < due_ms)
-        due_ms = h1_total_due(conn);
+    if (wait == WAIT_WORK && conn_protocol(conn)->total_due(conn) < due_ms)
+        due_ms = conn_protocol(conn)->total_due(conn);
     if (due_ms == UINT64_MAX)
         deadline_clear(&server->deadlines, &conn->deadline);
     else
@@ -257,7 +263,7 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
 static void conn_timeout(struct conn *conn)
 {
     conn->server->counters.timed_out++;
-    h1_timeout(conn);
+    conn_protocol(conn)->timeout(conn);
 }
 
 static bool rate_moved(uint64_t moved, uint64_t rate, uint64_t elapsed_ms)
@@ -296,7 +302,7 @@ static void work_due(struct conn *conn)
 {
     px_server *server = conn->server;
     uint64_t window_ms = server->options.rate_window_ms;
-    uint64_t now_ms = server->loop->now_ms, total_due_ms = h1_total_due(conn);
+    uint64_t now_ms = server->loop->now_ms, total_due_ms = conn_protocol(conn)->total_due(conn);
     uint64_t elapsed_ms = rate_elapsed_ms(conn);
 
     if (now_ms >= total_due_ms || (elapsed_ms >= window_ms && !rate_kept(conn, elapsed_ms))) {
@@ -352,14 +358,14 @@ void conn_close(struct conn *conn, px_end end)
     conn->state = CONN_CLOSING;
     conn->server->closing_count++;
     conn->end = (uint8_t)end;
-    conn->reset = conn->reset || h1_cut_short(conn);
+    conn->reset = conn->reset || conn_protocol(conn)->cut_short(conn);
     conn_wait(conn, WAIT_NONE);
     list_remove(&conn->wake.node);
     if (conn->reset)
         conduit_reset(&conn->conduit);
     else
         conduit_close(&conn->conduit);
-    h1_abandon(conn, end);
+    conn_protocol(conn)->abandon(conn, end);
 }
 
 void conn_linger(struct conn *conn)
@@ -406,10 +412,10 @@ static void close_visit(void *object, void *context)
 
     if (!visit->idle_only)
         conn_close(conn, visit->end);
-    else if (conn->state == CONN_OPEN && h1_is_idle(conn))
+    else if (conn->state == CONN_OPEN && conn_protocol(conn)->is_idle(conn))
         conn_close(conn, visit->end);
     else
-        h1_drain(conn);
+        conn_protocol(conn)->drain(conn);
 }
 
 void conn_close_all(px_server *server, bool idle_only, px_end end)

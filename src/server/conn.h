@@ -52,9 +52,54 @@ struct conn {
     uint8_t end;            /* px_end of the exchanges that its close cuts short */
     uint8_t rate;           /* enum conn_rate: what has to move now */
     uint8_t rate_window;    /* enum conn_rate: what the rate window is about */
+    uint8_t protocol;       /* enum conn_protocol_id: who drives it */
     bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
+
+/* What a protocol does for the connection that it drives.  It holds the connection's slot: its own
+ * struct begins with struct conn and fits the slot of the pool. */
+struct conn_protocol {
+    /* Begins to speak: attaches itself to the conduit and starts receiving. */
+    void (*open)(struct conn *conn);
+
+    /* Waits for a request, and nothing of one is there. */
+    bool (*is_idle)(const struct conn *conn);
+
+    /* The connection is closing: every exchange and block is let go, once no send uses them. */
+    void (*abandon)(struct conn *conn, px_end end);
+
+    /* A deadline passed for real: answers 408 where there is somebody to read it, else closes. */
+    void (*timeout)(struct conn *conn);
+
+    /* What is asked of the peer now. */
+    enum conn_rate (*rate)(const struct conn *conn);
+
+    /* An answer has begun and is not out: closing now must not look like its end. */
+    bool (*cut_short)(const struct conn *conn);
+
+    /* The answers to requests that are in progress are the last ones. */
+    void (*drain)(struct conn *conn);
+
+    /* When the exchange in progress must be over, or UINT64_MAX. */
+    uint64_t (*total_due)(const struct conn *conn);
+};
+
+enum conn_protocol_id { CONN_H1, CONN_PROTOCOL_COUNT };
+
+extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
+
+static inline const struct conn_protocol *conn_protocol(const struct conn *conn)
+{
+    return conn_protocols[conn->protocol];
+}
+
+/* The connection is driven by another protocol from now on, which opens at once. */
+static inline void conn_speak(struct conn *conn, enum conn_protocol_id protocol)
+{
+    conn->protocol = (uint8_t)protocol;
+    conn_protocol(conn)->open(conn);
+}
 
 /* --- conn.c ----------------------------------------------------------------------------------- */
 
@@ -85,30 +130,5 @@ void conn_close_all(px_server *server, bool idle_only, px_end end);
 
 /* "192.0.2.1" or "192.0.2.1:80". */
 size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, size_t room);
-
-/* --- What a protocol provides (h1.c) ---------------------------------------------------------- */
-
-void h1_open(struct conn *conn);
-bool h1_is_idle(const struct conn *conn);
-
-/* The connection is closing: every exchange and block is let go, once no send uses them. */
-void h1_abandon(struct conn *conn, px_end end);
-
-/* A deadline passed for real: answers 408 where there is somebody to read it, else closes. */
-void h1_timeout(struct conn *conn);
-
-/* What is asked of the peer now. */
-enum conn_rate h1_rate(const struct conn *conn);
-
-/* An answer has begun and is not out: closing now must not look like its end. */
-bool h1_cut_short(const struct conn *conn);
-
-/* The answer to a request that is in progress is the last one. */
-void h1_drain(struct conn *conn);
-
-/* When the exchange in progress must be over, or UINT64_MAX. */
-uint64_t h1_total_due(const struct conn *conn);
-
-extern const px_stream_events h1_stream_events;
 
 #endif

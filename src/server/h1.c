@@ -25,6 +25,13 @@ static px_end h1_end_of(px_err err)
     return PX_END_ABORTED;
 }
 
+static bool h1_is_idle(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+
+    return !h1->exchange && !h1->out && !h1->refusal && !h1_request_begun(h1);
+}
+
 /* --- The driver ------------------------------------------------------------------------------- */
 
 /* The last answer is out: close at once when the request was read whole, else linger. */
@@ -203,7 +210,7 @@ static void on_closed(px_stream *stream, void *context)
     conn_freed(&h1->conn);
 }
 
-const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, on_closed};
+static const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, on_closed};
 
 static void h1_wake(struct loop_task *task)
 {
@@ -258,7 +265,7 @@ const struct exchange_transport h1_transport = {
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
-void h1_open(struct conn *conn)
+static void h1_open(struct conn *conn)
 {
     struct h1_conn *h1 = h1_of(conn);
 
@@ -271,14 +278,7 @@ void h1_open(struct conn *conn)
     loop_task_add(conn->server->loop, &conn->wake);
 }
 
-bool h1_is_idle(const struct conn *conn)
-{
-    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
-
-    return !h1->exchange && !h1->out && !h1->refusal && !h1_request_begun(h1);
-}
-
-bool h1_cut_short(const struct conn *conn)
+static bool h1_cut_short(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
 
@@ -332,7 +332,7 @@ void h1_abandon(struct conn *conn, px_end end)
     h1_work_release(h1);
 }
 
-void h1_timeout(struct conn *conn)
+static void h1_timeout(struct conn *conn)
 {
     struct h1_conn *h1 = h1_of(conn);
 
@@ -349,7 +349,7 @@ void h1_timeout(struct conn *conn)
     conn_close(conn, PX_END_TIMEOUT);
 }
 
-enum conn_rate h1_rate(const struct conn *conn)
+static enum conn_rate h1_rate(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
 
@@ -358,7 +358,7 @@ enum conn_rate h1_rate(const struct conn *conn)
     return h1->reading == READ_CONTENT && h1_wants_bytes(h1) ? RATE_RECEIVING : RATE_NONE;
 }
 
-uint64_t h1_total_due(const struct conn *conn)
+static uint64_t h1_total_due(const struct conn *conn)
 {
     const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
     uint32_t total_ms = conn->server->options.total_timeout_ms;
@@ -368,7 +368,18 @@ uint64_t h1_total_due(const struct conn *conn)
     return h1->exchange->started_ms + total_ms;
 }
 
-void h1_drain(struct conn *conn)
+static void h1_drain(struct conn *conn)
 {
     h1_of(conn)->draining = true;
 }
+
+const struct conn_protocol h1_protocol = {
+    .open = h1_open,
+    .is_idle = h1_is_idle,
+    .abandon = h1_abandon,
+    .timeout = h1_timeout,
+    .rate = h1_rate,
+    .cut_short = h1_cut_short,
+    .drain = h1_drain,
+    .total_due = h1_total_due,
+};

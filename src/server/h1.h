@@ -109,10 +109,14 @@ void h1_out_release(struct h1_conn *h1);
 /* Answers a request that cannot be served, without a handler, and ends the connection. */
 PX_MUST_CHECK px_err h1_refuse(struct h1_conn *h1, unsigned status);
 
+/* The block and the exchange are let go, once no send uses them. */
+void h1_abandon(struct conn *conn, px_end end);
+
 /* The exchange is over. */
 void h1_finish(struct h1_conn *h1, px_end end);
 void h1_work_release(struct h1_conn *h1);
 
 extern const struct exchange_transport h1_transport;
+extern const struct conn_protocol h1_protocol;
 
 #endif

@@ -203,14 +203,21 @@ px_server *px_server_create(const px_server_options *given, px_error *out_error)
     return server;
 }
 
+static void listeners_close(px_server *server)
+{
+    for (uint32_t index = 0; index < server->listener_count; index++) {
+        px_listener_close(server->listeners[index]->listener);
+        alloc_put(&server->loop->allocator, server->listeners[index]);
+    }
+    server->listener_count = 0;
+}
+
 /* Closes everything and steps the loop until each connection and exchange has reported. */
 static void server_empty(px_server *server)
 {
     px_error error;
 
-    for (uint32_t index = 0; index < server->listener_count; index++)
-        px_listener_close(server->listeners[index]);
-    server->listener_count = 0;
+    listeners_close(server);
     server->phase = SERVER_DRAINED;
     conn_close_all(server, false, PX_END_SERVER_CLOSED);
     while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
@@ -349,22 +356,40 @@ px_err px_server_filter(px_server *server, const px_filter *filter, void *contex
     return PX_OK;
 }
 
-px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error)
+px_err px_server_serve_with(px_server *server, px_listener *listener, const px_serve_options *given,
+                            px_error *out_error)
 {
+    px_serve_options options;
+
     error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "serve options: unknown or missing struct_size");
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);
-    px_err err = listener_start(listener, server->loop, &conn_listener_events, server, out_error);
+    struct server_listener *serving = alloc_take(&server->loop->allocator, sizeof(*serving));
 
-    if (err != PX_OK)
+    if (!serving)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    *serving = (struct server_listener){server, listener, options};
+    px_err err = listener_start(listener, server->loop, &conn_listener_events, serving, out_error);
+
+    if (err != PX_OK) {
+        alloc_put(&server->loop->allocator, serving);
         return err;
-    server->listeners[server->listener_count++] = listener;
+    }
+    server->listeners[server->listener_count++] = serving;
     size_t len = strlen(server->address);
 
     snprintf(server->address + len, sizeof(server->address) - len, "%s%s", len > 0 ? ", " : "",
              px_listener_address(listener));
     return PX_OK;
+}
+
+px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error)
+{
+    return px_server_serve_with(server, listener, NULL, out_error);
 }
 
 px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
@@ -402,9 +427,9 @@ void server_accept(px_server *server, bool on)
 {
     for (uint32_t index = 0; index < server->listener_count; index++) {
         if (on)
-            listener_resume(server->listeners[index]);
+            listener_resume(server->listeners[index]->listener);
         else
-            listener_pause(server->listeners[index]);
+            listener_pause(server->listeners[index]->listener);
     }
 }
 
@@ -418,9 +443,7 @@ static void drain_due(struct io_timer *timer)
         return;
     }
     server->phase = SERVER_DRAINING;
-    for (uint32_t index = 0; index < server->listener_count; index++)
-        px_listener_close(server->listeners[index]);
-    server->listener_count = 0;
+    listeners_close(server);
     conn_close_all(server, true, PX_END_SERVER_CLOSED);
     timer_start(&server->loop->timers, &server->drain_timer, server->drain_deadline_ms);
 }

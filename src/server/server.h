@@ -28,6 +28,13 @@ struct server_route {
     uint8_t content_mode; /* px_content_mode */
 };
 
+/* A listener that is served, and how.  Its address is what the listener's events carry. */
+struct server_listener {
+    px_server *server;     /* borrowed: owns it */
+    px_listener *listener; /* owned */
+    px_serve_options options;
+};
+
 /* How far a drain is. */
 enum server_phase { SERVER_SERVING, SERVER_DRAIN_DELAY, SERVER_DRAINING, SERVER_DRAINED };
 
@@ -49,10 +56,10 @@ struct px_server {
     uint32_t linger_count;
     struct server_middleware middleware[MIDDLEWARE_MAX];
     struct exchange_filter filters[FILTERS_MAX];
-    px_listener *listeners[LISTENERS_MAX]; /* owned */
-    struct pool conns;                     /* of h1_conn */
-    struct pool works;                     /* of h1_work */
-    struct pool outs;                      /* of struct out */
+    struct server_listener *listeners[LISTENERS_MAX]; /* owned */
+    struct pool conns;                                /* of h1_conn */
+    struct pool works;                                /* of h1_work */
+    struct pool outs;                                 /* of struct out */
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
     struct h1_parse_limits parse_limits;

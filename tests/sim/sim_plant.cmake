@@ -85,7 +85,7 @@ px_sim_plant(dial_takes_errors_for_success dial net/dial.c
 px_sim_plant(no_content_waits http server/h1_read.c
     "parser->content_length == 0))" "parser->content_length == 0 && false))")
 px_sim_plant(abort_looks_whole http server/conn.c
-    "conn->reset = conn->reset || h1_cut_short(conn);" "conn->reset = false;")
+    "conn->reset = conn->reset || conn_protocol(conn)->cut_short(conn);" "conn->reset = false;")
 px_sim_plant(end_forgotten http exchange/exchange.c
     "if (exchange->callbacks && exchange->callbacks->on_end)"
     "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
