@@ -112,7 +112,7 @@ static void on_timer(px_timer *timer, void *context)
 /* Asks, and runs until there is a verdict. */
 static px_err check_run(struct check *check, px_error *out_error)
 {
-    uint32_t timeout_ms = check->options->check_timeout_ms;
+    uint32_t timeout_ms = check->options->healthcheck.timeout_ms;
 
     check->loop = px_loop_create(NULL, out_error);
     if (!check->loop)
@@ -144,10 +144,10 @@ enum exit_code healthcheck(const struct options *options)
     struct check check = {.options = options};
     px_error error = {0};
 
-    if (!health_target_parse(options->url, &check.target)) {
+    if (!health_target_parse(options->healthcheck.url, &check.target)) {
         diagnostics_say("%s is not a URL that can be checked: write http://host:port/path or "
                         "unix:/path",
-                        options->url);
+                        options->healthcheck.url);
         return CODE_USAGE;
     }
     px_err err = check_run(&check, &error);
@@ -155,9 +155,9 @@ enum exit_code healthcheck(const struct options *options)
         check.complaint = error.text[0] ? error.text : px_err_name(err);
     bool is_healthy = check.status >= 200 && check.status < 400;
     if (!is_healthy && !options->quiet && check.status != 0)
-        diagnostics_say("%s answered %u", options->url, check.status);
+        diagnostics_say("%s answered %u", options->healthcheck.url, check.status);
     else if (!is_healthy && !options->quiet)
-        diagnostics_say("%s: %s", options->url, check.complaint);
+        diagnostics_say("%s: %s", options->healthcheck.url, check.complaint);
     enum exit_code code = is_healthy              ? CODE_OK
                           : err == PX_ERR_INVALID ? CODE_USAGE
                                                   : CODE_UNHEALTHY;

@@ -1,16 +1,20 @@
 /*
- * The help: one screen of 80 columns and 24 lines, the last of which is for the prompt.
+ * The help: one screen of 80 columns and 24 lines, the last of which is for the prompt, with what
+ * most people need; and for each command all of its flags, from their tables.
  */
 #include "main/help.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "main/flag.h"
 #include "pollux/pollux.h"
 
 static const char help_text[] =
     "Usage: pollux [FLAGS]                  as: pollux respond --log request [FLAGS]\n"
     "       pollux respond [FLAGS] [TEXT]   answer every request with TEXT\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
+    "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
     "                      (default 0.0.0.0:8080, or 0.0.0.0:$PORT; port 0 picks one)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
@@ -20,13 +24,8 @@ static const char help_text[] =
     "  --log FORMAT        combined (default), json, request, off; on stdout, or in\n"
     "  --log-file PATH     a file, which HUP and USR1 reopen\n"
     "  --pid-file PATH     written when it listens, removed at the end\n"
-    "  --max-connections N, --max-fields N, --max-pipeline N       per worker\n"
-    "  --max-head, --max-target, --max-content, --max-exchange, --max-output,\n"
-    "  --max-inbox SIZE    bytes, or 64k, 1m, 2g\n"
-    "  --timeout-head, --timeout-idle, --timeout-total, --timeout-linger,\n"
-    "  --timeout-drain, --rate-window TIME    seconds, or 500ms, 10s, 1m, off\n"
-    "  --rate-content, --rate-send N    least bytes a second, or off\n"
-    "  --timeout TIME      of healthcheck (default 5s)\n"
+    "  --max-connections N per worker; --timeout-head TIME, --timeout-idle TIME and\n"
+    "                      more limits: pollux respond --help\n"
     "  -q, --quiet         do not say where it listens\n"
     "  -h, --help, --version\n"
     "Signals: TERM, INT, QUIT drain, twice: now; HUP reopens the log; USR1 counts.\n";
@@ -39,6 +38,50 @@ static int print(const char *text)
 int help_print(void)
 {
     return print(help_text);
+}
+
+/* "  -l, --listen ADDR" in a column of its own; what is longer pushes the text aside. */
+static int print_flag(const struct flag *flag)
+{
+    char left[64];
+    char letter[] = "    ";
+
+    if (flag->letter != '\0')
+        snprintf(letter, sizeof(letter), "-%c, ", flag->letter);
+    if (flag->value && flag->value[0] == '[')
+        snprintf(left, sizeof(left), "%s--%s[=%.*s]", letter, flag->name,
+                 (int)strlen(flag->value) - 2, flag->value + 1);
+    else
+        snprintf(left, sizeof(left), "%s--%s%s%s", letter, flag->name, flag->value ? " " : "",
+                 flag->value ? flag->value : "");
+    return printf("  %-26s  %s\n", left, flag->help) > 0 ? 0 : -1;
+}
+
+static const char *usage_of(enum command command)
+{
+    switch (command) {
+    case COMMAND_RESPOND:
+        return "respond [FLAGS] [TEXT]   answer every request with TEXT";
+    case COMMAND_FILES:
+        return "files [FLAGS] [DIR]   serve a directory";
+    case COMMAND_HEALTHCHECK:
+        return "healthcheck [FLAGS] URL   exit 0 if URL answers 2xx or 3xx, else 1";
+    case COMMAND_HELP:
+    case COMMAND_VERSION:
+        break;
+    }
+    return "COMMAND [FLAGS]";
+}
+
+int help_print_command(enum command command)
+{
+    int result = printf("Usage: pollux %s\n\n", usage_of(command)) > 0 ? 0 : -1;
+
+    for (size_t group = 0; group < flag_group_count; group++)
+        for (const struct flag *flag = flag_groups[group]; flag->name; flag++)
+            if ((flag->commands & (1U << command)) && flag->help && print_flag(flag) != 0)
+                result = -1;
+    return fflush(stdout) == 0 ? result : -1;
 }
 
 int help_print_version(void)

@@ -4,8 +4,14 @@
 #ifndef PX_MAIN_HELP_H
 #define PX_MAIN_HELP_H
 
-/* Both write to stdout; 0, or -1 when that failed. */
+#include "main/options.h"
+
+/* All write to stdout; 0, or -1 when that failed. */
 int help_print(void);
+
+/* Every flag of one command. */
+int help_print_command(enum command command);
+
 int help_print_version(void);
 
 #endif

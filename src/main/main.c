@@ -15,10 +15,13 @@ static enum exit_code run(const struct options *options)
 {
     switch (options->command) {
     case COMMAND_RESPOND:
+    case COMMAND_FILES:
         return serve(options);
     case COMMAND_HEALTHCHECK:
         return healthcheck(options);
     case COMMAND_HELP:
+        if (options->name)
+            return help_print_command(options->help_command) == 0 ? CODE_OK : CODE_SYSTEM;
         return help_print() == 0 ? CODE_OK : CODE_SYSTEM;
     case COMMAND_VERSION:
         return help_print_version() == 0 ? CODE_OK : CODE_SYSTEM;

@@ -17,33 +17,52 @@ enum {
     PORT_ADDRESS_BYTES = 16, /* "0.0.0.0:65535" */
 };
 
-enum command { COMMAND_RESPOND, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
+enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
+
+/* What `pollux respond` answers. */
+struct respond_options {
+    px_str text;
+    px_str type;
+    uint32_t status;
+    uint32_t header_count;
+    px_field headers[HEADER_COUNT_MAX];
+};
+
+/* How the processes are made and ended. */
+struct process_options {
+    uint32_t workers; /* 0: one process */
+    bool workers_given;
+    uint32_t drain_timeout_ms; /* 0: 30 s */
+    const char *pid_file;      /* NULL: none */
+};
+
+struct healthcheck_options {
+    const char *url;
+    uint32_t timeout_ms;
+};
 
 /* Strings are slices of argv and of the environment, or static. */
 struct options {
     enum command command;
+    enum command help_command; /* COMMAND_HELP: whose flags */
+    const char *name;          /* of the command as given; NULL: none was */
 
-    const char *listen[LISTEN_COUNT_MAX]; /* at least one for COMMAND_RESPOND */
+    const char *listen[LISTEN_COUNT_MAX]; /* at least one for a command that serves */
     uint32_t listen_count;
     char port_address[PORT_ADDRESS_BYTES]; /* what PORT means; listen[0] may point here */
-    uint32_t workers;                      /* 0: as many as there are CPUs to use */
-    bool workers_given;
     bool quiet;
-    const char *log_file;      /* NULL: stdout */
-    const char *pid_file;      /* NULL: none */
-    px_server_options server;  /* limits, deadlines, log format */
-    uint64_t inbox_bytes_max;  /* 0: the library's default */
-    uint32_t drain_timeout_ms; /* 0: 30 s */
+    const char *log_file;     /* NULL: stdout */
+    px_server_options server; /* limits, deadlines, log format */
+    uint64_t inbox_bytes_max; /* 0: the library's default */
 
-    px_str text;
-    px_str type;
-    uint32_t status;
-    px_field headers[HEADER_COUNT_MAX];
-    uint32_t header_count;
-
-    const char *url;
-    uint32_t check_timeout_ms;
+    struct process_options process;
+    struct respond_options respond;
+    struct healthcheck_options healthcheck;
 };
+
+/* Adds an address; for the flag.  PX_OK, or PX_ERR_INVALID with the line to print. */
+PX_MUST_CHECK px_err options_listen(struct options *options, const char *address,
+                                    px_error *out_error);
 
 /* Reads the command line; argv[0] is the program.  `port` is the environment's PORT, or NULL.
  * Takes hold of nothing.  getopt_long sorts `argv`.  PX_OK, or PX_ERR_INVALID with the line to

@@ -41,11 +41,11 @@ static enum method_kind method_kind_of(px_str method)
 
 static void respond_with_text(px_exchange *exchange, const struct options *options)
 {
-    px_body body = {.bytes = options->text};
-    px_str type = options->type;
+    px_body body = {.bytes = options->respond.text};
+    px_str type = options->respond.type;
 
-    for (uint32_t i = 0; i < options->header_count; i++) {
-        const px_field *field = &options->headers[i];
+    for (uint32_t i = 0; i < options->respond.header_count; i++) {
+        const px_field *field = &options->respond.headers[i];
 
         /* These two have a default, which is replaced. */
         if (value_is_name(field->name, "Date") || value_is_name(field->name, "Server"))
@@ -54,11 +54,12 @@ static void respond_with_text(px_exchange *exchange, const struct options *optio
             px_response_add_field(exchange, field->name, field->value);
     }
     /* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: no content. */
-    if (options->status == 204 || options->status == 205 || options->status == 304) {
+    if (options->respond.status == 204 || options->respond.status == 205 ||
+        options->respond.status == 304) {
         body.bytes = px_str_make("", 0);
         type = px_str_of(NULL);
     }
-    px_respond_body(exchange, options->status, type, &body);
+    px_respond_body(exchange, options->respond.status, type, &body);
 }
 
 static void respond(px_exchange *exchange, void *context)

@@ -38,7 +38,7 @@ static int ready_fd_tell(void *context)
 static int program_ready(void *context)
 {
     struct program *program = context;
-    const char *pid_file = program->options->pid_file;
+    const char *pid_file = program->options->process.pid_file;
     px_error error;
 
     if (pid_file && pidfile_write(pid_file, getpid(), &error) != PX_OK) {
@@ -132,20 +132,20 @@ static enum exit_code program_open(struct program *program, uint32_t workers)
 enum exit_code serve(const struct options *options)
 {
     struct program program = {.options = options};
-    uint32_t workers = options->workers;
+    uint32_t workers = options->process.workers;
     pid_t pid = getpid();
 
     signals_block();
     descriptors_raise_limit();
-    if (!options->workers_given)
+    if (!options->process.workers_given)
         workers = cpus_usable();
     if (workers == 0)
         workers = 1;
     enum exit_code code = program_open(&program, workers);
     if (code == CODE_OK)
         code = workers > 1 ? program_fork(&program, workers) : program_alone(&program);
-    if (options->pid_file)
-        pidfile_remove(options->pid_file, pid);
+    if (options->process.pid_file)
+        pidfile_remove(options->process.pid_file, pid);
     listeners_deinit(&program.listeners);
     log_close(program.log);
     return code;

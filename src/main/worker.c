@@ -49,7 +49,7 @@ static void life_drain(struct life *life)
     if (life->is_draining)
         return;
     life->is_draining = true;
-    px_server_drain(life->server, 0, life->worker->options->drain_timeout_ms);
+    px_server_drain(life->server, 0, life->worker->options->process.drain_timeout_ms);
 }
 
 /* A person's signals: the first drains, the second ends at once. */

@@ -57,15 +57,15 @@ static void defaults(void **state)
     assert_int_equal(options->command, COMMAND_RESPOND);
     assert_int_equal(options->listen_count, 1);
     assert_string_equal(options->listen[0], "0.0.0.0:8080");
-    assert_false(options->workers_given || options->quiet);
+    assert_false(options->process.workers_given || options->quiet);
     assert_null(options->log_file);
-    assert_null(options->pid_file);
+    assert_null(options->process.pid_file);
     assert_int_equal(options->server.struct_size, sizeof(px_server_options));
     assert_int_equal(options->server.log_format, PX_LOG_REQUEST);
     assert_int_equal(options->server.head_timeout_ms, 0);
-    assert_int_equal(options->status, 200);
-    assert_str_equal(options->text, px_str_of("Hello, world!"));
-    assert_str_equal(options->type, px_str_of("text/plain"));
+    assert_int_equal(options->respond.status, 200);
+    assert_str_equal(options->respond.text, px_str_of("Hello, world!"));
+    assert_str_equal(options->respond.type, px_str_of("text/plain"));
     assert_int_equal(good("pollux respond")->server.log_format, PX_LOG_COMBINED);
     assert_int_equal(good("pollux --log off")->server.log_format, PX_LOG_OFF);
     assert_int_equal(good("pollux respond --log request")->server.log_format, PX_LOG_REQUEST);
@@ -75,14 +75,15 @@ static void defaults(void **state)
 static void words(void **state)
 {
     (void)state;
-    assert_str_equal(good("pollux respond text")->text, px_str_of("text"));
-    assert_str_equal(good("pollux respond --status 404 text -q")->text, px_str_of("text"));
+    assert_str_equal(good("pollux respond text")->respond.text, px_str_of("text"));
+    assert_str_equal(good("pollux respond --status 404 text -q")->respond.text, px_str_of("text"));
     assert_true(good("pollux respond text -q")->quiet);
-    assert_str_equal(good("pollux respond -- -q")->text, px_str_of("-q"));
-    assert_string_equal(good("pollux healthcheck http://a/")->url, "http://a/");
+    assert_str_equal(good("pollux respond -- -q")->respond.text, px_str_of("-q"));
+    assert_string_equal(good("pollux healthcheck http://a/")->healthcheck.url, "http://a/");
     assert_int_equal(good("pollux healthcheck http://a/")->command, COMMAND_HEALTHCHECK);
-    assert_int_equal(good("pollux healthcheck http://a/")->check_timeout_ms, 5000);
-    assert_int_equal(good("pollux healthcheck --timeout 2 http://a/")->check_timeout_ms, 2000);
+    assert_int_equal(good("pollux healthcheck http://a/")->healthcheck.timeout_ms, 5000);
+    assert_int_equal(good("pollux healthcheck --timeout 2 http://a/")->healthcheck.timeout_ms,
+                     2000);
     assert_int_equal(good("pollux --help")->command, COMMAND_HELP);
     assert_int_equal(good("pollux respond -h")->command, COMMAND_HELP);
     assert_int_equal(good("pollux healthcheck -h")->command, COMMAND_HELP);
@@ -129,19 +130,20 @@ static void the_answer(void **state)
         good("pollux respond --status=503 --type a/b -H A:~b -H a:c --header=Empty:");
 
     (void)state;
-    assert_int_equal(options->status, 503);
-    assert_str_equal(options->type, px_str_of("a/b"));
-    assert_int_equal(options->header_count, 3);
-    assert_str_equal(options->headers[0].name, px_str_of("A"));
-    assert_str_equal(options->headers[0].value, px_str_of("b"));
-    assert_str_equal(options->headers[1].name, px_str_of("a"));
-    assert_str_equal(options->headers[2].name, px_str_of("Empty"));
-    assert_str_equal(options->headers[2].value, px_str_of(""));
+    assert_int_equal(options->respond.status, 503);
+    assert_str_equal(options->respond.type, px_str_of("a/b"));
+    assert_int_equal(options->respond.header_count, 3);
+    assert_str_equal(options->respond.headers[0].name, px_str_of("A"));
+    assert_str_equal(options->respond.headers[0].value, px_str_of("b"));
+    assert_str_equal(options->respond.headers[1].name, px_str_of("a"));
+    assert_str_equal(options->respond.headers[2].name, px_str_of("Empty"));
+    assert_str_equal(options->respond.headers[2].value, px_str_of(""));
     /* One answer has one type. */
     options = good("pollux respond --type a/b -H Content-Type:~c/d");
-    assert_str_equal(options->type, px_str_of("c/d"));
-    assert_int_equal(options->header_count, 0);
-    assert_str_equal(good("pollux respond -H content-type:c/d --type a/b")->type, px_str_of("a/b"));
+    assert_str_equal(options->respond.type, px_str_of("c/d"));
+    assert_int_equal(options->respond.header_count, 0);
+    assert_str_equal(good("pollux respond -H content-type:c/d --type a/b")->respond.type,
+                     px_str_of("a/b"));
 }
 
 static void the_process(void **state)
@@ -150,14 +152,14 @@ static void the_process(void **state)
         good("pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 500ms");
 
     (void)state;
-    assert_int_equal(options->workers, 3);
-    assert_true(options->workers_given && options->quiet);
+    assert_int_equal(options->process.workers, 3);
+    assert_true(options->process.workers_given && options->quiet);
     assert_string_equal(options->log_file, "/a/b");
-    assert_string_equal(options->pid_file, "c");
-    assert_int_equal(options->drain_timeout_ms, 500);
-    assert_true(good("pollux -w0")->workers_given);
-    assert_int_equal(good("pollux -w0")->workers, 0);
-    assert_int_equal(good("pollux --workers=1024")->workers, 1024);
+    assert_string_equal(options->process.pid_file, "c");
+    assert_int_equal(options->process.drain_timeout_ms, 500);
+    assert_true(good("pollux -w0")->process.workers_given);
+    assert_int_equal(good("pollux -w0")->process.workers, 0);
+    assert_int_equal(good("pollux --workers=1024")->process.workers, 1024);
 }
 
 static void limits(void **state)

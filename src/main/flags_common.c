@@ -1,0 +1,69 @@
+/*
+ * Flags of every command, and those of every command that serves.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "main/flag.h"
+
+static px_err set_listen(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    (void)flag;
+    return options_listen(options, value, out_error);
+}
+
+static px_err set_log(struct options *options, const struct flag *flag, const char *value,
+                      px_error *out_error)
+{
+    static const struct {
+        const char *name;
+        px_log_format format;
+    } formats[] = {{"off", PX_LOG_OFF},
+                   {"combined", PX_LOG_COMBINED},
+                   {"json", PX_LOG_JSON},
+                   {"request", PX_LOG_REQUEST}};
+
+    (void)flag;
+    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+        if (strcmp(value, formats[i].name) == 0) {
+            options->server.log_format = formats[i].format;
+            return PX_OK;
+        }
+    }
+    return error_set(out_error, PX_ERR_INVALID, 0,
+                     "--log %s: it is one of combined, json, request, off", value);
+}
+
+static px_err set_help(struct options *options, const struct flag *flag, const char *value,
+                       px_error *out_error)
+{
+    (void)flag;
+    (void)value;
+    (void)out_error;
+    options->command = COMMAND_HELP;
+    return PX_OK;
+}
+
+static px_err set_version(struct options *options, const struct flag *flag, const char *value,
+                          px_error *out_error)
+{
+    (void)flag;
+    (void)value;
+    (void)out_error;
+    options->command = COMMAND_VERSION;
+    return PX_OK;
+}
+
+const struct flag flags_common[] = {
+    {"listen", 'l', "ADDR", FOR_SERVING, set_listen, 0,
+     "host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat"},
+    {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, request, off; on stdout"},
+    {"log-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(log_file),
+     "the log goes there; HUP and USR1 reopen it"},
+    {"quiet", 'q', NULL, FOR_ALL, flag_set_switch, FLAG_AT(quiet), "do not say where it listens"},
+    {"help", 'h', NULL, FOR_ALL, set_help, 0, "print this"},
+    {"version", 0, NULL, FOR_ALL, set_version, 0, "print the version"},
+    {0},
+};
