@@ -85,6 +85,8 @@ enum {
     LOG_BYTES_MAX =
         1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
+    /* As nginx: addresses take 232 bytes, the rest is what clouds add about certificates. */
+    PROXY_HEADER_BYTES_MAX = 4096,
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
     SHED_COUNT_MAX = 64,            /* idle connections closed in one walk over all */
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */

@@ -81,23 +81,24 @@ px_err address_split(const char *text, struct address_text *out_split, px_error 
     return split_tcp(text, out_split, out_error);
 }
 
-/* A numeric host, IPv4 or IPv6. */
-static bool resolve_numeric(const struct address_text *split, struct net_address *out_address)
+bool address_numeric(px_str text, uint16_t port, struct net_address *out_address)
 {
-    char host[HOST_BYTES_MAX + 1];
+    char host[INET6_ADDRSTRLEN];
 
-    memcpy(host, split->host.ptr, split->host.len);
-    host[split->host.len] = '\0';
+    if (text.len >= sizeof(host) || memchr(text.ptr, '\0', text.len))
+        return false;
+    memcpy(host, text.ptr, text.len);
+    host[text.len] = '\0';
     memset(out_address, 0, sizeof(*out_address));
     if (inet_pton(AF_INET, host, &out_address->socket.v4.sin_addr) == 1) {
         out_address->socket.v4.sin_family = AF_INET;
-        out_address->socket.v4.sin_port = htons(split->port);
+        out_address->socket.v4.sin_port = htons(port);
         out_address->bytes = sizeof(out_address->socket.v4);
         return true;
     }
     if (inet_pton(AF_INET6, host, &out_address->socket.v6.sin6_addr) == 1) {
         out_address->socket.v6.sin6_family = AF_INET6;
-        out_address->socket.v6.sin6_port = htons(split->port);
+        out_address->socket.v6.sin6_port = htons(port);
         out_address->bytes = sizeof(out_address->socket.v6);
         return true;
     }
@@ -108,7 +109,7 @@ bool address_is_name(const struct address_text *split)
 {
     struct net_address address;
 
-    return split->kind == ADDRESS_TCP && !resolve_numeric(split, &address);
+    return split->kind == ADDRESS_TCP && !address_numeric(split->host, 0, &address);
 }
 
 static px_err resolve_name(const struct address_text *split, struct net_address *out_addresses,
@@ -154,7 +155,7 @@ px_err address_resolve(const struct address_text *split, struct net_address *out
     }
     if (split->kind != ADDRESS_TCP || split->host.len == 0)
         return error_set(out_error, PX_ERR_INVALID, 0, "the address has no host");
-    if (resolve_numeric(split, out_addresses)) {
+    if (address_numeric(split->host, split->port, out_addresses)) {
         *out_count = 1;
         return PX_OK;
     }

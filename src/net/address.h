@@ -48,6 +48,9 @@ PX_MUST_CHECK px_err address_resolve(const struct address_text *split,
                                      struct net_address *out_addresses, size_t *out_count,
                                      px_error *out_error);
 
+/* A numeric host without brackets, IPv4 or IPv6, in a strict form; false when it is none. */
+bool address_numeric(px_str text, uint16_t port, struct net_address *out_address);
+
 /* Whether address_resolve would have to ask a name server. */
 bool address_is_name(const struct address_text *split);
 
