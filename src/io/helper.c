@@ -117,6 +117,8 @@ static px_err helper_spawn(struct helpers *helpers)
     if (helpers->idle > helpers->queued || helpers->thread_count >= helpers->threads_max)
         return PX_OK;
     sigfillset(&all);
+    sigdelset(&all,
+              SIGSYS); /* a program's seccomp filter speaks to the thread that made the call */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed =
         pthread_create(&helpers->threads[helpers->thread_count], NULL, helper_main, helpers);

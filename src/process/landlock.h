@@ -1,0 +1,44 @@
+/*
+ * Landlock: what a process may do with files, sockets' addresses and other processes from now on,
+ * whoever it is.  It cannot be undone, and children inherit it.
+ *
+ * What an older kernel does not know (its ABI is below 7) is left out: best effort.
+ */
+#ifndef PX_PROCESS_LANDLOCK_H
+#define PX_PROCESS_LANDLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pollux/error.h"
+
+/* What may be done at a path, and below it where it is a folder. */
+enum landlock_access {
+    LANDLOCK_READ = 1,   /* read files, list folders */
+    LANDLOCK_WRITE = 2,  /* make files and write to them */
+    LANDLOCK_REMOVE = 4, /* remove files */
+};
+
+struct landlock_path {
+    const char *path; /* borrowed; NULL: fd says it */
+    int fd;           /* borrowed, with path NULL: any descriptor of the file or folder */
+    unsigned access;  /* of enum landlock_access */
+};
+
+struct landlock_rules {
+    const struct landlock_path *paths; /* borrowed */
+    size_t path_count;
+    bool may_dial; /* TCP connections to anywhere */
+};
+
+/* The kernel's ABI version; 0 when it has no Landlock or hides it. */
+int landlock_abi(void);
+
+/* Makes a ruleset, while the paths can still be reached.  The descriptor is the caller's. */
+PX_MUST_CHECK px_err landlock_open(const struct landlock_rules *rules, int *out_fd,
+                                   px_error *out_error);
+
+/* Confines this thread and all it starts.  no_new_privs comes first.  Does not close `fd`. */
+PX_MUST_CHECK px_err landlock_restrict(int fd, px_error *out_error);
+
+#endif

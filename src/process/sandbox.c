@@ -1,0 +1,115 @@
+/*
+ * Entering the sandbox, in the one order that works.
+ *
+ * The happy path: the ruleset is made while every path can be reached, then the user changes, then
+ * Landlock confines (it wants no_new_privs), and last comes the filter, which would not let the
+ * others pass.  It can fail at each step; a worker that could not enter must not serve.
+ */
+#include "process/sandbox.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "process/seccomp.h"
+
+static void look_at_kernel(struct sandbox *sandbox)
+{
+    const char *landlock = landlock_abi() > 0 ? NULL : "this kernel has no Landlock";
+    const char *seccomp = seccomp_lacks();
+
+    sandbox->has_landlock = !landlock;
+    sandbox->has_seccomp = !seccomp;
+    snprintf(sandbox->lacking, sizeof(sandbox->lacking), "%s%s%s", landlock ? landlock : "",
+             landlock && seccomp ? ", " : "", seccomp ? seccomp : "");
+}
+
+px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, const char *user,
+                    px_error *out_error)
+{
+    *sandbox = (struct sandbox){.mode = mode};
+    if (mode != SANDBOX_OFF)
+        look_at_kernel(sandbox);
+    if (mode == SANDBOX_REQUIRE && sandbox->lacking[0] != '\0')
+        return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "--sandbox=require: %s",
+                         sandbox->lacking);
+    if (privileges_find(user, &sandbox->privileges, out_error) != PX_OK)
+        return out_error ? out_error->code : PX_ERR_INVALID;
+    if (sandbox->has_seccomp) {
+        sandbox->traps = traps_create();
+        if (!sandbox->traps)
+            return error_set(out_error, PX_ERR_MEMORY, 0, "cannot make a sandbox: out of memory");
+    }
+    return error_clear(out_error);
+}
+
+void sandbox_deinit(struct sandbox *sandbox)
+{
+    traps_destroy(sandbox->traps);
+    sandbox->traps = NULL;
+}
+
+static px_err path_add(struct sandbox *sandbox, struct landlock_path path, px_error *out_error)
+{
+    if (sandbox->path_count == SANDBOX_PATHS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d files and folders to serve",
+                         SANDBOX_PATHS_MAX);
+    sandbox->paths[sandbox->path_count++] = path;
+    return error_clear(out_error);
+}
+
+px_err sandbox_allow(struct sandbox *sandbox, const char *path, unsigned access,
+                     px_error *out_error)
+{
+    return path_add(sandbox, (struct landlock_path){path, -1, access}, out_error);
+}
+
+px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access, px_error *out_error)
+{
+    return path_add(sandbox, (struct landlock_path){NULL, fd, access}, out_error);
+}
+
+static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
+{
+    struct seccomp_rules rules = {.may_dial = sandbox->may_dial};
+
+    for (size_t i = 0; i < sandbox->path_count; i++)
+        if (sandbox->paths[i].access & (LANDLOCK_WRITE | LANDLOCK_REMOVE))
+            rules.may_write = true;
+    px_err err = traps_catch(sandbox->traps, out_error);
+    return err == PX_OK ? seccomp_enter(&rules, out_error) : err;
+}
+
+px_err sandbox_enter(const struct sandbox *sandbox, px_error *out_error)
+{
+    struct landlock_rules rules = {sandbox->paths, sandbox->path_count, sandbox->may_dial};
+    px_err err = PX_OK;
+    int ruleset_fd = -1;
+
+    if (sandbox->has_landlock)
+        err = landlock_open(&rules, &ruleset_fd, out_error);
+    if (err == PX_OK)
+        err = privileges_drop(&sandbox->privileges, out_error);
+    if (err == PX_OK && ruleset_fd >= 0)
+        err = landlock_restrict(ruleset_fd, out_error);
+    if (ruleset_fd >= 0)
+        close(ruleset_fd);
+    if (err == PX_OK && sandbox->has_seccomp)
+        err = seccomp_part(sandbox, out_error);
+    /* A change of the user hides a process from debuggers and sanitizers, for whom off is. */
+    if (err == PX_OK && sandbox->mode == SANDBOX_OFF)
+        (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    return err;
+}
+
+void sandbox_name_trap(const struct sandbox *sandbox, pid_t pid, char *out_text, size_t text_bytes)
+{
+    char name[SECCOMP_NAME_BYTES] = "an unknown call";
+    int call;
+
+    if (traps_take(sandbox->traps, pid, &call))
+        seccomp_name(call, name);
+    snprintf(out_text, text_bytes, "%s", name);
+}

@@ -1,0 +1,61 @@
+/*
+ * What a worker gives up before it reads the first byte from a peer: its privileges, all files but
+ * those it serves and its logs, all system calls but those it needs.
+ *
+ * Made by the master, before the first fork: sandbox_init finds out what the kernel has, paths are
+ * added, every worker enters.
+ */
+#ifndef PX_PROCESS_SANDBOX_H
+#define PX_PROCESS_SANDBOX_H
+
+#include "process/landlock.h"
+#include "process/privileges.h"
+#include "process/traps.h"
+
+enum {
+    SANDBOX_PATHS_MAX = 256, /* roots, folders of logs, pid file and unix sockets of one program */
+    SANDBOX_TEXT_BYTES = 128,
+};
+
+enum sandbox_mode {
+    SANDBOX_ON,      /* as much as this kernel has */
+    SANDBOX_OFF,     /* privileges are dropped all the same */
+    SANDBOX_REQUIRE, /* all of it, or nothing runs */
+};
+
+struct sandbox {
+    enum sandbox_mode mode;
+    struct privileges privileges;
+    bool has_landlock;
+    bool has_seccomp;
+    bool may_dial;       /* workers connect to other servers */
+    struct traps *traps; /* owned; NULL: calls are not noted */
+    struct landlock_path paths[SANDBOX_PATHS_MAX];
+    size_t path_count;
+    char lacking[SANDBOX_TEXT_BYTES]; /* what is asked for and missing, for a person; or empty */
+};
+
+/* `user` as privileges_find takes it.  PX_ERR_UNSUPPORTED: something is missing that the mode
+ * requires.  What is initialised is deinitialised once, after an error too. */
+PX_MUST_CHECK px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, const char *user,
+                                  px_error *out_error);
+
+void sandbox_deinit(struct sandbox *sandbox);
+
+/* Allows `access` (enum landlock_access) at a path, which is borrowed until the last worker has
+ * entered.  PX_ERR_LIMIT: too many. */
+PX_MUST_CHECK px_err sandbox_allow(struct sandbox *sandbox, const char *path, unsigned access,
+                                   px_error *out_error);
+
+/* The same for something open: the descriptor is borrowed as long. */
+PX_MUST_CHECK px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access,
+                                      px_error *out_error);
+
+/* The calling process enters, for good: all must be open, and no second thread may run yet.  After
+ * an error it must end, for it may be half inside. */
+PX_MUST_CHECK px_err sandbox_enter(const struct sandbox *sandbox, px_error *out_error);
+
+/* Of a process that died by SIGSYS: the call it was ended for, as text, or "an unknown call". */
+void sandbox_name_trap(const struct sandbox *sandbox, pid_t pid, char *out_text, size_t text_bytes);
+
+#endif
