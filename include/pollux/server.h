@@ -204,6 +204,11 @@ static inline px_serve_options px_serve_options_default(void)
 PX_MUST_CHECK px_err px_server_serve_with(px_server *server, px_listener *listener,
                                           const px_serve_options *options, px_error *out_error);
 
+/** Stops serving a listener and closes it; its connections live on.  What waits in its queue goes
+ *  to whoever else has the socket, if anybody has.  One that it does not serve is left alone.
+ *  Outside of callbacks of the server's.  The loop's thread. */
+void px_server_unserve(px_server *server, px_listener *listener);
+
 /** The addresses it serves, as px_listener_address; "" when none.  Until the next listen or serve.
  */
 const char *px_server_address(const px_server *server);
@@ -220,6 +225,42 @@ void px_server_stop(px_server *server);
  *  `Connection: close`, closes idle connections, and after `deadline_ms` (0: 30 s) closes the rest.
  *  px_server_run returns when the last connection has gone.  The loop's thread. */
 void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms);
+
+/** How a drain goes. */
+typedef struct px_drain_options {
+    size_t struct_size; /**< sizeof(px_drain_options). */
+    uint32_t delay_ms;  /**< Accepts that long yet, while px_server_is_draining says so; 0: none. */
+    uint32_t deadline_ms; /**< From the end of the delay until the rest is closed; 0: 30 s;
+                               PX_UNLIMITED: every exchange may end by itself. */
+    uint32_t idle_ms;     /**< From the end of the delay until idle connections are closed; 0: at
+                               once; PX_UNLIMITED: they stay until their next answer, which says
+                               `Connection: close`, or their idle timeout, so that no request on its
+                               way is lost (RFC 9112 section 9.5). */
+    uint32_t leave_queue; /**< 0: what waits in the listeners' queues is still accepted; 1: not,
+                               somebody else accepts there. */
+} px_drain_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_drain_options px_drain_options_default(void)
+{
+    px_drain_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_drain_options. */
+#define PX_DRAIN_OPTIONS_DEFAULT px_drain_options_default()
+
+/** As px_server_drain, with options.  During a drain it can only hasten: each time becomes the
+ *  earlier one.  @param options borrowed for the call; NULL: the defaults.
+ *  @return PX_OK, or PX_ERR_INVALID for options that are not known.  The loop's thread. */
+PX_MUST_CHECK px_err px_server_drain_with(px_server *server, const px_drain_options *options);
+
+/** 1 from the call of a drain on, its delay included: what a readiness check answers by; else 0.
+ *  The loop's thread. */
+int px_server_is_draining(const px_server *server);
 
 /** Calls `on_drained` once, from the loop, when a drain has closed the last connection. */
 void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),

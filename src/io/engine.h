@@ -38,6 +38,7 @@ void engine_shutdown(px_stream *stream);
 PX_MUST_CHECK px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error);
 void engine_accept_resume(struct io_acceptor *acceptor); /* tries again by itself if it fails */
 void engine_accept_stop(struct io_acceptor *acceptor);
+bool engine_accept_take(struct io_acceptor *acceptor); /* at once; whether nothing waits any more */
 
 /* Begins, changes and ends a watch. */
 PX_MUST_CHECK px_err engine_watch(struct px_watch *watch, px_error *out_error);

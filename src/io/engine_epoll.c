@@ -418,7 +418,7 @@ static void accepted_run(px_loop *loop)
     stream_run(stream);
 }
 
-static void acceptor_run(struct io_acceptor *acceptor)
+bool engine_accept_take(struct io_acceptor *acceptor)
 {
     px_loop *loop = acceptor->handle.loop;
 
@@ -434,7 +434,7 @@ static void acceptor_run(struct io_acceptor *acceptor)
             acceptor->on_socket(acceptor, fd, &address, bytes);
             accepted_run(loop);
         } else if (errno == EAGAIN) {
-            return;
+            return true;
         } else {
             int sys_errno = errno;
 
@@ -443,10 +443,11 @@ static void acceptor_run(struct io_acceptor *acceptor)
                 /* Out of descriptors or memory: the event would come at once, again and again. */
                 engine_detach(&acceptor->handle);
                 timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);
-                return;
+                return true;
             }
         }
     }
+    return false;
 }
 
 /* --- Watches -------------------------------------------------------------------------------- */
@@ -524,7 +525,7 @@ static void event_run(struct io_handle *handle, uint32_t events)
         stream_run(CONTAINER_OF(handle, px_stream, handle));
         return;
     case HANDLE_ACCEPTOR:
-        acceptor_run(CONTAINER_OF(handle, struct io_acceptor, handle));
+        (void)engine_accept_take(CONTAINER_OF(handle, struct io_acceptor, handle));
         return;
     case HANDLE_WATCH:
         watch_run(CONTAINER_OF(handle, struct px_watch, handle), events);

@@ -424,6 +424,15 @@ void listener_resume(px_listener *listener)
         engine_accept_resume(&listener->acceptors[index]);
 }
 
+bool listener_take(px_listener *listener)
+{
+    bool is_empty = true;
+
+    for (size_t index = 0; listener->started && index < listener->count; index++)
+        is_empty = engine_accept_take(&listener->acceptors[index]) && is_empty;
+    return is_empty;
+}
+
 void px_listener_close(px_listener *listener)
 {
     if (!listener)

@@ -27,4 +27,7 @@ PX_MUST_CHECK px_err listener_start(px_listener *listener, px_loop *loop,
 void listener_pause(px_listener *listener);
 void listener_resume(px_listener *listener);
 
+/* Accepts what waits, as much as one tick allows; whether nothing waits any more. */
+bool listener_take(px_listener *listener);
+
 #endif

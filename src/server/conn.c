@@ -414,8 +414,20 @@ static void close_visit(void *object, void *context)
         conn_close(conn, visit->end);
     else if (conn->state == CONN_OPEN && conn_protocol(conn)->is_idle(conn))
         conn_close(conn, visit->end);
-    else
+}
+
+static void drain_visit(void *object, void *context)
+{
+    struct conn *conn = object;
+
+    (void)context;
+    if (conn->state == CONN_OPEN)
         conn_protocol(conn)->drain(conn);
+}
+
+void conn_drain_all(px_server *server)
+{
+    pool_each(&server->conns, drain_visit, NULL);
 }
 
 void conn_close_all(px_server *server, bool idle_only, px_end end)

@@ -99,6 +99,8 @@ static inline void conn_speak(struct conn *conn, enum conn_protocol_id protocol)
 {
     conn->protocol = (uint8_t)protocol;
     conn_protocol(conn)->open(conn);
+    if (conn->server->phase == SERVER_DRAINING)
+        conn_protocol(conn)->drain(conn);
 }
 
 /* --- conn.c ----------------------------------------------------------------------------------- */
@@ -124,6 +126,9 @@ void conn_wait(struct conn *conn, enum conn_wait wait);
 
 /* Closes idle connections, the longest idle first, at most SHED_COUNT_MAX at once. */
 void conn_shed(px_server *server, uint32_t count);
+
+/* Tells each connection that its next answer is its last. */
+void conn_drain_all(px_server *server);
 
 /* Closes what a drain ends: idle connections, or all. */
 void conn_close_all(px_server *server, bool idle_only, px_end end);

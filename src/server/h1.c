@@ -53,9 +53,10 @@ static void h1_rest(struct h1_conn *h1)
 
     if (h1->out && !h1->sending)
         h1->sending = h1_send(h1, NULL) != PX_OK;
-    /* An answer that was rendered before the drain began did not say that it is the last. */
-    if (h1->draining && h1_is_idle(conn) && h1->in_used == h1->in.len &&
-        conduit_is_drained(&conn->conduit))
+    /* An answer that was rendered before the drain began did not say that it is the last; the peer
+     * has the drain's grace to send another request. */
+    if (h1->draining && conn->server->drain.ends_idle && h1_is_idle(conn) &&
+        h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit))
         h1->writing = WRITE_CLOSED;
     if (h1->writing == WRITE_CLOSED && !h1->sending) {
         h1_end(h1);

@@ -100,17 +100,8 @@ static void server_last(struct loop_hook *hook)
     px_server *server = CONTAINER_OF(hook, px_server, last);
 
     access_log_flush(server);
-    if (server->phase != SERVER_DRAINING || server->conn_count > 0)
-        return;
-    server->phase = SERVER_DRAINED;
-    timer_stop(&server->loop->timers, &server->drain_timer);
-    if (server->own_loop)
-        px_loop_stop(server->loop);
-    if (server->on_drained)
-        server->on_drained(server, server->drained_context);
+    drain_look(server);
 }
-
-static void drain_due(struct io_timer *timer);
 
 static px_err server_init(px_server *server, px_error *out_error)
 {
@@ -148,7 +139,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     px_err err = deadline_wheel_init(&server->deadlines, server->loop, conn_deadline_due);
 
     if (err == PX_OK)
-        err = timer_init(&server->loop->timers, &server->drain_timer, drain_due);
+        err = drain_init(server);
     if (err == PX_OK)
         err = router_create(allocator, &server->router);
     return err == PX_OK ? PX_OK : error_set(out_error, err, 0, "out of memory");
@@ -203,7 +194,7 @@ px_server *px_server_create(const px_server_options *given, px_error *out_error)
     return server;
 }
 
-static void listeners_close(px_server *server)
+void listeners_close(px_server *server)
 {
     for (uint32_t index = 0; index < server->listener_count; index++) {
         px_listener_close(server->listeners[index]->listener);
@@ -258,8 +249,7 @@ void px_server_destroy(px_server *server)
     buf_deinit(&server->log);
     server_release_contexts(server);
     router_destroy(server->router);
-    if (server->drain_timer.on_due)
-        timer_deinit(&loop->timers, &server->drain_timer);
+    drain_deinit(server);
     if (server->deadlines.timer.on_due)
         deadline_wheel_deinit(&server->deadlines);
     list_remove(&server->limit.node);
@@ -392,6 +382,20 @@ px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_e
     return px_server_serve_with(server, listener, NULL, out_error);
 }
 
+void px_server_unserve(px_server *server, px_listener *listener)
+{
+    for (uint32_t index = 0; index < server->listener_count; index++) {
+        struct server_listener *serving = server->listeners[index];
+
+        if (serving->listener != listener)
+            continue;
+        server->listeners[index] = server->listeners[--server->listener_count];
+        px_listener_close(listener);
+        alloc_put(&server->loop->allocator, serving);
+        return;
+    }
+}
+
 px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
 {
     px_error error;
@@ -431,40 +435,6 @@ void server_accept(px_server *server, bool on)
         else
             listener_pause(server->listeners[index]->listener);
     }
-}
-
-/* The delay is over: stops accepting, ends what is idle; or the deadline is: ends the rest. */
-static void drain_due(struct io_timer *timer)
-{
-    px_server *server = CONTAINER_OF(timer, px_server, drain_timer);
-
-    if (server->phase == SERVER_DRAINING) {
-        conn_close_all(server, false, PX_END_SERVER_CLOSED);
-        return;
-    }
-    server->phase = SERVER_DRAINING;
-    listeners_close(server);
-    conn_close_all(server, true, PX_END_SERVER_CLOSED);
-    timer_start(&server->loop->timers, &server->drain_timer, server->drain_deadline_ms);
-}
-
-void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
-{
-    uint64_t now_ms = server->loop->now_ms;
-
-    if (server->phase != SERVER_SERVING)
-        return;
-    server->phase = SERVER_DRAIN_DELAY;
-    server->drain_deadline_ms =
-        now_ms + delay_ms + (deadline_ms ? deadline_ms : DRAIN_TIMEOUT_MS_DEFAULT);
-    timer_start(&server->loop->timers, &server->drain_timer, now_ms + delay_ms);
-}
-
-void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
-                          void *context)
-{
-    server->on_drained = on_drained;
-    server->drained_context = context;
 }
 
 /* What open connections have sent is counted when they close, and here. */

@@ -38,6 +38,19 @@ struct server_listener {
 /* How far a drain is. */
 enum server_phase { SERVER_SERVING, SERVER_DRAIN_DELAY, SERVER_DRAINING, SERVER_DRAINED };
 
+struct server_drain {
+    struct io_timer timer;
+    struct loop_task queue; /* accepts what waits */
+    uint64_t begin_ms;      /* the end of the delay */
+    uint64_t idle_ms;       /* when idle connections end; UINT64_MAX: by themselves */
+    uint64_t deadline_ms;   /* when the rest does */
+    uint32_t rounds;        /* turns of accepting */
+    bool leaves_queue;      /* somebody else accepts there */
+    bool ends_idle;         /* idle_ms has come */
+    void (*on_drained)(px_server *server, void *context);
+    void *context; /* of on_drained */
+};
+
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
@@ -68,10 +81,7 @@ struct px_server {
     bool logging;
     struct loop_task limit; /* looks at the connection limit */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
-    struct io_timer drain_timer;
-    uint64_t drain_deadline_ms;
-    void (*on_drained)(px_server *server, void *context);
-    void *drained_context;
+    struct server_drain drain;
     px_server_counters counters;
     char server_name[H1_SERVER_NAME_MAX + 1];
     char address[1024]; /* of all listeners, for px_server_address */
@@ -87,5 +97,15 @@ void server_dispatch(px_exchange *exchange);
 
 /* Accepts on every listener, or on none. */
 void server_accept(px_server *server, bool on);
+
+void listeners_close(px_server *server);
+
+/* --- drain.c ---------------------------------------------------------------------------------- */
+
+PX_MUST_CHECK px_err drain_init(px_server *server);
+void drain_deinit(px_server *server);
+
+/* At the end of a tick: whether a drain has ended. */
+void drain_look(px_server *server);
 
 #endif
