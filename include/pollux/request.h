@@ -19,7 +19,7 @@ px_str px_request_method(const px_exchange *exchange);
 px_str px_request_target(const px_exchange *exchange);
 
 /** The path, percent-decoded once; "*" for `OPTIONS *`, absent for CONNECT.  May hold any byte but
- *  NUL.  Absent too when memory ran out or it decodes to NUL. */
+ *  NUL.  Absent too when memory ran out or an escape stands for NUL or "/". */
 px_str px_request_path(px_exchange *exchange);
 
 /** The path as received, not decoded. */

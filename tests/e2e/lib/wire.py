@@ -43,6 +43,7 @@ class Reply:
         self.fields = fields
         self.content = content
         self.head = head
+        self.trailers = []
 
     def values(self, name):
         return [v for n, v in self.fields if n.lower() == name.lower()]
@@ -108,6 +109,14 @@ class Wire:
     def half_close(self):
         self.sock.shutdown(socket.SHUT_WR)
 
+    # What TLS does otherwise; both raise BlockingIOError where nothing can be done now.
+
+    def _read(self):
+        return self.sock.recv(262144)
+
+    def _write(self, piece):
+        return self.sock.send(piece)
+
     # --- sending -------------------------------------------------------------------------
 
     def send(self, data, step=0, pause_s=0.0, read=True):
@@ -123,7 +132,7 @@ class Wire:
                 raise WireTimeout(f"only {sent} of {len(data)} bytes were taken")
             piece = data[sent : sent + step] if step else data[sent:]
             try:
-                sent += self.sock.send(piece)
+                sent += self._write(piece)
             except BlockingIOError:
                 select.select([self.sock] if read else [], [self.sock], [], min(left, 1.0))
             except (BrokenPipeError, ConnectionResetError):
@@ -141,7 +150,7 @@ class Wire:
     def _collect(self):
         while not (self.eof or self.reset):
             try:
-                chunk = self.sock.recv(262144)
+                chunk = self._read()
             except BlockingIOError:
                 return
             except ConnectionResetError:
@@ -228,7 +237,7 @@ class Wire:
         if coding is not None:
             if coding != "chunked":
                 raise WireError(f"coding {coding}")
-            return self._chunks(end)
+            return self._chunks(end, reply)
         if length is None:
             if not reply.says_close:
                 raise WireError(f"no framing and no close: {reply.head!r}")
@@ -238,7 +247,7 @@ class Wire:
             return content
         return self._take(int(length), end)
 
-    def _chunks(self, end):
+    def _chunks(self, end, reply):
         content = b""
         while True:
             line = self._line(end)
@@ -250,8 +259,11 @@ class Wire:
             content += self._take(size, end)
             if self._take(2, end) != b"\r\n":
                 raise WireError("chunk does not end in CRLF")
-        while self._line(end):
-            pass
+        while line := self._line(end):
+            field = FIELD_LINE.match(line)
+            if not field:
+                raise WireError(f"not a field line: {line!r}")
+            reply.trailers.append((field[1].decode(), field[2].decode()))
         return content
 
     @staticmethod

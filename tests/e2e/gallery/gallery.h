@@ -1,0 +1,42 @@
+/*
+ * What the files of the gallery share: small helpers, and the handlers that `gallery.c` registers.
+ */
+#ifndef GALLERY_H
+#define GALLERY_H
+
+#include <stddef.h>
+
+#include "pollux/pollux.h"
+
+/* Content that every byte's place can be told from: byte i is PATTERN[i % PATTERN_BYTES]. */
+#define GALLERY_BYTES_MAX ((size_t)4 << 20)
+
+/* The number in a query parameter, or `otherwise`. */
+unsigned long gallery_number(px_exchange *exchange, const char *name, unsigned long otherwise);
+
+/* That many bytes of the pattern, from its start; borrowed, static. */
+px_str gallery_pattern(size_t bytes);
+
+/* Answers with text; `text` is copied. */
+void gallery_say(px_exchange *exchange, const char *text);
+
+/* Answers: gallery_answer.c. */
+void gallery_body(px_exchange *exchange, void *context);
+void gallery_producer(px_exchange *exchange, void *context);
+void gallery_pieces(px_exchange *exchange, void *context);
+void gallery_file(px_exchange *exchange, void *context);
+void gallery_late(px_exchange *exchange, void *context);
+void gallery_inform(px_exchange *exchange, void *context);
+void gallery_wrong(px_exchange *exchange, void *context);
+
+/* Requests: gallery_request.c. */
+void gallery_fields(px_exchange *exchange, void *context);
+void gallery_echo(px_exchange *exchange, void *context);
+void gallery_stream(px_exchange *exchange, void *context);
+void gallery_count(px_exchange *exchange, void *context);
+void gallery_early(px_exchange *exchange, void *context);
+void gallery_form(px_exchange *exchange, void *context);
+void gallery_parts(px_exchange *exchange, void *context);
+void gallery_tunnel(px_exchange *exchange, void *context);
+
+#endif

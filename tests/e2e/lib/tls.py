@@ -1,0 +1,151 @@
+"""TLS for the tests: certificates made on the spot, contexts, and a Wire with TLS on it.
+
+Happy path: `authority = Authority(folder)`, `cert, key = authority.issue("a")`, and then
+`TlsWire(address, authority.context())`.  An end of the connection without close_notify is a
+truncation and raises, as a reset does.
+"""
+
+import datetime
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from lib.wire import DEADLINE_S, Wire, WireReset
+
+
+class WireTruncated(WireReset):
+    """The bytes ended and no close_notify said so."""
+
+
+def _name(common):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _alternative(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+class Authority:
+    """A private certificate authority in a folder."""
+
+    def __init__(self, folder, name="tests' own authority"):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = _name(name)
+        usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+        builder = self._builder(self.name, self.key.public_key(), 3650)
+        builder = builder.add_extension(x509.BasicConstraints(True, 0), True).add_extension(usage, True)
+        self.certificate = builder.sign(self.key, hashes.SHA256())
+        self.path = self.folder / "authority.pem"
+        self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject, public_key, days):
+        now = datetime.datetime.utcnow()
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
+        )
+
+    def issue(self, *names, kind="ecdsa", file=None, days=365, client=False):
+        """A certificate with its chain, and its key; both are paths."""
+        if kind == "rsa":
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        else:
+            key = ec.generate_private_key(ec.SECP256R1())
+        use = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
+        builder = self._builder(_name(names[0]), key.public_key(), days)
+        builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), False)
+        builder = builder.add_extension(x509.BasicConstraints(False, None), True)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        stem = file or f"{names[0].replace('*', 'any')}-{kind}"
+        cert_path, key_path = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
+        pem = serialization.Encoding.PEM
+        cert_path.write_bytes(certificate.public_bytes(pem) + self.certificate.public_bytes(pem))
+        key_path.write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        key_path.chmod(0o600)
+        return cert_path, key_path
+
+    def context(self, alpn=None, version=None, ciphers=None, client=None, verify=True):
+        """What a careful client uses."""
+        context = ssl.create_default_context(cafile=str(self.path))
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if alpn:
+            context.set_alpn_protocols(alpn)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        if ciphers:
+            context.set_ciphers(ciphers)
+        if client:
+            context.load_cert_chain(*map(str, client))
+        return context
+
+
+class TlsWire(Wire):
+    """A Wire whose bytes go through TLS.  The handshake is done, or has failed, when it is made."""
+
+    def __init__(self, address, context, name="a", deadline_s=DEADLINE_S, rcvbuf=None, session=None):
+        super().__init__(address, deadline_s, rcvbuf)
+        plain = self.sock
+        try:
+            plain.settimeout(deadline_s)
+            self.sock = context.wrap_socket(
+                plain, server_hostname=name, suppress_ragged_eofs=False, session=session
+            )
+            self.sock.setblocking(False)
+        except BaseException:
+            plain.close()
+            raise
+
+    @property
+    def protocol(self):
+        return self.sock.selected_alpn_protocol()
+
+    def _read(self):
+        try:
+            return self.sock.recv(262144)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError from error
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLEOFError as error:
+            raise WireTruncated(f"no close_notify, after {self.received!r}") from error
+
+    def _write(self, piece):
+        try:
+            return self.sock.send(piece)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError from error
+        except ssl.SSLEOFError as error:
+            raise BrokenPipeError from error
+
+    def half_close(self):
+        """close_notify, and then the end of the stream below."""
+        try:
+            self.sock.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, OSError):
+            pass
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+
+    def cut(self):
+        """The end of the stream below, without a close_notify."""
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)
