@@ -9,6 +9,7 @@
 #include "pollux/exchange.h"
 #include "pollux/fatal.h"
 #include "pollux/field.h"
+#include "pollux/files.h"
 #include "pollux/loop.h"
 #include "pollux/options.h"
 #include "pollux/request.h"

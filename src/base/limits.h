@@ -91,6 +91,22 @@ enum {
     SHED_COUNT_MAX = 64,            /* idle connections closed in one walk over all */
     LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
 
+    /* Ranges of one request; whoever asks for more gets the whole (RFC 9110 section 14.2). */
+    RANGE_COUNT_MAX = 16,
+    /* A file up to this is kept in memory and leaves with its head in one call; a larger one is
+     * sent from the page cache. */
+    FILE_SMALL_BYTES_MAX = 64 * 1024,
+    FILE_PATH_BYTES_MAX = 4095,     /* what the kernel takes, less its NUL */
+    FILE_CACHE_FILES_DEFAULT = 512, /* descriptors that one cache of open files holds */
+    FILE_CACHE_BYTES_DEFAULT = 64 * 1024 * 1024, /* memory of one such cache */
+    FILE_CACHE_BUCKETS_MAX = 64 * 1024,          /* of its table: at 64 MiB few entries share one */
+    FILE_FRESH_MS =
+        1000, /* how long what was found is believed: changes are seen within a second */
+    FILE_INDEXES_MAX = 16,        /* names tried for a directory: each is an open */
+    FILE_PAGES_MAX = 64,          /* error pages: there are fewer codes with a meaning */
+    FILE_RULES_MAX = 256,         /* Cache-Control patterns: each is tried when a file is opened */
+    FILE_WAITERS_MAX = 64 * 1024, /* requests waiting for helpers of one cache: then 503 */
+
     ARENA_BLOCK_BYTES = 4 * 1024,
     HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */
     HELPER_THREADS_LIMIT = 32,

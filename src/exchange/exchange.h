@@ -160,11 +160,12 @@ struct px_exchange {
     bool broken;      /* a rule was broken or memory ran out; the transport was told */
     bool error_page;  /* inside of the error-page hook */
     bool close_after; /* the connection does not persist after this answer */
+    bool fields_lent; /* `fields` is somebody's who lent it: it is copied before it changes */
     uint16_t status;
     uint16_t field_count;
     uint16_t field_room;
     px_str type;
-    px_field *fields;  /* in the arena */
+    px_field *fields;  /* in the arena, or lent */
     uint64_t length;   /* declared, or PX_LENGTH_UNKNOWN */
     uint64_t produced; /* bytes the source has given */
     px_body body;      /* CONTENT_BYTES; `release` is NULL once called */
@@ -232,6 +233,11 @@ void exchange_break(px_exchange *exchange, px_end end);
 /* Begins an answer: false (and the exchange is broken) when there is one already. */
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length);
+
+/* Sends fields that are kept ready for many answers, without a copy.
+ * `fields` are valid and none is a framing field, Content-Type, Date or Server.  Borrowed: they
+ * outlive the exchange. */
+void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count);
 
 /* Tells the transport that the answer is ready. */
 static inline void answer_ready(px_exchange *exchange)

@@ -241,6 +241,39 @@ static void field_add(px_exchange *exchange, px_str name, px_str value)
         exchange->no_server = true;
 }
 
+void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count)
+{
+    if (PX_UNLIKELY(exchange->field_count > 0)) {
+        for (uint32_t index = 0; index < count; index++)
+            px_response_add_field(exchange, fields[index].name, fields[index].value);
+        return;
+    }
+    if (!fields_open(exchange))
+        return;
+    /* Full: whoever adds one gets a copy first (fields_append). */
+    exchange->fields = (px_field *)(uintptr_t)fields;
+    exchange->field_count = (uint16_t)count;
+    exchange->field_room = (uint16_t)count;
+    exchange->fields_lent = true;
+}
+
+/* Before a field is taken out: a lent array is not ours to change. */
+static bool fields_own(px_exchange *exchange)
+{
+    if (!exchange->fields_lent || exchange->field_count == 0)
+        return true;
+    px_field *own = arena_take(&exchange->arena, exchange->field_count * sizeof(*own));
+
+    if (!own) {
+        exchange_break(exchange, PX_END_NO_MEMORY);
+        return false;
+    }
+    memcpy(own, exchange->fields, exchange->field_count * sizeof(*own));
+    exchange->fields = own;
+    exchange->fields_lent = false;
+    return true;
+}
+
 void px_response_add_field(px_exchange *exchange, px_str name, px_str value)
 {
     if (!fields_open(exchange))
@@ -262,6 +295,8 @@ void px_response_set_field(px_exchange *exchange, px_str name, px_str value)
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
+    if (!fields_own(exchange))
+        return;
     for (uint16_t index = 0; index < exchange->field_count; index++) {
         if (!field_text_equal(exchange->fields[index].name, name))
             exchange->fields[kept++] = exchange->fields[index];

@@ -1,0 +1,92 @@
+/*
+ * Serving the files of a folder (RFC 9110): a handler for any route.
+ *
+ *     px_files *files = px_files_create("/srv/www", NULL, &error);
+ *     px_server_route(server, "/", px_files_handle, files, &error);
+ *
+ * It answers GET and HEAD with content, validators, ranges and preconditions (RFC 9110 sections 8,
+ * 13 and 14), OPTIONS with what is allowed, and other methods with 405.  The path beneath the
+ * folder is what the route's pattern leaves open: all of it for "/", what follows "/static" for
+ * "/static/" and "/static/{path...}".  Nothing outside of the folder is reached, and no name that
+ * begins with a dot, but for "/.well-known/".
+ */
+#ifndef PX_FILES_H
+#define PX_FILES_H
+
+#include "pollux/exchange.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct px_files px_files; /**< A folder that is served. */
+
+/** A Cache-Control value (RFC 9111 section 5.2) for files whose path matches. */
+typedef struct px_files_rule {
+    /** With a slash it is matched against the whole path beneath the folder ("/assets/" and a
+     * star), else against the file's name ("*.css"); `*` stands for any bytes, `?` for one. */
+    const char *pattern;
+    const char *value; /**< The field's value. */
+} px_files_rule;
+
+/** The content of an error answer. */
+typedef struct px_files_page {
+    unsigned status;  /**< 400 to 599. */
+    const char *file; /**< As `spa`. */
+} px_files_page;
+
+/** Options of a folder.  Strings and arrays are copied. */
+typedef struct px_files_options {
+    size_t struct_size;            /**< sizeof(px_files_options). */
+    const px_allocator *allocator; /**< Copied; NULL: malloc. */
+    const char *const *indexes;    /**< Names tried for a folder; NULL: "index.html". */
+    size_t index_count;            /**< Of them, at most 16. */
+    const px_files_rule *rules;    /**< The first that matches counts; NULL: none. */
+    size_t rule_count;             /**< Of them, at most 256. */
+    const px_files_page *pages;    /**< Error pages; NULL: what px_respond_error gives. */
+    size_t page_count;             /**< Of them, at most 64. */
+    /** Answers with this file where there is none (a single-page application), or NULL.  Its path
+     *  beneath the folder, or, when there is no such file, one of the file system. */
+    const char *spa;
+    int listing;         /**< 1: a folder without an index gets a page that lists it; 0: 403. */
+    int follow_symlinks; /**< 1: symbolic links may lead out of the folder; 0: such are 404. */
+    int no_sidecars; /**< 1: files are not looked for with ".br", ".zst" and ".gz" behind them. */
+    uint32_t cache_files_max; /**< Descriptors kept open; 0: 512, at most a quarter of the limit. */
+    uint64_t cache_bytes_max; /**< Memory of the cache; 0: 64 MiB. */
+} px_files_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_files_options px_files_options_default(void)
+{
+    px_files_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_files_options. */
+#define PX_FILES_OPTIONS_DEFAULT px_files_options_default()
+
+/** Opens a folder for serving.
+ *  @param root path of the folder; it is opened once: what is later put in its place by renaming is
+ *  not served.  @param options borrowed for the call; NULL: the defaults.
+ *  @param out_error written when not NULL.
+ *  @return owned by the caller (px_files_destroy), or NULL: PX_ERR_NOT_FOUND (the folder, or a file
+ *  that the options name), PX_ERR_PERMISSION, PX_ERR_INVALID, PX_ERR_LIMIT, PX_ERR_MEMORY,
+ *  PX_ERR_SYSTEM.  Any thread; used with servers of one loop. */
+px_files *px_files_create(const char *root, const px_files_options *options, px_error *out_error);
+
+/** Answers a request with a file; a px_handler.
+ *  @param context the px_files.  The thread of the server's loop. */
+void px_files_handle(px_exchange *exchange, void *context);
+
+/** Ends it; answers under way keep what they need.  NULL is fine.  A px_route_options `release`
+ *  fits: the loop's thread, or after its servers are gone. */
+void px_files_destroy(void *files);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
