@@ -19,6 +19,10 @@
     X(futex) X(ioctl) X(mmap) X(munmap) X(mremap) X(mprotect) X(madvise) X(brk) X(getrandom) \
     X(fcntl) X(lseek) X(gettid) X(getpid) X(tgkill)
 
+/** Serving files (pollux/files.h): opening them beneath their folder, and looking at them. */
+#define PX_SYSCALLS_FILES(X) \
+    X(openat2) X(openat) X(fstat) X(newfstatat) X(getdents64) X(readahead) X(prlimit64)
+
 /** The threads that px_loop_work and file content start when they are first needed. */
 #define PX_SYSCALLS_HELPERS(X) \
     X(clone) X(clone3) X(set_robust_list) X(rseq) X(exit) X(sched_getaffinity)

@@ -12,7 +12,7 @@
 #include "main/values.h"
 
 const struct flag *const flag_groups[] = {
-    flags_common, flags_respond, flags_process, flags_limits, flags_healthcheck,
+    flags_common, flags_respond, flags_files, flags_process, flags_limits, flags_healthcheck,
 };
 
 const size_t flag_group_count = ARRAY_COUNT(flag_groups);

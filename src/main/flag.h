@@ -39,6 +39,7 @@ enum { FLAG_COUNT_MAX = 160 }; /* of all groups; getopt's table is on the stack 
 extern const struct flag flags_common[];
 extern const struct flag flags_limits[];
 extern const struct flag flags_respond[];
+extern const struct flag flags_files[];
 extern const struct flag flags_process[];
 extern const struct flag flags_healthcheck[];
 

@@ -5,6 +5,7 @@
 
 #include "main/diagnostics.h"
 #include "main/exit_code.h"
+#include "main/files.h"
 #include "main/healthcheck.h"
 #include "main/help.h"
 #include "main/options.h"
@@ -15,8 +16,9 @@ static enum exit_code run(const struct options *options)
 {
     switch (options->command) {
     case COMMAND_RESPOND:
-    case COMMAND_FILES:
         return serve(options);
+    case COMMAND_FILES:
+        return files_serve(options);
     case COMMAND_HEALTHCHECK:
         return healthcheck(options);
     case COMMAND_HELP:

@@ -27,7 +27,7 @@ static const struct {
     bool is_later;
 } commands[] = {
     {"respond", COMMAND_RESPOND, false}, {"healthcheck", COMMAND_HEALTHCHECK, false},
-    {"files", COMMAND_FILES, true},      {"proxy", COMMAND_RESPOND, true},
+    {"files", COMMAND_FILES, false},      {"proxy", COMMAND_RESPOND, true},
     {"run", COMMAND_RESPOND, true},      {"check", COMMAND_RESPOND, true},
 };
 
@@ -178,6 +178,12 @@ static px_err words_parse(struct options *options, int count, char **words, bool
             options->respond.text = px_str_of(words[0]);
         return listen_default(options, port, out_error);
     case COMMAND_FILES:
+        if (count > 1)
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%s: there is one DIR already; serve several from one above them",
+                             words[1]);
+        if (count == 1)
+            options->files.root = words[0];
         return listen_default(options, port, out_error);
     case COMMAND_HEALTHCHECK:
         if (count != 1)
@@ -200,6 +206,7 @@ static void options_init(struct options *options)
     options->respond.status = 200;
     options->respond.text = px_str_of("Hello, world!");
     options->respond.type = px_str_of("text/plain");
+    options->files.root = ".";
     options->healthcheck.timeout_ms = CHECK_TIMEOUT_MS_DEFAULT;
 }
 

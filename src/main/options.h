@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "pollux/field.h"
+#include "pollux/files.h"
 #include "pollux/server.h"
 
 enum {
     LISTEN_COUNT_MAX = 64,   /* addresses of one program */
     HEADER_COUNT_MAX = 64,   /* fields given with -H */
     PORT_ADDRESS_BYTES = 16, /* "0.0.0.0:65535" */
+    INDEX_COUNT_MAX = 16,    /* names given with --index */
+    RULE_COUNT_MAX = 64,     /* patterns given with --cache-control */
+    PAGE_COUNT_MAX = 32,     /* codes given with --error-page */
 };
 
 enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
@@ -26,6 +30,21 @@ struct respond_options {
     uint32_t status;
     uint32_t header_count;
     px_field headers[HEADER_COUNT_MAX];
+};
+
+/* What `pollux files` serves. */
+struct files_options {
+    const char *root;
+    const char *spa; /* NULL: none */
+    bool listing;
+    bool no_compress;
+    bool follow_symlinks;
+    uint32_t index_count; /* 0: index.html */
+    uint32_t rule_count;
+    uint32_t page_count;
+    const char *indexes[INDEX_COUNT_MAX];
+    const char *rules[RULE_COUNT_MAX]; /* PATTERN=VALUE */
+    px_files_page pages[PAGE_COUNT_MAX];
 };
 
 /* How the processes are made and ended. */
@@ -57,6 +76,7 @@ struct options {
 
     struct process_options process;
     struct respond_options respond;
+    struct files_options files;
     struct healthcheck_options healthcheck;
 };
 

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "main/diagnostics.h"
+#include "main/files.h"
 #include "main/respond.h"
 #include "process/signals.h"
 
@@ -152,7 +153,9 @@ static px_err life_begin(struct life *life, px_error *out_error)
     if (!life->server)
         return out_error->code;
     px_server_on_drained(life->server, on_drained, NULL);
-    px_err err = respond_register(life->server, worker->options, out_error);
+    px_err err = worker->options->command == COMMAND_FILES
+                     ? files_register(life->server, worker->options, out_error)
+                     : respond_register(life->server, worker->options, out_error);
     if (err == PX_OK)
         err = life_take_signals(life, out_error);
     if (err == PX_OK)

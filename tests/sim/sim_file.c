@@ -76,6 +76,12 @@ struct sim_node *sim_node_make(const char *path, uint32_t tag, uint64_t size)
     return node;
 }
 
+struct sim_node *sim_node_make_folder(const char *path)
+{
+    (void)sim_node_unlink(path);
+    return node_create(path, SIM_NODE_FOLDER, 0755);
+}
+
 void sim_node_resize(struct sim_node *node, uint64_t size)
 {
     CHECK(node->tag != 0);
@@ -146,6 +152,8 @@ int sim_file_open(const char *path, int flags, mode_t mode)
         return -EEXIST;
     if (node && node->kind == SIM_NODE_SOCKET)
         return -ENXIO;
+    if (node && (flags & O_DIRECTORY) && node->kind != SIM_NODE_FOLDER)
+        return -ENOTDIR;
     if (node && node->kind == SIM_NODE_FIFO && !(flags & O_NONBLOCK))
         sim_fail("open of the FIFO %s without O_NONBLOCK would block", path);
     if (!node)
@@ -167,6 +175,21 @@ int sim_file_open(const char *path, int flags, mode_t mode)
     else
         node->refs++;
     return fd;
+}
+
+int sim_file_open_beneath(struct sim_file *folder, const char *path, int flags, bool cached_only)
+{
+    char whole[512];
+
+    if (folder->node->kind != SIM_NODE_FOLDER || !folder->node->path)
+        return -ENOTDIR;
+    if (cached_only && sim_fault_strikes(&sim_world->faults, SIM_FILE_COLD))
+        return -EAGAIN;
+    if (strcmp(path, ".") == 0)
+        snprintf(whole, sizeof(whole), "%s", folder->node->path);
+    else
+        snprintf(whole, sizeof(whole), "%s/%s", folder->node->path, path);
+    return sim_file_open(whole, flags, 0);
 }
 
 void sim_file_close(struct sim_file *file)

@@ -46,6 +46,8 @@ static inline char sim_file_byte(uint32_t tag, uint64_t offset)
 
 /* Makes a file, replacing what has that name. */
 struct sim_node *sim_node_make(const char *path, uint32_t tag, uint64_t size);
+/* Makes a folder; what lies in it is found by its own whole path. */
+struct sim_node *sim_node_make_folder(const char *path);
 struct sim_node *sim_node_find(const char *path);
 void sim_node_resize(struct sim_node *node, uint64_t size);
 int sim_node_unlink(const char *path);
@@ -57,6 +59,8 @@ int sim_node_stat(struct sim_node *node, struct stat *out_stat);
 void sim_nodes_end(void);
 
 int sim_file_open(const char *path, int flags, mode_t mode);
+/* openat2 beneath an open folder; `cached_only` is RESOLVE_CACHED. */
+int sim_file_open_beneath(struct sim_file *folder, const char *path, int flags, bool cached_only);
 void sim_file_close(struct sim_file *file);
 int64_t sim_file_read_at(struct sim_file *file, void *out, size_t bytes, uint64_t offset);
 int64_t sim_file_read(struct sim_file *file, void *out, size_t bytes);

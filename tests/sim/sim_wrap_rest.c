@@ -2,6 +2,7 @@
  * Wrapped calls that are not about sockets: epoll, small descriptors, files, clocks, random bytes,
  * signals and limits.
  */
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -48,6 +50,8 @@ int __real_openat(int folder, const char *path, int flags, ...);
 int __wrap_openat64(int folder, const char *path, int flags, ...);
 int __wrap_fstat(int fd, struct stat *out_stat);
 int __real_fstat(int fd, struct stat *out_stat);
+long __wrap_syscall(long number, ...);
+long __real_syscall(long number, ...);
 int __wrap_stat(const char *path, struct stat *out_stat);
 int __real_stat(const char *path, struct stat *out_stat);
 int __wrap_lstat(const char *path, struct stat *out_stat);
@@ -322,6 +326,32 @@ int __wrap_openat64(int folder, const char *path, int flags, ...)
 
     va_end(arguments);
     return __wrap_openat(folder, path, flags, mode);
+}
+
+/* A call without a function in libc: openat2 is the one that is known. */
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    long words[6];
+
+    va_start(arguments, number);
+    for (int index = 0; index < 6; index++)
+        words[index] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number != SYS_openat2 || !sim_fd_ours((int)words[0]))
+        return __real_syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+    if (wrap_fails("openat2"))
+        return -1;
+    struct sim_file *folder = file_of((int)words[0]);
+    const struct open_how *how =
+        (const struct open_how *)words[2];     // NOLINT(performance-no-int-to-ptr)
+    const char *path = (const char *)words[1]; // NOLINT(performance-no-int-to-ptr)
+    int64_t result = -EBADF;
+
+    if (folder)
+        result = sim_file_open_beneath(folder, path, (int)how->flags,
+                                       (how->resolve & RESOLVE_CACHED) != 0);
+    return (long)wrap_result("openat2", (int)words[0], result);
 }
 
 int __wrap_fstat(int fd, struct stat *out_stat)

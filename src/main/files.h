@@ -1,0 +1,18 @@
+/*
+ * `pollux files`: serves a folder.
+ */
+#ifndef PX_MAIN_FILES_H
+#define PX_MAIN_FILES_H
+
+#include "main/exit_code.h"
+#include "main/options.h"
+#include "pollux/server.h"
+
+/* Looks whether the folder, and what the flags name, is there, and serves it. */
+enum exit_code files_serve(const struct options *options);
+
+/* Opens the folder and registers its route; each worker does, so a reload opens it anew. */
+PX_MUST_CHECK px_err files_register(px_server *server, const struct options *options,
+                                    px_error *out_error);
+
+#endif
