@@ -13,6 +13,7 @@
 static const char help_text[] =
     "Usage: pollux [FLAGS]                  as: pollux respond --log request [FLAGS]\n"
     "       pollux respond [FLAGS] [TEXT]   answer every request with TEXT\n"
+    "       pollux files [FLAGS] [DIR]      serve a directory (default: this one)\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"

@@ -35,8 +35,8 @@ enum {
 
 #define NAME_OF(name) #name,
 
-static const char *const allowed[] = {PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_HELPERS(NAME_OF)
-                                          CALLS_OF_PROGRAM(NAME_OF) CALLS_THAT_ONLY_TELL(NAME_OF)};
+static const char *const allowed[] = {PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_HELPERS(
+    NAME_OF) PX_SYSCALLS_FILES(NAME_OF) CALLS_OF_PROGRAM(NAME_OF) CALLS_THAT_ONLY_TELL(NAME_OF)};
 static const char *const dialling[] = {CALLS_OF_DIALLING(NAME_OF)};
 static const char *const done_without[] = {CALLS_DONE_WITHOUT(NAME_OF)};
 

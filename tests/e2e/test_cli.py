@@ -33,7 +33,7 @@ def refused(code, *args, says="", **options):
 # --- Usage errors --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["files", "proxy", "run", "check", "nonsense", "Respond", ""])
+@pytest.mark.parametrize("command", ["proxy", "run", "check", "nonsense", "Respond", ""])
 def test_commands_that_are_not_there(command):
     refused(64, command, *LOCAL, says=re.escape(command))
 
@@ -192,11 +192,11 @@ def test_help_of_a_command_lists_its_flags(command):
 
 def test_help_lists_what_is_there_and_nothing_else():
     _, out, _ = run("--help")
-    for word in ("respond", "healthcheck", "--listen", "-l", "--workers", "-w", "--log", "--log-file",
+    for word in ("respond", "files", "healthcheck", "--listen", "-l", "--workers", "-w", "--log", "--log-file",
                  "--pid-file", "--max-connections", "--timeout-head", "--timeout-idle", "--status",
                  "--type", "-H", "-q", "--help", "-h", "--version", "8080"):  # fmt: skip
         assert word in out, word
-    for word in ("files", "proxy", "https", "--user", "--sandbox"):
+    for word in ("proxy", "https", "--user", "--sandbox"):
         assert not re.search(rf"(^|[ ,]){re.escape(word)}\b", out), word
     for flag in sorted(set(re.findall(r"--[a-z][a-z-]+", out))):
         code, _, err = run("respond", flag + "=\x01nonsense", *LOCAL)

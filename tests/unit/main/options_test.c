@@ -203,7 +203,21 @@ static void refusals(void **state)
     } cases[] = {
         {"pollux nonsense", "nonsense is not a command (see pollux --help)"},
         {"pollux Respond", "Respond is not a command (see pollux --help)"},
-        {"pollux files", "files is not in this version (see pollux --help)"},
+        {"pollux files a b", "b: there is one DIR already; serve several from one above them"},
+        {"pollux files --index a/b", "--index a/b: it is the name of a file, without a slash"},
+        {"pollux files --index .a", "--index .a: it is the name of a file, without a slash"},
+        {"pollux files --cache-control *.css", "--cache-control *.css: write it as "
+                                               "'*.css=max-age=3600'"},
+        {"pollux files --cache-control =x", "--cache-control =x: write it as '*.css=max-age=3600'"},
+        {"pollux files --error-page 404", "--error-page 404: write it as 404=404.html, with a code "
+                                          "from 400 to 599"},
+        {"pollux files --error-page 200=x", "--error-page 200=x: write it as 404=404.html, with a "
+                                            "code from 400 to 599"},
+        {"pollux files --error-page 404=a --error-page 404=b",
+         "--error-page 404=b: there is a page for that code already"},
+        {"pollux files --status 200", "--status is not a flag of pollux files (see pollux --help)"},
+        {"pollux respond --listing",
+         "--listing is not a flag of pollux respond (see pollux --help)"},
         {"pollux proxy", "proxy is not in this version (see pollux --help)"},
         {"pollux run", "run is not in this version (see pollux --help)"},
         {"pollux check -q", "check is not in this version (see pollux --help)"},
