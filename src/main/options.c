@@ -27,7 +27,7 @@ static const struct {
     bool is_later;
 } commands[] = {
     {"respond", COMMAND_RESPOND, false}, {"healthcheck", COMMAND_HEALTHCHECK, false},
-    {"files", COMMAND_FILES, false},      {"proxy", COMMAND_RESPOND, true},
+    {"files", COMMAND_FILES, false},     {"proxy", COMMAND_RESPOND, true},
     {"run", COMMAND_RESPOND, true},      {"check", COMMAND_RESPOND, true},
 };
 
