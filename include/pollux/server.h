@@ -274,12 +274,13 @@ typedef struct px_server_counters {
     uint64_t requests;       /**< Heads accepted. */
     uint64_t responses[6];   /**< Final answers by class: [2] is 2xx; [0] is unused. */
     uint64_t refused;        /**< Requests refused for syntax, framing or a limit. */
-    uint64_t shed;           /**< Idle connections closed to make room. */
+    uint64_t shed;           /**< Connections closed at the limit: idle, or long in a head. */
     uint64_t timed_out;      /**< Connections ended by a deadline or a minimum rate. */
     uint64_t bytes_received; /**< Bytes read from peers. */
     uint64_t bytes_sent;     /**< Bytes the system took for peers. */
     uint64_t accept_errors;  /**< Failed accepts (descriptors, memory). */
     uint64_t aborted;        /**< Exchanges that did not complete. */
+    uint64_t turned_away;    /**< New connections answered with 503 at the limit. */
 } px_server_counters;
 
 /** Reads the counters.  @param out_counters its struct_size says how much is written. */

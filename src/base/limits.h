@@ -89,7 +89,16 @@ enum {
     PROXY_HEADER_BYTES_MAX = 4096,
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */
     SHED_COUNT_MAX = 64,            /* idle connections closed in one walk over all */
-    LINGER_COUNT_MAX = 4096,        /* lingering connections a server; above that close at once */
+    /* At the connection limit a head that is not whole after this is one that holds a place: honest
+     * ones come in one segment or two. */
+    HEAD_SHED_MS = 1000,
+    SHED_PAUSE_MS = 100, /* before looking again for heads that have grown old */
+    /* Newcomers who are told 503 at a time, half of the descriptors that are kept free; above that
+     * the backlog waits. */
+    REFUSING_COUNT_MAX = 32,
+    REFUSAL_TIMEOUT_MS = 1000, /* for a newcomer's first bytes */
+    REFUSAL_LINGER_MS = 200,   /* for him to see the answer where his request goes on */
+    LINGER_COUNT_MAX = 4096,   /* lingering connections a server; above that close at once */
 
     /* Ranges of one request; whoever asks for more gets the whole (RFC 9110 section 14.2). */
     RANGE_COUNT_MAX = 16,

@@ -78,6 +78,7 @@ enum stream_flags {
     STREAM_SHUT = 1 << 8,      /* our side has ended */
     STREAM_EAGER = 1 << 9,     /* accepted with its first bytes there: read at once */
     STREAM_DETACHED = 1 << 10, /* released: the descriptor is not ours any more */
+    STREAM_FULL = 1 << 11,     /* it ended because its inbox found no room */
 };
 
 /* A stream.  Embedded in a connection, or allocated for a public caller (STREAM_OWNED). */
@@ -234,6 +235,10 @@ PX_MUST_CHECK px_err loop_wait(px_loop *loop, px_error *out_error);
 /* Bytes that the peer's system has acknowledged: they advance while a slow reader reads, even where
  * the kernel's buffer has no room for more of ours.  A system call. */
 uint64_t stream_acked_bytes(const px_stream *stream);
+
+/* A stream that has ended since its inbox found no room drops what it kept, and may receive again:
+ * for a receiver that lingers, and drops all that comes. */
+void stream_reopen(px_stream *stream);
 
 /* A stream has no unread bytes that we know of: closing it will not cut an answer short. */
 bool stream_is_drained(const px_stream *stream);

@@ -212,9 +212,20 @@ void stream_report_end(px_stream *stream, px_err reason)
     if (stream->handle.flags & (STREAM_CLOSING | STREAM_ENDED))
         return;
     stream->handle.flags |= STREAM_ENDED;
+    if (reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY)
+        stream->handle.flags |= STREAM_FULL;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);
     if (stream->events && stream->events->on_recv_end)
         stream->events->on_recv_end(stream, reason, stream->context);
+}
+
+void stream_reopen(px_stream *stream)
+{
+    if (!(stream->handle.flags & STREAM_FULL))
+        return;
+    stream->handle.flags &= (uint16_t) ~(STREAM_FULL | STREAM_ENDED);
+    inbox_free(stream);
+    stream->inbox_len = 0;
 }
 
 /* --- Sending -------------------------------------------------------------------------------- */

@@ -1,9 +1,9 @@
 /*
- * The life of connections: accepted, waited for, shed, lingering, closed, freed.
+ * The life of connections: accepted, waited for, lingering, closed, freed.
  *
  * Happy path: a descriptor comes from a listener, gets a slot of the pool, its protocol opens, the
- * peer closes, on_closed gives the slot back.  What can go wrong: no slot (the longest idle go, or
- * accepting pauses), a deadline, a peer that never closes (lingering is bounded).
+ * peer closes, on_closed gives the slot back.  What can go wrong: no room (overload.c), a deadline,
+ * a peer that never closes (lingering is bounded).
  */
 #include "server/conn.h"
 
@@ -11,14 +11,13 @@
 #include <unistd.h>
 
 #include "server/h1.h"
+#include "server/overload.h"
+#include "server/refusal.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
     [CONN_H1] = &h1_protocol,
+    [CONN_REFUSAL] = &refusal_protocol,
 };
-
-/* Of the connections that may be open, this part is closed at once when there is no room: looking
- * for the longest idle walks over all of them, so it is not done for each newcomer. */
-enum { SHED_PART = 256 };
 
 static void peer_keep(struct conn_peer *peer, const struct net_address *address)
 {
@@ -50,75 +49,6 @@ size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, s
                      : address_format_host(&address, out_text, room);
 }
 
-/* Connections that are closing give their place up at the end of the tick, and those that linger
- * have a budget of their own. */
-static uint32_t conn_open_count(const px_server *server)
-{
-    return server->conn_count - server->closing_count - server->linger_count;
-}
-
-/* --- Shedding --------------------------------------------------------------------------------- */
-
-/* The longest idle connections seen so far, the longest first. */
-struct shed_search {
-    uint32_t wanted;
-    uint32_t count;
-    struct conn *oldest[SHED_COUNT_MAX];
-};
-
-static void shed_visit(void *object, void *context)
-{
-    struct shed_search *search = context;
-    struct conn *conn = object;
-    uint32_t at = search->count;
-
-    if (conn->state != CONN_OPEN || conn->wait != WAIT_IDLE || list_linked(&conn->wake.node))
-        return;
-    if (at == search->wanted && search->oldest[at - 1]->active_ms <= conn->active_ms)
-        return;
-    if (at < search->wanted)
-        search->count++;
-    else
-        at--;
-    for (; at > 0 && search->oldest[at - 1]->active_ms > conn->active_ms; at--)
-        search->oldest[at] = search->oldest[at - 1];
-    search->oldest[at] = conn;
-}
-
-/* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
- * each. */
-void conn_shed(px_server *server, uint32_t count)
-{
-    struct shed_search search = {.wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX};
-
-    if (server->idle_count == 0 || count == 0)
-        return;
-    pool_each(&server->conns, shed_visit, &search);
-    for (uint32_t index = 0; index < search.count; index++) {
-        server->counters.shed++;
-        conn_close(search.oldest[index], PX_END_PEER_GONE);
-    }
-}
-
-/* Accepts again when there is room, or somebody to be shed for the next one. */
-void conn_limit_task(struct loop_task *task)
-{
-    px_server *server = CONTAINER_OF(task, px_server, limit);
-
-    /* Shedding must really make room: a newcomer above the limit is idle itself at first. */
-    if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
-        conn_open_count(server) - server->idle_count >= server->options.connections_max)
-        return;
-    server->accepting_paused = false;
-    server_accept(server, true);
-}
-
-static void limit_look(px_server *server)
-{
-    if (PX_UNLIKELY(server->accepting_paused))
-        loop_task_add(server->loop, &server->limit);
-}
-
 /* --- Accepting -------------------------------------------------------------------------------- */
 
 static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
@@ -128,8 +58,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     px_server *server = from->server;
 
     (void)listener;
-    if (conn_open_count(server) >= server->options.connections_max)
-        conn_shed(server, 1 + server->options.connections_max / SHED_PART);
+    bool admitted = overload_admits(server);
     struct h1_conn *h1 = pool_take(&server->conns);
 
     if (!h1) {
@@ -155,14 +84,8 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
     peer_keep(&conn->peer, peer);
-    conn_speak(conn, CONN_H1);
-    /* Full: whether somebody can be shed is seen when this one's first bytes have been looked at.
-     */
-    if (conn_open_count(server) >= server->options.connections_max) {
-        server->accepting_paused = true;
-        server_accept(server, false);
-        loop_task_add(server->loop, &server->limit);
-    }
+    conn->first_protocol = CONN_H1;
+    conn_speak(conn, admitted ? (enum conn_protocol_id)conn->first_protocol : CONN_REFUSAL);
 }
 
 static void on_accept_error(px_listener *listener, int sys_errno, void *context)
@@ -173,8 +96,8 @@ static void on_accept_error(px_listener *listener, int sys_errno, void *context)
     (void)listener;
     (void)sys_errno;
     server->counters.accept_errors++;
-    /* Out of descriptors: idle connections make room, the listener tries again by itself. */
-    conn_shed(server, 1 + server->conn_count / SHED_PART);
+    /* Out of descriptors: others make room, the listener tries again by itself. */
+    overload_relieve(server);
 }
 
 const struct listener_events conn_listener_events = {on_socket, on_accept_error};
@@ -218,8 +141,6 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     uint32_t duration_ms = PX_OFF;
 
     conn->active_ms = now_ms;
-    if (wait == WAIT_IDLE)
-        limit_look(server);
     if (conn->wait == wait && wait != WAIT_WORK)
         return; /* the node stays; active_ms is looked at when it comes up */
     if (wait == WAIT_WORK && conn->wait == wait) {
@@ -230,6 +151,7 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
         return;
     }
     server->idle_count += (wait == WAIT_IDLE) - (conn->wait == WAIT_IDLE);
+    server->head_count += (wait == WAIT_HEAD) - (conn->wait == WAIT_HEAD);
     conn->wait = (uint8_t)wait;
     conn->rate = wait == WAIT_WORK ? (uint8_t)conn_protocol(conn)->rate(conn) : RATE_NONE;
     conn->mark_acked = UINT64_MAX;
@@ -246,6 +168,12 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
         break;
     case WAIT_LINGER:
         duration_ms = options->linger_timeout_ms;
+        break;
+    case WAIT_REFUSAL:
+        duration_ms = REFUSAL_TIMEOUT_MS;
+        break;
+    case WAIT_REFUSED:
+        duration_ms = REFUSAL_LINGER_MS;
         break;
     case WAIT_NONE:
         break;
@@ -342,6 +270,8 @@ void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel)
         work_due(conn);
         return;
     case WAIT_LINGER:
+    case WAIT_REFUSAL:
+    case WAIT_REFUSED:
         conn_close(conn, PX_END_COMPLETE);
         return;
     }
@@ -355,6 +285,8 @@ void conn_close(struct conn *conn, px_end end)
         return;
     if (conn->state == CONN_LINGERING)
         conn->server->linger_count--;
+    else if (conn->protocol == CONN_REFUSAL)
+        conn->server->refusing_count--;
     conn->state = CONN_CLOSING;
     conn->server->closing_count++;
     conn->end = (uint8_t)end;
@@ -380,7 +312,7 @@ void conn_linger(struct conn *conn)
     }
     server->linger_count++;
     conn->state = CONN_LINGERING;
-    limit_look(server);
+    stream_reopen(&conn->stream);
     conn->received = 0;
     conduit_shutdown(&conn->conduit);
     conduit_recv_stop(&conn->conduit);
@@ -397,7 +329,7 @@ void conn_freed(struct conn *conn)
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);
-    limit_look(server);
+    overload_look(server);
 }
 
 struct close_visit {

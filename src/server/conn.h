@@ -17,10 +17,12 @@ enum conn_state { CONN_OPEN, CONN_LINGERING, CONN_CLOSING };
 
 /* What the deadline of a connection is about. */
 enum conn_wait {
-    WAIT_IDLE,   /* for a request: moved on by each one */
-    WAIT_HEAD,   /* for the end of a head, absolute */
-    WAIT_WORK,   /* for content, a handler, or the peer to read: a minimum rate, a total */
-    WAIT_LINGER, /* for the peer to close */
+    WAIT_IDLE,    /* for a request: moved on by each one */
+    WAIT_HEAD,    /* for the end of a head, absolute */
+    WAIT_WORK,    /* for content, a handler, or the peer to read: a minimum rate, a total */
+    WAIT_LINGER,  /* for the peer to close */
+    WAIT_REFUSAL, /* for the first bytes of one who is turned away */
+    WAIT_REFUSED, /* for him to see the answer */
     WAIT_NONE
 };
 
@@ -53,6 +55,7 @@ struct conn {
     uint8_t rate;           /* enum conn_rate: what has to move now */
     uint8_t rate_window;    /* enum conn_rate: what the rate window is about */
     uint8_t protocol;       /* enum conn_protocol_id: who drives it */
+    uint8_t first_protocol; /* enum conn_protocol_id: who does at first, once it is let in */
     bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
@@ -85,7 +88,7 @@ struct conn_protocol {
     uint64_t (*total_due)(const struct conn *conn);
 };
 
-enum conn_protocol_id { CONN_H1, CONN_PROTOCOL_COUNT };
+enum conn_protocol_id { CONN_H1, CONN_REFUSAL, CONN_PROTOCOL_COUNT };
 
 extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
 
@@ -111,9 +114,6 @@ extern const struct listener_events conn_listener_events;
 void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
 void conn_freed(struct conn *conn);
 
-/* Runs in a tick in which the connection limit was reached or left. */
-void conn_limit_task(struct loop_task *task);
-
 /* Ends a connection; `end` says why, for exchanges that are cut short. */
 void conn_close(struct conn *conn, px_end end);
 
@@ -123,9 +123,6 @@ void conn_linger(struct conn *conn);
 
 /* Says what the connection waits for from now on. */
 void conn_wait(struct conn *conn, enum conn_wait wait);
-
-/* Closes idle connections, the longest idle first, at most SHED_COUNT_MAX at once. */
-void conn_shed(px_server *server, uint32_t count);
 
 /* Tells each connection that its next answer is its last. */
 void conn_drain_all(px_server *server);

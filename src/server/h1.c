@@ -163,10 +163,10 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    h1->peer_ended = true;
-    if (reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) {
+    if ((reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) && h1->conn.state == CONN_OPEN) {
         /* The inbox is full for the whole loop: this one must go, with a word where one is due; an
-         * answer to nothing would be taken for the next request's. */
+         * answer to nothing would be taken for the next request's.  It lingers after that: what was
+         * not read would turn a close into a reset, which can overtake the answer. */
         h1->reading = READ_CLOSED;
         if (!h1->exchange && h1_request_begun(h1) && h1_refuse(h1, 503) == PX_OK)
             h1_advance(h1);
@@ -174,6 +174,7 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
             conn_close(&h1->conn, PX_END_NO_MEMORY);
         return;
     }
+    h1->peer_ended = true;
     if (reason != PX_OK || h1->conn.state == CONN_LINGERING) {
         conn_close(&h1->conn, PX_END_PEER_GONE);
         return;

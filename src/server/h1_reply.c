@@ -8,12 +8,11 @@
  */
 #include <string.h>
 
-#include "http/status.h"
 #include "server/access_log.h"
 #include "server/h1.h"
+#include "server/refusal.h"
 
 enum {
-    REFUSAL_BYTES = 512,   /* room for the answer of h1_refuse */
     PULL_BYTES_MIN = 2048, /* less room than this is not worth a pull */
     TRAILER_ROOM_MAX = OUT_BYTES / 2,
     LAST_CHUNK_BYTES = 5 /* "0\r\n" and "\r\n" */
@@ -293,37 +292,14 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
     return reply_done(h1, exchange);
 }
 
-/* "400 Bad Request" and LF. */
-static uint64_t refusal_bytes(unsigned status)
-{
-    return 4 + status_reason(status).len + 1;
-}
-
 static px_err refusal_render(struct h1_conn *h1)
 {
-    px_server *server = h1->conn.server;
-    unsigned status = h1->refusal;
-    px_str reason = status_reason(status);
-    struct h1_response_head head = {
-        .status = (uint16_t)status,
-        .has_length = true,
-        .length = refusal_bytes(status),
-        .connection = H1_CONNECTION_CLOSE,
-        .type = px_str_make("text/plain; charset=utf-8", 25),
-    };
     px_err err = h1_out_reserve(h1, REFUSAL_BYTES);
 
     if (err != PX_OK)
         return err;
-    char *out = h1->out->bytes + h1->out->len;
+    char *out = refusal_write(h1->conn.server, h1->refusal, h1->out->bytes + h1->out->len);
 
-    h1_stamp_update(&server->stamp, server->loop->unix_time);
-    out = h1_write_head(out, &head, &server->stamp);
-    out = h1_write_number(out, status);
-    *out++ = ' ';
-    memcpy(out, reason.ptr, reason.len);
-    out += reason.len;
-    *out++ = '\n';
     h1->out->len = (uint32_t)(out - h1->out->bytes);
     h1->refusal = 0;
     h1->writing = WRITE_CLOSED;
@@ -417,12 +393,12 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
         if (h1->exchange->answer >= ANSWER_TAKEN)
             return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
         h1->exchange->status = (uint16_t)status;
-        h1->exchange->produced = refusal_bytes(status);
+        h1->exchange->produced = refusal_content_bytes(status);
         h1_finish(h1, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
     } else {
         server->counters.responses[status / 100]++;
         if (server->logging)
-            access_log_refusal(&h1->conn, status, refusal_bytes(status));
+            access_log_refusal(&h1->conn, status, refusal_content_bytes(status));
     }
     h1_work_release(h1);
     h1->refusal = (uint16_t)status; /* rendered when there is room for it */

@@ -92,19 +92,27 @@ void overload_relieve(px_server *server)
     shed(server, 1 + server->conn_count / SHED_PART);
 }
 
+void overload_pause(px_server *server)
+{
+    if (server->refusing_count < REFUSING_COUNT_MAX || server->accepting_paused)
+        return;
+    server->accepting_paused = true;
+    server_accept(server, false);
+}
+
 void overload_look(px_server *server)
 {
-    if (PX_UNLIKELY(server->accepting_paused || server->refusing_count >= REFUSING_COUNT_MAX))
+    if (PX_UNLIKELY(server->accepting_paused))
         loop_task_add(server->loop, &server->limit);
 }
 
 void overload_task(struct loop_task *task)
 {
     px_server *server = CONTAINER_OF(task, px_server, limit);
-    bool full = server->refusing_count >= REFUSING_COUNT_MAX;
 
-    if (server->phase > SERVER_DRAIN_DELAY || full == server->accepting_paused)
+    if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
+        server->refusing_count >= REFUSING_COUNT_MAX)
         return;
-    server->accepting_paused = full;
-    server_accept(server, !full);
+    server->accepting_paused = false;
+    server_accept(server, true);
 }

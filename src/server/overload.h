@@ -16,10 +16,13 @@ bool overload_admits(px_server *server);
 /* Out of descriptors: closes some of those who may be. */
 void overload_relieve(px_server *server);
 
-/* A connection came or went: accepting may have to pause, or can go on.  Cheap while neither. */
+/* One more is being turned away: stops accepting when they are too many. */
+void overload_pause(px_server *server);
+
+/* A connection went: accepting may go on. */
 void overload_look(px_server *server);
 
-/* Runs in a tick in which the connection limit was reached or left. */
+/* Runs in a tick in which somebody went while nobody was accepted. */
 void overload_task(struct loop_task *task);
 
 /* Connections that hold a place.  Those that are closing give theirs up at the end of the tick;

@@ -18,6 +18,9 @@
 #include "server/h1.h"
 #include "server/overload.h"
 
+/* Seconds; long enough for a crowd to disperse, short enough to be worth waiting for. */
+static const char retry_after_s[] = "5";
+
 struct refusal {
     struct conn conn;
     struct out *out; /* owned, or NULL with nothing in flight */
@@ -44,7 +47,7 @@ uint64_t refusal_content_bytes(unsigned status)
 
 char *refusal_write(px_server *server, unsigned status, char *out)
 {
-    const px_field retry = {px_str_make("Retry-After", 11), px_str_make(RETRY_AFTER_S, 1)};
+    const px_field retry = {px_str_make("Retry-After", 11), px_str_make(retry_after_s, 1)};
     px_str reason = status_reason(status);
     struct h1_response_head head = {
         .status = (uint16_t)status,
@@ -95,8 +98,8 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         if (server->logging)
             access_log_refusal(&refusal->conn, 503, refusal_content_bytes(503));
         /* A head and nothing behind it: that was all. */
-        refusal->finished = bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4),
-                                                          "\r\n\r\n", 4);
+        refusal->finished =
+            bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);
     }
 }
 
@@ -152,7 +155,7 @@ static void admit(struct conn *conn)
     conn->server->refusing_count--;
     conn_wait(conn, WAIT_NONE);
     conduit_recv_stop(&conn->conduit);
-    conn_speak(conn, conn->next_protocol);
+    conn_speak(conn, (enum conn_protocol_id)conn->first_protocol);
     overload_look(conn->server);
 }
 
@@ -163,8 +166,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     px_server *server = conn->server;
 
     (void)stream;
-    if (!refusal->answered && server->phase < SERVER_DRAINING &&
-        overload_open_count(server) < server->options.connections_max) {
+    if (!refusal->answered && overload_open_count(server) < server->options.connections_max) {
         admit(conn);
         return 0;
     }
@@ -230,7 +232,7 @@ static void refusal_open(struct conn *conn)
     conduit_attach(&conn->conduit, &refusal_events, refusal);
     conduit_recv_start(&conn->conduit);
     conn_wait(conn, WAIT_REFUSAL);
-    overload_look(conn->server);
+    overload_pause(conn->server);
 }
 
 static bool refusal_is_idle(const struct conn *conn)

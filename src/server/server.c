@@ -15,6 +15,7 @@
 #include "server/access_log.h"
 #include "server/conn.h"
 #include "server/h1.h"
+#include "server/overload.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
@@ -133,7 +134,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     h1_stamp_init(&server->stamp, px_str_of(server->server_name));
     buf_init(&server->log, allocator, LOG_BYTES_MAX);
     server->logging = options->on_log && options->log_format != PX_LOG_OFF;
-    loop_task_init(&server->limit, conn_limit_task);
+    loop_task_init(&server->limit, overload_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
     px_err err = deadline_wheel_init(&server->deadlines, server->loop, conn_deadline_due);

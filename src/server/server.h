@@ -54,7 +54,7 @@ struct server_drain {
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
-    bool accepting_paused;     /* at the connection limit with nothing to shed */
+    bool accepting_paused;     /* as many as may be are being turned away */
     uint8_t phase;             /* enum server_phase */
     px_server_options options; /* with the defaults filled in; its pointers are not used */
     struct exchange_service service;
@@ -65,8 +65,11 @@ struct px_server {
     uint32_t listener_count;
     uint32_t conn_count;    /* slots of the pool in use */
     uint32_t idle_count;    /* of those, the ones that wait for a request */
+    uint32_t head_count;    /* likewise, for the end of a head */
     uint32_t closing_count; /* of those, the ones that are closing */
     uint32_t linger_count;
+    uint32_t refusing_count; /* of those, the ones that are turned away */
+    uint64_t shed_again_ms;  /* when unfinished heads are worth looking for again */
     struct server_middleware middleware[MIDDLEWARE_MAX];
     struct exchange_filter filters[FILTERS_MAX];
     struct server_listener *listeners[LISTENERS_MAX]; /* owned */
@@ -79,7 +82,7 @@ struct px_server {
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     bool logging;
-    struct loop_task limit; /* looks at the connection limit */
+    struct loop_task limit; /* stops accepting, or goes on */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
     px_server_counters counters;

@@ -319,21 +319,32 @@ def test_the_limit_is_one():
 
 
 @pytest.mark.short
-def test_at_the_limit_who_waits_is_let_in_when_somebody_falls_idle():
-    """All are busy when he comes; then they are answered and stay, idle: one of them has to go."""
+def test_at_the_limit_newcomers_are_told_when_to_come_again():
+    """All are busy when they come: each has its 503.  Then those who were busy are answered and stay,
+    idle: newcomers take their places."""
     with pollux("--max-connections=4") as server:
-        wires = []
+        busy = []
         try:
-            for _ in range(8):
-                wires.append(Wire(server.address, deadline_s=3))
-                wires[-1].send(HEAD_OF % 10 + b"hello")
+            for _ in range(4):
+                busy.append(Wire(server.address, deadline_s=3))
+                busy[-1].send(HEAD_OF % 10 + b"hello")
                 time.sleep(0.03)
-            time.sleep(0.3)
-            for wire in wires:
+            time.sleep(0.1)
+            for request in (GET, HEAD_OF % 10 + b"hello", HEAD_OF % 100000 + b"x" * 90000):
+                with Wire(server.address, deadline_s=3) as newcomer:
+                    newcomer.send(request)
+                    reply = newcomer.reply()
+                    assert reply.status == 503 and reply.value("Retry-After") == "5"
+                    newcomer.ends()
+            for wire in busy:
                 wire.send(b"world")
                 assert wire.reply().status == 200
+            for _ in range(4):
+                busy.append(Wire(server.address, deadline_s=3))
+                busy[-1].send(GET)
+                assert busy[-1].reply().status == 200
         finally:
-            for wire in wires:
+            for wire in busy:
                 wire.close()
 
 

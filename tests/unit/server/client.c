@@ -10,7 +10,8 @@
 
 enum { CLIENT_ROOM = 4 << 20 };
 
-static void open_with(struct site *site, const px_server_options *given, uint32_t defer_s)
+static void open_with(struct site *site, const px_server_options *given, uint32_t defer_s,
+                      uint64_t inbox_bytes_max)
 {
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
@@ -19,6 +20,7 @@ static void open_with(struct site *site, const px_server_options *given, uint32_
 
     fault_alloc_init(&site->fault);
     loop_options.allocator = &site->fault.allocator;
+    loop_options.inbox_bytes_max = inbox_bytes_max;
     site->loop = px_loop_create(&loop_options, &error);
     assert_non_null(site->loop);
     if (given)
@@ -39,12 +41,17 @@ static void open_with(struct site *site, const px_server_options *given, uint32_
 
 void site_open(struct site *site, const px_server_options *options)
 {
-    open_with(site, options, PX_OFF);
+    open_with(site, options, PX_OFF, 0);
+}
+
+void site_open_inbox(struct site *site, const px_server_options *options, uint64_t inbox_bytes_max)
+{
+    open_with(site, options, PX_OFF, inbox_bytes_max);
 }
 
 void site_open_deferred(struct site *site, const px_server_options *options)
 {
-    open_with(site, options, 1);
+    open_with(site, options, 1, 0);
 }
 
 void site_close(struct site *site)

@@ -27,6 +27,8 @@ struct site {
 /* `defer`: with deferred accept, as px_server_listen; else connections are accepted at once. */
 void site_open(struct site *site, const px_server_options *options);
 void site_open_deferred(struct site *site, const px_server_options *options);
+/* With so many unread bytes for the whole loop. */
+void site_open_inbox(struct site *site, const px_server_options *options, uint64_t inbox_bytes_max);
 void site_close(struct site *site);
 
 void site_route(struct site *site, const char *pattern, px_handler handler, void *context);

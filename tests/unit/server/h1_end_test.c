@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/limits.h"
 #include "unit/server/client.h"
 
 #define REQUEST "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -44,28 +45,32 @@ static void keep(px_exchange *exchange, void *context)
     *(px_exchange **)context = exchange;
 }
 
-/* At the limit nobody is accepted.  Below it again, the kernel has no memory for the listener at
- * first: that is tried again, not given up. */
+/* While many are being turned away nobody is accepted.  Then accepting goes on, but the kernel has
+ * no memory for the listener at first: that is tried again, not given up. */
 static void accepting_that_was_refused_goes_on(void **state)
 {
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     px_exchange *kept = NULL;
     struct site site;
-    struct client first, next;
+    struct client first, next, silent[REFUSING_COUNT_MAX];
 
     (void)state;
     options.connections_max = 1;
-    site_open_deferred(&site, &options); /* so that it is busy from the first moment */
+    site_open(&site, &options);
     site_route(&site, "GET /{$}", one, NULL);
     site_route(&site, "GET /slow", keep, &kept);
     client_open(&first, &site);
     client_send(&first, px_str_of("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"));
     pump_until(site.loop, kept);
-    pump_quietly(site.loop, 5);
+    for (int index = 0; index < REFUSING_COUNT_MAX; index++)
+        client_open(&silent[index], &site);
+    pump_until(site.loop, site_counters(&site).accepted == 1 + REFUSING_COUNT_MAX);
     refusals = 2;
     px_respond_text(kept, 200, "x");
     client_expect(&first, &site, ONE);
     client_close(&first);
+    for (int index = 0; index < REFUSING_COUNT_MAX; index++)
+        client_close(&silent[index]);
     client_open(&next, &site);
     client_send(&next, px_str_of(REQUEST));
     client_expect(&next, &site, ONE);
