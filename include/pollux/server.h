@@ -192,6 +192,10 @@ typedef struct px_filter {
     int (*on_content)(px_exchange *exchange, px_filter_step *step, void *state);
     /** Ends its state when on_head returned 1; may be NULL. */
     void (*on_end)(px_exchange *exchange, void *state);
+    /** The source has nothing more for now (a producer said LATER, a writer has written less than
+     *  all): writes to `out` what it holds back; `in` is empty.  Called again while it writes, and
+     *  when the source pauses again.  NULL: it holds nothing back.  @return 0, or -1 to abort. */
+    int (*on_flush)(px_exchange *exchange, px_filter_step *step, void *state);
 } px_filter;
 
 /** Registers a response filter; the first registered is nearest to the handler.
