@@ -29,12 +29,6 @@ enum {
     LINGER_TIMEOUT_MS_DEFAULT = 5 * 1000,
     DRAIN_TIMEOUT_MS_DEFAULT = 30 * 1000,
 
-    /* Below a kilobyte a head is most of an answer, and it fits into one packet anyway. */
-    COMPRESS_BYTES_MIN_DEFAULT = 1024,
-    /* Coders at work, of one server: 240 by gzip, 38 by zstd, 20 by br. */
-    COMPRESS_MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024,
-    COMPRESS_CACHE_BYTES_DEFAULT = 16 * 1024 * 1024,
-
     /* --- Fixed --------------------------------------------------------------------------- */
 
     METHOD_BYTES_MAX = 32,
@@ -83,10 +77,7 @@ enum {
 
     MIDDLEWARE_MAX = 32, /* of one server */
     FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */
-    /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
-    FILTER_TURN_BYTES = 32 * 1024,
-    COMPRESS_IDLE_MAX = 4, /* coders of a kind that wait for the next answer */
-    LISTENERS_MAX = 64,    /* of one server */
+    LISTENERS_MAX = 64,  /* of one server */
     /* Output of one connection is rendered here: a head, and content that fits behind it. */
     OUT_BYTES = 16 * 1024,
     /* Content up to this is copied behind its head; more is sent from where it lies. */
@@ -124,6 +115,25 @@ enum {
     FILE_PAGES_MAX = 64,          /* error pages: there are fewer codes with a meaning */
     FILE_RULES_MAX = 256,         /* Cache-Control patterns: each is tried when a file is opened */
     FILE_WAITERS_MAX = 64 * 1024, /* requests waiting for helpers of one cache: then 503 */
+
+    /* --- HTTP/2: what one connection may do, and in any ten seconds ------------------------ */
+
+    H2_STREAMS_MAX = 100, /* concurrent requests: what RFC 9113 section 6.5.2 asks for at least */
+    /* Exchanges of a server: not all connections have H2_STREAMS_MAX requests at once. */
+    H2_EXCHANGES_PER_CONN = 4,
+    H2_EXCHANGES_SPARE = 1024,
+    /* Content that a stream may send before it is read, and a connection in sum: what a handler
+     * that pauses makes us keep. */
+    H2_STREAM_WINDOW = 256 * 1024,
+    H2_CONN_WINDOW = 1024 * 1024,
+    /* A head that decodes to this many times its limit is an attack, not a large head. */
+    H2_HEAD_EXCESS_MAX = 4,
+    H2_CRUMBS_MAX = 256, /* pieces of a Cookie field: browsers keep fewer cookies a site */
+    /* Resets that are also more than half of the streams opened: no user cancels that much. */
+    H2_RESETS_MAX = 200,
+    H2_FRAMES_MAX = 1000,           /* PING, SETTINGS, PRIORITY, empty DATA, of each */
+    H2_CONTINUATIONS_MAX = 64,      /* frames of one header block: honest ones are full */
+    H2_EMPTY_CONTINUATIONS_MAX = 8, /* in a row */
 
     ARENA_BLOCK_BYTES = 4 * 1024,
     HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */

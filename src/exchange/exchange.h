@@ -104,8 +104,7 @@ struct exchange_output {
     size_t pieces_at;            /* what of it was pulled */
     struct filter_stage *stages; /* in the arena */
     uint32_t stage_count;
-    uint32_t filtered_bytes; /* taken by filters since the transport asked (exchange_take_work) */
-    px_field *trailers;      /* in the arena */
+    px_field *trailers; /* in the arena */
     uint32_t trailer_count;
     uint32_t trailer_room;
     const px_tunnel_callbacks *tunnel; /* borrowed: outlives the exchange */
@@ -221,19 +220,6 @@ static inline bool exchange_is_direct(const px_exchange *exchange)
 
 /* The next content, through the filters: as px_pull says; checks the declared length. */
 px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
-
-/* Bytes that filters have taken since the last call: work that a transport counts against a
- * connection's turn, for it is not seen in what is sent. */
-static inline uint32_t exchange_take_work(px_exchange *exchange)
-{
-    uint32_t bytes = 0;
-
-    if (exchange->filtered) {
-        bytes = exchange->output->filtered_bytes;
-        exchange->output->filtered_bytes = 0;
-    }
-    return bytes;
-}
 
 /* The transport lets go: queues on_end, and the exchange for reaping. */
 void exchange_finish(px_exchange *exchange, px_end end);

@@ -479,7 +479,7 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    if (!connect && (exchange->version != 11 || !exchange->asks_upgrade || !protocol.ptr ||
+    if (!connect && (exchange->version < 11 || !exchange->asks_upgrade || !protocol.ptr ||
                      !field_list_has(px_request_field(exchange, "Upgrade"), protocol.ptr))) {
         px_respond_error(exchange, 400);
         return;

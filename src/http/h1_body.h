@@ -50,4 +50,7 @@ PX_MUST_CHECK px_err h1_body_eof(struct h1_body *body);
 PX_MUST_CHECK px_err h1_body_trailers(const struct h1_body *body, struct arena *arena,
                                       px_field **out_fields, uint32_t *out_count);
 
+/* Whether a field of that name has no business in a trailer section. */
+bool trailer_is_dropped(px_str name);
+
 #endif

@@ -50,6 +50,9 @@ enum http_method {
     METHOD_PATCH
 };
 
+/* The number of a method; METHOD_OTHER when it has none. */
+uint8_t http_method_of(const char *text, size_t len);
+
 struct h1_parse_limits {
     uint32_t head_bytes_max;   /* the whole head, its empty line included; more is 431 */
     uint32_t target_bytes_max; /* more is 414 */

@@ -41,7 +41,7 @@ static enum h1_step read_empty_lines(struct h1_parser *parser, struct h1_cursor 
 }
 
 /* Methods are case-sensitive (RFC 9110 section 9.1). */
-static uint8_t method_of(const char *text, size_t len)
+uint8_t http_method_of(const char *text, size_t len)
 {
     static const struct {
         uint8_t len;
@@ -75,7 +75,7 @@ static enum h1_step read_method(struct h1_parser *parser, struct h1_cursor *c)
     if (c->head[c->at] != ' ' || c->at == from)
         return h1_refuse(parser, 400,
                          h1_is_class(c, CHAR_TOKEN) ? "method too long" : "bad byte in the method");
-    parser->method_id = method_of(c->head + from, c->at - from);
+    parser->method_id = http_method_of(c->head + from, c->at - from);
     parser->method.len = (uint32_t)c->at - parser->method.at;
     c->at++;
     parser->target.at = (uint32_t)c->at;
@@ -437,7 +437,7 @@ static bool read_common_line(struct h1_parser *parser, struct h1_cursor *c)
         while (at - from < METHOD_BYTES_MAX && at < end &&
                (char_class[(uint8_t)head[at]] & CHAR_TOKEN))
             at++;
-        method = method_of(head + from, at - from);
+        method = http_method_of(head + from, at - from);
     }
     if (end - at < 2 || memcmp(head + at, " /", 2) != 0 || method == METHOD_CONNECT || at == from)
         return false;

@@ -64,7 +64,7 @@ static bool name_begins(px_str name, const char *prefix)
     return name.len >= len && strncasecmp(name.ptr, prefix, len) == 0;
 }
 
-static bool name_dropped(px_str name)
+bool trailer_is_dropped(px_str name)
 {
     if (name_begins(name, "Content-"))
         return !name_is(name, "Content-Digest");
@@ -123,7 +123,7 @@ px_err h1_body_trailers(const struct h1_body *body, struct arena *arena, px_fiel
 
         CHECK(line_end && count < body->trailer_count);
         fields[count] = take_line(at, colon, line_end);
-        if (!name_dropped(fields[count].name))
+        if (!trailer_is_dropped(fields[count].name))
             count++;
         at = line_end + 2;
     }

@@ -214,7 +214,7 @@ void access_log_exchange(struct conn *conn, const px_exchange *exchange)
     log_entry(server, &entry);
 }
 
-void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes)
+void access_log_refusal(struct conn *conn, unsigned version, unsigned status, uint64_t bytes)
 {
     px_server *server = conn->server;
     char peer[ADDRESS_TEXT_BYTES];
@@ -226,7 +226,7 @@ void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes)
         .unix_time = server->loop->unix_time,
         .bytes = bytes,
         .status = status,
-        .version = 11,
+        .version = version,
     };
 
     log_entry(server, &entry);
@@ -234,9 +234,10 @@ void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes)
 
 /* --- Heads ------------------------------------------------------------------------------------ */
 
+static const char dashes[] = "----------------------------------------\n";
+
 void access_log_head(px_server *server, px_str head)
 {
-    static const char dashes[] = "----------------------------------------\n";
     struct log_line line;
 
     /* Empty lines before the request line were skipped in silence. */
@@ -246,6 +247,30 @@ void access_log_head(px_server *server, px_str head)
         return;
     put_text(&line, dashes);
     put_escaped(&line, px_str_make(head.ptr, head.len - 2), ESCAPE_HEAD);
+    line_end(server, &line);
+}
+
+void access_log_request(px_server *server, const px_exchange *exchange)
+{
+    const struct h1_request *request = &exchange->request;
+    size_t bytes = request->method.len + request->target.len + sizeof(dashes);
+    struct log_line line;
+
+    for (uint32_t index = 0; index < request->field_count; index++)
+        bytes += request->fields[index].name.len + request->fields[index].value.len + 4;
+    if (!line_begin(server, bytes, &line))
+        return;
+    put_text(&line, dashes);
+    put_escaped(&line, request->method, ESCAPE_HEAD);
+    put_text(&line, " ");
+    put_escaped(&line, request->target, ESCAPE_HEAD);
+    put_text(&line, " HTTP/2.0\r\n");
+    for (uint32_t index = 0; index < request->field_count; index++) {
+        put_escaped(&line, request->fields[index].name, ESCAPE_HEAD);
+        put_text(&line, ": ");
+        put_escaped(&line, request->fields[index].value, ESCAPE_HEAD);
+        put_text(&line, "\r\n");
+    }
     line_end(server, &line);
 }
 

@@ -14,10 +14,13 @@ void access_log_exchange(struct conn *conn, const px_exchange *exchange);
 
 /* A request was refused before there was an exchange (combined and json); `bytes` of content were
  * answered. */
-void access_log_refusal(struct conn *conn, unsigned status, uint64_t bytes);
+void access_log_refusal(struct conn *conn, unsigned version, unsigned status, uint64_t bytes);
 
 /* A head was accepted (request). */
 void access_log_head(px_server *server, px_str head);
+
+/* The same of a head that did not come as text. */
+void access_log_request(px_server *server, const px_exchange *exchange);
 
 /* Hands the lines over. */
 void access_log_flush(px_server *server);

@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "server/h1.h"
+#include "server/h2.h"
 #include "server/overload.h"
 #include "server/refusal.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
     [CONN_H1] = &h1_protocol,
+    [CONN_H2] = &h2_protocol,
     [CONN_REFUSAL] = &refusal_protocol,
 };
 
@@ -104,15 +106,6 @@ const struct listener_events conn_listener_events = {on_socket, on_accept_error}
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
-/* Counts what was sent since this was last called. */
-static void sent_count(struct conn *conn)
-{
-    uint64_t sent = conduit_sent_bytes(&conn->conduit);
-
-    conn->server->counters.bytes_sent += sent - conn->mark_sent;
-    conn->mark_sent = sent;
-}
-
 /* The window of a minimum rate: time in which nothing was asked of the peer does not count, so a
  * handler that pauses makes its peer neither late nor safe. */
 static void rate_begin(struct conn *conn, enum conn_rate window)
@@ -121,7 +114,7 @@ static void rate_begin(struct conn *conn, enum conn_rate window)
     conn->rate_ms = 0;
     conn->rate_since_ms = conn->server->loop->now_ms;
     conn->received = 0;
-    sent_count(conn);
+    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
 }
 
 static uint64_t rate_elapsed_ms(const struct conn *conn)
@@ -150,11 +143,8 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     uint32_t duration_ms = PX_OFF;
 
     conn->active_ms = now_ms;
-    if (conn->wait == wait && wait != WAIT_WORK) {
-        if (wait == WAIT_IDLE)
-            sent_count(conn); /* no rate is being taken */
-        return;               /* the node stays; active_ms is looked at when it comes up */
-    }
+    if (conn->wait == wait && wait != WAIT_WORK)
+        return; /* the node stays; active_ms is looked at when it comes up */
     if (wait == WAIT_WORK && conn->wait == wait) {
         if (conn_protocol(conn)->rate(conn) != (enum conn_rate)conn->rate)
             rate_change(conn, conn_protocol(conn)->rate(conn));
@@ -241,14 +231,19 @@ static bool rate_kept(struct conn *conn, uint64_t elapsed_ms)
 static void work_due(struct conn *conn)
 {
     px_server *server = conn->server;
+    const struct conn_protocol *protocol = conn_protocol(conn);
     uint64_t window_ms = server->options.rate_window_ms;
-    uint64_t now_ms = server->loop->now_ms, total_due_ms = conn_protocol(conn)->total_due(conn);
+    uint64_t now_ms = server->loop->now_ms;
     uint64_t elapsed_ms = rate_elapsed_ms(conn);
+    bool over =
+        now_ms >= protocol->total_due(conn) && (!protocol->overdue || protocol->overdue(conn));
 
-    if (now_ms >= total_due_ms || (elapsed_ms >= window_ms && !rate_kept(conn, elapsed_ms))) {
+    if (over || (elapsed_ms >= window_ms && !rate_kept(conn, elapsed_ms))) {
         conn_timeout(conn);
         return;
     }
+    uint64_t total_due_ms = protocol->total_due(conn);
+
     if (elapsed_ms >= window_ms) {
         rate_begin(conn, (enum conn_rate)conn->rate_window);
         elapsed_ms = 0;
@@ -272,8 +267,7 @@ void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel)
             deadline_set(wheel, deadline, conn->active_ms + conn->server->options.idle_timeout_ms);
             return;
         }
-        conn->server->counters.timed_out++;
-        conn_close(conn, PX_END_TIMEOUT);
+        conn_timeout(conn);
         return;
     case WAIT_HEAD:
         conn_timeout(conn);
@@ -338,7 +332,6 @@ void conn_freed(struct conn *conn)
     px_server *server = conn->server;
 
     list_remove(&conn->wake.node);
-    sent_count(conn);
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "server/access_log.h"
+#include "server/h2.h"
 
 /* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
 _Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");
@@ -132,6 +133,19 @@ void h1_advance(struct h1_conn *h1)
 
 /* --- Events of the stream --------------------------------------------------------------------- */
 
+/* The first bytes are HTTP/2's (RFC 9113 section 3.3): they are shown again, to who knows them. */
+static size_t speak_h2(struct h1_conn *h1, px_str bytes)
+{
+    struct conn *conn = &h1->conn;
+
+    h1_work_release(h1);
+    if (conn->state != CONN_OPEN)
+        return bytes.len;
+    conn_speak(conn, CONN_H2);
+    h2_of(conn)->kept = (uint32_t)bytes.len; /* they are counted */
+    return 0;
+}
+
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct h1_conn *h1 = context;
@@ -150,6 +164,8 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     h1->in = bytes;
     h1->in_used = 0;
     h1_advance(h1);
+    if (PX_UNLIKELY(h1->preface))
+        return speak_h2(h1, bytes);
     size_t used = h1->in_used;
 
     h1->kept = (uint32_t)(bytes.len - used);
@@ -208,6 +224,7 @@ static void on_closed(px_stream *stream, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
+    h1->conn.server->counters.bytes_sent += conduit_sent_bytes(&h1->conn.conduit);
     conn_freed(&h1->conn);
 }
 

@@ -61,6 +61,8 @@ struct h1_conn {
     bool expecting;      /* the peer waits for 100 (Continue) */
     bool peer_ended;     /* no more bytes will come */
     bool broken;         /* the exchange asked for a reset */
+    bool begun;          /* a request was read: an HTTP/2 preface is none any more */
+    bool preface;        /* the first bytes are one: another protocol goes on with them */
 };
 
 static inline struct h1_conn *h1_of(struct conn *conn)

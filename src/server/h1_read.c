@@ -5,6 +5,8 @@
  * a new exchange's arena, the server dispatches it.  The next head waits (in the bytes at hand, or
  * in the stream's inbox) until the answer is rendered.  What can go wrong is refused with a status.
  */
+#include <string.h>
+
 #include "server/access_log.h"
 #include "server/h1.h"
 
@@ -91,6 +93,7 @@ static px_err request_begin(struct h1_conn *h1)
     exchange_describe(exchange, parser);
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
+    h1->begun = true;
     h1->keep_alive = parser->keep_alive;
     if (PX_UNLIKELY(h1->conn.wait == WAIT_HEAD))
         conn_wait(&h1->conn, WAIT_WORK); /* the next head has a deadline of its own */
@@ -111,6 +114,16 @@ static px_err request_begin(struct h1_conn *h1)
     h1->work->content = true;
     h1->reading = READ_CONTENT;
     return PX_OK;
+}
+
+/* What begins as an HTTP/2 preface does, where that may be spoken without TLS: with the first bytes
+ * of a connection, and the parser has just found fault with the version. */
+static bool is_preface(const struct h1_conn *h1, px_str head)
+{
+    static const char line[] = "PRI * HTTP/2.0\r";
+
+    return !h1->begun && h1->conn.server->h2 && h1->conn.server->options.http2_clear != PX_OFF &&
+           head.len >= sizeof(line) - 1 && memcmp(head.ptr, line, sizeof(line) - 1) == 0;
 }
 
 static px_err read_head(struct h1_conn *h1)
@@ -143,6 +156,11 @@ static px_err read_head(struct h1_conn *h1)
     if (err != PX_AGAIN) {
         unsigned status = h1->work->parser.status;
 
+        if (status == 505 && is_preface(h1, px_str_make(head, left))) {
+            h1->preface = true;
+            h1->reading = READ_CLOSED;
+            return PX_AGAIN;
+        }
         h1->in_used = h1->in.len;
         return h1_refuse(h1, status);
     }

@@ -237,8 +237,6 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
     char *data = start + (h1->chunked ? H1_CHUNK_HEAD_BYTES : 0);
     px_pull pull = exchange_pull(exchange, data, out_room(h1->out) - frame - tail, &bytes);
 
-    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    turn_count(h1, (size_t)exchange_take_work(exchange) * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
     if (bytes > 0 && pull != PX_PULL_ERROR) {
         char *end = data + bytes;
 
@@ -400,7 +398,7 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
     } else {
         server->counters.responses[status / 100]++;
         if (server->logging)
-            access_log_refusal(&h1->conn, status, refusal_content_bytes(status));
+            access_log_refusal(&h1->conn, 11, status, refusal_content_bytes(status));
     }
     h1_work_release(h1);
     h1->refusal = (uint16_t)status; /* rendered when there is room for it */

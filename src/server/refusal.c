@@ -96,7 +96,7 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         out->len = (uint32_t)(refusal_write(server, 503, out->bytes) - out->bytes);
         server->counters.responses[5]++;
         if (server->logging)
-            access_log_refusal(&refusal->conn, 503, refusal_content_bytes(503));
+            access_log_refusal(&refusal->conn, 11, 503, refusal_content_bytes(503));
         /* A head and nothing behind it: that was all. */
         refusal->finished =
             bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);
@@ -208,6 +208,7 @@ static void on_closed(px_stream *stream, void *context)
     struct refusal *refusal = context;
 
     (void)stream;
+    refusal->conn.server->counters.bytes_sent += conduit_sent_bytes(&refusal->conn.conduit);
     conn_freed(&refusal->conn);
 }
 

@@ -14,14 +14,15 @@
 #include "http/field.h"
 #include "server/access_log.h"
 #include "server/conn.h"
-#include "server/counters.h"
 #include "server/h1.h"
+#include "server/h2.h"
 #include "server/overload.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
     WORK_SLAB_OBJECTS = 8,
     OUT_SLAB_OBJECTS = 4,
+    H2_REQUEST_SLAB_OBJECTS = 16,
     CONNECTIONS_UNKNOWN = 1024, /* where RLIMIT_NOFILE cannot be read */
     DESCRIPTORS_RESERVED = 64   /* for listeners, files, logs, the loop */
 };
@@ -102,7 +103,6 @@ static void server_last(struct loop_hook *hook)
     px_server *server = CONTAINER_OF(hook, px_server, last);
 
     access_log_flush(server);
-    counters_publish(server);
     drain_look(server);
 }
 
@@ -116,7 +116,12 @@ static px_err server_init(px_server *server, px_error *out_error)
      * theirs beside the limit. */
     if (connections < UINT32_MAX / 2)
         connections += 2 * ACCEPTS_PER_TICK + connections / 64 + LINGER_COUNT_MAX;
-    exchange_service_init(&server->service, server->loop, connections);
+    /* HTTP/2 has several requests on a connection; who finds no exchange is refused, and may try
+     * again. */
+    exchange_service_init(&server->service, server->loop,
+                          connections < UINT32_MAX / 8
+                              ? connections * H2_EXCHANGES_PER_CONN + H2_EXCHANGES_SPARE
+                              : connections);
     server->service.filters = server->filters;
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
@@ -133,6 +138,8 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->parse_limits.target_bytes_max = options->target_bytes_max;
     server->parse_limits.field_count_max = options->field_count_max;
     server->scan = scan_table_best();
+    pool_init(&server->h2_requests, allocator, sizeof(struct h2_request), H2_REQUEST_SLAB_OBJECTS,
+              server->service.exchanges.count_max);
     h1_stamp_init(&server->stamp, px_str_of(server->server_name));
     buf_init(&server->log, allocator, LOG_BYTES_MAX);
     server->logging = options->on_log && options->log_format != PX_LOG_OFF;
@@ -145,6 +152,16 @@ static px_err server_init(px_server *server, px_error *out_error)
         err = drain_init(server);
     if (err == PX_OK)
         err = router_create(allocator, &server->router);
+    if (err == PX_OK)
+        err = h2_shared_create(
+            &(struct h2_options){
+                .allocator = allocator,
+                .events = &h2_session_events,
+                .limits = &server->parse_limits,
+                .scan = server->scan,
+                .session_count_max = connections,
+            },
+            &server->h2);
     return err == PX_OK ? PX_OK : error_set(out_error, err, 0, "out of memory");
 }
 
@@ -161,7 +178,7 @@ static px_server *server_make(px_loop *loop, bool own_loop, const px_server_opti
     server->options = *options;
     snprintf(server->server_name, sizeof(server->server_name), "%s",
              options->server_name ? options->server_name : "pollux");
-    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK) {
+    if (server_init(server, out_error) != PX_OK) {
         px_server_destroy(server);
         return NULL;
     }
@@ -260,6 +277,8 @@ void px_server_destroy(px_server *server)
     pool_deinit(&server->conns);
     pool_deinit(&server->works);
     pool_deinit(&server->outs);
+    pool_deinit(&server->h2_requests);
+    h2_shared_destroy(server->h2);
     exchange_service_deinit(&server->service);
     alloc_put(&loop->allocator, server);
     if (own_loop)
@@ -438,4 +457,25 @@ void server_accept(px_server *server, bool on)
         else
             listener_pause(server->listeners[index]->listener);
     }
+}
+
+/* What open connections have sent is counted when they close, and here. */
+static void sent_visit(void *object, void *context)
+{
+    const struct conn *conn = object;
+    px_server_counters *counters = context;
+
+    counters->bytes_sent += conduit_sent_bytes(&conn->conduit);
+}
+
+void px_server_read_counters(const px_server *server, px_server_counters *out_counters)
+{
+    px_server_counters counters = server->counters;
+    size_t bytes = out_counters->struct_size;
+
+    counters.struct_size = bytes;
+    counters.open = server->conn_count;
+    pool_each((struct pool *)(uintptr_t)&server->conns, sent_visit, &counters);
+    counters.aborted = server->service.aborted;
+    memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
 }

@@ -54,10 +54,9 @@ struct server_drain {
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
-    bool accepting_paused; /* as many as may be are being turned away */
-    uint8_t phase;         /* enum server_phase */
-    px_server_options
-        options; /* with the defaults filled in; of its pointers counters_memory is used */
+    bool accepting_paused;     /* as many as may be are being turned away */
+    uint8_t phase;             /* enum server_phase */
+    px_server_options options; /* with the defaults filled in; its pointers are not used */
     struct exchange_service service;
     struct router *router; /* owned */
     struct server_route *routes;
@@ -77,6 +76,8 @@ struct px_server {
     struct pool conns;                                /* of h1_conn */
     struct pool works;                                /* of h1_work */
     struct pool outs;                                 /* of struct out */
+    struct pool h2_requests;                          /* of h2_request */
+    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
     struct h1_parse_limits parse_limits;

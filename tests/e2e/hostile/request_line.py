@@ -211,8 +211,8 @@ bad("proxy-v2", b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + b"\x00" * 12)
 bad("smtp", b"EHLO example.org\r\n")
 bad("rtsp", line(b"OPTIONS / RTSP/1.0"))
 bad(
-    "http2-preface",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00",
-    "HTTP/2 is not spoken here; behind a request it is refused as well",
+    "http2-preface-almost",
+    b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+    "only the preface itself is one; behind a request it is refused as well",
     status=505,
 )
