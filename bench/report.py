@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
 COLOURS = {"pollux": 0x2A7F62, "embedder": 0x7FBFA8, FLOOR: 0x777777}
 PEER_COLOUR = 0x6F8FBF
+TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
 
@@ -162,7 +163,7 @@ class Page:
         yield f"- {cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GiB; {operating_system()}, " \
               f"Linux {platform.release()}"
         yield f"- compiler: {first_line(['cc', '--version'])}; load: " \
-              f"{first_line(['wrk', '-v']).split(' Copyright')[0]}, bench/load/connect_load"
+              f"{first_line(['wrk', '-v']).split(' Copyright')[0]}, bench/load/, {first_line(['h2load', '--version'])}"
         yield f"- server on core {server_core}, load on core {load_core}, loopback; load average " \
               f"{load:.2f} at the end"
         yield f"- {self.options.rounds} rounds of {self.options.seconds:g} s a row, interleaved"
@@ -175,12 +176,12 @@ class Page:
 
     def text(self):
         now = datetime.datetime.now(datetime.timezone.utc)
-        lines = ["# HTTP/1.1: CPU time and memory", "",
+        lines = [f"# {TITLES[self.options.page]}", "",
                  f"Written by `{self.command()}` on {now:%Y-%m-%d %H:%M} UTC. "
                  "What the figures mean, and what they do not, is in [README.md](README.md).", ""]
         lines += self.waited_lines()
         if any(row.kind == "cpu" for row in self.rows):
-            lines += ["![CPU microseconds per request](http1.svg)", ""]
+            lines += [f"![CPU microseconds per request]({self.options.page}.svg)", ""]
         if any(row.kind != "cpu" for row in self.rows):
             lines += ["![Anonymous memory](memory.svg)", ""]
         lines += ["## Targets", ""]
@@ -197,8 +198,9 @@ class Page:
 
     def write(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "http1.md").write_text(self.text())
-        with open(folder / "http1.csv", "w", newline="") as file:
+        page = self.options.page
+        (folder / f"{page}.md").write_text(self.text())
+        with open(folder / f"{page}.csv", "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["row", "server", "round", "value", "unit", "answers", "waited"])
             for row in self.rows:
@@ -207,9 +209,9 @@ class Page:
                         writer.writerow([row.name, name, one["round"], f"{one['value']:.4f}",
                                          row.unit, one.get("requests", ""),
                                          f"{one.get('waited', 0):.4f}"])
-        self.plot(folder / "http1.svg", [row for row in self.rows if row.kind == "cpu"])
+        self.plot(folder / f"{page}.svg", [row for row in self.rows if row.kind == "cpu"])
         self.plot(folder / "memory.svg", [row for row in self.rows if row.kind != "cpu"])
-        print(f"bench: wrote http1.md, http1.csv and the plots to {folder}", file=sys.stderr)
+        print(f"bench: wrote {page}.md, {page}.csv and the plots to {folder}", file=sys.stderr)
 
     def plot(self, path, rows):
         rows = [row for row in rows if self.results[row.name]]

@@ -27,6 +27,9 @@ class Row:
     content_bytes: int = 13
     reach: tuple = ()  # (what to compare with, largest ratio or bytes)
     standard: bool = True
+    page: str = "http1"  # which page it stands on
+    tls: bool = False
+    load: str = "wrk"  # or "h2load" (depth: streams of a connection), "full", "resumed" (handshakes)
 
 
 ROWS = (
@@ -44,6 +47,19 @@ ROWS = (
         reach=(("bytes", 400),)),
     Row("fresh", "A fresh worker, anonymous memory (RssAnon)", "fresh", "KiB",
         reach=(("bytes", 1 << 20),)),
+    Row("tls_keepalive", "TLS 1.3, keep-alive, 64 connections", "cpu", "us", connections=64,
+        reach=(("nginx", 0.80),), page="secure", tls=True),
+    Row("tls_file_1m", "TLS 1.3, file of 1 MiB, AES-GCM, 16 connections", "cpu", "us",
+        connections=16, target="/1m.txt", content_bytes=1 << 20, reach=(("nginx", 0.75),),
+        page="secure", tls=True),
+    Row("h2_clear", "HTTP/2 in the clear, 16 connections, 32 streams each", "cpu", "us", "h2", 16,
+        32, reach=(("floor", 1.30), ("nginx", 0.20)), page="secure", load="h2load"),
+    Row("h2_tls", "HTTP/2 over TLS 1.3, 16 connections, 32 streams each", "cpu", "us",
+        connections=16, depth=32, reach=(("nginx", 0.35),), page="secure", tls=True, load="h2load"),
+    Row("tls_full", "A full TLS 1.3 handshake (ECDSA P-256, X25519) and a request", "cpu", "us",
+        closing=True, page="secure", tls=True, load="full"),
+    Row("tls_resumed", "A resumed TLS 1.3 handshake and a request", "cpu", "us", closing=True,
+        page="secure", tls=True, load="resumed"),
 )
 
 
@@ -57,6 +73,13 @@ def row_named(name):
 def load_argv(bench, row, running, seconds):
     target = running.server.request_target(row)
     pin = ["taskset", "-c", str(bench.load_core)]
+    scheme = "https" if row.tls else "http"
+    if row.load in ("full", "resumed"):
+        return pin + [str(bench.build / "bench/load/tls_load"), str(running.port), f"{seconds:g}",
+                      row.load, target]
+    if row.load == "h2load":
+        return pin + [find_program("h2load"), f"-c{row.connections}", f"-m{row.depth}",
+                      f"-D{max(1, round(seconds))}", f"{scheme}://127.0.0.1:{running.port}{target}"]
     if row.closing:
         return pin + [str(bench.build / "bench/load/connect_load"), str(running.port),
                       f"{seconds:g}", str(row.connections), target, *running.server.fields]
@@ -65,7 +88,7 @@ def load_argv(bench, row, running, seconds):
         argv += ["-H", field]
     if row.depth > 1:
         argv += ["-s", str(HERE / "load/pipeline.lua")]
-    argv.append(f"http://127.0.0.1:{running.port}{target}")
+    argv.append(f"{scheme}://127.0.0.1:{running.port}{target}")
     return argv + (["--", str(row.depth)] if row.depth > 1 else [])
 
 
@@ -74,6 +97,8 @@ def load_run(bench, row, running, seconds):
     argv = load_argv(bench, row, running, seconds)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 30, check=False)
     said = done.stdout + done.stderr
+    if row.load == "h2load":
+        return h2load_run(row, running, done.returncode, said)
     if row.closing:
         found = re.search(r"requests (\d+) errors 0 seconds ([\d.]+)", said)
         if done.returncode == 0 and found:
@@ -85,3 +110,15 @@ def load_run(bench, row, running, seconds):
             return int(found[1]), float(found[2]) * {"ms": 0.001, "s": 1, "m": 60}[found[3]]
     raise BenchError(f"{row.name}: the load on {running.server.name} failed "
                      f"({done.returncode}): {said.strip()[-300:]}")
+
+
+def h2load_run(row, running, exit_code, said):
+    """What h2load says of a run: every request has to have had its answer, of the right protocol."""
+    found = re.search(r"finished in ([\d.]+)(ms|s),", said)
+    counts = re.search(r"requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, "
+                       r"(\d+) errored, (\d+) timeout", said)
+    if (exit_code == 0 and found and counts and "Application protocol: h2" in said
+            and int(counts[2]) > 0 and all(int(counts[n]) == 0 for n in (3, 4, 5))):
+        return int(counts[2]), float(found[1]) * {"ms": 0.001, "s": 1}[found[2]]
+    raise BenchError(f"{row.name}: the load on {running.server.name} failed ({exit_code}): "
+                     f"{said.strip()[-300:]}")

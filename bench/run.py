@@ -15,13 +15,14 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import time
 
 import report
 import rows as table
-from servers import FLOOR, HELLO, BenchError, all_servers, ask, read_answer
+from servers import FLOOR, HELLO, BenchError, all_servers, ask, ask_h2, read_answer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROUNDS_TO_PUBLISH = 9
@@ -45,6 +46,7 @@ class Bench:
         self.running = []
         self.troubles = []
         self.make_root()
+        self.make_certificate()
 
     def make_root(self):
         self.folder.chmod(0o755)
@@ -54,6 +56,16 @@ class Bench:
         (self.root / "index.txt").write_bytes(HELLO)
         (self.root / "10k.txt").write_bytes(pattern[:10 << 10])
         (self.root / "1m.txt").write_bytes(pattern[:1 << 20])
+
+    def make_certificate(self):
+        """One for all servers, of the kind that most of the web uses today."""
+        self.certificate, self.key = self.folder / "certificate.pem", self.folder / "key.pem"
+        argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days",
+                "30", "-keyout", self.key, "-out", self.certificate]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"openssl: {done.stderr.strip()[-200:]}")
 
     def start(self, server, row):
         running = server.start(self, row)
@@ -84,8 +96,13 @@ class Bench:
 def check_answer(row, running):
     """The server says what it should before anybody counts how fast."""
     server = running.server
-    head, content = ask(running.port, server.request_target(row), server.fields, row.closing)
-    if not head.startswith(b"HTTP/1.1 200 ") or len(content) != row.content_bytes:
+    if row.load == "h2load":
+        head, content = ask_h2(running.port, server.request_target(row), row.tls)
+    else:
+        head, content = ask(running.port, server.request_target(row), server.fields, row.closing,
+                            tls=row.tls)
+    is_good = row.load == "h2load" or head.startswith(b"HTTP/1.1 200 ")
+    if not is_good or len(content) != row.content_bytes:
         raise BenchError(f"{row.name}: {server.name} answers {head[:60]!r}, {len(content)} bytes")
     if row.content_bytes == len(HELLO) and content != HELLO:
         raise BenchError(f"{row.name}: {server.name} answers {content!r}")
@@ -220,7 +237,7 @@ def measure_row(bench, row, servers):
     if row.kind != "cpu":
         return measure_memory_row(bench, row, taking_part)
     pollux = [server for server in taking_part if server.name == "pollux"]
-    if pollux:
+    if pollux and row.floor and row.load == "wrk":
         bench.record_answer(pollux[0], row)
     return measure_cpu_row(bench, row, taking_part)
 
@@ -251,6 +268,8 @@ def parse_options(argv):
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="ROW[,ROW]", help="these rows: "
                         + ", ".join(row.name for row in table.ROWS))
+    parser.add_argument("--page", choices=sorted({row.page for row in table.ROWS}), default="http1",
+                        help="the rows of this page (default: http1)")
     parser.add_argument("--servers", metavar="A[,B]", help="these servers alone")
     parser.add_argument("--rounds", type=int, default=11, help="rounds a row (default: 11)")
     parser.add_argument("--seconds", type=float, default=2, help="of load a round (default: 2)")
@@ -273,7 +292,7 @@ def parse_options(argv):
 def selected_rows(options):
     if options.only:
         return [table.row_named(name) for name in options.only.split(",")]
-    return [row for row in table.ROWS if row.standard]
+    return [row for row in table.ROWS if row.standard and row.page == options.page]
 
 
 def selected_servers(options):
@@ -312,7 +331,7 @@ def run(options, folder):
 
 def main(argv):
     options = parse_options(argv)
-    for tool in ("taskset", "wrk", "strace", "gnuplot"):
+    for tool in ("taskset", "wrk", "strace", "gnuplot", "openssl", "h2load"):
         if not shutil.which(tool):
             raise BenchError(f"{tool} is not installed; script/bench --install installs it")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

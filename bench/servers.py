@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -67,13 +68,31 @@ def process_tree(pid):
     return tree
 
 
-def ask(port, target="/", fields=(), close=False, timeout=5):
+def ask(port, target="/", fields=(), close=False, timeout=5, tls=False):
     """One request on its own connection; returns (head with its empty line, content)."""
     lines = [f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", *fields]
     lines += ["Connection: close"] if close else []
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as conn:
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain, \
+            (over_tls(plain) if tls else plain) as conn:
         conn.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         return read_answer(conn)
+
+
+def over_tls(conn):
+    """What is measured is speed: whose certificate it is does not matter here."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(conn, server_hostname="localhost")
+
+
+def ask_h2(port, target, tls):
+    """As ask, over HTTP/2 by nghttp; no head."""
+    argv = [find_program("nghttp"), "-y", f"http{'s' if tls else ''}://127.0.0.1:{port}{target}"]
+    done = subprocess.run(argv, capture_output=True, timeout=10, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"nghttp: {done.stderr.decode(errors='replace').strip()[-200:]}")
+    return b"", done.stdout
 
 
 def read_answer(conn):
@@ -210,8 +229,10 @@ def floor_command(bench, row, folder, port):
 
 
 def pollux_command(bench, row, folder, port):
-    return [bench.build / "pollux", "respond", "--log", "off", "-q", "-w", "1",
-            "-l", f"127.0.0.1:{port}"]
+    what = ["files", bench.root] if row.target else ["respond"]
+    tls = ["--tls-cert", bench.certificate, "--tls-key", bench.key] if row.tls else []
+    return [bench.build / "pollux", *what, "--log", "off", "-q", "-w", "1", *tls,
+            "-l", f"{'https://' if row.tls else ''}127.0.0.1:{port}"]
 
 
 def build_program_command(path):
@@ -228,6 +249,14 @@ def nginx_command(bench, row, folder, port, listen_option=""):
     user = "user root root;" if os.geteuid() == 0 else ""
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n"
                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    if row.tls:
+        # Sessions are resumed by tickets, which is its default.
+        listen_option += f""" ssl;
+        ssl_certificate {bench.certificate};
+        ssl_certificate_key {bench.key};
+        ssl_protocols TLSv1.2 TLSv1.3"""
+    if row.load == "h2load":
+        listen_option = "http2" + listen_option
     config = write(folder / "nginx.conf", f"""
 {user}
 daemon off;
@@ -281,11 +310,15 @@ mimetype.assign = ( ".txt" => "text/plain" )
 
 def h2o_command(bench, row, folder, port):
     user = "user: root" if os.geteuid() == 0 else ""
+    tls = f"""
+  ssl:
+    certificate-file: {bench.certificate}
+    key-file: {bench.key}""" if row.tls else ""
     config = write(folder / "h2o.conf", f"""
 {user}
 listen:
   host: 127.0.0.1
-  port: {port}
+  port: {port}{tls}
 num-threads: 1
 max-connections: {CONNECTIONS_MAX}
 http1-request-timeout: 600
@@ -343,10 +376,11 @@ def all_servers(build, floor_names):
         return lambda: first_line(["pkg-config", "--modversion", package])
 
     plain = ("keepalive", "pipelined", "connection", "idle", "fresh")
+    secure = ("tls_keepalive", "tls_file_1m", "h2_clear", "h2_tls", "tls_full", "tls_resumed")
     add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
         rows=floor_names)
     add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
-        pollux_command, rows=plain)
+        pollux_command, rows=plain + secure)
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:
@@ -355,8 +389,10 @@ def all_servers(build, floor_names):
     for name, option, command, rows in (
             ("nginx", "-v", nginx_command, None),
             ("nginx-deferred", "-v", nginx_deferred_command, ("connection",)),
-            ("lighttpd", "-v", lighttpd_command, None),
-            ("h2o", "-v", h2o_command, None), ("haproxy", "-v", haproxy_command, plain)):
+            ("lighttpd", "-v", lighttpd_command, plain + ("file_10k", "file_1m")),
+            # Debian's h2o 2.2 resumes no session of TLS 1.3.
+            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure[:-1]),
+            ("haproxy", "-v", haproxy_command, plain)):
         program = find_program(name.partition("-")[0])
         add(name, program, lambda: first_line([program, option]), command, rows)
     for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
