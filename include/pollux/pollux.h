@@ -18,6 +18,7 @@
 #include "pollux/str.h"
 #include "pollux/stream.h"
 #include "pollux/syscalls.h"
+#include "pollux/tls.h"
 
 #define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
 #define PX_VERSION_MINOR 1        /**< Changes with additions. */

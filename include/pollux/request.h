@@ -35,6 +35,23 @@ px_str px_request_authority(const px_exchange *exchange);
 /** "http" or "https". */
 px_str px_request_scheme(const px_exchange *exchange);
 
+/** Whether the connection is secure: 1 or 0. */
+int px_request_is_https(const px_exchange *exchange);
+
+/** The host name that the peer asked for in its TLS handshake, in lower case; absent without TLS
+ *  or without one (RFC 6066 section 3). */
+px_str px_request_server_name(px_exchange *exchange);
+
+/** The subject of the peer's certificate as RFC 2253 writes it ("CN=me,O=Example"), once it was
+ *  verified; absent where it showed none. */
+px_str px_request_client_subject(px_exchange *exchange);
+
+/** Version and cipher suite of TLS ("TLSv1.3", "TLS_AES_128_GCM_SHA256"); absent without TLS. */
+px_str px_request_tls_version(px_exchange *exchange);
+
+/** The cipher suite, as px_request_tls_version. */
+px_str px_request_tls_cipher(px_exchange *exchange);
+
 /** The protocol version: 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2. */
 unsigned px_request_version(const px_exchange *exchange);
 

@@ -11,6 +11,7 @@
 #include "pollux/exchange.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
+#include "pollux/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -184,6 +185,8 @@ PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener, p
 /** How a listener is served.  Zero is the default everywhere. */
 typedef struct px_serve_options {
     size_t struct_size; /**< sizeof(px_serve_options). */
+    /** Borrowed, outlives the server; has a certificate.  NULL: connections are not secure. */
+    px_tls *tls;
 } px_serve_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -269,19 +272,22 @@ void px_server_on_drained(px_server *server, void (*on_drained)(px_server *serve
 
 /** What a server has counted since it was made. */
 typedef struct px_server_counters {
-    size_t struct_size;      /**< sizeof(px_server_counters), set by the caller. */
-    uint64_t accepted;       /**< Connections accepted. */
-    uint64_t open;           /**< Connections open now. */
-    uint64_t requests;       /**< Heads accepted. */
-    uint64_t responses[6];   /**< Final answers by class: [2] is 2xx; [0] is unused. */
-    uint64_t refused;        /**< Requests refused for syntax, framing or a limit. */
-    uint64_t shed;           /**< Connections closed at the limit: idle, or long in a head. */
-    uint64_t timed_out;      /**< Connections ended by a deadline or a minimum rate. */
-    uint64_t bytes_received; /**< Bytes read from peers. */
-    uint64_t bytes_sent;     /**< Bytes the system took for peers. */
-    uint64_t accept_errors;  /**< Failed accepts (descriptors, memory). */
-    uint64_t aborted;        /**< Exchanges that did not complete. */
-    uint64_t turned_away;    /**< New connections answered with 503 at the limit. */
+    size_t struct_size;          /**< sizeof(px_server_counters), set by the caller. */
+    uint64_t accepted;           /**< Connections accepted. */
+    uint64_t open;               /**< Connections open now. */
+    uint64_t requests;           /**< Heads accepted. */
+    uint64_t responses[6];       /**< Final answers by class: [2] is 2xx; [0] is unused. */
+    uint64_t refused;            /**< Requests refused for syntax, framing or a limit. */
+    uint64_t shed;               /**< Connections closed at the limit: idle, or long in a head. */
+    uint64_t timed_out;          /**< Connections ended by a deadline or a minimum rate. */
+    uint64_t bytes_received;     /**< Bytes read from peers. */
+    uint64_t bytes_sent;         /**< Bytes the system took for peers. */
+    uint64_t accept_errors;      /**< Failed accepts (descriptors, memory). */
+    uint64_t aborted;            /**< Exchanges that did not complete. */
+    uint64_t turned_away;        /**< New connections answered with 503 at the limit. */
+    uint64_t handshakes;         /**< TLS handshakes that were completed. */
+    uint64_t handshakes_resumed; /**< Of those, the ones that resumed a session. */
+    uint64_t handshakes_failed;  /**< TLS handshakes that ended before they were complete. */
 } px_server_counters;
 
 /** Reads the counters.  @param out_counters its struct_size says how much is written. */

@@ -29,6 +29,10 @@ enum {
     LINGER_TIMEOUT_MS_DEFAULT = 5 * 1000,
     DRAIN_TIMEOUT_MS_DEFAULT = 30 * 1000,
 
+    TLS_HANDSHAKE_TIMEOUT_MS_DEFAULT = 10 * 1000,
+    /* Each holds some 30 KiB and may ask for a signature: of those that dawdle the oldest goes. */
+    TLS_HANDSHAKES_DEFAULT = 1024,
+
     /* --- Fixed --------------------------------------------------------------------------- */
 
     METHOD_BYTES_MAX = 32,
@@ -134,6 +138,31 @@ enum {
     H2_FRAMES_MAX = 1000,           /* PING, SETTINGS, PRIORITY, empty DATA, of each */
     H2_CONTINUATIONS_MAX = 64,      /* frames of one header block: honest ones are full */
     H2_EMPTY_CONTINUATIONS_MAX = 8, /* in a row */
+
+    /* --- TLS ---------------------------------------------------------------------------- */
+
+    TLS_NAME_BYTES_MAX = 255, /* a host name: RFC 1035 section 2.3.4 */
+    TLS_NAMES_MAX = 1000,     /* of one certificate: certificate authorities stop at 100 */
+    TLS_CERTIFICATES_MAX = 1000,
+    TLS_CHAIN_BYTES_MAX = 48 * 1024,   /* a flight with it fits the queue below */
+    TLS_TICKET_KEYS_MAX = 8,           /* one seals, the others are on their way out */
+    TLS_TICKET_ROTATION_S = 12 * 3600, /* and how long a ticket lives: two keys open all of them */
+    TLS_TICKET_STEPS_MAX = 10000,      /* rotations at once: thirteen years */
+    /* Three packets: in the first window of a connection the peer can read what it has, and need
+     * not wait for the end of a record that does not fit (RFC 6928). */
+    TLS_RECORD_FIRST_BYTES = 4 * 1024,
+    TLS_RECORD_BYTES = 16 * 1024,     /* RFC 8446 section 5.1 */
+    TLS_BURST_BYTES = 64 * 1024,      /* after so many, records are whole */
+    TLS_BURST_PAUSE_MS = 1000,        /* a pause after which the window may have shrunk */
+    TLS_FILL_BYTES = 64 * 1024,       /* content sealed before it is sent: four records */
+    TLS_QUEUE_BYTES = 68 * 1024,      /* that, and what the records cost */
+    TLS_BLOCK_BYTES = 16 * 1024,      /* the queue grows by so many */
+    TLS_BLOCKS_MAX = 8,               /* the queue's content, and room for handshakes and alerts */
+    TLS_STAPLE_BYTES_MAX = 16 * 1024, /* an OCSP response: a few KiB with its certificates */
+    TLS_STAPLE_UNDATED_S = 86400,     /* how long one without nextUpdate is believed */
+    /* Requests for new keys (RFC 8446 section 4.6.3) without so much content in between. */
+    TLS_UPDATES_MAX = 32,
+    TLS_UPDATE_BYTES = 64 * 1024,
 
     ARENA_BLOCK_BYTES = 4 * 1024,
     HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */

@@ -25,6 +25,9 @@
 #include "pollux/response.h"
 #include "pollux/server.h"
 
+/* What a connection knows of its peer where it is secure. */
+enum exchange_fact { FACT_SERVER_NAME, FACT_CLIENT_SUBJECT, FACT_TLS_VERSION, FACT_TLS_CIPHER };
+
 /* What a transport does for its exchanges.  None of these calls back. */
 struct exchange_transport {
     void (*send_head)(px_exchange *exchange);    /* an answer is there to be taken */
@@ -35,6 +38,10 @@ struct exchange_transport {
     void (*inform)(px_exchange *exchange, unsigned status, px_str name, px_str value);
     void (*peer)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
     void (*local)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
+    /* A fact as text with a NUL: its length, 0 when there is none.  NULL: there are none. */
+    size_t (*secure)(px_exchange *exchange, enum exchange_fact fact, char *out_text, size_t room);
+    /* Whether the connection may be asked for this host (421 when not).  NULL: any. */
+    bool (*serves)(px_exchange *exchange, px_str host);
 };
 
 /* Content of an answer, tagged. */

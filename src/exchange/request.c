@@ -2,6 +2,8 @@
  * Reading a request: the public accessors.  What needs work (decoding, parsing a query) is done
  * when it is asked for, into the exchange's arena.
  */
+#include <string.h>
+
 #include "exchange/exchange.h"
 #include "http/cookie.h"
 #include "http/field.h"
@@ -48,6 +50,49 @@ px_str px_request_authority(const px_exchange *exchange)
 px_str px_request_scheme(const px_exchange *exchange)
 {
     return exchange->https ? px_str_make("https", 5) : px_str_make("http", 4);
+}
+
+int px_request_is_https(const px_exchange *exchange)
+{
+    return exchange->https;
+}
+
+enum { FACT_BYTES_MAX = 4096 }; /* a subject: a few names; longer ones are left out */
+
+/* What the connection knows, copied into the arena. */
+static px_str secure_fact(px_exchange *exchange, enum exchange_fact fact)
+{
+    char text[FACT_BYTES_MAX];
+    size_t len = 0;
+
+    if (exchange->https && exchange->transport && exchange->transport->secure)
+        len = exchange->transport->secure(exchange, fact, text, sizeof(text));
+    char *copy = len > 0 ? arena_take_text(&exchange->arena, len + 1) : NULL;
+
+    if (!copy)
+        return absent;
+    memcpy(copy, text, len + 1);
+    return px_str_make(copy, len);
+}
+
+px_str px_request_server_name(px_exchange *exchange)
+{
+    return secure_fact(exchange, FACT_SERVER_NAME);
+}
+
+px_str px_request_client_subject(px_exchange *exchange)
+{
+    return secure_fact(exchange, FACT_CLIENT_SUBJECT);
+}
+
+px_str px_request_tls_version(px_exchange *exchange)
+{
+    return secure_fact(exchange, FACT_TLS_VERSION);
+}
+
+px_str px_request_tls_cipher(px_exchange *exchange)
+{
+    return secure_fact(exchange, FACT_TLS_CIPHER);
 }
 
 unsigned px_request_version(const px_exchange *exchange)

@@ -249,7 +249,7 @@ void engine_recv(px_stream *stream)
 
 bool stream_is_drained(const px_stream *stream)
 {
-    return stream->inbox_len == 0 && !(stream->handle.ready & READY_IN);
+    return stream->inbox.len == 0 && !(stream->handle.ready & READY_IN);
 }
 
 /* One receive.  PX_AGAIN: nothing more for now; PX_OK: go on. */
@@ -295,7 +295,7 @@ static void stream_run_recv(px_stream *stream)
     struct io_handle *handle = &stream->handle;
 
     for (uint32_t budget = RECVS_PER_TICK; (handle->flags & STREAM_RECV); budget--) {
-        bool present = (handle->flags & STREAM_PRESENT) && stream->inbox_len > 0;
+        bool present = (handle->flags & STREAM_PRESENT) && stream->inbox.len > 0;
 
         if (!present && !(handle->ready & READY_IN))
             break;

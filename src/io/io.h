@@ -47,6 +47,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "io/inbox.h"
 #include "io/timer.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
@@ -86,12 +87,8 @@ struct px_stream {
     struct io_handle handle;
     const px_stream_events *events; /* borrowed: static */
     void *context;                  /* borrowed: outlives the stream */
-    char *inbox;                    /* owned: bytes the receiver has not used yet */
-    uint32_t inbox_at;              /* where they begin */
-    uint32_t inbox_len;
-    uint32_t inbox_cap;
-    uint32_t inbox_max;
-    const px_part *parts; /* borrowed while STREAM_SENDING: the first part not sent yet */
+    struct inbox inbox;             /* bytes the receiver has not used yet */
+    const px_part *parts;           /* borrowed while STREAM_SENDING: the first part not sent yet */
     uint32_t part_count;
     int send_errno;       /* a failure that the loop has yet to report */
     uint64_t part_offset; /* bytes of the first part that were taken */

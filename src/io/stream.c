@@ -19,7 +19,7 @@ void stream_init(px_stream *stream, px_loop *loop, int fd, bool eager)
     stream->handle.slot = SLOT_NONE;
     stream->handle.kind = HANDLE_STREAM;
     stream->handle.flags = eager ? STREAM_EAGER : 0;
-    stream->inbox_max = STREAM_INBOX_BYTES_DEFAULT;
+    stream->inbox.max = STREAM_INBOX_BYTES_DEFAULT;
     loop->handle_count++;
 }
 
@@ -51,7 +51,7 @@ void px_stream_attach(px_stream *stream, const px_stream_events *events, void *c
 
 void px_stream_set_inbox(px_stream *stream, uint32_t bytes_max)
 {
-    stream->inbox_max = bytes_max;
+    stream->inbox.max = bytes_max;
 }
 
 px_loop *px_stream_loop(const px_stream *stream)
@@ -83,101 +83,29 @@ void px_stream_recv_stop(px_stream *stream)
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);
 }
 
-static void inbox_free(px_stream *stream)
-{
-    if (!stream->inbox)
-        return;
-    px_loop *loop = stream->handle.loop;
-
-    loop->inbox_bytes -= stream->inbox_cap;
-    alloc_put(&loop->allocator, stream->inbox);
-    stream->inbox = NULL;
-    stream->inbox_at = 0;
-    stream->inbox_len = 0;
-    stream->inbox_cap = 0;
-}
-
-/* Room for `bytes` more at the inbox's end: moves what is there to the front, or grows. */
-static px_err inbox_reserve(px_stream *stream, size_t bytes)
-{
-    px_loop *loop = stream->handle.loop;
-    size_t need = stream->inbox_len + bytes;
-
-    if (stream->inbox_at + need <= stream->inbox_cap)
-        return PX_OK;
-    if (stream->inbox_at > 0 && need <= stream->inbox_cap) {
-        memmove(stream->inbox, stream->inbox + stream->inbox_at, stream->inbox_len);
-        stream->inbox_at = 0;
-        return PX_OK;
-    }
-    if (need > stream->inbox_max)
-        return PX_ERR_LIMIT;
-    size_t cap = stream->inbox_cap ? stream->inbox_cap : INBOX_BYTES_FIRST;
-
-    while (cap < need)
-        cap *= 2;
-    if (cap > stream->inbox_max)
-        cap = stream->inbox_max;
-    if (loop->inbox_bytes + cap - stream->inbox_cap > loop->inbox_bytes_max)
-        return PX_ERR_LIMIT;
-    char *inbox = alloc_take(&loop->allocator, cap);
-
-    if (!inbox)
-        return PX_ERR_MEMORY;
-    if (stream->inbox_len > 0)
-        memcpy(inbox, stream->inbox + stream->inbox_at, stream->inbox_len);
-    uint32_t len = stream->inbox_len;
-
-    inbox_free(stream);
-    stream->inbox = inbox;
-    stream->inbox_len = len;
-    stream->inbox_cap = (uint32_t)cap;
-    loop->inbox_bytes += cap;
-    return PX_OK;
-}
-
 size_t stream_recv_room(px_stream *stream, char **out_ptr)
 {
-    if (stream->inbox_len == 0) {
-        *out_ptr = stream->handle.loop->chunk;
-        return RECV_CHUNK_BYTES;
-    }
-    size_t end = stream->inbox_at + stream->inbox_len;
-
-    if (end == stream->inbox_cap) {
-        size_t left = stream->inbox_max - stream->inbox_len;
-        size_t want = left < stream->inbox_len ? left : stream->inbox_len;
-
-        if (want == 0 || inbox_reserve(stream, want) != PX_OK)
-            return 0;
-        end = stream->inbox_at + stream->inbox_len;
-    }
-    *out_ptr = stream->inbox + end;
-    return stream->inbox_cap - end;
+    if (stream->inbox.len > 0)
+        return inbox_room(&stream->inbox, stream->handle.loop, out_ptr);
+    *out_ptr = stream->handle.loop->chunk;
+    return RECV_CHUNK_BYTES;
 }
 
 /* Shows the inbox to the receiver and drops what it used. */
 static void inbox_show(px_stream *stream)
 {
-    px_str bytes = px_str_make(stream->inbox + stream->inbox_at, stream->inbox_len);
-
-    /* The receiver has them: who asks in its callback what is unread is not told of them again. */
-    stream->inbox_len = 0;
+    px_str bytes = inbox_lend(&stream->inbox);
     size_t used = stream->events->on_recv(stream, bytes, stream->context);
 
     CHECK(used <= bytes.len);
-    if (stream->handle.flags & STREAM_DETACHED)
-        return;
-    stream->inbox_at += (uint32_t)used;
-    stream->inbox_len = (uint32_t)(bytes.len - used);
-    if (stream->inbox_len == 0)
-        inbox_free(stream);
+    if (!(stream->handle.flags & STREAM_DETACHED))
+        inbox_put_back(&stream->inbox, stream->handle.loop, bytes, used);
 }
 
 void stream_present(px_stream *stream)
 {
     stream->handle.flags &= (uint16_t)~STREAM_PRESENT;
-    if (stream->inbox_len > 0)
+    if (stream->inbox.len > 0)
         inbox_show(stream);
 }
 
@@ -187,8 +115,8 @@ void stream_deliver(px_stream *stream, char *bytes, size_t count)
 
     loop->bytes_received += count;
     stream->handle.flags &= (uint16_t)~STREAM_PRESENT;
-    if (stream->inbox_len > 0) {
-        stream->inbox_len += (uint32_t)count;
+    if (stream->inbox.len > 0) {
+        stream->inbox.len += (uint32_t)count;
         inbox_show(stream);
         return;
     }
@@ -197,14 +125,10 @@ void stream_deliver(px_stream *stream, char *bytes, size_t count)
     CHECK(used <= count);
     if (PX_LIKELY(used == count) || (stream->handle.flags & (STREAM_CLOSING | STREAM_DETACHED)))
         return;
-    px_err err = inbox_reserve(stream, count - used);
+    px_err err = inbox_keep(&stream->inbox, loop, bytes + used, count - used);
 
-    if (err != PX_OK) {
+    if (err != PX_OK)
         stream_report_end(stream, err);
-        return;
-    }
-    memcpy(stream->inbox, bytes + used, count - used);
-    stream->inbox_len = (uint32_t)(count - used);
 }
 
 void stream_report_end(px_stream *stream, px_err reason)
@@ -224,8 +148,7 @@ void stream_reopen(px_stream *stream)
     if (!(stream->handle.flags & STREAM_FULL))
         return;
     stream->handle.flags &= (uint16_t) ~(STREAM_FULL | STREAM_ENDED);
-    inbox_free(stream);
-    stream->inbox_len = 0;
+    inbox_free(&stream->inbox, stream->handle.loop);
 }
 
 /* --- Sending -------------------------------------------------------------------------------- */
@@ -294,8 +217,8 @@ int px_stream_release(px_stream *stream, px_str *out_unread)
     int fd = stream->handle.fd;
 
     CHECK(!(stream->handle.flags & (STREAM_CLOSING | STREAM_SENDING)));
-    *out_unread =
-        px_str_make(stream->inbox ? stream->inbox + stream->inbox_at : "", stream->inbox_len);
+    *out_unread = px_str_make(stream->inbox.ptr ? stream->inbox.ptr + stream->inbox.at : "",
+                              stream->inbox.len);
     engine_detach(&stream->handle);
     stream->handle.fd = -1;
     stream->handle.flags |= STREAM_DETACHED;
@@ -316,7 +239,7 @@ void stream_reap(px_stream *stream)
 
     stream_cancel(stream); /* a send made while the others were told */
     engine_close(stream);
-    inbox_free(stream);
+    inbox_free(&stream->inbox, loop);
     loop->handle_count--;
     if (stream->events && stream->events->on_closed && !(stream->handle.flags & STREAM_DETACHED))
         stream->events->on_closed(stream, stream->context);

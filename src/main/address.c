@@ -16,6 +16,18 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static const char https[] = "https://";
+
+bool address_is_secure(const char *address)
+{
+    return has_prefix(address, https);
+}
+
+const char *address_bare(const char *address)
+{
+    return address_is_secure(address) ? address + sizeof(https) - 1 : address;
+}
+
 bool address_has_scheme(const char *address)
 {
     return strstr(address, "://") != NULL && !has_prefix(address, "unix:");
@@ -35,6 +47,8 @@ long address_port(const char *address)
 
 bool address_is_same(const char *left, const char *right)
 {
+    left = address_bare(left);
+    right = address_bare(right);
     long port = address_port(left);
 
     if (port < 0)

@@ -14,6 +14,12 @@ bool address_is_same(const char *left, const char *right);
 /* Whether it has a scheme ("https://"), which the library does not know. */
 bool address_has_scheme(const char *address);
 
+/* Whether TLS is spoken there: "https://" in front. */
+bool address_is_secure(const char *address);
+
+/* What the library knows: without "https://" in front. */
+const char *address_bare(const char *address);
+
 /* The port of "host:port" and ":port"; -1 for all else. */
 long address_port(const char *address);
 

@@ -12,7 +12,8 @@
 #include "main/values.h"
 
 const struct flag *const flag_groups[] = {
-    flags_common, flags_respond, flags_files, flags_process, flags_limits, flags_healthcheck,
+    flags_common,  flags_respond, flags_files,       flags_tls,
+    flags_process, flags_limits,  flags_healthcheck,
 };
 
 const size_t flag_group_count = ARRAY_COUNT(flag_groups);
@@ -86,16 +87,21 @@ px_err flag_set_switch(struct options *options, const struct flag *flag, const c
 }
 
 /* A path with control bytes is a slip of the shell, not a name. */
-px_err flag_set_path(struct options *options, const struct flag *flag, const char *value,
-                     px_error *out_error)
+px_err flag_check_path(const struct flag *flag, const char *value, px_error *out_error)
 {
     bool is_good = *value != '\0';
 
     for (const char *at = value; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             is_good = false;
-    if (!is_good)
-        return flag_refuse(flag, value, "it is a path of a file", out_error);
+    return is_good ? PX_OK : flag_refuse(flag, value, "it is a path of a file", out_error);
+}
+
+px_err flag_set_path(struct options *options, const struct flag *flag, const char *value,
+                     px_error *out_error)
+{
+    if (flag_check_path(flag, value, out_error) != PX_OK)
+        return PX_ERR_INVALID;
     *(const char **)(void *)((char *)options + flag->offset) = value;
     return PX_OK;
 }

@@ -41,6 +41,7 @@ extern const struct flag flags_limits[];
 extern const struct flag flags_respond[];
 extern const struct flag flags_files[];
 extern const struct flag flags_process[];
+extern const struct flag flags_tls[];
 extern const struct flag flags_healthcheck[];
 
 /* Every group, in the order of the help. */
@@ -52,6 +53,8 @@ extern const size_t flag_group_count;
 /* const char *: a path, without control bytes. */
 px_err flag_set_path(struct options *options, const struct flag *flag, const char *value,
                      px_error *out_error);
+/* Nothing: whether a value can be a path, for setters of their own. */
+px_err flag_check_path(const struct flag *flag, const char *value, px_error *out_error);
 /* bool: true. */
 px_err flag_set_switch(struct options *options, const struct flag *flag, const char *value,
                        px_error *out_error);

@@ -14,6 +14,8 @@
 #include "pollux/stream.h"
 
 struct listeners {
+    const char *const *texts; /* borrowed: the addresses as they were given */
+    px_tls *tls;              /* borrowed: for those that begin with https:// */
     px_listener **at; /* owned: worker by worker, an address each; NULL where handed on or closed */
     uint32_t address_count;
     uint32_t worker_count;

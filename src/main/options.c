@@ -33,9 +33,9 @@ static const struct {
 
 px_err options_listen(struct options *options, const char *address, px_error *out_error)
 {
-    if (address_has_scheme(address))
+    if (address_has_scheme(address_bare(address)))
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "--listen %s: this version serves http alone, as host:port", address);
+                         "--listen %s: an address is host:port, or https://host:port", address);
     if (options->listen_count == LISTEN_COUNT_MAX)
         return error_set(out_error, PX_ERR_INVALID, 0, "--listen %s: that is one address too many",
                          address);
@@ -198,10 +198,38 @@ static px_err words_parse(struct options *options, int count, char **words, bool
     return PX_OK;
 }
 
+/* What the flags of TLS need of each other. */
+static px_err secure_check(const struct options *options, px_error *out_error)
+{
+    const struct secure_options *secure = &options->secure;
+    bool has_certificate = secure->certificate_count > 0 || secure->self_signed;
+    const char *address = NULL;
+
+    for (uint32_t i = 0; i < options->listen_count; i++)
+        if (address_is_secure(options->listen[i]))
+            address = options->listen[i];
+    if (address && !has_certificate)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--listen %s: TLS needs --tls-cert and --tls-key, or --tls-self-signed",
+                         address);
+    if (has_certificate && !address)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "a certificate is given and no address for it: add -l https://:8443");
+    if (secure->key_count != 0 && secure->key_count != secure->certificate_count)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "there are %u of --tls-cert and %u of --tls-key: give one for each",
+                         secure->certificate_count, secure->key_count);
+    if (secure->tls.client != PX_TLS_CLIENT_OFF && !secure->tls.client_ca_file)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--tls-client needs --tls-client-ca: who signs client certificates");
+    return PX_OK;
+}
+
 static void options_init(struct options *options)
 {
     memset(options, 0, sizeof(*options));
     options->server = PX_SERVER_OPTIONS_DEFAULT;
+    options->secure.tls = PX_TLS_OPTIONS_DEFAULT;
     options->server.log_format = PX_LOG_REQUEST;
     options->respond.status = 200;
     options->respond.text = px_str_of("Hello, world!");
@@ -236,6 +264,8 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
         return PX_ERR_INVALID;
     if (words_parse(out_options, argc - optind, argv + optind, name != NULL, port, out_error) !=
         PX_OK)
+        return PX_ERR_INVALID;
+    if (secure_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;
     return error_clear(out_error);
 }

@@ -13,12 +13,13 @@
 #include "pollux/server.h"
 
 enum {
-    LISTEN_COUNT_MAX = 64,   /* addresses of one program */
-    HEADER_COUNT_MAX = 64,   /* fields given with -H */
-    PORT_ADDRESS_BYTES = 16, /* "0.0.0.0:65535" */
-    INDEX_COUNT_MAX = 16,    /* names given with --index */
-    RULE_COUNT_MAX = 64,     /* patterns given with --cache-control */
-    PAGE_COUNT_MAX = 32,     /* codes given with --error-page */
+    LISTEN_COUNT_MAX = 64,      /* addresses of one program */
+    HEADER_COUNT_MAX = 64,      /* fields given with -H */
+    CERTIFICATE_COUNT_MAX = 64, /* pairs given with --tls-cert and --tls-key */
+    PORT_ADDRESS_BYTES = 16,    /* "0.0.0.0:65535" */
+    INDEX_COUNT_MAX = 16,       /* names given with --index */
+    RULE_COUNT_MAX = 64,        /* patterns given with --cache-control */
+    PAGE_COUNT_MAX = 32,        /* codes given with --error-page */
 };
 
 enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
@@ -55,6 +56,19 @@ struct process_options {
     const char *pid_file;      /* NULL: none */
 };
 
+/* How TLS is spoken on addresses that begin with https://. */
+struct secure_options {
+    const char *certificates[CERTIFICATE_COUNT_MAX];
+    uint32_t certificate_count;
+    const char *keys[CERTIFICATE_COUNT_MAX]; /* one for each certificate, or none at all */
+    uint32_t key_count;
+    const char *staples[CERTIFICATE_COUNT_MAX];
+    uint32_t staple_count;
+    bool self_signed;
+    const char *self_signed_names; /* NULL: localhost and its addresses */
+    px_tls_options tls;            /* profile, client certificates, ticket keys, handshakes */
+};
+
 struct healthcheck_options {
     const char *url;
     uint32_t timeout_ms;
@@ -77,6 +91,7 @@ struct options {
     struct process_options process;
     struct respond_options respond;
     struct files_options files;
+    struct secure_options secure;
     struct healthcheck_options healthcheck;
 };
 

@@ -13,6 +13,7 @@
 #include "main/diagnostics.h"
 #include "main/listen.h"
 #include "main/log.h"
+#include "main/secure.h"
 #include "main/worker.h"
 #include "process/cpus.h"
 #include "process/descriptors.h"
@@ -24,6 +25,7 @@ struct program {
     const struct options *options; /* borrowed */
     struct listeners listeners;
     struct log *log; /* owned; NULL: none */
+    px_tls *tls;     /* owned; NULL: none */
 };
 
 static int ready_fd_tell(void *context)
@@ -126,6 +128,7 @@ static enum exit_code program_open(struct program *program, uint32_t workers)
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
     }
+    program->listeners.tls = program->tls;
     return CODE_OK;
 }
 
@@ -141,12 +144,15 @@ enum exit_code serve(const struct options *options)
         workers = cpus_usable();
     if (workers == 0)
         workers = 1;
-    enum exit_code code = program_open(&program, workers);
+    enum exit_code code = secure_open(options, &program.tls);
+    if (code == CODE_OK)
+        code = program_open(&program, workers);
     if (code == CODE_OK)
         code = workers > 1 ? program_fork(&program, workers) : program_alone(&program);
     if (options->process.pid_file)
         pidfile_remove(options->process.pid_file, pid);
     listeners_deinit(&program.listeners);
     log_close(program.log);
+    px_tls_destroy(program.tls);
     return code;
 }

@@ -5,52 +5,52 @@
 
 static void plain_attach(struct conduit *conduit, const px_stream_events *events, void *context)
 {
-    px_stream_attach(conduit->stream, events, context);
+    px_stream_attach(conduit->below, events, context);
 }
 
 static void plain_recv_start(struct conduit *conduit)
 {
-    px_stream_recv_start(conduit->stream);
+    px_stream_recv_start(conduit->below);
 }
 
 static void plain_recv_stop(struct conduit *conduit)
 {
-    px_stream_recv_stop(conduit->stream);
+    px_stream_recv_stop(conduit->below);
 }
 
 static px_sent plain_send(struct conduit *conduit, const px_part *parts, size_t count)
 {
-    return px_stream_send(conduit->stream, parts, count);
+    return px_stream_send(conduit->below, parts, count);
 }
 
 static void plain_shutdown(struct conduit *conduit)
 {
-    px_stream_shutdown(conduit->stream);
+    px_stream_shutdown(conduit->below);
 }
 
 static void plain_close(struct conduit *conduit)
 {
-    px_stream_close(conduit->stream);
+    px_stream_close(conduit->below);
 }
 
 static void plain_reset(struct conduit *conduit)
 {
-    px_stream_reset(conduit->stream);
+    px_stream_reset(conduit->below);
 }
 
 static bool plain_is_drained(const struct conduit *conduit)
 {
-    return stream_is_drained(conduit->stream);
+    return stream_is_drained(conduit->below);
 }
 
 static uint64_t plain_sent_bytes(const struct conduit *conduit)
 {
-    return conduit->stream->sent_bytes;
+    return ((const px_stream *)conduit->below)->sent_bytes;
 }
 
 static uint64_t plain_acked_bytes(const struct conduit *conduit)
 {
-    return stream_acked_bytes(conduit->stream);
+    return stream_acked_bytes(conduit->below);
 }
 
 static const struct conduit_ops plain_ops = {
@@ -69,5 +69,5 @@ static const struct conduit_ops plain_ops = {
 void conduit_plain_init(struct conduit *conduit, px_stream *stream)
 {
     conduit->ops = &plain_ops;
-    conduit->stream = stream;
+    conduit->below = stream;
 }

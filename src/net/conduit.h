@@ -1,9 +1,9 @@
 /*
  * A conduit: what a protocol speaks through.
  *
- * A plain stream is one (conduit_plain), TLS over a stream will be another; a protocol driver holds
- * a conduit and never a descriptor, so it does not know which.  Events arrive by px_stream_events
- * in both cases, and the ten rules of io.h hold for both.
+ * A plain stream is one (conduit_plain), TLS over a stream another (tls_conduit.h in src/server); a
+ * protocol driver holds a conduit and never a descriptor, so it does not know which.  Events arrive
+ * by px_stream_events in both cases, and the ten rules of io.h hold for both.
  */
 #ifndef PX_NET_CONDUIT_H
 #define PX_NET_CONDUIT_H
@@ -32,7 +32,7 @@ struct conduit_ops {
 
 struct conduit {
     const struct conduit_ops *ops; /* borrowed: static */
-    px_stream *stream;             /* borrowed: at the bottom; embedded beside the conduit */
+    void *below;                   /* borrowed: the stream, or what stands on it; `ops` knows */
 };
 
 /* Makes a conduit that is the stream itself. */

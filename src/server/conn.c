@@ -14,11 +14,13 @@
 #include "server/h2.h"
 #include "server/overload.h"
 #include "server/refusal.h"
+#include "server/tls_conduit.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
     [CONN_H1] = &h1_protocol,
     [CONN_H2] = &h2_protocol,
     [CONN_REFUSAL] = &refusal_protocol,
+    [CONN_TLS] = &tls_protocol,
 };
 
 static void peer_keep(struct conn_peer *peer, const struct net_address *address)
@@ -74,7 +76,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     server->conn_count++;
     stream_init(&conn->stream, server->loop, fd, eager);
     conduit_plain_init(&conn->conduit, &conn->stream);
-    conn->stream.inbox_max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
+    conn->stream.inbox.max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
     deadline_init(&conn->deadline);
     conn->server = server;
     conn->active_ms = server->loop->now_ms;
@@ -86,7 +88,8 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
     peer_keep(&conn->peer, peer);
-    conn->first_protocol = CONN_H1;
+    conn->secure = from->secure;
+    conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
     conn_speak(conn, admitted ? (enum conn_protocol_id)conn->first_protocol : CONN_REFUSAL);
 }
 
@@ -176,6 +179,9 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
         break;
     case WAIT_REFUSED:
         duration_ms = REFUSAL_LINGER_MS;
+        break;
+    case WAIT_HANDSHAKE:
+        duration_ms = tls_handshake_timeout_ms(conn);
         break;
     case WAIT_NONE:
         break;
@@ -270,6 +276,7 @@ void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel)
         conn_timeout(conn);
         return;
     case WAIT_HEAD:
+    case WAIT_HANDSHAKE:
         conn_timeout(conn);
         return;
     case WAIT_WORK:

@@ -17,12 +17,13 @@ enum conn_state { CONN_OPEN, CONN_LINGERING, CONN_CLOSING };
 
 /* What the deadline of a connection is about. */
 enum conn_wait {
-    WAIT_IDLE,    /* for a request: moved on by each one */
-    WAIT_HEAD,    /* for the end of a head, absolute */
-    WAIT_WORK,    /* for content, a handler, or the peer to read: a minimum rate, a total */
-    WAIT_LINGER,  /* for the peer to close */
-    WAIT_REFUSAL, /* for the first bytes of one who is turned away */
-    WAIT_REFUSED, /* for him to see the answer */
+    WAIT_IDLE,      /* for a request: moved on by each one */
+    WAIT_HEAD,      /* for the end of a head, absolute */
+    WAIT_WORK,      /* for content, a handler, or the peer to read: a minimum rate, a total */
+    WAIT_LINGER,    /* for the peer to close */
+    WAIT_HANDSHAKE, /* for the end of a TLS handshake, absolute */
+    WAIT_REFUSAL,   /* for the first bytes of one who is turned away */
+    WAIT_REFUSED,   /* for him to see the answer */
     WAIT_NONE
 };
 
@@ -56,6 +57,7 @@ struct conn {
     uint8_t rate_window;    /* enum conn_rate: what the rate window is about */
     uint8_t protocol;       /* enum conn_protocol_id: who drives it */
     uint8_t first_protocol; /* enum conn_protocol_id: who does at first, once it is let in */
+    uint8_t secure;         /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
     bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
@@ -91,7 +93,7 @@ struct conn_protocol {
     bool (*overdue)(struct conn *conn);
 };
 
-enum conn_protocol_id { CONN_H1, CONN_H2, CONN_REFUSAL, CONN_PROTOCOL_COUNT };
+enum conn_protocol_id { CONN_H1, CONN_H2, CONN_REFUSAL, CONN_TLS, CONN_PROTOCOL_COUNT };
 
 extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
 

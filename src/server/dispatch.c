@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "http/host.h"
 #include "http/uri.h"
 #include "route/path.h"
 #include "server/server.h"
@@ -138,10 +139,26 @@ static void dispatch_route(px_server *server, px_exchange *exchange)
         px_respond_error(exchange, 404);
 }
 
+/* RFC 9110 section 15.5.20: a connection that was made for one host is asked for another, which its
+ * certificate does not speak for. */
+static bool is_misdirected(px_exchange *exchange)
+{
+    struct host_parts parts;
+
+    return exchange->https && exchange->transport->serves && exchange->request.authority.ptr &&
+           host_split(exchange->request.authority, &parts) &&
+           !exchange->transport->serves(exchange, parts.host);
+}
+
 void server_dispatch(px_exchange *exchange)
 {
     px_server *server = server_of(exchange);
 
+    if (PX_UNLIKELY(exchange->middleware_index == 0 && is_misdirected(exchange))) {
+        exchange->handler_called = true;
+        px_respond_error(exchange, 421);
+        return;
+    }
     while (exchange->middleware_index < server->middleware_count) {
         const struct server_middleware *middleware =
             &server->middleware[exchange->middleware_index++];

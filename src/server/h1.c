@@ -12,6 +12,7 @@
 
 #include "server/access_log.h"
 #include "server/h2.h"
+#include "server/tls_conduit.h"
 
 /* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
 _Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");
@@ -271,6 +272,21 @@ static void transport_local(px_exchange *exchange, char *out_text, size_t room, 
     *out_len = px_stream_local(&h1->conn.stream, out_text, room);
 }
 
+static size_t transport_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
+                               size_t room)
+{
+    const struct h1_conn *h1 = exchange->carrier;
+
+    return conn_secure(&h1->conn, fact, out_text, room);
+}
+
+static bool transport_serves(px_exchange *exchange, px_str host)
+{
+    const struct h1_conn *h1 = exchange->carrier;
+
+    return conn_serves(&h1->conn, host);
+}
+
 const struct exchange_transport h1_transport = {
     .send_head = h1_note,
     .send_content = h1_note,
@@ -279,6 +295,8 @@ const struct exchange_transport h1_transport = {
     .inform = h1_inform,
     .peer = transport_peer,
     .local = transport_local,
+    .secure = transport_secure,
+    .serves = transport_serves,
 };
 
 /* --- Beginning and end ------------------------------------------------------------------------ */

@@ -63,6 +63,7 @@ struct h1_conn {
     bool broken;         /* the exchange asked for a reset */
     bool begun;          /* a request was read: an HTTP/2 preface is none any more */
     bool preface;        /* the first bytes are one: another protocol goes on with them */
+    bool plain_on_tls;   /* the peer speaks plain HTTP to a port that speaks TLS */
 };
 
 static inline struct h1_conn *h1_of(struct conn *conn)
@@ -110,6 +111,9 @@ void h1_out_release(struct h1_conn *h1);
 
 /* Answers a request that cannot be served, without a handler, and ends the connection. */
 PX_MUST_CHECK px_err h1_refuse(struct h1_conn *h1, unsigned status);
+
+/* Tells a peer that speaks plain HTTP to a TLS port of its error, and ends the connection. */
+void h1_refuse_plain(struct h1_conn *h1);
 
 /* The block and the exchange are let go, once no send uses them. */
 void h1_abandon(struct conn *conn, px_end end);

@@ -9,6 +9,7 @@
 
 #include "server/access_log.h"
 #include "server/h1.h"
+#include "server/tls_conduit.h"
 
 /* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
 bool h1_wants_bytes(const struct h1_conn *h1)
@@ -91,6 +92,7 @@ static px_err request_begin(struct h1_conn *h1)
         access_log_head(server, px_str_make(head, parser->head_bytes));
     server->counters.requests++;
     exchange_describe(exchange, parser);
+    exchange->https = conn_is_tls(&h1->conn);
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
     h1->begun = true;
@@ -122,8 +124,9 @@ static bool is_preface(const struct h1_conn *h1, px_str head)
 {
     static const char line[] = "PRI * HTTP/2.0\r";
 
-    return !h1->begun && h1->conn.server->h2 && h1->conn.server->options.http2_clear != PX_OFF &&
-           head.len >= sizeof(line) - 1 && memcmp(head.ptr, line, sizeof(line) - 1) == 0;
+    return !h1->begun && h1->conn.server->h2 && !conn_is_tls(&h1->conn) &&
+           h1->conn.server->options.http2_clear != PX_OFF && head.len >= sizeof(line) - 1 &&
+           memcmp(head.ptr, line, sizeof(line) - 1) == 0;
 }
 
 static px_err read_head(struct h1_conn *h1)

@@ -292,13 +292,19 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
     return reply_done(h1, exchange);
 }
 
+static const char *refusal_hint(const struct h1_conn *h1)
+{
+    return h1->plain_on_tls ? "this port speaks TLS, ask it with https://" : NULL;
+}
+
 static px_err refusal_render(struct h1_conn *h1)
 {
     px_err err = h1_out_reserve(h1, REFUSAL_BYTES);
 
     if (err != PX_OK)
         return err;
-    char *out = refusal_write(h1->conn.server, h1->refusal, h1->out->bytes + h1->out->len);
+    char *out = refusal_write(h1->conn.server, h1->refusal, refusal_hint(h1),
+                              h1->out->bytes + h1->out->len);
 
     h1->out->len = (uint32_t)(out - h1->out->bytes);
     h1->refusal = 0;
@@ -393,12 +399,13 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
         if (h1->exchange->answer >= ANSWER_TAKEN)
             return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
         h1->exchange->status = (uint16_t)status;
-        h1->exchange->produced = refusal_content_bytes(status);
+        h1->exchange->produced = refusal_content_bytes(status, refusal_hint(h1));
         h1_finish(h1, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
     } else {
         server->counters.responses[status / 100]++;
         if (server->logging)
-            access_log_refusal(&h1->conn, 11, status, refusal_content_bytes(status));
+            access_log_refusal(&h1->conn, 11, status,
+                               refusal_content_bytes(status, refusal_hint(h1)));
     }
     h1_work_release(h1);
     h1->refusal = (uint16_t)status; /* rendered when there is room for it */
@@ -407,4 +414,11 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_NOTHING;
     return PX_OK;
+}
+
+void h1_refuse_plain(struct h1_conn *h1)
+{
+    h1->plain_on_tls = true;
+    if (h1_refuse(h1, 400) == PX_OK)
+        h1_advance(h1);
 }

@@ -10,6 +10,7 @@
 
 #include "server/access_log.h"
 #include "server/h1.h"
+#include "server/tls_conduit.h"
 
 /* It shares the slot of the pool with HTTP/1. */
 _Static_assert(sizeof(struct h2_conn) <= sizeof(struct h1_conn), "one slot for all protocols");
@@ -262,6 +263,21 @@ static void transport_local(px_exchange *exchange, char *out_text, size_t room, 
     *out_len = px_stream_local(&request->h2->conn.stream, out_text, room);
 }
 
+static size_t transport_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
+                               size_t room)
+{
+    const struct h2_request *request = exchange->carrier;
+
+    return conn_secure(&request->h2->conn, fact, out_text, room);
+}
+
+static bool transport_serves(px_exchange *exchange, px_str host)
+{
+    const struct h2_request *request = exchange->carrier;
+
+    return conn_serves(&request->h2->conn, host);
+}
+
 const struct exchange_transport h2_transport = {
     .send_head = transport_note,
     .send_content = transport_note,
@@ -270,6 +286,8 @@ const struct exchange_transport h2_transport = {
     .inform = transport_inform,
     .peer = transport_peer,
     .local = transport_local,
+    .secure = transport_secure,
+    .serves = transport_serves,
 };
 
 const struct h2_events h2_session_events = {

@@ -8,6 +8,7 @@
  */
 #include "server/access_log.h"
 #include "server/h2.h"
+#include "server/tls_conduit.h"
 
 struct h2_stream *h2_begin(void *context)
 {
@@ -65,6 +66,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     request->exchange = exchange;
     exchange_describe(request, head);
+    exchange->https = conn_is_tls(&request->h2->conn);
     if (server->options.log_format == PX_LOG_REQUEST && server->logging)
         access_log_request(server, exchange);
     server->counters.requests++;

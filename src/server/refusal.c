@@ -40,19 +40,19 @@ static struct refusal *refusal_of(struct conn *conn)
 /* --- What is said ----------------------------------------------------------------------------- */
 
 /* "400 Bad Request" and LF. */
-uint64_t refusal_content_bytes(unsigned status)
+uint64_t refusal_content_bytes(unsigned status, const char *hint)
 {
-    return 4 + status_reason(status).len + 1;
+    return 4 + status_reason(status).len + (hint ? 2 + strlen(hint) : 0) + 1;
 }
 
-char *refusal_write(px_server *server, unsigned status, char *out)
+char *refusal_write(px_server *server, unsigned status, const char *hint, char *out)
 {
     const px_field retry = {px_str_make("Retry-After", 11), px_str_make(retry_after_s, 1)};
     px_str reason = status_reason(status);
     struct h1_response_head head = {
         .status = (uint16_t)status,
         .has_length = true,
-        .length = refusal_content_bytes(status),
+        .length = refusal_content_bytes(status, hint),
         .connection = H1_CONNECTION_CLOSE,
         .type = px_str_make("text/plain; charset=utf-8", 25),
         .fields = &retry,
@@ -65,6 +65,14 @@ char *refusal_write(px_server *server, unsigned status, char *out)
     *out++ = ' ';
     memcpy(out, reason.ptr, reason.len);
     out += reason.len;
+    if (hint) {
+        size_t len = strlen(hint);
+
+        *out++ = ':';
+        *out++ = ' ';
+        memcpy(out, hint, len);
+        out += len;
+    }
     *out++ = '\n';
     return out;
 }
@@ -93,10 +101,10 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         memcpy(out->bytes, alert, sizeof(alert) - 1);
         out->len = sizeof(alert) - 1;
     } else {
-        out->len = (uint32_t)(refusal_write(server, 503, out->bytes) - out->bytes);
+        out->len = (uint32_t)(refusal_write(server, 503, NULL, out->bytes) - out->bytes);
         server->counters.responses[5]++;
         if (server->logging)
-            access_log_refusal(&refusal->conn, 11, 503, refusal_content_bytes(503));
+            access_log_refusal(&refusal->conn, 11, 503, refusal_content_bytes(503, NULL));
         /* A head and nothing behind it: that was all. */
         refusal->finished =
             bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);

@@ -17,6 +17,7 @@
 #include "server/h1.h"
 #include "server/h2.h"
 #include "server/overload.h"
+#include "server/tls_conduit.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
@@ -279,6 +280,7 @@ void px_server_destroy(px_server *server)
     pool_deinit(&server->outs);
     pool_deinit(&server->h2_requests);
     h2_shared_destroy(server->h2);
+    tls_service_free(server);
     exchange_service_deinit(&server->service);
     alloc_put(&loop->allocator, server);
     if (own_loop)
@@ -380,13 +382,17 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);
+    uint8_t secure = 0;
+    px_err err = options.tls ? tls_serve(server, options.tls, &secure, out_error) : PX_OK;
+
+    if (err != PX_OK)
+        return err;
     struct server_listener *serving = alloc_take(&server->loop->allocator, sizeof(*serving));
 
     if (!serving)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    *serving = (struct server_listener){server, listener, options};
-    px_err err = listener_start(listener, server->loop, &conn_listener_events, serving, out_error);
-
+    *serving = (struct server_listener){server, listener, options, secure};
+    err = listener_start(listener, server->loop, &conn_listener_events, serving, out_error);
     if (err != PX_OK) {
         alloc_put(&server->loop->allocator, serving);
         return err;

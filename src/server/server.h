@@ -12,6 +12,8 @@
 #include "route/router.h"
 #include "server/deadline.h"
 
+struct tls_service;
+
 struct server_middleware {
     px_verdict (*run)(px_exchange *exchange, void *context);
     void *context;
@@ -33,6 +35,7 @@ struct server_listener {
     px_server *server;     /* borrowed: owns it */
     px_listener *listener; /* owned */
     px_serve_options options;
+    uint8_t secure; /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
 };
 
 /* How far a drain is. */
@@ -77,7 +80,8 @@ struct px_server {
     struct pool works;                                /* of h1_work */
     struct pool outs;                                 /* of struct out */
     struct pool h2_requests;                          /* of h2_request */
-    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    struct tls_service *tls; /* owned; NULL without a TLS listener */
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
     struct h1_parse_limits parse_limits;

@@ -41,8 +41,6 @@ def test_commands_that_are_not_there(command):
 @pytest.mark.parametrize(
     "args",
     [
-        ["-l", "https://127.0.0.1:0"],
-        ["-l", "https://:8443"],
         ["--user", "nobody"],
         ["--user=nobody"],
         ["--sandbox=on"],
@@ -196,7 +194,7 @@ def test_help_lists_what_is_there_and_nothing_else():
                  "--pid-file", "--max-connections", "--timeout-head", "--timeout-idle", "--status",
                  "--type", "-H", "-q", "--help", "-h", "--version", "8080"):  # fmt: skip
         assert word in out, word
-    for word in ("proxy", "https", "--user", "--sandbox"):
+    for word in ("proxy", "--user", "--sandbox"):
         assert not re.search(rf"(^|[ ,]){re.escape(word)}\b", out), word
     for flag in sorted(set(re.findall(r"--[a-z][a-z-]+", out))):
         code, _, err = run("respond", flag + "=\x01nonsense", *LOCAL)

@@ -53,7 +53,7 @@ px_sim_plant(recv_budget_lost stream ${engine} "        if (budget == 0) {
 
 set(stream io/stream.c)
 px_sim_plant(inbox_order stream ${stream}
-    "memcpy(stream->inbox, bytes + used, count - used)" "memcpy(stream->inbox, bytes, count - used)")
+    "loop, bytes + used, count - used)" "loop, bytes, count - used)")
 px_sim_plant(deliver_after_close stream ${stream} "    stream->handle.flags |= STREAM_CLOSING;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);"
     "    stream->handle.flags |= STREAM_CLOSING;")
@@ -61,7 +61,7 @@ px_sim_plant(cancel_not_reported stream ${stream} "stream_report_sent(stream, PX
 px_sim_plant(descriptor_leaks stream ${stream} "    engine_close(stream);" "    if (stream->sent_bytes)
         engine_close(stream);")
 px_sim_plant(inbox_leaks stream ${stream} "    engine_close(stream);
-    inbox_free(stream);" "    engine_close(stream);")
+    inbox_free(&stream->inbox, loop);" "    engine_close(stream);")
 px_sim_plant(parked_bytes_wait stream ${stream} "STREAM_RECV | STREAM_PRESENT;
     engine_recv(stream);" "STREAM_RECV;
     engine_recv(stream);")

@@ -63,6 +63,11 @@ static void schemes(void **state)
     assert_true(address_has_scheme("http://127.0.0.1:80"));
     assert_false(address_has_scheme("127.0.0.1:80"));
     assert_false(address_has_scheme("unix:/odd://name"));
+    assert_true(address_is_secure("https://:443"));
+    assert_false(address_is_secure("http://:443"));
+    assert_string_equal(address_bare("https://:443"), ":443");
+    assert_string_equal(address_bare(":443"), ":443");
+    assert_true(address_is_same("https://:443", ":443"));
 }
 
 int main(void)

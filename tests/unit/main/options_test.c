@@ -240,7 +240,20 @@ static void refusals(void **state)
         {"pollux respond one two", "two: there is one TEXT already; quote blanks"},
         {"pollux -q text", "text: the command comes first: pollux respond [FLAGS] [TEXT]"},
         {"pollux -l https://:443",
-         "--listen https://:443: this version serves http alone, as host:port"},
+         "--listen https://:443: TLS needs --tls-cert and --tls-key, or --tls-self-signed"},
+        {"pollux -l http://:80",
+         "--listen http://:80: an address is host:port, or https://host:port"},
+        {"pollux --tls-self-signed",
+         "a certificate is given and no address for it: add -l https://:8443"},
+        {"pollux --tls-cert a --tls-cert b --tls-key c -l https://:443",
+         "there are 2 of --tls-cert and 1 of --tls-key: give one for each"},
+        {"pollux --tls-cert=\x01", "--tls-cert \x01: it is a path of a file"},
+        {"pollux --tls-client optional --tls-self-signed -l https://:443",
+         "--tls-client needs --tls-client-ca: who signs client certificates"},
+        {"pollux --tls-client maybe", "--tls-client maybe: it is one of off, optional, required"},
+        {"pollux --tls-profile old", "--tls-profile old: it is one of intermediate, modern"},
+        {"pollux -l :1 -l https://:1 --tls-self-signed",
+         "--listen https://:1: the same address twice; give it once"},
         {"pollux -l :1 -l :1", "--listen :1: the same address twice; give it once"},
         {"pollux -w -1", "--workers -1: it is a number from 0 to 1024"},
         {"pollux -w 1025", "--workers 1025: it is a number from 0 to 1024"},
@@ -279,7 +292,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 55);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 63);
 }
 
 static void lists_have_an_end(void **state)

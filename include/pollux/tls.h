@@ -1,0 +1,107 @@
+/*
+ * TLS for listeners: certificates by name, tickets, client certificates, reloading.
+ *
+ * A px_tls is made once, given its certificates, and named in px_serve_options of any number of
+ * listeners on one thread; a program that forks makes it before the fork, so that its workers share
+ * the secret that session tickets are sealed with.  Nothing here does I/O but reading the files it
+ * is told of.  Each function: the thread of the servers that use it, or any thread before that.
+ */
+#ifndef PX_TLS_H
+#define PX_TLS_H
+
+#include "pollux/alloc.h"
+#include "pollux/error.h"
+#include "pollux/options.h"
+#include "pollux/str.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct px_tls px_tls; /**< Certificates, and how TLS is spoken with them. */
+
+/** Which versions and cipher suites are spoken (Mozilla's "Server Side TLS"). */
+typedef enum px_tls_profile {
+    PX_TLS_INTERMEDIATE = 0, /**< TLS 1.3 and 1.2, suites with forward secrecy and AEAD. */
+    PX_TLS_MODERN            /**< TLS 1.3 alone. */
+} px_tls_profile;
+
+/** Whether peers show a certificate of their own. */
+typedef enum px_tls_client {
+    PX_TLS_CLIENT_OFF = 0,  /**< They are not asked. */
+    PX_TLS_CLIENT_OPTIONAL, /**< They are asked; what they show must verify. */
+    PX_TLS_CLIENT_REQUIRED  /**< The handshake fails without one that verifies. */
+} px_tls_client;
+
+/** Options of a px_tls.  Zero is the default everywhere.  Strings are copied. */
+typedef struct px_tls_options {
+    size_t struct_size;            /**< sizeof(px_tls_options). */
+    const px_allocator *allocator; /**< Copied; NULL: malloc.  OpenSSL uses malloc in any case. */
+    uint32_t profile;              /**< A px_tls_profile. */
+    uint32_t client;               /**< A px_tls_client. */
+    const char *client_ca_file;    /**< PEM: who signs client certificates; needed unless off. */
+    /** Keys that seal session tickets: records of 80 random bytes, the first seals, all open; for
+     *  several machines behind one name.  NULL: a secret of its own that rotates by itself. */
+    const char *ticket_keys_file;
+    uint32_t handshake_timeout_ms; /**< For a whole handshake; 0: 10 s; PX_OFF. */
+    uint32_t handshakes_max;       /**< In flight in one server; above, the oldest goes; 0: 1024. */
+} px_tls_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_tls_options px_tls_options_default(void)
+{
+    px_tls_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_tls_options. */
+#define PX_TLS_OPTIONS_DEFAULT px_tls_options_default()
+
+/** Makes one without certificates.
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @return owned by the caller (px_tls_destroy), or NULL: PX_ERR_INVALID, PX_ERR_NOT_FOUND or
+ *  PX_ERR_PERMISSION (a file), PX_ERR_MEMORY, PX_ERR_UNSUPPORTED (built without TLS). */
+px_tls *px_tls_create(const px_tls_options *options, px_error *out_error);
+
+/** Ends it.  The servers that use it must have been destroyed.  NULL is fine. */
+void px_tls_destroy(px_tls *tls);
+
+/** Adds a certificate with its chain, and its key.  It serves the names it is made out for, exact
+ *  and wildcard (RFC 6125 section 6.4.3); the first one also serves everybody else.  For one name
+ *  there may be one of each key type (RSA, ECDSA, Ed25519).  Not while listeners use it.
+ *  @param certificate_file PEM: the certificate first, then those that sign it, in order; copied.
+ *  @param key_file PEM, not encrypted; NULL: in the same file.  Copied.
+ *  @return PX_OK, or with everything as it was PX_ERR_NOT_FOUND, PX_ERR_PERMISSION,
+ *  PX_ERR_INVALID (not PEM, key and certificate do not belong together, chain out of order,
+ *  expired), PX_ERR_LIMIT, PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file,
+                                            const char *key_file, px_error *out_error);
+
+/** Adds a certificate that is made now, signed by itself and kept in memory: for development.
+ *  @param names host names or addresses, separated by commas; NULL: localhost, 127.0.0.1, ::1.
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error);
+
+/** Adds an OCSP response (DER) that is stapled to the certificate it speaks of, added before.
+ *  @return PX_OK, PX_ERR_NOT_FOUND, PX_ERR_PERMISSION, PX_ERR_INVALID (not for any certificate, not
+ *  good, expired), PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error);
+
+/** Reads every file again.  New connections get what was read, those that are open keep what they
+ *  have.
+ *  @return PX_OK, or with everything as it was what the calls that named the files return. */
+PX_MUST_CHECK px_err px_tls_reload(px_tls *tls, px_error *out_error);
+
+/** The SHA-256 fingerprint of the first certificate ("AB:CD:...", 95 characters).
+ *  @param out_text filled and NUL-terminated; "" without a certificate.
+ *  @return its length, at most `room` - 1. */
+size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * The inbox.  Its memory is counted against the loop's inbox_bytes_max.
+ */
+#include "io/inbox.h"
+
+#include <string.h>
+
+#include "io/io.h"
+
+void inbox_free(struct inbox *inbox, px_loop *loop)
+{
+    if (!inbox->ptr)
+        return;
+    loop->inbox_bytes -= inbox->cap;
+    alloc_put(&loop->allocator, inbox->ptr);
+    inbox->ptr = NULL;
+    inbox->at = 0;
+    inbox->len = 0;
+    inbox->cap = 0;
+}
+
+/* Room for `bytes` more at the end: moves what is there to the front, or grows. */
+static px_err inbox_reserve(struct inbox *inbox, px_loop *loop, size_t bytes)
+{
+    size_t need = inbox->len + bytes;
+
+    if (inbox->at + need <= inbox->cap)
+        return PX_OK;
+    if (inbox->at > 0 && need <= inbox->cap) {
+        memmove(inbox->ptr, inbox->ptr + inbox->at, inbox->len);
+        inbox->at = 0;
+        return PX_OK;
+    }
+    if (need > inbox->max)
+        return PX_ERR_LIMIT;
+    size_t cap = inbox->cap ? inbox->cap : INBOX_BYTES_FIRST;
+
+    while (cap < need)
+        cap *= 2;
+    if (cap > inbox->max)
+        cap = inbox->max;
+    if (loop->inbox_bytes + cap - inbox->cap > loop->inbox_bytes_max)
+        return PX_ERR_LIMIT;
+    char *ptr = alloc_take(&loop->allocator, cap);
+
+    if (!ptr)
+        return PX_ERR_MEMORY;
+    if (inbox->len > 0)
+        memcpy(ptr, inbox->ptr + inbox->at, inbox->len);
+    uint32_t len = inbox->len;
+
+    inbox_free(inbox, loop);
+    inbox->ptr = ptr;
+    inbox->len = len;
+    inbox->cap = (uint32_t)cap;
+    loop->inbox_bytes += cap;
+    return PX_OK;
+}
+
+size_t inbox_room(struct inbox *inbox, px_loop *loop, char **out_ptr)
+{
+    size_t end = inbox->at + inbox->len;
+
+    if (end == inbox->cap) {
+        size_t left = inbox->max - inbox->len;
+        size_t want = left < inbox->len ? left : inbox->len;
+
+        if (want == 0 || inbox_reserve(inbox, loop, want) != PX_OK)
+            return 0;
+        end = inbox->at + inbox->len;
+    }
+    *out_ptr = inbox->ptr + end;
+    return inbox->cap - end;
+}
+
+px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes, size_t count)
+{
+    px_err err = inbox_reserve(inbox, loop, count);
+
+    if (err != PX_OK)
+        return err;
+    memcpy(inbox->ptr, bytes, count);
+    inbox->len = (uint32_t)count;
+    return PX_OK;
+}
+
+px_str inbox_lend(struct inbox *inbox)
+{
+    px_str bytes = px_str_make(inbox->ptr + inbox->at, inbox->len);
+
+    inbox->len = 0;
+    return bytes;
+}
+
+void inbox_put_back(struct inbox *inbox, px_loop *loop, px_str lent, size_t used)
+{
+    inbox->at += (uint32_t)used;
+    inbox->len = (uint32_t)(lent.len - used);
+    if (inbox->len == 0)
+        inbox_free(inbox, loop);
+}

@@ -1,0 +1,130 @@
+/*
+ * Flags of TLS: certificates, who may connect, what is spoken.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "main/flag.h"
+
+/* Adds to a list of paths. */
+static px_err add_path(const char **paths, uint32_t *count, const struct flag *flag,
+                       const char *value, px_error *out_error)
+{
+    if (flag_check_path(flag, value, out_error) != PX_OK)
+        return PX_ERR_INVALID;
+    if (*count == CERTIFICATE_COUNT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: at most %d of them", flag->name,
+                         value, CERTIFICATE_COUNT_MAX);
+    paths[(*count)++] = value;
+    return PX_OK;
+}
+
+static px_err add_certificate(struct options *options, const struct flag *flag, const char *value,
+                              px_error *out_error)
+{
+    struct secure_options *secure = &options->secure;
+
+    return add_path(secure->certificates, &secure->certificate_count, flag, value, out_error);
+}
+
+static px_err add_key(struct options *options, const struct flag *flag, const char *value,
+                      px_error *out_error)
+{
+    struct secure_options *secure = &options->secure;
+
+    return add_path(secure->keys, &secure->key_count, flag, value, out_error);
+}
+
+static px_err add_staple(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    struct secure_options *secure = &options->secure;
+
+    return add_path(secure->staples, &secure->staple_count, flag, value, out_error);
+}
+
+static px_err set_self_signed(struct options *options, const struct flag *flag, const char *value,
+                              px_error *out_error)
+{
+    (void)flag;
+    (void)out_error;
+    options->secure.self_signed = true;
+    options->secure.self_signed_names = value;
+    return PX_OK;
+}
+
+/* A word of a list, as its number; 0 to `count` - 1. */
+static px_err set_word(const struct flag *flag, const char *value, const char *const *words,
+                       uint32_t count, uint32_t *out_number, px_error *out_error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *out_number = i;
+            return PX_OK;
+        }
+    }
+    return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is one of %s%s%s%s%s", flag->name,
+                     value, words[0], count > 1 ? ", " : "", count > 1 ? words[1] : "",
+                     count > 2 ? ", " : "", count > 2 ? words[2] : "");
+}
+
+static px_err set_profile(struct options *options, const struct flag *flag, const char *value,
+                          px_error *out_error)
+{
+    static const char *const words[] = {"intermediate", "modern"};
+
+    return set_word(flag, value, words, ARRAY_COUNT(words), &options->secure.tls.profile,
+                    out_error);
+}
+
+static px_err set_modern(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    (void)flag;
+    (void)value;
+    (void)out_error;
+    options->secure.tls.profile = PX_TLS_MODERN;
+    return PX_OK;
+}
+
+static px_err set_client(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    static const char *const words[] = {"off", "optional", "required"};
+
+    return set_word(flag, value, words, ARRAY_COUNT(words), &options->secure.tls.client, out_error);
+}
+
+/* Who names those that sign client certificates wants to see some. */
+static px_err set_client_ca(struct options *options, const struct flag *flag, const char *value,
+                            px_error *out_error)
+{
+    if (options->secure.tls.client == PX_TLS_CLIENT_OFF)
+        options->secure.tls.client = PX_TLS_CLIENT_REQUIRED;
+    return flag_set_path(options, flag, value, out_error);
+}
+
+const struct flag flags_tls[] = {
+    {"tls-cert", 0, "FILE", FOR_SERVING, add_certificate, 0,
+     "PEM: a certificate and its chain; repeat for more names"},
+    {"tls-key", 0, "FILE", FOR_SERVING, add_key, 0,
+     "PEM: its key, one for each --tls-cert (default: in the same file)"},
+    {"tls-self-signed", 0, "[NAMES]", FOR_SERVING, set_self_signed, 0,
+     "a certificate for development, kept in memory"},
+    {"tls-profile", 0, "NAME", FOR_SERVING, set_profile, 0,
+     "intermediate (default: TLS 1.3 and 1.2), modern (1.3 alone)"},
+    {"tls-modern", 0, NULL, FOR_SERVING, set_modern, 0, "the same as --tls-profile modern"},
+    {"tls-client-ca", 0, "FILE", FOR_SERVING, set_client_ca, FLAG_AT(secure.tls.client_ca_file),
+     "PEM: who signs client certificates"},
+    {"tls-client", 0, "RULE", FOR_SERVING, set_client, 0,
+     "required (default with --tls-client-ca), optional, off"},
+    {"tls-ticket-keys", 0, "FILE", FOR_SERVING, flag_set_path, FLAG_AT(secure.tls.ticket_keys_file),
+     "keys of session tickets that machines share"},
+    {"tls-ocsp", 0, "FILE", FOR_SERVING, add_staple, 0, "DER: an OCSP response to staple; repeat"},
+    {"timeout-handshake", 0, "TIME", FOR_SERVING, flag_set_duration,
+     FLAG_AT(secure.tls.handshake_timeout_ms), "for a TLS handshake (default 10s), or off"},
+    {"max-handshakes", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(secure.tls.handshakes_max),
+     "TLS handshakes in flight, per worker (default 1024)"},
+    {0},
+};

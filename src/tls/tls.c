@@ -1,0 +1,287 @@
+/*
+ * px_tls: options, sources, and the generation made of them.
+ *
+ * Happy path: created, given certificates, served.  Every addition and every reload makes the next
+ * generation whole before it takes the place of the last, so that a failure changes nothing.
+ */
+#include "tls/tls.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "tls/tls_context.h"
+#include "tls/tls_ocsp.h"
+
+/* --- Making and ending ------------------------------------------------------------------------ */
+
+static px_err text_copy(px_tls *tls, const char *text, char **out_copy)
+{
+    size_t bytes = text ? strlen(text) + 1 : 0;
+
+    *out_copy = NULL;
+    if (!text)
+        return PX_OK;
+    *out_copy = alloc_take(&tls->allocator, bytes);
+    if (!*out_copy)
+        return PX_ERR_MEMORY;
+    memcpy(*out_copy, text, bytes);
+    return PX_OK;
+}
+
+static px_err options_settle(px_tls_options *options, px_error *out_error)
+{
+    if (options->profile > PX_TLS_MODERN)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such TLS profile: %u", options->profile);
+    if (options->client > PX_TLS_CLIENT_REQUIRED)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such rule for client certificates: %u",
+                         options->client);
+    if (options->client != PX_TLS_CLIENT_OFF && !options->client_ca_file)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "client certificates need a file with who may sign them");
+    if (options->handshake_timeout_ms == 0)
+        options->handshake_timeout_ms = TLS_HANDSHAKE_TIMEOUT_MS_DEFAULT;
+    if (options->handshakes_max == 0)
+        options->handshakes_max = TLS_HANDSHAKES_DEFAULT;
+    return PX_OK;
+}
+
+static px_err tls_init(px_tls *tls, const px_tls_options *options, px_error *out_error)
+{
+    tls->options = *options;
+    if (text_copy(tls, options->client_ca_file, &tls->client_ca_file) != PX_OK ||
+        text_copy(tls, options->ticket_keys_file, &tls->ticket_keys_file) != PX_OK)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    tls->options.client_ca_file = tls->client_ca_file;
+    tls->options.ticket_keys_file = tls->ticket_keys_file;
+    return tls->ticket_keys_file ? tls_tickets_load(&tls->tickets, tls->ticket_keys_file, out_error)
+                                 : tls_tickets_init(&tls->tickets, out_error);
+}
+
+px_tls *px_tls_create(const px_tls_options *given, px_error *out_error)
+{
+    px_tls_options options;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "TLS options: unknown or missing struct_size");
+        return NULL;
+    }
+    if (options_settle(&options, out_error) != PX_OK)
+        return NULL;
+    const px_allocator *allocator = options.allocator ? options.allocator : &alloc_libc;
+    px_tls *tls = alloc_take_zeroed(allocator, sizeof(*tls));
+
+    if (!tls) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    tls->allocator = *allocator;
+    if (tls_init(tls, &options, out_error) == PX_OK)
+        return tls;
+    px_tls_destroy(tls);
+    return NULL;
+}
+
+static void source_free(px_tls *tls, struct tls_source *source)
+{
+    if (!source)
+        return;
+    alloc_put(&tls->allocator, source->path);
+    alloc_put(&tls->allocator, source->key_path);
+    tls_certificate_free(source->made);
+    alloc_put(&tls->allocator, source);
+}
+
+void px_tls_destroy(px_tls *tls)
+{
+    if (!tls)
+        return;
+    px_allocator allocator = tls->allocator;
+
+    tls_context_put(tls->context);
+    while (tls->sources) {
+        struct tls_source *source = tls->sources;
+
+        tls->sources = source->next;
+        source_free(tls, source);
+    }
+    tls_tickets_wipe(&tls->tickets);
+    alloc_put(&allocator, tls->client_ca_file);
+    alloc_put(&allocator, tls->ticket_keys_file);
+    alloc_put(&allocator, tls);
+}
+
+/* --- Generations ------------------------------------------------------------------------------ */
+
+static uint32_t certificate_sources(const px_tls *tls)
+{
+    uint32_t count = 0;
+
+    for (const struct tls_source *source = tls->sources; source; source = source->next)
+        count += source->kind != TLS_SOURCE_OCSP;
+    return count;
+}
+
+/* Loads one source: a certificate more, or a staple for one of those before. */
+static px_err source_load(px_tls *tls, const struct tls_source *source,
+                          struct tls_certificate **certificates, uint32_t *count,
+                          px_error *out_error)
+{
+    struct tls_certificate *certificate = NULL;
+
+    switch (source->kind) {
+    case TLS_SOURCE_OCSP:
+        return tls_ocsp_staple(certificates, *count, source->path, out_error);
+    case TLS_SOURCE_FILES:
+        certificate =
+            tls_certificate_load(&tls->allocator, source->path, source->key_path, out_error);
+        break;
+    case TLS_SOURCE_MADE:
+        certificate = tls_certificate_copy(source->made);
+        if (!certificate)
+            error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        break;
+    }
+    if (!certificate)
+        return out_error->code;
+    certificates[(*count)++] = certificate;
+    return PX_OK;
+}
+
+/* Makes the next generation of all sources; on failure the last one stays. */
+static px_err tls_renew(px_tls *tls, px_error *out_error)
+{
+    uint32_t room = certificate_sources(tls), count = 0;
+    struct tls_certificate **certificates;
+    struct tls_context *context;
+    px_err err = PX_OK;
+
+    if (room == 0)
+        return PX_OK;
+    certificates = alloc_take(&tls->allocator, room * sizeof(struct tls_certificate *));
+    if (!certificates)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    for (struct tls_source *source = tls->sources; source && err == PX_OK; source = source->next)
+        err = source_load(tls, source, certificates, &count, out_error);
+    context = err == PX_OK ? tls_context_create(tls, certificates, count, out_error) : NULL;
+    if (context) {
+        tls_context_put(tls->context);
+        tls->context = context;
+        return PX_OK;
+    }
+    while (count > 0)
+        tls_certificate_free(certificates[--count]);
+    alloc_put(&tls->allocator, certificates);
+    return out_error->code;
+}
+
+/* Appends a source and renews; takes the source over in any case. */
+static px_err source_add(px_tls *tls, struct tls_source *source, px_error *out_error)
+{
+    struct tls_source **end = &tls->sources;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = source;
+    px_err err = certificate_sources(tls) <= TLS_CERTIFICATES_MAX
+                     ? tls_renew(tls, out_error)
+                     : error_set(out_error, PX_ERR_LIMIT, 0, "at most %d certificates",
+                                 TLS_CERTIFICATES_MAX);
+
+    if (err == PX_OK)
+        return PX_OK;
+    *end = NULL;
+    source_free(tls, source);
+    return err;
+}
+
+static struct tls_source *source_make(px_tls *tls, enum tls_source_kind kind, const char *path,
+                                      const char *key_path, px_error *out_error)
+{
+    struct tls_source *source = alloc_take_zeroed(&tls->allocator, sizeof(*source));
+
+    if (source) {
+        source->kind = kind;
+        if (text_copy(tls, path, &source->path) == PX_OK &&
+            text_copy(tls, key_path, &source->key_path) == PX_OK)
+            return source;
+    }
+    source_free(tls, source);
+    error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    return NULL;
+}
+
+px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const char *key_file,
+                              px_error *out_error)
+{
+    px_error error;
+    px_error *where = out_error ? out_error : &error;
+
+    error_clear(where);
+    struct tls_source *source =
+        source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
+
+    return source ? source_add(tls, source, where) : where->code;
+}
+
+px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
+{
+    px_error error;
+    px_error *where = out_error ? out_error : &error;
+
+    error_clear(where);
+    struct tls_source *source = source_make(tls, TLS_SOURCE_MADE, NULL, NULL, where);
+
+    if (!source)
+        return where->code;
+    source->made =
+        tls_certificate_make(&tls->allocator, names ? names : "localhost,127.0.0.1,::1", where);
+    if (source->made)
+        return source_add(tls, source, where);
+    source_free(tls, source);
+    return where->code;
+}
+
+px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error)
+{
+    px_error error;
+    px_error *where = out_error ? out_error : &error;
+
+    error_clear(where);
+    struct tls_source *source = source_make(tls, TLS_SOURCE_OCSP, response_file, NULL, where);
+
+    if (!source)
+        return where->code;
+    if (certificate_sources(tls) > 0)
+        return source_add(tls, source, where);
+    source_free(tls, source);
+    return error_set(where, PX_ERR_INVALID, 0, "an OCSP response needs its certificate first");
+}
+
+px_err px_tls_reload(px_tls *tls, px_error *out_error)
+{
+    struct tls_tickets tickets = tls->tickets;
+    px_error error;
+    px_error *where = out_error ? out_error : &error;
+    px_err err = PX_OK;
+
+    error_clear(where);
+    if (tls->ticket_keys_file)
+        err = tls_tickets_load(&tickets, tls->ticket_keys_file, where);
+    if (err == PX_OK)
+        err = tls_renew(tls, where);
+    if (err == PX_OK)
+        tls->tickets = tickets;
+    tls_tickets_wipe(&tickets);
+    return err;
+}
+
+size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)
+{
+    if (tls->context)
+        return tls_certificate_fingerprint(tls->context->certificates[0], out_text, room);
+    if (room > 0)
+        out_text[0] = '\0';
+    return 0;
+}

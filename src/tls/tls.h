@@ -1,0 +1,40 @@
+/*
+ * The object behind px_tls: what it was told, and the generation of contexts made of that.
+ *
+ * A generation (struct tls_context) is made whole and never changed; a reload makes the next one
+ * and lets the last one go when its last session has ended.
+ */
+#ifndef PX_TLS_TLS_H
+#define PX_TLS_TLS_H
+
+#include <stdbool.h>
+
+#include "pollux/tls.h"
+#include "tls/tls_ticket.h"
+
+struct tls_certificate;
+struct tls_context;
+
+enum tls_source_kind { TLS_SOURCE_FILES, TLS_SOURCE_MADE, TLS_SOURCE_OCSP };
+
+/* Something that a reload reads again. */
+struct tls_source {
+    struct tls_source *next; /* owned */
+    enum tls_source_kind kind;
+    char *path;                   /* owned: certificate or response; NULL for a made one */
+    char *key_path;               /* owned, or NULL */
+    struct tls_certificate *made; /* owned: TLS_SOURCE_MADE */
+};
+
+struct px_tls {
+    px_allocator allocator;
+    px_tls_options options;      /* with the defaults filled in; its strings are those below */
+    char *client_ca_file;        /* owned, or NULL */
+    char *ticket_keys_file;      /* owned, or NULL */
+    struct tls_source *sources;  /* owned, in the order they were added */
+    struct tls_context *context; /* a reference: the generation for new sessions; NULL at first */
+    struct tls_tickets tickets;
+    bool http2; /* h2 is offered by ALPN: there is somebody to speak it */
+};
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * A build without TLS: px_tls_create says so, and nothing else here is ever reached.
+ */
+#include "base/error.h"
+#include "tls/tls_session.h"
+
+static const char text[] = "this build of pollux has no TLS (PX_TLS=OFF)";
+
+px_tls *px_tls_create(const px_tls_options *options, px_error *out_error)
+{
+    (void)options;
+    error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+    return NULL;
+}
+
+void px_tls_destroy(px_tls *tls)
+{
+    (void)tls;
+}
+
+px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const char *key_file,
+                              px_error *out_error)
+{
+    (void)tls;
+    (void)certificate_file;
+    (void)key_file;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
+px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
+{
+    (void)tls;
+    (void)names;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
+px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error)
+{
+    (void)tls;
+    (void)response_file;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
+px_err px_tls_reload(px_tls *tls, px_error *out_error)
+{
+    (void)tls;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
+size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)
+{
+    (void)tls;
+    if (room > 0)
+        out_text[0] = '\0';
+    return 0;
+}
+
+px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool)
+{
+    (void)session;
+    (void)tls;
+    (void)pool;
+    return PX_ERR_UNSUPPORTED;
+}
+
+void tls_session_deinit(struct tls_session *session)
+{
+    (void)session;
+}
+
+px_err tls_session_handshake(struct tls_session *session)
+{
+    (void)session;
+    return PX_ERR_UNSUPPORTED;
+}
+
+px_err tls_session_read(struct tls_session *session, char *out, size_t room, size_t *out_bytes)
+{
+    (void)session;
+    (void)out;
+    (void)room;
+    (void)out_bytes;
+    return PX_ERR_UNSUPPORTED;
+}
+
+bool tls_session_has_content(const struct tls_session *session)
+{
+    (void)session;
+    return false;
+}
+
+size_t tls_session_record_bytes(const struct tls_session *session)
+{
+    (void)session;
+    return 0;
+}
+
+px_err tls_session_write(struct tls_session *session, px_str bytes, size_t *out_used)
+{
+    (void)session;
+    (void)bytes;
+    (void)out_used;
+    return PX_ERR_UNSUPPORTED;
+}
+
+void tls_session_close(struct tls_session *session)
+{
+    (void)session;
+}
+
+bool tls_session_serves(const struct tls_session *session, px_str host)
+{
+    (void)session;
+    (void)host;
+    return true;
+}
+
+size_t tls_session_subject(const struct tls_session *session, char *out_text, size_t room)
+{
+    (void)session;
+    (void)out_text;
+    (void)room;
+    return 0;
+}
+
+const char *tls_session_version(const struct tls_session *session)
+{
+    (void)session;
+    return "";
+}
+
+const char *tls_session_cipher(const struct tls_session *session)
+{
+    (void)session;
+    return "";
+}

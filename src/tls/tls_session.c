@@ -1,0 +1,243 @@
+/*
+ * Sessions.
+ *
+ * Happy path: a few calls of tls_session_handshake, then reads and writes, then a close_notify each
+ * way.  What can go wrong: a peer that breaks the protocol (an alert is queued for it), that asks
+ * for new keys again and again (a budget), memory.
+ */
+#include "tls/tls_session.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "tls/tls_bio.h"
+#include "tls/tls_context.h"
+#include "tls/tls_hello.h"
+
+/* --- Beginning and end ------------------------------------------------------------------------ */
+
+px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool)
+{
+    BIO *bio;
+
+    memset(session, 0, sizeof(*session));
+    tls_queue_init(&session->out, pool);
+    ERR_clear_error();
+    session->context = tls_context_take(tls->context);
+    session->set = session->context->fallback;
+    session->ssl = SSL_new(session->set->ctx);
+    if (!session->ssl)
+        goto fail;
+    bio = tls_bio_create(session->context->bio_method, session);
+    if (!bio)
+        goto fail;
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_app_data(session->ssl, session);
+    SSL_set_accept_state(session->ssl);
+    return PX_OK;
+
+fail:
+    ERR_clear_error();
+    return PX_ERR_MEMORY;
+}
+
+void tls_session_deinit(struct tls_session *session)
+{
+    SSL_free(session->ssl);
+    session->ssl = NULL;
+    tls_queue_deinit(&session->out);
+    if (!session->context)
+        return;
+    alloc_put(&session->context->tls->allocator, session->name);
+    session->name = NULL;
+    tls_context_put(session->context);
+    session->context = NULL;
+}
+
+/* --- The handshake ---------------------------------------------------------------------------- */
+
+/* What a call that did not succeed means.  OpenSSL's queue tells, and is cleared. */
+static px_err session_error(struct tls_session *session, int result)
+{
+    int error = SSL_get_error(session->ssl, result);
+    unsigned long first = ERR_peek_error();
+
+    ERR_clear_error();
+    switch (error) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return PX_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        session->peer_closed = true;
+        return PX_ERR_CLOSED;
+    }
+    session->failed = true;
+    return ERR_GET_REASON(first) == ERR_R_MALLOC_FAILURE ? PX_ERR_MEMORY : PX_ERR_MALFORMED;
+}
+
+/* After the handshake a peer may ask for new keys, and in TLS 1.2 for a new handshake (which is
+ * refused): both make work for nothing when there is no content in between. */
+static void on_message(int write, int version, int type, const void *bytes, size_t count, SSL *ssl,
+                       void *context)
+{
+    struct tls_session *session = context;
+
+    (void)version;
+    (void)bytes;
+    (void)count;
+    (void)ssl;
+    if (!write && type == SSL3_RT_HANDSHAKE && session->updates < UINT16_MAX)
+        session->updates++;
+}
+
+static void session_established(struct tls_session *session)
+{
+    const unsigned char *protocol;
+    unsigned len;
+
+    SSL_get0_alpn_selected(session->ssl, &protocol, &len);
+    session->http2 = len == 2;
+    session->resumed = SSL_session_reused(session->ssl) == 1;
+    session->established = true;
+    SSL_set_msg_callback(session->ssl, on_message);
+    SSL_set_msg_callback_arg(session->ssl, session);
+}
+
+px_err tls_session_handshake(struct tls_session *session)
+{
+    CHECK(!session->established && !session->failed);
+    ERR_clear_error();
+    int result = SSL_do_handshake(session->ssl);
+
+    if (result == 1) {
+        session_established(session);
+        return PX_OK;
+    }
+    px_err err = session_error(session, result);
+
+    /* A close_notify in the middle of a handshake is the end of it. */
+    if (err == PX_ERR_CLOSED) {
+        session->failed = true;
+        return PX_ERR_MALFORMED;
+    }
+    return err;
+}
+
+/* --- Content ---------------------------------------------------------------------------------- */
+
+static void session_count(struct tls_session *session, size_t bytes)
+{
+    session->moved += (uint32_t)bytes;
+    if (session->moved < TLS_UPDATE_BYTES)
+        return;
+    session->moved = 0;
+    session->updates = 0;
+}
+
+px_err tls_session_read(struct tls_session *session, char *out, size_t room, size_t *out_bytes)
+{
+    if (session->failed)
+        return PX_ERR_MALFORMED;
+    if (session->peer_closed)
+        return PX_ERR_CLOSED;
+    ERR_clear_error();
+    int result = SSL_read_ex(session->ssl, out, room, out_bytes);
+
+    if (session->updates > TLS_UPDATES_MAX) {
+        session->failed = true;
+        return PX_ERR_MALFORMED;
+    }
+    if (result != 1)
+        return session_error(session, result);
+    session_count(session, *out_bytes);
+    return PX_OK;
+}
+
+bool tls_session_has_content(const struct tls_session *session)
+{
+    return session->established && SSL_pending(session->ssl) > 0;
+}
+
+size_t tls_session_record_bytes(const struct tls_session *session)
+{
+    return session->burst < TLS_BURST_BYTES ? TLS_RECORD_FIRST_BYTES : TLS_RECORD_BYTES;
+}
+
+px_err tls_session_write(struct tls_session *session, px_str bytes, size_t *out_used)
+{
+    size_t record = tls_session_record_bytes(session);
+    size_t count = bytes.len < record ? bytes.len : record;
+
+    if (session->failed || session->closed)
+        return PX_ERR_MALFORMED;
+    if (session->out.bytes + count > TLS_QUEUE_BYTES)
+        return PX_AGAIN;
+    ERR_clear_error();
+    int result = SSL_write_ex(session->ssl, bytes.ptr, count, out_used);
+
+    if (result != 1)
+        return session_error(session, result);
+    if (session->burst < TLS_BURST_BYTES)
+        session->burst += (uint32_t)*out_used;
+    session_count(session, *out_used);
+    return PX_OK;
+}
+
+void tls_session_close(struct tls_session *session)
+{
+    if (!session->established || session->failed || session->closed)
+        return;
+    session->closed = true;
+    ERR_clear_error();
+    /* 0 says that the peer's close_notify is still to come, which is no concern of ours here. */
+    if (SSL_shutdown(session->ssl) < 0)
+        ERR_clear_error();
+}
+
+/* --- What is known of the peer ---------------------------------------------------------------- */
+
+bool tls_session_serves(const struct tls_session *session, px_str host)
+{
+    char folded[TLS_NAME_BYTES_MAX];
+
+    if (!session->name)
+        return true;
+    if (host.len > sizeof(folded))
+        return false;
+    px_str name = {folded, tls_hello_fold(host, folded)};
+
+    return px_str_equal(name, px_str_of(session->name)) ||
+           tls_context_find(session->context, name) == session->set;
+}
+
+size_t tls_session_subject(const struct tls_session *session, char *out_text, size_t room)
+{
+    X509 *certificate = SSL_get0_peer_certificate(session->ssl);
+    BIO *bio;
+    int len = 0;
+
+    if (!certificate || SSL_get_verify_result(session->ssl) != X509_V_OK)
+        return 0;
+    bio = BIO_new(BIO_s_mem());
+    if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0)
+        len = BIO_pending(bio);
+    if (len <= 0 || (size_t)len >= room || BIO_read(bio, out_text, len) != len)
+        len = 0;
+    BIO_free(bio);
+    ERR_clear_error();
+    if (room > 0)
+        out_text[len] = '\0';
+    return (size_t)len;
+}
+
+const char *tls_session_version(const struct tls_session *session)
+{
+    return SSL_get_version(session->ssl);
+}
+
+const char *tls_session_cipher(const struct tls_session *session)
+{
+    return SSL_get_cipher_name(session->ssl);
+}

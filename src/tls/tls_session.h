@@ -1,0 +1,86 @@
+/*
+ * One TLS connection as a transform of bytes: no descriptor, no clock, no waiting.
+ *
+ * The owner sets `in` to the bytes it has received, calls a function below, and finds in `in` what
+ * was not used, and in `out` what is to be sent.  OpenSSL reads from the one and writes to the
+ * other through a BIO of our own, so that nothing is copied twice and an idle session holds no
+ * buffer.  After PX_ERR_MALFORMED an alert lies in `out`, and nothing but deinit may follow.
+ */
+#ifndef PX_TLS_TLS_SESSION_H
+#define PX_TLS_TLS_SESSION_H
+
+#include <stdbool.h>
+
+#include "pollux/tls.h"
+#include "tls/tls_queue.h"
+
+struct ssl_st;
+struct tls_context;
+struct tls_set;
+
+struct tls_session {
+    struct ssl_st *ssl;          /* owned */
+    struct tls_context *context; /* a reference */
+    const struct tls_set *set;   /* borrowed: the context's; what serves the name it asked for */
+    char *name;                  /* owned: what it asked for, folded, with a NUL; or NULL */
+    px_str in;                   /* borrowed: bytes of the peer that were not used yet */
+    struct tls_queue out;
+    uint32_t burst;   /* bytes written since the last pause: the next record's size */
+    uint32_t moved;   /* content since `updates` was last 0 */
+    uint16_t updates; /* handshake messages of the peer after the handshake */
+    bool established; /* the handshake is done */
+    bool failed;      /* it broke: nothing can be said any more */
+    bool peer_closed; /* its close_notify has come */
+    bool closed;      /* ours has gone */
+    bool http2;       /* by ALPN */
+    bool resumed;
+};
+
+/* Begins one on the server's side.  PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool);
+
+/* May be called after init failed. */
+void tls_session_deinit(struct tls_session *session);
+
+/* Goes on with the handshake: PX_OK when it is done, PX_AGAIN, PX_ERR_MALFORMED (it failed),
+ * PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err tls_session_handshake(struct tls_session *session);
+
+/* Opens records into `out`: PX_OK with *out_bytes > 0, PX_AGAIN (`in` is used up, or `out` of the
+ * session is full), PX_ERR_CLOSED (the peer said close_notify), PX_ERR_MALFORMED, PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err tls_session_read(struct tls_session *session, char *out, size_t room,
+                                      size_t *out_bytes);
+
+/* Content that was received and has not been read, for lack of room. */
+bool tls_session_has_content(const struct tls_session *session);
+
+/* How much the next record takes: small at first, so that its first byte need not wait for its
+ * last, and whole after TLS_BURST_BYTES. */
+size_t tls_session_record_bytes(const struct tls_session *session);
+
+/* Nothing was written for a while: the next record is a small one again. */
+static inline void tls_session_pause(struct tls_session *session)
+{
+    session->burst = 0;
+}
+
+/* Seals one record of at most what tls_session_record_bytes says: PX_OK, PX_AGAIN (the queue has
+ * no room for it: send first), PX_ERR_MALFORMED, PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err tls_session_write(struct tls_session *session, px_str bytes, size_t *out_used);
+
+/* Says close_notify, once, where that can be said. */
+void tls_session_close(struct tls_session *session);
+
+/* Whether a host name (of a Host field, without port) may be served on a session for the name that
+ * its peer asked for (RFC 9110 section 7.4). */
+bool tls_session_serves(const struct tls_session *session, px_str host);
+
+/* The subject of the peer's certificate, as RFC 2253 writes it; the length, 0 without one or
+ * without room. */
+size_t tls_session_subject(const struct tls_session *session, char *out_text, size_t room);
+
+/* "TLSv1.3" and "TLS_AES_128_GCM_SHA256"; static. */
+const char *tls_session_version(const struct tls_session *session);
+const char *tls_session_cipher(const struct tls_session *session);
+
+#endif
