@@ -106,6 +106,7 @@ struct exchange_output {
     uint32_t read_len;
     bool reading;                /* a helper thread is at it */
     bool read_error;             /* it failed, or the file was too short */
+    bool warmed;                 /* ... and has read what comes next */
     bool ended;                  /* on_end was called: free it when the read has ended */
     struct buf pieces;           /* written in pieces and not pulled */
     size_t pieces_at;            /* what of it was pulled */
@@ -227,6 +228,11 @@ static inline bool exchange_is_direct(const px_exchange *exchange)
 
 /* The next content, through the filters: as px_pull says; checks the declared length. */
 px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+
+/* The next piece of a file that is sent from where it lies (direct, CONTENT_FILE), once the page
+ * cache has it.  PX_OK: `produced` has moved behind it; PX_AGAIN: a helper thread reads it, and
+ * send_content follows. */
+PX_MUST_CHECK px_err exchange_file_next(px_exchange *exchange, px_part *out_part);
 
 /* The transport lets go: queues on_end, and the exchange for reaping. */
 void exchange_finish(px_exchange *exchange, px_end end);

@@ -61,6 +61,46 @@ static px_pull file_pull_later(px_exchange *exchange, uint64_t offset, uint64_t 
     return PX_PULL_LATER;
 }
 
+static void file_warm_done(struct file_read *read, px_err status)
+{
+    px_exchange *exchange = read->context;
+    struct exchange_output *output = exchange->output;
+
+    (void)status; /* what cannot be read fails when it is sent */
+    output->reading = false;
+    output->warmed = true;
+    if (output->ended)
+        exchange_free(exchange);
+    else if (exchange->transport)
+        exchange->transport->send_content(exchange);
+}
+
+px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
+{
+    struct exchange_output *output = exchange->output;
+    uint64_t left = exchange->length - exchange->produced;
+    uint64_t offset = output->file.offset + exchange->produced;
+    uint64_t length = left < FILE_WINDOW_BYTES ? left : FILE_WINDOW_BYTES;
+
+    if (output->reading)
+        return PX_AGAIN;
+    if (!output->warmed && !file_is_warm(output->file.fd, offset, length)) {
+        output->read.fd = output->file.fd;
+        output->read.offset = offset;
+        output->read.room = (size_t)length;
+        output->read.done = file_warm_done;
+        output->read.context = exchange;
+        output->reading = file_warm_later(exchange->service->loop, &output->read) == PX_OK;
+        /* Without a helper it is read here: late is better than never. */
+        if (output->reading)
+            return PX_AGAIN;
+    }
+    output->warmed = false;
+    *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
+    exchange->produced += length;
+    return PX_OK;
+}
+
 static px_pull pull_file(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
     struct exchange_output *output = exchange->output;

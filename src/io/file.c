@@ -10,6 +10,8 @@
 
 #include "io/io.h"
 
+enum { WARM_BYTES = 32 * 1024 }; /* a read of a helper, on its stack */
+
 px_err file_read_now(int fd, void *out, size_t room, uint64_t offset, size_t *out_bytes)
 {
     struct iovec iov = {.iov_base = out, .iov_len = room};
@@ -22,6 +24,33 @@ px_err file_read_now(int fd, void *out, size_t room, uint64_t offset, size_t *ou
         return errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS ? PX_AGAIN : PX_ERR_SYSTEM;
     *out_bytes = (size_t)count;
     return PX_OK;
+}
+
+bool file_is_warm(int fd, uint64_t offset, uint64_t length)
+{
+    size_t count;
+    char byte;
+
+    for (uint64_t at = 0; at < length; at += FILE_PROBE_BYTES)
+        if (file_read_now(fd, &byte, 1, offset + at, &count) == PX_AGAIN)
+            return false;
+    return length == 0 || file_read_now(fd, &byte, 1, offset + length - 1, &count) != PX_AGAIN;
+}
+
+/* On a helper thread. */
+static void warm_work(void *context)
+{
+    struct file_read *read = context;
+    char scrap[WARM_BYTES];
+    ssize_t count = 1;
+
+    for (uint64_t at = 0; at < read->room && (count > 0 || errno == EINTR);
+         at += count > 0 ? (uint64_t)count : 0)
+        count = pread(read->fd, scrap,
+                      read->room - at < WARM_BYTES ? (size_t)(read->room - at) : WARM_BYTES,
+                      (off_t)(read->offset + at));
+    read->count = count;
+    read->sys_errno = count < 0 ? errno : 0;
 }
 
 /* On a helper thread. */
@@ -42,7 +71,7 @@ static void read_done(px_err status, void *context)
     read->done(read, status);
 }
 
-px_err file_read_later(px_loop *loop, struct file_read *read)
+static px_err read_submit(px_loop *loop, struct file_read *read, void (*work)(void *context))
 {
     if (loop->ending)
         return PX_ERR_CLOSED;
@@ -50,8 +79,18 @@ px_err file_read_later(px_loop *loop, struct file_read *read)
         loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
     if (!loop->helpers)
         return PX_ERR_MEMORY;
-    read->job.work = read_work;
+    read->job.work = work;
     read->job.done = read_done;
     read->job.context = read;
     return helpers_submit(loop->helpers, &read->job);
+}
+
+px_err file_read_later(px_loop *loop, struct file_read *read)
+{
+    return read_submit(loop, read, read_work);
+}
+
+px_err file_warm_later(px_loop *loop, struct file_read *read)
+{
+    return read_submit(loop, read, warm_work);
 }

@@ -17,6 +17,10 @@
 PX_MUST_CHECK px_err file_read_now(int fd, void *out, size_t room, uint64_t offset,
                                    size_t *out_bytes);
 
+/* Whether the page cache has a range of a file, as far as looking here and there can tell.  What
+ * lies behind the end of the file counts as there. */
+bool file_is_warm(int fd, uint64_t offset, uint64_t length);
+
 /* A read on a helper thread.  The caller's memory, in use until `done` was called. */
 struct file_read {
     struct helper_job job; /* private */
@@ -29,6 +33,10 @@ struct file_read {
     void (*done)(struct file_read *read, px_err status);
     void *context;
 };
+
+/* Has a helper thread read the range `offset`, `room` of the file into the page cache and nowhere
+ * else; `out` is not used.  As file_read_later. */
+PX_MUST_CHECK px_err file_warm_later(px_loop *loop, struct file_read *read);
 
 /* Begins it: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err file_read_later(px_loop *loop, struct file_read *read);

@@ -48,7 +48,7 @@ px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
 }
 
 /* Counts what a connection has sent in this tick, up to where its turn is over. */
-static void turn_count(struct h1_conn *h1, size_t bytes)
+static void turn_count(struct h1_conn *h1, uint64_t bytes)
 {
     uint32_t tick = (uint32_t)h1->conn.server->loop->tick;
 
@@ -63,7 +63,9 @@ px_err h1_send(struct h1_conn *h1, const px_part *content)
 {
     struct out *out = h1->out;
 
-    turn_count(h1, out->len + (content ? content->bytes.len : 0));
+    turn_count(h1, out->len);
+    if (content)
+        turn_count(h1, content->bytes.ptr ? content->bytes.len : content->length);
     out->part_count = 0;
     if (out->len > 0)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
@@ -157,17 +159,32 @@ static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
     return PX_OK;
 }
 
+/* A file goes in windows, each looked up in the page cache before it may block the loop. */
+static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
+{
+    px_part part;
+    px_err err = exchange_file_next(exchange, &part);
+
+    if (err == PX_OK)
+        err = h1_out_reserve(h1, 0);
+    if (err != PX_OK)
+        return err;
+    err = h1_send(h1, &part);
+    if (exchange->produced < exchange->length)
+        return err; /* on_sent comes back here */
+    if (err == PX_AGAIN)
+        h1->writing = WRITE_LAST; /* on_sent ends the exchange */
+    return err == PX_OK ? reply_done(h1, exchange) : err;
+}
+
 static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 {
     px_str bytes = exchange->body.bytes;
     px_part part = {.bytes = bytes};
 
-    if (exchange->kind == CONTENT_FILE) {
-        part.bytes = px_str_make(NULL, 0);
-        part.fd = exchange->output->file.fd;
-        part.offset = exchange->output->file.offset;
-        part.length = exchange->output->file.length;
-    } else if (bytes.len <= OUT_COPY_BYTES_MAX) {
+    if (exchange->kind == CONTENT_FILE)
+        return reply_file(h1, exchange);
+    if (bytes.len <= OUT_COPY_BYTES_MAX) {
         px_err err = h1_out_reserve(h1, bytes.len);
 
         if (err != PX_OK)
