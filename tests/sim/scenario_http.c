@@ -112,7 +112,8 @@ static void server_make(struct http *http)
     if (sim_random_chance(random, 16384))
         options.pipeline_count_max = (uint32_t)sim_random_between(random, 1, 4);
     http->server = px_server_create(&options, &error);
-    if (!http->server || sim_site_routes(&http->site, http->server, &error) != PX_OK ||
+    if (!http->server ||
+        sim_site_routes(&http->site, http->server, &http->memory.allocator, &error) != PX_OK ||
         px_server_listen(http->server, http->place.text, &error) != PX_OK)
         sim_fail("the server does not start: %s", error.text);
     px_server_on_drained(http->server, on_drained, http);
@@ -154,7 +155,9 @@ static void plan_choose(struct sim_faults *faults)
                  {"sendfile", EIO},       {"sendfile", EINVAL},  {"shutdown", ENOTCONN},
                  {"getsockopt", ENOBUFS}, {"accept4", ENETDOWN}, {"accept4", EINVAL},
                  {"open", ENFILE},        {"read", EIO},         {"preadv2", EIO},
-                 {"preadv2", EOPNOTSUPP}, {"pread", EIO},        {"memory", ENOMEM}};
+                 {"preadv2", EOPNOTSUPP}, {"openat2", EIO},      {"openat2", ENFILE},
+                 {"openat2", EACCES},     {"fstat", EIO},        {"pread", EIO},
+                 {"memory", ENOMEM}};
 
     if (!sim_random_chance(faults->random, 16384))
         return;
@@ -240,6 +243,7 @@ const struct sim_scenario scenario_http = {
                "a client was told to go on",
                "a request found no route",
                "a producer had nothing yet",
+               "a file was replaced",
                "pieces waited for room",
                "room was reported",
                "a handler aborted",

@@ -27,12 +27,10 @@ struct start {
 static const struct {
     const char *call;
     int sys_errno;
-} plans[] = {{"memory", ENOMEM},       {"epoll_create1", EMFILE},
-             {"eventfd", ENFILE},      {"epoll_ctl", ENOMEM},
-             {"socket", EMFILE},       {"bind", EACCES},
-             {"listen", EADDRINUSE},   {"setsockopt", ENOPROTOOPT},
-             {"getsockname", ENOBUFS}, {"getrandom", ENOSYS},
-             {"fchmod", EPERM}};
+} plans[] = {{"memory", ENOMEM},     {"epoll_create1", EMFILE},   {"eventfd", ENFILE},
+             {"epoll_ctl", ENOMEM},  {"socket", EMFILE},          {"bind", EACCES},
+             {"listen", EADDRINUSE}, {"setsockopt", ENOPROTOOPT}, {"getsockname", ENOBUFS},
+             {"getrandom", ENOSYS},  {"fchmod", EPERM},           {"open", EMFILE}};
 
 static px_err start_try(struct start *start, px_error *out_error)
 {
@@ -43,7 +41,7 @@ static px_err start_try(struct start *start, px_error *out_error)
     start->server = px_server_create(&options, out_error);
     if (!start->server)
         return out_error->code;
-    err = sim_site_routes(&start->site, start->server, out_error);
+    err = sim_site_routes(&start->site, start->server, &start->memory.allocator, out_error);
     return err == PX_OK ? px_server_listen(start->server, start->place.text, out_error) : err;
 }
 

@@ -59,6 +59,8 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
     request->length = sim_random_skewed(random, 0, 200000);
     if (request->route == SIM_ROUTE_ABORT)
         request->length += 2;
+    if (request->route == SIM_ROUTE_FOLDER)
+        request->length = sim_folder_lengths[sim_random_below(random, SIM_FOLDER_FILES)];
     if (route_takes_content(request->route)) {
         request->content = sim_random_skewed(random, 0, 100000);
         /* Small, so that it can be read while the server lingers. */

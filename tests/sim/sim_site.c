@@ -59,7 +59,7 @@ static void tag_field(px_exchange *exchange, uint32_t tag)
 }
 
 /* Counts the exchange and gives it its tag field; the tag. */
-static uint32_t exchange_count(struct sim_site *site, px_exchange *exchange)
+uint32_t site_count(struct sim_site *site, px_exchange *exchange)
 {
     uint32_t tag = (uint32_t)number_of(px_request_param(exchange, "tag"));
 
@@ -76,7 +76,7 @@ struct site_work *site_work_begin(struct sim_site *site, px_exchange *exchange)
         abort();
     work->site = site;
     work->exchange = exchange;
-    work->tag = exchange_count(site, exchange);
+    work->tag = site_count(site, exchange);
     work->length = number_of(px_request_param(exchange, "length"));
     /* A garbled length may be anything. */
     if (work->length > 300000)
@@ -111,7 +111,7 @@ static void handle_bytes(px_exchange *exchange, void *context)
 {
     struct sim_site *site = context;
     uint64_t length = number_of(px_request_param(exchange, "length"));
-    uint32_t tag = exchange_count(site, exchange);
+    uint32_t tag = site_count(site, exchange);
 
     if (length > 300000)
         length = 300000;
@@ -164,6 +164,33 @@ static const px_filter site_filter = {.struct_size = sizeof(px_filter),
                                       .on_content = filter_content,
                                       .on_end = filter_end};
 
+/* --- A folder of files ------------------------------------------------------------------------ */
+
+const uint64_t sim_folder_lengths[SIM_FOLDER_FILES] = {0, 1, 3000, 65536, 65537, 1300000};
+
+void site_folder_file(uint64_t length)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/sim/www/%llu", (unsigned long long)length);
+    /* A file without a tag is empty. */
+    sim_node_make(path, length > 0 ? sim_folder_tag(length) : 0, length);
+}
+
+static px_err folder_open(struct sim_site *site, const px_allocator *allocator, px_error *out_error)
+{
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+
+    sim_node_make_folder("/sim/www");
+    for (size_t index = 0; index < SIM_FOLDER_FILES; index++)
+        site_folder_file(sim_folder_lengths[index]);
+    options.allocator = allocator;
+    options.cache_files_max = (uint32_t)sim_random_between(&sim_world->random, 1, 3);
+    options.cache_bytes_max = sim_random_between(&sim_world->random, 1, 200000);
+    site->files = px_files_create("/sim/www", &options, out_error);
+    return site->files ? PX_OK : out_error->code;
+}
+
 /* --- Routes ----------------------------------------------------------------------------------- */
 
 static void routes_released(void *context)
@@ -172,10 +199,12 @@ static void routes_released(void *context)
 
     if (site->routes_released)
         sim_fail("the filter's context was released twice");
+    px_files_destroy(site->files);
     site->routes_released = true;
 }
 
-px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_error)
+px_err sim_site_routes(struct sim_site *site, px_server *server, const px_allocator *allocator,
+                       px_error *out_error)
 {
     static const struct {
         const char *pattern;
@@ -183,6 +212,7 @@ px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_e
     } routes[] = {{"GET /bytes/{tag}/{length}", handle_bytes},
                   {"GET /body/{tag}/{length}", site_handle_body},
                   {"GET /file/{tag}/{length}", site_handle_file},
+                  {"GET /folder/{tag}/{file...}", site_handle_folder},
                   {"GET /producer/{tag}/{length}", site_handle_producer},
                   {"GET /chunked/{tag}/{length}", site_handle_chunked},
                   {"GET /pieces/{tag}/{length}", site_handle_pieces},
@@ -193,7 +223,7 @@ px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_e
                   {"POST /early/{tag}/{length}", site_handle_early},
                   {"GET /abort/{tag}/{length}", site_handle_abort},
                   {"GET /tunnel/{tag}/{length}", site_handle_tunnel}};
-    px_err err = PX_OK;
+    px_err err = folder_open(site, allocator, out_error);
 
     site->server = server;
     for (size_t index = 0; index < sizeof(routes) / sizeof(routes[0]) && err == PX_OK; index++)
@@ -201,6 +231,8 @@ px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_e
             px_server_route(server, routes[index].pattern, routes[index].handler, site, out_error);
     if (err == PX_OK)
         err = px_server_filter(server, &site_filter, site, routes_released, out_error);
+    else
+        px_files_destroy(site->files);
     return err;
 }
 

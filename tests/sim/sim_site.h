@@ -7,6 +7,7 @@
 #ifndef SIM_SITE_H
 #define SIM_SITE_H
 
+#include "pollux/files.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 #include "pollux/server.h"
@@ -16,6 +17,7 @@ enum { SIM_TAGS_MAX = 1024 };
 
 struct sim_site {
     px_server *server; /* borrowed */
+    px_files *files;   /* owned: ends with the routes */
     uint32_t handled[SIM_TAGS_MAX];
     uint32_t ended[SIM_TAGS_MAX];
     uint32_t tracked[SIM_TAGS_MAX]; /* handlers that asked for on_end */
@@ -29,7 +31,8 @@ struct sim_site {
 void sim_site_init(struct sim_site *site);
 
 /* Registers routes, a middleware and a filter; PX_OK or the first error. */
-px_err sim_site_routes(struct sim_site *site, px_server *server, px_error *out_error);
+px_err sim_site_routes(struct sim_site *site, px_server *server, const px_allocator *allocator,
+                       px_error *out_error);
 
 /* Has every thread that still means to answer do so now. */
 void sim_site_join(struct sim_site *site);

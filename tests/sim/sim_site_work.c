@@ -114,6 +114,20 @@ void site_handle_file(px_exchange *exchange, void *context)
     px_respond_file(exchange, 200, px_str_of("text/plain"), &range);
 }
 
+/* The folder's files are made when the site is; one is replaced now and then, as by a rename. */
+void site_handle_folder(px_exchange *exchange, void *context)
+{
+    struct sim_site *site = context;
+    struct sim_random *random = &sim_world->random;
+
+    site_count(site, exchange);
+    if (sim_random_chance(random, 4096)) {
+        site_folder_file(sim_folder_lengths[sim_random_below(random, SIM_FOLDER_FILES)]);
+        sim_sometimes("a file was replaced");
+    }
+    px_files_handle(exchange, site->files);
+}
+
 /* --- Producers -------------------------------------------------------------------------------- */
 
 static void producer_goes_on(struct site_work *work)

@@ -33,6 +33,11 @@ void site_on_content_end(px_exchange *exchange, void *context);
 void site_on_room(px_exchange *exchange, void *context);
 
 void site_handle_body(px_exchange *exchange, void *context);
+/* Counts the exchange and gives it its tag field; the tag. */
+uint32_t site_count(struct sim_site *site, px_exchange *exchange);
+/* Makes the folder's file of that length, in place of the one there was. */
+void site_folder_file(uint64_t length);
+void site_handle_folder(px_exchange *exchange, void *context);
 void site_handle_file(px_exchange *exchange, void *context);
 void site_handle_producer(px_exchange *exchange, void *context);
 void site_handle_chunked(px_exchange *exchange, void *context);
