@@ -76,12 +76,12 @@ enum {
      * handed to sendfile: a fast peer needs few of these, a slow one does not keep much waiting. */
     FILE_WINDOW_BYTES = 512 * 1024,
     FILE_PROBE_BYTES = 128 * 1024, /* a look every so often: what the kernel reads ahead at once */
-    FILE_TURN_BYTES = 128 * 1024, /* one sendfile: more grows the socket buffer out of the cache */
-    SEND_TURN_BYTES = 512 * 1024, /* bytes of one stream before others go on */
-    H1_STEPS_PER_REQUEST = 4,     /* steps of the driver that an ordinary request takes */
-    TASKS_PER_TICK = 64,          /* connections that go on with what they could not finish */
-    AGAIN_PER_TICK = 256,         /* streams likewise */
-    POSTS_PER_TICK = 1024,        /* posted calls before the wait is looked at again */
+    FILE_TURN_BYTES = 128 * 1024,  /* one sendfile: more grows the socket buffer out of the cache */
+    SEND_TURN_BYTES = 512 * 1024,  /* bytes of one stream before others go on */
+    H1_STEPS_PER_REQUEST = 4,      /* steps of the driver that an ordinary request takes */
+    TASKS_PER_TICK = 64,           /* connections that go on with what they could not finish */
+    AGAIN_PER_TICK = 256,          /* streams likewise */
+    POSTS_PER_TICK = 1024,         /* posted calls before the wait is looked at again */
 
     MIDDLEWARE_MAX = 32, /* of one server */
     FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */
