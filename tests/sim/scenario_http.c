@@ -156,8 +156,7 @@ static void plan_choose(struct sim_faults *faults)
                  {"getsockopt", ENOBUFS}, {"accept4", ENETDOWN}, {"accept4", EINVAL},
                  {"open", ENFILE},        {"read", EIO},         {"preadv2", EIO},
                  {"preadv2", EOPNOTSUPP}, {"openat2", EIO},      {"openat2", ENFILE},
-                 {"openat2", EACCES},     {"fstat", EIO},        {"pread", EIO},
-                 {"memory", ENOMEM}};
+                 {"fstat", EIO},          {"pread", EIO},        {"memory", ENOMEM}};
 
     if (!sim_random_chance(faults->random, 16384))
         return;
