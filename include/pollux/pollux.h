@@ -5,6 +5,7 @@
 #define PX_POLLUX_H
 
 #include "pollux/alloc.h"
+#include "pollux/compress.h"
 #include "pollux/error.h"
 #include "pollux/exchange.h"
 #include "pollux/fatal.h"

@@ -27,6 +27,32 @@ typedef enum px_log_format {
     PX_LOG_REQUEST   /**< 40 dashes, then the head as received, for each accepted head. */
 } px_log_format;
 
+/** What a server has counted since it was made, and at which it took up (counters_memory). */
+typedef struct px_server_counters {
+    size_t struct_size;          /**< sizeof(px_server_counters), set by the caller. */
+    uint64_t accepted;           /**< Connections accepted. */
+    uint64_t open;               /**< Connections open now. */
+    uint64_t requests;           /**< Heads accepted. */
+    uint64_t responses[6];       /**< Final answers by class: [2] is 2xx; [0] is unused. */
+    uint64_t refused;            /**< Requests refused for syntax, framing or a limit. */
+    uint64_t shed;               /**< Connections closed at the limit: idle, or long in a head. */
+    uint64_t timed_out;          /**< Connections ended by a deadline or a minimum rate. */
+    uint64_t bytes_received;     /**< Bytes read from peers. */
+    uint64_t bytes_sent;         /**< Bytes the system took for peers. */
+    uint64_t accept_errors;      /**< Failed accepts (descriptors, memory). */
+    uint64_t aborted;            /**< Exchanges that did not complete. */
+    uint64_t turned_away;        /**< New connections answered with 503 at the limit. */
+    uint64_t handshakes;         /**< TLS handshakes that were completed. */
+    uint64_t handshakes_resumed; /**< Of those, the ones that resumed a session. */
+    uint64_t handshakes_failed;  /**< TLS handshakes that ended before they were complete. */
+    uint64_t ticks; /**< Turns of its loop, other servers' on the same loop included. */
+    uint64_t
+        longest_tick_us; /**< The longest of them, from the end of its wait to the next wait. */
+    uint64_t
+        longest_tick_callbacks;  /**< Streams run, connections accepted and tasks in that one. */
+    uint64_t longest_tick_bytes; /**< Bytes received and sent in that one. */
+} px_server_counters;
+
 /** Options of a server.  Zero is the default everywhere. */
 typedef struct px_server_options {
     size_t struct_size; /**< sizeof(px_server_options). */
@@ -56,7 +82,12 @@ typedef struct px_server_options {
      * one px_respond function with that status, or returns without to get pollux's line of text. */
     void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
     void *error_page_context; /**< Handed to on_error_page; borrowed. */
-    uint32_t http2_clear;     /**< HTTP/2 without TLS, by prior knowledge; 0: on; PX_OFF. */
+    /** Where the counters are written at the end of each tick; borrowed, outlives the server, its
+     * struct_size is set.  The server goes on counting from what it finds there.  Memory that is
+     * shared with another process shows them there, and after the end of this one.  NULL: nowhere.
+     */
+    px_server_counters *counters_memory;
+    uint32_t http2_clear; /**< HTTP/2 without TLS, by prior knowledge; 0: on; PX_OFF. */
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -166,6 +197,10 @@ typedef struct px_filter {
     int (*on_content)(px_exchange *exchange, px_filter_step *step, void *state);
     /** Ends its state when on_head returned 1; may be NULL. */
     void (*on_end)(px_exchange *exchange, void *state);
+    /** The source has nothing more for now (a producer said LATER, a writer has written less than
+     *  all): writes to `out` what it holds back; `in` is empty.  Called again while it writes, and
+     *  when the source pauses again.  NULL: it holds nothing back.  @return 0, or -1 to abort. */
+    int (*on_flush)(px_exchange *exchange, px_filter_step *step, void *state);
 } px_filter;
 
 /** Registers a response filter; the first registered is nearest to the handler.
@@ -269,26 +304,6 @@ int px_server_is_draining(const px_server *server);
 /** Calls `on_drained` once, from the loop, when a drain has closed the last connection. */
 void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
                           void *context);
-
-/** What a server has counted since it was made. */
-typedef struct px_server_counters {
-    size_t struct_size;          /**< sizeof(px_server_counters), set by the caller. */
-    uint64_t accepted;           /**< Connections accepted. */
-    uint64_t open;               /**< Connections open now. */
-    uint64_t requests;           /**< Heads accepted. */
-    uint64_t responses[6];       /**< Final answers by class: [2] is 2xx; [0] is unused. */
-    uint64_t refused;            /**< Requests refused for syntax, framing or a limit. */
-    uint64_t shed;               /**< Connections closed at the limit: idle, or long in a head. */
-    uint64_t timed_out;          /**< Connections ended by a deadline or a minimum rate. */
-    uint64_t bytes_received;     /**< Bytes read from peers. */
-    uint64_t bytes_sent;         /**< Bytes the system took for peers. */
-    uint64_t accept_errors;      /**< Failed accepts (descriptors, memory). */
-    uint64_t aborted;            /**< Exchanges that did not complete. */
-    uint64_t turned_away;        /**< New connections answered with 503 at the limit. */
-    uint64_t handshakes;         /**< TLS handshakes that were completed. */
-    uint64_t handshakes_resumed; /**< Of those, the ones that resumed a session. */
-    uint64_t handshakes_failed;  /**< TLS handshakes that ended before they were complete. */
-} px_server_counters;
 
 /** Reads the counters.  @param out_counters its struct_size says how much is written. */
 void px_server_read_counters(const px_server *server, px_server_counters *out_counters);

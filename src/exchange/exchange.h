@@ -112,7 +112,8 @@ struct exchange_output {
     size_t pieces_at;            /* what of it was pulled */
     struct filter_stage *stages; /* in the arena */
     uint32_t stage_count;
-    px_field *trailers; /* in the arena */
+    uint32_t filtered_bytes; /* taken by filters since the transport asked (exchange_take_work) */
+    px_field *trailers;      /* in the arena */
     uint32_t trailer_count;
     uint32_t trailer_room;
     const px_tunnel_callbacks *tunnel; /* borrowed: outlives the exchange */
@@ -233,6 +234,19 @@ px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out
  * cache has it.  PX_OK: `produced` has moved behind it; PX_AGAIN: a helper thread reads it, and
  * send_content follows. */
 PX_MUST_CHECK px_err exchange_file_next(px_exchange *exchange, px_part *out_part);
+
+/* Bytes that filters have taken since the last call: work that a transport counts against a
+ * connection's turn, for it is not seen in what is sent. */
+static inline uint32_t exchange_take_work(px_exchange *exchange)
+{
+    uint32_t bytes = 0;
+
+    if (exchange->filtered) {
+        bytes = exchange->output->filtered_bytes;
+        exchange->output->filtered_bytes = 0;
+    }
+    return bytes;
+}
 
 /* The transport lets go: queues on_end, and the exchange for reaping. */
 void exchange_finish(px_exchange *exchange, px_end end);

@@ -7,7 +7,7 @@
  */
 #include "exchange/exchange.h"
 
-enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = 64 };
+enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = FILTER_TURN_BYTES / STAGE_INPUT_BYTES };
 
 /* The next free stage, or NULL without memory. */
 static struct filter_stage *stage_take(px_exchange *exchange)
@@ -70,6 +70,26 @@ static px_pull stage_fill(px_exchange *exchange, uint32_t index, struct filter_s
     return pull;
 }
 
+/* The source pauses: what the filter holds back goes on.  A pause for the disk is none that anybody
+ * waits behind. */
+static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, char *out,
+                           size_t room, size_t *out_bytes)
+{
+    const px_filter *filter = stage->filter;
+
+    if (exchange->kind != CONTENT_FILE &&
+        filter->struct_size >= offsetof(px_filter, on_flush) + sizeof(filter->on_flush) &&
+        filter->on_flush) {
+        px_filter_step step = {
+            .in = px_str_make(stage->input, 0), .out = out + *out_bytes, .room = room - *out_bytes};
+
+        if (filter->on_flush(exchange, &step, stage->state) != 0 || step.out_used > step.room)
+            return PX_PULL_ERROR;
+        *out_bytes += step.out_used;
+    }
+    return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_LATER;
+}
+
 /* Pulls through one stage.  The recursion is as deep as there are filters (FILTERS_MAX). */
 static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
                           size_t *out_bytes)
@@ -83,8 +103,10 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
         if (stage->input_at == stage->input_len && !stage->input_last) {
             px_pull pull = stage_fill(exchange, index, stage);
 
+            if (pull == PX_PULL_LATER)
+                return stage_flush(exchange, stage, out, room, out_bytes);
             if (pull != PX_PULL_MORE)
-                return pull == PX_PULL_LATER && *out_bytes > 0 ? PX_PULL_MORE : pull;
+                return pull;
         }
         px_filter_step step = {
             .in = px_str_make(stage->input + stage->input_at, stage->input_len - stage->input_at),
@@ -100,6 +122,7 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
         if (step.in_used == 0 && step.out_used == 0 && !step.done && (step.in.len > 0 || step.last))
             return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_ERROR;
         stage->input_at += (uint32_t)step.in_used;
+        exchange->output->filtered_bytes += (uint32_t)step.in_used;
         *out_bytes += step.out_used;
         if (step.done) {
             stage->done = true;

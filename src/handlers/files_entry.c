@@ -118,6 +118,7 @@ void files_entry_settle(struct files_entry *entry, int64_t now)
     field_put(entry, px_str_make("Accept-Ranges", 13), px_str_make("bytes", 5));
     if (entry->cache_control.ptr)
         field_put(entry, px_str_make("Cache-Control", 13), entry->cache_control);
-    if (entry->sidecars)
+    /* Said of every file that could have an encoded form, now or later, and of its 304. */
+    if (entry->files->sidecars && media_type_compressible(entry->type))
         field_put(entry, px_str_make("Vary", 4), px_str_make("Accept-Encoding", 15));
 }

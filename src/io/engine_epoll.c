@@ -328,6 +328,7 @@ static void stream_run(px_stream *stream)
     struct io_handle *handle = &stream->handle;
 
     handle->flags |= STREAM_RUNNING;
+    handle->loop->tick_callbacks++;
     if ((handle->flags & STREAM_SENDING) && ((handle->ready & READY_OUT) || stream->send_errno))
         stream_run_send(stream);
     if (handle->flags & STREAM_RECV)
@@ -431,6 +432,7 @@ bool engine_accept_take(struct io_acceptor *acceptor)
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
+            loop->tick_callbacks++;
             acceptor->on_socket(acceptor, fd, &address, bytes);
             accepted_run(loop);
         } else if (errno == EAGAIN) {
@@ -540,6 +542,7 @@ px_err engine_wait(px_loop *loop, int timeout_ms, px_error *out_error)
     int sys_errno = errno;
 
     loop_read_clocks(loop);
+    loop_woke(loop, timeout_ms != 0);
     if (count < 0)
         return sys_errno == EINTR ? PX_OK
                                   : error_set(out_error, error_category(sys_errno), sys_errno,

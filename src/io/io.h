@@ -137,6 +137,13 @@ struct loop_tenant {
     uint64_t id;
 };
 
+/* What a tick cost. */
+struct loop_load {
+    uint64_t duration_us; /* from the end of its wait to the beginning of the next */
+    uint64_t bytes;       /* received and sent */
+    uint32_t callbacks;   /* handles run, connections accepted, tasks */
+};
+
 struct engine;
 struct mailbox_post;
 struct helpers;
@@ -154,13 +161,18 @@ struct px_loop {
     struct list hooks[LOOP_PHASE_COUNT];
     struct timer_heap timers;
     uint64_t now_ms;
+    uint64_t now_us; /* the same clock, for what ticks cost */
     int64_t unix_time;
     char *chunk; /* owned: RECV_CHUNK_BYTES, where streams receive */
     uint64_t inbox_bytes;
     uint64_t inbox_bytes_max;
     uint64_t bytes_received;
     uint64_t bytes_sent;
-    uint64_t tick; /* counts ticks, so that work a tick can be bounded */
+    uint64_t tick;            /* counts ticks, so that work a tick can be bounded */
+    uint64_t tick_since_us;   /* since when the tick works, or 0: that is known already */
+    uint64_t tick_bytes;      /* received and sent before it */
+    uint32_t tick_callbacks;  /* of this tick, so far */
+    struct loop_load longest; /* of all ticks */
     uint32_t handle_count;
     uint32_t helper_threads_max;
     px_mailbox *mailbox;        /* a reference */
@@ -245,5 +257,9 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
+
+/* The wait of a tick is over and the clocks were read; for the engine.  A wait that did not block
+ * tells how long the tick before it took, where nothing else has. */
+void loop_woke(px_loop *loop, bool blocked);
 
 #endif

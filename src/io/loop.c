@@ -22,10 +22,11 @@ void loop_read_clocks(px_loop *loop)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 
-    if (now_ms > loop->now_ms)
-        loop->now_ms = now_ms;
+    if (now_us > loop->now_us)
+        loop->now_us = now_us;
+    loop->now_ms = loop->now_us / 1000;
     clock_gettime(CLOCK_REALTIME, &now);
     loop->unix_time = now.tv_sec;
 }
@@ -136,6 +137,33 @@ void px_loop_destroy(px_loop *loop)
     loop_free(loop);
 }
 
+/* --- What a tick costs ------------------------------------------------------------------------ */
+
+/* The clock has just been read, and the tick has done its work.  No clock is read for this alone:
+ * it is looked at where it is read anyway. */
+static void tick_measure(px_loop *loop)
+{
+    if (loop->tick_since_us == 0)
+        return;
+    uint64_t duration_us = loop->now_us - loop->tick_since_us;
+
+    loop->tick_since_us = 0;
+    if (PX_LIKELY(duration_us <= loop->longest.duration_us))
+        return;
+    loop->longest.duration_us = duration_us;
+    loop->longest.bytes = loop->bytes_received + loop->bytes_sent - loop->tick_bytes;
+    loop->longest.callbacks = loop->tick_callbacks;
+}
+
+void loop_woke(px_loop *loop, bool blocked)
+{
+    if (!blocked)
+        tick_measure(loop);
+    loop->tick_since_us = loop->now_us;
+    loop->tick_bytes = loop->bytes_received + loop->bytes_sent;
+    loop->tick_callbacks = 0;
+}
+
 /* --- A tick --------------------------------------------------------------------------------- */
 
 void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
@@ -194,6 +222,7 @@ static void loop_run_tasks(px_loop *loop)
         struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
 
         list_remove(&task->node);
+        loop->tick_callbacks++;
         task->run(task);
     }
     list_splice(&now, &loop->tasks);
@@ -262,9 +291,12 @@ int px_loop_timeout_ms(px_loop *loop)
 
     if (!list_empty(&loop->again) || !list_empty(&loop->tasks) || !list_empty(&loop->closing))
         return 0;
-    if (!timer_next(&loop->timers, &due_ms))
+    if (!timer_next(&loop->timers, &due_ms)) {
+        loop->tick_since_us = 0; /* nobody reads a clock before the wait */
         return -1;
+    }
     loop_read_clocks(loop);
+    tick_measure(loop);
     if (due_ms <= loop->now_ms)
         return 0;
     uint64_t wait_ms = due_ms - loop->now_ms;

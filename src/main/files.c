@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "main/diagnostics.h"
 #include "main/serve.h"
+#include "pollux/compress.h"
 
 /* "PATTERN=VALUE" in two; the pattern is owned by the caller.  flags_files.c has seen the "=". */
 static bool rule_split(const char *text, px_files_rule *out_rule)
@@ -61,7 +62,10 @@ px_err files_register(px_server *server, const struct options *options, px_error
     if (!files)
         return out_error->code;
     route.release = px_files_destroy;
-    return px_server_route_with(server, "/", &route, px_files_handle, files, out_error);
+    px_err err = px_server_route_with(server, "/", &route, px_files_handle, files, out_error);
+
+    return err != PX_OK || options->files.no_compress ? err
+                                                      : px_server_compress(server, NULL, out_error);
 }
 
 enum exit_code files_serve(const struct options *options)

@@ -109,6 +109,15 @@ const struct listener_events conn_listener_events = {on_socket, on_accept_error}
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
+/* Counts what was sent since this was last called. */
+static void sent_count(struct conn *conn)
+{
+    uint64_t sent = conduit_sent_bytes(&conn->conduit);
+
+    conn->server->counters.bytes_sent += sent - conn->mark_sent;
+    conn->mark_sent = sent;
+}
+
 /* The window of a minimum rate: time in which nothing was asked of the peer does not count, so a
  * handler that pauses makes its peer neither late nor safe. */
 static void rate_begin(struct conn *conn, enum conn_rate window)
@@ -117,7 +126,7 @@ static void rate_begin(struct conn *conn, enum conn_rate window)
     conn->rate_ms = 0;
     conn->rate_since_ms = conn->server->loop->now_ms;
     conn->received = 0;
-    conn->mark_sent = conduit_sent_bytes(&conn->conduit);
+    sent_count(conn);
 }
 
 static uint64_t rate_elapsed_ms(const struct conn *conn)
@@ -146,8 +155,11 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     uint32_t duration_ms = PX_OFF;
 
     conn->active_ms = now_ms;
-    if (conn->wait == wait && wait != WAIT_WORK)
-        return; /* the node stays; active_ms is looked at when it comes up */
+    if (conn->wait == wait && wait != WAIT_WORK) {
+        if (wait == WAIT_IDLE)
+            sent_count(conn); /* no rate is being taken */
+        return;               /* the node stays; active_ms is looked at when it comes up */
+    }
     if (wait == WAIT_WORK && conn->wait == wait) {
         if (conn_protocol(conn)->rate(conn) != (enum conn_rate)conn->rate)
             rate_change(conn, conn_protocol(conn)->rate(conn));
@@ -339,6 +351,7 @@ void conn_freed(struct conn *conn)
     px_server *server = conn->server;
 
     list_remove(&conn->wake.node);
+    sent_count(conn);
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);

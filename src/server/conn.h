@@ -45,7 +45,7 @@ struct conn {
     struct loop_task wake;  /* runs the protocol's driver from the loop */
     px_server *server;      /* borrowed: outlives the connection */
     uint64_t active_ms;     /* when it last began to wait */
-    uint64_t mark_sent;     /* sent_bytes at the start of the rate window */
+    uint64_t mark_sent;     /* sent_bytes at the start of the rate window, and counted so far */
     uint64_t mark_acked;    /* acknowledged bytes when they were last looked at, or UINT64_MAX */
     uint64_t rate_since_ms; /* since when bytes have had to move, while they have to */
     uint32_t rate_ms;       /* for how long they had to before, in this window */

@@ -225,7 +225,6 @@ static void on_closed(px_stream *stream, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    h1->conn.server->counters.bytes_sent += conduit_sent_bytes(&h1->conn.conduit);
     conn_freed(&h1->conn);
 }
 

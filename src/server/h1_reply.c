@@ -254,6 +254,8 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
     char *data = start + (h1->chunked ? H1_CHUNK_HEAD_BYTES : 0);
     px_pull pull = exchange_pull(exchange, data, out_room(h1->out) - frame - tail, &bytes);
 
+    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
+    turn_count(h1, (size_t)exchange_take_work(exchange) * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
     if (bytes > 0 && pull != PX_PULL_ERROR) {
         char *end = data + bytes;
 

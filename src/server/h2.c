@@ -212,7 +212,6 @@ static void on_closed(px_stream *stream, void *context)
     struct h2_conn *h2 = context;
 
     (void)stream;
-    h2->conn.server->counters.bytes_sent += conduit_sent_bytes(&h2->conn.conduit);
     conn_freed(&h2->conn);
 }
 

@@ -216,7 +216,6 @@ static void on_closed(px_stream *stream, void *context)
     struct refusal *refusal = context;
 
     (void)stream;
-    refusal->conn.server->counters.bytes_sent += conduit_sent_bytes(&refusal->conn.conduit);
     conn_freed(&refusal->conn);
 }
 

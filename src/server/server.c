@@ -14,6 +14,7 @@
 #include "http/field.h"
 #include "server/access_log.h"
 #include "server/conn.h"
+#include "server/counters.h"
 #include "server/h1.h"
 #include "server/h2.h"
 #include "server/overload.h"
@@ -104,6 +105,7 @@ static void server_last(struct loop_hook *hook)
     px_server *server = CONTAINER_OF(hook, px_server, last);
 
     access_log_flush(server);
+    counters_publish(server);
     drain_look(server);
 }
 
@@ -179,7 +181,7 @@ static px_server *server_make(px_loop *loop, bool own_loop, const px_server_opti
     server->options = *options;
     snprintf(server->server_name, sizeof(server->server_name), "%s",
              options->server_name ? options->server_name : "pollux");
-    if (server_init(server, out_error) != PX_OK) {
+    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK) {
         px_server_destroy(server);
         return NULL;
     }
@@ -463,25 +465,4 @@ void server_accept(px_server *server, bool on)
         else
             listener_pause(server->listeners[index]->listener);
     }
-}
-
-/* What open connections have sent is counted when they close, and here. */
-static void sent_visit(void *object, void *context)
-{
-    const struct conn *conn = object;
-    px_server_counters *counters = context;
-
-    counters->bytes_sent += conduit_sent_bytes(&conn->conduit);
-}
-
-void px_server_read_counters(const px_server *server, px_server_counters *out_counters)
-{
-    px_server_counters counters = server->counters;
-    size_t bytes = out_counters->struct_size;
-
-    counters.struct_size = bytes;
-    counters.open = server->conn_count;
-    pool_each((struct pool *)(uintptr_t)&server->conns, sent_visit, &counters);
-    counters.aborted = server->service.aborted;
-    memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
 }

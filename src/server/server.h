@@ -57,9 +57,10 @@ struct server_drain {
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
-    bool accepting_paused;     /* as many as may be are being turned away */
-    uint8_t phase;             /* enum server_phase */
-    px_server_options options; /* with the defaults filled in; its pointers are not used */
+    bool accepting_paused; /* as many as may be are being turned away */
+    uint8_t phase;         /* enum server_phase */
+    px_server_options
+        options; /* with the defaults filled in; of its pointers counters_memory is used */
     struct exchange_service service;
     struct router *router; /* owned */
     struct server_route *routes;

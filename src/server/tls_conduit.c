@@ -270,12 +270,10 @@ static void on_closed(px_stream *stream, void *context)
 {
     struct tls_conduit *tls = context;
 
-    if (tls->events) {
+    if (tls->events)
         tls->events->on_closed(stream, tls->context);
-    } else {
-        tls->server->counters.bytes_sent += stream->sent_bytes;
+    else
         conn_freed(tls->conn);
-    }
     tls_conduit_free(tls);
 }
 

@@ -147,7 +147,8 @@ static const struct route routes[] = {
 
 static int prepare(px_server *server, char *file, px_error *out_error)
 {
-    static const px_filter filter = {sizeof(filter), upper_head, upper_content, NULL};
+    static const px_filter filter = {
+        .struct_size = sizeof(filter), .on_head = upper_head, .on_content = upper_content};
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         px_route_options options = PX_ROUTE_OPTIONS_DEFAULT;

@@ -340,7 +340,10 @@ static void life_filter_end(px_exchange *exchange, void *state)
     ((struct life *)state)->filters_ended++;
 }
 
-static const px_filter life_filter = {sizeof(px_filter), life_head, life_content, life_filter_end};
+static const px_filter life_filter = {.struct_size = sizeof(px_filter),
+                                      .on_head = life_head,
+                                      .on_content = life_content,
+                                      .on_end = life_filter_end};
 
 static px_pull life_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
                          void *context)

@@ -125,7 +125,10 @@ static void odd_end(px_exchange *exchange, void *state)
     ((struct odd *)state)->ended++;
 }
 
-static const px_filter odd_filter = {sizeof(px_filter), odd_head, odd_content, odd_end};
+static const px_filter odd_filter = {.struct_size = sizeof(px_filter),
+                                     .on_head = odd_head,
+                                     .on_content = odd_content,
+                                     .on_end = odd_end};
 
 /* What the filters should make of the content. */
 static size_t expected_of(const char *filters, const char *in, size_t len, char *out)
@@ -392,7 +395,7 @@ static int change_head(px_exchange *exchange, void *context, void **out_state)
     return 0;
 }
 
-static const px_filter change = {sizeof(px_filter), change_head, NULL, NULL};
+static const px_filter change = {.struct_size = sizeof(px_filter), .on_head = change_head};
 
 static void filter_changes_or_breaks_the_head(void **state)
 {

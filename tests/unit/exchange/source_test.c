@@ -158,7 +158,8 @@ static void later_waits_for_resume(void **state)
 
 static int keep_head(px_exchange *exchange, void *context, void **out_state);
 static int keep_content(px_exchange *exchange, px_filter_step *step, void *state);
-static const px_filter keep = {sizeof(px_filter), keep_head, keep_content, NULL};
+static const px_filter keep = {
+    .struct_size = sizeof(px_filter), .on_head = keep_head, .on_content = keep_content};
 
 /* A resume from inside of the pull that says LATER is not lost. */
 static void resume_inside_of_the_pull(void **state)

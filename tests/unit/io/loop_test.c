@@ -379,6 +379,43 @@ static void clocks_are_read_in_a_tick(void **state)
     px_loop_destroy(loop);
 }
 
+static void end_timer(px_timer *timer, void *context)
+{
+    (void)timer;
+    px_loop_stop(context);
+}
+
+static void slow_task(struct loop_task *task)
+{
+    (void)task;
+    usleep(20 * 1000);
+}
+
+/* What a tick does is its cost, whether or not the next wait blocks; waiting is none. */
+static void longest_tick_is_known(void **state)
+{
+    px_loop *loop = loop_make();
+    px_timer *timer = px_timer_create(loop, end_timer, loop);
+    struct loop_task task;
+    px_error error;
+
+    (void)state;
+    px_timer_start(timer, 1000);
+    assert_int_equal(px_loop_run(loop, &error), PX_OK);
+    assert_true(loop->longest.duration_us < 900 * 1000);
+    loop->longest.duration_us = 0;
+    loop_task_init(&task, slow_task);
+    loop_task_add(loop, &task);
+    px_timer_start(timer, 1);
+    assert_int_equal(px_loop_run(loop, &error), PX_OK);
+    px_timer_start(timer, 1);
+    assert_int_equal(px_loop_run(loop, &error), PX_OK);
+    assert_true(loop->longest.duration_us >= 20 * 1000);
+    assert_true(loop->longest.callbacks >= 1);
+    px_timer_destroy(timer);
+    px_loop_destroy(loop);
+}
+
 static void options_of_any_size(void **state)
 {
     struct {
@@ -458,6 +495,7 @@ int main(void)
         cmocka_unit_test(tasks_take_turns),
         cmocka_unit_test(tenants_have_names_that_are_not_reused),
         cmocka_unit_test(clocks_are_read_in_a_tick),
+        cmocka_unit_test(longest_tick_is_known),
         cmocka_unit_test(options_of_any_size),
         cmocka_unit_test(random_bytes_are_all_filled),
         cmocka_unit_test(destroy_with_handles_left_aborts),

@@ -308,7 +308,10 @@ static void tally_end(px_exchange *exchange, void *state)
     tally->ends++;
 }
 
-static const px_filter swallowing = {sizeof(px_filter), tally_head, swallow, tally_end};
+static const px_filter swallowing = {.struct_size = sizeof(px_filter),
+                                     .on_head = tally_head,
+                                     .on_content = swallow,
+                                     .on_end = tally_end};
 
 static void zeros(px_exchange *exchange, void *context)
 {
@@ -346,7 +349,10 @@ static int tally_head_and_exhaust(px_exchange *exchange, void *context, void **o
     return tally_head(exchange, context, out_state);
 }
 
-static const px_filter exhausting = {sizeof(px_filter), tally_head_and_exhaust, swallow, tally_end};
+static const px_filter exhausting = {.struct_size = sizeof(px_filter),
+                                     .on_head = tally_head_and_exhaust,
+                                     .on_content = swallow,
+                                     .on_end = tally_end};
 
 static void text(px_exchange *exchange, void *context)
 {

@@ -320,7 +320,10 @@ static int greedy_content(px_exchange *exchange, px_filter_step *step, void *sta
     return 0;
 }
 
-static const px_filter greedy = {sizeof(px_filter), greedy_head, greedy_content, NULL};
+static const px_filter greedy = {.struct_size = sizeof(px_filter),
+                                 .on_head = greedy_head,
+                                 .on_content = greedy_content,
+                                 .on_end = NULL};
 
 static void large_static(px_exchange *exchange, void *context)
 {

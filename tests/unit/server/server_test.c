@@ -226,6 +226,51 @@ static void counters_of_any_size(void **state)
     site_close(&site);
 }
 
+/* One server counts where another has left off; what is behind the struct that the embedder knows
+ * is left alone. */
+static void counters_outlive_the_server(void **state)
+{
+    px_server_counters memory = {.struct_size = offsetof(px_server_counters, longest_tick_bytes)};
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    struct site site;
+    struct client client;
+    char text[8] = "first";
+    uint64_t bytes = 0;
+
+    (void)state;
+    memory.longest_tick_bytes = 77;
+    options.counters_memory = &memory;
+    for (uint64_t count = 1; count <= 3; count++) {
+        site_open(&site, &options);
+        site_route(&site, "GET /{$}", hello, text);
+        client_open(&client, &site);
+        client_send(&client, LITERAL("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client_expect(&client, &site, ANSWER_TEXT("200 OK", "first", "5", ""));
+        pump_quietly(site.loop, 2);
+        assert_int_equal(memory.accepted, count);
+        assert_int_equal(memory.open, 1);
+        assert_int_equal(memory.requests, count);
+        assert_int_equal(memory.responses[2], count);
+        assert_int_equal(memory.bytes_received, 27 * count);
+        /* Counted while the connection is still open. */
+        assert_true(memory.bytes_sent > bytes);
+        assert_int_equal(memory.bytes_sent, site_counters(&site).bytes_sent);
+        bytes = memory.bytes_sent;
+        client_close(&client);
+        site_close(&site);
+        assert_int_equal(memory.open, 0);
+    }
+    assert_true(memory.ticks > 3);
+    assert_true(memory.longest_tick_us > 0);
+    assert_int_equal(memory.longest_tick_bytes, 77);
+    assert_int_equal(memory.struct_size, offsetof(px_server_counters, longest_tick_bytes));
+    memory.struct_size = 0;
+    px_error error;
+
+    assert_null(px_server_create(&options, &error));
+    assert_int_equal(error.code, PX_ERR_INVALID);
+}
+
 /* --- Every allocation ------------------------------------------------------------------------- */
 
 struct serving {
@@ -329,10 +374,10 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_options_are_refused),   cmocka_unit_test(contexts_are_released_once),
-        cmocka_unit_test(addresses_are_listed),      cmocka_unit_test(run_until_stopped),
-        cmocka_unit_test(two_servers_on_one_loop),   cmocka_unit_test(counters_of_any_size),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(bad_options_are_refused),     cmocka_unit_test(contexts_are_released_once),
+        cmocka_unit_test(addresses_are_listed),        cmocka_unit_test(run_until_stopped),
+        cmocka_unit_test(two_servers_on_one_loop),     cmocka_unit_test(counters_of_any_size),
+        cmocka_unit_test(counters_outlive_the_server), cmocka_unit_test(every_allocation_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
