@@ -237,16 +237,7 @@ PX_MUST_CHECK px_err exchange_file_next(px_exchange *exchange, px_part *out_part
 
 /* Bytes that filters have taken since the last call: work that a transport counts against a
  * connection's turn, for it is not seen in what is sent. */
-static inline uint32_t exchange_take_work(px_exchange *exchange)
-{
-    uint32_t bytes = 0;
-
-    if (exchange->filtered) {
-        bytes = exchange->output->filtered_bytes;
-        exchange->output->filtered_bytes = 0;
-    }
-    return bytes;
-}
+uint32_t exchange_take_work(px_exchange *exchange);
 
 /* The transport lets go: queues on_end, and the exchange for reaping. */
 void exchange_finish(px_exchange *exchange, px_end end);

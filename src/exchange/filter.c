@@ -149,3 +149,14 @@ void filters_end(px_exchange *exchange)
     }
     exchange->filtered = false;
 }
+
+uint32_t exchange_take_work(px_exchange *exchange)
+{
+    uint32_t bytes = 0;
+
+    if (exchange->filtered) {
+        bytes = exchange->output->filtered_bytes;
+        exchange->output->filtered_bytes = 0;
+    }
+    return bytes;
+}
