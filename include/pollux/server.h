@@ -214,7 +214,8 @@ PX_MUST_CHECK px_err px_server_filter(px_server *server, const px_filter *filter
 PX_MUST_CHECK px_err px_server_listen(px_server *server, const char *address, px_error *out_error);
 
 /** Serves a listener that was opened or inherited.
- *  @param listener owned by the server on success.  @return PX_OK, PX_ERR_MEMORY, PX_ERR_SYSTEM. */
+ *  @param listener owned by the server on success.
+ *  @return PX_OK, PX_ERR_LIMIT, PX_ERR_MEMORY, PX_ERR_SYSTEM; PX_ERR_CLOSED: a drain has begun. */
 PX_MUST_CHECK px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error);
 
 /** How a listener is served.  Zero is the default everywhere. */
@@ -267,8 +268,9 @@ void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
 
 /** How a drain goes. */
 typedef struct px_drain_options {
-    size_t struct_size; /**< sizeof(px_drain_options). */
-    uint32_t delay_ms;  /**< Accepts that long yet, while px_server_is_draining says so; 0: none. */
+    size_t struct_size;   /**< sizeof(px_drain_options). */
+    uint32_t delay_ms;    /**< Accepts that long yet, while px_server_is_draining says so; 0: none;
+                             PX_UNLIMITED: until a later call. */
     uint32_t deadline_ms; /**< From the end of the delay until the rest is closed; 0: 30 s;
                                PX_UNLIMITED: every exchange may end by itself. */
     uint32_t idle_ms;     /**< From the end of the delay until idle connections are closed; 0: at

@@ -150,6 +150,11 @@ px_listener *px_listener_open(const char *address, const px_listen_options *opti
  *  @return as px_listener_open.  Any thread. */
 px_listener *px_listener_adopt(int fd, px_error *out_error);
 
+/** Says whether closing the listener removes the file of its unix socket: true for one that was
+ *  opened here, false for one that was adopted, until this is called.  For a socket that another
+ *  process goes on with, or that was handed over by one that has ended.  Any thread. */
+void px_listener_own_path(px_listener *listener, int is_ours);
+
 /** Opens another listener on the same addresses, for another loop (SO_REUSEPORT for TCP where the
  *  first was opened with it, a duplicate of the descriptor otherwise).
  *  @return as px_listener_open.  Any thread. */

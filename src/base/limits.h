@@ -93,7 +93,8 @@ enum {
     /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
     FILTER_TURN_BYTES = 32 * 1024,
     COMPRESS_IDLE_MAX = 4, /* coders of a kind that wait for the next answer */
-    LISTENERS_MAX = 64,    /* of one server */
+    /* Of one server.  A worker may have to serve the sockets of all its siblings. */
+    LISTENERS_MAX = 1024,
     /* Output of one connection is rendered here: a head, and content that fits behind it. */
     OUT_BYTES = 16 * 1024,
     /* Content up to this is copied behind its head; more is sent from where it lies. */

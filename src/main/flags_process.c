@@ -1,6 +1,8 @@
 /*
  * Flags of the processes: how many, as whom, how they end.
  */
+#include <string.h>
+
 #include "base/error.h"
 #include "main/flag.h"
 #include "main/values.h"
@@ -21,12 +23,45 @@ static px_err set_workers(struct options *options, const struct flag *flag, cons
     return PX_OK;
 }
 
+static px_err set_max_workers(struct options *options, const struct flag *flag, const char *value,
+                              px_error *out_error)
+{
+    uint64_t workers;
+
+    (void)flag;
+    if (!value_count(value, 1, WORKER_COUNT_MOST, &workers))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--max-workers %s: it is a number from 1 to 1024", value);
+    options->process.max_workers = (uint32_t)workers;
+    return PX_OK;
+}
+
+static px_err set_accept(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    (void)flag;
+    options->process.accept_shared = strcmp(value, "shared") == 0;
+    if (options->process.accept_shared || strcmp(value, "own") == 0)
+        return PX_OK;
+    return error_set(out_error, PX_ERR_INVALID, 0, "--accept %s: it is own or shared", value);
+}
+
 const struct flag flags_process[] = {
     {"workers", 'w', "N", FOR_SERVING, set_workers, 0, "processes (default: the CPUs allowed)"},
+    {"max-workers", 0, "N", FOR_SERVING, set_max_workers, 0,
+     "sockets to make for them, so that a reload can have more"},
+    {"accept", 0, "HOW", FOR_SERVING, set_accept, 0,
+     "own: a socket for each worker (default), or shared: one for all"},
     {"pid-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(process.pid_file),
      "written when it listens, removed at the end"},
     {"timeout-drain", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.drain_timeout_ms),
      "for answers in flight at the end (default 30s), or off"},
+    {"drain-delay", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.drain_delay_ms),
+     "accept that long after TERM, for load balancers to notice"},
+    {"timeout-start", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.start_timeout_ms),
+     "for a new worker to be ready (default 60s)"},
+    {"timeout-hung", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.hung_timeout_ms),
+     "a worker that does not move that long is killed (default 10s)"},
     {"user", 0, "[NAME]", FOR_SERVING, flag_set_later, 0, NULL},
     {"sandbox", 0, "[MODE]", FOR_SERVING, flag_set_later, 0, NULL},
     {0},

@@ -1,113 +1,204 @@
 /*
  * Opening listeners for workers that do not exist yet.
  *
- * The happy path: the first worker's are opened with a look at whether somebody listens there
- * already, those of the others are clones.  It can fail at each address; the library's line says
- * why.
+ * The happy path: the first slot's are opened with a look at whether somebody listens there
+ * already, those of the others are clones; unix sockets and inherited ones are single, and every
+ * worker accepts on them.  What a predecessor handed over is taken instead of being opened.  It can
+ * fail at each address; the library's line says why.
  */
 #include "main/listen.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "process/supervisor.h"
 
 enum { ADDRESSES_BYTES_MAX = 64 * 1024 };
 
-static px_listener **slot_of(const struct listeners *listeners, uint32_t worker, uint32_t address)
+static px_err out_of_memory(px_error *out_error)
 {
-    return &listeners->at[(size_t)worker * listeners->address_count + address];
+    return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
 }
 
-static px_err remember_address(struct buf *addresses, const px_listener *listener, bool is_secure)
+/* Owns the listener from then on, also when it fails. */
+static px_err keep(struct listeners *listeners, px_listener *listener, uint32_t slot,
+                   uint32_t address, px_error *out_error)
+{
+    if (!listener)
+        return out_error->code;
+    if (listeners->count == listeners->room) {
+        uint32_t room = listeners->room == 0 ? 16 : 2 * listeners->room;
+        struct listening *at = realloc(listeners->at, room * sizeof(at[0]));
+
+        if (!at) {
+            px_listener_close(listener);
+            return out_of_memory(out_error);
+        }
+        listeners->at = at;
+        listeners->room = room;
+    }
+    listeners->at[listeners->count++] = (struct listening){listener, slot, address};
+    return PX_OK;
+}
+
+static px_err remember_address(struct buf *addresses, const px_listener *listener, const char *text,
+                               px_error *out_error)
 {
     px_err err = PX_OK;
 
     if (addresses->len > 0)
         err = buf_append(addresses, px_str_of(", "));
-    if (err == PX_OK && is_secure)
+    if (err == PX_OK && address_is_secure(text))
         err = buf_append(addresses, px_str_of("https://"));
     if (err == PX_OK)
         err = buf_append(addresses, px_str_of(px_listener_address(listener)));
+    return err == PX_OK ? PX_OK : out_of_memory(out_error);
+}
+
+/* A socket file has one socket, and what was inherited cannot be bound again. */
+static bool is_single(const char *text)
+{
+    text = address_bare(text);
+    return strncmp(text, "unix:", 5) == 0 || strncmp(text, "fd:", 3) == 0;
+}
+
+/* Takes what the predecessor had for this address.  How many sockets of the first slot, which are
+ * the ones to clone, and to say the address of. */
+static px_err take_legacy(struct listeners *listeners, const struct listen_plan *plan,
+                          uint32_t address, px_error *out_error)
+{
+    struct legacy *legacy = plan->legacy;
+
+    for (uint32_t i = 0; i < legacy->count; i++) {
+        struct legacy_socket *socket = &legacy->sockets[i];
+
+        if (socket->fd < 0 || strcmp(socket->text, plan->addresses[address]) != 0)
+            continue;
+        px_listener *listener = px_listener_adopt(socket->fd, out_error);
+
+        if (listener)
+            socket->fd = -1;
+        px_err err = keep(listeners, listener, socket->slot, address, out_error);
+
+        if (err == PX_OK && (socket->slot == 0 || socket->slot == SUPERVISOR_NOBODY))
+            err = remember_address(&listeners->addresses, listener, socket->text, out_error);
+        if (err != PX_OK)
+            return err;
+    }
+    return PX_OK;
+}
+
+static px_err open_address(struct listeners *listeners, const struct listen_plan *plan,
+                           uint32_t address, px_error *out_error)
+{
+    px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
+    const char *text = plan->addresses[address];
+    bool is_one = plan->is_shared || is_single(text);
+    uint32_t before = listeners->count;
+    px_err err = take_legacy(listeners, plan, address, out_error);
+
+    if (err != PX_OK || listeners->count > before)
+        return err;
+    options.reuse_port = is_one || plan->slot_count == 1 ? 0 : 1;
+    px_listener *first = px_listener_open(address_bare(text), &options, out_error);
+
+    err = keep(listeners, first, is_one ? SUPERVISOR_NOBODY : 0, address, out_error);
+    if (err == PX_OK)
+        err = remember_address(&listeners->addresses, first, text, out_error);
+    for (uint32_t slot = 1; err == PX_OK && !is_one && slot < plan->slot_count; slot++)
+        err = keep(listeners, px_listener_clone(first, out_error), slot, address, out_error);
     return err;
 }
 
-static px_err open_address(struct listeners *listeners, const char *text, uint32_t address,
-                           px_error *out_error)
+/* Descriptors, as the master hands them out. */
+static px_err list_sockets(struct listeners *listeners, px_error *out_error)
 {
-    px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
-    px_listener **first = slot_of(listeners, 0, address);
+    uint32_t count = 0;
 
-    options.reuse_port = listeners->worker_count > 1 ? 1 : 0;
-    *first = px_listener_open(address_bare(text), &options, out_error);
-    if (*first && remember_address(&listeners->addresses, *first, address_is_secure(text)) != PX_OK)
-        return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
-    for (uint32_t worker = 1; *first && worker < listeners->worker_count; worker++) {
-        px_listener **clone = slot_of(listeners, worker, address);
+    for (uint32_t i = 0; i < listeners->count; i++)
+        for (size_t n = 0; px_listener_fd(listeners->at[i].listener, n) >= 0; n++)
+            count++;
+    listeners->sockets = calloc(count, sizeof(listeners->sockets[0]));
+    if (!listeners->sockets)
+        return out_of_memory(out_error);
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        const struct listening *one = &listeners->at[i];
 
-        *clone = px_listener_clone(*first, out_error);
-        if (!*clone)
-            return out_error->code;
+        for (size_t n = 0; px_listener_fd(one->listener, n) >= 0; n++)
+            listeners->sockets[listeners->socket_count++] =
+                (struct master_socket){px_listener_fd(one->listener, n), one->slot, one->address};
     }
-    return *first ? PX_OK : out_error->code;
-}
-
-px_err listeners_open(struct listeners *out_listeners, const char *const *addresses,
-                      uint32_t address_count, uint32_t worker_count, px_error *out_error)
-{
-    struct listeners listeners = {
-        .texts = addresses, .address_count = address_count, .worker_count = worker_count};
-
-    buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
-    listeners.at = calloc((size_t)address_count * worker_count, sizeof(listeners.at[0]));
-    if (!listeners.at)
-        return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
-    for (uint32_t i = 0; i < address_count; i++) {
-        px_err err = open_address(&listeners, addresses[i], i, out_error);
-
-        if (err != PX_OK) {
-            listeners_deinit(&listeners);
-            return err;
-        }
-    }
-    *out_listeners = listeners;
     return error_clear(out_error);
 }
 
-px_err listeners_serve(struct listeners *listeners, uint32_t worker_index, px_server *server,
-                       px_error *out_error)
+px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
+                      px_error *out_error)
 {
-    for (uint32_t i = 0; i < listeners->address_count; i++) {
-        px_listener **mine = slot_of(listeners, worker_index, i);
-        px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
+    struct listeners listeners = {.texts = plan->addresses, .slot_count = plan->slot_count};
+    px_err err = PX_OK;
 
-        if (address_is_secure(listeners->texts[i]))
-            options.tls = listeners->tls;
-        px_err err = px_server_serve_with(server, *mine, &options, out_error);
+    buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
+    for (uint32_t i = 0; i < plan->address_count && err == PX_OK; i++)
+        err = open_address(&listeners, plan, i, out_error);
+    if (err == PX_OK)
+        err = list_sockets(&listeners, out_error);
+    if (err != PX_OK) {
+        listeners_deinit(&listeners);
+        return err;
+    }
+    *out_listeners = listeners;
+    return PX_OK;
+}
+
+px_err listen_serve(const struct listeners *listeners, px_server *server, px_listener *listener,
+                    uint32_t address, px_error *out_error)
+{
+    px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
+
+    if (address_is_secure(listeners->texts[address]))
+        options.tls = listeners->tls;
+    return px_server_serve_with(server, listener, &options, out_error);
+}
+
+px_err listeners_serve(struct listeners *listeners, px_server *server, px_error *out_error)
+{
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        struct listening *one = &listeners->at[i];
+        px_err err = listen_serve(listeners, server, one->listener, one->address, out_error);
 
         if (err != PX_OK)
             return err;
-        *mine = NULL;
+        one->listener = NULL;
     }
-    listeners_close(listeners);
     return error_clear(out_error);
 }
 
-void listeners_announce(const struct listeners *listeners)
+void listeners_announce(const struct listeners *listeners, uint32_t worker_count)
 {
     diagnostics_say("listening on %.*s (%u workers)", (int)listeners->addresses.len,
-                    listeners->addresses.ptr, listeners->worker_count);
+                    listeners->addresses.ptr, worker_count);
+}
+
+void listeners_own(struct listeners *listeners, bool is_ours)
+{
+    for (uint32_t i = 0; i < listeners->count; i++)
+        if (listeners->at[i].listener)
+            px_listener_own_path(listeners->at[i].listener, is_ours);
 }
 
 void listeners_close(struct listeners *listeners)
 {
-    size_t count = (size_t)listeners->address_count * listeners->worker_count;
-
-    for (size_t i = 0; listeners->at && i < count; i++)
-        px_listener_close(listeners->at[i]);
+    for (uint32_t i = 0; i < listeners->count; i++)
+        px_listener_close(listeners->at[i].listener);
     free(listeners->at);
+    free(listeners->sockets);
     listeners->at = NULL;
+    listeners->sockets = NULL;
+    listeners->count = 0;
+    listeners->socket_count = 0;
 }
 
 void listeners_deinit(struct listeners *listeners)

@@ -1,38 +1,64 @@
 /*
- * The program's listeners: every address, once for each worker.
+ * The program's listeners: every address, once for each slot (see process/supervisor.h).
  *
  * They are opened before the workers are forked, so that a port that is taken is found while there
- * is still somebody to tell, and a worker that replaces a dead one finds its sockets again.
+ * is still somebody to tell, and stay open in the master, so that a worker that takes the place of
+ * a dead one finds the connections that wait.
  */
 #ifndef PX_MAIN_LISTEN_H
 #define PX_MAIN_LISTEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "pollux/server.h"
 #include "pollux/stream.h"
+#include "process/successor.h"
+
+struct listening {
+    px_listener *listener; /* owned; NULL where handed on */
+    uint32_t slot;         /* SUPERVISOR_NOBODY: every worker accepts on it */
+    uint32_t address;
+};
 
 struct listeners {
     const char *const *texts; /* borrowed: the addresses as they were given */
     px_tls *tls;              /* borrowed: for those that begin with https:// */
-    px_listener **at; /* owned: worker by worker, an address each; NULL where handed on or closed */
-    uint32_t address_count;
-    uint32_t worker_count;
+    struct listening *at;     /* owned */
+    uint32_t count;
+    uint32_t room;
+    uint32_t slot_count;
+    struct master_socket *sockets; /* owned: of all that is in `at` */
+    uint32_t socket_count;
     struct buf addresses; /* as text, with the ports that were picked */
 };
 
+struct listen_plan {
+    const char *const *addresses;
+    uint32_t address_count;
+    uint32_t slot_count;
+    bool is_shared;        /* one socket for all workers, for TCP too */
+    struct legacy *legacy; /* borrowed: sockets of a predecessor, which are taken first */
+};
+
 /* Opens all, or none: PX_OK, or the error of px_listener_open. */
-PX_MUST_CHECK px_err listeners_open(struct listeners *out_listeners, const char *const *addresses,
-                                    uint32_t address_count, uint32_t worker_count,
+PX_MUST_CHECK px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                                     px_error *out_error);
 
-/* Hands a worker's listeners to its server and closes all others. */
-PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, uint32_t worker_index,
-                                     px_server *server, px_error *out_error);
+/* Serves all of them, in a process that is alone. */
+PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, px_server *server,
+                                     px_error *out_error);
+
+/* Serves a listener as its address (an index) asks for. */
+PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners, px_server *server,
+                                  px_listener *listener, uint32_t address, px_error *out_error);
 
 /* Says on stderr where it listens, in one line. */
-void listeners_announce(const struct listeners *listeners);
+void listeners_announce(const struct listeners *listeners, uint32_t worker_count);
+
+/* Whether closing removes the files of unix sockets: they may be a successor's now. */
+void listeners_own(struct listeners *listeners, bool is_ours);
 
 /* Closes what was not handed on; they can still be announced.  May be called twice. */
 void listeners_close(struct listeners *listeners);

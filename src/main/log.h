@@ -14,10 +14,11 @@
 
 struct log;
 
-/* Opens it, before there is a loop or a worker.
- *  path: borrowed, outlives the log; NULL: stdout.  is_shared: several processes will write it.
+/* Opens it, before there is a loop.
+ *  path: borrowed, outlives the log; NULL: stdout.  lock_fd: of log_lock_create, borrowed, when
+ *  several processes write it; else -1.
  *  PX_OK, PX_ERR_MEMORY, or the category of the errno that opening the file gave. */
-PX_MUST_CHECK px_err log_open(const char *path, bool is_shared, struct log **out_log,
+PX_MUST_CHECK px_err log_open(const char *path, int lock_fd, struct log **out_log,
                               px_error *out_error);
 
 /* Says on whose helper threads it is written. */

@@ -70,9 +70,14 @@ static void look_at(struct log_file *file)
     file->is_torn = false;
 }
 
-int log_file_open(struct log_file *out_file, const char *path, bool is_shared)
+int log_lock_create(void)
 {
-    struct log_file file = {.path = path, .fd = -1, .lock_fd = -1};
+    return memfd_create("pollux log", MFD_CLOEXEC);
+}
+
+int log_file_open(struct log_file *out_file, const char *path, int lock_fd)
+{
+    struct log_file file = {.path = path, .fd = -1, .lock_fd = lock_fd};
     struct stat status = {0};
 
     if (!path && fstat(STDOUT_FILENO, &status) != 0)
@@ -81,15 +86,6 @@ int log_file_open(struct log_file *out_file, const char *path, bool is_shared)
     if (file.fd < 0)
         return errno;
     look_at(&file);
-    if (is_shared) {
-        file.lock_fd = memfd_create("pollux log", MFD_CLOEXEC);
-        if (file.lock_fd < 0) {
-            int failure = errno;
-
-            log_file_close(&file);
-            return failure;
-        }
-    }
     *out_file = file;
     return 0;
 }
@@ -98,10 +94,7 @@ void log_file_close(struct log_file *file)
 {
     if (file->fd >= 0)
         close(file->fd);
-    if (file->lock_fd >= 0)
-        close(file->lock_fd);
     file->fd = -1;
-    file->lock_fd = -1;
 }
 
 int log_file_reopen(struct log_file *file)

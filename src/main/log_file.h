@@ -15,15 +15,19 @@
 struct log_file {
     const char *path; /* borrowed: outlives it; NULL: stdout */
     int fd;           /* owned */
-    int lock_fd;      /* owned; -1 when nobody else writes */
+    int lock_fd;      /* borrowed; -1 when nobody else writes */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
     bool is_torn; /* the last write ended within a line */
 };
 
-/* Takes hold of the file or of stdout.  is_shared: processes forked later write it too, and whole
- * batches of lines must not mix.  0, or an errno. */
-int log_file_open(struct log_file *out_file, const char *path, bool is_shared);
+/* A lock for processes that write one log, whose batches of lines must not mix.  A descriptor
+ * (closed on exec), or -1 with errno. */
+int log_lock_create(void);
+
+/* Takes hold of the file or of stdout.  lock_fd: of log_lock_create, borrowed; -1: nobody else
+ * writes.  0, or an errno. */
+int log_file_open(struct log_file *out_file, const char *path, int lock_fd);
 void log_file_close(struct log_file *file);
 
 /* Opens the path anew; on failure the old file stays.  0, or an errno. */

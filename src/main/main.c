@@ -2,6 +2,7 @@
  * The program: reads the command line, does what it says, ends with a code of sysexits(3).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "main/diagnostics.h"
 #include "main/exit_code.h"
@@ -33,14 +34,23 @@ static enum exit_code run(const struct options *options)
 
 int main(int argc, char **argv)
 {
+    /* A program that takes over is started with the same words, before getopt_long sorts them. */
+    char **words = calloc((size_t)argc + 1, sizeof(words[0]));
     struct options options;
     px_error error;
 
+    if (!words)
+        return CODE_SYSTEM;
+    memcpy(words, argv, (size_t)argc * sizeof(words[0]));
     if (descriptors_fill_standard() != 0)
         return CODE_SYSTEM;
     if (options_parse(&options, argc, argv, getenv("PORT"), &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return (int)exit_code_of(error.code);
     }
-    return (int)run(&options);
+    program_file_init(&options.process.program, words);
+    enum exit_code code = run(&options);
+
+    free(words);
+    return (int)code;
 }

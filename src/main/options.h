@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "main/program.h"
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/server.h"
@@ -53,7 +54,13 @@ struct process_options {
     uint32_t workers; /* 0: one process */
     bool workers_given;
     uint32_t drain_timeout_ms; /* 0: 30 s */
+    uint32_t drain_delay_ms;   /* 0: none */
+    uint32_t max_workers;      /* slots that are made; 0: as many as workers */
+    uint32_t hung_timeout_ms;  /* 0: 10 s; PX_OFF */
+    uint32_t start_timeout_ms; /* 0: 60 s */
+    bool accept_shared;        /* one socket for all workers */
     const char *pid_file;      /* NULL: none */
+    struct program_file program;
 };
 
 /* How TLS is spoken on addresses that begin with https://. */

@@ -1,130 +1,275 @@
 /*
  * From options to a running program.
  *
- * The happy path: open the log and every listener, then serve in this process, or fork workers and
- * look after them.  It can fail by an address, a file or a resource; each has its exit code.
+ * The happy path: open every listener, then serve in this process (-w 0), or be a master and let
+ * workers serve.  It can fail by an address, a file or a resource; each has its exit code.
  */
 #include "main/serve.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "main/diagnostics.h"
 #include "main/listen.h"
-#include "main/log.h"
+#include "main/log_file.h"
+#include "main/report.h"
 #include "main/secure.h"
 #include "main/worker.h"
 #include "process/cpus.h"
 #include "process/descriptors.h"
+#include "process/master.h"
 #include "process/pidfile.h"
 #include "process/signals.h"
-#include "process/workers.h"
+
+enum {
+    START_TIMEOUT_MS_DEFAULT = 60 * 1000,
+    HUNG_TIMEOUT_MS_DEFAULT = 10 * 1000,
+    BEATS_PER_HUNG = 4, /* signs of life in the time without one that is fatal */
+};
 
 struct program {
     const struct options *options; /* borrowed */
     struct listeners listeners;
-    struct log *log; /* owned; NULL: none */
-    px_tls *tls;     /* owned; NULL: none */
+    struct legacy legacy;
+    struct board board;
+    px_tls *tls;           /* owned; NULL: none */
+    int log_lock_fd;       /* owned; -1: none */
+    uint32_t worker_count; /* 0: this process serves */
+    uint32_t slot_count;
+    pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
+    bool owns_pid_file;
 };
 
-static int ready_fd_tell(void *context)
-{
-    const int *ready_fd = context;
+/* --- The pid file ------------------------------------------------------------------------------
+ */
 
-    workers_tell_ready(*ready_fd);
-    return 0;
+static px_err program_write_pid(struct program *program, px_error *out_error)
+{
+    const char *path = program->options->process.pid_file;
+
+    if (!path)
+        return PX_OK;
+    px_err err = pidfile_write(path, getpid(), program->predecessor, out_error);
+
+    program->owns_pid_file = err == PX_OK;
+    return err;
 }
 
 /* Everybody serves: the world may know. */
 static int program_ready(void *context)
 {
     struct program *program = context;
-    const char *pid_file = program->options->process.pid_file;
+    uint32_t workers = program->worker_count == 0 ? 1 : program->worker_count;
     px_error error;
 
-    if (pid_file && pidfile_write(pid_file, getpid(), &error) != PX_OK) {
+    if (program_write_pid(program, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
     }
+    listeners_own(&program->listeners, true);
     if (!program->options->quiet)
-        listeners_announce(&program->listeners);
+        listeners_announce(&program->listeners, workers);
     return CODE_OK;
 }
 
-static int program_work(uint32_t index, int ready_fd, void *context)
+/* A successor has what there is only one of, or did not take it after all. */
+static void program_own(bool is_ours, void *context)
+{
+    struct program *program = context;
+    px_error error;
+
+    listeners_own(&program->listeners, is_ours);
+    program->owns_pid_file = false;
+    if (is_ours && program_write_pid(program, &error) != PX_OK)
+        diagnostics_say("%s", error.text);
+}
+
+/* --- With workers ------------------------------------------------------------------------------
+ */
+
+static uint32_t hung_timeout_ms(const struct options *options)
+{
+    uint32_t given = options->process.hung_timeout_ms;
+
+    if (given == PX_OFF)
+        return 0;
+    return given == 0 ? HUNG_TIMEOUT_MS_DEFAULT : given;
+}
+
+static uint32_t beat_ms(const struct options *options)
+{
+    uint32_t hung_ms = hung_timeout_ms(options);
+    uint32_t most_ms = hung_ms / BEATS_PER_HUNG;
+
+    return hung_ms == 0 || most_ms > BEAT_MS ? BEAT_MS : most_ms + (most_ms == 0);
+}
+
+static int program_work(uint32_t place, int control_fd, void *context)
 {
     struct program *program = context;
     struct worker worker = {.options = program->options,
-                            .listeners = &program->listeners,
-                            .log = program->log,
-                            .index = index,
-                            .has_master = true,
-                            .on_ready = ready_fd_tell,
-                            .context = &ready_fd};
+                            .log_lock_fd = program->log_lock_fd,
+                            .control_fd = control_fd,
+                            .beat_ms = beat_ms(program->options),
+                            .block = &program->board.blocks[place],
+                            .listeners = &program->listeners};
 
+    /* What it serves comes over the channel. */
+    listeners_close(&program->listeners);
     return (int)worker_run(&worker);
 }
 
-/* The sockets go with the workers: what the master kept open would take connections that nobody
- * answers. */
-static void program_stop(void *context)
+/* How many workers there shall be: read anew at every reload, for the quota of a container may have
+ * changed. */
+static uint32_t worker_count(const struct options *options)
+{
+    return options->process.workers_given ? options->process.workers : cpus_usable();
+}
+
+static uint32_t program_reload(void *context)
+{
+    struct program *program = context;
+    uint32_t count = worker_count(program->options);
+    px_error error;
+
+    /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
+    if (program->tls && px_tls_reload(program->tls, &error) != PX_OK) {
+        diagnostics_say("not reloaded: %s", error.text);
+        return 0;
+    }
+
+    if (count > program->slot_count) {
+        diagnostics_say("%u workers are too many for %u sockets; see --max-workers", count,
+                        program->slot_count);
+        count = program->slot_count;
+    }
+    program->worker_count = count;
+    return count;
+}
+
+static void program_close(void *context)
 {
     struct program *program = context;
 
     listeners_close(&program->listeners);
 }
 
-static void program_death(uint32_t index, int status, void *context)
+static void program_report(void *context)
 {
-    (void)context;
-    if (WIFSIGNALED(status))
-        diagnostics_say("worker %u was ended by signal %d (%s)", index, WTERMSIG(status),
-                        strsignal(WTERMSIG(status)));
-    else
-        diagnostics_say("worker %u ended with exit code %d", index, WEXITSTATUS(status));
+    struct program *program = context;
+    px_server_counters sum;
+
+    board_sum(&program->board, &sum);
+    report_counters(&sum);
 }
 
-static enum exit_code program_fork(struct program *program, uint32_t count)
+static void program_say(const char *text, void *context)
 {
-    struct workers workers = {.count = count,
-                              .on_work = program_work,
-                              .on_ready = program_ready,
-                              .on_stop = program_stop,
-                              .on_death = program_death,
-                              .context = program};
+    (void)context;
+    diagnostics_say("%s", text);
+}
+
+static void program_death(uint32_t place, pid_t pid, int status, void *context)
+{
+    (void)place;
+    (void)context;
+    if (WIFSIGNALED(status))
+        diagnostics_say("worker %ld was ended by signal %d (%s)", (long)pid, WTERMSIG(status),
+                        strsignal(WTERMSIG(status)));
+    else
+        diagnostics_say("worker %ld ended with exit code %d", (long)pid, WEXITSTATUS(status));
+}
+
+static enum exit_code program_supervise(struct program *program)
+{
+    const struct options *options = program->options;
+    const struct process_options *process = &options->process;
+    struct master_plan plan = {
+        .supervisor = {.worker_count = program->worker_count,
+                       .slot_count = program->slot_count,
+                       .start_timeout_ms = process->start_timeout_ms == 0
+                                               ? START_TIMEOUT_MS_DEFAULT
+                                               : process->start_timeout_ms,
+                       .hung_timeout_ms = hung_timeout_ms(options),
+                       .drain_delay_ms =
+                           process->drain_delay_ms == PX_OFF ? 0 : process->drain_delay_ms,
+                       .drain_timeout_ms = process->drain_timeout_ms == 0
+                                               ? DRAIN_TIMEOUT_MS_DEFAULT
+                                               : process->drain_timeout_ms},
+        .program = {.path = process->program.path[0] ? process->program.path : NULL,
+                    .argv = process->program.argv,
+                    .addresses = options->listen,
+                    .sockets = program->listeners.sockets,
+                    .socket_count = program->listeners.socket_count,
+                    .slot_count = program->slot_count},
+        .board = &program->board,
+        .legacy = &program->legacy,
+        .on_work = program_work,
+        .on_ready = program_ready,
+        .on_reload = program_reload,
+        .on_close = program_close,
+        .on_own = program_own,
+        .on_report = program_report,
+        .on_say = program_say,
+        .on_death = program_death,
+        .context = program};
     int code = CODE_OK;
     px_error error;
 
-    if (workers_run(&workers, &code, &error) == PX_OK)
+    if (board_init(&program->board, master_place_count(program->slot_count)) != PX_OK) {
+        diagnostics_say("cannot start workers: out of memory");
+        return CODE_SYSTEM;
+    }
+    if (master_run(&plan, &code, &error) == PX_OK)
         return (enum exit_code)code;
     diagnostics_say("%s", error.text);
     return exit_code_of(error.code);
 }
 
+/* --- Alone -------------------------------------------------------------------------------------
+ */
+
 static enum exit_code program_alone(struct program *program)
 {
     struct worker worker = {.options = program->options,
+                            .log_lock_fd = -1,
+                            .control_fd = -1,
                             .listeners = &program->listeners,
-                            .log = program->log,
                             .on_ready = program_ready,
                             .context = program};
 
     return worker_run(&worker);
 }
 
-static enum exit_code program_open(struct program *program, uint32_t workers)
+/* --- Both --------------------------------------------------------------------------------------
+ */
+
+static enum exit_code program_open(struct program *program)
 {
     const struct options *options = program->options;
+    struct listen_plan plan = {.addresses = options->listen,
+                               .address_count = options->listen_count,
+                               .slot_count = program->slot_count,
+                               .is_shared = options->process.accept_shared,
+                               .legacy = &program->legacy};
     px_error error;
 
-    if (options->server.log_format != PX_LOG_OFF &&
-        log_open(options->log_file, workers > 1, &program->log, &error) != PX_OK) {
+    if (options->process.pid_file &&
+        pidfile_check(options->process.pid_file, program->predecessor, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
     }
-    if (listeners_open(&program->listeners, options->listen, options->listen_count, workers,
-                       &error) != PX_OK) {
+    if (program->worker_count > 0 && options->server.log_format != PX_LOG_OFF) {
+        program->log_lock_fd = log_lock_create();
+        if (program->log_lock_fd < 0) {
+            diagnostics_say("cannot open the log: %s", strerror(errno));
+            return CODE_SYSTEM;
+        }
+    }
+    if (listeners_open(&program->listeners, &plan, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
     }
@@ -132,27 +277,48 @@ static enum exit_code program_open(struct program *program, uint32_t workers)
     return CODE_OK;
 }
 
+/* As many slots as the predecessor had: their sockets exist. */
+static void program_count(struct program *program)
+{
+    const struct process_options *process = &program->options->process;
+
+    program->worker_count = worker_count(program->options);
+    program->slot_count = program->worker_count == 0 ? 1 : program->worker_count;
+    if (program->worker_count != 0 && process->max_workers > program->slot_count)
+        program->slot_count = process->max_workers;
+    if (program->legacy.slot_count == 0)
+        return;
+    program->predecessor = getppid();
+    program->slot_count = program->legacy.slot_count;
+    if (program->worker_count > program->slot_count)
+        program->worker_count = program->slot_count;
+}
+
 enum exit_code serve(const struct options *options)
 {
-    struct program program = {.options = options};
-    uint32_t workers = options->process.workers;
+    struct program program = {.options = options, .log_lock_fd = -1};
     pid_t pid = getpid();
+    px_error error;
 
     signals_block();
     descriptors_raise_limit();
-    if (!options->process.workers_given)
-        workers = cpus_usable();
-    if (workers == 0)
-        workers = 1;
+    if (legacy_take(&program.legacy, &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return exit_code_of(error.code);
+    }
+    program_count(&program);
     enum exit_code code = secure_open(options, &program.tls);
     if (code == CODE_OK)
-        code = program_open(&program, workers);
+        code = program_open(&program);
     if (code == CODE_OK)
-        code = workers > 1 ? program_fork(&program, workers) : program_alone(&program);
-    if (options->process.pid_file)
+        code = program.worker_count > 0 ? program_supervise(&program) : program_alone(&program);
+    if (program.owns_pid_file)
         pidfile_remove(options->process.pid_file, pid);
     listeners_deinit(&program.listeners);
-    log_close(program.log);
+    legacy_deinit(&program.legacy);
+    board_deinit(&program.board);
     px_tls_destroy(program.tls);
+    if (program.log_lock_fd >= 0)
+        close(program.log_lock_fd);
     return code;
 }

@@ -1,36 +1,49 @@
 /*
  * The life of a worker.
  *
- * The happy path: make a loop and a server, serve the listeners, run until a drain has ended, write
- * what is left of the log.  It can fail while all this is made; then nothing stays open.
+ * The happy path: open what the command line names, make a loop and a server, give up what is not
+ * needed any more, serve the sockets that the master sends (or all, alone), run until a drain has
+ * ended, write what is left of the log.  It can fail while all this is made; then nothing stays
+ * open.
  */
 #include "main/worker.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/check.h"
+#include "base/error.h"
+#include "main/channel.h"
 #include "main/diagnostics.h"
 #include "main/files.h"
+#include "main/report.h"
 #include "main/respond.h"
-#include "process/signals.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
     LAST_STEPS_MAX = 100,
     LAST_STEP_MS = 10,
     LOG_PATIENCE_NOW_MS = 1 * 1000, /* when it was to end at once */
+    /* How long idle connections live on at the end: a request that is on its way arrives yet. */
+    IDLE_GRACE_MS = 500,
 };
 
 struct life {
     const struct worker *worker; /* borrowed */
     px_loop *loop;               /* owned */
     px_server *server;           /* owned */
+    struct log *log;             /* owned; NULL: none */
+    struct channel channel;
     bool is_draining;
     bool is_hurried;
+    bool has_failed; /* a socket could not be served */
 };
+
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void life_stop(struct life *life)
 {
@@ -45,15 +58,27 @@ static void on_drained(px_server *server, void *context)
     px_server_stop(server);
 }
 
-static void life_drain(struct life *life)
+static void life_drain_with(struct life *life, const px_drain_options *options)
 {
-    if (life->is_draining)
-        return;
-    life->is_draining = true;
-    px_server_drain(life->server, 0, life->worker->options->process.drain_timeout_ms);
+    px_err err = px_server_drain_with(life->server, options);
+
+    CHECK(err == PX_OK); /* the options are of our own making */
 }
 
-/* A person's signals: the first drains, the second ends at once. */
+static void life_drain(struct life *life, uint32_t delay_ms)
+{
+    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
+
+    options.delay_ms = delay_ms;
+    options.deadline_ms = life->worker->options->process.drain_timeout_ms;
+    options.idle_ms = IDLE_GRACE_MS;
+    life->is_draining = true;
+    life_drain_with(life, &options);
+}
+
+/* --- Signals, alone --------------------------------------------------------------------------- */
+
+/* The first drains, the second ends at once. */
 static void on_end_signal(int signal_number, void *context)
 {
     struct life *life = context;
@@ -62,19 +87,7 @@ static void on_end_signal(int signal_number, void *context)
     if (life->is_draining)
         life_stop(life);
     else
-        life_drain(life);
-}
-
-static void on_drain_signal(int signal_number, void *context)
-{
-    (void)signal_number;
-    life_drain(context);
-}
-
-static void on_stop_signal(int signal_number, void *context)
-{
-    (void)signal_number;
-    life_stop(context);
+        life_drain(life, life->worker->options->process.drain_delay_ms);
 }
 
 static void on_reopen_signal(int signal_number, void *context)
@@ -82,58 +95,154 @@ static void on_reopen_signal(int signal_number, void *context)
     struct life *life = context;
 
     (void)signal_number;
-    if (life->worker->log)
-        log_reopen(life->worker->log);
+    if (life->log)
+        log_reopen(life->log);
+}
+
+static void on_reload_signal(int signal_number, void *context)
+{
+    struct life *life = context;
+    px_tls *tls = life->worker->listeners->tls;
+    px_error error;
+
+    on_reopen_signal(signal_number, context);
+    if (tls && px_tls_reload(tls, &error) != PX_OK)
+        diagnostics_say("not reloaded: %s", error.text);
 }
 
 static void on_report_signal(int signal_number, void *context)
 {
     struct life *life = context;
-    px_server_counters is = {.struct_size = sizeof(is)};
-    char name[32] = "counters";
+    px_server_counters counters = {.struct_size = sizeof(counters)};
 
-    on_reopen_signal(signal_number, context);
-    px_server_read_counters(life->server, &is);
-    if (life->worker->has_master)
-        snprintf(name, sizeof(name), "counters of worker %u", life->worker->index);
-    diagnostics_say("%s: accepted %" PRIu64 ", open %" PRIu64 ", requests %" PRIu64 ", 1xx %" PRIu64
-                    ", 2xx %" PRIu64 ", 3xx %" PRIu64 ", 4xx %" PRIu64 ", 5xx %" PRIu64
-                    ", refused %" PRIu64 ", shed %" PRIu64 ", timed out %" PRIu64
-                    ", aborted %" PRIu64 ", accept errors %" PRIu64 ", bytes received %" PRIu64
-                    ", bytes sent %" PRIu64,
-                    name, is.accepted, is.open, is.requests, is.responses[1], is.responses[2],
-                    is.responses[3], is.responses[4], is.responses[5], is.refused, is.shed,
-                    is.timed_out, is.aborted, is.accept_errors, is.bytes_received, is.bytes_sent);
+    on_reload_signal(signal_number, context);
+    px_server_read_counters(life->server, &counters);
+    report_counters(&counters);
+}
+
+static void on_replace_signal(int signal_number, void *context)
+{
+    (void)signal_number;
+    (void)context;
+    diagnostics_say("cannot be replaced by USR2 with -w 0, which has no master; start another one");
+}
+
+/* As process 1 of a container we inherit orphans that are not ours. */
+static void on_child_signal(int signal_number, void *context)
+{
+    (void)signal_number;
+    (void)context;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
 }
 
 static px_err life_take_signals(struct life *life, px_error *out_error)
 {
     static const struct {
         int number;
-        void (*alone)(int signal_number, void *context);       /* NULL: not taken */
-        void (*with_master)(int signal_number, void *context); /* NULL: not taken */
+        void (*call)(int signal_number, void *context);
     } signals[] = {
-        {SIGTERM, on_end_signal, NULL},          {SIGINT, on_end_signal, NULL},
-        {SIGQUIT, on_end_signal, NULL},          {SIGHUP, on_reopen_signal, NULL},
-        {SIGUSR1, on_report_signal, NULL},       {WORKER_DRAIN, NULL, on_drain_signal},
-        {WORKER_STOP, NULL, on_stop_signal},     {WORKER_REOPEN, NULL, on_reopen_signal},
-        {WORKER_REPORT, NULL, on_report_signal},
+        {SIGTERM, on_end_signal},   {SIGINT, on_end_signal},     {SIGQUIT, on_end_signal},
+        {SIGHUP, on_reload_signal}, {SIGUSR1, on_report_signal}, {SIGUSR2, on_replace_signal},
+        {SIGCHLD, on_child_signal},
     };
+    px_err err = PX_OK;
 
-    for (size_t i = 0; i < ARRAY_COUNT(signals); i++) {
-        void (*call)(int signal_number, void *context) =
-            life->worker->has_master ? signals[i].with_master : signals[i].alone;
-
-        if (!call)
-            continue;
-        px_err err = px_loop_signal(life->loop, signals[i].number, call, life, out_error);
-        if (err != PX_OK)
-            return err;
-    }
-    return PX_OK;
+    for (size_t i = 0; i < ARRAY_COUNT(signals) && err == PX_OK; i++)
+        err = px_loop_signal(life->loop, signals[i].number, signals[i].call, life, out_error);
+    return err;
 }
 
-static px_err life_begin(struct life *life, px_error *out_error)
+/* --- The master's words ----------------------------------------------------------------------- */
+
+static px_err on_serve(px_listener *listener, uint32_t address, void *context, px_error *out_error)
+{
+    struct life *life = context;
+    px_err err = listen_serve(life->worker->listeners, life->server, listener, address, out_error);
+
+    life->has_failed = err != PX_OK;
+    return err;
+}
+
+static void on_delay(void *context)
+{
+    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
+
+    options.delay_ms = PX_UNLIMITED;
+    life_drain_with(context, &options);
+}
+
+static void on_drain(void *context)
+{
+    life_drain(context, 0);
+}
+
+/* Idle connections stay: closing them would race with the next request (RFC 9112 section 9.5). */
+static void on_retire(void *context)
+{
+    struct life *life = context;
+    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
+
+    options.deadline_ms = PX_UNLIMITED;
+    options.idle_ms = PX_UNLIMITED;
+    options.leave_queue = 1;
+    on_reopen_signal(0, life); /* the log may have been moved away: that is what reloads are for */
+    life_drain_with(life, &options);
+}
+
+static void on_stop(void *context)
+{
+    life_stop(context);
+}
+
+static void life_publish(struct life *life)
+{
+    px_server_counters counters = {.struct_size = sizeof(counters)};
+
+    if (!life->worker->block || !life->server)
+        return;
+    px_server_read_counters(life->server, &counters);
+    life->worker->block->counters = counters;
+}
+
+static void on_report(void *context)
+{
+    on_reload_signal(0, context);
+    life_publish(context);
+}
+
+static const struct channel_events channel_events = {
+    .on_serve = on_serve,
+    .on_delay = on_delay,
+    .on_drain = on_drain,
+    .on_retire = on_retire,
+    .on_stop = on_stop,
+    .on_report = on_report,
+};
+
+/* --- The beginning ---------------------------------------------------------------------------- */
+
+/* What a worker opens at its start, and so anew at every reload: all that the command line names
+ * and a sandbox would forbid later.  An error here ends the worker, and with it the reload. */
+static px_err life_open(struct life *life, px_error *out_error)
+{
+    const struct options *options = life->worker->options;
+    px_err err = PX_OK;
+
+    if (options->server.log_format != PX_LOG_OFF)
+        err = log_open(options->log_file, life->worker->log_lock_fd, &life->log, out_error);
+    return err;
+}
+
+/* Gives up what is not needed any more, before the first byte of a peer and before the first helper
+ * thread. */
+static px_err life_confine(struct life *life, px_error *out_error)
+{
+    (void)life;
+    return error_clear(out_error);
+}
+
+static px_err life_make(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
     px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
@@ -144,23 +253,55 @@ static px_err life_begin(struct life *life, px_error *out_error)
     if (!life->loop)
         return out_error->code;
     server_options.loop = life->loop;
-    if (worker->log) {
-        log_start(worker->log, life->loop);
+    if (life->log) {
+        log_start(life->log, life->loop);
         server_options.on_log = log_write;
-        server_options.log_context = worker->log;
+        server_options.log_context = life->log;
     }
     life->server = px_server_create(&server_options, out_error);
     if (!life->server)
         return out_error->code;
     px_server_on_drained(life->server, on_drained, NULL);
-    px_err err = worker->options->command == COMMAND_FILES
-                     ? files_register(life->server, worker->options, out_error)
-                     : respond_register(life->server, worker->options, out_error);
-    if (err == PX_OK)
-        err = life_take_signals(life, out_error);
-    if (err == PX_OK)
-        err = listeners_serve(worker->listeners, worker->index, life->server, out_error);
-    return err;
+    return worker->options->command == COMMAND_FILES
+               ? files_register(life->server, worker->options, out_error)
+               : respond_register(life->server, worker->options, out_error);
+}
+
+/* Whom it listens to: its master, or signals. */
+static px_err life_listen(struct life *life, px_error *out_error)
+{
+    const struct worker *worker = life->worker;
+
+    if (worker->control_fd < 0)
+        return life_take_signals(life, out_error);
+    life->channel = (struct channel){.fd = worker->control_fd,
+                                     .loop = life->loop,
+                                     .server = life->server,
+                                     .beat_ms = worker->beat_ms,
+                                     .block = worker->block,
+                                     .events = &channel_events,
+                                     .context = life};
+    return channel_open(&life->channel, out_error);
+}
+
+/* Sockets come from the master when it has heard that we are ready. */
+static enum exit_code life_serve(struct life *life, px_error *out_error)
+{
+    const struct worker *worker = life->worker;
+    int refused = 0;
+
+    if (worker->control_fd >= 0) {
+        channel_ready(&life->channel);
+    } else {
+        if (listeners_serve(worker->listeners, life->server, out_error) != PX_OK)
+            return exit_code_of(out_error->code);
+        refused = worker->on_ready(worker->context);
+    }
+    if (refused != 0)
+        return (enum exit_code)refused;
+    if (px_server_run(life->server, out_error) != PX_OK)
+        return exit_code_of(out_error->code);
+    return life->has_failed ? CODE_SYSTEM : CODE_OK;
 }
 
 /* Destroying a server leaves the last words of its connections to the loop. */
@@ -168,9 +309,11 @@ static void life_end(struct life *life)
 {
     px_error error;
 
+    life_publish(life);
+    channel_close(&life->channel);
     px_server_destroy(life->server);
-    if (life->worker->log)
-        log_finish(life->worker->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
+    if (life->log)
+        log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
     for (int step = 0; life->loop && step < LAST_STEPS_MAX; step++) {
         struct pollfd wait = {.fd = px_loop_fd(life->loop), .events = POLLIN};
 
@@ -180,23 +323,23 @@ static void life_end(struct life *life)
             break;
     }
     px_loop_destroy(life->loop);
+    log_close(life->log);
 }
 
 enum exit_code worker_run(const struct worker *worker)
 {
-    struct life life = {.worker = worker};
+    struct life life = {.worker = worker, .channel = {.fd = -1}};
     px_error error = {0};
-    enum exit_code code = CODE_OK;
+    enum exit_code code = CODE_CANNOT_CREATE;
 
-    if (life_begin(&life, &error) == PX_OK) {
-        int refused = worker->on_ready(worker->context);
+    if (life_open(&life, &error) == PX_OK) {
+        px_err err = life_make(&life, &error);
 
-        if (refused != 0)
-            code = (enum exit_code)refused;
-        else if (px_server_run(life.server, &error) != PX_OK)
-            code = exit_code_of(error.code);
-    } else {
-        code = exit_code_of(error.code);
+        if (err == PX_OK)
+            err = life_listen(&life, &error);
+        if (err == PX_OK)
+            err = life_confine(&life, &error);
+        code = err == PX_OK ? life_serve(&life, &error) : exit_code_of(err);
     }
     if (error.code != PX_OK)
         diagnostics_say("%s", error.text);

@@ -1,5 +1,5 @@
 /*
- * One process that serves: a loop, a server on it, and what signals mean to them.
+ * One process that serves: a loop, a server on it, and what signals or a master mean to them.
  */
 #ifndef PX_MAIN_WORKER_H
 #define PX_MAIN_WORKER_H
@@ -11,13 +11,19 @@
 #include "main/listen.h"
 #include "main/log.h"
 #include "main/options.h"
+#include "process/board.h"
 
 struct worker {
     const struct options *options; /* borrowed */
-    struct listeners *listeners;   /* borrowed; emptied */
-    struct log *log;               /* borrowed; NULL: none */
-    uint32_t index;
-    bool has_master; /* signals come from it, not from a person */
+    int log_lock_fd;               /* borrowed; -1: nobody else writes the log */
+    struct listeners *listeners;   /* borrowed; handed to the server when it is alone */
+
+    /* With a master: */
+    int control_fd; /* open until the process ends; -1: it is alone */
+    uint32_t beat_ms;
+    struct board_block *block; /* borrowed */
+
+    /* Alone: */
     /* Called when it serves; a result other than 0 ends it with that exit code. */
     int (*on_ready)(void *context);
     void *context;

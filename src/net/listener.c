@@ -286,7 +286,7 @@ px_listener *px_listener_open(const char *address, const px_listen_options *opti
 
 px_listener *px_listener_adopt(int fd, px_error *out_error)
 {
-    int listening = 0;
+    int listening = 0, defer_s = 0;
     socklen_t bytes = sizeof(listening);
 
     error_clear(out_error);
@@ -299,7 +299,10 @@ px_listener *px_listener_adopt(int fd, px_error *out_error)
     if (!listener)
         return NULL;
     inherit_prepare(fd);
-    listener->options.defer_accept_s = PX_OFF;
+    /* Whether accepted sockets bring their first bytes is up to who bound it. */
+    bytes = sizeof(defer_s);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, &bytes) != 0 || defer_s <= 0)
+        listener->options.defer_accept_s = PX_OFF;
     acceptor_add(listener, fd);
     listener_describe(listener);
     return listener;
@@ -444,6 +447,21 @@ void px_listener_close(px_listener *listener)
     if (listener->unix_path[0] && listener->unix_owner == getpid())
         unlink(listener->unix_path);
     free(listener);
+}
+
+void px_listener_own_path(px_listener *listener, int is_ours)
+{
+    struct net_address address = {.bytes = sizeof(address.socket)};
+
+    listener->unix_owner = getpid();
+    if (!is_ours)
+        listener->unix_owner = 0;
+    else if (!listener->unix_path[0] && listener->count > 0 &&
+             getsockname(listener->acceptors[0].handle.fd, &address.socket.any, &address.bytes) ==
+                 0 &&
+             address.socket.any.sa_family == AF_UNIX)
+        snprintf(listener->unix_path, sizeof(listener->unix_path), "%s",
+                 address.socket.local.sun_path);
 }
 
 const char *px_listener_address(const px_listener *listener)

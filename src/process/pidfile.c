@@ -9,14 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
-enum { PID_TEXT_BYTES = 24 };
+enum {
+    PID_TEXT_BYTES = 24,
+    NAME_BYTES = 32, /* of a program, as the kernel keeps it: 15 and LF */
+};
 
 static px_err pidfile_fail(const char *path, int sys_errno, px_error *out_error)
 {
@@ -44,20 +50,80 @@ static int write_new(const char *path, const char *text, size_t len)
     return result;
 }
 
-px_err pidfile_write(const char *path, pid_t pid, px_error *out_error)
+/* The number in a pid file, or 0. */
+static pid_t read_pid(const char *path)
+{
+    char text[PID_TEXT_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t bytes = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+    if (fd >= 0)
+        close(fd);
+    text[bytes > 0 ? bytes : 0] = '\0';
+    long number = strtol(text, NULL, 10);
+
+    return number > 0 && number <= INT_MAX ? (pid_t)number : 0;
+}
+
+static void read_name(pid_t pid, char *out_name, size_t room)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd < 0 ? 0 : read(fd, out_name, room - 1);
+
+    if (fd >= 0)
+        close(fd);
+    out_name[bytes > 0 ? bytes : 0] = '\0';
+}
+
+/* Numbers are used again, after a crash and even more after a boot: one that belongs to a program
+ * of another name is a leftover. */
+static bool is_alive(pid_t pid)
+{
+    char its[NAME_BYTES];
+    char ours[NAME_BYTES];
+
+    if (kill(pid, 0) != 0 && errno != EPERM)
+        return false;
+    read_name(pid, its, sizeof(its));
+    read_name(getpid(), ours, sizeof(ours));
+    return strcmp(its, ours) == 0;
+}
+
+px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error)
+{
+    struct stat there;
+
+    if (lstat(path, &there) != 0)
+        return error_clear(out_error);
+    /* Renaming over a device or a folder must not happen, whoever runs us. */
+    if (!S_ISREG(there.st_mode))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "cannot write the pid file %s: it is not a regular file", path);
+    pid_t pid = read_pid(path);
+
+    if (pid != 0 && pid != predecessor && pid != getpid() && is_alive(pid))
+        return error_set(out_error, PX_ERR_CONFLICT, 0,
+                         "cannot write the pid file %s: it is that of process %ld, which runs",
+                         path, (long)pid);
+    return error_clear(out_error);
+}
+
+px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor, px_error *out_error)
 {
     char next[PATH_MAX];
     char text[PID_TEXT_BYTES];
-    struct stat there;
     int text_len = snprintf(text, sizeof(text), "%ld\n", (long)pid);
     int path_len = snprintf(next, sizeof(next), "%s.%ld", path, (long)pid);
 
     if (path_len < 0 || (size_t)path_len >= sizeof(next))
         return pidfile_fail(path, ENAMETOOLONG, out_error);
-    /* Renaming over a device or a folder must not happen, whoever runs us. */
-    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
-        return error_set(out_error, PX_ERR_INVALID, 0,
-                         "cannot write the pid file %s: it is not a regular file", path);
+    px_err err = pidfile_check(path, predecessor, out_error);
+
+    if (err != PX_OK)
+        return err;
 
     unlink(next); /* left over from a process of the same number that was killed right here */
     int failure = write_new(next, text, (size_t)text_len);

@@ -8,10 +8,15 @@
 
 #include "pollux/error.h"
 
+/* Whether `path` may be written: PX_ERR_CONFLICT when it holds the number of another program of our
+ * name that runs (but `predecessor`'s; 0: nobody's), PX_ERR_INVALID when something that is not a
+ * regular file is there. */
+PX_MUST_CHECK px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error);
+
 /* Writes `pid` and LF to `path`, all at once: a reader sees the whole file or none.
- * PX_OK; PX_ERR_INVALID when something that is not a regular file is there; else the category of
- * the errno. */
-PX_MUST_CHECK px_err pidfile_write(const char *path, pid_t pid, px_error *out_error);
+ * PX_OK, the result of pidfile_check, or the category of the errno. */
+PX_MUST_CHECK px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor,
+                                   px_error *out_error);
 
 /* Removes it when it still holds `pid`: a successor may have written its own. */
 void pidfile_remove(const char *path, pid_t pid);

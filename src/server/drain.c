@@ -110,9 +110,10 @@ void drain_look(px_server *server)
         server->drain.on_drained(server, server->drain.context);
 }
 
-static void hasten(uint64_t *at_ms, uint64_t now_ms, uint32_t in_ms)
+static void hasten(uint64_t *at_ms, uint64_t from_ms, uint32_t in_ms)
 {
-    uint64_t wanted_ms = in_ms == PX_UNLIMITED ? UINT64_MAX : now_ms + in_ms;
+    bool is_never = in_ms == PX_UNLIMITED || from_ms == UINT64_MAX;
+    uint64_t wanted_ms = is_never ? UINT64_MAX : from_ms + in_ms;
 
     if (wanted_ms < *at_ms)
         *at_ms = wanted_ms;

@@ -381,6 +381,8 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (options_read(&options, sizeof(options), given) != PX_OK)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "serve options: unknown or missing struct_size");
+    if (server->phase > SERVER_DRAIN_DELAY)
+        return error_set(out_error, PX_ERR_CLOSED, 0, "the server is draining");
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);

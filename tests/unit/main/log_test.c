@@ -2,6 +2,7 @@
  * The log's way out: files, pipes that nobody reads, full disks, several writers.
  */
 #include "main/log.h"
+#include "main/log_file.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include "lib/test.h"
 
 struct place {
+    int lock_fd;
     char folder[64];
     char path[80];
     char moved[80];
@@ -54,7 +56,8 @@ static void place_open(struct place *place, const char *path, bool is_shared)
 {
     px_error error;
 
-    assert_int_equal(log_open(path, is_shared, &place->log, &error), PX_OK);
+    place->lock_fd = is_shared ? log_lock_create() : -1;
+    assert_int_equal(log_open(path, place->lock_fd, &place->log, &error), PX_OK);
     log_start(place->log, place->loop);
 }
 
@@ -63,6 +66,8 @@ static void place_deinit(struct place *place)
     char command[128];
 
     log_close(place->log);
+    if (place->lock_fd >= 0)
+        close(place->lock_fd);
     px_loop_destroy(place->loop);
     assert_true(dup2(place->stderr_fd, STDERR_FILENO) >= 0);
     close(place->stderr_fd);
@@ -164,9 +169,9 @@ static void opening_can_fail(void **state)
     px_error error;
 
     (void)state;
-    assert_int_equal(log_open("/nonexistent/folder/log", false, &log, &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(log_open("/nonexistent/folder/log", -1, &log, &error), PX_ERR_NOT_FOUND);
     assert_non_null(strstr(error.text, "/nonexistent/folder/log"));
-    assert_int_not_equal(log_open("/tmp", false, &log, &error), PX_OK);
+    assert_int_not_equal(log_open("/tmp", -1, &log, &error), PX_OK);
     assert_null(log);
     log_close(NULL);
 }

@@ -49,7 +49,7 @@ static void it_holds_the_number(void **state)
 
     (void)state;
     folder_init(&folder);
-    assert_int_equal(pidfile_write(folder.file, 4711, &error), PX_OK);
+    assert_int_equal(pidfile_write(folder.file, 4711, 0, &error), PX_OK);
     assert_int_equal(error.code, PX_OK);
     read_file(folder.file, text, sizeof(text));
     assert_string_equal(text, "4711\n");
@@ -57,7 +57,7 @@ static void it_holds_the_number(void **state)
     assert_int_equal(status.st_mode & 0022, 0);
 
     /* A second one takes its place. */
-    assert_int_equal(pidfile_write(folder.file, 12, &error), PX_OK);
+    assert_int_equal(pidfile_write(folder.file, 12, 0, &error), PX_OK);
     read_file(folder.file, text, sizeof(text));
     assert_string_equal(text, "12\n");
     pidfile_remove(folder.file, 12);
@@ -72,7 +72,7 @@ static void only_its_owner_removes_it(void **state)
 
     (void)state;
     folder_init(&folder);
-    assert_int_equal(pidfile_write(folder.file, 4711, &error), PX_OK);
+    assert_int_equal(pidfile_write(folder.file, 4711, 0, &error), PX_OK);
     pidfile_remove(folder.file, 471);
     pidfile_remove(folder.file, 47110);
     read_file(folder.file, text, sizeof(text));
@@ -91,15 +91,15 @@ static void what_is_no_file_stays(void **state)
 
     (void)state;
     folder_init(&folder);
-    assert_int_equal(pidfile_write(folder.path, 1, &error), PX_ERR_INVALID);
+    assert_int_equal(pidfile_write(folder.path, 1, 0, &error), PX_ERR_INVALID);
     assert_non_null(strstr(error.text, folder.path));
-    assert_int_equal(pidfile_write("/dev/null", 1, &error), PX_ERR_INVALID);
+    assert_int_equal(pidfile_write("/dev/null", 1, 0, &error), PX_ERR_INVALID);
     assert_int_equal(stat("/dev/null", &status), 0);
     assert_true(S_ISCHR(status.st_mode));
 
     /* A link may point anywhere. */
     assert_int_equal(symlink("/dev/null", folder.file), 0);
-    assert_int_equal(pidfile_write(folder.file, 1, &error), PX_ERR_INVALID);
+    assert_int_equal(pidfile_write(folder.file, 1, 0, &error), PX_ERR_INVALID);
     assert_int_equal(unlink(folder.file), 0);
 
     /* A pipe must not be waited for. */
@@ -115,12 +115,12 @@ static void failures_say_why(void **state)
     char path[5000];
 
     (void)state;
-    assert_int_equal(pidfile_write("/nonexistent/folder/pid", 1, &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(pidfile_write("/nonexistent/folder/pid", 1, 0, &error), PX_ERR_NOT_FOUND);
     assert_int_equal(error.sys_errno, ENOENT);
     assert_non_null(strstr(error.text, "/nonexistent/folder/pid"));
     memset(path, 'x', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
-    assert_int_not_equal(pidfile_write(path, 1, &error), PX_OK);
+    assert_int_not_equal(pidfile_write(path, 1, 0, &error), PX_OK);
     assert_int_equal(error.sys_errno, ENAMETOOLONG);
 }
 

@@ -1,0 +1,12 @@
+/*
+ * The counters, as a line for a person.
+ */
+#ifndef PX_MAIN_REPORT_H
+#define PX_MAIN_REPORT_H
+
+#include "pollux/server.h"
+
+/* Says them on stderr. */
+void report_counters(const px_server_counters *counters);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * The board: anonymous shared memory, made before the first fork.
+ *
+ * It can fail by memory alone.  What a worker writes there is numbers, and the master does nothing
+ * with them but add and print, so that a worker gone wrong can only lie about itself.
+ */
+#include "process/board.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+px_err board_init(struct board *board, uint32_t count)
+{
+    size_t bytes = (size_t)count * sizeof(board->blocks[0]);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    *board = (struct board){0};
+    if (memory == MAP_FAILED)
+        return PX_ERR_MEMORY;
+    board->blocks = memory;
+    board->count = count;
+    return PX_OK;
+}
+
+void board_deinit(struct board *board)
+{
+    if (board->blocks)
+        munmap(board->blocks, (size_t)board->count * sizeof(board->blocks[0]));
+    *board = (struct board){0};
+}
+
+static void counters_add(px_server_counters *sum, const px_server_counters *counters)
+{
+    sum->accepted += counters->accepted;
+    sum->open += counters->open;
+    sum->requests += counters->requests;
+    for (size_t i = 0; i < sizeof(sum->responses) / sizeof(sum->responses[0]); i++)
+        sum->responses[i] += counters->responses[i];
+    sum->refused += counters->refused;
+    sum->shed += counters->shed;
+    sum->timed_out += counters->timed_out;
+    sum->bytes_received += counters->bytes_received;
+    sum->bytes_sent += counters->bytes_sent;
+    sum->accept_errors += counters->accept_errors;
+    sum->aborted += counters->aborted;
+}
+
+void board_retire(struct board *board, uint32_t index)
+{
+    struct board_block *block = &board->blocks[index];
+
+    block->counters.open = 0; /* they went with it */
+    counters_add(&board->ended, &block->counters);
+    memset(block, 0, sizeof(*block));
+}
+
+void board_sum(const struct board *board, px_server_counters *out_counters)
+{
+    *out_counters = board->ended;
+    out_counters->struct_size = sizeof(*out_counters);
+    for (uint32_t i = 0; i < board->count; i++)
+        counters_add(out_counters, &board->blocks[i].counters);
+}

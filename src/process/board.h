@@ -1,0 +1,37 @@
+/*
+ * Memory that the master shares with its workers: a block for each place of a worker, and a total
+ * of those that have ended.  It outlives a worker, so that what a dead one has counted can
+ * still be read.
+ */
+#ifndef PX_PROCESS_BOARD_H
+#define PX_PROCESS_BOARD_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "pollux/error.h"
+#include "pollux/server.h"
+
+/* A block is written by its worker alone, but for the master's zeroing between two workers. */
+struct board_block {
+    _Atomic uint64_t beats;      /* turns of the worker's heartbeat */
+    px_server_counters counters; /* as of the last time it was asked */
+};
+
+struct board {
+    struct board_block *blocks; /* owned: shared with the workers */
+    uint32_t count;
+    px_server_counters ended; /* of workers that have ended; the master's alone */
+};
+
+/* PX_OK, or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err board_init(struct board *board, uint32_t count);
+void board_deinit(struct board *board);
+
+/* A worker has ended: its counters join the total, its block is free for the next. */
+void board_retire(struct board *board, uint32_t index);
+
+/* The sum over all workers, those that have ended too. */
+void board_sum(const struct board *board, px_server_counters *out_counters);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * What a master and a worker say to each other, and a master to the program that succeeds it: small
+ * messages of one size over a SOCK_SEQPACKET pair, each with at most one descriptor (SCM_RIGHTS).
+ *
+ * The version is in every message: after a replacement of the program the two ends may be of
+ * different releases, and a message that is not understood must end the conversation, not be
+ * guessed at.
+ */
+#ifndef PX_PROCESS_CONTROL_H
+#define PX_PROCESS_CONTROL_H
+
+#include <stdint.h>
+
+#include "pollux/error.h"
+
+enum {
+    CONTROL_VERSION = 1,
+    CONTROL_TEXT_BYTES = 256, /* an address as written; the longest is "unix:" and a path of 107 */
+};
+
+enum control_kind {
+    /* From master to worker. */
+    CONTROL_SERVE = 1, /* slot, address, descriptor: accept on it */
+    CONTROL_SERVED,    /* slot: that was its last descriptor; say CONTROL_SERVING */
+    CONTROL_RELEASE,   /* slot: accept there no longer */
+    CONTROL_DELAY,     /* readiness fails from now on */
+    CONTROL_DRAIN,
+    CONTROL_RETIRE,
+    CONTROL_STOP,
+    CONTROL_REPORT, /* reopen the log, write the counters to the board, say CONTROL_REPORTED */
+    /* From worker to master. */
+    CONTROL_READY,
+    CONTROL_SERVING, /* slot */
+    CONTROL_REPORTED,
+    /* From a master to its successor. */
+    CONTROL_SOCKET,  /* slot, text (the address as written), descriptor */
+    CONTROL_SOCKETS, /* slot: how many slots there are; that was the last socket */
+    CONTROL_GIVE,    /* all is yours */
+    /* From a successor to its master. */
+    CONTROL_SUCCESSOR_READY,
+    CONTROL_TOOK,
+    CONTROL_KIND_LAST = CONTROL_TOOK
+};
+
+struct control_message {
+    uint32_t version;
+    uint32_t kind; /* enum control_kind */
+    uint32_t slot;
+    uint32_t address;
+    char text[CONTROL_TEXT_BYTES]; /* ends in NUL */
+};
+
+/* A pair of connected ends, non-blocking, closed on exec.  0, or an errno. */
+int control_pair(int out_fds[2]);
+
+/* A message without text. */
+struct control_message control_make(enum control_kind kind, uint32_t slot, uint32_t address);
+
+/* Sends one; `passed_fd` is -1 or is duplicated into the other process.  Never blocks: 0, or an
+ * errno (EAGAIN when the other end has not read for long). */
+int control_send(int fd, const struct control_message *message, int passed_fd);
+
+/* As control_send, but waits for room: at most `patience_ms`, then EAGAIN. */
+int control_send_patiently(int fd, const struct control_message *message, int passed_fd,
+                           int patience_ms);
+
+/* The next message and its descriptor (owned by the caller, closed on exec, or -1).  1; 0 when none
+ * is there now; -1 when the other end is gone or says what this version does not understand. */
+int control_receive(int fd, struct control_message *out_message, int *out_passed_fd);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * The master's loop: signals, channels and time become events of the supervisor.
+ *
+ * The happy path: a poll over one descriptor for signals and one for each worker; after each wait
+ * everything that is there becomes an event, and the actions are carried out (master_act.c).  What
+ * can go wrong with a worker is an event too; what can go wrong here is poll alone.
+ */
+#include "process/master.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "process/signals.h"
+
+enum { WAIT_SIGNAL, WAIT_SUCCESSOR, WAIT_LEGACY, WAIT_CHILDREN };
+
+uint64_t master_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void master_say(const struct master *master, const char *format, ...)
+{
+    char text[MASTER_TEXT_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    master->plan->on_say(text, master->plan->context);
+}
+
+void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker, int code)
+{
+    const struct supervisor_event event = {kind, worker, SUPERVISOR_NOBODY, code};
+
+    supervisor_event(&master->supervisor, &event, master_now_ms());
+}
+
+/* --- Signals -----------------------------------------------------------------------------------
+ */
+
+static uint32_t child_find(const struct master *master, pid_t pid)
+{
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+        if (master->children[i].pid == pid)
+            return i;
+    return SUPERVISOR_NOBODY;
+}
+
+/* The actions say who it was, and may fork another one into the same place. */
+static void child_ended(struct master *master, uint32_t place, int status)
+{
+    struct master_child *child = &master->children[place];
+    pid_t pid = child->pid;
+
+    if (child->fd >= 0)
+        close(child->fd);
+    child->fd = -1;
+    child->status = status;
+    board_retire(master->plan->board, place);
+    master_event(master, EVENT_DIED, place,
+                 WIFEXITED(status) ? WEXITSTATUS(status) : SUPERVISOR_CRASHED);
+    master_act(master);
+    if (child->pid == pid)
+        child->pid = 0;
+}
+
+/* As process 1 of a container we inherit orphans that are not ours; they are let go. */
+static void reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        uint32_t place = child_find(master, pid);
+
+        if (pid == master->successor.pid) {
+            successor_end(&master->successor, false);
+            master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
+        } else if (place != SUPERVISOR_NOBODY) {
+            child_ended(master, place, status);
+        }
+        master_act(master);
+    }
+}
+
+static void replace(struct master *master)
+{
+    if (getpid() == 1)
+        master_say(master, "cannot be replaced by USR2 as process 1: its end would end the "
+                           "container; start another one");
+    else
+        master_event(master, EVENT_REPLACE, SUPERVISOR_NOBODY, 0);
+}
+
+static void report(struct master *master)
+{
+    const struct control_message message = control_make(CONTROL_REPORT, 0, 0);
+
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
+        struct master_child *child = &master->children[i];
+
+        /* One that was not ready yet has opened its log just now, or will. */
+        if (child->pid > 0 && master->supervisor.workers[i].state >= WORKER_READY)
+            child->owes_report = control_send(child->fd, &message, -1) == 0;
+    }
+    master->report_due_ms = master_now_ms() + REPORT_PATIENCE_MS;
+}
+
+static void read_signals(struct master *master)
+{
+    struct signalfd_siginfo info;
+
+    while (read(master->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            reap(master);
+            break;
+        case SIGTERM:
+        case SIGINT:
+        case SIGQUIT:
+            master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
+            break;
+        case SIGHUP:
+            master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY,
+                         (int)master->plan->on_reload(master->plan->context));
+            break;
+        case SIGUSR1:
+            report(master);
+            break;
+        case SIGUSR2:
+            replace(master);
+            break;
+        }
+        master_act(master);
+    }
+}
+
+/* --- Channels ----------------------------------------------------------------------------------
+ */
+
+static void read_child(struct master *master, uint32_t place)
+{
+    struct master_child *child = &master->children[place];
+    struct control_message message;
+    int passed_fd;
+    int result = 0;
+
+    while (child->fd >= 0 && (result = control_receive(child->fd, &message, &passed_fd)) > 0) {
+        if (passed_fd >= 0)
+            close(passed_fd); /* nobody sends us any */
+        if (message.kind == CONTROL_READY) {
+            master_event(master, EVENT_READY, place, 0);
+        } else if (message.kind == CONTROL_SERVING) {
+            const struct supervisor_event event = {EVENT_SERVING, place, message.slot, 0};
+
+            supervisor_event(&master->supervisor, &event, master_now_ms());
+        } else if (message.kind == CONTROL_REPORTED) {
+            child->owes_report = false;
+        }
+        master_act(master);
+    }
+    if (child->fd < 0 || result == 0)
+        return;
+    /* It has closed its end, so it is ending, or it speaks nonsense, so it must.  Its death is
+     * reported by SIGCHLD. */
+    kill(child->pid, SIGKILL);
+    close(child->fd);
+    child->fd = -1;
+}
+
+static void read_successor(struct master *master)
+{
+    struct control_message message;
+    int passed_fd;
+    int result = 1;
+
+    while (master->successor.fd >= 0 &&
+           (result = control_receive(master->successor.fd, &message, &passed_fd)) > 0) {
+        if (passed_fd >= 0)
+            close(passed_fd);
+        if (message.kind == CONTROL_SUCCESSOR_READY)
+            master_event(master, EVENT_SUCCESSOR_READY, SUPERVISOR_NOBODY, 0);
+        else if (message.kind == CONTROL_TOOK)
+            master_event(master, EVENT_SUCCESSOR_TOOK, SUPERVISOR_NOBODY, 0);
+        master_act(master);
+    }
+    if (result >= 0)
+        return;
+    successor_end(&master->successor, true);
+    master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
+    master_act(master);
+}
+
+/* As a successor: our predecessor gives us all, or has died, or has changed its mind. */
+static void read_legacy(struct master *master)
+{
+    struct control_message message;
+    int passed_fd;
+    int result = control_receive(master->plan->legacy->fd, &message, &passed_fd);
+
+    if (result == 0)
+        return;
+    if (result > 0 && passed_fd >= 0)
+        close(passed_fd);
+    if (result > 0 && message.kind != CONTROL_GIVE)
+        return;
+    if (result > 0 || getppid() != master->parent)
+        master_take_over(master);
+    else if (master->is_awaiting)
+        master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
+    legacy_deinit(master->plan->legacy);
+    master_act(master);
+}
+
+/* --- Time --------------------------------------------------------------------------------------
+ */
+
+static void look_at_beats(struct master *master)
+{
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
+        struct master_child *child = &master->children[i];
+        uint64_t beats = atomic_load(&master->plan->board->blocks[i].beats);
+
+        if (child->pid > 0 && beats != child->beats)
+            master_event(master, EVENT_ALIVE, i, 0);
+        child->beats = beats;
+    }
+}
+
+static void look_at_report(struct master *master, uint64_t now_ms)
+{
+    bool is_waiting = false;
+
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+        is_waiting = is_waiting || (master->children[i].pid > 0 && master->children[i].owes_report);
+    if (is_waiting && now_ms < master->report_due_ms)
+        return;
+    master->report_due_ms = UINT64_MAX;
+    master->plan->on_report(master->plan->context);
+}
+
+static void look_at_time(struct master *master)
+{
+    uint64_t now_ms = master_now_ms();
+
+    if (master->report_due_ms != UINT64_MAX)
+        look_at_report(master, now_ms);
+    if (master->watchdog_due_ms <= now_ms) {
+        notify_send(&master->notify, "WATCHDOG=1\n");
+        master->watchdog_due_ms = now_ms + master->notify.watchdog_ms;
+    }
+    if (supervisor_due_ms(&master->supervisor) <= now_ms) {
+        look_at_beats(master);
+        master_event(master, EVENT_TIME, SUPERVISOR_NOBODY, 0);
+        master_act(master);
+    }
+}
+
+static int timeout_ms(const struct master *master)
+{
+    uint64_t due_ms = supervisor_due_ms(&master->supervisor);
+    uint64_t now_ms = master_now_ms();
+
+    if (master->watchdog_due_ms < due_ms)
+        due_ms = master->watchdog_due_ms;
+    if (master->report_due_ms < due_ms)
+        due_ms = master->report_due_ms;
+    if (due_ms == UINT64_MAX)
+        return -1;
+    if (due_ms <= now_ms)
+        return 0;
+    return due_ms - now_ms > INT_MAX / 2 ? INT_MAX / 2 : (int)(due_ms - now_ms);
+}
+
+/* --- The loop ----------------------------------------------------------------------------------
+ */
+
+static px_err master_init(struct master *master, const struct master_plan *plan,
+                          px_error *out_error)
+{
+    sigset_t set;
+
+    *master = (struct master){.plan = plan,
+                              .signal_fd = -1,
+                              .successor = {.fd = -1},
+                              .watchdog_due_ms = UINT64_MAX,
+                              .report_due_ms = UINT64_MAX,
+                              .parent = getppid(),
+                              .is_awaiting = plan->legacy->fd >= 0};
+    notify_init(&master->notify);
+    if (master->notify.watchdog_ms > 0)
+        master->watchdog_due_ms = master_now_ms();
+    px_err err = supervisor_init(&master->supervisor, &plan->supervisor);
+    uint32_t places = master->supervisor.place_count;
+
+    if (err == PX_OK) {
+        master->children = calloc(places, sizeof(master->children[0]));
+        master->waits = calloc((size_t)places + WAIT_CHILDREN, sizeof(master->waits[0]));
+        err = master->children && master->waits ? PX_OK : PX_ERR_MEMORY;
+    }
+    if (err != PX_OK)
+        return error_set(out_error, err, 0, "cannot start workers: %s", px_err_name(err));
+    for (uint32_t i = 0; i < places; i++)
+        master->children[i].fd = -1;
+    signals_fill(&set);
+    master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (master->signal_fd >= 0)
+        return error_clear(out_error);
+    return error_set(out_error, error_category(errno), errno, "cannot start workers: %s",
+                     strerror(errno));
+}
+
+static void master_deinit(struct master *master)
+{
+    if (master->signal_fd >= 0)
+        close(master->signal_fd);
+    successor_end(&master->successor, false);
+    supervisor_deinit(&master->supervisor);
+    free(master->children);
+    free(master->waits);
+}
+
+/* A negative descriptor is skipped by poll. */
+static void wait_for_something(struct master *master)
+{
+    uint32_t places = master->supervisor.place_count;
+
+    master->waits[WAIT_SIGNAL] = (struct pollfd){.fd = master->signal_fd, .events = POLLIN};
+    master->waits[WAIT_SUCCESSOR] = (struct pollfd){.fd = master->successor.fd, .events = POLLIN};
+    master->waits[WAIT_LEGACY] = (struct pollfd){.fd = master->plan->legacy->fd, .events = POLLIN};
+    for (uint32_t i = 0; i < places; i++)
+        master->waits[WAIT_CHILDREN + i] =
+            (struct pollfd){.fd = master->children[i].fd, .events = POLLIN};
+    if (poll(master->waits, WAIT_CHILDREN + places, timeout_ms(master)) < 0)
+        for (uint32_t i = 0; i < WAIT_CHILDREN + places; i++)
+            master->waits[i].revents = 0;
+}
+
+static void loop(struct master *master)
+{
+    master_event(master, EVENT_START, SUPERVISOR_NOBODY, 0);
+    master_act(master);
+    while (!master->has_ended) {
+        wait_for_something(master);
+        /* What a worker said before it died comes before its death. */
+        for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+            if (master->waits[WAIT_CHILDREN + i].revents != 0 &&
+                master->waits[WAIT_CHILDREN + i].fd == master->children[i].fd)
+                read_child(master, i);
+        if (master->waits[WAIT_SUCCESSOR].revents != 0)
+            read_successor(master);
+        if (master->waits[WAIT_LEGACY].revents != 0 && master->plan->legacy->fd >= 0)
+            read_legacy(master);
+        if (master->waits[WAIT_SIGNAL].revents != 0)
+            read_signals(master);
+        look_at_time(master);
+    }
+}
+
+px_err master_run(const struct master_plan *plan, int *out_exit_code, px_error *out_error)
+{
+    struct master master;
+    px_err err = master_init(&master, plan, out_error);
+
+    if (err == PX_OK) {
+        loop(&master);
+        *out_exit_code = master.exit_code;
+    }
+    master_deinit(&master);
+    return err;
+}

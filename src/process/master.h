@@ -1,0 +1,101 @@
+/*
+ * The master: carries out with real processes what the supervisor decides.
+ *
+ * It holds the listening sockets and hands each to a worker over a control channel, so that one
+ * that takes the place of a dead one finds the connections that wait.  It reads signals, the
+ * channels and the memory it shares with its workers, and nothing that a peer sent.
+ */
+#ifndef PX_PROCESS_MASTER_H
+#define PX_PROCESS_MASTER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "process/board.h"
+#include "process/notify.h"
+#include "process/successor.h"
+#include "process/supervisor.h"
+
+enum {
+    MASTER_TEXT_BYTES = 256,
+    REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
+    SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
+    BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
+};
+
+struct master_plan {
+    struct supervisor_plan supervisor;
+    struct successor_program program; /* with the sockets */
+    struct board *board;              /* borrowed: a block for each place (master_place_count) */
+    struct legacy *legacy;            /* borrowed: of our own predecessor */
+    /* In a child: serves what the channel says, until it says so or ends.  Exit code. */
+    int (*on_work)(uint32_t place, int control_fd, void *context);
+    /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
+    int (*on_ready)(void *context);
+    /* How many workers the next generation has; 0: no reload, and why was said. */
+    uint32_t (*on_reload)(void *context);
+    /* The sockets are not needed here any more. */
+    void (*on_close)(void *context);
+    /* Whether the pid file, and what else there is one of, is ours. */
+    void (*on_own)(bool is_ours, void *context);
+    /* The board is as new as it gets: print it. */
+    void (*on_report)(void *context);
+    /* A line for a person. */
+    void (*on_say)(const char *text, void *context);
+    /* A worker ended that should not have; `status` is of waitpid. */
+    void (*on_death)(uint32_t place, pid_t pid, int status, void *context);
+    void *context; /* borrowed */
+};
+
+struct master_child {
+    pid_t pid;       /* 0: none */
+    int fd;          /* owned: its channel; -1: none */
+    int status;      /* of waitpid, when it has ended */
+    uint64_t beats;  /* as last seen on the board */
+    bool has_shared; /* it was given the sockets of everybody */
+    bool owes_report;
+};
+
+struct master {
+    const struct master_plan *plan; /* borrowed */
+    struct supervisor supervisor;
+    struct master_child *children; /* owned: by place */
+    struct pollfd *waits;          /* owned */
+    int signal_fd;                 /* owned */
+    struct successor successor;
+    struct notify notify;
+    uint64_t watchdog_due_ms; /* UINT64_MAX: never */
+    uint64_t report_due_ms;   /* likewise */
+    pid_t parent;             /* of a successor: its predecessor */
+    bool is_awaiting;         /* a successor that has not been given all yet */
+    bool has_ended;
+    int exit_code;
+};
+
+/* Blocks of the board. */
+static inline uint32_t master_place_count(uint32_t slot_count)
+{
+    return slot_count * PLACES_PER_WORKER;
+}
+
+/* Runs until the last worker has ended.  signals_block comes first.  PX_OK and the exit code, or
+ * what could not be made (nothing is left running). */
+PX_MUST_CHECK px_err master_run(const struct master_plan *plan, int *out_exit_code,
+                                px_error *out_error);
+
+/* --- Between master.c and master_act.c ---------------------------------------------------------
+ */
+
+uint64_t master_now_ms(void);
+void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
+void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker,
+                  int code);
+
+/* Carries out all actions there are. */
+void master_act(struct master *master);
+
+/* As a successor: everything is ours. */
+void master_take_over(struct master *master);
+
+#endif

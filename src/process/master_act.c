@@ -1,0 +1,296 @@
+/*
+ * The supervisor's actions, carried out.
+ *
+ * The happy path of each is a system call or a message on a channel.  A channel that takes no more
+ * is a worker that does not read: it is killed, and its death is an event like any other.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/master.h"
+
+/* --- Workers -----------------------------------------------------------------------------------
+ */
+
+/* Does not return.  What is closed here belongs to the master or to other workers: a channel that
+ * stayed open would hide the master's death from them. */
+static void become_worker(struct master *master, uint32_t place, int fd)
+{
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+        if (master->children[i].fd >= 0)
+            close(master->children[i].fd);
+    close(master->signal_fd);
+    successor_end(&master->successor, false);
+    if (master->plan->legacy->fd >= 0)
+        close(master->plan->legacy->fd);
+    exit(master->plan->on_work(place, fd, master->plan->context));
+}
+
+static void act_fork(struct master *master, uint32_t place)
+{
+    struct master_child *child = &master->children[place];
+    int fds[2];
+    int failure = control_pair(fds);
+    pid_t pid = failure == 0 ? fork() : -1;
+
+    if (pid == 0) {
+        close(fds[0]);
+        become_worker(master, place, fds[1]);
+    }
+    if (failure == 0)
+        close(fds[1]);
+    if (pid > 0) {
+        *child = (struct master_child){.pid = pid, .fd = fds[0]};
+        master_event(master, EVENT_FORKED, place, 0);
+        return;
+    }
+    if (failure == 0) {
+        failure = errno;
+        close(fds[0]);
+    }
+    master_say(master, "cannot start a worker: %s", strerror(failure));
+    master_event(master, EVENT_FORK_FAILED, place, 0);
+}
+
+static void tell(struct master *master, uint32_t place, const struct control_message *message,
+                 int passed_fd)
+{
+    struct master_child *child = &master->children[place];
+
+    if (child->fd < 0)
+        return;
+    int failure = control_send_patiently(child->fd, message, passed_fd, SEND_PATIENCE_MS);
+
+    if (failure == 0 || failure == EPIPE || failure == ECONNRESET)
+        return; /* one that has ended is reported by SIGCHLD */
+    master_say(master, "worker %ld does not listen (%s) and is killed", (long)child->pid,
+               strerror(failure));
+    kill(child->pid, SIGKILL);
+}
+
+static void tell_kind(struct master *master, uint32_t place, enum control_kind kind, uint32_t slot)
+{
+    const struct control_message message = control_make(kind, slot, 0);
+
+    tell(master, place, &message, -1);
+}
+
+static void give_sockets(struct master *master, uint32_t place, uint32_t slot)
+{
+    const struct successor_program *program = &master->plan->program;
+
+    for (uint32_t i = 0; i < program->socket_count; i++) {
+        const struct master_socket *socket = &program->sockets[i];
+        const struct control_message message =
+            control_make(CONTROL_SERVE, socket->slot, socket->address);
+
+        if (socket->slot == slot)
+            tell(master, place, &message, socket->fd);
+    }
+}
+
+static void act_assign(struct master *master, uint32_t place, uint32_t slot)
+{
+    if (!master->children[place].has_shared)
+        give_sockets(master, place, SUPERVISOR_NOBODY);
+    master->children[place].has_shared = true;
+    give_sockets(master, place, slot);
+    tell_kind(master, place, CONTROL_SERVED, slot);
+}
+
+static void act_kill(const struct master *master, uint32_t place)
+{
+    if (master->children[place].pid > 0)
+        kill(master->children[place].pid, SIGKILL);
+}
+
+static void say_died(const struct master *master, uint32_t place)
+{
+    const struct master_child *child = &master->children[place];
+
+    master->plan->on_death(place, child->pid, child->status, master->plan->context);
+}
+
+/* --- All of us ---------------------------------------------------------------------------------
+ */
+
+static void own(struct master *master)
+{
+    int code = master->plan->on_ready(master->plan->context);
+
+    if (code != 0)
+        master_event(master, EVENT_REFUSED, SUPERVISOR_NOBODY, code);
+    else
+        notify_send(&master->notify, "READY=1\nMAINPID=%ld\nSTATUS=serving with %u workers\n",
+                    (long)getpid(), master->supervisor.worker_count);
+}
+
+/* Everybody serves.  A successor asks first whether all is its own now. */
+static void act_announce(struct master *master)
+{
+    const struct control_message message = control_make(CONTROL_SUCCESSOR_READY, 0, 0);
+
+    if (!master->is_awaiting)
+        own(master);
+    else if (master->plan->legacy->fd < 0)
+        master_take_over(master);
+    else
+        (void)control_send_patiently(master->plan->legacy->fd, &message, -1, SEND_PATIENCE_MS);
+}
+
+void master_take_over(struct master *master)
+{
+    const struct control_message message = control_make(CONTROL_TOOK, 0, 0);
+
+    if (!master->is_awaiting || master->supervisor.generation == 0)
+        return; /* its predecessor died early: it goes on by itself */
+    master->is_awaiting = false;
+    own(master);
+    if (master->plan->legacy->fd >= 0)
+        (void)control_send_patiently(master->plan->legacy->fd, &message, -1, SEND_PATIENCE_MS);
+}
+
+static void say_unchanged(const struct master *master, enum supervisor_reason reason)
+{
+    switch (reason) {
+    case REASON_FORK:
+        master_say(master, "not reloaded: a worker could not be started; the old ones go on");
+        break;
+    case REASON_WORKER:
+        master_say(master, "not reloaded: a new worker could not start; the old ones go on");
+        break;
+    case REASON_SUCCESSOR:
+        master_say(master, "not replaced: the new program ended before it was ready; the old one "
+                           "goes on");
+        break;
+    case REASON_LATE:
+        master_say(master, "nothing changed: what is new was not ready in time; the old goes on");
+        break;
+    case REASON_BUSY:
+        master_say(master, "not replaced: that is already under way");
+        break;
+    }
+    notify_send(&master->notify,
+                "READY=1\nSTATUS=serving with %u workers; the last change failed\n",
+                master->supervisor.worker_count);
+}
+
+static void act_execute(struct master *master)
+{
+    const struct successor_program *program = &master->plan->program;
+    int failure = successor_start(&master->successor, program);
+
+    if (failure == 0)
+        return;
+    master_say(master, "cannot execute %s: %s", program->path ? program->path : "this program",
+               strerror(failure));
+    master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
+}
+
+static void act_give(struct master *master)
+{
+    const struct control_message message = control_make(CONTROL_GIVE, 0, 0);
+
+    master->plan->on_own(false, master->plan->context);
+    /* Only the main process may say who is the next one. */
+    notify_send(&master->notify, "MAINPID=%ld\n", (long)master->successor.pid);
+    (void)control_send_patiently(master->successor.fd, &message, -1, SEND_PATIENCE_MS);
+}
+
+static void act_reclaim(struct master *master)
+{
+    master->plan->on_own(true, master->plan->context);
+    notify_send(&master->notify, "MAINPID=%ld\n", (long)getpid());
+}
+
+static void act(struct master *master, const struct supervisor_action *action)
+{
+    const struct master_plan *plan = master->plan;
+
+    switch (action->kind) {
+    case ACTION_FORK:
+        act_fork(master, action->worker);
+        break;
+    case ACTION_ASSIGN:
+        act_assign(master, action->worker, action->slot);
+        break;
+    case ACTION_RELEASE:
+        tell_kind(master, action->worker, CONTROL_RELEASE, action->slot);
+        break;
+    case ACTION_DELAY:
+        tell_kind(master, action->worker, CONTROL_DELAY, 0);
+        break;
+    case ACTION_DRAIN:
+        tell_kind(master, action->worker, CONTROL_DRAIN, 0);
+        break;
+    case ACTION_RETIRE:
+        tell_kind(master, action->worker, CONTROL_RETIRE, 0);
+        break;
+    case ACTION_STOP:
+        tell_kind(master, action->worker, CONTROL_STOP, 0);
+        break;
+    case ACTION_KILL:
+        act_kill(master, action->worker);
+        break;
+    case ACTION_ANNOUNCE:
+        act_announce(master);
+        break;
+    case ACTION_RELOADING:
+        notify_reloading(&master->notify);
+        break;
+    case ACTION_RELOADED:
+        notify_send(&master->notify, "READY=1\nSTATUS=serving with %u workers\n",
+                    master->supervisor.worker_count);
+        break;
+    case ACTION_UNCHANGED:
+        say_unchanged(master, (enum supervisor_reason)action->code);
+        break;
+    case ACTION_STOPPING:
+        notify_send(&master->notify, "STOPPING=1\nSTATUS=draining\n");
+        break;
+    case ACTION_CLOSE:
+        plan->on_close(plan->context);
+        break;
+    case ACTION_EXECUTE:
+        act_execute(master);
+        break;
+    case ACTION_GIVE:
+        act_give(master);
+        break;
+    case ACTION_ABANDON:
+        successor_end(&master->successor, true);
+        break;
+    case ACTION_RECLAIM:
+        act_reclaim(master);
+        break;
+    case ACTION_GIVEN:
+        successor_end(&master->successor, false);
+        break;
+    case ACTION_SAY_DIED:
+        say_died(master, action->worker);
+        break;
+    case ACTION_SAY_HUNG:
+        master_say(master, "worker %ld does not move and is killed; others take its sockets",
+                   (long)master->children[action->worker].pid);
+        break;
+    case ACTION_SAY_LATE:
+        master_say(master, "worker %ld is not ready in time and is killed",
+                   (long)master->children[action->worker].pid);
+        break;
+    case ACTION_EXIT:
+        master->has_ended = true;
+        master->exit_code = action->code;
+        break;
+    }
+}
+
+void master_act(struct master *master)
+{
+    struct supervisor_action action;
+
+    while (supervisor_take(&master->supervisor, &action))
+        act(master, &action);
+}

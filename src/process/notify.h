@@ -1,0 +1,29 @@
+/*
+ * What a service manager is told, sd_notify(3): a datagram of NAME=VALUE lines to NOTIFY_SOCKET.
+ */
+#ifndef PX_PROCESS_NOTIFY_H
+#define PX_PROCESS_NOTIFY_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "pollux/error.h"
+
+struct notify {
+    struct sockaddr_un address;
+    socklen_t address_bytes; /* 0: nobody wants to be told */
+    uint32_t watchdog_ms;    /* how often WATCHDOG=1 is due; 0: never */
+};
+
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. */
+void notify_init(struct notify *notify);
+
+/* Sends lines, formatted.  What cannot be delivered is lost: the service manager notices by itself.
+ */
+void notify_send(const struct notify *notify, const char *format, ...) PX_PRINTF(2, 3);
+
+/* "RELOADING=1" with the time that systemd wants beside it (Type=notify-reload). */
+void notify_reloading(const struct notify *notify);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * Handing the listening sockets to another program, and receiving them.
+ *
+ * The happy path: a socket pair, a fork, an exec with the number of one end in the environment, a
+ * message for each socket.  What can go wrong: the program is not there any more (the child ends
+ * with 127 and the pair is closed), it is of a version that does not understand us (likewise), or
+ * it reads nothing (sending gives up).
+ */
+#include "process/successor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum {
+    SEND_PATIENCE_MS = 2000,
+    RECEIVE_PATIENCE_MS = 10 * 1000,
+    EXIT_NOT_EXECUTED = 127,
+};
+
+static const char variable[] = "POLLUX_HANDOVER";
+
+static void set_number(const char *name, long number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%ld", number);
+    setenv(name, text, 1);
+}
+
+/* In the child; does not return. */
+static void become(const struct successor_program *program, int fd, pid_t parent)
+{
+    const char *watchdog_pid = getenv("WATCHDOG_PID");
+    char parent_text[24];
+
+    snprintf(parent_text, sizeof(parent_text), "%ld", (long)parent);
+    set_number(variable, fd);
+    /* The service manager will expect the signs of life from whoever serves. */
+    if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
+        set_number("WATCHDOG_PID", (long)getpid());
+    fcntl(fd, F_SETFD, 0);
+    execv(program->path, program->argv);
+    _exit(EXIT_NOT_EXECUTED);
+}
+
+/* 0, or an errno. */
+static int send_sockets(int fd, const struct successor_program *program)
+{
+    int failure = 0;
+
+    for (uint32_t i = 0; i < program->socket_count && failure == 0; i++) {
+        const struct master_socket *socket = &program->sockets[i];
+        struct control_message message =
+            control_make(CONTROL_SOCKET, socket->slot, socket->address);
+
+        snprintf(message.text, sizeof(message.text), "%s", program->addresses[socket->address]);
+        failure = control_send_patiently(fd, &message, socket->fd, SEND_PATIENCE_MS);
+    }
+    struct control_message last = control_make(CONTROL_SOCKETS, program->slot_count, 0);
+
+    return failure == 0 ? control_send_patiently(fd, &last, -1, SEND_PATIENCE_MS) : failure;
+}
+
+int successor_start(struct successor *successor, const struct successor_program *program)
+{
+    int fds[2];
+    pid_t parent = getpid();
+
+    if (!program->path)
+        return ENOENT;
+    if (access(program->path, X_OK) != 0)
+        return errno;
+    int failure = control_pair(fds);
+
+    if (failure != 0)
+        return failure;
+    pid_t pid = fork();
+
+    if (pid < 0) {
+        failure = errno;
+        close(fds[0]);
+        close(fds[1]);
+        return failure;
+    }
+    if (pid == 0)
+        become(program, fds[1], parent);
+    close(fds[1]);
+    *successor = (struct successor){pid, fds[0]};
+    failure = send_sockets(fds[0], program);
+    if (failure != 0)
+        successor_end(successor, true);
+    return failure;
+}
+
+void successor_end(struct successor *successor, bool is_kill)
+{
+    if (successor->fd >= 0)
+        close(successor->fd);
+    successor->fd = -1;
+    if (is_kill && successor->pid > 0)
+        kill(successor->pid, SIGTERM);
+    successor->pid = 0;
+}
+
+/* --- In the successor ------------------------------------------------------------------------- */
+
+static px_err legacy_fail(struct legacy *legacy, const char *why, px_error *out_error)
+{
+    legacy_deinit(legacy);
+    return error_set(out_error, PX_ERR_INVALID, 0, "cannot take over from the old program: %s",
+                     why);
+}
+
+/* The next message, waited for.  1, or 0. */
+static int receive(int fd, struct control_message *out_message, int *out_fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    for (;;) {
+        int result = control_receive(fd, out_message, out_fd);
+
+        if (result != 0)
+            return result > 0;
+        if (poll(&wait, 1, RECEIVE_PATIENCE_MS) <= 0)
+            return 0;
+    }
+}
+
+static bool legacy_keep(struct legacy *legacy, const struct control_message *message, int fd)
+{
+    if (message->kind != CONTROL_SOCKET || fd < 0 || legacy->count == LEGACY_SOCKETS_MAX)
+        return false;
+    struct legacy_socket *sockets =
+        realloc(legacy->sockets, (legacy->count + 1) * sizeof(legacy->sockets[0]));
+
+    if (!sockets)
+        return false;
+    legacy->sockets = sockets;
+    struct legacy_socket *socket = &sockets[legacy->count++];
+
+    *socket = (struct legacy_socket){.fd = fd, .slot = message->slot};
+    memcpy(socket->text, message->text, sizeof(socket->text));
+    return true;
+}
+
+px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
+{
+    const char *text = getenv(variable);
+    struct legacy legacy = {.fd = -1};
+    struct control_message message;
+    char *end = NULL;
+    int fd;
+
+    *out_legacy = legacy;
+    if (!text)
+        return error_clear(out_error);
+    long number = strtol(text, &end, 10);
+
+    /* Workers and whatever they execute must not believe that they are successors. */
+    unsetenv(variable);
+    if (*end != '\0' || number < 0 || fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
+        return legacy_fail(&legacy, "it named no descriptor", out_error);
+    legacy.fd = (int)number;
+    for (;;) {
+        if (!receive(legacy.fd, &message, &fd))
+            return legacy_fail(&legacy, "it fell silent, or speaks another version", out_error);
+        if (message.kind == CONTROL_SOCKETS)
+            break;
+        if (!legacy_keep(&legacy, &message, fd)) {
+            if (fd >= 0)
+                close(fd);
+            return legacy_fail(&legacy, "it sent what nobody asked for", out_error);
+        }
+    }
+    legacy.slot_count = message.slot;
+    *out_legacy = legacy;
+    return error_clear(out_error);
+}
+
+void legacy_deinit(struct legacy *legacy)
+{
+    for (uint32_t i = 0; i < legacy->count; i++)
+        if (legacy->sockets[i].fd >= 0)
+            close(legacy->sockets[i].fd);
+    free(legacy->sockets);
+    if (legacy->fd >= 0)
+        close(legacy->fd);
+    *legacy = (struct legacy){.fd = -1};
+}

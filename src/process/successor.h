@@ -1,0 +1,74 @@
+/*
+ * The program that takes over (USR2): started as a child with the listening descriptors, owner of
+ * everything once it has said so.
+ *
+ *   master                            successor
+ *   SOCKET..., SOCKETS  ---------->
+ *                       <----------   SUCCESSOR_READY   its workers have all opened what they need
+ *   GIVE                ---------->                     the pid file is its to write
+ *                       <----------   TOOK              it accepts; the master may finish
+ */
+#ifndef PX_PROCESS_SUCCESSOR_H
+#define PX_PROCESS_SUCCESSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pollux/error.h"
+#include "process/control.h"
+
+enum { LEGACY_SOCKETS_MAX = 16 * 1024 /* slots by addresses; a message more is a broken sender */ };
+
+/* A listening socket, as the master keeps it. */
+struct master_socket {
+    int fd;
+    uint32_t slot;    /* SUPERVISOR_NOBODY: every worker accepts on it */
+    uint32_t address; /* index of the address on the command line */
+};
+
+struct successor {
+    pid_t pid; /* 0: none */
+    int fd;    /* owned: the conversation; -1: none */
+};
+
+/* What to execute. */
+struct successor_program {
+    const char *path;  /* as at our own start; NULL: it is not known, so nothing can be started */
+    char *const *argv; /* likewise */
+    const char *const *addresses; /* as written on the command line, by master_socket.address */
+    const struct master_socket *sockets;
+    uint32_t socket_count;
+    uint32_t slot_count;
+};
+
+/* Starts it and sends it the sockets.  0, or an errno (nothing runs then). */
+int successor_start(struct successor *successor, const struct successor_program *program);
+
+/* Ends the conversation; with `is_kill` the process too. */
+void successor_end(struct successor *successor, bool is_kill);
+
+/* --- In the successor ------------------------------------------------------------------------- */
+
+struct legacy_socket {
+    int fd; /* owned; -1: taken */
+    uint32_t slot;
+    char text[CONTROL_TEXT_BYTES]; /* the address as written on its master's command line */
+};
+
+/* What the master gave us.  All zeros with fd -1: we have no predecessor. */
+struct legacy {
+    int fd;                        /* owned: the conversation, or -1 */
+    struct legacy_socket *sockets; /* owned */
+    uint32_t count;
+    uint32_t slot_count;
+};
+
+/* Reads what was handed over, if the environment says so (which is then cleaned).  PX_OK also when
+ * there is nothing. */
+PX_MUST_CHECK px_err legacy_take(struct legacy *out_legacy, px_error *out_error);
+
+/* Closes what was not taken, and the conversation. */
+void legacy_deinit(struct legacy *legacy);
+
+#endif
