@@ -101,9 +101,8 @@ static void message_take(struct channel *channel, const struct control_message *
     case CONTROL_STOP:
         events->on_stop(channel->context);
         break;
-    case CONTROL_REPORT:
-        events->on_report(channel->context);
-        say(channel, CONTROL_REPORTED, 0);
+    case CONTROL_REOPEN:
+        events->on_reopen(channel->context);
         break;
     }
     if (fd >= 0)

@@ -19,7 +19,7 @@ struct channel_events {
     void (*on_drain)(void *context);  /* also when the master has died */
     void (*on_retire)(void *context); /* others serve from now on */
     void (*on_stop)(void *context);
-    void (*on_report)(void *context); /* logs anew, counters to the board */
+    void (*on_reopen)(void *context); /* the log */
 };
 
 struct channel_socket {

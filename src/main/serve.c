@@ -41,6 +41,7 @@ struct program {
     uint32_t slot_count;
     pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
     bool owns_pid_file;
+    bool has_served; /* somebody was told where it listens */
 };
 
 /* --- The pid file ------------------------------------------------------------------------------
@@ -70,6 +71,7 @@ static int program_ready(void *context)
         return CODE_CANNOT_CREATE;
     }
     listeners_own(&program->listeners, true);
+    program->has_served = true;
     if (!program->options->quiet)
         listeners_announce(&program->listeners, workers);
     return CODE_OK;
@@ -223,8 +225,11 @@ static enum exit_code program_supervise(struct program *program)
         diagnostics_say("cannot start workers: out of memory");
         return CODE_SYSTEM;
     }
-    if (master_run(&plan, &code, &error) == PX_OK)
+    if (master_run(&plan, &code, &error) == PX_OK) {
+        if (!options->quiet && program->has_served)
+            program_report(program);
         return (enum exit_code)code;
+    }
     diagnostics_say("%s", error.text);
     return exit_code_of(error.code);
 }

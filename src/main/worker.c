@@ -110,14 +110,18 @@ static void on_reload_signal(int signal_number, void *context)
         diagnostics_say("not reloaded: %s", error.text);
 }
 
-static void on_report_signal(int signal_number, void *context)
+static void life_report(const struct life *life)
 {
-    struct life *life = context;
     px_server_counters counters = {.struct_size = sizeof(counters)};
 
-    on_reload_signal(signal_number, context);
     px_server_read_counters(life->server, &counters);
     report_counters(&counters);
+}
+
+static void on_report_signal(int signal_number, void *context)
+{
+    on_reopen_signal(signal_number, context);
+    life_report(context);
 }
 
 static void on_replace_signal(int signal_number, void *context)
@@ -195,20 +199,9 @@ static void on_stop(void *context)
     life_stop(context);
 }
 
-static void life_publish(struct life *life)
+static void on_reopen(void *context)
 {
-    px_server_counters counters = {.struct_size = sizeof(counters)};
-
-    if (!life->worker->block || !life->server)
-        return;
-    px_server_read_counters(life->server, &counters);
-    life->worker->block->counters = counters;
-}
-
-static void on_report(void *context)
-{
-    on_reload_signal(0, context);
-    life_publish(context);
+    on_reopen_signal(0, context);
 }
 
 static const struct channel_events channel_events = {
@@ -217,7 +210,7 @@ static const struct channel_events channel_events = {
     .on_drain = on_drain,
     .on_retire = on_retire,
     .on_stop = on_stop,
-    .on_report = on_report,
+    .on_reopen = on_reopen,
 };
 
 /* --- The beginning ---------------------------------------------------------------------------- */
@@ -253,6 +246,10 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->loop)
         return out_error->code;
     server_options.loop = life->loop;
+    if (worker->block) {
+        worker->block->counters.struct_size = sizeof(worker->block->counters);
+        server_options.counters_memory = &worker->block->counters;
+    }
     if (life->log) {
         log_start(life->log, life->loop);
         server_options.on_log = log_write;
@@ -309,7 +306,8 @@ static void life_end(struct life *life)
 {
     px_error error;
 
-    life_publish(life);
+    if (life->worker->control_fd < 0 && life->is_draining && !life->worker->options->quiet)
+        life_report(life);
     channel_close(&life->channel);
     px_server_destroy(life->server);
     if (life->log)

@@ -29,6 +29,7 @@ void board_deinit(struct board *board)
     *board = (struct board){0};
 }
 
+/* All are sums, but for the longest tick. */
 static void counters_add(px_server_counters *sum, const px_server_counters *counters)
 {
     sum->accepted += counters->accepted;
@@ -43,6 +44,13 @@ static void counters_add(px_server_counters *sum, const px_server_counters *coun
     sum->bytes_sent += counters->bytes_sent;
     sum->accept_errors += counters->accept_errors;
     sum->aborted += counters->aborted;
+    sum->turned_away += counters->turned_away;
+    sum->ticks += counters->ticks;
+    if (counters->longest_tick_us <= sum->longest_tick_us)
+        return;
+    sum->longest_tick_us = counters->longest_tick_us;
+    sum->longest_tick_callbacks = counters->longest_tick_callbacks;
+    sum->longest_tick_bytes = counters->longest_tick_bytes;
 }
 
 void board_retire(struct board *board, uint32_t index)

@@ -15,7 +15,7 @@
 /* A block is written by its worker alone, but for the master's zeroing between two workers. */
 struct board_block {
     _Atomic uint64_t beats;      /* turns of the worker's heartbeat */
-    px_server_counters counters; /* as of the last time it was asked */
+    px_server_counters counters; /* as of the end of its last tick */
 };
 
 struct board {

@@ -27,11 +27,10 @@ enum control_kind {
     CONTROL_DRAIN,
     CONTROL_RETIRE,
     CONTROL_STOP,
-    CONTROL_REPORT, /* reopen the log, write the counters to the board, say CONTROL_REPORTED */
+    CONTROL_REOPEN, /* the log */
     /* From worker to master. */
     CONTROL_READY,
     CONTROL_SERVING, /* slot */
-    CONTROL_REPORTED,
     /* From a master to its successor. */
     CONTROL_SOCKET,  /* slot, text (the address as written), descriptor */
     CONTROL_SOCKETS, /* slot: how many slots there are; that was the last socket */

@@ -19,9 +19,8 @@
 
 enum {
     MASTER_TEXT_BYTES = 256,
-    REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
-    SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
-    BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
+    SEND_PATIENCE_MS = 100, /* how long a worker may leave its channel full */
+    BEAT_MS = 1000,         /* how often a worker shows that its loop turns */
 };
 
 struct master_plan {
@@ -39,7 +38,7 @@ struct master_plan {
     void (*on_close)(void *context);
     /* Whether the pid file, and what else there is one of, is ours. */
     void (*on_own)(bool is_ours, void *context);
-    /* The board is as new as it gets: print it. */
+    /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */
     void (*on_say)(const char *text, void *context);
@@ -54,7 +53,6 @@ struct master_child {
     int status;      /* of waitpid, when it has ended */
     uint64_t beats;  /* as last seen on the board */
     bool has_shared; /* it was given the sockets of everybody */
-    bool owes_report;
 };
 
 struct master {
@@ -66,7 +64,6 @@ struct master {
     struct successor successor;
     struct notify notify;
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
-    uint64_t report_due_ms;   /* likewise */
     pid_t parent;             /* of a successor: its predecessor */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool has_ended;
