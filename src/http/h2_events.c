@@ -187,6 +187,12 @@ static int on_frame_recv(nghttp2_session *library, const nghttp2_frame *frame, v
         if (stream && !stream->dead && ends)
             content_over(session, stream, NULL);
         break;
+    case NGHTTP2_SETTINGS:
+        for (size_t index = 0; index < frame->settings.niv; index++) {
+            if (frame->settings.iv[index].settings_id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE)
+                session->window_changed = true;
+        }
+        break;
     case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK)
             on_ping_ack(session);

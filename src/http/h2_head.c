@@ -2,8 +2,8 @@
  * Fields of HTTP/2 requests: what each may be, and what they must be together.
  *
  * The rules for methods, targets, hosts and values are those of the HTTP/1 parser, so that a
- * request means the same whichever way it came.  What RFC 9113 calls malformed resets the stream;
- * what is only wrong as HTTP is answered with 400.
+ * request means the same whichever way it came.  What HTTP/1 refuses with 400 is malformed here and
+ * resets the stream; what is only too much, or served by nobody, is answered.
  */
 #include "http/h2_head.h"
 
@@ -98,7 +98,7 @@ static void note_path(struct h2_head *head, px_str path)
     if (at < path.len && path.ptr[at] == '?')
         at = escaped_end(path, at + 1, CHAR_QUERY, head->scan->query);
     if (path.ptr[0] != '/' || at < path.len)
-        refuse(head, 400);
+        head->malformed = true;
 }
 
 static void note_method(struct h2_head *head, px_str method)
@@ -110,10 +110,22 @@ static void note_method(struct h2_head *head, px_str method)
     head->method_id = http_method_of(method.ptr, method.len);
 }
 
+/* A scheme (RFC 3986 section 3.1); one that we do not serve is refused as in an HTTP/1 target. */
 static void note_scheme(struct h2_head *head, px_str scheme)
 {
-    if (!field_name_is(scheme, "http") && !field_name_is(scheme, "https"))
-        refuse(head, 400);
+    if (field_name_is(scheme, "http") || field_name_is(scheme, "https"))
+        return;
+    refuse(head, 400);
+    for (size_t at = 0; at < scheme.len; at++) {
+        char byte = (char)(scheme.ptr[at] | 0x20);
+        bool letter = byte >= 'a' && byte <= 'z';
+        bool other = (scheme.ptr[at] >= '0' && scheme.ptr[at] <= '9') || scheme.ptr[at] == '+' ||
+                     scheme.ptr[at] == '-' || scheme.ptr[at] == '.';
+
+        if (!letter && (at == 0 || !other))
+            head->malformed = true;
+    }
+    head->malformed = head->malformed || scheme.len == 0;
 }
 
 static int pseudo_of(px_str name)
@@ -154,8 +166,7 @@ static void add_pseudo(struct h2_head *head, px_str name, px_str value)
         note_path(head, value);
         break;
     case H2_PSEUDO_AUTHORITY:
-        if (!host_valid(value.ptr, value.len))
-            refuse(head, 400);
+        head->malformed = !host_valid(value.ptr, value.len);
         break;
     case H2_PSEUDO_PROTOCOL:
         if (!field_name_valid(value))
@@ -209,14 +220,10 @@ static bool is_connection_field(px_str name, px_str value)
 
 static void note_host(struct h2_head *head, px_str value, struct h1_span span)
 {
-    if (head->has_host) {
-        refuse(head, 400);
-        return;
-    }
+    if (head->has_host || !host_valid(value.ptr, value.len))
+        head->malformed = true;
     head->has_host = true;
     head->host = span;
-    if (!host_valid(value.ptr, value.len))
-        refuse(head, 400);
 }
 
 /* Fields that mean something here. */
@@ -327,6 +334,14 @@ static bool has(const struct h2_head *head, enum h2_pseudo pseudo)
     return head->seen & 1 << pseudo;
 }
 
+/* RFC 9113 section 8.5: what CONNECT is for has a port. */
+static bool has_port(const struct h2_head *head)
+{
+    struct host_parts parts;
+
+    return host_split(text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY]), &parts) && parts.port >= 0;
+}
+
 /* Whether the pseudo-fields make a request (RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4).
  */
 static bool pseudo_complete(struct h2_head *head)
@@ -339,8 +354,12 @@ static bool pseudo_complete(struct h2_head *head)
     head->extended = protocol;
     if (connect && !protocol)
         return has(head, H2_PSEUDO_AUTHORITY) && !has(head, H2_PSEUDO_SCHEME) &&
-               !has(head, H2_PSEUDO_PATH);
-    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH);
+               !has(head, H2_PSEUDO_PATH) && has_port(head);
+    if (protocol && !has(head, H2_PSEUDO_AUTHORITY))
+        return false;
+    /* RFC 9110 section 7.2: a request that says nowhere whom it is for is none. */
+    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH) &&
+           (has(head, H2_PSEUDO_AUTHORITY) || head->has_host);
 }
 
 px_err h2_head_end(struct h2_head *head)
@@ -359,12 +378,9 @@ px_err h2_head_end(struct h2_head *head)
         !field_text_equal(text_of(head, head->host),
                           text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
         return PX_ERR_MALFORMED;
-    /* RFC 9110 section 7.2: a request that says nowhere whom it is for. */
-    if (!head->has_host && !has(head, H2_PSEUDO_AUTHORITY))
-        refuse(head, 400);
     if (text_is(text_of(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
         head->method_id != METHOD_OPTIONS)
-        refuse(head, 400);
+        return PX_ERR_MALFORMED;
     return head->status ? PX_ERR_LIMIT : PX_OK;
 }
 

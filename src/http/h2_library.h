@@ -37,6 +37,8 @@ struct h2_session {
     uint8_t goodbye;          /* enum h2_goodbye */
     bool ping_open;           /* one of ours has no answer yet */
     bool settings_patched;    /* our SETTINGS have been rendered */
+    bool window_changed;      /* SETTINGS have moved the windows of all streams */
+    bool window_over;         /* ... and one of them above what it can be */
     bool bomb;                /* a head decoded to too much */
     bool failed;              /* the library gave up: nothing of it can be rendered */
     struct h2_walk walk;

@@ -127,7 +127,7 @@ void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum
 
 bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream)
 {
-    if (stream->id == 0 || !stream->responded || stream->waiting)
+    if (stream->id == 0 || stream->dead || !stream->responded || stream->waiting)
         return false;
     return nghttp2_session_get_stream_remote_window_size(session->library, (int32_t)stream->id) <=
                0 ||
@@ -220,6 +220,10 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
         if (reset_was_forced(frame->rst_stream.error_code))
             h2_walk_count(&session->walk, H2_BUDGET_RESETS);
+        /* RFC 9113 section 6.9.2: an error of the connection, which nghttp2 takes for the stream's.
+         */
+        if (session->window_changed && frame->rst_stream.error_code == H2_FLOW_CONTROL_ERROR)
+            session->window_over = true;
         return 0;
     }
     if (frame->hd.type == NGHTTP2_GOAWAY && session->goodbye == GOODBYE_SAYING) {
@@ -292,7 +296,10 @@ size_t h2_session_render(struct h2_session *session, char *out, size_t room)
         session->pending_bytes = (size_t)bytes;
     }
     session->out = NULL;
-    if (PX_UNLIKELY(session->walk.resets_over))
+    session->window_changed = session->window_changed && session->pending_bytes > 0;
+    if (PX_UNLIKELY(session->window_over))
+        h2_session_terminate(session, H2_FLOW_CONTROL_ERROR);
+    else if (PX_UNLIKELY(session->walk.resets_over))
         h2_session_terminate(session, H2_ENHANCE_YOUR_CALM);
     return session->out_len;
 }

@@ -64,6 +64,7 @@ static px_err library_prepare(struct h2_shared *shared)
     /* The walker counts these, with a code of its own. */
     nghttp2_option_set_stream_reset_rate_limit(options, UINT32_MAX, UINT32_MAX);
     nghttp2_option_set_max_continuations(options, SIZE_MAX);
+    nghttp2_option_set_max_settings(options, H2_FRAME_BYTES_MAX / 6);
     nghttp2_option_set_max_send_header_block_length(options, EXCHANGE_ARENA_BYTES_DEFAULT);
     return PX_OK;
 }

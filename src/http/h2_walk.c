@@ -160,6 +160,28 @@ struct frame_head {
     uint8_t flags;
 };
 
+static void peek(struct h2_walk *walk, enum h2_peek what, uint8_t bytes)
+{
+    walk->peek = (uint8_t)what;
+    walk->peek_left = bytes;
+    walk->peek_value = 0;
+}
+
+/* What was looked for in the payload is there. */
+static uint32_t look_peeked(struct h2_walk *walk)
+{
+    uint32_t stream = walk->peek_value & 0x7fffffff;
+
+    switch ((enum h2_peek)walk->peek) {
+    case H2_PEEK_PAD:
+        return walk->peek_value == walk->data_bytes ? spend(walk, H2_BUDGET_EMPTY) : H2_NO_ERROR;
+    case H2_PEEK_STREAM:
+        /* RFC 9218 section 7.1: a stream of the client's, since we push none. */
+        return stream & 1 ? H2_NO_ERROR : H2_PROTOCOL_ERROR;
+    }
+    return H2_NO_ERROR;
+}
+
 static uint32_t look_headers(struct h2_walk *walk, const struct frame_head *frame)
 {
     walk->block_bytes = frame->bytes;
@@ -209,7 +231,7 @@ static uint32_t look_data(struct h2_walk *walk, const struct frame_head *frame)
     if (frame->bytes == 0)
         return spend(walk, H2_BUDGET_EMPTY);
     if (frame->flags & H2_FLAG_PADDED) {
-        walk->pad_next = true;
+        peek(walk, H2_PEEK_PAD, 1);
         walk->data_bytes = frame->bytes - 1;
     }
     return H2_NO_ERROR;
@@ -245,7 +267,15 @@ static uint32_t look(struct h2_walk *walk, const struct frame_head *frame)
     case H2_SETTINGS:
         return spend(walk, H2_BUDGET_SETTINGS);
     case H2_PRIORITY:
+        /* RFC 9113 section 6.3. */
+        return frame->stream == 0 ? H2_PROTOCOL_ERROR : spend(walk, H2_BUDGET_PRIORITY);
     case H2_PRIORITY_UPDATE:
+        /* RFC 9218 section 7.1. */
+        if (frame->stream != 0)
+            return H2_PROTOCOL_ERROR;
+        if (frame->bytes < sizeof(uint32_t))
+            return H2_FRAME_SIZE_ERROR;
+        peek(walk, H2_PEEK_STREAM, sizeof(uint32_t));
         return spend(walk, H2_BUDGET_PRIORITY);
     case H2_WINDOW_UPDATE:
         return spend(walk, H2_BUDGET_WINDOW);
@@ -301,12 +331,12 @@ px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes, size_t 
     while (at < bytes.len) {
         size_t here = bytes.len - at;
 
-        if (walk->pad_next) {
-            walk->pad_next = false;
-            if ((uint8_t)bytes.ptr[at] == walk->data_bytes)
-                *out_error = spend(walk, H2_BUDGET_EMPTY);
-        }
-        if (walk->left > 0) {
+        if (walk->peek_left > 0) {
+            walk->peek_value = walk->peek_value << 8 | (uint8_t)bytes.ptr[at++];
+            walk->left--;
+            if (--walk->peek_left == 0)
+                *out_error = look_peeked(walk);
+        } else if (walk->left > 0) {
             size_t skip = here < walk->left ? here : walk->left;
 
             walk->left -= (uint32_t)skip;

@@ -36,6 +36,12 @@ enum h2_budget {
     H2_BUDGET_COUNT
 };
 
+/* What is looked at behind a frame's head. */
+enum h2_peek {
+    H2_PEEK_PAD,   /* of DATA: one byte */
+    H2_PEEK_STREAM /* of PRIORITY_UPDATE: four */
+};
+
 struct h2_walk {
     uint64_t second;             /* of the clock, that `counts[...][second_index]` is for */
     uint32_t block_bytes_max;    /* of one header block as it is on the wire */
@@ -46,12 +52,14 @@ struct h2_walk {
     uint32_t block_frames;       /* CONTINUATION frames of it */
     uint32_t empty_frames;       /* of those, the empty ones in a row */
     uint32_t data_bytes;         /* of the DATA frame whose pad length is to come */
+    uint32_t peek_value;         /* what of it is there */
     uint8_t head[H2_HEAD_BYTES]; /* of the next frame, as far as it is there */
     uint8_t head_len;
     uint8_t preface_len; /* of the preface, as far as it was there */
     uint8_t second_index;
     bool settings_seen;             /* the first frame was SETTINGS */
-    bool pad_next;                  /* the next byte is a pad length */
+    uint8_t peek;                   /* enum h2_peek: what of the payload is looked at */
+    uint8_t peek_left;              /* bytes of it that are to come */
     bool resets_over;               /* h2_walk_count found a budget exceeded */
     uint64_t used[H2_USED_WORDS];   /* bit n: stream last_stream - 2n was opened */
     uint64_t closed[H2_USED_WORDS]; /* likewise: the peer has ended or reset it */

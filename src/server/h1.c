@@ -142,6 +142,7 @@ static size_t speak_h2(struct h1_conn *h1, px_str bytes)
     h1_work_release(h1);
     if (conn->state != CONN_OPEN)
         return bytes.len;
+    conduit_recv_stop(&conn->conduit);
     conn_speak(conn, CONN_H2);
     h2_of(conn)->kept = (uint32_t)bytes.len; /* they are counted */
     return 0;

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "http/h2_frame.h"
 #include "server/access_log.h"
 #include "server/h1.h"
 #include "server/tls_conduit.h"
@@ -118,15 +119,17 @@ static px_err request_begin(struct h1_conn *h1)
     return PX_OK;
 }
 
-/* What begins as an HTTP/2 preface does, where that may be spoken without TLS: with the first bytes
- * of a connection, and the parser has just found fault with the version. */
-static bool is_preface(const struct h1_conn *h1, px_str head)
+/* Whether the first bytes of a connection are the HTTP/2 preface, where that may be spoken without
+ * TLS; the parser has just found fault with the version in it.  PX_AGAIN: as far as they are there.
+ */
+static px_err is_preface(const struct h1_conn *h1, px_str head)
 {
-    static const char line[] = "PRI * HTTP/2.0\r";
+    size_t len = head.len < H2_PREFACE_BYTES ? head.len : H2_PREFACE_BYTES;
 
-    return !h1->begun && h1->conn.server->h2 && !conn_is_tls(&h1->conn) &&
-           h1->conn.server->options.http2_clear != PX_OFF && head.len >= sizeof(line) - 1 &&
-           memcmp(head.ptr, line, sizeof(line) - 1) == 0;
+    if (h1->begun || !h1->conn.server->h2 || conn_is_tls(&h1->conn) ||
+        h1->conn.server->options.http2_clear == PX_OFF || memcmp(head.ptr, H2_PREFACE, len) != 0)
+        return PX_ERR_MALFORMED;
+    return len < H2_PREFACE_BYTES ? PX_AGAIN : PX_OK;
 }
 
 static px_err read_head(struct h1_conn *h1)
@@ -159,11 +162,14 @@ static px_err read_head(struct h1_conn *h1)
     if (err != PX_AGAIN) {
         unsigned status = h1->work->parser.status;
 
-        if (status == 505 && is_preface(h1, px_str_make(head, left))) {
+        px_err preface = status == 505 ? is_preface(h1, px_str_make(head, left)) : PX_ERR_MALFORMED;
+
+        if (PX_UNLIKELY(preface == PX_OK)) {
             h1->preface = true;
             h1->reading = READ_CLOSED;
-            return PX_AGAIN;
         }
+        if (preface == PX_OK || (preface == PX_AGAIN && !h1->peer_ended))
+            return PX_AGAIN;
         h1->in_used = h1->in.len;
         return h1_refuse(h1, status);
     }

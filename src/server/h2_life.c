@@ -86,9 +86,25 @@ static void h2_end(struct h2_conn *h2)
         conn_linger(&h2->conn);
 }
 
+/* A peer that has ended opens no window any more: what waits for one never leaves. */
+static void reset_stalled(struct h2_conn *h2)
+{
+    for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
+
+        if (h2_session_is_stalled(h2->session, &request->stream)) {
+            h2_session_reset(h2->session, &request->stream, H2_CANCEL);
+            loop_task_add(h2->conn.server->loop, &h2->conn.wake);
+        }
+    }
+}
+
 void h2_rest(struct h2_conn *h2)
 {
     struct conn *conn = &h2->conn;
+
+    if (PX_UNLIKELY(h2->peer_ended) && !h2->sending)
+        reset_stalled(h2);
     bool over = h2_session_is_over(h2->session) || (h2->peer_ended && list_empty(&h2->requests));
 
     if (over && !h2->sending && (h2->peer_ended || !h2_session_has_output(h2->session))) {

@@ -94,6 +94,10 @@ static void reply_refusal(struct h2_request *request)
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     response.server = stamp_server(&server->stamp);
     response.date = stamp_date(&server->stamp);
+    if (request->exchange) {
+        response.fields = request->exchange->fields;
+        response.field_count = request->exchange->field_count;
+    }
     respond(request, &response);
 }
 
@@ -116,11 +120,32 @@ static bool has_trailers(const px_exchange *exchange)
     return exchange->output && exchange->output->trailer_count > 0;
 }
 
-/* RFC 8441 section 4: a 2xx says that the tunnel stands. */
+/* RFC 8441 section 4: a 2xx says that the tunnel stands, so that is not what a handler can answer
+ * that knows of none: CONNECT is not among the methods of its target. */
 static bool answers_extended_connect(const struct h2_request *request)
 {
     return request->extended && request->exchange->kind != CONTENT_TUNNEL &&
            request->exchange->status < 300;
+}
+
+static void reply_no_tunnel(struct h2_request *request)
+{
+    px_exchange *exchange = request->exchange;
+    px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
+
+    if (allow &&
+        router_allow(request->h2->conn.server->router, exchange->request.authority,
+                     exchange->request.raw_path, &exchange->arena, &allow->value) == PX_OK) {
+        allow->name = px_str_make("allow", 5);
+        exchange->fields = allow;
+        exchange->field_count = 1;
+    } else {
+        exchange->field_count = 0;
+    }
+    exchange->answer = ANSWER_TAKEN;
+    exchange->status = 405;
+    request->refusal = 405;
+    reply_refusal(request);
 }
 
 static void reply_head(struct h2_request *request)
@@ -130,7 +155,7 @@ static void reply_head(struct h2_request *request)
     bool tunnel = exchange->kind == CONTENT_TUNNEL;
 
     if (answers_extended_connect(request)) {
-        h2_refuse(request, 501);
+        reply_no_tunnel(request);
         return;
     }
     exchange_take_head(exchange);
