@@ -375,6 +375,13 @@ static void load_begin(px_exchange *exchange, struct px_files *files, struct fil
     }
 }
 
+/* What is sent from its descriptor must be what its tag and length say: that is asked each time. */
+static bool entry_is_fresh(const struct files_entry *entry, uint64_t now_ms)
+{
+    return entry->outcome == FILES_FILE && now_ms - entry->checked_ms < FILE_FRESH_MS &&
+           (entry->fd < 0 || root_unchanged(entry->fd, &entry->info));
+}
+
 void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
                 const struct files_page *page, struct files_want want)
 {
@@ -382,8 +389,7 @@ void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
     uint64_t hash = files_cache_hash(cache, path);
     struct files_entry *entry = files_cache_find(cache, path, page, hash);
 
-    if (PX_LIKELY(entry && entry->outcome == FILES_FILE &&
-                  px_loop_now_ms(exchange->service->loop) - entry->checked_ms < FILE_FRESH_MS)) {
+    if (PX_LIKELY(entry && entry_is_fresh(entry, px_loop_now_ms(exchange->service->loop)))) {
         files_cache_touch(cache, entry);
         files_found(exchange, entry, want);
         return;

@@ -182,6 +182,17 @@ px_err root_find(const struct root *root, const char *path, enum root_patience p
     return PX_OK;
 }
 
+bool root_unchanged(int fd, const struct file_info *info)
+{
+    struct file_info now;
+    struct stat stat;
+
+    if (fstat(fd, &stat) != 0)
+        return false;
+    info_fill(&stat, &now);
+    return file_info_equal(&now, info);
+}
+
 void root_warm(int fd, uint64_t bytes)
 {
     char scrap[WARM_BYTES];

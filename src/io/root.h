@@ -58,6 +58,9 @@ PX_MUST_CHECK px_err root_find(const struct root *root, const char *path,
 /* Reads what there is of the first `bytes` bytes, to have them in the page cache.  Blocks. */
 void root_warm(int fd, uint64_t bytes);
 
+/* Whether an open file is still what root_find found; not, whether it still has its name. */
+bool root_unchanged(int fd, const struct file_info *info);
+
 /* Gives a descriptor of root_find back. */
 void root_put(int fd);
 
