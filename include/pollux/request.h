@@ -32,7 +32,12 @@ px_str px_request_query(const px_exchange *exchange);
  */
 px_str px_request_authority(const px_exchange *exchange);
 
-/** "http" or "https". */
+/** The address of the client, without a port: the peer's, or, where that is a trusted proxy, the
+ * one that Forwarded or X-Forwarded-For names (px_server_options.trusted_proxies).  Lives as long
+ * as the exchange, ends in NUL. */
+px_str px_request_client(px_exchange *exchange);
+
+/** "http" or "https": how the client came, as far as trusted proxies say. */
 px_str px_request_scheme(const px_exchange *exchange);
 
 /** Whether the connection is secure: 1 or 0. */

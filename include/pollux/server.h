@@ -53,6 +53,15 @@ typedef struct px_server_counters {
     uint64_t longest_tick_bytes; /**< Bytes received and sent in that one. */
 } px_server_counters;
 
+/** Which fields of trusted proxies are believed.  A proxy that writes one of them passes the other
+ * on as its client has sent it: say which one yours write. */
+typedef enum px_forwarded {
+    PX_FORWARDED_EITHER,  /**< Whichever is there; where both are and disagree, neither. */
+    PX_FORWARDED_RFC7239, /**< Forwarded (RFC 7239). */
+    PX_FORWARDED_PLAIN,   /**< X-Forwarded-For and X-Forwarded-Proto. */
+    PX_FORWARDED_NONE     /**< None. */
+} px_forwarded;
+
 /** Options of a server.  Zero is the default everywhere. */
 typedef struct px_server_options {
     size_t struct_size; /**< sizeof(px_server_options). */
@@ -88,6 +97,12 @@ typedef struct px_server_options {
      */
     px_server_counters *counters_memory;
     uint32_t http2_clear; /**< HTTP/2 without TLS, by prior knowledge; 0: on; PX_OFF. */
+    /** Blocks of addresses ("192.0.2.0/24", "2001:db8::1", "unix:" for all peers of unix sockets)
+     *  of proxies that are believed when they say who is behind them: by the PROXY protocol where a
+     *  listener speaks it, and by Forwarded or X-Forwarded-For.  Borrowed for the call. */
+    const char *const *trusted_proxies;
+    uint32_t trusted_proxy_count; /**< Of trusted_proxies, at most 256. */
+    uint32_t forwarded;           /**< A px_forwarded; 0: either. */
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -223,6 +238,10 @@ typedef struct px_serve_options {
     size_t struct_size; /**< sizeof(px_serve_options). */
     /** Borrowed, outlives the server; has a certificate.  NULL: connections are not secure. */
     px_tls *tls;
+    /** 1: connections from trusted_proxies begin with a PROXY header (versions 1 and 2), before
+     *  TLS, and their peer is the one that it names; without one they are closed.  Others have none
+     *  and are served as they are. */
+    uint32_t proxy_protocol;
 } px_serve_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -175,6 +175,11 @@ void px_listener_stop(px_listener *listener);
  *  fine, and so is its own callback.  The loop's thread, or any when it was never started. */
 void px_listener_close(px_listener *listener);
 
+/** Whether `text` names a block of addresses, as px_server_options.trusted_proxies
+ *  takes them.  Any thread.
+ *  @return PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
+PX_MUST_CHECK px_err px_address_block_check(const char *text, px_error *out_error);
+
 /** Its address as text with the port that was picked ("0.0.0.0:8080", "unix:/run/x.sock"); several
  *  are separated by ", ".  Owned by the listener.  Any thread. */
 const char *px_listener_address(const px_listener *listener);

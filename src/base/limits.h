@@ -102,6 +102,8 @@ enum {
     LOG_BYTES_MAX =
         1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
+    TRUSTED_PROXIES_MAX = 256, /* blocks; each is compared with each peer */
+    FORWARDED_HOPS_MAX = 32,   /* proxies behind proxies: no honest chain is as long */
     /* As nginx: addresses take 232 bytes, the rest is what clouds add about certificates. */
     PROXY_HEADER_BYTES_MAX = 4096,
     LINGER_BYTES_MAX = 1024 * 1024, /* what a closing connection reads and drops */

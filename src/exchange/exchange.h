@@ -141,19 +141,21 @@ struct px_exchange {
     const px_str *param_names; /* borrowed: the router's */
     px_str *param_values;      /* in the arena, not decoded */
     px_str path;               /* decoded on demand */
+    px_str client;             /* whom trusted proxies have named; absent: the peer */
     uint64_t content_length;   /* of the request, declared; UINT64_MAX when not */
     uint64_t content_max;
     uint64_t content_received;
     uint64_t started_ms;
     uint32_t param_count;
     uint32_t middleware_index;
-    uint8_t method;  /* enum http_method */
-    uint8_t version; /* 10, 11, 20 */
-    uint8_t sink;    /* enum content_sink */
-    uint8_t answer;  /* enum answer_state */
-    uint8_t kind;    /* enum content_kind */
-    uint8_t end;     /* px_end, once known */
-    bool https;
+    uint8_t method;    /* enum http_method */
+    uint8_t version;   /* 10, 11, 20 */
+    uint8_t sink;      /* enum content_sink */
+    uint8_t answer;    /* enum answer_state */
+    uint8_t kind;      /* enum content_kind */
+    uint8_t end;       /* px_end, once known */
+    bool https;        /* the connection is TLS */
+    bool scheme_https; /* so it was where the client came, as far as we know */
     bool asks_upgrade; /* HTTP/1.1 with Connection: upgrade and Upgrade */
     bool content_paused;
     bool content_ended;

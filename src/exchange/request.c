@@ -49,7 +49,7 @@ px_str px_request_authority(const px_exchange *exchange)
 
 px_str px_request_scheme(const px_exchange *exchange)
 {
-    return exchange->https ? px_str_make("https", 5) : px_str_make("http", 4);
+    return exchange->scheme_https ? px_str_make("https", 5) : px_str_make("http", 4);
 }
 
 int px_request_is_https(const px_exchange *exchange)
@@ -93,6 +93,28 @@ px_str px_request_tls_version(px_exchange *exchange)
 px_str px_request_tls_cipher(px_exchange *exchange)
 {
     return secure_fact(exchange, FACT_TLS_CIPHER);
+}
+
+px_str px_request_client(px_exchange *exchange)
+{
+    px_str peer;
+
+    if (exchange->client.ptr)
+        return exchange->client;
+    peer = px_exchange_peer(exchange);
+    if (!peer.ptr || (peer.len >= 5 && memcmp(peer.ptr, "unix:", 5) == 0))
+        return peer;
+    /* "192.0.2.1:80", "[2001:db8::1]:80": without the port. */
+    size_t end = peer.len;
+
+    while (end > 0 && peer.ptr[end - 1] != ':')
+        end--;
+    bool brackets = end > 2 && peer.ptr[0] == '[';
+
+    if (end > 0)
+        exchange->client =
+            arena_copy(&exchange->arena, px_str_make(peer.ptr + brackets, end - 1 - 2 * brackets));
+    return exchange->client;
 }
 
 unsigned px_request_version(const px_exchange *exchange)

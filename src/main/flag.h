@@ -41,6 +41,7 @@ extern const struct flag flags_limits[];
 extern const struct flag flags_respond[];
 extern const struct flag flags_files[];
 extern const struct flag flags_process[];
+extern const struct flag flags_proxy[];
 extern const struct flag flags_tls[];
 extern const struct flag flags_healthcheck[];
 

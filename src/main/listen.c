@@ -158,6 +158,7 @@ px_err listen_serve(const struct listeners *listeners, px_server *server, px_lis
 {
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
 
+    options.proxy_protocol = listeners->proxy_protocol;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;
     return px_server_serve_with(server, listener, &options, out_error);

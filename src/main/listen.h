@@ -25,6 +25,7 @@ struct listening {
 struct listeners {
     const char *const *texts; /* borrowed: the addresses as they were given */
     px_tls *tls;              /* borrowed: for those that begin with https:// */
+    bool proxy_protocol;      /* trusted proxies send a PROXY header on all of them */
     struct listening *at;     /* owned */
     uint32_t count;
     uint32_t room;

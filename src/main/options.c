@@ -225,6 +225,15 @@ static px_err secure_check(const struct options *options, px_error *out_error)
     return PX_OK;
 }
 
+/* A header that nobody may send would close every connection. */
+static px_err proxy_check(const struct options *options, px_error *out_error)
+{
+    if (options->proxy.protocol && options->proxy.trusted_count == 0)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--proxy-protocol needs --trust-proxy: whose header is believed");
+    return PX_OK;
+}
+
 static void options_init(struct options *options)
 {
     memset(options, 0, sizeof(*options));
@@ -265,7 +274,8 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
     if (words_parse(out_options, argc - optind, argv + optind, name != NULL, port, out_error) !=
         PX_OK)
         return PX_ERR_INVALID;
-    if (secure_check(out_options, out_error) != PX_OK)
+    if (secure_check(out_options, out_error) != PX_OK ||
+        proxy_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;
     return error_clear(out_error);
 }

@@ -19,6 +19,7 @@ enum {
     CERTIFICATE_COUNT_MAX = 64, /* pairs given with --tls-cert and --tls-key */
     PORT_ADDRESS_BYTES = 16,    /* "0.0.0.0:65535" */
     INDEX_COUNT_MAX = 16,       /* names given with --index */
+    TRUSTED_COUNT_MAX = 256,    /* blocks given with --trust-proxy */
     RULE_COUNT_MAX = 64,        /* patterns given with --cache-control */
     PAGE_COUNT_MAX = 32,        /* codes given with --error-page */
 };
@@ -63,6 +64,13 @@ struct process_options {
     struct program_file program;
 };
 
+/* Proxies in front. */
+struct proxy_options {
+    bool protocol; /* their connections begin with a PROXY header */
+    uint32_t trusted_count;
+    const char *trusted[TRUSTED_COUNT_MAX]; /* blocks of addresses */
+};
+
 /* How TLS is spoken on addresses that begin with https://. */
 struct secure_options {
     const char *certificates[CERTIFICATE_COUNT_MAX];
@@ -92,13 +100,14 @@ struct options {
     char port_address[PORT_ADDRESS_BYTES]; /* what PORT means; listen[0] may point here */
     bool quiet;
     const char *log_file;     /* NULL: stdout */
-    px_server_options server; /* limits, deadlines, log format */
+    px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
     uint64_t inbox_bytes_max; /* 0: the library's default */
 
     struct process_options process;
     struct respond_options respond;
     struct files_options files;
     struct secure_options secure;
+    struct proxy_options proxy;
     struct healthcheck_options healthcheck;
 };
 

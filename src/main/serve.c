@@ -279,6 +279,7 @@ static enum exit_code program_open(struct program *program)
         return exit_code_of(error.code);
     }
     program->listeners.tls = program->tls;
+    program->listeners.proxy_protocol = options->proxy.protocol;
     return CODE_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pollux/stream.h"
 
 enum { V4_BITS = 32, V6_BITS = 128, V4_IN_V6_AT = 12 };
 
@@ -118,4 +119,12 @@ bool cidr_any_has(const struct cidr *cidrs, size_t count, const struct net_addre
             return true;
     }
     return false;
+}
+
+px_err px_address_block_check(const char *text, px_error *out_error)
+{
+    struct cidr cidr;
+    px_err err = cidr_parse(text, &cidr, out_error);
+
+    return err == PX_OK ? error_clear(out_error) : err;
 }

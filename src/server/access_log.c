@@ -90,6 +90,7 @@ static void line_end(px_server *server, struct log_line *line)
 /* What a line is made of. */
 struct log_entry {
     px_str peer;
+    px_str client; /* as trusted proxies say; absent: the peer */
     px_str method;
     px_str target;
     px_str referer;
@@ -107,7 +108,7 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     char date[DATE_LOG_BYTES];
 
     date_format_log(entry->unix_time, date);
-    put(line, entry->peer);
+    put(line, entry->client.ptr ? entry->client : entry->peer);
     put_text(line, " - - ");
     put(line, px_str_make(date, sizeof(date)));
     put_text(line, " \"");
@@ -150,6 +151,8 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     put_number(line, entry->unix_time < 0 ? 0 : (uint64_t)entry->unix_time);
     put_member(line, "date", px_str_make(date, sizeof(date)));
     put_member(line, "peer", entry->peer);
+    if (entry->client.ptr && !px_str_equal(entry->client, entry->peer))
+        put_member(line, "client", entry->client);
     put_member(line, "method", entry->method);
     put_member(line, "target", entry->target);
     put_member(line, "host", entry->host);
@@ -199,6 +202,7 @@ void access_log_exchange(struct conn *conn, const px_exchange *exchange)
         return;
     struct log_entry entry = {
         .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
+        .client = exchange->client,
         .method = request->method,
         .target = request->target,
         .referer = field_find_value(request->fields, request->field_count, "Referer"),

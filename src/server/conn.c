@@ -13,18 +13,21 @@
 #include "server/h1.h"
 #include "server/h2.h"
 #include "server/overload.h"
+#include "server/proxied.h"
 #include "server/refusal.h"
 #include "server/tls_conduit.h"
+#include "server/trust.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
-    [CONN_H1] = &h1_protocol,
-    [CONN_H2] = &h2_protocol,
-    [CONN_REFUSAL] = &refusal_protocol,
+    [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,
+    [CONN_PROXIED] = &proxied_protocol, [CONN_REFUSAL] = &refusal_protocol,
     [CONN_TLS] = &tls_protocol,
 };
 
-static void peer_keep(struct conn_peer *peer, const struct net_address *address)
+void conn_peer_keep(struct conn *conn, const struct net_address *address)
 {
+    struct conn_peer *peer = &conn->peer;
+
     memset(peer, 0, sizeof(*peer));
     peer->family = (uint8_t)address->socket.any.sa_family;
     if (peer->family == AF_INET) {
@@ -87,10 +90,20 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->rate = RATE_NONE;
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
-    peer_keep(&conn->peer, peer);
+    conn->proxied_tls = false;
+    conn_peer_keep(conn, peer);
     conn->secure = from->secure;
     conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
-    conn_speak(conn, admitted ? (enum conn_protocol_id)conn->first_protocol : CONN_REFUSAL);
+    conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
+    if (admitted)
+        conn_begin(conn);
+    else
+        conn_speak(conn, CONN_REFUSAL);
+}
+
+void conn_begin(struct conn *conn)
+{
+    conn_speak(conn, conn->proxied ? CONN_PROXIED : (enum conn_protocol_id)conn->first_protocol);
 }
 
 static void on_accept_error(px_listener *listener, int sys_errno, void *context)

@@ -58,6 +58,8 @@ struct conn {
     uint8_t protocol;       /* enum conn_protocol_id: who drives it */
     uint8_t first_protocol; /* enum conn_protocol_id: who does at first, once it is let in */
     uint8_t secure;         /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
+    bool proxied;           /* a PROXY header comes before that */
+    bool proxied_tls;       /* the proxy says that its client spoke TLS */
     bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
@@ -93,7 +95,14 @@ struct conn_protocol {
     bool (*overdue)(struct conn *conn);
 };
 
-enum conn_protocol_id { CONN_H1, CONN_H2, CONN_REFUSAL, CONN_TLS, CONN_PROTOCOL_COUNT };
+enum conn_protocol_id {
+    CONN_H1,
+    CONN_H2,
+    CONN_PROXIED,
+    CONN_REFUSAL,
+    CONN_TLS,
+    CONN_PROTOCOL_COUNT
+};
 
 extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
 
@@ -118,6 +127,12 @@ extern const struct listener_events conn_listener_events;
 /* The wheel's callback, and what the stream's on_closed ends in. */
 void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
 void conn_freed(struct conn *conn);
+
+/* Opens what a connection begins with, once it is let in. */
+void conn_begin(struct conn *conn);
+
+/* Who is at the other end, from now on. */
+void conn_peer_keep(struct conn *conn, const struct net_address *address);
 
 /* Ends a connection; `end` says why, for exchanges that are cut short. */
 void conn_close(struct conn *conn, px_end end);

@@ -11,6 +11,7 @@
 #include "http/uri.h"
 #include "route/path.h"
 #include "server/server.h"
+#include "server/trust.h"
 
 static const px_str absent = {NULL, 0};
 
@@ -159,6 +160,8 @@ void server_dispatch(px_exchange *exchange)
         px_respond_error(exchange, 421);
         return;
     }
+    if (PX_UNLIKELY(server->trusted_count > 0) && exchange->middleware_index == 0)
+        trust_settle(exchange);
     while (exchange->middleware_index < server->middleware_count) {
         const struct server_middleware *middleware =
             &server->middleware[exchange->middleware_index++];

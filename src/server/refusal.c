@@ -163,7 +163,7 @@ static void admit(struct conn *conn)
     conn->server->refusing_count--;
     conn_wait(conn, WAIT_NONE);
     conduit_recv_stop(&conn->conduit);
-    conn_speak(conn, (enum conn_protocol_id)conn->first_protocol);
+    conn_begin(conn);
     overload_look(conn->server);
 }
 

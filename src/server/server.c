@@ -19,6 +19,7 @@
 #include "server/h2.h"
 #include "server/overload.h"
 #include "server/tls_conduit.h"
+#include "server/trust.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
@@ -181,7 +182,8 @@ static px_server *server_make(px_loop *loop, bool own_loop, const px_server_opti
     server->options = *options;
     snprintf(server->server_name, sizeof(server->server_name), "%s",
              options->server_name ? options->server_name : "pollux");
-    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK) {
+    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK ||
+        trust_init(server, out_error) != PX_OK) {
         px_server_destroy(server);
         return NULL;
     }
@@ -283,6 +285,7 @@ void px_server_destroy(px_server *server)
     pool_deinit(&server->h2_requests);
     h2_shared_destroy(server->h2);
     tls_service_free(server);
+    trust_deinit(server);
     exchange_service_deinit(&server->service);
     alloc_put(&loop->allocator, server);
     if (own_loop)
@@ -383,6 +386,9 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
                          "serve options: unknown or missing struct_size");
     if (server->phase > SERVER_DRAIN_DELAY)
         return error_set(out_error, PX_ERR_CLOSED, 0, "the server is draining");
+    if (options.proxy_protocol && server->trusted_count == 0)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "the PROXY protocol needs trusted_proxies: who may speak it");
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);

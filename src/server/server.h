@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "exchange/exchange.h"
 #include "http/h1_write.h"
+#include "net/cidr.h"
 #include "net/listener.h"
 #include "pollux/server.h"
 #include "route/router.h"
@@ -83,6 +84,8 @@ struct px_server {
     struct pool h2_requests;                          /* of h2_request */
     struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
     struct tls_service *tls; /* owned; NULL without a TLS listener */
+    struct cidr *trusted;    /* owned: proxies that are believed */
+    uint32_t trusted_count;
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
     struct h1_parse_limits parse_limits;

@@ -195,6 +195,20 @@ static void limits(void **state)
     assert_int_equal(server->idle_timeout_ms, PX_OFF);
 }
 
+static void proxies(void **state)
+{
+    const struct options *options = good("pollux --trust-proxy 10.0.0.0/8 --proxy-protocol "
+                                         "--trust-proxy=unix: --proxy-header x-forwarded-for");
+
+    (void)state;
+    assert_true(options->proxy.protocol);
+    assert_int_equal(options->server.trusted_proxy_count, 2);
+    assert_string_equal(options->server.trusted_proxies[0], "10.0.0.0/8");
+    assert_string_equal(options->server.trusted_proxies[1], "unix:");
+    assert_int_equal(options->server.forwarded, PX_FORWARDED_PLAIN);
+    assert_int_equal(good("pollux --proxy-header off")->server.forwarded, PX_FORWARDED_NONE);
+}
+
 static void refusals(void **state)
 {
     static const struct {
@@ -255,6 +269,14 @@ static void refusals(void **state)
         {"pollux -l :1 -l https://:1 --tls-self-signed",
          "--listen https://:1: the same address twice; give it once"},
         {"pollux -l :1 -l :1", "--listen :1: the same address twice; give it once"},
+        {"pollux --proxy-protocol",
+         "--proxy-protocol needs --trust-proxy: whose header is believed"},
+        {"pollux --trust-proxy localhost",
+         "--trust-proxy 'localhost' is no address (write 192.0.2.0/24, 2001:db8::/32 or unix:)"},
+        {"pollux --trust-proxy 10.1.2.3/8", "--trust-proxy '10.1.2.3/8' has bits behind its "
+                                            "prefix: write the network, or a longer prefix"},
+        {"pollux --proxy-header via",
+         "--proxy-header via: it is one of forwarded, x-forwarded-for, either, off"},
         {"pollux -w -1", "--workers -1: it is a number from 0 to 1024"},
         {"pollux -w 1025", "--workers 1025: it is a number from 0 to 1024"},
         {"pollux --log nonsense", "--log nonsense: it is one of combined, json, request, off"},
@@ -292,7 +314,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 63);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 67);
 }
 
 static void lists_have_an_end(void **state)
@@ -331,15 +353,11 @@ static void lists_have_an_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(words),
-        cmocka_unit_test(listening),
-        cmocka_unit_test(the_environment),
-        cmocka_unit_test(the_answer),
-        cmocka_unit_test(the_process),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(defaults),   cmocka_unit_test(words),
+        cmocka_unit_test(listening),  cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_answer), cmocka_unit_test(the_process),
+        cmocka_unit_test(limits),     cmocka_unit_test(proxies),
+        cmocka_unit_test(refusals),   cmocka_unit_test(lists_have_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
