@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from lib.runner import PROGRAM, Pollux  # noqa: E402
+from lib.tls import Authority  # noqa: E402
 
 
 def pytest_configure(config):
@@ -18,4 +19,20 @@ def pytest_configure(config):
 def plain():
     """One `respond` for the whole (xdist) session: tests that change nothing share it."""
     with Pollux("respond", "--log", "off", "-w", "1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Who signs all certificates of the tests."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def secure(authority):
+    """As `plain`, with a second listener that speaks TLS, for the names a, 127.0.0.1 and localhost."""
+    cert, key = authority.issue("a", "127.0.0.1", "localhost")
+    argv = ["respond", "--log", "off", "-w", "1", "--tls-cert", cert, "--tls-key", key]
+    with Pollux(*argv, "-l", "127.0.0.1:0", "-l", "https://127.0.0.1:0") as server:
+        server.authority = authority
         yield server

@@ -15,15 +15,17 @@ PATTERN = bytes(97 + (i + i // 26 + i // 65536) % 26 for i in range(BYTES_MAX))
 
 
 @pytest.fixture(scope="session")
-def gallery(tmp_path_factory):
+def gallery(authority, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gallery")
     (folder / "file").write_bytes(PATTERN)
-    argv = [BUILD / "gallery" / "gallery", folder / "file", "127.0.0.1:0"]
-    with Server(argv) as server:
+    cert, key = authority.issue("a", file="gallery")
+    argv = [BUILD / "gallery" / "gallery", folder / "file", "127.0.0.1:0", "https://127.0.0.1:0"]
+    with Server(argv, env={"GALLERY_CERT": str(cert), "GALLERY_KEY": str(key)}) as server:
+        server.authority = authority
         yield server
 
 
-@pytest.fixture(params=[TRANSPORTS[0], TRANSPORTS[2]], ids=lambda transport: transport.name)
+@pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.name)
 def client(request, gallery):
     with request.param.client(gallery) as client:
         client.transport = request.param

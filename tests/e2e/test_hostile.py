@@ -1,4 +1,4 @@
-"""Every row of the hostile table against the real program, each in four ways.
+"""Every row of the hostile table against the real program, each in five ways.
 
 A row says which statuses come back and how the connection ends.  The reader of responses is strict,
 an end must be in order (a reset would lose the answer), and after an answer that is kept another
@@ -12,6 +12,7 @@ import pytest
 from hostile import CASES, TABLES
 from hostile.case import CLOSED, INTERIM, KEPT
 from lib.runner import Pollux
+from lib.tls import TlsWire
 from lib.wire import Wire, WireReset
 
 # What the table holds, so that no case is lost by accident.  A new case changes its line.
@@ -111,6 +112,17 @@ def test_with_a_request_in_its_wake(plain, case):
         wire.send(case.data + PROBE)
         read_wanted(wire, case)
         read_end(wire, case, True)
+
+
+@pytest.mark.parametrize("case", FINISHED, ids=lambda case: case.id)
+def test_over_tls(secure, case):
+    """Whatever TLS makes of it: the same refusals, and an end with close_notify.  Without a server
+    name, since cases have hosts of their own."""
+    context = secure.authority.context(alpn=["http/1.1"], verify=False)
+    with TlsWire(secure.addresses[1], context, name=None) as wire:
+        wire.send(case.data)
+        read_wanted(wire, case)
+        read_end(wire, case, False)
 
 
 @pytest.mark.parametrize("case", WAITING, ids=lambda case: case.id)

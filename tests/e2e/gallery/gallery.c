@@ -165,6 +165,25 @@ static int prepare(px_server *server, char *file, px_error *out_error)
     return 0;
 }
 
+/* https://ADDR speaks TLS with the certificate that `tls` has; anything else does not. */
+static int listen_on(px_server *server, const char *address, px_tls *tls, px_error *out_error)
+{
+    const char *https = "https://";
+    px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
+    px_listener *listener;
+
+    if (strncmp(address, https, strlen(https)) != 0)
+        return px_server_listen(server, address, out_error) == PX_OK ? 0 : -1;
+    options.tls = tls;
+    listener = px_listener_open(address + strlen(https), NULL, out_error);
+    if (!listener)
+        return -1;
+    if (px_server_serve_with(server, listener, &options, out_error) == PX_OK)
+        return 0;
+    px_listener_close(listener);
+    return -1;
+}
+
 static void on_signal(int number, void *server)
 {
     (void)number;
@@ -176,14 +195,18 @@ int main(int argc, char **argv)
     px_error failed = {0};
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     px_server *server;
+    px_tls *tls = px_tls_create(NULL, &failed);
 
     options.content_bytes_max = (uint64_t)64 << 20;
     options.exchange_bytes_max = 4 << 20;
     server = px_server_create(&options, &failed);
-    if (!server || argc < 3 || prepare(server, argv[1], &failed) != 0)
+    if (!tls || !server || argc < 3 || prepare(server, argv[1], &failed) != 0)
+        goto end;
+    if (getenv("GALLERY_CERT") && px_tls_add_certificate(tls, getenv("GALLERY_CERT"),
+                                                         getenv("GALLERY_KEY"), &failed) != PX_OK)
         goto end;
     for (int i = 2; i < argc; i++)
-        if (px_server_listen(server, argv[i], &failed) != PX_OK)
+        if (listen_on(server, argv[i], tls, &failed) != 0)
             goto end;
     if (px_loop_signal(px_server_loop(server), SIGTERM, on_signal, server, &failed) != PX_OK)
         goto end;
@@ -195,5 +218,6 @@ end:
     if (failed.code != PX_OK)
         fprintf(stderr, "gallery: %s\n", failed.text);
     px_server_destroy(server);
+    px_tls_destroy(tls);
     return failed.code == PX_OK ? 0 : 1;
 }

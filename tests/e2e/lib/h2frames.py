@@ -411,6 +411,11 @@ class H2Wire:
     def close(self):
         self.wire.close()
 
+    def half_close(self):
+        """Says no more, and so answers nothing any more."""
+        self.answers_settings = self.answers_pings = self.gives_credit = False
+        self.wire.half_close()
+
     # --- Sending ---------------------------------------------------------------------------------
 
     def note_settings(self, pairs):

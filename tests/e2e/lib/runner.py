@@ -61,6 +61,7 @@ def default_port():
 
 def parse_address(text):
     """What `listening on` names, as Wire wants it: (host, port) or a path."""
+    text = text.removeprefix("https://")
     if text.startswith("unix:"):
         return text[len("unix:") :]
     host, port = text.rsplit(":", 1)

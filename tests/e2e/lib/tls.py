@@ -103,7 +103,7 @@ class Authority:
 class TlsWire(Wire):
     """A Wire whose bytes go through TLS.  The handshake is done, or has failed, when it is made."""
 
-    def __init__(self, address, context, name="a", deadline_s=DEADLINE_S, rcvbuf=None, session=None):
+    def __init__(self, address, context, name: str | None = "a", deadline_s=DEADLINE_S, rcvbuf=None, session=None):
         super().__init__(address, deadline_s, rcvbuf)
         plain = self.sock
         try:

@@ -89,8 +89,8 @@ class H1Client:
 
     def breaks(self, target):
         """Asks for what cannot come whole.  True when a client cannot mistake it for whole."""
-        self.send("GET", target)
         try:
+            self.send("GET", target)
             self.receive()
         except WireError:
             return True

@@ -117,6 +117,11 @@ class Wire:
     def _write(self, piece):
         return self.sock.send(piece)
 
+    def _wait(self, events, seconds):
+        poll = select.poll()  # select() knows no descriptors above 1023
+        poll.register(self.sock, events)
+        poll.poll(max(1, seconds * 1000))
+
     # --- sending -------------------------------------------------------------------------
 
     def send(self, data, step=0, pause_s=0.0, read=True):
@@ -134,7 +139,7 @@ class Wire:
             try:
                 sent += self._write(piece)
             except BlockingIOError:
-                select.select([self.sock] if read else [], [self.sock], [], min(left, 1.0))
+                self._wait(select.POLLOUT | (select.POLLIN if read else 0), min(left, 1.0))
             except (BrokenPipeError, ConnectionResetError):
                 self._collect()
                 self.reset = self.reset or not self.eof
@@ -175,7 +180,7 @@ class Wire:
             left = end - time.monotonic()
             if left <= 0:
                 raise WireTimeout(f"nothing more came, after {self.received!r}")
-            select.select([self.sock], [], [], left)
+            self._wait(select.POLLIN, left)
 
     def _take(self, count, end):
         while len(self.received) < count:
