@@ -215,7 +215,7 @@ static struct tls_source *source_make(px_tls *tls, enum tls_source_kind kind, co
 px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const char *key_file,
                               px_error *out_error)
 {
-    px_error error;
+    px_error error = {0};
     px_error *where = out_error ? out_error : &error;
 
     error_clear(where);
@@ -227,7 +227,7 @@ px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const c
 
 px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
 {
-    px_error error;
+    px_error error = {0};
     px_error *where = out_error ? out_error : &error;
 
     error_clear(where);
@@ -245,7 +245,7 @@ px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_erro
 
 px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error)
 {
-    px_error error;
+    px_error error = {0};
     px_error *where = out_error ? out_error : &error;
 
     error_clear(where);
@@ -262,7 +262,7 @@ px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_err
 px_err px_tls_reload(px_tls *tls, px_error *out_error)
 {
     struct tls_tickets tickets = tls->tickets;
-    px_error error;
+    px_error error = {0};
     px_error *where = out_error ? out_error : &error;
     px_err err = PX_OK;
 

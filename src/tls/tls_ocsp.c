@@ -88,7 +88,7 @@ px_err tls_ocsp_staple(struct tls_certificate **certificates, uint32_t count, co
 {
     unsigned char bytes[TLS_STAPLE_BYTES_MAX + 1];
     const unsigned char *at = bytes;
-    struct tls_certificate *owner;
+    struct tls_certificate *owner = NULL;
     int64_t until;
     BIO *bio;
     int len;
