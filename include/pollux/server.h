@@ -28,8 +28,8 @@ typedef enum px_log_format {
 } px_log_format;
 
 /** What a server has counted since it was made, and at which it took up (counters_memory). */
-typedef struct px_server_counters {
-    size_t struct_size;          /**< sizeof(px_server_counters), set by the caller. */
+typedef struct px_counters {
+    size_t struct_size;          /**< sizeof(px_counters), set by the caller. */
     uint64_t accepted;           /**< Connections accepted. */
     uint64_t open;               /**< Connections open now. */
     uint64_t requests;           /**< Heads accepted. */
@@ -51,7 +51,7 @@ typedef struct px_server_counters {
     uint64_t
         longest_tick_callbacks;  /**< Streams run, connections accepted and tasks in that one. */
     uint64_t longest_tick_bytes; /**< Bytes received and sent in that one. */
-} px_server_counters;
+} px_counters;
 
 /** Which fields of trusted proxies are believed.  A proxy that writes one of them passes the other
  * on as its client has sent it: say which one yours write. */
@@ -95,7 +95,7 @@ typedef struct px_server_options {
      * struct_size is set.  The server goes on counting from what it finds there.  Memory that is
      * shared with another process shows them there, and after the end of this one.  NULL: nowhere.
      */
-    px_server_counters *counters_memory;
+    px_counters *counters_memory;
     uint32_t http2_clear; /**< HTTP/2 without TLS, by prior knowledge; 0: on; PX_OFF. */
     /** Blocks of addresses ("192.0.2.0/24", "2001:db8::1", "unix:" for all peers of unix sockets)
      *  of proxies that are believed when they say who is behind them: by the PROXY protocol where a
@@ -327,7 +327,7 @@ void px_server_on_drained(px_server *server, void (*on_drained)(px_server *serve
                           void *context);
 
 /** Reads the counters.  @param out_counters its struct_size says how much is written. */
-void px_server_read_counters(const px_server *server, px_server_counters *out_counters);
+void px_server_counters(const px_server *server, px_counters *out_counters);
 
 #ifdef __cplusplus
 }

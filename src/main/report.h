@@ -7,6 +7,6 @@
 #include "pollux/server.h"
 
 /* Says them on stderr. */
-void report_counters(const px_server_counters *counters);
+void report_counters(const px_counters *counters);
 
 #endif

@@ -162,7 +162,7 @@ static void program_close(void *context)
 static void program_report(void *context)
 {
     struct program *program = context;
-    px_server_counters sum;
+    px_counters sum;
 
     board_sum(&program->board, &sum);
     report_counters(&sum);

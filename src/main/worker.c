@@ -112,9 +112,9 @@ static void on_reload_signal(int signal_number, void *context)
 
 static void life_report(const struct life *life)
 {
-    px_server_counters counters = {.struct_size = sizeof(counters)};
+    px_counters counters = {.struct_size = sizeof(counters)};
 
-    px_server_read_counters(life->server, &counters);
+    px_server_counters(life->server, &counters);
     report_counters(&counters);
 }
 

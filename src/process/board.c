@@ -30,7 +30,7 @@ void board_deinit(struct board *board)
 }
 
 /* All are sums, but for the longest tick. */
-static void counters_add(px_server_counters *sum, const px_server_counters *counters)
+static void counters_add(px_counters *sum, const px_counters *counters)
 {
     sum->accepted += counters->accepted;
     sum->open += counters->open;
@@ -45,6 +45,9 @@ static void counters_add(px_server_counters *sum, const px_server_counters *coun
     sum->accept_errors += counters->accept_errors;
     sum->aborted += counters->aborted;
     sum->turned_away += counters->turned_away;
+    sum->handshakes += counters->handshakes;
+    sum->handshakes_resumed += counters->handshakes_resumed;
+    sum->handshakes_failed += counters->handshakes_failed;
     sum->ticks += counters->ticks;
     if (counters->longest_tick_us <= sum->longest_tick_us)
         return;
@@ -62,7 +65,7 @@ void board_retire(struct board *board, uint32_t index)
     memset(block, 0, sizeof(*block));
 }
 
-void board_sum(const struct board *board, px_server_counters *out_counters)
+void board_sum(const struct board *board, px_counters *out_counters)
 {
     *out_counters = board->ended;
     out_counters->struct_size = sizeof(*out_counters);

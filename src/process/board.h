@@ -14,14 +14,14 @@
 
 /* A block is written by its worker alone, but for the master's zeroing between two workers. */
 struct board_block {
-    _Atomic uint64_t beats;      /* turns of the worker's heartbeat */
-    px_server_counters counters; /* as of the end of its last tick */
+    _Atomic uint64_t beats; /* turns of the worker's heartbeat */
+    px_counters counters;   /* as of the end of its last tick */
 };
 
 struct board {
     struct board_block *blocks; /* owned: shared with the workers */
     uint32_t count;
-    px_server_counters ended; /* of workers that have ended; the master's alone */
+    px_counters ended; /* of workers that have ended; the master's alone */
 };
 
 /* PX_OK, or PX_ERR_MEMORY. */
@@ -32,6 +32,6 @@ void board_deinit(struct board *board);
 void board_retire(struct board *board, uint32_t index);
 
 /* The sum over all workers, those that have ended too. */
-void board_sum(const struct board *board, px_server_counters *out_counters);
+void board_sum(const struct board *board, px_counters *out_counters);
 
 #endif

@@ -13,18 +13,18 @@
 #include "base/error.h"
 
 /* An older program has a shorter struct. */
-static size_t memory_bytes(const px_server_counters *memory)
+static size_t memory_bytes(const px_counters *memory)
 {
     return memory->struct_size < sizeof(*memory) ? memory->struct_size : sizeof(*memory);
 }
 
 px_err counters_init(px_server *server, px_error *out_error)
 {
-    const px_server_counters *memory = server->options.counters_memory;
+    const px_counters *memory = server->options.counters_memory;
 
     if (!memory)
         return PX_OK;
-    if (memory->struct_size < offsetof(px_server_counters, accepted))
+    if (memory->struct_size < offsetof(px_counters, accepted))
         return error_set(out_error, PX_ERR_INVALID, 0, "counters_memory has no struct_size");
     memcpy(&server->counters, memory, memory_bytes(memory));
     server->service.aborted = server->counters.aborted;
@@ -33,7 +33,7 @@ px_err counters_init(px_server *server, px_error *out_error)
 
 static void counters_take(px_server *server)
 {
-    px_server_counters *counters = &server->counters;
+    px_counters *counters = &server->counters;
     const struct loop_load *longest = &server->loop->longest;
 
     counters->open = server->conn_count;
@@ -48,12 +48,12 @@ static void counters_take(px_server *server)
 
 void counters_publish(px_server *server)
 {
-    px_server_counters *memory = server->options.counters_memory;
+    px_counters *memory = server->options.counters_memory;
 
     counters_take(server);
     if (!memory)
         return;
-    size_t head = offsetof(px_server_counters, accepted), bytes = memory_bytes(memory);
+    size_t head = offsetof(px_counters, accepted), bytes = memory_bytes(memory);
 
     memcpy(&memory->accepted, &server->counters.accepted, bytes - head);
 }
@@ -62,14 +62,14 @@ void counters_publish(px_server *server)
 static void sent_visit(void *object, void *context)
 {
     const struct conn *conn = object;
-    px_server_counters *counters = context;
+    px_counters *counters = context;
 
     counters->bytes_sent += conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
 }
 
-void px_server_read_counters(const px_server *server, px_server_counters *out_counters)
+void px_server_counters(const px_server *server, px_counters *out_counters)
 {
-    px_server_counters counters = server->counters;
+    px_counters counters = server->counters;
     size_t bytes = out_counters->struct_size;
 
     counters.struct_size = bytes;

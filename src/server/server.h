@@ -95,7 +95,7 @@ struct px_server {
     struct loop_task limit; /* stops accepting, or goes on */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
-    px_server_counters counters;
+    px_counters counters;
     char server_name[H1_SERVER_NAME_MAX + 1];
     char address[1024]; /* of all listeners, for px_server_address */
 };

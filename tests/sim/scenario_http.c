@@ -35,11 +35,11 @@ struct http {
     bool drained;
 };
 
-static px_server_counters counters_of(const struct http *http)
+static px_counters counters_of(const struct http *http)
 {
-    px_server_counters counters = {.struct_size = sizeof(counters)};
+    px_counters counters = {.struct_size = sizeof(counters)};
 
-    px_server_read_counters(http->server, &counters);
+    px_server_counters(http->server, &counters);
     return counters;
 }
 

@@ -82,11 +82,11 @@ void site_route_with(struct site *site, const char *pattern, uint32_t content_mo
         fail_msg("%s", error.text);
 }
 
-px_server_counters site_counters(const struct site *site)
+px_counters site_counters(const struct site *site)
 {
-    px_server_counters counters = {.struct_size = sizeof(counters)};
+    px_counters counters = {.struct_size = sizeof(counters)};
 
-    px_server_read_counters(site->server, &counters);
+    px_server_counters(site->server, &counters);
     return counters;
 }
 

@@ -35,7 +35,7 @@ void site_route(struct site *site, const char *pattern, px_handler handler, void
 void site_route_with(struct site *site, const char *pattern, uint32_t content_mode,
                      uint64_t content_bytes_max, px_handler handler, void *context);
 
-px_server_counters site_counters(const struct site *site);
+px_counters site_counters(const struct site *site);
 
 /* How a client's connection stands. */
 enum client_state { CLIENT_OPEN, CLIENT_ENDED, CLIENT_RESET };

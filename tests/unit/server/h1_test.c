@@ -48,7 +48,7 @@ static void one_request(void **state)
     site_exchange(&site, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", ANSWER_TEXT("200 OK", "", "13", ""),
                   CLIENT_OPEN);
     site_exchange(&site, "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", HELLO, CLIENT_OPEN);
-    px_server_counters counters = site_counters(&site);
+    px_counters counters = site_counters(&site);
 
     assert_int_equal(counters.requests, 3);
     assert_int_equal(counters.responses[2], 3);

@@ -214,13 +214,13 @@ static void two_servers_on_one_loop(void **state)
 static void counters_of_any_size(void **state)
 {
     struct site site;
-    px_server_counters counters;
+    px_counters counters;
 
     (void)state;
     site_open(&site, NULL);
     memset(&counters, 0xff, sizeof(counters));
-    counters.struct_size = offsetof(px_server_counters, requests);
-    px_server_read_counters(site.server, &counters);
+    counters.struct_size = offsetof(px_counters, requests);
+    px_server_counters(site.server, &counters);
     assert_int_equal(counters.accepted, 0);
     assert_int_equal(counters.requests, UINT64_MAX); /* beyond what was asked for */
     site_close(&site);
@@ -230,7 +230,7 @@ static void counters_of_any_size(void **state)
  * is left alone. */
 static void counters_outlive_the_server(void **state)
 {
-    px_server_counters memory = {.struct_size = offsetof(px_server_counters, longest_tick_bytes)};
+    px_counters memory = {.struct_size = offsetof(px_counters, longest_tick_bytes)};
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     struct site site;
     struct client client;
@@ -263,7 +263,7 @@ static void counters_outlive_the_server(void **state)
     assert_true(memory.ticks > 3);
     assert_true(memory.longest_tick_us > 0);
     assert_int_equal(memory.longest_tick_bytes, 77);
-    assert_int_equal(memory.struct_size, offsetof(px_server_counters, longest_tick_bytes));
+    assert_int_equal(memory.struct_size, offsetof(px_counters, longest_tick_bytes));
     memory.struct_size = 0;
     px_error error;
 
