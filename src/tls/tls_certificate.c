@@ -293,11 +293,9 @@ static EVP_PKEY *key_read(const char *path, px_error *out_error)
     if (encrypted)
         tls_error(out_error, PX_ERR_INVALID,
                   "the key in %s is encrypted: decrypt it with `openssl pkey -in %s`", path, path);
-    else if (pem_ended())
+    else
         error_set(out_error, PX_ERR_INVALID, 0, "there is no private key in %s (PEM is expected)",
                   path);
-    else
-        tls_error(out_error, PX_ERR_INVALID, "the key in %s cannot be read", path);
     ERR_clear_error();
     return NULL;
 }

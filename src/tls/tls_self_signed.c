@@ -37,9 +37,11 @@ static bool names_write(const char *names, char *out_text, size_t room)
         if (len == 0 || count < 0 || (size_t)count >= room - at)
             return false;
         at += (size_t)count;
-        names += len + (names[len] == ',');
+        if (names[len] == '\0')
+            return true;
+        names += len + 1;
     }
-    return at > 0;
+    return false; /* nothing, or nothing behind the last comma */
 }
 
 static bool extension_add(X509 *leaf, int nid, const char *value)

@@ -162,8 +162,12 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     for (uint32_t index = 0; index < tickets->key_count; index++) {
         const struct tls_ticket_key *key = &tickets->keys[index];
 
-        if (memcmp(name, key->name, sizeof(key->name)) == 0)
-            return !ticket_arm(key, iv, cipher, mac, 0) ? -1 : index == 0 ? 1 : 2;
+        if (memcmp(name, key->name, sizeof(key->name)) != 0)
+            continue;
+        if (!ticket_arm(key, iv, cipher, mac, 0))
+            return -1;
+        /* A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4): its owner needs another. */
+        return index == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
     }
     return 0;
 }
