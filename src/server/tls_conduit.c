@@ -78,7 +78,7 @@ static px_err content_step(struct tls_conduit *tls)
             end_note(tls, PX_ERR_LIMIT);
         return PX_AGAIN;
     }
-    while (err == PX_OK && (count == 0 || room - count >= TLS_RECORD_BYTES)) {
+    while (err == PX_OK && count < room) {
         err = tls_session_read(session, ptr + count, room - count, &bytes);
         if (err == PX_OK)
             count += bytes;
@@ -169,6 +169,15 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     /* A reset is heard of at once, an end when all before it was seen. */
     if (reason != PX_OK || !tls->present)
         end_report(tls);
+}
+
+void tls_recv_again(struct tls_conduit *tls)
+{
+    if (!tls->starved || !tls->receiving)
+        return;
+    tls->starved = false;
+    px_stream_recv_stop(&tls->conn->stream);
+    px_stream_recv_start(&tls->conn->stream);
 }
 
 static void tls_recv_start(struct conduit *conduit)
@@ -288,8 +297,8 @@ void tls_wake(struct loop_task *task)
     tls_send_resume(tls);
     if (!tls->closing && tls->events)
         content_run(tls);
-    if (!tls->closing)
-        tls_flush(tls);
+    if (!tls->closing && tls_flush(tls))
+        tls_recv_again(tls);
 }
 
 static void tls_attach(struct conduit *conduit, const px_stream_events *events, void *context)

@@ -114,6 +114,10 @@ extern const px_stream_events tls_stream_events;
 
 void tls_wake(struct loop_task *task);
 
+/* Has the stream present records that were left with it: for a turn of others, or for lack of room
+ * for what they have to be answered with. */
+void tls_recv_again(struct tls_conduit *tls);
+
 /* Frees it; the stream has gone. */
 void tls_conduit_free(struct tls_conduit *tls);
 

@@ -306,10 +306,6 @@ void tls_on_sent(px_stream *stream, px_err result, void *context)
         tls_send_resume(tls);
     if (!tls->closing && tls_flush(tls) && tls->shut)
         px_stream_shutdown(stream);
-    /* Records that waited for room to be answered in. */
-    if (tls->starved && tls->receiving) {
-        tls->starved = false;
-        px_stream_recv_stop(stream);
-        px_stream_recv_start(stream);
-    }
+    if (!tls->closing)
+        tls_recv_again(tls);
 }

@@ -1,0 +1,446 @@
+"""TLS as users meet it: the program's flags, stock clients, and what peers may not do."""
+
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from lib.runner import IS_RELEASE, PROGRAM, SANITIZER, Pollux, run
+from lib.tls import Authority, TlsWire, WireTruncated
+from lib.wire import Wire, WireReset
+
+GET = b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n"
+HELLO = b"Hello, world!"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def pairs(authority):
+    """a.test in two key types, b.test, and *.wild.test."""
+    return [
+        authority.issue("a.test", "localhost", "127.0.0.1"),
+        authority.issue("a.test", kind="rsa"),
+        authority.issue("b.test"),
+        authority.issue("*.wild.test"),
+    ]
+
+
+def flags(*pairs):
+    out = []
+    for cert, key in pairs:
+        out += ["--tls-cert", cert, "--tls-key", key]
+    return out
+
+
+def tls(*args, **more):
+    return Pollux("respond", "--log", "off", "-w", "1", "-l", "https://127.0.0.1:0", *args, **more)
+
+
+@pytest.fixture(scope="module")
+def server(pairs):
+    with tls(*flags(*pairs), "-l", "127.0.0.1:0") as server:
+        yield server
+
+
+def curl(server, *args, name="a.test", ca=None, path="/"):
+    host, port = server.address
+    argv = ["curl", "-sS", "--max-time", "10", "--resolve", f"{name}:{port}:{host}"]
+    if ca:
+        argv += ["--cacert", ca]
+    return subprocess.run([*map(str, argv), *map(str, args), f"https://{name}:{port}{path}"],
+                          capture_output=True, text=True, timeout=20)  # fmt: skip
+
+
+def s_client(server, *args, say=b"", seconds=10):
+    """openssl s_client; what it said on stdout and stderr."""
+    host, port = server.address
+    done = subprocess.run(["openssl", "s_client", "-connect", f"{host}:{port}", *map(str, args)],
+                          input=say, capture_output=True, timeout=seconds)  # fmt: skip
+    return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def ask(wire, host="a.test"):
+    wire.send(GET % host.encode())
+    return wire.reply()
+
+
+# --- Clients -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_curl(server, authority, version, http):
+    done = curl(server, f"--tlsv{version}", "--tls-max", version, http, "-w", "\n%{http_version}", ca=authority.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{HELLO.decode()}\n{'2' if http == '--http2' else '1.1'}"
+
+
+def test_plain_and_secure_listeners_side_by_side(server, authority):
+    with Wire(server.addresses[1]) as wire:
+        assert ask(wire).content == HELLO
+    with TlsWire(server.address, authority.context(), "a.test") as wire:
+        assert ask(wire).content == HELLO
+        assert ask(wire).content == HELLO
+
+
+def test_the_announcement_says_which_is_secure(server):
+    assert re.match(r"pollux: listening on https://127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ \(1 workers?\)", server.stderr)
+
+
+@pytest.mark.short
+def test_bytes_one_at_a_time(server, authority):
+    """Both ways: a client that trickles, and one that reads through a keyhole."""
+    with TlsWire(server.address, authority.context(), "a.test", rcvbuf=2048) as wire:
+        for byte in GET % b"a.test":
+            wire.send(bytes([byte]))
+        assert wire.reply().content == HELLO
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_large_content_both_ways(pairs, authority, version):
+    text = "x" * 100_000
+    with tls(*flags(pairs[0]), text) as server:
+        with TlsWire(server.address, authority.context(version=version), "a.test") as wire:
+            content = os.urandom(1 << 20)
+            for _ in range(3):
+                wire.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+                assert wire.reply().content == text.encode()
+
+
+def test_files(pairs, authority, tmp_path):
+    for size in (0, 1, 4095, 16384, 16385, 100_000, 5_000_000):
+        (tmp_path / str(size)).write_bytes(os.urandom(size))
+    argv = ["files", "--log", "off", "-w", "1", "-l", "https://127.0.0.1:0", *flags(pairs[0]), tmp_path]
+    with Pollux(*argv) as server, TlsWire(server.address, authority.context(), "a.test") as wire:
+        for path in tmp_path.iterdir():
+            wire.send(b"GET /%s HTTP/1.1\r\nHost: a.test\r\n\r\n" % path.name.encode())
+            assert wire.reply().content == path.read_bytes(), path.name
+        wire.send(b"GET /5000000 HTTP/1.1\r\nHost: a.test\r\nRange: bytes=1000000-1099999\r\n\r\n")
+        assert wire.reply().content == (tmp_path / "5000000").read_bytes()[1_000_000:1_100_000]
+
+
+def test_python_http_client(server, authority):
+    import http.client
+
+    connection = http.client.HTTPSConnection("localhost", server.address[1], context=authority.context(), timeout=10)
+    for _ in range(3):
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == HELLO
+    connection.close()
+
+
+# --- Names and protocols -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name,common,bits",
+    [("a.test", "a.test", 256), ("A.TEST", "a.test", 256), ("b.test", "b.test", 256), ("x.wild.test", "*.wild.test", 256),
+     ("nobody.test", "a.test", 256)],
+)  # fmt: skip
+def test_certificates_by_name(server, name, common, bits):
+    out = s_client(server, "-servername", name)
+    assert re.search(rf"subject=CN = {re.escape(common)}", out), out
+    assert f"Server public key is {bits} bit" in out
+
+
+def test_key_types_by_what_the_client_can_check(server):
+    for sigalgs, bits in (("RSA-PSS+SHA256:RSA+SHA256", 2048), ("ECDSA+SHA256", 256)):
+        out = s_client(server, "-servername", "a.test", "-sigalgs", sigalgs)
+        assert f"Server public key is {bits} bit" in out, out
+
+
+def test_alpn(server):
+    assert "ALPN protocol: h2" in s_client(server, "-alpn", "http/1.1,h2")
+    assert "ALPN protocol: http/1.1" in s_client(server, "-alpn", "foo,http/1.1")
+    assert "No ALPN negotiated" in s_client(server)
+    assert "tlsv1 alert no application protocol" in s_client(server, "-alpn", "foo,http/1.0")
+
+
+@pytest.mark.parametrize(
+    "name,host,status",
+    [("a.test", "a.test", 200), ("a.test", "A.Test:8443", 200), ("a.test", "b.test", 421), ("b.test", "a.test", 421),
+     ("a.test", "nobody.test", 421), ("x.wild.test", "y.wild.test", 200), ("nobody.test", "nobody.test", 200),
+     (None, "b.test", 200), (None, "127.0.0.1", 200)],
+)  # fmt: skip
+def test_misdirected(server, authority, name, host, status):
+    with TlsWire(server.address, authority.context(verify=False), name) as wire:
+        assert ask(wire, host).status == status
+        assert ask(wire, name or "a.test").status == 200, "the connection persists"
+
+
+# --- Versions, resumption ------------------------------------------------------------------------
+
+
+def test_old_versions_are_refused(server):
+    for version in ("-tls1", "-tls1_1"):
+        out = s_client(server, version, "-cipher", "ALL:@SECLEVEL=0")
+        assert "alert protocol version" in out, out
+
+
+@pytest.mark.parametrize("flag", [["--tls-modern"], ["--tls-profile", "modern"]], ids=" ".join)
+def test_modern(pairs, flag):
+    with tls(*flags(pairs[0]), *flag) as server:
+        assert "alert protocol version" in s_client(server, "-tls1_2")
+        assert "TLSv1.3" in s_client(server, "-tls1_3")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_resumption(pairs, authority, tmp_path, version):
+    """Over workers, since they share what seals tickets; and not for another host."""
+    say = GET.replace(b"Host: %s", b"Host: a.test\r\nConnection: close")
+    with tls(*flags(*pairs), "-w", "3") as server:
+        kept = tmp_path / "session"
+        out = s_client(server, version, "-servername", "a.test", "-sess_out", kept, "-ign_eof", say=say)
+        assert "New, TLSv1" in out and HELLO.decode() in out, out
+        for _ in range(6):
+            out = s_client(server, version, "-servername", "a.test", "-sess_in", kept)
+            assert "Reused, TLSv1" in out, out
+        out = s_client(server, version, "-servername", "x.wild.test", "-sess_in", kept)
+        assert "New, TLSv1" in out, out
+
+
+def test_ticket_keys_of_a_file(pairs, tmp_path):
+    keys, kept = tmp_path / "keys", tmp_path / "session"
+    keys.write_bytes(os.urandom(80))
+    say = GET.replace(b"Host: %s", b"Host: a.test\r\nConnection: close")
+    argv = [*flags(pairs[0]), "--tls-ticket-keys", keys]
+    with tls(*argv) as one, tls(*argv) as two:
+        s_client(one, "-servername", "a.test", "-sess_out", kept, "-ign_eof", say=say)
+        assert "Reused, TLSv1" in s_client(two, "-servername", "a.test", "-sess_in", kept)
+
+
+# --- Client certificates -------------------------------------------------------------------------
+
+
+def test_client_certificates(pairs, authority, tmp_path):
+    mine = authority.issue("me", client=True)
+    stranger = Authority(tmp_path / "stranger").issue("stranger", client=True)
+    for rule, results in ((None, "100"), ("required", "100"), ("optional", "101"), ("off", "111")):
+        argv = ["--tls-client", rule] if rule else []
+        with tls(*flags(pairs[0]), "--tls-client-ca", authority.path, *argv) as server:
+            got = ""
+            for pair in (mine, stranger, None):
+                args = ["--cert", pair[0], "--key", pair[1]] if pair else []
+                got += "1" if curl(server, *args, ca=authority.path).returncode == 0 else "0"
+            assert got == results, rule
+
+
+# --- Closing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.short
+def test_the_server_says_close_notify(server, authority):
+    with TlsWire(server.address, authority.context(), "a.test") as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        assert wire.reply().content == HELLO
+        assert wire.rest() == b""  # TlsWire raises for an end without close_notify
+
+
+def test_a_clients_close_notify_is_half_close(server, authority):
+    with TlsWire(server.address, authority.context(), "a.test") as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        wire.half_close()
+        # Python's ssl cannot read behind an unwrap; the server's end shows that it was answered.
+    with TlsWire(server.address, authority.context(), "a.test") as wire:
+        assert ask(wire).status == 200
+
+
+def test_truncated_content_is_no_request(pairs, authority):
+    """Content cut short by whoever owns the network is not taken for whole."""
+    with Pollux("respond", "--log", "json", "-w", "1", "-l", "https://127.0.0.1:0", *flags(pairs[0])) as server:
+        with TlsWire(server.address, authority.context(), "a.test") as wire:
+            wire.send(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n12345")
+            wire.cut()
+            with pytest.raises((WireReset, ssl.SSLError, OSError)):
+                if not wire.rest():
+                    raise WireTruncated("closed without an answer")
+        assert b'"status":200' not in server.stdout
+
+
+# --- What peers may not do -----------------------------------------------------------------------
+
+
+@pytest.mark.short
+def test_plain_http_is_told_so(server):
+    for text in (b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n"):
+        with Wire(server.address) as wire:
+            wire.send(text)
+            reply = wire.reply()
+            assert reply.status == 400 and b"https://" in reply.content and reply.says_close
+            assert wire.rest() == b""
+
+
+@pytest.mark.short
+def test_garbage_gets_an_alert(server):
+    for text in (b"\x16\x03\x01\x00\x05hello", b"\x16\x03\x01\xff\xff" + b"x" * 100, b"\x17\x03\x03\x00\x01x" * 9):
+        with Wire(server.address) as wire:
+            wire.send(text)
+            rest = wire.rest()
+            assert rest[:1] == b"\x15", rest
+    # What is no record at all is answered with nothing, and an orderly end.
+    for text in (b"\x00" * 64, b"\x80\x2e\x01\x00\x02" + b"x" * 44, b"hello\r\n"):
+        with Wire(server.address) as wire:
+            wire.send(text)
+            assert wire.rest()[:1] in (b"", b"\x15")
+
+
+def test_no_renegotiation(server):
+    out = s_client(server, "-tls1_2", "-servername", "a.test", say=b"R\n")
+    assert "no renegotiation" in out, out
+
+
+def test_key_update(server, authority):
+    """A few are an ordinary thing; s_client looks at the first letter of each read."""
+    host, port = server.address
+    argv = ["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3", "-servername", "a.test"]
+    client = subprocess.Popen([*argv, "-CAfile", authority.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)  # fmt: skip
+    out = b""
+    try:
+        for say, wanted in ((b"", b"New, TLSv1.3"), (b"K\n", b"KEYUPDATE"), (b"k\n", b"KEYUPDATE"), (b"K\n", b"KEYUPDATE"),
+                            (b"GET / HTTP/1.0\r\n\r\n", HELLO)):  # fmt: skip
+            out = b""
+            client.stdin.write(say)
+            client.stdin.flush()
+            while wanted not in out:
+                piece = os.read(client.stdout.fileno(), 65536)
+                assert piece, out
+                out += piece
+    finally:
+        client.kill()
+        client.communicate()
+
+
+def test_no_early_data(server, tmp_path):
+    kept = tmp_path / "session"
+    say = GET.replace(b"Host: %s", b"Host: a.test\r\nConnection: close")
+    s_client(server, "-tls1_3", "-servername", "a.test", "-sess_out", kept, "-ign_eof", say=say)
+    out = subprocess.run(["openssl", "sess_id", "-in", kept, "-text", "-noout"], capture_output=True, text=True).stdout
+    assert "Max Early Data: 0" in out, out
+
+
+def test_a_handshake_that_stops_has_a_deadline(pairs, authority):
+    with tls(*flags(pairs[0]), "--timeout-handshake", "300ms") as server:
+        # One that says nothing, and one that stops after half of its hello.
+        hello = ssl.MemoryBIO()
+        client = authority.context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="a.test")
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        flight = hello.read()
+        for part in (flight[:1], flight[: len(flight) // 2], flight):
+            with Wire(server.address) as wire:
+                wire.send(part)
+                try:
+                    wire.rest()
+                except WireReset:
+                    pass
+        with TlsWire(server.address, authority.context(), "a.test") as wire:
+            time.sleep(0.6)  # the deadline is the handshake's, not the connection's
+            assert ask(wire).status == 200
+
+
+def test_a_crowd_that_dawdles_locks_nobody_out(pairs, authority):
+    with tls(*flags(pairs[0]), "--max-handshakes", "4") as server:
+        crowd = [socket.create_connection(server.address) for _ in range(20)]
+        try:
+            for sock in crowd:
+                sock.sendall(b"\x16\x03\x01")
+            for _ in range(5):
+                with TlsWire(server.address, authority.context(), "a.test") as wire:
+                    assert ask(wire).status == 200
+        finally:
+            for sock in crowd:
+                sock.close()
+
+
+# --- Starting and reloading ----------------------------------------------------------------------
+
+
+def test_self_signed(tmp_path):
+    with tls("--tls-self-signed") as server:
+        fingerprint = server.wait_stderr(r"self-signed certificate, SHA-256 ([0-9A-F:]{95})$")[0][1]
+        pem = ssl.get_server_certificate(server.address)
+        out = subprocess.run(["openssl", "x509", "-fingerprint", "-sha256", "-noout", "-ext", "subjectAltName"],
+                             input=pem, capture_output=True, text=True).stdout  # fmt: skip
+        assert fingerprint in out and "DNS:localhost, IP Address:127.0.0.1" in out
+        (tmp_path / "ca.pem").write_text(pem)
+        done = curl(server, name="localhost", ca=tmp_path / "ca.pem")
+        assert done.stdout == HELLO.decode(), done.stderr
+    with tls("--tls-self-signed=dev.test") as server:
+        done = curl(server, "-k", "-w", "%{certs}", name="dev.test")
+        assert "Subject Alternative Name:DNS:dev.test" in done.stdout, done.stdout
+
+
+def failing(code, *args, says):
+    result, out, err = run("respond", "-l", "https://127.0.0.1:0", *args)
+    assert (result, out) == (code, "") and re.fullmatch(rf"pollux: .*{says}.*\n", err), (result, err)
+
+
+def test_mistakes_are_one_line(authority, pairs, tmp_path):
+    cert, key = pairs[0]
+    expired = authority.issue("old.test", days=-1)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(key.read_bytes())
+    locked.chmod(0)
+    failing(64, says="TLS needs --tls-cert and --tls-key")
+    failing(66, "--tls-cert", "/none.pem", says="cannot read the certificate /none.pem: No such file")
+    failing(66, "--tls-cert", cert, "--tls-key", "/none.key", says="cannot read the key /none.key")
+    failing(78, "--tls-cert", cert, "--tls-key", pairs[2][1], says="does not belong to the certificate in")
+    failing(78, "--tls-cert", cert, says="there is no private key in")
+    failing(78, *flags(expired), says="expired on .*: renew it")
+    failing(78, *flags(pairs[0]), "--tls-ticket-keys", cert, says="openssl rand 80")
+    failing(78, *flags(pairs[0]), "--tls-client-ca", key, says="there is no certificate in")
+    failing(66, *flags(pairs[0]), "--tls-ocsp", "/none.der", says="cannot read the OCSP response")
+    if os.geteuid() != 0:
+        failing(77, "--tls-cert", cert, "--tls-key", locked, says="Permission denied .*readable")
+
+
+def fingerprint(server, name="r.test"):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(server.address, timeout=10) as plain:
+        with context.wrap_socket(plain, server_hostname=name) as wire:
+            return wire.getpeercert(True)
+
+
+def until(call, wanted, seconds=10):
+    end = time.monotonic() + seconds
+    while call() != wanted:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_reload(authority, workers):
+    """HUP: new connections see what is new, open ones go on, and what is wrong changes nothing."""
+    cert, key = authority.issue("r.test", file="reload")
+    with tls("--tls-cert", cert, "--tls-key", key, "-w", workers) as server:
+        before = fingerprint(server)
+        with TlsWire(server.address, authority.context(), "r.test") as wire:
+            assert ask(wire, "r.test").status == 200
+            key.write_text("junk")
+            server.signal(signal.SIGHUP)
+            server.wait_stderr(r"not reloaded: .*there is no private key in")
+            assert fingerprint(server) == before
+            authority.issue("r.test", file="reload")
+            server.signal(signal.SIGHUP)
+            until(lambda: fingerprint(server) != before, True)
+            assert ask(wire, "r.test").status == 200
+
+
+# --- The judge -----------------------------------------------------------------------------------
+
+
+def test_sslyze_would_not_find_old_suites(server):
+    for suite in ("AES128-SHA", "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256", "NULL"):
+        out = s_client(server, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
+        assert "Cipher is (NONE)" in out or "no ciphers available" in out, suite
