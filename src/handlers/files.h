@@ -99,6 +99,8 @@ struct px_files {
     struct root root;
     uint32_t refs; /* the owner's, and each entry's */
     uint32_t waiting;
+    uint32_t listing_count; /* listings being made */
+    uint64_t listing_bytes; /* of listings being sent */
     bool listing;
     bool sidecars;
     uint32_t index_count;

@@ -126,6 +126,18 @@ void date_format_log(int64_t unix_seconds, char out_text[DATE_LOG_BYTES])
     put_clock(out_text + 13, &date);
 }
 
+void date_format_internet(int64_t unix_seconds, char out_text[DATE_INTERNET_BYTES])
+{
+    struct date date = date_of_seconds(unix_seconds);
+
+    memcpy(out_text, "1994-11-06T08:49:37Z", DATE_INTERNET_BYTES);
+    put_two(out_text, date.year / 100);
+    put_two(out_text + 2, date.year % 100);
+    put_two(out_text + 5, date.month);
+    put_two(out_text + 8, date.day);
+    put_clock(out_text + 11, &date);
+}
+
 /* What is left to read of a date; `failed` sticks, so that a form reads as a list of its pieces. */
 struct date_reader {
     const char *at;

@@ -14,8 +14,9 @@
 #include "pollux/str.h"
 
 enum {
-    DATE_BYTES = 29,    /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-    DATE_LOG_BYTES = 28 /* "[10/Oct/2000:13:55:36 +0000]" */
+    DATE_BYTES = 29,          /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+    DATE_INTERNET_BYTES = 20, /* "1994-11-06T08:49:37Z" */
+    DATE_LOG_BYTES = 28       /* "[10/Oct/2000:13:55:36 +0000]" */
 };
 
 #define DATE_SECONDS_MIN (-INT64_C(62135596800)) /* 0001-01-01 00:00:00 */
@@ -27,6 +28,9 @@ void date_format(int64_t unix_seconds, char out_text[DATE_BYTES]);
 
 /* Writes DATE_LOG_BYTES bytes (no NUL) as NCSA's combined log has it.  Clamped as date_format. */
 void date_format_log(int64_t unix_seconds, char out_text[DATE_LOG_BYTES]);
+
+/* Writes DATE_INTERNET_BYTES bytes (no NUL) as RFC 3339 has it, in UTC.  Clamped as date_format. */
+void date_format_internet(int64_t unix_seconds, char out_text[DATE_INTERNET_BYTES]);
 
 /* Parses IMF-fixdate, RFC 850 or asctime form into Unix seconds: PX_OK or PX_ERR_MALFORMED.  `now`
  * decides the century of a two-digit year.  The name of the day must be one, but need not be the

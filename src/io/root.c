@@ -119,7 +119,7 @@ static px_err find_category(int sys_errno)
     return error_category(sys_errno);
 }
 
-static void info_fill(const struct stat *stat, struct file_info *out_info)
+void file_info_fill(struct file_info *out_info, const struct stat *stat)
 {
     *out_info = (struct file_info){
         .kind = S_ISDIR(stat->st_mode) ? FILE_FOLDER : FILE_REGULAR,
@@ -177,7 +177,7 @@ px_err root_find(const struct root *root, const char *path, enum root_patience p
         close(fd);
         return PX_ERR_NOT_FOUND;
     }
-    info_fill(&stat, out_info);
+    file_info_fill(out_info, &stat);
     *out_fd = fd;
     return PX_OK;
 }

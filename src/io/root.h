@@ -64,6 +64,11 @@ bool root_unchanged(int fd, const struct file_info *info);
 /* Gives a descriptor of root_find back. */
 void root_put(int fd);
 
+struct stat;
+
+/* What the system says of a regular file or a folder. */
+void file_info_fill(struct file_info *out_info, const struct stat *stat);
+
 static inline bool file_info_equal(const struct file_info *left, const struct file_info *right)
 {
     return left->inode == right->inode && left->device == right->device &&

@@ -239,9 +239,33 @@ static void date_stays_within_its_input(void **state)
     assert_int_equal(date_parse(px_str_make(NULL, 0), NOW, &seconds), PX_ERR_MALFORMED);
 }
 
+static void internet_form(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00Z"},
+        {784111777, "1994-11-06T08:49:37Z"},
+        {951782399, "2000-02-28T23:59:59Z"},
+        {951782400, "2000-02-29T00:00:00Z"},
+        {INT64_MIN, "0001-01-01T00:00:00Z"},
+        {INT64_MAX, "9999-12-31T23:59:59Z"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[DATE_INTERNET_BYTES];
+
+        date_format_internet(cases[i].seconds, text);
+        assert_memory_equal(text, cases[i].text, DATE_INTERNET_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(internet_form),
         cmocka_unit_test(date_formats_known_times),
         cmocka_unit_test(date_clamps_what_no_form_can_express),
         cmocka_unit_test(date_agrees_with_a_calendar_day_by_day),
