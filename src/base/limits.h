@@ -124,13 +124,13 @@ enum {
     /* A file up to this is kept in memory and leaves with its head in one call; a larger one is
      * sent from the page cache. */
     FILE_SMALL_BYTES_MAX = 64 * 1024,
-    FILE_PATH_BYTES_MAX = 4095,     /* what the kernel takes, less its NUL */
+    FILE_PATH_BYTES_MAX = 4095, /* what the kernel takes, less its NUL */
     /* A page of more is no help to anybody; half a second of a helper thread on a cold disk. */
     LISTING_ENTRIES_MAX = 10000,
     LISTING_BYTES_MAX = 16 * 1024 * 1024, /* one listing, rendered: long names that need escaping */
     LISTING_BYTES_TOTAL_MAX = 64 * 1024 * 1024, /* listings being sent: above that 503 */
     LISTING_COUNT_MAX = 256,                    /* being made: above that 503 */
-    FILE_CACHE_FILES_DEFAULT = 512, /* descriptors that one cache of open files holds */
+    FILE_CACHE_FILES_DEFAULT = 512,             /* descriptors that one cache of open files holds */
     FILE_CACHE_BYTES_DEFAULT = 64 * 1024 * 1024, /* memory of one such cache */
     FILE_CACHE_BUCKETS_MAX = 64 * 1024,          /* of its table: at 64 MiB few entries share one */
     FILE_FRESH_MS =
