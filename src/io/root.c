@@ -189,7 +189,7 @@ bool root_unchanged(int fd, const struct file_info *info)
 
     if (fstat(fd, &stat) != 0)
         return false;
-    info_fill(&stat, &now);
+    file_info_fill(&now, &stat);
     return file_info_equal(&now, info);
 }
 
