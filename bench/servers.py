@@ -380,7 +380,7 @@ def all_servers(build, floor_names):
     add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
         rows=floor_names)
     add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
-        pollux_command, rows=plain + secure)
+        pollux_command, rows=plain + ("file_10k", "file_1m") + secure)
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:

@@ -134,7 +134,8 @@ enum {
     FILE_CACHE_BYTES_DEFAULT = 64 * 1024 * 1024, /* memory of one such cache */
     FILE_CACHE_BUCKETS_MAX = 64 * 1024,          /* of its table: at 64 MiB few entries share one */
     FILE_FRESH_MS =
-        1000, /* how long what was found is believed: changes are seen within a second */
+        1000,            /* how long what was found is believed: changes are seen within a second */
+    FILE_WARM_MS = 1000, /* how long a file that was sent without a wait counts as in the cache */
     FILE_INDEXES_MAX = 16,        /* names tried for a directory: each is an open */
     FILE_PAGES_MAX = 64,          /* error pages: there are fewer codes with a meaning */
     FILE_RULES_MAX = 256,         /* Cache-Control patterns: each is tried when a file is opened */

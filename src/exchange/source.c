@@ -75,6 +75,40 @@ static void file_warm_done(struct file_read *read, px_err status)
         exchange->transport->send_content(exchange);
 }
 
+/* A file that went out a moment ago without a wait is not looked up piece by piece. */
+static bool file_was_warm(const px_exchange *exchange)
+{
+    const uint64_t *warm_ms = exchange->output->warm_ms;
+
+    return warm_ms && *warm_ms != 0 && exchange->service->loop->now_ms - *warm_ms < FILE_WARM_MS;
+}
+
+/* Has a helper read a piece that is not in the page cache; false: it can be sent now. */
+static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
+{
+    struct exchange_output *output = exchange->output;
+
+    if (output->warmed) {
+        output->warmed = false;
+        return false;
+    }
+    if (file_was_warm(exchange)) {
+        output->unsure = true;
+        return false;
+    }
+    if (file_is_warm(output->file.fd, offset, length))
+        return false;
+    output->unsure = true;
+    output->read.fd = output->file.fd;
+    output->read.offset = offset;
+    output->read.room = (size_t)length;
+    output->read.done = file_warm_done;
+    output->read.context = exchange;
+    /* Without a helper it is read here: late is better than never. */
+    output->reading = file_warm_later(exchange->service->loop, &output->read) == PX_OK;
+    return output->reading;
+}
+
 px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
 {
     struct exchange_output *output = exchange->output;
@@ -82,22 +116,12 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
     uint64_t offset = output->file.offset + exchange->produced;
     uint64_t length = left < FILE_WINDOW_BYTES ? left : FILE_WINDOW_BYTES;
 
-    if (output->reading)
+    if (output->reading || file_wait(exchange, offset, length))
         return PX_AGAIN;
-    if (!output->warmed && !file_is_warm(output->file.fd, offset, length)) {
-        output->read.fd = output->file.fd;
-        output->read.offset = offset;
-        output->read.room = (size_t)length;
-        output->read.done = file_warm_done;
-        output->read.context = exchange;
-        output->reading = file_warm_later(exchange->service->loop, &output->read) == PX_OK;
-        /* Without a helper it is read here: late is better than never. */
-        if (output->reading)
-            return PX_AGAIN;
-    }
-    output->warmed = false;
     *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
     exchange->produced += length;
+    if (output->warm_ms && !output->unsure && exchange->produced == exchange->length)
+        *output->warm_ms = exchange->service->loop->now_ms;
     return PX_OK;
 }
 

@@ -57,7 +57,8 @@ struct files_entry {
     const char *index;             /* borrowed: the files'; the name that was found in a folder */
     uint64_t hash;
     uint64_t checked_ms;
-    uint64_t bytes; /* what it counts for in the cache */
+    uint64_t warm_ms; /* when all of it was sent from the page cache, last looked at; 0: never */
+    uint64_t bytes;   /* what it counts for in the cache */
     uint32_t refs;
     uint8_t outcome; /* enum files_outcome */
     bool in_table;

@@ -44,6 +44,9 @@ static void content_respond(px_exchange *exchange, unsigned status, struct files
                            .context = entry};
 
     px_respond_file(exchange, status, absent, &range);
+    /* What is true of the whole is not learnt from a part. */
+    if (length == entry->info.size && exchange->output && exchange->output->file.context == entry)
+        exchange->output->warm_ms = &entry->warm_ms;
 }
 
 /* Fields of an encoded form: its own validators, the rest as what it is a form of. */
