@@ -96,14 +96,17 @@ static void message_take(struct channel *channel, const struct control_message *
         events->on_drain(channel->context);
         break;
     case CONTROL_RETIRE:
+        if (fd >= 0)
+            events->on_log(fd, channel->context);
         events->on_retire(channel->context);
-        break;
+        return;
     case CONTROL_STOP:
         events->on_stop(channel->context);
         break;
     case CONTROL_REOPEN:
-        events->on_reopen(channel->context);
-        break;
+        if (fd >= 0)
+            events->on_log(fd, channel->context);
+        return;
     }
     if (fd >= 0)
         close(fd);

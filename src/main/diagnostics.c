@@ -8,41 +8,75 @@
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pollux/fatal.h"
 
 enum {
-    LINE_BYTES_MAX = 1024 /* below PIPE_BUF: a ready pipe takes it whole */
+    LINE_BYTES_MAX = 1024, /* below PIPE_BUF: a ready pipe takes it whole */
+    STREAM_BYTES = 48,     /* two numbers of 64 bits, a colon, NUL */
 };
 
-void diagnostics_say(const char *format, ...)
+/* Whether stderr is a stream of the journal: JOURNAL_STREAM names its device and inode, and is
+ * inherited by programs whose stderr is another one.  See systemd.exec(5), sd-daemon(3). */
+static bool is_journal(void)
 {
-    static const char name[] = "pollux: ";
+    const char *stream = getenv("JOURNAL_STREAM");
+    char mine[STREAM_BYTES];
+    struct stat status;
+
+    if (!stream || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    snprintf(mine, sizeof(mine), "%llu:%llu", (unsigned long long)status.st_dev,
+             (unsigned long long)status.st_ino);
+    return strcmp(stream, mine) == 0;
+}
+
+static void say(enum diagnostics_level level, const char *format, va_list arguments)
+{
     char line[LINE_BYTES_MAX];
     struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
-    size_t len = sizeof(name) - 1;
-    va_list arguments;
+    int len = snprintf(line, sizeof(line), "pollux: ");
 
-    snprintf(line, sizeof(line), "%s", name);
-    va_start(arguments, format);
-    int text_len = vsnprintf(line + len, sizeof(line) - len - 1, format, arguments);
-    va_end(arguments);
+    if (is_journal())
+        len = snprintf(line, sizeof(line), "<%d>pollux: ", (int)level);
+    int text_len = vsnprintf(line + len, sizeof(line) - (size_t)len - 1, format, arguments);
     if (text_len < 0)
         return;
-    len += (size_t)text_len;
-    if (len > sizeof(line) - 2)
-        len = sizeof(line) - 2;
+    len += text_len;
+    if (len > LINE_BYTES_MAX - 2)
+        len = LINE_BYTES_MAX - 2;
 
-    for (size_t i = 0; i < len; i++)
+    for (int i = 0; i < len; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';
     line[len++] = '\n';
     if (poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT))
-        if (write(STDERR_FILENO, line, len) < 0)
+        if (write(STDERR_FILENO, line, (size_t)len) < 0)
             return; /* nobody is left to tell */
+}
+
+void diagnostics_tell(enum diagnostics_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(level, format, arguments);
+    va_end(arguments);
+}
+
+void diagnostics_say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(LEVEL_ERROR, format, arguments);
+    va_end(arguments);
 }
 
 /* The library found its own state broken; it aborts when this returns. */

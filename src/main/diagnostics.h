@@ -6,7 +6,18 @@
 
 #include "pollux/error.h"
 
+/* As in syslog(3).  The journal gets them as a prefix, `<N>`; a person does not see them. */
+enum diagnostics_level {
+    LEVEL_ERROR = 3,   /* something does not work */
+    LEVEL_WARNING = 4, /* something went wrong, and pollux goes on */
+    LEVEL_NOTICE = 5,  /* worth knowing */
+    LEVEL_INFO = 6,    /* all is well */
+};
+
 /* Writes one line.  Never blocks: when nobody reads stderr, the line is lost. */
+void diagnostics_tell(enum diagnostics_level level, const char *format, ...) PX_PRINTF(2, 3);
+
+/* The same at LEVEL_ERROR. */
 void diagnostics_say(const char *format, ...) PX_PRINTF(1, 2);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "main/flag.h"
 #include "main/values.h"
@@ -46,6 +47,34 @@ static px_err set_accept(struct options *options, const struct flag *flag, const
     return error_set(out_error, PX_ERR_INVALID, 0, "--accept %s: it is own or shared", value);
 }
 
+/* Who that is, is looked up when the program starts. */
+static px_err set_user(struct options *options, const struct flag *flag, const char *value,
+                       px_error *out_error)
+{
+    if (*value == '\0')
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--%s: name a user, or give a number, as www-data or 1000:1000",
+                         flag->name);
+    options->process.user = value;
+    return PX_OK;
+}
+
+static px_err set_sandbox(struct options *options, const struct flag *flag, const char *value,
+                          px_error *out_error)
+{
+    static const char *const modes[] = {
+        [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off", [SANDBOX_REQUIRE] = "require"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(modes); i++) {
+        if (strcmp(value, modes[i]) == 0) {
+            options->process.sandbox = (enum sandbox_mode)i;
+            return PX_OK;
+        }
+    }
+    return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is one of on, off, require",
+                     flag->name, value);
+}
+
 const struct flag flags_process[] = {
     {"workers", 'w', "N", FOR_SERVING, set_workers, 0, "processes (default: the CPUs allowed)"},
     {"max-workers", 0, "N", FOR_SERVING, set_max_workers, 0,
@@ -62,7 +91,9 @@ const struct flag flags_process[] = {
      "for a new worker to be ready (default 60s)"},
     {"timeout-hung", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.hung_timeout_ms),
      "a worker that does not move that long is killed (default 10s)"},
-    {"user", 0, "[NAME]", FOR_SERVING, flag_set_later, 0, NULL},
-    {"sandbox", 0, "[MODE]", FOR_SERVING, flag_set_later, 0, NULL},
+    {"user", 0, "NAME", FOR_SERVING, set_user, 0,
+     "or uid, with :group or without: whom workers become (root: nobody)"},
+    {"sandbox", 0, "MODE", FOR_SERVING, set_sandbox, 0,
+     "on (default), off, or require: end where the kernel lacks a part"},
     {0},
 };

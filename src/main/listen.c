@@ -179,8 +179,8 @@ px_err listeners_serve(struct listeners *listeners, px_server *server, px_error 
 
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count)
 {
-    diagnostics_say("listening on %.*s (%u workers)", (int)listeners->addresses.len,
-                    listeners->addresses.ptr, worker_count);
+    diagnostics_tell(LEVEL_INFO, "listening on %.*s (%u workers)", (int)listeners->addresses.len,
+                     listeners->addresses.ptr, worker_count);
 }
 
 void listeners_own(struct listeners *listeners, bool is_ours)

@@ -36,7 +36,9 @@ struct log {
     struct buf writing; /* while busy: the helper thread's */
     bool is_busy;
     bool is_reopen_wanted;
+    int next_fd;       /* owned: what reopening gives; -1: the path is opened */
     bool is_reopening; /* what the helper thread was asked to do; constant while busy */
+    int taking_fd;     /* likewise: next_fd of then */
     int reopen_errno;  /* what the helper thread reports, read when it has done */
     int write_errno;
     size_t written_bytes;
@@ -80,6 +82,8 @@ px_err log_open(const char *path, int lock_fd, struct log **out_log, px_error *o
                          "cannot open the log file %s: %s", path ? path : "on stdout",
                          strerror(failure));
     }
+    log->next_fd = -1;
+    log->taking_fd = -1;
     buf_init(&log->filling, &alloc_libc, LOG_BYTES_MAX);
     buf_init(&log->writing, &alloc_libc, LOG_BYTES_MAX);
     *out_log = log;
@@ -91,6 +95,8 @@ void log_close(struct log *log)
     if (!log)
         return;
     log_file_close(&log->file);
+    if (log->next_fd >= 0)
+        close(log->next_fd);
     buf_deinit(&log->filling);
     buf_deinit(&log->writing);
     free(log);
@@ -109,8 +115,8 @@ static void log_report(struct log *log, bool is_last)
         return;
     if (!is_last && log->reported_at_ms != 0 && now - log->reported_at_ms < REPORT_PAUSE_MS)
         return;
-    diagnostics_say("%llu log lines dropped: %s", (unsigned long long)log->dropped,
-                    log->drop_reason);
+    diagnostics_tell(LEVEL_WARNING, "%llu log lines dropped: %s", (unsigned long long)log->dropped,
+                     log->drop_reason);
     log->dropped = 0;
     log->reported_at_ms = now;
 }
@@ -127,7 +133,11 @@ static void log_work(void *context)
 {
     struct log *log = context;
 
-    log->reopen_errno = log->is_reopening ? log_file_reopen(&log->file) : 0;
+    log->reopen_errno = 0;
+    if (log->taking_fd >= 0)
+        log_file_take(&log->file, log->taking_fd);
+    else if (log->is_reopening)
+        log->reopen_errno = log_file_reopen(&log->file);
     log->written_bytes = 0;
     log->write_errno = log_file_write(&log->file, buf_str(&log->writing), &log->give_up_at_ms,
                                       &log->written_bytes);
@@ -156,6 +166,10 @@ static void log_done(px_err status, void *context)
         diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", log->file.path,
                         strerror(log->reopen_errno));
     log->is_reopening = false;
+    /* Work that was cancelled has not taken it. */
+    if (status != PX_OK && log->taking_fd >= 0)
+        close(log->taking_fd);
+    log->taking_fd = -1;
     buf_empty(&log->writing);
     log_report(log, false);
     log_submit(log);
@@ -171,7 +185,9 @@ static void log_submit(struct log *log)
     log->writing = log->filling;
     log->filling = empty;
     log->is_reopening = log->is_reopen_wanted;
+    log->taking_fd = log->next_fd;
     log->is_reopen_wanted = false;
+    log->next_fd = -1;
     log->is_busy = true;
     if (px_loop_work(log->loop, log_work, log_done, log) == PX_OK)
         return;
@@ -179,6 +195,8 @@ static void log_submit(struct log *log)
     /* No thread could be had.  The lines stay, and the next ones try again. */
     log->is_busy = false;
     log->is_reopen_wanted = log->is_reopening;
+    log->next_fd = log->taking_fd;
+    log->taking_fd = -1;
     empty = log->filling;
     log->filling = log->writing;
     log->writing = empty;
@@ -197,6 +215,14 @@ void log_reopen(struct log *log)
 {
     log->is_reopen_wanted = log->file.path != NULL;
     log_submit(log);
+}
+
+void log_take(struct log *log, int fd)
+{
+    if (log->next_fd >= 0)
+        close(log->next_fd);
+    log->next_fd = fd;
+    log_reopen(log);
 }
 
 void log_finish(struct log *log, uint32_t patience_ms)

@@ -30,6 +30,10 @@ void log_write(px_str lines, void *log);
 /* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);
 
+/* The same with a descriptor that somebody else opened (log_path_open), which is owned from now on.
+ */
+void log_take(struct log *log, int fd);
+
 /* Writes what is left, for at most `patience_ms`, by stepping the loop; once started, once. */
 void log_finish(struct log *log, uint32_t patience_ms);
 

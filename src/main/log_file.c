@@ -40,7 +40,7 @@ static bool is_over(const _Atomic uint64_t *give_up_at_ms)
 }
 
 /* A FIFO without a reader refuses to be opened for writing alone. */
-static int open_path(const char *path)
+int log_path_open(const char *path)
 {
     int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int fd = open(path, O_WRONLY | flags, LOG_MODE);
@@ -82,7 +82,7 @@ int log_file_open(struct log_file *out_file, const char *path, int lock_fd)
 
     if (!path && fstat(STDOUT_FILENO, &status) != 0)
         return errno;
-    file.fd = path ? open_path(path) : open_stdout(status.st_mode);
+    file.fd = path ? log_path_open(path) : open_stdout(status.st_mode);
     if (file.fd < 0)
         return errno;
     look_at(&file);
@@ -99,14 +99,19 @@ void log_file_close(struct log_file *file)
 
 int log_file_reopen(struct log_file *file)
 {
-    int fd = open_path(file->path);
+    int fd = log_path_open(file->path);
 
     if (fd < 0)
         return errno;
+    log_file_take(file, fd);
+    return 0;
+}
+
+void log_file_take(struct log_file *file, int fd)
+{
     close(file->fd);
     file->fd = fd;
     look_at(file);
-    return 0;
 }
 
 /* A lock between processes that goes away with the one that holds it.  0, or an errno. */

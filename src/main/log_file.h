@@ -33,6 +33,12 @@ void log_file_close(struct log_file *file);
 /* Opens the path anew; on failure the old file stays.  0, or an errno. */
 int log_file_reopen(struct log_file *file);
 
+/* The same for another process, which may not: a descriptor, or -1 with errno. */
+int log_path_open(const char *path);
+
+/* Goes on with what log_path_open gave, which is owned from now on. */
+void log_file_take(struct log_file *file, int fd);
+
 /* Writes `lines`, waiting for room until *give_up_at_ms (0: for ever) on the monotonic clock.
  * 0, EAGAIN when it gave up, or another errno; *out_bytes is how much was written in any case. */
 int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,

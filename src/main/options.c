@@ -240,6 +240,7 @@ static void options_init(struct options *options)
     options->server = PX_SERVER_OPTIONS_DEFAULT;
     options->secure.tls = PX_TLS_OPTIONS_DEFAULT;
     options->server.log_format = PX_LOG_REQUEST;
+    options->process.sandbox = sandbox_mode_default;
     options->respond.status = 200;
     options->respond.text = px_str_of("Hello, world!");
     options->respond.type = px_str_of("text/plain");

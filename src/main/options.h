@@ -12,6 +12,7 @@
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/server.h"
+#include "process/sandbox.h"
 
 enum {
     LISTEN_COUNT_MAX = 64,      /* addresses of one program */
@@ -61,6 +62,8 @@ struct process_options {
     uint32_t start_timeout_ms; /* 0: 60 s */
     bool accept_shared;        /* one socket for all workers */
     const char *pid_file;      /* NULL: none */
+    const char *user;          /* whom workers become; NULL: nobody was named */
+    enum sandbox_mode sandbox;
     struct program_file program;
 };
 

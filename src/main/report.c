@@ -9,7 +9,8 @@
 
 void report_counters(const px_counters *is)
 {
-    diagnostics_say(
+    diagnostics_tell(
+        LEVEL_INFO,
         "counters: accepted %" PRIu64 ", open %" PRIu64 ", requests %" PRIu64 ", 1xx %" PRIu64
         ", 2xx %" PRIu64 ", 3xx %" PRIu64 ", 4xx %" PRIu64 ", 5xx %" PRIu64 ", refused %" PRIu64
         ", shed %" PRIu64 ", turned away %" PRIu64 ", timed out %" PRIu64 ", aborted %" PRIu64

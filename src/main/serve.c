@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "main/confinement.h"
 #include "main/diagnostics.h"
 #include "main/listen.h"
 #include "main/log_file.h"
@@ -35,6 +36,7 @@ struct program {
     struct listeners listeners;
     struct legacy legacy;
     struct board board;
+    struct sandbox sandbox;
     px_tls *tls;           /* owned; NULL: none */
     int log_lock_fd;       /* owned; -1: none */
     uint32_t worker_count; /* 0: this process serves */
@@ -74,6 +76,7 @@ static int program_ready(void *context)
     program->has_served = true;
     if (!program->options->quiet)
         listeners_announce(&program->listeners, workers);
+    confinement_announce(&program->sandbox, program->options->quiet);
     return CODE_OK;
 }
 
@@ -113,6 +116,7 @@ static int program_work(uint32_t place, int control_fd, void *context)
 {
     struct program *program = context;
     struct worker worker = {.options = program->options,
+                            .sandbox = &program->sandbox,
                             .log_lock_fd = program->log_lock_fd,
                             .control_fd = control_fd,
                             .beat_ms = beat_ms(program->options),
@@ -152,6 +156,22 @@ static uint32_t program_reload(void *context)
     return count;
 }
 
+/* The master opens it with the permissions that it has kept. */
+static int program_log(void *context)
+{
+    const struct program *program = context;
+    const char *path = program->options->log_file;
+
+    if (!path || program->options->server.log_format == PX_LOG_OFF)
+        return -1;
+    int fd = log_path_open(path);
+
+    if (fd < 0)
+        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
+                        strerror(errno));
+    return fd;
+}
+
 static void program_close(void *context)
 {
     struct program *program = context;
@@ -171,18 +191,15 @@ static void program_report(void *context)
 static void program_say(const char *text, void *context)
 {
     (void)context;
-    diagnostics_say("%s", text);
+    diagnostics_tell(LEVEL_WARNING, "%s", text);
 }
 
 static void program_death(uint32_t place, pid_t pid, int status, void *context)
 {
+    const struct program *program = context;
+
     (void)place;
-    (void)context;
-    if (WIFSIGNALED(status))
-        diagnostics_say("worker %ld was ended by signal %d (%s)", (long)pid, WTERMSIG(status),
-                        strsignal(WTERMSIG(status)));
-    else
-        diagnostics_say("worker %ld ended with exit code %d", (long)pid, WEXITSTATUS(status));
+    confinement_tell_death(&program->sandbox, pid, status);
 }
 
 static enum exit_code program_supervise(struct program *program)
@@ -212,6 +229,7 @@ static enum exit_code program_supervise(struct program *program)
         .on_work = program_work,
         .on_ready = program_ready,
         .on_reload = program_reload,
+        .on_log = program_log,
         .on_close = program_close,
         .on_own = program_own,
         .on_report = program_report,
@@ -240,6 +258,7 @@ static enum exit_code program_supervise(struct program *program)
 static enum exit_code program_alone(struct program *program)
 {
     struct worker worker = {.options = program->options,
+                            .sandbox = &program->sandbox,
                             .log_lock_fd = -1,
                             .control_fd = -1,
                             .listeners = &program->listeners,
@@ -262,6 +281,10 @@ static enum exit_code program_open(struct program *program)
                                .legacy = &program->legacy};
     px_error error;
 
+    if (confinement_init(&program->sandbox, options, program->worker_count == 0, &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return exit_code_of(error.code);
+    }
     if (options->process.pid_file &&
         pidfile_check(options->process.pid_file, program->predecessor, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
@@ -323,6 +346,7 @@ enum exit_code serve(const struct options *options)
     listeners_deinit(&program.listeners);
     legacy_deinit(&program.legacy);
     board_deinit(&program.board);
+    sandbox_deinit(&program.sandbox);
     px_tls_destroy(program.tls);
     if (program.log_lock_fd >= 0)
         close(program.log_lock_fd);

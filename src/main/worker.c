@@ -190,7 +190,6 @@ static void on_retire(void *context)
     options.deadline_ms = PX_UNLIMITED;
     options.idle_ms = PX_UNLIMITED;
     options.leave_queue = 1;
-    on_reopen_signal(0, life); /* the log may have been moved away: that is what reloads are for */
     life_drain_with(life, &options);
 }
 
@@ -199,9 +198,14 @@ static void on_stop(void *context)
     life_stop(context);
 }
 
-static void on_reopen(void *context)
+static void on_log(int fd, void *context)
 {
-    on_reopen_signal(0, context);
+    struct life *life = context;
+
+    if (life->log)
+        log_take(life->log, fd);
+    else
+        close(fd);
 }
 
 static const struct channel_events channel_events = {
@@ -210,7 +214,7 @@ static const struct channel_events channel_events = {
     .on_drain = on_drain,
     .on_retire = on_retire,
     .on_stop = on_stop,
-    .on_reopen = on_reopen,
+    .on_log = on_log,
 };
 
 /* --- The beginning ---------------------------------------------------------------------------- */
@@ -231,8 +235,7 @@ static px_err life_open(struct life *life, px_error *out_error)
  * thread. */
 static px_err life_confine(struct life *life, px_error *out_error)
 {
-    (void)life;
-    return error_clear(out_error);
+    return sandbox_enter(life->worker->sandbox, out_error);
 }
 
 static px_err life_make(struct life *life, px_error *out_error)

@@ -12,9 +12,11 @@
 #include "main/log.h"
 #include "main/options.h"
 #include "process/board.h"
+#include "process/sandbox.h"
 
 struct worker {
     const struct options *options; /* borrowed */
+    const struct sandbox *sandbox; /* borrowed */
     int log_lock_fd;               /* borrowed; -1: nobody else writes the log */
     struct listeners *listeners;   /* borrowed; handed to the server when it is alone */
 

@@ -9,9 +9,9 @@
 
 /* clang-format off */
 
-/* The log, the control channel, files that are served, the end. */
+/* The log, the control channel, the end. */
 #define CALLS_OF_PROGRAM(X) \
-    X(openat) X(fstat) X(newfstatat) X(statx) X(getdents64) X(readlinkat) X(poll) X(ppoll) \
+    X(openat) X(fstat) X(newfstatat) X(statx) X(poll) X(ppoll) \
     X(recvmsg) X(writev) X(pwrite64) X(nanosleep) X(clock_nanosleep) X(ftruncate) X(unlink) \
     X(unlinkat) X(rt_sigaction) X(rt_sigreturn) X(restart_syscall) X(exit_group) X(sched_yield) \
     X(prlimit64) X(sigaltstack)
@@ -27,7 +27,7 @@
 /* Refused with ENOSYS, as by a kernel that does not have them: whoever tries goes another way. */
 #define CALLS_DONE_WITHOUT(X) \
     X(clone3) X(prctl) X(arch_prctl) X(set_tid_address) X(access) X(faccessat) X(faccessat2) \
-    X(readlink) X(getcwd) X(stat) X(lstat) X(statfs) X(fstatfs) X(openat2) X(close_range) \
+    X(readlink) X(readlinkat) X(getdents64) X(getcwd) X(stat) X(lstat) X(statfs) X(fstatfs) X(openat2) X(close_range) \
     X(membarrier) X(mlock) X(munlock) X(mlock2) X(mincore) X(fadvise64) X(readahead) \
     X(sched_setaffinity) X(sched_getparam) X(sched_getscheduler) X(getpriority) X(get_robust_list) \
     X(epoll_pwait2) X(copy_file_range) X(splice) X(futex_waitv) X(getgroups) X(getresuid) \

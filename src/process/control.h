@@ -25,9 +25,9 @@ enum control_kind {
     CONTROL_RELEASE,   /* slot: accept there no longer */
     CONTROL_DELAY,     /* readiness fails from now on */
     CONTROL_DRAIN,
-    CONTROL_RETIRE,
+    CONTROL_RETIRE, /* descriptor: the log, opened anew, if there is one */
     CONTROL_STOP,
-    CONTROL_REOPEN, /* the log */
+    CONTROL_REOPEN, /* descriptor: the log, opened anew */
     /* From worker to master. */
     CONTROL_READY,
     CONTROL_SERVING, /* slot */

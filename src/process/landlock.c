@@ -92,7 +92,7 @@ static struct ruleset_attributes attributes_of(int abi, bool may_dial)
     return attributes;
 }
 
-static uint64_t rights_of(unsigned access, bool is_folder)
+static uint64_t rights_of(unsigned access, mode_t mode)
 {
     uint64_t rights = 0;
 
@@ -102,7 +102,10 @@ static uint64_t rights_of(unsigned access, bool is_folder)
         rights |= FS_WRITE_FILE | FS_MAKE_REG;
     if (access & LANDLOCK_REMOVE)
         rights |= FS_REMOVE_FILE;
-    return is_folder ? rights : rights & FS_OF_FILES;
+    /* A FIFO that nobody reads can be opened for writing only by one who reads it too. */
+    if ((access & LANDLOCK_WRITE) && S_ISFIFO(mode))
+        rights |= FS_READ_FILE;
+    return S_ISDIR(mode) ? rights : rights & FS_OF_FILES;
 }
 
 static px_err path_fail(const struct landlock_path *path, int sys_errno, px_error *out_error)
@@ -122,6 +125,9 @@ static px_err rule_add(int ruleset_fd, uint64_t handled, const struct landlock_p
 
     if (path->path) {
         opened = open(path->path, O_PATH | O_CLOEXEC);
+        /* What is not there cannot be written to or removed. */
+        if (opened < 0 && errno == ENOENT && !(path->access & LANDLOCK_READ))
+            return PX_OK;
         if (opened < 0)
             return path_fail(path, errno, out_error);
         rule.parent_fd = opened;
@@ -129,7 +135,7 @@ static px_err rule_add(int ruleset_fd, uint64_t handled, const struct landlock_p
     if (fstat(rule.parent_fd, &status) != 0) {
         failure = errno;
     } else {
-        rule.allowed_access = rights_of(path->access, S_ISDIR(status.st_mode)) & handled;
+        rule.allowed_access = rights_of(path->access, status.st_mode) & handled;
         /* A rule that allows nothing is refused, and needless. */
         if (rule.allowed_access != 0 &&
             syscall(CALL_ADD_RULE, ruleset_fd, RULE_PATH_BENEATH, &rule, 0) != 0)

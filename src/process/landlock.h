@@ -20,7 +20,7 @@ enum landlock_access {
 };
 
 struct landlock_path {
-    const char *path; /* borrowed; NULL: fd says it */
+    const char *path; /* borrowed; NULL: fd says it.  May be missing if it is not to be read */
     int fd;           /* borrowed, with path NULL: any descriptor of the file or folder */
     unsigned access;  /* of enum landlock_access */
 };

@@ -110,11 +110,15 @@ static void replace(struct master *master)
 static void reopen(struct master *master)
 {
     const struct control_message message = control_make(CONTROL_REOPEN, 0, 0);
+    int log_fd = master->plan->on_log(master->plan->context);
 
+    if (log_fd < 0)
+        return; /* there is none, or the old one goes on */
     for (uint32_t i = 0; i < master->supervisor.place_count; i++)
         /* One that was not ready yet has opened its log just now, or will. */
         if (master->children[i].fd >= 0 && master->supervisor.workers[i].state >= WORKER_READY)
-            (void)control_send(master->children[i].fd, &message, -1);
+            (void)control_send(master->children[i].fd, &message, log_fd);
+    close(log_fd);
 }
 
 static void read_signals(struct master *master)

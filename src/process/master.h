@@ -39,6 +39,8 @@ struct master_plan {
     /* Whether the pid file, and what else there is one of, is ours. */
     void (*on_own)(bool is_ours, void *context);
     /* Print the board. */
+    /* Opens the log anew, for workers that may not: a descriptor of the master's, or -1. */
+    int (*on_log)(void *context);
     void (*on_report)(void *context);
     /* A line for a person. */
     void (*on_say)(const char *text, void *context);

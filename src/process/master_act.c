@@ -78,6 +78,17 @@ static void tell_kind(struct master *master, uint32_t place, enum control_kind k
     tell(master, place, &message, -1);
 }
 
+/* The log may have been moved away: that is what reloads are for. */
+static void act_retire(struct master *master, uint32_t place)
+{
+    const struct control_message message = control_make(CONTROL_RETIRE, 0, 0);
+    int log_fd = master->plan->on_log(master->plan->context);
+
+    tell(master, place, &message, log_fd);
+    if (log_fd >= 0)
+        close(log_fd);
+}
+
 static void give_sockets(struct master *master, uint32_t place, uint32_t slot)
 {
     const struct successor_program *program = &master->plan->program;
@@ -227,7 +238,7 @@ static void act(struct master *master, const struct supervisor_action *action)
         tell_kind(master, action->worker, CONTROL_DRAIN, 0);
         break;
     case ACTION_RETIRE:
-        tell_kind(master, action->worker, CONTROL_RETIRE, 0);
+        act_retire(master, action->worker);
         break;
     case ACTION_STOP:
         tell_kind(master, action->worker, CONTROL_STOP, 0);

@@ -8,6 +8,7 @@
 #include "process/sandbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -47,37 +48,64 @@ px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, const char 
 
 void sandbox_deinit(struct sandbox *sandbox)
 {
+    for (size_t i = 0; i < sandbox->path_count; i++)
+        free((char *)sandbox->paths[i].path);
+    sandbox->path_count = 0;
     traps_destroy(sandbox->traps);
     sandbox->traps = NULL;
 }
 
-static px_err path_add(struct sandbox *sandbox, struct landlock_path path, px_error *out_error)
+/* Takes hold of `text`; NULL is a lack of memory where there is no descriptor. */
+static px_err path_add(struct sandbox *sandbox, char *text, int fd, unsigned access,
+                       px_error *out_error)
 {
-    if (sandbox->path_count == SANDBOX_PATHS_MAX)
+    if (!text && fd < 0)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "cannot make a sandbox: out of memory");
+    if (sandbox->path_count == SANDBOX_PATHS_MAX) {
+        free(text);
         return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d files and folders to serve",
                          SANDBOX_PATHS_MAX);
-    sandbox->paths[sandbox->path_count++] = path;
+    }
+    sandbox->paths[sandbox->path_count++] = (struct landlock_path){text, fd, access};
     return error_clear(out_error);
 }
 
 px_err sandbox_allow(struct sandbox *sandbox, const char *path, unsigned access,
                      px_error *out_error)
 {
-    return path_add(sandbox, (struct landlock_path){path, -1, access}, out_error);
+    return path_add(sandbox, strdup(path), -1, access, out_error);
+}
+
+px_err sandbox_allow_folder_of(struct sandbox *sandbox, const char *path, unsigned access,
+                               px_error *out_error)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder;
+
+    if (!slash)
+        folder = strdup(".");
+    else if (slash == path)
+        folder = strdup("/");
+    else
+        folder = strndup(path, (size_t)(slash - path));
+    return path_add(sandbox, folder, -1, access, out_error);
 }
 
 px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access, px_error *out_error)
 {
-    return path_add(sandbox, (struct landlock_path){NULL, fd, access}, out_error);
+    return path_add(sandbox, NULL, fd, access, out_error);
 }
 
 static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
 {
     struct seccomp_rules rules = {.may_dial = sandbox->may_dial};
 
-    for (size_t i = 0; i < sandbox->path_count; i++)
-        if (sandbox->paths[i].access & (LANDLOCK_WRITE | LANDLOCK_REMOVE))
-            rules.may_write = true;
+    for (size_t i = 0; i < sandbox->path_count; i++) {
+        unsigned access = sandbox->paths[i].access;
+
+        rules.may_read = rules.may_read || (access & LANDLOCK_READ);
+        rules.may_write = rules.may_write || (access & (LANDLOCK_WRITE | LANDLOCK_REMOVE));
+    }
     px_err err = traps_catch(sandbox->traps, out_error);
     return err == PX_OK ? seccomp_enter(&rules, out_error) : err;
 }

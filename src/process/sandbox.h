@@ -23,14 +23,18 @@ enum sandbox_mode {
     SANDBOX_REQUIRE, /* all of it, or nothing runs */
 };
 
+/* What a build does that is told nothing: off where a sanitizer or the counting of lines needs what
+ * a sandbox forbids. */
+extern const enum sandbox_mode sandbox_mode_default;
+
 struct sandbox {
     enum sandbox_mode mode;
     struct privileges privileges;
     bool has_landlock;
     bool has_seccomp;
-    bool may_dial;       /* workers connect to other servers */
-    struct traps *traps; /* owned; NULL: calls are not noted */
-    struct landlock_path paths[SANDBOX_PATHS_MAX];
+    bool may_dial;                                 /* workers connect to other servers */
+    struct traps *traps;                           /* owned; NULL: calls are not noted */
+    struct landlock_path paths[SANDBOX_PATHS_MAX]; /* their texts are owned */
     size_t path_count;
     char lacking[SANDBOX_TEXT_BYTES]; /* what is asked for and missing, for a person; or empty */
 };
@@ -42,12 +46,17 @@ PX_MUST_CHECK px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mod
 
 void sandbox_deinit(struct sandbox *sandbox);
 
-/* Allows `access` (enum landlock_access) at a path, which is borrowed until the last worker has
- * entered.  PX_ERR_LIMIT: too many. */
+/* Allows `access` (enum landlock_access) at a path, and below it where that is a folder.  The text
+ * is copied; what it names is looked up when a worker enters, and may be missing if it is not to be
+ * read.  PX_ERR_LIMIT: too many. */
 PX_MUST_CHECK px_err sandbox_allow(struct sandbox *sandbox, const char *path, unsigned access,
                                    px_error *out_error);
 
-/* The same for something open: the descriptor is borrowed as long. */
+/* The same for the folder that a file is in, which need not be there. */
+PX_MUST_CHECK px_err sandbox_allow_folder_of(struct sandbox *sandbox, const char *path,
+                                             unsigned access, px_error *out_error);
+
+/* The same for something open: the descriptor is borrowed until the last worker has entered. */
 PX_MUST_CHECK px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access,
                                       px_error *out_error);
 

@@ -37,6 +37,7 @@ enum {
 
 static const char *const allowed[] = {PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_HELPERS(
     NAME_OF) PX_SYSCALLS_FILES(NAME_OF) CALLS_OF_PROGRAM(NAME_OF) CALLS_THAT_ONLY_TELL(NAME_OF)};
+static const char *const reading[] = {PX_SYSCALLS_FILES(NAME_OF)};
 static const char *const dialling[] = {CALLS_OF_DIALLING(NAME_OF)};
 static const char *const done_without[] = {CALLS_DONE_WITHOUT(NAME_OF)};
 
@@ -159,6 +160,8 @@ static void filter_fill(struct filter *filter)
     /* Calls that libc must not find come first: clone3 is in the library's list, and what it would
      * start cannot be looked into; libc falls back to clone. */
     conditions_add(filter);
+    if (filter->rules->may_read)
+        names_add(filter, SCMP_ACT_ALLOW, reading, ARRAY_COUNT(reading));
     names_add(filter, SCMP_ACT_ERRNO(ENOSYS), done_without, ARRAY_COUNT(done_without));
     names_add(filter, SCMP_ACT_ALLOW, allowed, ARRAY_COUNT(allowed));
     if (filter->rules->may_dial)

@@ -15,6 +15,7 @@
 enum { SECCOMP_NAME_BYTES = 40 };
 
 struct seccomp_rules {
+    bool may_read;  /* files are served (Landlock says which) */
     bool may_write; /* files may be opened for writing and removed (Landlock says which) */
     bool may_dial;  /* sockets of the inet families and unix ones, streams and datagrams */
 };

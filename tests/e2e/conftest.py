@@ -1,6 +1,8 @@
 """What all end-to-end tests share: the path to `lib`, and a server of the plainest kind."""
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,13 @@ def secure(authority):
     with Pollux(*argv, "-l", "127.0.0.1:0", "-l", "https://127.0.0.1:0") as server:
         server.authority = authority
         yield server
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder that workers can look into who are nobody, which pytest's own is not when root runs
+    the tests; and its name is short enough for unix sockets."""
+    path = Path(tempfile.mkdtemp(prefix="pollux-e2e-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

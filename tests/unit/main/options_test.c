@@ -160,6 +160,12 @@ static void the_process(void **state)
     assert_true(good("pollux -w0")->process.workers_given);
     assert_int_equal(good("pollux -w0")->process.workers, 0);
     assert_int_equal(good("pollux --workers=1024")->process.workers, 1024);
+    assert_null(good("pollux")->process.user);
+    assert_string_equal(good("pollux --user www:www")->process.user, "www:www");
+    assert_int_equal(good("pollux")->process.sandbox, sandbox_mode_default);
+    assert_int_equal(good("pollux --sandbox=on")->process.sandbox, SANDBOX_ON);
+    assert_int_equal(good("pollux --sandbox off")->process.sandbox, SANDBOX_OFF);
+    assert_int_equal(good("pollux --sandbox=require")->process.sandbox, SANDBOX_REQUIRE);
 }
 
 static void limits(void **state)
@@ -235,10 +241,12 @@ static void refusals(void **state)
         {"pollux proxy", "proxy is not in this version (see pollux --help)"},
         {"pollux run", "run is not in this version (see pollux --help)"},
         {"pollux check -q", "check is not in this version (see pollux --help)"},
-        {"pollux --user nobody", "--user is not in this version; leave it out"},
-        {"pollux --user=nobody", "--user is not in this version; leave it out"},
-        {"pollux respond --sandbox", "--sandbox is not in this version; leave it out"},
-        {"pollux respond --sandbox=on", "--sandbox is not in this version; leave it out"},
+        {"pollux --user=", "--user: name a user, or give a number, as www-data or 1000:1000"},
+        {"pollux --user", "--user needs a value (see pollux --help)"},
+        {"pollux respond --sandbox", "--sandbox needs a value (see pollux --help)"},
+        {"pollux --sandbox=yes", "--sandbox yes: it is one of on, off, require"},
+        {"pollux healthcheck --user x http://a/",
+         "--user is not a flag of pollux healthcheck (see pollux --help)"},
         {"pollux --nonsense", "unknown flag --nonsense (see pollux --help)"},
         {"pollux --nonsense=x", "unknown flag --nonsense=x (see pollux --help)"},
         {"pollux -x", "unknown flag -x (see pollux --help)"},
@@ -314,7 +322,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 67);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 68);
 }
 
 static void lists_have_an_end(void **state)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "pollux/syscalls.h"
+#include "process/calls.h"
 #include "process/traps.h"
 #include "unit/process/child.h"
 
@@ -248,6 +251,23 @@ static void seccomp_names_calls(void **state)
     assert_null(seccomp_lacks());
 }
 
+/* A slip of the pen would be a call that is not allowed, found by the first worker that makes it.
+ */
+static void seccomp_lists_hold_names(void **state)
+{
+#define NAME_OF(name) #name,
+    static const char *const names[] = {
+        PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_FILES(NAME_OF) PX_SYSCALLS_HELPERS(NAME_OF)
+            PX_SYSCALLS_STARTING(NAME_OF) PX_SYSCALLS_DIALLING(NAME_OF) CALLS_OF_PROGRAM(NAME_OF)
+                CALLS_THAT_ONLY_TELL(NAME_OF) CALLS_OF_DIALLING(NAME_OF)
+                    CALLS_DONE_WITHOUT(NAME_OF)};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (seccomp_syscall_resolve_name(names[i]) == __NR_SCMP_ERROR)
+            fail_msg("%s is no system call", names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +278,7 @@ int main(void)
         cmocka_unit_test(seccomp_ends_all_threads),
         cmocka_unit_test(seccomp_lets_assertions_abort),
         cmocka_unit_test(seccomp_names_calls),
+        cmocka_unit_test(seccomp_lists_hold_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

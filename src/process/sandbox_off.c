@@ -1,0 +1,6 @@
+/*
+ * What --sandbox is when nobody says it: off.  CMake chooses this file or its sibling.
+ */
+#include "process/sandbox.h"
+
+const enum sandbox_mode sandbox_mode_default = SANDBOX_OFF;

@@ -1,0 +1,45 @@
+"""pollux(1) and `pollux COMMAND --help` name the same flags, and the same exit codes as the source."""
+
+import re
+
+import pytest
+
+from lib.runner import ROOT, run
+
+PAGE = (ROOT / "docs" / "man" / "pollux.1.scd").read_text()
+COMMANDS = ("respond", "files", "healthcheck")
+
+
+def flags_of_the_page():
+    """Flag to the text behind it: `*-q, --quiet*` begins a line of its own."""
+    parts = re.split(r"^\*(?:-\w, )?--([a-z-]+)\*[^\n]*\n", PAGE, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def flags_of(command):
+    _, out, _ = run(command, "--help")
+    return set(re.findall(r"^  (?:-\w, |    )--([a-z-]+)", out, re.M))
+
+
+def test_every_flag_is_in_the_page():
+    found = set(flags_of_the_page())
+    known = {flag for command in COMMANDS for flag in flags_of(command)}
+    assert len(known) > 30
+    assert known - found == set(), "not in docs/man/pollux.1.scd"
+    assert found - known == set(), "not in the program"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_flag_of_one_command_says_so(command):
+    """`*files*: ...` begins the text of what only that command takes."""
+    for flag, text in flags_of_the_page().items():
+        owner = re.match(r"\t\*(respond|files|healthcheck)\*: ", text)
+        if owner:
+            assert (flag in flags_of(command)) == (owner[1] == command), flag
+
+
+def test_every_exit_code_is_in_the_page():
+    source = (ROOT / "src" / "main" / "exit_code.h").read_text()
+    codes = re.findall(r"CODE_\w+ = (\d+)", source)
+    table = PAGE[PAGE.index("# EXIT STATUS") : PAGE.index("# EXAMPLES")]
+    assert re.findall(r"^[\[|]- (\d+)$", table, re.M) == codes
