@@ -48,6 +48,20 @@ def status_of(pid):
     return dict(row.split(":\t", 1) for row in rows if ":\t" in row)
 
 
+def confined_worker(server, seconds=10):
+    """The pid of a worker that is inside: one that was forked just now may be on its way."""
+    end = time.monotonic() + seconds
+    while True:
+        for pid in server.children():
+            try:
+                if status_of(pid)["Seccomp"] == "2":
+                    return pid
+            except FileNotFoundError:
+                pass
+        assert time.monotonic() < end, f"nobody is confined: {server.stderr}"
+        time.sleep(0.02)
+
+
 def new_worker(server, old, seconds=10):
     """Waits until the master has replaced `old`; the pids of its children."""
     end = time.monotonic() + seconds
@@ -147,12 +161,12 @@ def test_calls_that_end_a_worker():
     assert len(ATTEMPTS) >= 18
     with pollux() as server:
         for name, (number, arguments) in ATTEMPTS.items():
-            pid = server.children()[0]
+            pid = confined_worker(server)
             assert call(pid, number, arguments) is None, name
             server.wait_stderr(rf"was ended by its sandbox: it called {name.split()[0]} \(system call {number}\)")
             new_worker(server, pid)
             assert ask(server.address, GET).status == 200
-        assert call(server.children()[0], CLONE3, (0, 0)) == -errno.ENOSYS
+        assert call(confined_worker(server), CLONE3, (0, 0)) == -errno.ENOSYS
         assert not Path("/tmp/pollux-sandbox").exists()
 
 
