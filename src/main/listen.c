@@ -121,7 +121,7 @@ static px_err list_sockets(struct listeners *listeners, px_error *out_error)
     for (uint32_t i = 0; i < listeners->count; i++)
         for (size_t n = 0; px_listener_fd(listeners->at[i].listener, n) >= 0; n++)
             count++;
-    listeners->sockets = calloc(count, sizeof(listeners->sockets[0]));
+    listeners->sockets = calloc(count > 0 ? count : 1, sizeof(listeners->sockets[0]));
     if (!listeners->sockets)
         return out_of_memory(out_error);
     for (uint32_t i = 0; i < listeners->count; i++) {

@@ -32,24 +32,30 @@ static enum exit_code run(const struct options *options)
     return CODE_SOFTWARE;
 }
 
-int main(int argc, char **argv)
+static enum exit_code start(int argc, char **argv, char **words)
 {
-    /* A program that takes over is started with the same words, before getopt_long sorts them. */
-    char **words = calloc((size_t)argc + 1, sizeof(words[0]));
     struct options options;
     px_error error;
 
-    if (!words)
-        return CODE_SYSTEM;
-    memcpy(words, argv, (size_t)argc * sizeof(words[0]));
     if (descriptors_fill_standard() != 0)
         return CODE_SYSTEM;
     if (options_parse(&options, argc, argv, getenv("PORT"), &error) != PX_OK) {
         diagnostics_say("%s", error.text);
-        return (int)exit_code_of(error.code);
+        return exit_code_of(error.code);
     }
     program_file_init(&options.process.program, words);
-    enum exit_code code = run(&options);
+    return run(&options);
+}
+
+int main(int argc, char **argv)
+{
+    /* A program that takes over is started with the same words, before getopt_long sorts them. */
+    char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+
+    if (!words)
+        return CODE_SYSTEM;
+    memcpy(words, argv, (size_t)argc * sizeof(words[0]));
+    enum exit_code code = start(argc, argv, words);
 
     free(words);
     return (int)code;

@@ -123,7 +123,7 @@ static px_err flags_parse(struct options *options, int argc, char **argv, const 
                           px_error *out_error)
 {
     unsigned command = 1U << options->command;
-    struct getopt_tables tables;
+    struct getopt_tables tables = {0};
     int value;
 
     options->help_command = options->command;

@@ -100,7 +100,7 @@ int control_receive(int fd, struct control_message *out_message, int *out_passed
         char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
         struct cmsghdr align;
     } control;
-    struct control_message message;
+    struct control_message message = {0};
     struct iovec part = {.iov_base = &message, .iov_len = sizeof(message)};
     struct msghdr head = {.msg_iov = &part,
                           .msg_iovlen = 1,

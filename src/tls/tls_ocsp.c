@@ -89,7 +89,7 @@ px_err tls_ocsp_staple(struct tls_certificate **certificates, uint32_t count, co
     unsigned char bytes[TLS_STAPLE_BYTES_MAX + 1];
     const unsigned char *at = bytes;
     struct tls_certificate *owner = NULL;
-    int64_t until;
+    int64_t until = 0;
     BIO *bio;
     int len;
 
@@ -106,7 +106,7 @@ px_err tls_ocsp_staple(struct tls_certificate **certificates, uint32_t count, co
                        : error_set(out_error, PX_ERR_INVALID, 0,
                                    "there is no OCSP response in %s (DER is expected)", path);
 
-    if (err == PX_OK)
+    if (err == PX_OK && owner)
         err = staple_put(owner, bytes, (size_t)len, until, out_error);
     OCSP_BASICRESP_free(basic);
     OCSP_RESPONSE_free(response);
