@@ -25,6 +25,7 @@ static void run(struct result *result, const char *bytes, size_t len, size_t ste
 {
     h2_walk_init(&result->walk, 4096);
     result->err = PX_OK;
+    result->error = H2_NO_ERROR;
     result->at = 0;
     for (size_t from = 0; from < len && result->err == PX_OK; from += step) {
         size_t piece = len - from < step ? len - from : step;
