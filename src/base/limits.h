@@ -153,6 +153,8 @@ enum {
     H2_CONN_WINDOW = 1024 * 1024,
     /* A head that decodes to this many times its limit is an attack, not a large head. */
     H2_HEAD_EXCESS_MAX = 4,
+    /* Memory of one session of the library: a hundred streams take a tenth of it. */
+    H2_SESSION_BYTES_MAX = 4 * 1024 * 1024,
     H2_CRUMBS_MAX = 256, /* pieces of a Cookie field: browsers keep fewer cookies a site */
     /* Resets that are also more than half of the streams opened: no user cancels that much. */
     H2_RESETS_MAX = 200,

@@ -21,8 +21,9 @@ void h2_session_head_release(struct h2_session *session)
 }
 
 /* A stream that has no object. */
-static int refuse_stream(nghttp2_session *library, int32_t id)
+static int refuse_stream(struct h2_session *session, nghttp2_session *library, int32_t id)
 {
+    h2_walk_count(&session->walk, H2_BUDGET_RESETS);
     return nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, H2_REFUSED_STREAM) == 0
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -55,11 +56,11 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
         return 0;
     }
     if (session->stream_count >= H2_STREAMS_MAX || !head_take(session, false))
-        return refuse_stream(library, id);
+        return refuse_stream(session, library, id);
     stream = h2_events_of(session)->begin(session->context);
     if (!stream) {
         h2_session_head_release(session);
-        return refuse_stream(library, id);
+        return refuse_stream(session, library, id);
     }
     *stream = (struct h2_stream){.id = (uint32_t)id, .content_left = UINT64_MAX};
     session->stream_count++;

@@ -7,6 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/h2_memory.h"
 #include "http/h2_session.h"
 #include "http/h2_walk.h"
 
@@ -15,8 +16,9 @@ struct h2_shared {
     nghttp2_session_callbacks *callbacks; /* owned */
     nghttp2_option *library_options;      /* owned */
     nghttp2_nv *fields;                   /* owned: room for the fields of one answer */
-    struct pool sessions;                 /* of h2_session */
-    struct pool heads;                    /* of h2_head */
+    struct h2_spares spares;
+    struct pool sessions; /* of h2_session */
+    struct pool heads;    /* of h2_head */
 };
 
 /* How far saying good-bye is. */
@@ -41,6 +43,7 @@ struct h2_session {
     bool window_over;         /* ... and one of them above what it can be */
     bool bomb;                /* a head decoded to too much */
     bool failed;              /* the library gave up: nothing of it can be rendered */
+    struct h2_memory memory;  /* the library's */
     struct h2_walk walk;
 };
 

@@ -115,11 +115,28 @@ px_err h2_session_resume(struct h2_session *session, struct h2_stream *stream)
     return rv == NGHTTP2_ERR_NOMEM ? PX_ERR_MEMORY : PX_OK;
 }
 
+/* Whether a reset says that the peer broke a rule. */
+static bool reset_was_forced(uint32_t error)
+{
+    switch (error) {
+    case H2_PROTOCOL_ERROR:
+    case H2_FLOW_CONTROL_ERROR:
+    case H2_STREAM_CLOSED:
+    case H2_FRAME_SIZE_ERROR:
+    case H2_REFUSED_STREAM:
+    case H2_ENHANCE_YOUR_CALM:
+        return true;
+    }
+    return false;
+}
+
 void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum h2_error error)
 {
     if (stream->id == 0 || stream->dead)
         return;
     stream->dead = true;
+    if (reset_was_forced((uint32_t)error))
+        h2_walk_count(&session->walk, H2_BUDGET_RESETS);
     if (nghttp2_submit_rst_stream(session->library, NGHTTP2_FLAG_NONE, (int32_t)stream->id,
                                   (uint32_t)error) != 0)
         h2_session_fail(session, NGHTTP2_ERR_NOMEM);
@@ -198,27 +215,17 @@ static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const ui
     return room_left(session) < H2_RENDER_ROOM ? NGHTTP2_ERR_PAUSE : 0;
 }
 
-/* Whether a reset says that the peer broke a rule. */
-static bool reset_was_forced(uint32_t error)
-{
-    switch (error) {
-    case H2_PROTOCOL_ERROR:
-    case H2_FLOW_CONTROL_ERROR:
-    case H2_STREAM_CLOSED:
-    case H2_FRAME_SIZE_ERROR:
-    case H2_REFUSED_STREAM:
-    case H2_ENHANCE_YOUR_CALM:
-        return true;
-    }
-    return false;
-}
-
 static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *session = context;
 
     if (frame->hd.type == NGHTTP2_RST_STREAM) {
-        if (reset_was_forced(frame->rst_stream.error_code))
+        const struct h2_stream *stream =
+            nghttp2_session_get_stream_user_data(library, frame->hd.stream_id);
+
+        /* Those of our own were counted when they were asked for. */
+        if ((!stream || !stream->dead) && frame->rst_stream.error_code != H2_REFUSED_STREAM &&
+            reset_was_forced(frame->rst_stream.error_code))
             h2_walk_count(&session->walk, H2_BUDGET_RESETS);
         /* RFC 9113 section 6.9.2: an error of the connection, which nghttp2 takes for the stream's.
          */

@@ -11,7 +11,8 @@
 enum {
     SESSION_SLAB_OBJECTS = 8,
     HEAD_SLAB_OBJECTS = 1,
-    HEADS_MAX = 1024, /* header blocks that are not whole, on all connections: 36 MiB */
+    SLICE_BYTES = 4096, /* fed at once: some hundred frames */
+    HEADS_MAX = 1024,   /* header blocks that are not whole, on all connections: 36 MiB */
     FIELDS_MAX = FIELD_COUNT_LIMIT + 8
 };
 
@@ -24,23 +25,23 @@ bool h2_is_built(void)
 
 static void *library_malloc(size_t bytes, void *context)
 {
-    return alloc_take(context, bytes);
+    return h2_memory_take(context, bytes);
 }
 
 static void library_free(void *ptr, void *context)
 {
-    if (ptr)
-        alloc_put(context, ptr);
+    h2_memory_put(context, ptr);
 }
 
 static void *library_calloc(size_t count, size_t bytes, void *context)
 {
-    return bytes > 0 && count > SIZE_MAX / bytes ? NULL : alloc_take_zeroed(context, count * bytes);
+    return bytes > 0 && count > SIZE_MAX / bytes ? NULL
+                                                 : h2_memory_take_zeroed(context, count * bytes);
 }
 
 static void *library_realloc(void *ptr, size_t bytes, void *context)
 {
-    return alloc_resize(context, ptr, bytes);
+    return h2_memory_resize(context, ptr, bytes);
 }
 
 /* --- Shared ----------------------------------------------------------------------------------- */
@@ -76,6 +77,7 @@ px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out
     if (!shared)
         return PX_ERR_MEMORY;
     shared->options = *options;
+    h2_spares_init(&shared->spares, options->allocator);
     pool_init(&shared->sessions, options->allocator, sizeof(struct h2_session),
               SESSION_SLAB_OBJECTS, options->session_count_max);
     pool_init(&shared->heads, options->allocator, h2_head_object_bytes(options->limits),
@@ -98,6 +100,7 @@ void h2_shared_destroy(struct h2_shared *shared)
     alloc_put(shared->options.allocator, shared->fields);
     pool_deinit(&shared->sessions);
     pool_deinit(&shared->heads);
+    h2_spares_deinit(&shared->spares);
     alloc_put(shared->options.allocator, shared);
 }
 
@@ -126,21 +129,25 @@ static int settings_submit(struct h2_session *session)
 px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_session **out_session)
 {
     struct h2_session *session = pool_take(&shared->sessions);
-    nghttp2_mem memory = {(void *)(uintptr_t)shared->options.allocator, library_malloc,
-                          library_free, library_calloc, library_realloc};
 
     if (!session)
         return PX_ERR_MEMORY;
+    nghttp2_mem memory = {&session->memory, library_malloc, library_free, library_calloc,
+                          library_realloc};
+
     memset(&session->shared, 0, sizeof(*session) - offsetof(struct h2_session, shared));
     session->shared = shared;
     session->context = context;
+    h2_memory_init(&session->memory, &shared->spares, H2_SESSION_BYTES_MAX);
     h2_walk_init(&session->walk, shared->options.limits->head_bytes_max);
     if (nghttp2_session_server_new3(&session->library, shared->callbacks, session,
                                     shared->library_options, &memory) != 0) {
+        h2_memory_deinit(&session->memory);
         pool_put(&shared->sessions, session);
         return PX_ERR_MEMORY;
     }
     if (settings_submit(session) != 0) {
+        session->failed = true;
         h2_session_close(session);
         return PX_ERR_MEMORY;
     }
@@ -151,7 +158,9 @@ px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_sessio
 void h2_session_close(struct h2_session *session)
 {
     h2_session_head_release(session);
-    nghttp2_session_del(session->library);
+    if (!session->failed)
+        nghttp2_session_del(session->library);
+    h2_memory_deinit(&session->memory);
     pool_put(&session->shared->sessions, session);
 }
 
@@ -170,13 +179,11 @@ void h2_session_fail(struct h2_session *session, int library_error)
         session->failed = true;
 }
 
-void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
+/* One slice: false when the session is over with it. */
+static bool feed_slice(struct h2_session *session, uint64_t now_ms, px_str bytes)
 {
     size_t used = 0;
     uint32_t error = H2_NO_ERROR;
-
-    if (h2_session_is_over(session))
-        return;
     px_err err = h2_walk_feed(&session->walk, now_ms, bytes, &used, &error);
 
     if (used > 0) {
@@ -184,13 +191,28 @@ void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
 
         if (rv < 0) {
             h2_session_fail(session, (int)rv);
-            return;
+            return false;
         }
     }
-    if (err != PX_OK)
-        h2_session_terminate(session, (enum h2_error)error);
-    else if (PX_UNLIKELY(session->walk.resets_over))
-        h2_session_terminate(session, H2_ENHANCE_YOUR_CALM);
+    if (PX_UNLIKELY(session->walk.resets_over))
+        error = H2_ENHANCE_YOUR_CALM;
+    else if (err == PX_OK)
+        return true;
+    h2_session_terminate(session, (enum h2_error)error);
+    return false;
+}
+
+void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
+{
+    if (h2_session_is_over(session))
+        return;
+    /* A budget that is spent in the middle of them ends it there. */
+    for (size_t at = 0; at < bytes.len; at += SLICE_BYTES) {
+        size_t len = bytes.len - at < SLICE_BYTES ? bytes.len - at : SLICE_BYTES;
+
+        if (!feed_slice(session, now_ms, px_str_make(bytes.ptr + at, len)))
+            return;
+    }
 }
 
 uint32_t h2_session_block(const struct h2_session *session)

@@ -81,6 +81,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conduit_plain_init(&conn->conduit, &conn->stream);
     conn->stream.inbox.max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
     deadline_init(&conn->deadline);
+    list_init(&conn->wake.node);
     conn->server = server;
     conn->active_ms = server->loop->now_ms;
     conn->mark_sent = 0;

@@ -114,6 +114,8 @@ static inline const struct conn_protocol *conn_protocol(const struct conn *conn)
 /* The connection is driven by another protocol from now on, which opens at once. */
 static inline void conn_speak(struct conn *conn, enum conn_protocol_id protocol)
 {
+    /* What the one before had still to do is not to be done by this one. */
+    list_remove(&conn->wake.node);
     conn->protocol = (uint8_t)protocol;
     conn_protocol(conn)->open(conn);
     if (conn->server->phase == SERVER_DRAINING)

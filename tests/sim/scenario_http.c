@@ -13,6 +13,7 @@
 #include "scenarios.h"
 #include "sim_client.h"
 #include "sim_drive.h"
+#include "sim_h2_client.h"
 #include "sim_memory.h"
 #include "sim_site.h"
 #include "sim_weather.h"
@@ -27,6 +28,8 @@ struct http {
     struct sim_memory memory;
     struct sim_client clients[CLIENTS_MAX];
     uint32_t client_count;
+    struct sim_h2_client h2_clients[CLIENTS_MAX];
+    uint32_t h2_count;
     px_loop *loop; /* owned, or NULL when the server has its own */
     px_server *server;
     enum http_end end;
@@ -52,6 +55,9 @@ static bool clients_done(const struct http *http)
 {
     for (uint32_t index = 0; index < http->client_count; index++)
         if (!sim_client_done(&http->clients[index]))
+            return false;
+    for (uint32_t index = 0; index < http->h2_count; index++)
+        if (!sim_h2_client_done(&http->h2_clients[index]))
             return false;
     return true;
 }
@@ -91,6 +97,21 @@ static void clients_make(struct http *http)
     for (uint32_t index = 0; index < http->client_count; index++)
         sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes,
                         all_mannerly || sim_random_chance(random, 40000));
+}
+
+/* In these runs most speak HTTP/2, and a few do not. */
+static void h2_clients_make(struct http *http)
+{
+    struct sim_random *random = &sim_world->random;
+    bool all_mannerly = http->few_fds || sim_random_chance(random, 32768);
+
+    http->h2_count = (uint32_t)sim_random_between(random, 1, CLIENTS_MAX);
+    for (uint32_t index = 0; index < http->h2_count; index++)
+        sim_h2_client_make(&http->h2_clients[index], index, http->place.storage, http->place.bytes,
+                           all_mannerly || sim_random_chance(random, 40000));
+    http->client_count = (uint32_t)sim_random_below(random, 3);
+    for (uint32_t index = 0; index < http->client_count; index++)
+        sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes, true);
 }
 
 static void server_make(struct http *http)
@@ -186,7 +207,7 @@ static void storm_begins(struct http *http, uint32_t memory_rate)
     sim_world->faults.rate[SIM_FILE_COLD] *= 4;
 }
 
-static void http_run(void)
+static void run(void (*make)(struct http *http))
 {
     struct http *http = calloc(1, sizeof(*http));
     struct sim_weather weather;
@@ -203,7 +224,7 @@ static void http_run(void)
     sim_world->faults.stopped = true;
     server_make(http);
     storm_begins(http, memory_rate);
-    clients_make(http);
+    make(http);
     sim_weather_begin(&weather, 60, 900);
     sim_drive(px_server_loop(http->server), http_done, http);
     /* Connections that were closed to make room had nothing under way, as far as it could know. */
@@ -218,11 +239,59 @@ static void http_run(void)
         sim_client_judge(&http->clients[index], excused);
         sim_client_end(&http->clients[index]);
     }
+    for (uint32_t index = 0; index < http->h2_count; index++) {
+        sim_h2_client_judge(&http->h2_clients[index], excused);
+        sim_h2_client_end(&http->h2_clients[index]);
+    }
     sim_weather_end(&weather);
     sim_site_check(&http->site);
     sim_memory_check(&http->memory);
     free(http);
 }
+
+static void http_run(void)
+{
+    run(clients_make);
+}
+
+static void http2_run(void)
+{
+    run(h2_clients_make);
+}
+
+const struct sim_scenario scenario_http2 = {
+    .name = "http2",
+    .what = "the whole server, over HTTP/2",
+    .run = http2_run,
+    .faults = {SIM_SHORT_RECV,     SIM_LATE_RECV,        SIM_SHORT_SEND,    SIM_LATE_SEND,
+               SIM_INTERRUPT,      SIM_WAIT_INTERRUPT,   SIM_WAIT_PARTIAL,  SIM_WAIT_LATE,
+               SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
+               SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
+               SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
+               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT,
+               SIM_FILE_COLD,      SIM_CALL_FAILED},
+    .fault_count = 26,
+    .states = {"a client got every answer",
+               "a client garbled its request",
+               "a client was told to go on",
+               "a client cancelled a request",
+               "a request found no route",
+               "a producer had nothing yet",
+               "pieces waited for room",
+               "room was reported",
+               "a handler aborted",
+               "another thread answered",
+               "a handler paused the content",
+               "an answer was cut short, and visibly",
+               "an exchange lost its peer",
+               "an exchange lost its server",
+               "a drain ended",
+               "a tunnel began",
+               "a tunnel was paused",
+               "a peer fell silent",
+               "a peer stopped reading",
+               NULL},
+};
 
 const struct sim_scenario scenario_http = {
     .name = "http",

@@ -9,7 +9,7 @@
 #include "sim_answer.h"
 #include "sim_weather.h"
 
-static const char *route_name(enum sim_route route)
+const char *sim_route_name(enum sim_route route)
 {
     static const char *const names[] = {
 #define SIM_ROUTE_NAME(name, text, content) text,
@@ -20,7 +20,7 @@ static const char *route_name(enum sim_route route)
     return names[route];
 }
 
-static bool route_takes_content(enum sim_route route)
+bool sim_route_takes_content(enum sim_route route)
 {
     static const bool takes[] = {
 #define SIM_ROUTE_CONTENT(name, text, content) content,
@@ -61,7 +61,7 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
         request->length += 2;
     if (request->route == SIM_ROUTE_FOLDER)
         request->length = sim_folder_lengths[sim_random_below(random, SIM_FOLDER_FILES)];
-    if (route_takes_content(request->route)) {
+    if (sim_route_takes_content(request->route)) {
         request->content = sim_random_skewed(random, 0, 100000);
         /* Small, so that it can be read while the server lingers. */
         if (request->route == SIM_ROUTE_EARLY)
@@ -69,7 +69,7 @@ static void request_choose(struct sim_request *request, uint32_t tag, bool last)
         request->chunked = sim_random_chance(random, 32768);
         request->expects = sim_random_chance(random, 8192);
     }
-    request->head = !route_takes_content(request->route) && request->route != SIM_ROUTE_ABORT &&
+    request->head = !sim_route_takes_content(request->route) && request->route != SIM_ROUTE_ABORT &&
                     sim_random_chance(random, 6000);
     request->filtered = request->route != SIM_ROUTE_LOST && sim_random_chance(random, 12000);
     request->old = !request->chunked && !request->expects &&
@@ -119,11 +119,11 @@ static void content_write(struct sim_queue *out, const struct sim_request *reque
 static void head_write(struct sim_queue *out, const struct sim_request *request)
 {
     char text[512];
-    bool content = route_takes_content(request->route);
+    bool content = sim_route_takes_content(request->route);
     const char *method = content ? "POST" : request->head ? "HEAD" : "GET";
     int count =
         snprintf(text, sizeof(text), "%s /%s/%u/%llu%s HTTP/1.%d\r\nHost: sim\r\n", method,
-                 route_name(request->route), request->tag, (unsigned long long)request->length,
+                 sim_route_name(request->route), request->tag, (unsigned long long)request->length,
                  request->filtered ? "?filter" : "", request->old ? 0 : 1);
 
     if (content && request->chunked)
@@ -167,7 +167,7 @@ static void client_asks(struct sim_client *client)
         sim_random_chance(&sim_world->random, 45000)) {
         sim_sometimes("a client held its content back");
         client->holds_content = true;
-    } else if (route_takes_content(request->route)) {
+    } else if (sim_route_takes_content(request->route)) {
         content_write(&out, request);
     }
     if (client->garbles)
@@ -354,7 +354,7 @@ void sim_client_judge(const struct sim_client *client, bool excused)
             break;
         if (!request->whole)
             sim_fail("client %u behaved, but request %u (%s) was not answered (error %d)",
-                     client->number, request->tag, route_name(request->route), peer->error);
+                     client->number, request->tag, sim_route_name(request->route), peer->error);
     }
 }
 

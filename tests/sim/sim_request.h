@@ -37,6 +37,9 @@ enum sim_route {
         SIM_ROUTE_COUNT
 };
 
+const char *sim_route_name(enum sim_route route);
+bool sim_route_takes_content(enum sim_route route);
+
 struct sim_request {
     uint32_t tag;
     enum sim_route route;
