@@ -89,7 +89,7 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
         err = sandbox_allow(sandbox, options->log_file, LANDLOCK_WRITE, out_error);
     if (err == PX_OK && options->process.pid_file)
         err = sandbox_allow_folder_of(sandbox, options->process.pid_file,
-                                      LANDLOCK_WRITE | LANDLOCK_REMOVE, out_error);
+                                      LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_REMOVE, out_error);
     for (uint32_t i = 0; i < options->listen_count && err == PX_OK; i++)
         if (strncmp(options->listen[i], unix_scheme, scheme_len) == 0)
             err = sandbox_allow_folder_of(sandbox, options->listen[i] + scheme_len, LANDLOCK_REMOVE,

@@ -38,6 +38,7 @@ enum {
 static const char *const allowed[] = {PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_HELPERS(
     NAME_OF) PX_SYSCALLS_FILES(NAME_OF) CALLS_OF_PROGRAM(NAME_OF) CALLS_THAT_ONLY_TELL(NAME_OF)};
 static const char *const reading[] = {PX_SYSCALLS_FILES(NAME_OF)};
+static const char *const writing[] = {CALLS_OF_WRITING(NAME_OF)};
 static const char *const dialling[] = {CALLS_OF_DIALLING(NAME_OF)};
 static const char *const done_without[] = {CALLS_DONE_WITHOUT(NAME_OF)};
 
@@ -164,6 +165,8 @@ static void filter_fill(struct filter *filter)
         names_add(filter, SCMP_ACT_ALLOW, reading, ARRAY_COUNT(reading));
     names_add(filter, SCMP_ACT_ERRNO(ENOSYS), done_without, ARRAY_COUNT(done_without));
     names_add(filter, SCMP_ACT_ALLOW, allowed, ARRAY_COUNT(allowed));
+    if (filter->rules->may_write)
+        names_add(filter, SCMP_ACT_ALLOW, writing, ARRAY_COUNT(writing));
     if (filter->rules->may_dial)
         names_add(filter, SCMP_ACT_ALLOW, dialling, ARRAY_COUNT(dialling));
     later_add(filter);

@@ -88,7 +88,7 @@ def calls_listed():
     found = set()
     for name, macros in (
         ("include/pollux/syscalls.h", r"PX_SYSCALLS_(SERVING|FILES|HELPERS|STARTING)"),
-        ("src/process/calls.h", r"CALLS_(OF_PROGRAM|THAT_ONLY_TELL)"),
+        ("src/process/calls.h", r"CALLS_(OF_PROGRAM|OF_WRITING|THAT_ONLY_TELL)"),
     ):
         text = (ROOT / name).read_text().replace("\\\n", " ")
         for line in text.splitlines():

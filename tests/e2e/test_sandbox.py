@@ -11,6 +11,7 @@ import os
 import platform
 import pwd
 import re
+import signal
 import socket
 import struct
 import time
@@ -130,7 +131,6 @@ def test_files_outside(tmp_path):
         pid = server.children()[0]
         for path in (secret, "/etc/passwd", "/proc/self/maps", "/", "/dev/null"):
             assert call(pid, OPENAT, (AT_FDCWD, bytes(Path(path)), os.O_RDONLY)) == -errno.EACCES, path
-        assert call(pid, UNLINK, (bytes(secret),)) == -errno.EACCES
         assert pid in server.children() and secret.read_text() == "x"
         assert ask(server.address, GET).status == 200
 
@@ -145,6 +145,7 @@ ATTEMPTS = {
     "fork": (FORK, ()),
     "kill": (KILL, (1, 0)),
     "openat write": (OPENAT, (AT_FDCWD, b"/tmp/pollux-sandbox", os.O_WRONLY | os.O_CREAT, 0o600)),
+    "unlink": (UNLINK, (b"/tmp/pollux-sandbox",)),
     "mkdir": (MKDIR, (b"/tmp/pollux-sandbox", 0o700)),
     "rename": (RENAME, (b"/tmp/a", b"/tmp/b")),
     "chmod": (CHMOD, (b"/tmp", 0o777)),
@@ -158,7 +159,7 @@ ATTEMPTS = {
 
 
 def test_calls_that_end_a_worker():
-    assert len(ATTEMPTS) >= 18
+    assert len(ATTEMPTS) >= 19
     with pollux() as server:
         for name, (number, arguments) in ATTEMPTS.items():
             pid = confined_worker(server)
@@ -168,6 +169,62 @@ def test_calls_that_end_a_worker():
             assert ask(server.address, GET).status == 200
         assert call(confined_worker(server), CLONE3, (0, 0)) == -errno.ENOSYS
         assert not Path("/tmp/pollux-sandbox").exists()
+
+
+# --- One process ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="the folder is given to another user")
+def test_alone_it_keeps_what_a_master_would_do(tmp_path):
+    """The log is opened anew, pid file and unix socket are removed, all from inside."""
+    os.chown(tmp_path, 54321, 54321)
+    log, pid_file, sock = (tmp_path / name for name in ("log", "pid", "sock"))
+    with Pollux("respond", "-w0", "--user", "54321", "--log-file", log, "--pid-file", pid_file,
+                "-l", f"unix:{sock}") as server:  # fmt: skip
+        status = status_of(server.pid)
+        assert status["Seccomp"] == "2" and status["Uid"].split() == ["54321"] * 4
+        assert int(pid_file.read_text()) == server.pid
+        for number in (signal.SIGUSR1, signal.SIGHUP):
+            log.rename(tmp_path / "log.1")
+            server.signal(number)
+            end = time.monotonic() + 5
+            while not log.exists():
+                assert time.monotonic() < end, f"not reopened: {server.stderr}"
+                time.sleep(0.01)
+            assert ask(str(sock), b"GET /after HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+        assert call(server.pid, OPENAT, (AT_FDCWD, b"/etc/passwd", os.O_RDONLY)) == -errno.EACCES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1"]
+    assert b"/after" in log.read_bytes()
+
+
+def test_alone_it_is_ended_too():
+    with Pollux("respond", "--log=off", "-w0", exit_code=-signal.SIGSYS) as server:
+        assert call(server.pid, EXECVE, (b"/bin/true", 0, 0)) is None
+        assert server.wait() == -signal.SIGSYS
+
+
+# --- What is served ------------------------------------------------------------------------------
+
+
+def test_files(tmp_path):
+    """The folder that is served and the folder of a page beside it; nothing beside that."""
+    root, pages, other = (tmp_path / name for name in ("root", "pages", "other"))
+    for folder in (root, pages, other):
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+    args = ["-w1", "--log=off", "--error-page", f"404={pages}/file"]
+    with Pollux("files", root, *args) as server:
+        pid = confined_worker(server)
+        assert ask(server.address, b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n").content == b"root"
+        assert ask(server.address, b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n").content == b"pages"
+        for path, expected in ((root, 0), (pages, 0), (other, errno.EACCES), (tmp_path, errno.EACCES)):
+            result = call(pid, OPENAT, (AT_FDCWD, bytes(path), os.O_RDONLY | os.O_DIRECTORY))
+            assert result >= 0 if expected == 0 else result == -expected, path
+        assert call(pid, OPENAT, (AT_FDCWD, bytes(root / "file"), os.O_RDWR)) is None, "reading alone"
+        while confined_worker(server) == pid:
+            time.sleep(0.01)
+    with Pollux("files", root, "-w1", "--log=off", "--follow-symlinks") as server:
+        assert call(confined_worker(server), OPENAT, (AT_FDCWD, bytes(other / "file"), os.O_RDONLY)) >= 0
 
 
 # --- Kernels that lack a part --------------------------------------------------------------------

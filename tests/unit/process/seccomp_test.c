@@ -99,6 +99,7 @@ static void seccomp_traps_what_nobody_needs(void **state)
         {.call = SYS_keyctl, .arguments = {0, 0, 0, 0, 0}},
         {.call = SYS_memfd_create, .arguments = {address("x"), 0}},
         {.call = SYS_rename, .arguments = {address("/tmp/x"), address("/tmp/y")}},
+        {.call = SYS_unlink, .arguments = {address("/tmp/x")}},
         {.call = SYS_chmod, .arguments = {address("/tmp/x"), 0777}},
         {.call = SYS_symlink, .arguments = {address("/tmp/x"), address("/tmp/y")}},
     };
@@ -145,6 +146,10 @@ static void seccomp_opens_as_it_was_told(void **state)
     struct attempt writing = {.call = SYS_openat,
                               .rules = {.may_write = true},
                               .arguments = {AT_FDCWD, address("/dev/null"), O_WRONLY | O_APPEND}};
+    struct attempt removing = {.call = SYS_unlink,
+                               .rules = {.may_write = true},
+                               .arguments = {address("/no/such/file")},
+                               .expect_errno = ENOENT};
     struct attempt dialling = {.call = SYS_socket,
                                .rules = {.may_dial = true},
                                .arguments = {AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC}};
@@ -154,6 +159,7 @@ static void seccomp_opens_as_it_was_told(void **state)
     (void)state;
     assert_int_equal(child_run(try_call, &reading, NULL), CHILD_GOOD);
     assert_int_equal(child_run(try_call, &writing, NULL), CHILD_GOOD);
+    assert_int_equal(child_run(try_call, &removing, NULL), CHILD_GOOD);
     assert_int_equal(child_run(try_call, &dialling, NULL), CHILD_GOOD);
     assert_int_equal(child_run(try_call, &raw, NULL), -SIGSYS);
 }
@@ -259,7 +265,7 @@ static void seccomp_lists_hold_names(void **state)
     static const char *const names[] = {
         PX_SYSCALLS_SERVING(NAME_OF) PX_SYSCALLS_FILES(NAME_OF) PX_SYSCALLS_HELPERS(NAME_OF)
             PX_SYSCALLS_STARTING(NAME_OF) PX_SYSCALLS_DIALLING(NAME_OF) CALLS_OF_PROGRAM(NAME_OF)
-                CALLS_THAT_ONLY_TELL(NAME_OF) CALLS_OF_DIALLING(NAME_OF)
+                CALLS_THAT_ONLY_TELL(NAME_OF) CALLS_OF_WRITING(NAME_OF) CALLS_OF_DIALLING(NAME_OF)
                     CALLS_DONE_WITHOUT(NAME_OF)};
 
     (void)state;
