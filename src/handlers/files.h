@@ -72,8 +72,8 @@ struct files_entry {
     px_str cache_control; /* borrowed: the files' */
     uint32_t field_count;
     px_field fields[FILES_FIELDS_MAX]; /* what goes with content and with 304 */
-    char etag[ETAG_BYTES_MAX];
-    char modified[DATE_BYTES];
+    char etag[ETAG_BYTES_MAX + 1];     /* these end in NUL, as all fields do */
+    char modified[DATE_BYTES + 1];
     uint32_t path_len;
     char path[]; /* beneath the root, decoded, ends in NUL */
 };
