@@ -125,8 +125,11 @@ px_str files_path_with_slash(px_exchange *exchange)
     if (!text)
         return absent;
     memcpy(text, path.ptr, path.len);
-    text[path.len] = '/';
-    size_t len = path.len + 1;
+    size_t len = path.len;
+
+    /* Two in front would name a host (RFC 3986 section 4.2). */
+    if (text[len - 1] != '/')
+        text[len++] = '/';
 
     if (query.ptr) {
         text[len++] = '?';
