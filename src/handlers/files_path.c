@@ -84,26 +84,40 @@ static bool path_is_hidden(px_str path, bool whole_site)
     return false;
 }
 
-unsigned files_path(px_exchange *exchange, px_str *out_path)
+/* What of the path is beneath the folder, with a slash in front; absent when there is nothing.
+ * `out_whole` says whether that is all of it. */
+static px_str path_open(const px_exchange *exchange, bool *out_whole)
 {
     px_str path = exchange->request.raw_path;
     uint32_t skip = pattern_segments(exchange->pattern);
 
-    if (path.len == 0 || path.ptr[0] != '/')
-        return 400;
-    for (uint32_t left = skip; left > 0; left--) {
+    *out_whole = skip == 0;
+    for (; skip > 0; skip--) {
         const char *next = memchr(path.ptr + 1, '/', path.len - 1);
 
         if (!next)
-            return 404;
+            return px_str_make(NULL, 0);
         path = px_str_make(next, path.len - (size_t)(next - path.ptr));
     }
+    return path;
+}
+
+unsigned files_path(px_exchange *exchange, px_str *out_path)
+{
+    px_str path = exchange->request.raw_path;
+    bool whole;
+
+    if (path.len == 0 || path.ptr[0] != '/')
+        return 400;
+    path = path_open(exchange, &whole);
+    if (!path.ptr)
+        return 404;
     if (!path_is_plain(path)) {
         px_err err = path_clean(exchange, path, &path);
 
         if (err != PX_OK)
             return err == PX_ERR_MEMORY ? 503 : 400;
-        if (path_is_hidden(path, skip == 0))
+        if (path_is_hidden(path, whole))
             return 404;
     }
     if (path.len - 1 > FILE_PATH_BYTES_MAX)
@@ -114,18 +128,25 @@ unsigned files_path(px_exchange *exchange, px_str *out_path)
 
 px_str files_path_with_slash(px_exchange *exchange)
 {
-    px_str path, query = exchange->request.query;
+    px_str query = exchange->request.query, route = exchange->request.raw_path;
     px_str absent = {NULL, 0};
+    bool whole;
+    px_str path = path_open(exchange, &whole);
 
-    if (path_clean(exchange, exchange->request.raw_path, &path) != PX_OK ||
+    if (!path.ptr)
+        return absent;
+    /* What the route matched stays as it came: an encoded slash may be part of a parameter. */
+    route.len -= path.len;
+    if (path_clean(exchange, path, &path) != PX_OK ||
         uri_path_encode(&exchange->arena, path, &path) != PX_OK)
         return absent;
-    char *text = arena_take_text(&exchange->arena, path.len + 2 + query.len);
+    char *text = arena_take_text(&exchange->arena, route.len + path.len + 2 + query.len);
 
     if (!text)
         return absent;
-    memcpy(text, path.ptr, path.len);
-    size_t len = path.len;
+    memcpy(text, route.ptr, route.len);
+    memcpy(text + route.len, path.ptr, path.len);
+    size_t len = route.len + path.len;
 
     /* Two in front would name a host (RFC 3986 section 4.2). */
     if (text[len - 1] != '/')
