@@ -238,6 +238,9 @@ typedef struct px_serve_options {
     size_t struct_size; /**< sizeof(px_serve_options). */
     /** Borrowed, outlives the server; has a certificate.  NULL: connections are not secure. */
     px_tls *tls;
+    /** Port: every request is answered with a redirect to https there (301, 308), and none is
+     *  served; for a listener without TLS.  0: they are served. */
+    uint32_t https_redirect_port;
     /** 1: connections from trusted_proxies begin with a PROXY header (versions 1 and 2), before
      *  TLS, and their peer is the one that it names; without one they are closed.  Others have none
      *  and are served as they are. */

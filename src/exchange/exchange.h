@@ -166,14 +166,15 @@ struct px_exchange {
     bool head_only; /* HEAD, 204, 304: the head says it all */
     bool no_server;
     bool no_date;
-    bool filtered;    /* a filter sees the content */
-    bool later;       /* the producer said LATER */
-    bool pieces_done; /* px_response_end */
-    bool room_wanted; /* px_response_room was less than half */
-    bool broken;      /* a rule was broken or memory ran out; the transport was told */
-    bool error_page;  /* inside of the error-page hook */
-    bool close_after; /* the connection does not persist after this answer */
-    bool fields_lent; /* `fields` is somebody's who lent it: it is copied before it changes */
+    bool filtered;          /* a filter sees the content */
+    bool later;             /* the producer said LATER */
+    bool pieces_done;       /* px_response_end */
+    bool room_wanted;       /* px_response_room was less than half */
+    bool broken;            /* a rule was broken or memory ran out; the transport was told */
+    bool error_page;        /* inside of the error-page hook */
+    bool close_after;       /* the connection does not persist after this answer */
+    bool fields_lent;       /* `fields` is somebody's who lent it: it is copied before it changes */
+    uint16_t redirect_port; /* of https, where it is to be sent there; else 0 */
     uint16_t status;
     uint16_t field_count;
     uint16_t field_room;

@@ -5,7 +5,14 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "main/address.h"
 #include "main/flag.h"
+#include "main/values.h"
+
+enum {
+    HSTS_S_DEFAULT = 365 * 24 * 3600,
+    HSTS_S_MOST = 10 * HSTS_S_DEFAULT, /* browsers cap it earlier */
+};
 
 /* Adds to a list of paths. */
 static px_err add_path(const char **paths, uint32_t *count, const struct flag *flag,
@@ -105,6 +112,27 @@ static px_err set_client_ca(struct options *options, const struct flag *flag, co
     return flag_set_path(options, flag, value, out_error);
 }
 
+static px_err set_hsts(struct options *options, const struct flag *flag, const char *value,
+                       px_error *out_error)
+{
+    options->secure.hsts = true;
+    options->secure.hsts_s = HSTS_S_DEFAULT;
+    if (value && !value_count(value, 0, HSTS_S_MOST, &options->secure.hsts_s))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--%s %s: it is a number of seconds; 0 takes it back", flag->name, value);
+    return PX_OK;
+}
+
+static px_err set_redirect(struct options *options, const struct flag *flag, const char *value,
+                           px_error *out_error)
+{
+    if (options->secure.redirect || address_is_secure(value))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--%s %s: it is one address without https, as :80", flag->name, value);
+    options->secure.redirect = value;
+    return options_listen(options, value, out_error);
+}
+
 const struct flag flags_tls[] = {
     {"tls-cert", 0, "FILE", FOR_SERVING, add_certificate, 0,
      "PEM: a certificate and its chain; repeat for more names"},
@@ -126,5 +154,9 @@ const struct flag flags_tls[] = {
      FLAG_AT(secure.tls.handshake_timeout_ms), "for a TLS handshake (default 10s), or off"},
     {"max-handshakes", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(secure.tls.handshakes_max),
      "TLS handshakes in flight, per worker (default 1024)"},
+    {"hsts", 0, "[SECONDS]", FOR_SERVING, set_hsts, 0,
+     "Strict-Transport-Security on answers over TLS (default a year)"},
+    {"https-redirect", 0, "ADDR", FOR_SERVING, set_redirect, 0,
+     "an address that sends everybody to https"},
     {0},
 };

@@ -161,6 +161,8 @@ px_err listen_serve(const struct listeners *listeners, px_server *server, px_lis
     options.proxy_protocol = listeners->proxy_protocol;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;
+    if (listeners->texts[address] == listeners->redirect)
+        options.https_redirect_port = listeners->redirect_port;
     return px_server_serve_with(server, listener, &options, out_error);
 }
 

@@ -25,6 +25,8 @@ struct listening {
 struct listeners {
     const char *const *texts; /* borrowed: the addresses as they were given */
     px_tls *tls;              /* borrowed: for those that begin with https:// */
+    const char *redirect;     /* borrowed: the one that redirects, or NULL */
+    uint32_t redirect_port;   /* ... to https there */
     bool proxy_protocol;      /* trusted proxies send a PROXY header on all of them */
     struct listening *at;     /* owned */
     uint32_t count;

@@ -199,15 +199,15 @@ static px_err words_parse(struct options *options, int count, char **words, bool
 }
 
 /* What the flags of TLS need of each other. */
-static px_err secure_check(const struct options *options, px_error *out_error)
+static px_err secure_check(struct options *options, px_error *out_error)
 {
-    const struct secure_options *secure = &options->secure;
+    struct secure_options *secure = &options->secure;
     bool has_certificate = secure->certificate_count > 0 || secure->self_signed;
     const char *address = NULL;
 
-    for (uint32_t i = 0; i < options->listen_count; i++)
-        if (address_is_secure(options->listen[i]))
-            address = options->listen[i];
+    for (uint32_t i = options->listen_count; i > 0; i--)
+        if (address_is_secure(options->listen[i - 1]))
+            address = options->listen[i - 1];
     if (address && !has_certificate)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--listen %s: TLS needs --tls-cert and --tls-key, or --tls-self-signed",
@@ -219,6 +219,12 @@ static px_err secure_check(const struct options *options, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "there are %u of --tls-cert and %u of --tls-key: give one for each",
                          secure->certificate_count, secure->key_count);
+    if (secure->redirect && (!address || address_port(address_bare(address)) <= 0))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--https-redirect %s: it needs -l https://... with a port to redirect to",
+                         secure->redirect);
+    if (secure->redirect)
+        secure->redirect_port = (uint32_t)address_port(address_bare(address));
     if (secure->tls.client != PX_TLS_CLIENT_OFF && !secure->tls.client_ca_file)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--tls-client needs --tls-client-ca: who signs client certificates");

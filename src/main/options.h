@@ -84,6 +84,10 @@ struct secure_options {
     uint32_t staple_count;
     bool self_signed;
     const char *self_signed_names; /* NULL: localhost and its addresses */
+    const char *redirect;          /* an address that sends everybody to https; in `listen` too */
+    uint32_t redirect_port;        /* ... on this port */
+    bool hsts;                     /* tell browsers to come back with https alone */
+    uint64_t hsts_s;               /* ... for so many seconds */
     px_tls_options tls;            /* profile, client certificates, ticket keys, handshakes */
 };
 

@@ -6,8 +6,13 @@
  */
 #include "main/secure.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/error.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "pollux/pollux.h"
 
 enum { FINGERPRINT_BYTES = 96 };
 
@@ -25,7 +30,7 @@ static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_e
     return err;
 }
 
-static bool is_asked_for(const struct options *options)
+bool options_are_secure(const struct options *options)
 {
     for (uint32_t i = 0; i < options->listen_count; i++)
         if (address_is_secure(options->listen[i]))
@@ -45,7 +50,7 @@ enum exit_code secure_open(const struct options *options, px_tls **out_tls)
     px_error error;
 
     *out_tls = NULL;
-    if (!is_asked_for(options))
+    if (!options_are_secure(options))
         return CODE_OK;
     px_tls *tls = px_tls_create(&options->secure.tls, &error);
 
@@ -60,4 +65,29 @@ enum exit_code secure_open(const struct options *options, px_tls **out_tls)
     }
     *out_tls = tls;
     return CODE_OK;
+}
+
+/* RFC 6797 section 7.2: never on answers that did not come over TLS. */
+static int on_head(px_exchange *exchange, void *context, void **out_state)
+{
+    const struct options *options = context;
+    char text[32];
+
+    *out_state = NULL;
+    if (!px_request_is_https(exchange))
+        return 0;
+    int len = snprintf(text, sizeof(text), "max-age=%" PRIu64, options->secure.hsts_s);
+
+    px_response_set_field(exchange, px_str_of("Strict-Transport-Security"),
+                          px_str_make(text, (size_t)len));
+    return 0;
+}
+
+px_err secure_register(px_server *server, const struct options *options, px_error *out_error)
+{
+    static const px_filter filter = {.struct_size = sizeof(filter), .on_head = on_head};
+
+    if (!options->secure.hsts)
+        return error_clear(out_error);
+    return px_server_filter(server, &filter, (void *)(uintptr_t)options, NULL, out_error);
 }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "main/confinement.h"
 #include "main/diagnostics.h"
+#include "main/file_watch.h"
 #include "main/listen.h"
 #include "main/log_file.h"
 #include "main/report.h"
@@ -37,9 +38,10 @@ struct program {
     struct legacy legacy;
     struct board board;
     struct sandbox sandbox;
-    px_tls *tls;           /* owned; NULL: none */
-    int log_lock_fd;       /* owned; -1: none */
-    uint32_t worker_count; /* 0: this process serves */
+    px_tls *tls;             /* owned; NULL: none */
+    struct file_watch watch; /* of what `tls` was read from */
+    int log_lock_fd;         /* owned; -1: none */
+    uint32_t worker_count;   /* 0: this process serves */
     uint32_t slot_count;
     pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
     bool owns_pid_file;
@@ -141,6 +143,7 @@ static uint32_t program_reload(void *context)
     uint32_t count = worker_count(program->options);
     px_error error;
 
+    file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
     if (program->tls && px_tls_reload(program->tls, &error) != PX_OK) {
         diagnostics_say("not reloaded: %s", error.text);
@@ -170,6 +173,13 @@ static int program_log(void *context)
         diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
                         strerror(errno));
     return fd;
+}
+
+static bool program_look(void *context)
+{
+    struct program *program = context;
+
+    return file_watch_look(&program->watch);
 }
 
 static void program_close(void *context)
@@ -230,6 +240,8 @@ static enum exit_code program_supervise(struct program *program)
         .on_ready = program_ready,
         .on_reload = program_reload,
         .on_log = program_log,
+        .on_look = program_look,
+        .look_ms = program->watch.count > 0 ? FILE_WATCH_LOOK_MS : 0,
         .on_close = program_close,
         .on_own = program_own,
         .on_report = program_report,
@@ -262,6 +274,7 @@ static enum exit_code program_alone(struct program *program)
                             .log_lock_fd = -1,
                             .control_fd = -1,
                             .listeners = &program->listeners,
+                            .watch = &program->watch,
                             .on_ready = program_ready,
                             .context = program};
 
@@ -302,6 +315,8 @@ static enum exit_code program_open(struct program *program)
         return exit_code_of(error.code);
     }
     program->listeners.tls = program->tls;
+    program->listeners.redirect = options->secure.redirect;
+    program->listeners.redirect_port = options->secure.redirect_port;
     program->listeners.proxy_protocol = options->proxy.protocol;
     return CODE_OK;
 }
@@ -336,6 +351,8 @@ enum exit_code serve(const struct options *options)
         return exit_code_of(error.code);
     }
     program_count(&program);
+    if (options_are_secure(options))
+        file_watch_init(&program.watch, &options->secure);
     enum exit_code code = secure_open(options, &program.tls);
     if (code == CODE_OK)
         code = program_open(&program);

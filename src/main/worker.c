@@ -22,6 +22,7 @@
 #include "main/files.h"
 #include "main/report.h"
 #include "main/respond.h"
+#include "main/secure.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
@@ -38,6 +39,7 @@ struct life {
     px_server *server;           /* owned */
     struct log *log;             /* owned; NULL: none */
     struct channel channel;
+    px_timer *look; /* owned: when files are looked at, or NULL */
     bool is_draining;
     bool is_hurried;
     bool has_failed; /* a socket could not be served */
@@ -106,8 +108,31 @@ static void on_reload_signal(int signal_number, void *context)
     px_error error;
 
     on_reopen_signal(signal_number, context);
+    if (life->worker->watch)
+        file_watch_take(life->worker->watch);
     if (tls && px_tls_reload(tls, &error) != PX_OK)
         diagnostics_say("not reloaded: %s", error.text);
+}
+
+static void on_look(px_timer *timer, void *context)
+{
+    struct life *life = context;
+
+    px_timer_start(timer, FILE_WATCH_LOOK_MS);
+    if (file_watch_look(life->worker->watch))
+        on_reload_signal(0, life);
+}
+
+/* Files that TLS is made of, where there is no master to look after them. */
+static px_err life_watch(struct life *life, px_error *out_error)
+{
+    if (!life->worker->watch || life->worker->watch->count == 0)
+        return PX_OK;
+    life->look = px_timer_create(life->loop, on_look, life);
+    if (!life->look)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    px_timer_start(life->look, FILE_WATCH_LOOK_MS);
+    return PX_OK;
 }
 
 static void life_report(const struct life *life)
@@ -262,6 +287,8 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->server)
         return out_error->code;
     px_server_on_drained(life->server, on_drained, NULL);
+    if (secure_register(life->server, worker->options, out_error) != PX_OK)
+        return out_error->code;
     return worker->options->command == COMMAND_FILES
                ? files_register(life->server, worker->options, out_error)
                : respond_register(life->server, worker->options, out_error);
@@ -273,7 +300,8 @@ static px_err life_listen(struct life *life, px_error *out_error)
     const struct worker *worker = life->worker;
 
     if (worker->control_fd < 0)
-        return life_take_signals(life, out_error);
+        return life_watch(life, out_error) == PX_OK ? life_take_signals(life, out_error)
+                                                    : PX_ERR_MEMORY;
     life->channel = (struct channel){.fd = worker->control_fd,
                                      .loop = life->loop,
                                      .server = life->server,
@@ -312,6 +340,7 @@ static void life_end(struct life *life)
     if (life->worker->control_fd < 0 && life->is_draining && !life->worker->options->quiet)
         life_report(life);
     channel_close(&life->channel);
+    px_timer_destroy(life->look);
     px_server_destroy(life->server);
     if (life->log)
         log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "main/exit_code.h"
+#include "main/file_watch.h"
 #include "main/listen.h"
 #include "main/log.h"
 #include "main/options.h"
@@ -26,6 +27,7 @@ struct worker {
     struct board_block *block; /* borrowed */
 
     /* Alone: */
+    struct file_watch *watch; /* borrowed: files that are read anew when they change */
     /* Called when it serves; a result other than 0 ends it with that exit code. */
     int (*on_ready)(void *context);
     void *context;

@@ -121,6 +121,12 @@ static void reopen(struct master *master)
     close(log_fd);
 }
 
+static void reload(struct master *master)
+{
+    master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY,
+                 (int)master->plan->on_reload(master->plan->context));
+}
+
 static void read_signals(struct master *master)
 {
     struct signalfd_siginfo info;
@@ -136,8 +142,7 @@ static void read_signals(struct master *master)
             master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
             break;
         case SIGHUP:
-            master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY,
-                         (int)master->plan->on_reload(master->plan->context));
+            reload(master);
             break;
         case SIGUSR1:
             reopen(master);
@@ -249,6 +254,13 @@ static void look_at_time(struct master *master)
         notify_send(&master->notify, "WATCHDOG=1\n");
         master->watchdog_due_ms = now_ms + master->notify.watchdog_ms;
     }
+    if (master->look_due_ms <= now_ms) {
+        master->look_due_ms = now_ms + master->plan->look_ms;
+        if (master->plan->on_look(master->plan->context)) {
+            reload(master);
+            master_act(master);
+        }
+    }
     if (supervisor_due_ms(&master->supervisor) <= now_ms) {
         look_at_beats(master);
         master_event(master, EVENT_TIME, SUPERVISOR_NOBODY, 0);
@@ -263,6 +275,8 @@ static int timeout_ms(const struct master *master)
 
     if (master->watchdog_due_ms < due_ms)
         due_ms = master->watchdog_due_ms;
+    if (master->look_due_ms < due_ms)
+        due_ms = master->look_due_ms;
     if (due_ms == UINT64_MAX)
         return -1;
     if (due_ms <= now_ms)
@@ -282,8 +296,11 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
                               .signal_fd = -1,
                               .successor = {.fd = -1},
                               .watchdog_due_ms = UINT64_MAX,
+                              .look_due_ms = UINT64_MAX,
                               .parent = getppid(),
                               .is_awaiting = plan->legacy->fd >= 0};
+    if (plan->look_ms > 0)
+        master->look_due_ms = master_now_ms() + plan->look_ms;
     notify_init(&master->notify);
     if (master->notify.watchdog_ms > 0)
         master->watchdog_due_ms = master_now_ms();

@@ -34,6 +34,9 @@ struct master_plan {
     int (*on_ready)(void *context);
     /* How many workers the next generation has; 0: no reload, and why was said. */
     uint32_t (*on_reload)(void *context);
+    /* Called every `look_ms` (0: never): whether to reload, since something has changed. */
+    bool (*on_look)(void *context);
+    uint32_t look_ms;
     /* The sockets are not needed here any more. */
     void (*on_close)(void *context);
     /* Whether the pid file, and what else there is one of, is ours. */
@@ -66,6 +69,7 @@ struct master {
     struct successor successor;
     struct notify notify;
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
+    uint64_t look_due_ms;     /* likewise */
     pid_t parent;             /* of a successor: its predecessor */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool has_ended;

@@ -94,6 +94,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->proxied_tls = false;
     conn_peer_keep(conn, peer);
     conn->secure = from->secure;
+    conn->redirect = from->redirect;
     conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
     conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
     if (admitted)

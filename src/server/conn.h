@@ -58,6 +58,7 @@ struct conn {
     uint8_t protocol;       /* enum conn_protocol_id: who drives it */
     uint8_t first_protocol; /* enum conn_protocol_id: who does at first, once it is let in */
     uint8_t secure;         /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
+    uint8_t redirect;       /* its requests are sent to https: an index, from 1; 0: served */
     bool proxied;           /* a PROXY header comes before that */
     bool proxied_tls;       /* the proxy says that its client spoke TLS */
     bool reset;             /* the peer must see that something is missing */
@@ -109,6 +110,12 @@ extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
 static inline const struct conn_protocol *conn_protocol(const struct conn *conn)
 {
     return conn_protocols[conn->protocol];
+}
+
+/* The port of https that its requests are sent to, or 0: they are served. */
+static inline uint16_t conn_redirect_port(const struct conn *conn)
+{
+    return conn->redirect == 0 ? 0 : conn->server->redirect_ports[conn->redirect - 1];
 }
 
 /* The connection is driven by another protocol from now on, which opens at once. */

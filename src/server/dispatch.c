@@ -10,6 +10,7 @@
 #include "http/host.h"
 #include "http/uri.h"
 #include "route/path.h"
+#include "server/redirect.h"
 #include "server/server.h"
 #include "server/trust.h"
 
@@ -155,6 +156,11 @@ void server_dispatch(px_exchange *exchange)
 {
     px_server *server = server_of(exchange);
 
+    if (PX_UNLIKELY(exchange->redirect_port != 0)) {
+        exchange->handler_called = true;
+        redirect_answer(exchange);
+        return;
+    }
     if (PX_UNLIKELY(exchange->middleware_index == 0 && is_misdirected(exchange))) {
         exchange->handler_called = true;
         px_respond_error(exchange, 421);

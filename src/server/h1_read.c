@@ -94,6 +94,7 @@ static px_err request_begin(struct h1_conn *h1)
     server->counters.requests++;
     exchange_describe(exchange, parser);
     exchange->https = conn_is_tls(&h1->conn);
+    exchange->redirect_port = conn_redirect_port(&h1->conn);
     exchange->scheme_https = exchange->https || h1->conn.proxied_tls;
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;

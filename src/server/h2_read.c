@@ -67,6 +67,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     request->exchange = exchange;
     exchange_describe(request, head);
     exchange->https = conn_is_tls(&request->h2->conn);
+    exchange->redirect_port = conn_redirect_port(&request->h2->conn);
     exchange->scheme_https = exchange->https || request->h2->conn.proxied_tls;
     if (server->options.log_format == PX_LOG_REQUEST && server->logging)
         access_log_request(server, exchange);

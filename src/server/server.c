@@ -18,6 +18,7 @@
 #include "server/h1.h"
 #include "server/h2.h"
 #include "server/overload.h"
+#include "server/redirect.h"
 #include "server/tls_conduit.h"
 #include "server/trust.h"
 
@@ -392,16 +393,18 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);
-    uint8_t secure = 0;
+    uint8_t secure = 0, redirect = 0;
     px_err err = options.tls ? tls_serve(server, options.tls, &secure, out_error) : PX_OK;
 
+    if (err == PX_OK && options.https_redirect_port != 0)
+        err = redirect_serve(server, &options, &redirect, out_error);
     if (err != PX_OK)
         return err;
     struct server_listener *serving = alloc_take(&server->loop->allocator, sizeof(*serving));
 
     if (!serving)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    *serving = (struct server_listener){server, listener, options, secure};
+    *serving = (struct server_listener){server, listener, options, secure, redirect};
     err = listener_start(listener, server->loop, &conn_listener_events, serving, out_error);
     if (err != PX_OK) {
         alloc_put(&server->loop->allocator, serving);

@@ -36,7 +36,8 @@ struct server_listener {
     px_server *server;     /* borrowed: owns it */
     px_listener *listener; /* owned */
     px_serve_options options;
-    uint8_t secure; /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
+    uint8_t secure;   /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
+    uint8_t redirect; /* where its requests are sent: an index of redirect_ports, from 1; or 0 */
 };
 
 /* How far a drain is. */
@@ -82,7 +83,9 @@ struct px_server {
     struct pool works;                                /* of h1_work */
     struct pool outs;                                 /* of struct out */
     struct pool h2_requests;                          /* of h2_request */
-    struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    uint16_t redirect_ports[LISTENERS_MAX]; /* of https, for listeners that redirect */
+    uint32_t redirect_count;
     struct tls_service *tls; /* owned; NULL without a TLS listener */
     struct cidr *trusted;    /* owned: proxies that are believed */
     uint32_t trusted_count;

@@ -437,6 +437,59 @@ def test_reload(authority, workers):
             assert ask(wire, "r.test").status == 200
 
 
+def test_files_that_change_are_read(authority):
+    """Without a signal, as certbot leaves them; in a process alone, and by a master."""
+    cert, key = authority.issue("r.test", file="watched")
+    with tls("--tls-cert", cert, "--tls-key", key, "-w", "0") as one, \
+            tls("--tls-cert", cert, "--tls-key", key, "-w", "2") as two:  # fmt: skip
+        before = fingerprint(one)
+        assert fingerprint(two) == before
+        authority.issue("r.test", file="watched")
+        for server in (one, two):
+            until(lambda: fingerprint(server) != before, True, seconds=30)
+        assert fingerprint(one) == fingerprint(two)
+
+
+# --- What belongs to https -----------------------------------------------------------------------
+
+
+def test_hsts(pairs, authority):
+    for argv, wanted in ((["--hsts"], "max-age=31536000"), (["--hsts=0"], "max-age=0"), ([], None)):
+        with tls(*flags(pairs[0]), "-l", "127.0.0.1:0", *argv) as server:
+            with TlsWire(server.address, authority.context(), "a.test") as wire:
+                assert ask(wire).value("Strict-Transport-Security") == wanted
+            with Wire(server.addresses[1]) as wire:
+                assert ask(wire).value("Strict-Transport-Security") is None
+
+
+def test_redirect(pairs):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    argv = ["-l", f"https://127.0.0.1:{port}", "--https-redirect", "127.0.0.1:0"]
+    with Pollux("respond", "--log", "off", "-w", "1", *flags(pairs[0]), *argv) as server:
+        with Wire(server.addresses[1]) as wire:
+            for method, host, target, status, location in (
+                ("GET", "a.test", "/", 301, f"https://a.test:{port}/"),
+                ("HEAD", "a.test:80", "/x?y=z", 301, f"https://a.test:{port}/x?y=z"),
+                ("POST", "[::1]:8080", "/%20?", 308, f"https://[::1]:{port}/%20?"),
+                ("GET", "a.test", "http://b.test:1/x", 301, f"https://b.test:{port}/x"),
+                ("OPTIONS", "a.test", "*", 400, None),
+            ):
+                wire.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                reply = wire.reply(head_only=method == "HEAD")
+                assert (reply.status, reply.value("Location")) == (status, location)
+        with Wire(server.addresses[1]) as wire:
+            wire.send(b"GET / HTTP/1.0\r\n\r\n")
+            assert wire.reply().status == 400
+
+
+def test_flags_that_need_each_other(pairs):
+    for argv in (["--https-redirect", ":80"], ["-l", "https://127.0.0.1:0", *flags(pairs[0]), "--https-redirect", "127.0.0.1:0"],
+                 ["--hsts=x"], ["--tls-client", "required", "-l", "https://127.0.0.1:0", *flags(pairs[0])]):  # fmt: skip
+        assert run("respond", *argv)[0] == 64
+
+
 # --- The judge -----------------------------------------------------------------------------------
 
 
