@@ -380,7 +380,7 @@ H11 = [
                 R-version-2.0 R-version-3.0 R-version-9.9 R-version-0.9
             """,
             "reject after 1": """
-                R-http2-preface
+                R-http2-preface-almost
             """,
             "accept 2": """
                 P-valid-then-http2
