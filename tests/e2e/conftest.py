@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lib.runner import PROGRAM, Pollux  # noqa: E402
+from lib.pattern import PATTERN  # noqa: E402
+from lib.runner import BUILD, PROGRAM, Pollux, Server  # noqa: E402
 from lib.tls import Authority  # noqa: E402
 
 
@@ -48,3 +49,15 @@ def tmp_path():
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def gallery(authority, tmp_path_factory):
+    """Handlers of every kind; addresses[1] speaks TLS."""
+    folder = tmp_path_factory.mktemp("gallery")
+    (folder / "file").write_bytes(PATTERN)
+    cert, key = authority.issue("a", file="gallery")
+    argv = [BUILD / "gallery" / "gallery", folder / "file", "127.0.0.1:0", "https://127.0.0.1:0"]
+    with Server(argv, env={"GALLERY_CERT": str(cert), "GALLERY_KEY": str(key)}) as server:
+        server.authority = authority
+        yield server

@@ -5,25 +5,10 @@ import os
 
 import pytest
 
-from lib.runner import BUILD, Server
+from lib.pattern import BYTES_MAX, PATTERN
 from lib.transport import TRANSPORTS
 
 pytestmark = pytest.mark.short
-
-BYTES_MAX = 4 << 20
-PATTERN = bytes(97 + (i + i // 26 + i // 65536) % 26 for i in range(BYTES_MAX))
-
-
-@pytest.fixture(scope="session")
-def gallery(authority, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gallery")
-    (folder / "file").write_bytes(PATTERN)
-    cert, key = authority.issue("a", file="gallery")
-    argv = [BUILD / "gallery" / "gallery", folder / "file", "127.0.0.1:0", "https://127.0.0.1:0"]
-    with Server(argv, env={"GALLERY_CERT": str(cert), "GALLERY_KEY": str(key)}) as server:
-        server.authority = authority
-        yield server
-
 
 @pytest.fixture(params=TRANSPORTS, ids=lambda transport: transport.name)
 def client(request, gallery):

@@ -419,8 +419,7 @@ class H2Wire:
     # --- Sending ---------------------------------------------------------------------------------
 
     def note_settings(self, pairs):
-        """What we allow from now on: only ever more at once, less when it is acknowledged, and both
-        are right for a judge because we send them before anything that they could concern."""
+        """What we allow from now on."""
         judge = self.judge
         for key, value in pairs:
             if key == INITIAL_WINDOW_SIZE and value <= WINDOW_MAX:
@@ -460,8 +459,20 @@ class H2Wire:
             at += 9 + length
 
     def change_settings(self, *pairs):
+        """What allows more holds at once; what allows less, when the server has acknowledged it."""
+        less = [pair for pair in pairs if pair[1] < self._allowed(pair[0])]
+        self.note_settings([pair for pair in pairs if pair not in less])
+        acks = self.judge.acks
         self.send(settings(*pairs))
-        self.note_settings(pairs)
+        self.until(lambda: self.judge.acks > acks, "ACK")
+        self.note_settings(less)
+
+    def _allowed(self, key):
+        judge = self.judge
+        return {
+            HEADER_TABLE_SIZE: judge.decoder.max_allowed_table_size,
+            INITIAL_WINDOW_SIZE: judge.initial_window, MAX_FRAME_SIZE: judge.frame_max,
+        }.get(key, 0)  # fmt: skip
 
     def request(self, stream, fields, content=b"", end=True, **more):
         """A head and, in frames of at most 16 KiB, its content (that must fit the windows)."""
