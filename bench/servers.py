@@ -70,7 +70,8 @@ def process_tree(pid):
 
 def ask(port, target="/", fields=(), close=False, timeout=5, tls=False):
     """One request on its own connection; returns (head with its empty line, content)."""
-    lines = [f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", *fields]
+    host = "localhost" if tls else "127.0.0.1"  # as the name in the handshake
+    lines = [f"GET {target} HTTP/1.1", f"Host: {host}:{port}", *fields]
     lines += ["Connection: close"] if close else []
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain, \
             (over_tls(plain) if tls else plain) as conn:
@@ -390,8 +391,7 @@ def all_servers(build, floor_names):
             ("nginx", "-v", nginx_command, None),
             ("nginx-deferred", "-v", nginx_deferred_command, ("connection",)),
             ("lighttpd", "-v", lighttpd_command, plain + ("file_10k", "file_1m")),
-            # Debian's h2o 2.2 resumes no session of TLS 1.3.
-            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure[:-1]),
+            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure),
             ("haproxy", "-v", haproxy_command, plain)):
         program = find_program(name.partition("-")[0])
         add(name, program, lambda: first_line([program, option]), command, rows)

@@ -87,6 +87,16 @@ static int read_answer(SSL *tls)
     return length > 13 && memcmp(answer, "HTTP/1.1 200 ", 13) == 0;
 }
 
+/* OpenSSL lets a session of TLS 1.3 be used once; a copy is as good as new. */
+static int resume(SSL *tls, SSL_SESSION *session)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    int good = copy && SSL_set_session(tls, copy) == 1;
+
+    SSL_SESSION_free(copy);
+    return good;
+}
+
 static int ask(struct load *load)
 {
     int fd = tcp_open(load);
@@ -96,7 +106,7 @@ static int ask(struct load *load)
 
     if (tls) {
         SSL_set_app_data(tls, load);
-        good = SSL_set_fd(tls, fd) == 1 && (!wanted || SSL_set_session(tls, load->session) == 1) &&
+        good = SSL_set_fd(tls, fd) == 1 && (!wanted || resume(tls, load->session)) &&
                SSL_set_tlsext_host_name(tls, "localhost") == 1 && SSL_connect(tls) == 1 &&
                SSL_session_reused(tls) == wanted &&
                SSL_write(tls, load->request, load->request_bytes) == load->request_bytes &&
