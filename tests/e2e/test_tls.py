@@ -423,7 +423,9 @@ def until(call, wanted, seconds=10):
 def test_reload(authority, workers):
     """HUP: new connections see what is new, open ones go on, and what is wrong changes nothing."""
     cert, key = authority.issue("r.test", file="reload")
-    with tls("--tls-cert", cert, "--tls-key", key, "-w", workers) as server:
+    # Without a master it is the process itself that reads them anew, and root would be nobody.
+    user = ["--user", str(os.geteuid())] if workers == "0" else []
+    with tls("--tls-cert", cert, "--tls-key", key, "-w", workers, *user) as server:
         before = fingerprint(server)
         with TlsWire(server.address, authority.context(), "r.test") as wire:
             assert ask(wire, "r.test").status == 200
