@@ -53,12 +53,6 @@ enum {
     SCOPE_SIGNAL = 1 << 1,        /* ABI 6 */
 };
 
-struct ruleset_attributes {
-    uint64_t handled_access_fs;
-    uint64_t handled_access_net; /* from ABI 4 on */
-    uint64_t scoped;             /* from ABI 6 on */
-};
-
 struct path_beneath_attributes {
     uint64_t allowed_access;
     int32_t parent_fd;
@@ -73,23 +67,23 @@ int landlock_abi(void)
     return abi < ABI_KNOWN ? (int)abi : ABI_KNOWN;
 }
 
-/* All that this ABI can forbid, less what is allowed everywhere.  Its size is what the ABI knows:
- * an older kernel refuses a longer struct unless the rest is zero, which it is. */
-static struct ruleset_attributes attributes_of(int abi, bool may_dial)
+/* It is struct landlock_ruleset_attr as the kernel takes it.  An older kernel refuses a longer
+ * struct than it knows unless the rest is zero, which it is. */
+struct landlock_handled landlock_handled(int abi, bool may_dial)
 {
-    struct ruleset_attributes attributes = {.handled_access_fs = FS_ABI_1};
+    struct landlock_handled handled = {.files = FS_ABI_1};
 
     if (abi >= 2)
-        attributes.handled_access_fs |= FS_REFER;
+        handled.files |= FS_REFER;
     if (abi >= 3)
-        attributes.handled_access_fs |= FS_TRUNCATE;
+        handled.files |= FS_TRUNCATE;
     if (abi >= 4)
-        attributes.handled_access_net = NET_BIND_TCP | (may_dial ? 0u : NET_CONNECT_TCP);
+        handled.network = NET_BIND_TCP | (may_dial ? 0u : NET_CONNECT_TCP);
     if (abi >= 5)
-        attributes.handled_access_fs |= FS_IOCTL_DEV;
+        handled.files |= FS_IOCTL_DEV;
     if (abi >= 6)
-        attributes.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
-    return attributes;
+        handled.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
+    return handled;
 }
 
 static uint64_t rights_of(unsigned access, mode_t mode)
@@ -149,17 +143,17 @@ static px_err rule_add(int ruleset_fd, uint64_t handled, const struct landlock_p
 px_err landlock_open(const struct landlock_rules *rules, int *out_fd, px_error *out_error)
 {
     int abi = landlock_abi();
-    struct ruleset_attributes attributes = attributes_of(abi, rules->may_dial);
+    struct landlock_handled handled = landlock_handled(abi, rules->may_dial);
     px_err err = PX_OK;
 
     if (abi == 0)
         return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "this kernel has no Landlock");
-    int fd = (int)syscall(CALL_CREATE_RULESET, &attributes, sizeof(attributes), 0);
+    int fd = (int)syscall(CALL_CREATE_RULESET, &handled, sizeof(handled), 0);
     if (fd < 0)
         return error_set(out_error, error_category(errno), errno,
                          "cannot make a Landlock ruleset: %s", strerror(errno));
     for (size_t i = 0; i < rules->path_count && err == PX_OK; i++)
-        err = rule_add(fd, attributes.handled_access_fs, &rules->paths[i], out_error);
+        err = rule_add(fd, handled.files, &rules->paths[i], out_error);
     if (err != PX_OK) {
         close(fd);
         return err;

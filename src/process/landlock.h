@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pollux/error.h"
 
@@ -30,6 +31,16 @@ struct landlock_rules {
     size_t path_count;
     bool may_dial; /* TCP connections to anywhere */
 };
+
+/* What a kernel is asked to forbid unless a rule allows it; bits of linux/landlock.h. */
+struct landlock_handled {
+    uint64_t files;
+    uint64_t network; /* from ABI 4 on */
+    uint64_t scoped;  /* from ABI 6 on */
+};
+
+/* All that a kernel of this ABI can forbid, less TCP connections where they are allowed. */
+struct landlock_handled landlock_handled(int abi, bool may_dial);
 
 /* The kernel's ABI version; 0 when it has no Landlock or hides it. */
 int landlock_abi(void);

@@ -211,6 +211,10 @@ def test_soname(libraries):
     assert [name for name in needed if not re.match(known, name)] == []
 
 
+def test_the_man_page_is_installed(prefix):
+    assert ".TH" in (prefix / "share" / "man" / "man1" / "pollux.1").read_text()
+
+
 def test_every_header_is_installed(prefix):
     installed = set(os.listdir(prefix / "include" / "pollux"))
     assert installed == set(os.listdir(os.path.join(ROOT, "include", "pollux")))

@@ -262,6 +262,27 @@ static void landlock_says_which_path_is_missing(void **state)
     close(fd);
 }
 
+/* A kernel refuses bits that it does not know, so each version gets its own and no other. */
+static void landlock_asks_what_a_kernel_knows(void **state)
+{
+    static const struct {
+        uint64_t files, network, dialling, scoped;
+    } known[] = {
+        {0x1fff, 0, 0, 0}, {0x3fff, 0, 0, 0}, {0x7fff, 0, 0, 0}, {0x7fff, 3, 1, 0},
+        {0xffff, 3, 1, 0}, {0xffff, 3, 1, 3}, {0xffff, 3, 1, 3},
+    };
+
+    (void)state;
+    for (int abi = 1; abi <= 7; abi++) {
+        struct landlock_handled handled = landlock_handled(abi, false);
+
+        assert_int_equal(handled.files, known[abi - 1].files);
+        assert_int_equal(handled.network, known[abi - 1].network);
+        assert_int_equal(handled.scoped, known[abi - 1].scoped);
+        assert_int_equal(landlock_handled(abi, true).network, known[abi - 1].dialling);
+    }
+}
+
 static void landlock_is_there(void **state)
 {
     (void)state;
@@ -272,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(landlock_is_there),
+        cmocka_unit_test(landlock_asks_what_a_kernel_knows),
         cmocka_unit_test_setup_teardown(landlock_reads_inside_and_nothing_else, scene_make,
                                         scene_remove),
         cmocka_unit_test_setup_teardown(landlock_writes_logs_it_cannot_read, scene_make,
