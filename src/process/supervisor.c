@@ -214,6 +214,7 @@ static void on_died(struct supervisor *supervisor, uint32_t place, int code, uin
     struct supervised *worker = &supervisor->workers[place];
     enum worker_state state = worker->state;
     bool is_late = worker->is_late;
+    bool was_ready = worker->was_ready;
     uint32_t generation = worker->generation;
 
     supervisor_orphan(supervisor, place);
@@ -233,11 +234,11 @@ static void on_died(struct supervisor *supervisor, uint32_t place, int code, uin
         return;
     case WORKER_RETIRING:
     case WORKER_DRAINING:
-        if (code != 0)
+        if (code != 0 && was_ready)
             say(supervisor, ACTION_SAY_DIED, place, code);
         break;
-    case WORKER_STOPPING:
-        break;
+    case WORKER_STOPPING: /* we have ended it ourselves */
+        return;
     }
     if (code != 0 && supervisor->phase == PHASE_DRAINING && supervisor->exit_code == 0 &&
         supervisor->end_requests < 3)
@@ -269,6 +270,7 @@ static void on_worker(struct supervisor *supervisor, const struct supervisor_eve
         worker->state = WORKER_READY;
         worker->since_ms = now_ms;
         worker->alive_ms = now_ms;
+        worker->was_ready = true;
         supervisor->failures = 0;
         if (supervisor->phase == PHASE_DELAYING)
             say(supervisor, ACTION_DELAY, event->worker, 0);
@@ -339,8 +341,8 @@ static void on_successor(struct supervisor *supervisor, enum supervisor_event_ki
 static uint64_t worker_due_ms(const struct supervisor *supervisor, const struct supervised *worker)
 {
     const struct supervisor_plan *plan = &supervisor->plan;
-    uint64_t hung_ms =
-        plan->hung_timeout_ms == 0 ? UINT64_MAX : worker->alive_ms + plan->hung_timeout_ms;
+    uint64_t moved_ms = worker->alive_ms > worker->since_ms ? worker->alive_ms : worker->since_ms;
+    uint64_t hung_ms = plan->hung_timeout_ms == 0 ? UINT64_MAX : moved_ms + plan->hung_timeout_ms;
     uint64_t end_ms = UINT64_MAX;
 
     switch (worker->state) {

@@ -133,6 +133,7 @@ enum worker_state {
 struct supervised {
     enum worker_state state;
     bool is_late; /* killed because it was not ready in time */
+    bool was_ready;
     uint32_t generation;
     uint32_t load;     /* slots it holds */
     uint64_t since_ms; /* when the state began */
@@ -174,6 +175,7 @@ struct supervisor {
     uint32_t generation;      /* that serves; 0: none has yet */
     uint32_t next_generation; /* that is being started; 0: none */
     uint32_t next_count;
+    uint32_t next_forked;     /* the first goes ahead, so that what is wrong is said once */
     uint32_t last_generation; /* the highest number given */
     uint32_t reload_wanted;   /* workers of a reload that has to wait; 0: none */
     bool replace_wanted;

@@ -80,13 +80,30 @@ static void reload_begin(struct supervisor *supervisor, uint64_t now_ms)
     supervisor->next_count = count;
     if (supervisor->generation != 0)
         supervisor_act(supervisor, ACTION_RELOADING, SUPERVISOR_NOBODY, SUPERVISOR_NOBODY, 0);
-    fork_some(supervisor, supervisor->next_generation, count, now_ms);
+    supervisor->next_forked = 1;
+    fork_some(supervisor, supervisor->next_generation, 1, now_ms);
 }
 
-static void reload_end(struct supervisor *supervisor)
+static void reload_go_on(struct supervisor *supervisor, uint64_t now_ms)
 {
+    uint32_t next = supervisor->next_generation;
+    uint32_t rest = supervisor->next_count - supervisor->next_forked;
+
+    if (next == 0 || rest == 0 || count_of(supervisor, next, true) == 0)
+        return;
+    supervisor->next_forked = supervisor->next_count;
+    fork_some(supervisor, next, rest, now_ms);
+}
+
+static void reload_end(struct supervisor *supervisor, uint64_t now_ms)
+{
+    uint32_t next = supervisor->next_generation;
+
+    /* One that was ready is gone again before the others were: such a generation does not serve. */
+    if (next != 0 && count_of(supervisor, next, false) < supervisor->next_forked)
+        supervisor_reload_fail(supervisor, REASON_WORKER, 0, now_ms);
     if (supervisor->next_generation == 0 ||
-        count_of(supervisor, supervisor->next_generation, true) < supervisor->next_count)
+        count_of(supervisor, next, true) < supervisor->next_count)
         return;
     bool is_first = supervisor->generation == 0;
 
@@ -271,7 +288,8 @@ void supervisor_settle(struct supervisor *supervisor, uint64_t now_ms)
         supervisor_drain(supervisor, now_ms);
     if (supervisor->phase == PHASE_SERVING || supervisor->phase == PHASE_DELAYING) {
         reload_begin(supervisor, now_ms);
-        reload_end(supervisor);
+        reload_go_on(supervisor, now_ms);
+        reload_end(supervisor, now_ms);
         settle_workers(supervisor, now_ms);
         settle_slots(supervisor);
         settle_balance(supervisor);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/test.h"
@@ -124,12 +125,45 @@ static void failures_say_why(void **state)
     assert_int_equal(error.sys_errno, ENAMETOOLONG);
 }
 
+/* A child has our name; a number that nobody has, or that is ours, is no obstacle. */
+static void that_of_a_live_program_is_left_alone(void **state)
+{
+    struct folder folder;
+    px_error error;
+    pid_t pid = fork();
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    folder_init(&folder);
+    assert_int_equal(pidfile_write(folder.file, pid, 0, &error), PX_OK);
+    assert_int_equal(pidfile_check(folder.file, 0, &error), PX_ERR_CONFLICT);
+    assert_int_equal(pidfile_write(folder.file, getpid(), 0, &error), PX_ERR_CONFLICT);
+    assert_non_null(strstr(error.text, "which runs"));
+    /* But its successor may have it. */
+    assert_int_equal(pidfile_check(folder.file, pid, &error), PX_OK);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(pidfile_check(folder.file, 0, &error), PX_OK);
+    assert_int_equal(pidfile_write(folder.file, getpid(), 0, &error), PX_OK);
+    assert_int_equal(pidfile_check(folder.file, 0, &error), PX_OK);
+    /* Process 1 runs, and is another program. */
+    assert_int_equal(pidfile_write(folder.file, 1, 0, &error), PX_OK);
+    assert_int_equal(pidfile_check(folder.file, 0, &error), PX_OK);
+    pidfile_remove(folder.file, 1);
+    folder_deinit(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_holds_the_number),
         cmocka_unit_test(only_its_owner_removes_it),
         cmocka_unit_test(what_is_no_file_stays),
+        cmocka_unit_test(that_of_a_live_program_is_left_alone),
         cmocka_unit_test(failures_say_why),
     };
 
