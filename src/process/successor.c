@@ -40,6 +40,7 @@ static void become(const struct successor_program *program, int fd, pid_t parent
 {
     const char *watchdog_pid = getenv("WATCHDOG_PID");
     char parent_text[24];
+    sigset_t none;
 
     snprintf(parent_text, sizeof(parent_text), "%ld", (long)parent);
     set_number(variable, fd);
@@ -47,6 +48,9 @@ static void become(const struct successor_program *program, int fd, pid_t parent
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
     fcntl(fd, F_SETFD, 0);
+    /* Whatever stands there now need not know which signals we read from a descriptor. */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     execv(program->path, program->argv);
     _exit(EXIT_NOT_EXECUTED);
 }
@@ -105,8 +109,10 @@ void successor_end(struct successor *successor, bool is_kill)
     if (successor->fd >= 0)
         close(successor->fd);
     successor->fd = -1;
+    /* Not asked to end: it would clean up after itself, and what it removed would be ours.  Its
+     * workers finish by themselves. */
     if (is_kill && successor->pid > 0)
-        kill(successor->pid, SIGTERM);
+        kill(successor->pid, SIGKILL);
     successor->pid = 0;
 }
 

@@ -1,0 +1,532 @@
+"""Master and workers: deaths, reloads and replacements under load; service managers; process 1."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.load import Crowd
+from lib.runner import PROGRAM, Child, Pollux, Server, run
+from lib.wire import Wire, ask
+
+pytestmark = pytest.mark.short
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello"
+
+
+def wait_until(holds, seconds=10):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def listens(pid, port):
+    """Whether a process holds a socket that listens there."""
+    with open("/proc/net/tcp") as table:
+        rows = [row.split() for row in list(table)[1:]]
+    inodes = {row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return any(f"socket:[{inode}]" in links for inode in inodes)
+
+
+def generation_after(server, before, workers):
+    """Waits for a generation of which nobody was there before."""
+    wait_until(lambda: len(set(server.children()) - set(before)) >= workers)
+
+
+# --- Deaths ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_nothing_in_a_queue_is_lost_when_workers_are_killed(workers):
+    """Only what a dead worker had accepted may fail."""
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        torn = (ConnectionResetError, BrokenPipeError)
+        with Crowd(server.address, tolerate=torn) as crowd:
+            for _ in range(10):
+                crowd.wait(50)
+                os.kill(server.children()[0], signal.SIGKILL)
+            crowd.wait(200)
+        assert crowd.answered > 700
+        print(f"{crowd.answered} answered, {crowd.torn} torn by ten deaths")
+        assert crowd.torn <= 10 * 4, "more than was open when a worker died"
+        assert all("signal 9" in l for l in server.stderr.splitlines() if "worker " in l)
+
+
+def test_what_waits_in_the_queue_of_a_dead_worker_is_served():
+    """One worker is stopped, connections pile up in its queue, and then it dies."""
+    with Pollux("respond", "--log=off", "-w2") as server:
+        stopped, _ = server.children()
+        os.kill(stopped, signal.SIGSTOP)
+        wires = [Wire(server.address) for _ in range(40)]
+        for wire in wires:
+            wire.send(GET)
+        waiting = [w for w in wires if w.silent(0.05)]
+        assert waiting, "the kernel gave all of them to the other worker"
+        os.kill(stopped, signal.SIGKILL)
+        for wire in waiting:
+            assert wire.reply().status == 200
+        for wire in wires:
+            wire.close()
+
+
+def test_a_hung_worker_loses_its_sockets_and_its_life():
+    with Pollux("respond", "--log=off", "-w2", "--timeout-hung=1s") as server:
+        stopped, other = server.children()
+        os.kill(stopped, signal.SIGSTOP)
+        for _ in range(20):
+            with Wire(server.address) as wire:
+                wire.send(GET)
+                assert wire.reply().status == 200
+        server.wait_stderr(rf"worker {stopped} does not move")
+        wait_until(lambda: len(server.children()) == 2 and stopped not in server.children())
+        assert other in server.children()
+
+
+def test_one_socket_for_all_workers():
+    with Pollux("respond", "--log=off", "-w3", "--accept=shared") as server:
+        with Crowd(server.address, tolerate=(ConnectionResetError, BrokenPipeError)) as crowd:
+            for _ in range(5):
+                crowd.wait(50)
+                os.kill(server.children()[0], signal.SIGKILL)
+            crowd.wait(100)
+
+
+def test_a_unix_socket_survives_deaths_and_reloads(tmp_path):
+    path = tmp_path / "s"
+    with Pollux("respond", "--log=off", "-w2", "-l", f"unix:{path}") as server:
+        for _ in range(3):
+            before = server.children()
+            server.signal(signal.SIGHUP)
+            generation_after(server, before, 2)
+            assert ask(str(path), GET).status == 200
+        os.kill(server.children()[0], signal.SIGKILL)
+        for _ in range(10):
+            assert ask(str(path), GET).status == 200
+        assert server.stop() == 0
+        assert not path.exists()
+
+
+def test_a_worker_without_a_master_finishes_what_it_has():
+    with Pollux("respond", "--log=off", "-w2") as server:
+        workers = server.children()
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            server.signal(signal.SIGKILL)
+            server.process.wait(5)
+            wire.send(b"world")
+            reply = wire.reply()
+            assert reply.status == 200 and reply.says_close
+        wait_until(lambda: not any(is_alive(pid) for pid in workers))
+        server.exit_code = -signal.SIGKILL
+
+
+# --- Reload ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("accept", ["own", "shared"])
+def test_reloads_lose_nothing(workers, accept):
+    with Pollux("respond", "--log=off", "-w", workers, f"--accept={accept}") as server:
+        with Crowd(server.address) as crowd:
+            for _ in range(10):
+                before = server.children()
+                server.signal(signal.SIGHUP)
+                generation_after(server, before, workers)
+                crowd.wait(50)
+        print(f"{crowd.answered} answered over {crowd.connections} connections")
+        assert crowd.answered >= 500
+        assert len(server.stderr.splitlines()) == 1, server.stderr
+
+
+def test_an_exchange_outlives_a_reload():
+    with Pollux("respond", "--log=off", "-w1") as server:
+        with Wire(server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            old = server.children()
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: not listens(old[0], server.address[1]))
+            assert set(old) < set(server.children()), "the old worker lives on for it"
+            wire.send(b"world")
+            reply = wire.reply()
+            assert reply.status == 200 and reply.says_close
+            wire.ends()
+        wait_until(lambda: not set(old) & set(server.children()))
+
+
+def test_old_generations_are_capped():
+    """Each holds an exchange; the oldest are told to close, the others are left alone."""
+    with Pollux("respond", "--log=off", "-w1", "--timeout-drain=300ms") as server:
+        wires = []
+        for _ in range(7):
+            wire = Wire(server.address)
+            wire.send(HALF)
+            assert wire.silent(0.1)
+            wires.append(wire)
+            before = server.children()
+            server.signal(signal.SIGHUP)
+            generation_after(server, before, 1)
+        wait_until(lambda: len(server.children()) == 5)  # four old ones, and the one that serves
+        for wire in wires[3:]:
+            wire.send(b"world")
+            assert wire.reply().status == 200
+        for wire in wires:
+            wire.close()
+
+
+def test_a_reload_that_fails_changes_nothing(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with Pollux("respond", "--log-file", folder / "log", "-w2") as server:
+        before = server.children()
+        shutil.rmtree(folder)
+        server.signal(signal.SIGHUP)
+        server.wait_stderr("cannot open the log file")
+        server.wait_stderr("not reloaded")
+        assert server.children() == before
+        assert ask(server.address, GET).status == 200
+        folder.mkdir()
+        server.signal(signal.SIGHUP)
+        generation_after(server, before, 2)
+        assert ask(server.address, b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+        wait_until(lambda: (folder / "log").exists() and "/again" in (folder / "log").read_text())
+
+
+# --- Replacement -------------------------------------------------------------------------------
+
+
+class Replaced:
+    """A program that is replaced again and again, found by its pid file."""
+
+    def __init__(self, tmp_path, *args, **options):
+        self.pid_file = tmp_path / "pid"
+        self.program = tmp_path / "pollux"
+        shutil.copy2(PROGRAM, self.program)
+        self.server = Server(
+            [self.program, *args, "--pid-file", self.pid_file, "-l", "127.0.0.1:0"], **options
+        )
+        self.pids = [self.server.pid]
+
+    @property
+    def pid(self):
+        return int(self.pid_file.read_text())
+
+    def replace(self):
+        old = self.pid
+        os.kill(old, signal.SIGUSR2)
+        wait_until(lambda: self.pid != old)
+        self.pids.append(self.pid)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if self.pid_file.exists():
+                os.kill(self.pid, signal.SIGTERM)
+            wait_until(lambda: not any(is_alive(pid) for pid in self.pids))
+            self.server.assert_clean()
+            if kind is None:
+                assert self.server.wait() == 0
+                assert not self.pid_file.exists()
+        finally:
+            for pid in self.pids[1:]:
+                if is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+            self.server.kill()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_replacements_lose_nothing(workers, tmp_path):
+    with Replaced(tmp_path, "respond", "--log=off", "-w", workers) as program:
+        with Crowd(program.server.address) as crowd:
+            for _ in range(5):
+                program.replace()
+                crowd.wait(50)
+        assert crowd.answered >= 250
+        assert len(set(program.pids)) == 6
+        wait_until(lambda: not any(is_alive(pid) for pid in program.pids[:-1]))
+
+
+def test_an_exchange_outlives_a_replacement(tmp_path):
+    with Replaced(tmp_path, "respond", "--log=off", "-w2") as program:
+        with Wire(program.server.address) as wire:
+            wire.send(HALF)
+            assert wire.silent(0.2)
+            program.replace()
+            assert is_alive(program.pids[0])
+            assert ask(program.server.address, GET).status == 200
+            wire.send(b"world")
+            assert wire.reply().status == 200
+        assert program.server.process.wait(15) == 0
+
+
+def test_what_is_executed_is_the_program_as_it_is_now(tmp_path):
+    """An upgrade puts another file in its place."""
+    with Replaced(tmp_path, "respond", "--log=off", "-w1") as program:
+        before = os.stat(program.program).st_ino
+        shutil.copy2(PROGRAM, tmp_path / "next")
+        os.rename(tmp_path / "next", program.program)
+        assert os.stat(program.program).st_ino != before
+        program.replace()
+        assert os.stat(f"/proc/{program.pid}/exe").st_ino == os.stat(program.program).st_ino
+
+
+@pytest.mark.parametrize("what", ["gone", "fails", "sleeps", "is another"])
+def test_a_replacement_that_fails_changes_nothing(what, tmp_path):
+    with Replaced(tmp_path, "respond", "--log=off", "-w1", "--timeout-start=2s") as program:
+        workers = program.server.children()
+        program.program.unlink()
+        scripts = {"fails": "exit 3", "sleeps": "exec sleep 60", "is another": "exec /bin/true"}
+        if what in scripts:
+            program.program.write_text(f"#!/bin/sh\n{scripts[what]}\n")
+            program.program.chmod(0o755)
+        os.kill(program.pid, signal.SIGUSR2)
+        program.server.wait_stderr("(not replaced|nothing changed): ")
+        assert program.pid == program.pids[0]
+        wait_until(lambda: program.server.children() == workers)
+        assert ask(program.server.address, GET).status == 200
+        program.program.unlink(missing_ok=True)
+        shutil.copy2(PROGRAM, program.program)
+        program.replace()
+        assert ask(program.server.address, GET).status == 200
+
+
+def test_a_unix_socket_is_handed_over(tmp_path):
+    path = tmp_path / "s"
+    with Replaced(tmp_path, "respond", "--log=off", "-w1", "-l", f"unix:{path}") as program:
+        program.replace()
+        wait_until(lambda: not is_alive(program.pids[0]))
+        assert ask(str(path), GET).status == 200
+    assert not path.exists()
+
+
+def test_without_a_master_it_is_not_replaced():
+    with Pollux("respond", "--log=off", "-w0") as server:
+        server.signal(signal.SIGUSR2)
+        server.wait_stderr("cannot be replaced")
+        assert server.children() == []
+        assert ask(server.address, GET).status == 200
+
+
+# --- The end -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_drain_serves_what_waits(workers):
+    """Connections that are in the queue when TERM comes are answered."""
+    for _ in range(5):
+        with Pollux("respond", "--log=off", "-w", workers) as server:
+            for pid in server.children() or [server.pid]:
+                os.kill(pid, signal.SIGSTOP)
+            wires = [Wire(server.address) for _ in range(30)]
+            for wire in wires:
+                wire.send(GET)
+            time.sleep(0.05)
+            server.signal(signal.SIGTERM)
+            time.sleep(0.05)
+            for pid in server.children() or [server.pid]:
+                os.kill(pid, signal.SIGCONT)
+            for wire in wires:
+                reply = wire.reply()
+                assert reply.status == 200
+                wire.close()
+            assert server.wait() == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_drain_delay_lets_newcomers_in(workers):
+    with Pollux("respond", "--log=off", "-w", workers, "--drain-delay=1s") as server:
+        server.signal(signal.SIGTERM)
+        before = time.monotonic()
+        while time.monotonic() - before < 0.7:
+            assert ask(server.address, GET).status == 200
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_idle_connections_get_a_grace(workers):
+    """A request that is on its way when TERM comes is answered."""
+    with Pollux("respond", "--log=off", "-w", workers) as server:
+        with Wire(server.address) as wire:
+            wire.send(GET)
+            assert wire.reply().status == 200
+            server.signal(signal.SIGTERM)
+            time.sleep(0.1)
+            wire.send(GET)
+            reply = wire.reply()
+            assert reply.status == 200 and reply.says_close
+        assert server.wait() == 0
+
+
+# --- Service managers --------------------------------------------------------------------------
+
+
+class Manager:
+    """What listens behind NOTIFY_SOCKET."""
+
+    def __init__(self, tmp_path):
+        self.path = str(tmp_path / "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(10)
+        self.heard = []
+
+    def hear(self, pattern):
+        """The first message that matches, however many come before."""
+        while True:
+            message = self.socket.recv(4096).decode()
+            self.heard.append(message)
+            match = re.search(pattern, message, re.M)
+            if match:
+                return match
+
+
+def test_systemd_is_told(tmp_path):
+    manager = Manager(tmp_path)
+    with Pollux("respond", "--log=off", "-w2", env={"NOTIFY_SOCKET": manager.path}) as server:
+        assert int(manager.hear(r"^READY=1\n(?:.*\n)*?MAINPID=(\d+)$")[1]) == server.pid
+        server.signal(signal.SIGHUP)
+        assert int(manager.hear(r"^RELOADING=1\nMONOTONIC_USEC=(\d+)$")[1]) > 0
+        manager.hear(r"^READY=1$")
+        server.signal(signal.SIGTERM)
+        manager.hear(r"^STOPPING=1$")
+        assert server.wait() == 0
+    manager.socket.close()
+
+
+def test_the_watchdog_is_fed(tmp_path):
+    manager = Manager(tmp_path)
+    environment = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}
+    with Pollux("respond", "--log=off", "-w1", env=environment):
+        for _ in range(3):
+            manager.hear(r"^WATCHDOG=1$")
+    manager.socket.close()
+
+
+def test_systemd_hears_of_a_replacement(tmp_path):
+    manager = Manager(tmp_path)
+    program = Replaced(
+        tmp_path, "respond", "--log=off", "-w1", env={"NOTIFY_SOCKET": manager.path}
+    )
+    with program:
+        manager.hear(r"^READY=1$")
+        program.replace()
+        assert int(manager.hear(r"^MAINPID=(\d+)$")[1]) == program.pid
+    manager.socket.close()
+
+
+ACTIVATE = """
+import os, socket, sys
+count = int(sys.argv[1])
+for i in range(count):
+    s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0)); s.listen(64)
+    os.dup2(s.fileno(), 50 + i)
+for i in range(count):
+    os.dup2(50 + i, 3 + i); os.close(50 + i); os.set_inheritable(3 + i, True)
+os.environ["LISTEN_FDS"] = str(count)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.environ["LISTEN_FDNAMES"] = ":".join(["web", "admin"][:count])
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_socket_activation(workers):
+    argv = [sys.executable, "-c", ACTIVATE, "2", PROGRAM, "respond", "--log=off", "-w", workers]
+    with Server([*argv, "-l", "fd:web", "-l", "fd:admin"]) as server:
+        assert len(server.addresses) == 2 and server.addresses[0] != server.addresses[1]
+        for address in server.addresses:
+            assert ask(address, GET).status == 200
+        if not workers:
+            return
+        with Crowd(server.addresses[0]) as crowd:
+            for _ in range(3):
+                before = server.children()
+                server.signal(signal.SIGHUP)
+                generation_after(server, before, workers)
+                crowd.wait(30)
+
+
+# --- The pid file ------------------------------------------------------------------------------
+
+
+def test_the_pid_file_of_a_live_program_is_left_alone(tmp_path):
+    path = tmp_path / "pid"
+    with Pollux("respond", "--log=off", "-w1", "--pid-file", path) as server:
+        code, _, err = run("respond", "-l", "127.0.0.1:0", "--pid-file", path)
+        assert code == 73 and "which runs" in err and len(err.splitlines()) == 1
+        assert int(path.read_text()) == server.pid
+    assert not path.exists()
+
+
+# --- Process 1 ---------------------------------------------------------------------------------
+
+CAN_UNSHARE = (
+    subprocess.run(
+        ["unshare", "-p", "-f", "--mount-proc", "true"], capture_output=True, check=False
+    ).returncode
+    == 0
+)
+
+ORPHANS = """
+import os, sys, time
+for _ in range(5):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.3)   # its parent is gone by then: process 1 inherits it
+            os._exit(0)
+        os._exit(0)
+    os.wait()
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not CAN_UNSHARE, reason="needs a pid namespace of its own")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_as_process_1(workers):
+    """It forwards signals, reaps what it did not make, and cannot be replaced."""
+    argv = ["unshare", "-p", "-f", "--kill-child", "--mount-proc", sys.executable, "-c", ORPHANS]
+    child = Child([*argv, PROGRAM, "respond", "--log=off", "-w", workers, "-l", "127.0.0.1:0"])
+    try:
+        port = int(child.wait_stderr(r"listening on 127\.0\.0\.1:(\d+)")[0][1])
+        (inside,) = child.children()
+        assert ask(("127.0.0.1", port), GET).status == 200
+
+        def zombies():
+            found = []
+            for task in Path(f"/proc/{inside}/task").iterdir():
+                for pid in (task / "children").read_text().split():
+                    stat = Path(f"/proc/{pid}/stat").read_text()
+                    found += [pid] if stat.rsplit(") ", 1)[1][0] == "Z" else []
+            return found
+
+        time.sleep(0.5)
+        wait_until(lambda: not zombies())
+        os.kill(inside, signal.SIGUSR2)
+        child.wait_stderr("cannot be replaced")
+        assert ask(("127.0.0.1", port), GET).status == 200
+        os.kill(inside, signal.SIGTERM)
+        assert child.wait() == 0
+        child.assert_clean()
+    finally:
+        child.kill()
