@@ -51,6 +51,8 @@ static void serve(struct channel *channel, const struct control_message *message
                PX_OK) {
         channel->socket_count--;
         px_listener_close(listener);
+        if (error.code == PX_ERR_CLOSED)
+            return; /* it came too late: we drain */
     } else {
         return;
     }
@@ -103,9 +105,11 @@ static void message_take(struct channel *channel, const struct control_message *
     case CONTROL_STOP:
         events->on_stop(channel->context);
         break;
-    case CONTROL_REOPEN:
+    case CONTROL_REPORT:
         if (fd >= 0)
             events->on_log(fd, channel->context);
+        px_server_counters(channel->server, &channel->block->counters);
+        say(channel, CONTROL_REPORTED, 0);
         return;
     }
     if (fd >= 0)

@@ -189,7 +189,7 @@ static px_err on_serve(px_listener *listener, uint32_t address, void *context, p
     struct life *life = context;
     px_err err = listen_serve(life->worker->listeners, life->server, listener, address, out_error);
 
-    life->has_failed = err != PX_OK;
+    life->has_failed = life->has_failed || (err != PX_OK && err != PX_ERR_CLOSED);
     return err;
 }
 

@@ -27,10 +27,11 @@ enum control_kind {
     CONTROL_DRAIN,
     CONTROL_RETIRE, /* descriptor: the log, opened anew, if there is one */
     CONTROL_STOP,
-    CONTROL_REOPEN, /* descriptor: the log, opened anew */
+    CONTROL_REPORT, /* descriptor: the log, opened anew, if there is one; counters to the board */
     /* From worker to master. */
     CONTROL_READY,
-    CONTROL_SERVING, /* slot */
+    CONTROL_SERVING,  /* slot */
+    CONTROL_REPORTED, /* the board is as new as it gets */
     /* From a master to its successor. */
     CONTROL_SOCKET,  /* slot, text (the address as written), descriptor */
     CONTROL_SOCKETS, /* slot: how many slots there are; that was the last socket */

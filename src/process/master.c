@@ -107,18 +107,22 @@ static void replace(struct master *master)
         master_event(master, EVENT_REPLACE, SUPERVISOR_NOBODY, 0);
 }
 
-static void reopen(struct master *master)
+/* Has everybody go on with a new log, and write what was counted to the board. */
+static void report(struct master *master)
 {
-    const struct control_message message = control_make(CONTROL_REOPEN, 0, 0);
+    const struct control_message message = control_make(CONTROL_REPORT, 0, 0);
     int log_fd = master->plan->on_log(master->plan->context);
 
-    if (log_fd < 0)
-        return; /* there is none, or the old one goes on */
-    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
+        struct master_child *child = &master->children[i];
+
         /* One that was not ready yet has opened its log just now, or will. */
-        if (master->children[i].fd >= 0 && master->supervisor.workers[i].state >= WORKER_READY)
-            (void)control_send(master->children[i].fd, &message, log_fd);
-    close(log_fd);
+        if (child->fd >= 0 && master->supervisor.workers[i].state >= WORKER_READY)
+            child->owes_report = control_send(child->fd, &message, log_fd) == 0;
+    }
+    if (log_fd >= 0)
+        close(log_fd);
+    master->report_due_ms = master_now_ms() + REPORT_PATIENCE_MS;
 }
 
 static void reload(struct master *master)
@@ -145,8 +149,7 @@ static void read_signals(struct master *master)
             reload(master);
             break;
         case SIGUSR1:
-            reopen(master);
-            master->plan->on_report(master->plan->context);
+            report(master);
             break;
         case SIGUSR2:
             replace(master);
@@ -175,6 +178,8 @@ static void read_child(struct master *master, uint32_t place)
             const struct supervisor_event event = {EVENT_SERVING, place, message.slot, 0};
 
             supervisor_event(&master->supervisor, &event, master_now_ms());
+        } else if (message.kind == CONTROL_REPORTED) {
+            child->owes_report = false;
         }
         master_act(master);
     }
@@ -246,10 +251,24 @@ static void look_at_beats(struct master *master)
     }
 }
 
+static void look_at_report(struct master *master, uint64_t now_ms)
+{
+    bool is_waiting = false;
+
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+        is_waiting = is_waiting || (master->children[i].pid > 0 && master->children[i].owes_report);
+    if (is_waiting && now_ms < master->report_due_ms)
+        return;
+    master->report_due_ms = UINT64_MAX;
+    master->plan->on_report(master->plan->context);
+}
+
 static void look_at_time(struct master *master)
 {
     uint64_t now_ms = master_now_ms();
 
+    if (master->report_due_ms != UINT64_MAX)
+        look_at_report(master, now_ms);
     if (master->watchdog_due_ms <= now_ms) {
         notify_send(&master->notify, "WATCHDOG=1\n");
         master->watchdog_due_ms = now_ms + master->notify.watchdog_ms;
@@ -277,6 +296,8 @@ static int timeout_ms(const struct master *master)
         due_ms = master->watchdog_due_ms;
     if (master->look_due_ms < due_ms)
         due_ms = master->look_due_ms;
+    if (master->report_due_ms < due_ms)
+        due_ms = master->report_due_ms;
     if (due_ms == UINT64_MAX)
         return -1;
     if (due_ms <= now_ms)
@@ -297,6 +318,7 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
                               .successor = {.fd = -1},
                               .watchdog_due_ms = UINT64_MAX,
                               .look_due_ms = UINT64_MAX,
+                              .report_due_ms = UINT64_MAX,
                               .parent = getppid(),
                               .is_awaiting = plan->legacy->fd >= 0};
     if (plan->look_ms > 0)

@@ -19,8 +19,9 @@
 
 enum {
     MASTER_TEXT_BYTES = 256,
-    SEND_PATIENCE_MS = 100, /* how long a worker may leave its channel full */
-    BEAT_MS = 1000,         /* how often a worker shows that its loop turns */
+    REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
+    SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
+    BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
 };
 
 struct master_plan {
@@ -41,9 +42,9 @@ struct master_plan {
     void (*on_close)(void *context);
     /* Whether the pid file, and what else there is one of, is ours. */
     void (*on_own)(bool is_ours, void *context);
-    /* Print the board. */
     /* Opens the log anew, for workers that may not: a descriptor of the master's, or -1. */
     int (*on_log)(void *context);
+    /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */
     void (*on_say)(const char *text, void *context);
@@ -53,11 +54,12 @@ struct master_plan {
 };
 
 struct master_child {
-    pid_t pid;       /* 0: none */
-    int fd;          /* owned: its channel; -1: none */
-    int status;      /* of waitpid, when it has ended */
-    uint64_t beats;  /* as last seen on the board */
-    bool has_shared; /* it was given the sockets of everybody */
+    pid_t pid;        /* 0: none */
+    int fd;           /* owned: its channel; -1: none */
+    int status;       /* of waitpid, when it has ended */
+    uint64_t beats;   /* as last seen on the board */
+    bool has_shared;  /* it was given the sockets of everybody */
+    bool owes_report; /* it was asked for its numbers */
 };
 
 struct master {
@@ -70,6 +72,7 @@ struct master {
     struct notify notify;
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
+    uint64_t report_due_ms;   /* likewise */
     pid_t parent;             /* of a successor: its predecessor */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool has_ended;

@@ -11,7 +11,7 @@
 static void what_a_dead_worker_counted_is_kept(void **state)
 {
     struct board board;
-    px_server_counters sum;
+    px_counters sum;
 
     (void)state;
     assert_int_equal(board_init(&board, 3), PX_OK);

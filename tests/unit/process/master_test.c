@@ -91,8 +91,8 @@ static int work(uint32_t place, int control_fd, void *context)
                 atomic_fetch_add(&notes->served, 1);
                 close(fd);
             }
-            if (message.kind == CONTROL_SERVED) {
-                message.kind = CONTROL_SERVING;
+            if (message.kind == CONTROL_SERVED || message.kind == CONTROL_REPORT) {
+                message.kind = message.kind == CONTROL_SERVED ? CONTROL_SERVING : CONTROL_REPORTED;
                 if (control_send(control_fd, &message, -1) != 0)
                     return 98;
             }
@@ -133,6 +133,12 @@ static void own(bool is_ours, void *context)
 {
     (void)is_ours;
     (void)context;
+}
+
+static int log_open(void *context)
+{
+    (void)context;
+    return -1;
 }
 
 static void report(void *context)
@@ -197,6 +203,7 @@ static int master_work(struct notes *notes)
                                .on_reload = reload,
                                .on_close = closed,
                                .on_own = own,
+                               .on_log = log_open,
                                .on_report = report,
                                .on_say = say,
                                .on_death = death,
@@ -315,7 +322,7 @@ static void usr1_reopens_and_reports(void **state)
     (void)state;
     wait_for(&notes->ready, 1);
     kill(pid, SIGUSR1);
-    wait_for(&notes->heard[CONTROL_REOPEN], WORKER_COUNT);
+    wait_for(&notes->heard[CONTROL_REPORT], WORKER_COUNT);
     wait_for(&notes->reports, 1);
     kill(pid, SIGTERM);
     assert_int_equal(master_end(pid), 0);
