@@ -88,6 +88,17 @@ def test_api(tmp_path):
                 assert reply.value("Content-Type") == "application/json"
 
 
+def test_files(tmp_path):
+    with example("files", tmp_path) as path:
+        with Wire(path) as wire:
+            wire.send(get("/") + get("/static") + get("/static/") + get("/static/no-such-file") + get("/static/../x"))
+            assert wire.reply().value("Location") == "/static/"
+            assert wire.reply().value("Location") == "/static/"
+            assert wire.reply().status == 200
+            assert wire.reply().status == 404
+            assert wire.reply().status == 400
+
+
 def test_post(tmp_path):
     with example("post", tmp_path) as path:
         wires = [Wire(path) for _ in range(20)]
