@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -13,7 +12,7 @@ import pytest
 
 from files import tree
 from lib.runner import Pollux, run
-from lib.wire import Wire, WireError, connect
+from lib.wire import Wire, connect
 
 FRESH_S = 1.0  # what is believed of a file: FILE_FRESH_MS
 QUIET = ("-w", "1", "--log", "off")
@@ -450,42 +449,3 @@ def test_it_reads_as_somebody_who_may_not_read_all(folder):
             assert get(server, "/shut/").status == 403
     finally:
         (folder / "shut").chmod(0o755)
-
-
-def test_every_file_hot_and_cold_over_many_connections(folder):
-    """A folder of many files with names of every kind, each served byte for byte."""
-    pick, wanted = __import__("random").Random(4), {}
-    for number in range(3000):
-        name = bytes(pick.choice(range(1, 256)) for _ in range(pick.randrange(1, 40)))
-        name = name.replace(b"/", b"_").lstrip(b".") or b"dots"
-        deep = os.fsencode(folder) + b"/" + b"d%d" % (number % 50)
-        os.makedirs(deep, exist_ok=True)
-        content = pick.randbytes(int(2 ** pick.uniform(0, 17)))
-        with open(deep + b"/" + name, "wb") as file:
-            file.write(content)
-        wanted[b"d%d/" % (number % 50) + name] = hashlib.sha256(content).digest()
-    names = list(wanted)
-    failures = []
-
-    def fetch(server, mine):
-        try:
-            with Wire(server.address) as wire:
-                for name in mine:
-                    reply = ask(wire, tree.quote(name).decode())
-                    if reply.status != 200 or hashlib.sha256(reply.content).digest() != wanted[name]:
-                        failures.append((name, reply))
-        except WireError as error:
-            failures.append(error)
-
-    with Pollux("files", folder, "-w", "2", "--log", "off", "--no-compress") as server:
-        for turn in ("cold", "hot"):
-            threads = [threading.Thread(target=fetch, args=(server, names[i::30])) for i in range(30)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert not failures, (turn, failures[:3])
-
-
-if sys.version_info < (3, 9):
-    raise RuntimeError("these tests need randbytes")
