@@ -116,7 +116,7 @@ static void privileges_take_numbers(void **state)
 static int capabilities_left(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
     uint32_t any = 0;
 
     if (syscall(SYS_capget, &header, data) != 0)
