@@ -38,6 +38,7 @@ struct program {
     struct legacy legacy;
     struct board board;
     struct sandbox sandbox;
+    struct notify notify;
     px_tls *tls;             /* owned; NULL: none */
     struct file_watch watch; /* of what `tls` was read from */
     int log_lock_fd;         /* owned; -1: none */
@@ -236,6 +237,7 @@ static enum exit_code program_supervise(struct program *program)
                     .slot_count = program->slot_count},
         .board = &program->board,
         .legacy = &program->legacy,
+        .notify = &program->notify,
         .on_work = program_work,
         .on_ready = program_ready,
         .on_reload = program_reload,
@@ -275,6 +277,7 @@ static enum exit_code program_alone(struct program *program)
                             .control_fd = -1,
                             .listeners = &program->listeners,
                             .watch = &program->watch,
+                            .notify = &program->notify,
                             .on_ready = program_ready,
                             .context = program};
 
@@ -340,7 +343,7 @@ static void program_count(struct program *program)
 
 enum exit_code serve(const struct options *options)
 {
-    struct program program = {.options = options, .log_lock_fd = -1};
+    struct program program = {.options = options, .log_lock_fd = -1, .notify = {.fd = -1}};
     pid_t pid = getpid();
     px_error error;
 
@@ -350,6 +353,7 @@ enum exit_code serve(const struct options *options)
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
     }
+    notify_init(&program.notify);
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);
@@ -363,6 +367,7 @@ enum exit_code serve(const struct options *options)
     listeners_deinit(&program.listeners);
     legacy_deinit(&program.legacy);
     board_deinit(&program.board);
+    notify_deinit(&program.notify);
     sandbox_deinit(&program.sandbox);
     px_tls_destroy(program.tls);
     if (program.log_lock_fd >= 0)

@@ -39,7 +39,8 @@ struct life {
     px_server *server;           /* owned */
     struct log *log;             /* owned; NULL: none */
     struct channel channel;
-    px_timer *look; /* owned: when files are looked at, or NULL */
+    px_timer *watchdog; /* owned: when the service manager is told that it lives, or NULL */
+    px_timer *look;     /* owned: when files are looked at, or NULL */
     bool is_draining;
     bool is_hurried;
     bool has_failed; /* a socket could not be served */
@@ -86,10 +87,12 @@ static void on_end_signal(int signal_number, void *context)
     struct life *life = context;
 
     (void)signal_number;
-    if (life->is_draining)
+    if (life->is_draining) {
         life_stop(life);
-    else
-        life_drain(life, life->worker->options->process.drain_delay_ms);
+        return;
+    }
+    notify_send(life->worker->notify, "STOPPING=1\nSTATUS=draining\n");
+    life_drain(life, life->worker->options->process.drain_delay_ms);
 }
 
 static void on_reopen_signal(int signal_number, void *context)
@@ -107,11 +110,33 @@ static void on_reload_signal(int signal_number, void *context)
     px_tls *tls = life->worker->listeners->tls;
     px_error error;
 
+    notify_reloading(life->worker->notify);
     on_reopen_signal(signal_number, context);
     if (life->worker->watch)
         file_watch_take(life->worker->watch);
     if (tls && px_tls_reload(tls, &error) != PX_OK)
         diagnostics_say("not reloaded: %s", error.text);
+    notify_send(life->worker->notify, "READY=1\nSTATUS=serving\n");
+}
+
+static void on_watchdog(px_timer *timer, void *context)
+{
+    const struct life *life = context;
+
+    notify_send(life->worker->notify, "WATCHDOG=1\n");
+    px_timer_start(timer, life->worker->notify->watchdog_ms);
+}
+
+/* What the service manager wants to see from time to time. */
+static px_err life_feed_watchdog(struct life *life, px_error *out_error)
+{
+    if (life->worker->notify->watchdog_ms == 0)
+        return PX_OK;
+    life->watchdog = px_timer_create(life->loop, on_watchdog, life);
+    if (!life->watchdog)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    px_timer_start(life->watchdog, 0);
+    return PX_OK;
 }
 
 static void on_look(px_timer *timer, void *context)
@@ -299,9 +324,13 @@ static px_err life_listen(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
 
-    if (worker->control_fd < 0)
-        return life_watch(life, out_error) == PX_OK ? life_take_signals(life, out_error)
-                                                    : PX_ERR_MEMORY;
+    if (worker->control_fd < 0) {
+        px_err err = life_watch(life, out_error);
+
+        if (err == PX_OK)
+            err = life_feed_watchdog(life, out_error);
+        return err == PX_OK ? life_take_signals(life, out_error) : err;
+    }
     life->channel = (struct channel){.fd = worker->control_fd,
                                      .loop = life->loop,
                                      .server = life->server,
@@ -324,6 +353,8 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
         if (listeners_serve(worker->listeners, life->server, out_error) != PX_OK)
             return exit_code_of(out_error->code);
         refused = worker->on_ready(worker->context);
+        if (refused == 0)
+            notify_send(worker->notify, "READY=1\nSTATUS=serving\n");
     }
     if (refused != 0)
         return (enum exit_code)refused;
@@ -340,6 +371,7 @@ static void life_end(struct life *life)
     if (life->worker->control_fd < 0 && life->is_draining && !life->worker->options->quiet)
         life_report(life);
     channel_close(&life->channel);
+    px_timer_destroy(life->watchdog);
     px_timer_destroy(life->look);
     px_server_destroy(life->server);
     if (life->log)

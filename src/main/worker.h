@@ -13,6 +13,7 @@
 #include "main/log.h"
 #include "main/options.h"
 #include "process/board.h"
+#include "process/notify.h"
 #include "process/sandbox.h"
 
 struct worker {
@@ -27,7 +28,8 @@ struct worker {
     struct board_block *block; /* borrowed */
 
     /* Alone: */
-    struct file_watch *watch; /* borrowed: files that are read anew when they change */
+    struct file_watch *watch;    /* borrowed: files that are read anew when they change */
+    const struct notify *notify; /* borrowed */
     /* Called when it serves; a result other than 0 ends it with that exit code. */
     int (*on_ready)(void *context);
     void *context;

@@ -270,8 +270,8 @@ static void look_at_time(struct master *master)
     if (master->report_due_ms != UINT64_MAX)
         look_at_report(master, now_ms);
     if (master->watchdog_due_ms <= now_ms) {
-        notify_send(&master->notify, "WATCHDOG=1\n");
-        master->watchdog_due_ms = now_ms + master->notify.watchdog_ms;
+        notify_send(master->plan->notify, "WATCHDOG=1\n");
+        master->watchdog_due_ms = now_ms + master->plan->notify->watchdog_ms;
     }
     if (master->look_due_ms <= now_ms) {
         master->look_due_ms = now_ms + master->plan->look_ms;
@@ -323,8 +323,7 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
                               .is_awaiting = plan->legacy->fd >= 0};
     if (plan->look_ms > 0)
         master->look_due_ms = master_now_ms() + plan->look_ms;
-    notify_init(&master->notify);
-    if (master->notify.watchdog_ms > 0)
+    if (master->plan->notify->watchdog_ms > 0)
         master->watchdog_due_ms = master_now_ms();
     px_err err = supervisor_init(&master->supervisor, &plan->supervisor);
     uint32_t places = master->supervisor.place_count;

@@ -29,6 +29,7 @@ struct master_plan {
     struct successor_program program; /* with the sockets */
     struct board *board;              /* borrowed: a block for each place (master_place_count) */
     struct legacy *legacy;            /* borrowed: of our own predecessor */
+    const struct notify *notify;      /* borrowed */
     /* In a child: serves what the channel says, until it says so or ends.  Exit code. */
     int (*on_work)(uint32_t place, int control_fd, void *context);
     /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
@@ -69,7 +70,6 @@ struct master {
     struct pollfd *waits;          /* owned */
     int signal_fd;                 /* owned */
     struct successor successor;
-    struct notify notify;
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
     uint64_t report_due_ms;   /* likewise */

@@ -135,7 +135,7 @@ static void own(struct master *master)
     if (code != 0)
         master_event(master, EVENT_REFUSED, SUPERVISOR_NOBODY, code);
     else
-        notify_send(&master->notify, "READY=1\nMAINPID=%ld\nSTATUS=serving with %u workers\n",
+        notify_send(master->plan->notify, "READY=1\nMAINPID=%ld\nSTATUS=serving with %u workers\n",
                     (long)getpid(), master->supervisor.worker_count);
 }
 
@@ -184,7 +184,7 @@ static void say_unchanged(const struct master *master, enum supervisor_reason re
         master_say(master, "not replaced: that is already under way");
         break;
     }
-    notify_send(&master->notify,
+    notify_send(master->plan->notify,
                 "READY=1\nSTATUS=serving with %u workers; the last change failed\n",
                 master->supervisor.worker_count);
 }
@@ -207,14 +207,14 @@ static void act_give(struct master *master)
 
     master->plan->on_own(false, master->plan->context);
     /* Only the main process may say who is the next one. */
-    notify_send(&master->notify, "MAINPID=%ld\n", (long)master->successor.pid);
+    notify_send(master->plan->notify, "MAINPID=%ld\n", (long)master->successor.pid);
     (void)control_send_patiently(master->successor.fd, &message, -1, SEND_PATIENCE_MS);
 }
 
 static void act_reclaim(struct master *master)
 {
     master->plan->on_own(true, master->plan->context);
-    notify_send(&master->notify, "MAINPID=%ld\n", (long)getpid());
+    notify_send(master->plan->notify, "MAINPID=%ld\n", (long)getpid());
 }
 
 static void act(struct master *master, const struct supervisor_action *action)
@@ -250,17 +250,17 @@ static void act(struct master *master, const struct supervisor_action *action)
         act_announce(master);
         break;
     case ACTION_RELOADING:
-        notify_reloading(&master->notify);
+        notify_reloading(master->plan->notify);
         break;
     case ACTION_RELOADED:
-        notify_send(&master->notify, "READY=1\nSTATUS=serving with %u workers\n",
+        notify_send(master->plan->notify, "READY=1\nSTATUS=serving with %u workers\n",
                     master->supervisor.worker_count);
         break;
     case ACTION_UNCHANGED:
         say_unchanged(master, (enum supervisor_reason)action->code);
         break;
     case ACTION_STOPPING:
-        notify_send(&master->notify, "STOPPING=1\nSTATUS=draining\n");
+        notify_send(master->plan->notify, "STOPPING=1\nSTATUS=draining\n");
         break;
     case ACTION_CLOSE:
         plan->on_close(plan->context);

@@ -2,7 +2,8 @@
  * Telling a service manager, without its library.
  *
  * The happy path: the environment names a socket, by path or in the abstract namespace ('@'), and
- * each message is one datagram that is sent without waiting.  A name that is no address means that
+ * each message is one datagram that is sent without waiting, over a socket that was connected
+ * before a sandbox could forbid it.  A name that is no address, or where nobody listens, means that
  * nobody is told.
  */
 #include "process/notify.h"
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +33,13 @@ static uint64_t environment_number(const char *name)
     return *end == '\0' ? number : 0;
 }
 
+void notify_deinit(struct notify *notify)
+{
+    if (notify->fd >= 0)
+        close(notify->fd);
+    notify->fd = -1;
+}
+
 void notify_init(struct notify *notify)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -37,13 +47,18 @@ void notify_init(struct notify *notify)
     uint64_t pid = environment_number("WATCHDOG_PID");
     uint64_t usec = environment_number("WATCHDOG_USEC");
 
-    *notify = (struct notify){.address.sun_family = AF_UNIX};
-    if (len < 2 || len >= sizeof(notify->address.sun_path) || (*path != '/' && *path != '@'))
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *notify = (struct notify){.fd = -1};
+    if (len < 2 || len >= sizeof(address.sun_path) || (*path != '/' && *path != '@'))
         return;
-    memcpy(notify->address.sun_path, path, len);
+    memcpy(address.sun_path, path, len);
     if (*path == '@')
-        notify->address.sun_path[0] = '\0';
-    notify->address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+        address.sun_path[0] = '\0';
+    notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (notify->fd >= 0 && connect(notify->fd, (const struct sockaddr *)&address,
+                                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) != 0)
+        notify_deinit(notify);
     if (pid != 0 && pid != (uint64_t)getpid())
         return;
     /* Twice as often as asked for, as sd_watchdog_enabled(3) advises. */
@@ -56,20 +71,14 @@ void notify_send(const struct notify *notify, const char *format, ...)
     char text[NOTIFY_TEXT_BYTES];
     va_list arguments;
 
-    if (notify->address_bytes == 0)
+    if (notify->fd < 0)
         return;
     va_start(arguments, format);
     int len = vsnprintf(text, sizeof(text), format, arguments);
 
     va_end(arguments);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return;
     if (len > 0 && (size_t)len < sizeof(text))
-        (void)!sendto(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT,
-                      (const struct sockaddr *)&notify->address, notify->address_bytes);
-    close(fd);
+        (void)!send(notify->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void notify_reloading(const struct notify *notify)

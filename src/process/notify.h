@@ -5,19 +5,17 @@
 #define PX_PROCESS_NOTIFY_H
 
 #include <stdint.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "pollux/error.h"
 
 struct notify {
-    struct sockaddr_un address;
-    socklen_t address_bytes; /* 0: nobody wants to be told */
-    uint32_t watchdog_ms;    /* how often WATCHDOG=1 is due; 0: never */
+    int fd;               /* owned; -1: nobody wants to be told */
+    uint32_t watchdog_ms; /* how often WATCHDOG=1 is due; 0: never */
 };
 
 /* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. */
 void notify_init(struct notify *notify);
+void notify_deinit(struct notify *notify);
 
 /* Sends lines, formatted.  What cannot be delivered is lost: the service manager notices by itself.
  */

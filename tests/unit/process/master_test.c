@@ -185,6 +185,7 @@ static int master_work(struct notes *notes)
 {
     struct scene scene = {.notes = notes, .listener_fd = STDIN_FILENO};
     struct legacy legacy = {.fd = -1};
+    struct notify notify = {.fd = -1};
     struct master_socket sockets[WORKER_COUNT];
     const char *const addresses[] = {"nowhere"};
     struct master_plan plan = {
@@ -199,6 +200,7 @@ static int master_work(struct notes *notes)
                     .slot_count = WORKER_COUNT},
         .board = &scene.board,
         .legacy = &legacy,
+        .notify = &notify,
         .on_work = work,
         .on_ready = ready,
         .on_reload = reload,

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,9 +54,12 @@ static void it_is_told(void **state)
         heard(fd, text, sizeof(text));
         assert_string_equal(text, "READY=1\nSTATUS=serving with 3 workers\n");
         close(fd);
+        notify_send(&notify, "READY=1\n"); /* nobody listens any more: nothing happens */
+        notify_deinit(&notify);
+        notify_init(&notify);
+        assert_int_equal(notify.fd, -1);
         if (!abstract)
             unlink(name);
-        notify_send(&notify, "READY=1\n"); /* nobody listens any more: nothing happens */
     }
 }
 
@@ -77,6 +82,7 @@ static void a_reload_has_its_time(void **state)
     assert_int_equal(strncmp(text, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
     usec = strtoull(text + 27, NULL, 10);
     assert_true(usec > 0 && usec / 1000000 <= (unsigned long long)now.tv_sec);
+    notify_deinit(&notify);
     close(fd);
 }
 
@@ -90,7 +96,7 @@ static void no_address_tells_nobody(void **state)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         setenv("NOTIFY_SOCKET", names[i], 1);
         notify_init(&notify);
-        assert_int_equal(notify.address_bytes, 0);
+        assert_int_equal(notify.fd, -1);
         notify_send(&notify, "READY=1\n");
     }
     memset(long_name, 'x', sizeof(long_name));
@@ -98,10 +104,10 @@ static void no_address_tells_nobody(void **state)
     long_name[sizeof(long_name) - 1] = '\0';
     setenv("NOTIFY_SOCKET", long_name, 1);
     notify_init(&notify);
-    assert_int_equal(notify.address_bytes, 0);
+    assert_int_equal(notify.fd, -1);
     unsetenv("NOTIFY_SOCKET");
     notify_init(&notify);
-    assert_int_equal(notify.address_bytes, 0);
+    assert_int_equal(notify.fd, -1);
 }
 
 static void the_watchdog_is_for_one_process(void **state)
@@ -110,22 +116,28 @@ static void the_watchdog_is_for_one_process(void **state)
     char pid[24];
 
     (void)state;
-    setenv("NOTIFY_SOCKET", "/nowhere", 1);
+    int fd = manager_open("@pollux-notify-watchdog");
+
     setenv("WATCHDOG_USEC", "3000000", 1);
     unsetenv("WATCHDOG_PID");
     notify_init(&notify);
+    notify_deinit(&notify);
     assert_int_equal(notify.watchdog_ms, 1500);
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     setenv("WATCHDOG_PID", pid, 1);
     notify_init(&notify);
+    notify_deinit(&notify);
     assert_int_equal(notify.watchdog_ms, 1500);
     setenv("WATCHDOG_PID", "1", 1);
     notify_init(&notify);
+    notify_deinit(&notify);
     assert_int_equal(notify.watchdog_ms, 0);
     unsetenv("WATCHDOG_PID");
     setenv("WATCHDOG_USEC", "soon", 1);
     notify_init(&notify);
+    notify_deinit(&notify);
     assert_int_equal(notify.watchdog_ms, 0);
+    close(fd);
 }
 
 int main(void)
