@@ -238,6 +238,7 @@ static px_listener *listener_alloc(const px_listen_options *options, px_error *o
         error_set(out_error, PX_ERR_INVALID, 0, "listen options: unknown or missing struct_size");
         return NULL;
     }
+    listener->options.struct_size = sizeof(listener->options); /* they are given to clones */
     if (listener->options.backlog == 0)
         listener->options.backlog = BACKLOG_DEFAULT;
     if (listener->options.unix_mode == 0)

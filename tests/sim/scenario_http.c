@@ -140,13 +140,33 @@ static void server_make(struct http *http)
     px_server_on_drained(http->server, on_drained, http);
 }
 
+/* In one call or hastened by a second one; the last says when at the latest. */
+static void http_drain(struct http *http, uint32_t deadline_ms)
+{
+    struct sim_random *random = &sim_world->random;
+    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
+
+    options.delay_ms = (uint32_t)sim_random_below(random, 500);
+    options.idle_ms =
+        sim_random_chance(random, 32768) ? (uint32_t)sim_random_below(random, 3000) : PX_UNLIMITED;
+    options.leave_queue = sim_random_chance(random, 16384);
+    if (sim_random_chance(random, 32768)) {
+        options.deadline_ms = PX_UNLIMITED;
+        if (px_server_drain_with(http->server, &options) != PX_OK)
+            sim_fail("a drain was refused");
+        sim_sometimes("a drain was hastened");
+    }
+    options.deadline_ms = deadline_ms;
+    if (px_server_drain_with(http->server, &options) != PX_OK)
+        sim_fail("a drain was refused");
+}
+
 static void http_finish(struct http *http)
 {
     px_loop *loop = px_server_loop(http->server);
 
     if (http->end == END_DRAIN) {
-        px_server_drain(http->server, (uint32_t)sim_random_below(&sim_world->random, 500),
-                        (uint32_t)sim_random_between(&sim_world->random, 1, 40) * 1000);
+        http_drain(http, (uint32_t)sim_random_between(&sim_world->random, 1, 40) * 1000);
         sim_drive(loop, http_drained, http);
         if (open_count(http) != 0)
             sim_fail("drained, but a connection is open");
@@ -286,6 +306,7 @@ const struct sim_scenario scenario_http2 = {
                "an exchange lost its peer",
                "an exchange lost its server",
                "a drain ended",
+               "a drain was hastened",
                "a tunnel began",
                "a tunnel was paused",
                "a peer fell silent",
@@ -325,6 +346,7 @@ const struct sim_scenario scenario_http = {
                "an exchange lost its server",
                "an exchange timed out",
                "a drain ended",
+               "a drain was hastened",
                "a unix socket",
                "a tunnel began",
                "a tunnel was paused",
