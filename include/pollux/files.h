@@ -38,7 +38,8 @@ typedef struct px_files_page {
 /** Options of a folder.  Strings and arrays are copied. */
 typedef struct px_files_options {
     size_t struct_size;            /**< sizeof(px_files_options). */
-    const px_allocator *allocator; /**< Copied; NULL: malloc. */
+    const px_allocator *allocator; /**< Copied; NULL: malloc.  With `listing` it is called from
+                                        helper threads as well. */
     const char *const *indexes;    /**< Names tried for a folder; NULL: "index.html". */
     size_t index_count;            /**< Of them, at most 16. */
     const px_files_rule *rules;    /**< The first that matches counts; NULL: none. */

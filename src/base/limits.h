@@ -92,7 +92,11 @@ enum {
     FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */
     /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
     FILTER_TURN_BYTES = 32 * 1024,
-    COMPRESS_IDLE_MAX = 4, /* coders of a kind that wait for the next answer */
+    COMPRESS_CACHE_BUCKETS = 1024,
+    COMPRESS_CACHE_SHARES = 8,   /* one entry is no larger than this part of the cache */
+    COMPRESS_RECORDINGS_MAX = 8, /* answers written down at once: as much again as the cache */
+    COMPRESS_RATIO_GUESS = 16,   /* content longer than this times an entry is not written down */
+    COMPRESS_IDLE_MAX = 4,       /* coders of a kind that wait for the next answer */
     /* Of one server.  A worker may have to serve the sockets of all its siblings. */
     LISTENERS_MAX = 1024,
     /* Output of one connection is rendered here: a head, and content that fits behind it. */

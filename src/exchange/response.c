@@ -91,6 +91,14 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
     answer_ready(exchange);
 }
 
+void exchange_replace_content(px_exchange *exchange, const px_body *body)
+{
+    source_release(exchange);
+    exchange->kind = CONTENT_BYTES;
+    exchange->body = *body;
+    exchange->length = body->bytes.len;
+}
+
 void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
                      const px_file_range *range)
 {

@@ -79,10 +79,20 @@ static int compress_on_head(px_exchange *exchange, void *context, void **out_sta
     }
     struct compress_stream *stream =
         count > 0 ? px_exchange_alloc(exchange, sizeof(*stream)) : NULL;
+    px_str key = stream && compress->cache ? compress_cache_key(exchange) : px_str_make(NULL, 0);
 
     for (uint32_t index = 0; stream && index < count; index++) {
+        if (key.ptr) {
+            compress_cache_key_coding(key, codings[index]);
+            if (compress_cache_answer(compress->cache, exchange, key)) {
+                compress_set_head(exchange, codings[index], etags[index]);
+                return 0;
+            }
+        }
         if (!stream_begin(compress, exchange, codings[index], stream))
             continue;
+        if (key.ptr && stream->coder)
+            compress_record_begin(compress->cache, exchange, key, &stream->record);
         compress_set_head(exchange, codings[index], etags[index]);
         *out_state = stream;
         return 1;
@@ -102,6 +112,9 @@ static int compress_on_content(px_exchange *exchange, px_filter_step *step, void
         return -1;
     stream->dirty = stream->dirty || step->in_used > 0;
     step->done = step->last && done;
+    compress_record_add(&stream->record, px_str_make(step->out, step->out_used));
+    if (step->done)
+        compress_record_keep(&stream->record);
     return 0;
 }
 
@@ -124,6 +137,7 @@ static void compress_on_end(px_exchange *exchange, void *state)
     struct compress_stream *stream = state;
 
     (void)exchange;
+    compress_record_end(&stream->record);
     if (stream->coder)
         shelf_put(stream->compress, stream->shelf, stream->coder);
 }
@@ -161,7 +175,16 @@ struct compress *compress_create(const px_allocator *allocator, const px_compres
         return NULL;
     }
     struct compress *compress = alloc_take_zeroed(allocator, sizeof(*compress));
+    uint32_t cache_bytes =
+        options.cache_bytes_max ? options.cache_bytes_max : COMPRESS_CACHE_BYTES_DEFAULT;
 
+    if (compress && cache_bytes != PX_OFF) {
+        compress->cache = compress_cache_create(allocator, cache_bytes);
+        if (!compress->cache) {
+            alloc_put(allocator, compress);
+            compress = NULL;
+        }
+    }
     if (!compress) {
         error_set(out_error, PX_ERR_MEMORY, 0, "no memory");
         return NULL;
@@ -189,5 +212,6 @@ void compress_destroy(void *context)
         while (shelf->idle_count > 0)
             shelf->kind->destroy(shelf->idle[--shelf->idle_count]);
     }
+    compress_cache_destroy(compress->cache);
     alloc_put(compress->allocator, compress);
 }

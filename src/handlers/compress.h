@@ -15,7 +15,7 @@
 #ifndef PX_HANDLERS_COMPRESS_H
 #define PX_HANDLERS_COMPRESS_H
 
-#include "base/alloc.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "http/accept.h"
 #include "pollux/compress.h"
@@ -48,6 +48,40 @@ extern const struct coder_kind *const coder_gzip;
 extern const struct coder_kind *const coder_brotli;
 extern const struct coder_kind *const coder_zstd;
 
+/* --- The cache (compress_cache.c) ------------------------------------------------------------- */
+
+struct compress_cache;
+
+/* NULL without memory or random bytes. */
+struct compress_cache *compress_cache_create(const px_allocator *allocator, uint64_t bytes_max);
+
+/* Answers that send what is in it keep what they need.  NULL is fine. */
+void compress_cache_destroy(struct compress_cache *cache);
+
+/* What names the content of an answer, before its head is changed, in the exchange's memory; absent
+ * when nothing does.  The coding goes into it by the second. */
+px_str compress_cache_key(px_exchange *exchange);
+void compress_cache_key_coding(px_str key, enum coding coding);
+
+/* Puts coded content in place of the answer's, if there is any of that key. */
+bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, px_str key);
+
+/* Coded content that is written down while it is sent.  All zero, or given up: `cache` is NULL, and
+ * everything else does nothing. */
+struct compress_record {
+    struct compress_cache *cache;
+    px_str key; /* borrowed: the exchange's */
+    struct buf bytes;
+};
+
+void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, px_str key,
+                           struct compress_record *record);
+void compress_record_add(struct compress_record *record, px_str bytes);
+
+/* It was whole: it goes into the cache. */
+void compress_record_keep(struct compress_record *record);
+void compress_record_end(struct compress_record *record);
+
 /* --- What a server has of it ------------------------------------------------------------------ */
 
 struct coder_shelf {
@@ -62,6 +96,7 @@ struct compress {
     uint32_t bytes_min;
     uint64_t memory_bytes; /* of coders at work */
     uint64_t memory_bytes_max;
+    struct compress_cache *cache; /* owned, or NULL */
     struct coder_shelf shelves[CODING_COUNT];
 };
 
@@ -71,6 +106,7 @@ struct compress_stream {
     struct coder_shelf *shelf;
     void *coder; /* owned; NULL when no content is sent (HEAD) */
     bool dirty;  /* the coder was given bytes that are not flushed */
+    struct compress_record record;
 };
 
 /* --- Heads (compress_head.c) ------------------------------------------------------------------ */

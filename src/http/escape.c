@@ -11,7 +11,12 @@
 static size_t utf8_len(px_str text, uint32_t *out_code)
 {
     const unsigned char *at = (const unsigned char *)text.ptr;
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xc2 ? 0
+                 : at[0] < 0xe0 ? 2
+                 : at[0] < 0xf0 ? 3
+                 : at[0] < 0xf5 ? 4
+                                : 0;
     static const unsigned char first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     static const uint32_t code_min[] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t code;

@@ -27,7 +27,7 @@ static void out_release(struct h2_conn *h2)
     h2->out = NULL;
 }
 
-static void turn_count(struct h2_conn *h2, uint32_t bytes)
+void h2_turn_count(struct h2_conn *h2, uint32_t bytes)
 {
     uint32_t tick = (uint32_t)h2->conn.server->loop->tick;
 
@@ -76,7 +76,7 @@ static px_err send_block(struct h2_conn *h2)
         out_release(h2);
         return PX_AGAIN;
     }
-    turn_count(h2, h2->out->len);
+    h2_turn_count(h2, h2->out->len);
     h2->out->parts[0] = (px_part){.bytes = px_str_make(h2->out->bytes, h2->out->len)};
     h2->out->part_count = 1;
     h2->sending = conduit_send(&conn->conduit, h2->out->parts, 1) == PX_SENT_PENDING;

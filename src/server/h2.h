@@ -79,6 +79,9 @@ void h2_advance(struct h2_conn *h2);
 /* The driver has something to do for a request. */
 void h2_note(struct h2_request *request);
 
+/* Counts work against the connection's turn of this tick, as bytes sent. */
+void h2_turn_count(struct h2_conn *h2, uint32_t bytes);
+
 /* Ends the exchange of a request. */
 void h2_finish(struct h2_request *request, px_end end);
 

@@ -221,6 +221,10 @@ px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_by
         return PX_PULL_ERROR;
     px_pull pull = exchange_pull(request->exchange, out, room, out_bytes);
 
+    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
+    h2_turn_count(request->h2,
+                  exchange_take_work(request->exchange) * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+
     request->moved_bytes += *out_bytes;
     /* A filter that takes much and gives little: others go on first. */
     if (pull == PX_PULL_MORE && *out_bytes == 0)

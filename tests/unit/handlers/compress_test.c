@@ -426,10 +426,12 @@ static void a_head_is_that_of_get(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD"};
     char heads[2][sizeof(((struct call *)NULL)->head)];
+    px_compress_options options = PX_COMPRESS_OPTIONS_DEFAULT;
     struct bench bench;
 
     (void)state;
-    bench_open(&bench, NULL);
+    options.cache_bytes_max = PX_OFF; /* what is kept has a length */
+    bench_open(&bench, &options);
     for (int index = 0; index < 2; index++) {
         struct reply reply = reply_of('b', 2000);
         struct call call;
@@ -496,6 +498,142 @@ static void tags_name_the_coded_content(void **state)
         assert_int_equal(call_content(&call).len > 0, call.status == 200);
         call_finish(&call);
     }
+    bench_close(&bench);
+}
+
+/* --- The cache -------------------------------------------------------------------------------- */
+
+/* An answer with an ETag, asked for by `head`; its length, or PX_LENGTH_UNKNOWN when it was coded
+ * just now.  It must decode. */
+static uint64_t ask_kept(struct bench *bench, const char *head, struct reply *reply)
+{
+    struct call call;
+
+    assert_true(call_begin(&call, &bench->stage, head, reply_handler, reply));
+    call_drive(&call);
+    assert_true(call.done);
+    assert_true(is_coded(&call));
+    if (call_content(&call).len > 0) {
+        enum coding coding = head_has(&call, "Content-Encoding: br") ? CODING_BROTLI : CODING_GZIP;
+
+        assert_decodes(&call, coding, reply->content);
+    }
+    uint64_t length = call.length;
+
+    if (length != PX_LENGTH_UNKNOWN && call_content(&call).len > 0)
+        assert_int_equal(length, call_content(&call).len);
+    call_finish(&call);
+    return length;
+}
+
+static struct reply tagged_reply(char how, size_t len, const char *tag)
+{
+    struct reply reply = reply_of(how, len);
+
+    reply.name = "ETag";
+    reply.value = tag;
+    return reply;
+}
+
+static void what_was_coded_is_kept(void **state)
+{
+    static const char get[] = "GET /a?b HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+    static const char *const others[] = {
+        "GET /a?c HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
+        "GET /a?b HTTP/1.1\r\nHost: b\r\nAccept-Encoding: gzip\r\n\r\n",
+        "GET /a?b HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\n\r\n",
+    };
+    struct bench bench;
+
+    (void)state;
+    bench_open(&bench, NULL);
+    for (const char *how = "bf"; *how; how++) {
+        struct reply reply = tagged_reply(*how, 20000, *how == 'b' ? "\"1\"" : "\"2\"");
+        FILE *file = tmpfile();
+
+        assert_non_null(file);
+        assert_int_equal(fwrite(reply.content.ptr, 1, reply.content.len, file), reply.content.len);
+        assert_int_equal(fflush(file), 0);
+        reply.fd = fileno(file);
+        assert_true(ask_kept(&bench, get, &reply) == PX_LENGTH_UNKNOWN);
+        uint64_t length = ask_kept(&bench, get, &reply);
+
+        assert_in_range(length, 100, 19999);
+        assert_true(ask_kept(&bench, get, &reply) == length);
+        /* A HEAD knows the length as well. */
+        char head[128];
+
+        snprintf(head, sizeof(head), "HEAD%s", get + 3);
+        assert_true(ask_kept(&bench, head, &reply) == length);
+        for (size_t index = 0; index < sizeof(others) / sizeof(others[0]); index++)
+            assert_true(ask_kept(&bench, others[index], &reply) == PX_LENGTH_UNKNOWN);
+        reply.value = *how == 'b' ? "\"3\"" : "\"4\"";
+        assert_true(ask_kept(&bench, get, &reply) == PX_LENGTH_UNKNOWN);
+        fclose(file);
+    }
+    bench_close(&bench);
+}
+
+static void what_has_no_name_is_not_kept(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+    struct bench bench;
+
+    (void)state;
+    bench_open(&bench, NULL);
+    for (int round = 0; round < 2; round++) {
+        struct reply untagged = reply_of('b', 5000);
+        struct reply weak = tagged_reply('b', 5000, "W/\"1\"");
+        struct reply producer = tagged_reply('l', 5000, "\"2\"");
+        struct reply missing = tagged_reply('b', 5000, "\"3\"");
+
+        missing.status = 404;
+        assert_true(ask_kept(&bench, get, &untagged) == PX_LENGTH_UNKNOWN);
+        assert_true(ask_kept(&bench, get, &weak) == PX_LENGTH_UNKNOWN);
+        assert_true(ask_kept(&bench, get, &producer) == PX_LENGTH_UNKNOWN);
+        assert_true(ask_kept(&bench, get, &missing) == PX_LENGTH_UNKNOWN);
+    }
+    bench_close(&bench);
+}
+
+/* Little room: the longest unused goes, also while an answer still sends it. */
+static void the_cache_is_bounded(void **state)
+{
+    px_compress_options options = PX_COMPRESS_OPTIONS_DEFAULT;
+    struct reply reply = tagged_reply('b', 4000, "\"1\"");
+    struct bench bench;
+    struct call call;
+    char head[128];
+
+    (void)state;
+    options.cache_bytes_max = 64 * 1024;
+    bench_open(&bench, &options);
+    for (int round = 0; round < 60; round++) {
+        snprintf(head, sizeof(head), "GET /%d HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
+                 round % 30);
+        (void)ask_kept(&bench, head, &reply);
+    }
+    assert_true(ask_kept(&bench, head, &reply) != PX_LENGTH_UNKNOWN); /* the last is there */
+    assert_true(call_begin(&call, &bench.stage, head, reply_handler, &reply));
+    exchange_take_head(call.exchange);
+    assert_true(call.exchange->length != PX_LENGTH_UNKNOWN);
+    for (int round = 0; round < 29; round++) {
+        char other[128];
+
+        snprintf(other, sizeof(other),
+                 "GET /%d HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n", round);
+        (void)ask_kept(&bench, other, &reply);
+    }
+    call_drive(&call);
+    assert_true(call.done);
+    assert_decodes(&call, CODING_GZIP, reply.content);
+    call_finish(&call);
+    assert_true(ask_kept(&bench, head, &reply) == PX_LENGTH_UNKNOWN);
+    /* More than an eighth of the cache is not kept. */
+    reply = tagged_reply('b', 60000, "\"2\"");
+    assert_true(ask_kept(&bench, head, &reply) == PX_LENGTH_UNKNOWN);
+    assert_true(ask_kept(&bench, head, &reply) == PX_LENGTH_UNKNOWN);
     bench_close(&bench);
 }
 
@@ -699,21 +837,24 @@ static void run_with_failures(const px_allocator *allocator, void *context)
     struct compress *compress = compress_create(&stage.loop->allocator, NULL, NULL);
 
     if (compress) {
-        struct reply reply = reply_of('b', 20000);
-        struct call call;
+        struct reply reply = tagged_reply('b', 20000, "\"1\"");
 
         stage_filter(&stage, &compress_filter, compress);
-        if (call_begin(&call, &stage, request(coding_name(coding).ptr, ""), reply_handler,
-                       &reply)) {
-            call_drive(&call);
-            if (call.done && is_coded(&call))
-                assert_decodes(&call, coding, reply.content);
-            else if (call.done)
-                assert_str_equal(call_content(&call), reply.content);
-            else
-                assert_true(call.resets > 0 || !call.exchange);
+        for (int round = 0; round < 2; round++) {
+            struct call call;
+
+            if (call_begin(&call, &stage, request(coding_name(coding).ptr, ""), reply_handler,
+                           &reply)) {
+                call_drive(&call);
+                if (call.done && is_coded(&call))
+                    assert_decodes(&call, coding, reply.content);
+                else if (call.done)
+                    assert_str_equal(call_content(&call), reply.content);
+                else
+                    assert_true(call.resets > 0 || !call.exchange);
+            }
+            call_finish(&call);
         }
-        call_finish(&call);
         compress_destroy(compress);
     }
     stage_close(&stage);
@@ -737,6 +878,9 @@ int main(void)
         cmocka_unit_test(clients_choose),
         cmocka_unit_test(a_head_is_that_of_get),
         cmocka_unit_test(tags_name_the_coded_content),
+        cmocka_unit_test(what_was_coded_is_kept),
+        cmocka_unit_test(what_has_no_name_is_not_kept),
+        cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(without_memory_it_goes_as_it_is),
         cmocka_unit_test(a_peer_that_leaves_is_forgotten),
         cmocka_unit_test(options_are_checked),

@@ -49,6 +49,7 @@ static void what_is_no_utf8_is_shown_as_lost(void **state)
     assert_escapes(escape_html, LITERAL("\xed\xa0\x80"), LOST LOST LOST); /* a surrogate */
     assert_escapes(escape_html, LITERAL("\xf4\x90\x80\x80"), LOST LOST LOST LOST);
     assert_escapes(escape_html, LITERAL("\xf8\x88\x80\x80\x80"), LOST LOST LOST LOST LOST);
+    assert_escapes(escape_html, LITERAL("\xf8\x9f\x8c\x8d"), LOST LOST LOST LOST);
     assert_escapes(escape_html, LITERAL("\xc2\x85"), LOST); /* a C1 control */
 }
 
