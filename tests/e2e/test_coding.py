@@ -21,6 +21,9 @@ SUFFIX = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
 DECODER = {"br": ["brotli", "-d", "-c"], "zstd": ["zstd", "-d", "-q", "-c"]}
 ENCODER = {"br": ["brotli", "-c"], "zstd": ["zstd", "-q", "-c"]}
 
+# The folders of pytest are ours alone: the program stays who we are.
+QUIET = ("--log", "off", "-w", "1", "--user", str(os.geteuid()))
+
 
 def decode(coding, content):
     if coding == "gzip":
@@ -57,7 +60,7 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
     for name, content in FILES.items():
         (root / name).write_bytes(content)
-    with Pollux("files", root, "--log", "off", "-w", "1") as server:
+    with Pollux("files", root, *QUIET) as server:
         yield server
 
 
@@ -243,7 +246,7 @@ def precompressed(tmp_path_factory):
     (root / "index.html.br").write_bytes(encode("br", FILES["page.html"]))
     (root / "tiny.txt").write_bytes(b"tiny")
     (root / "tiny.txt.gz").symlink_to("/etc/passwd")
-    with Pollux("files", root, "--log", "off", "-w", "1") as server:
+    with Pollux("files", root, *QUIET) as server:
         server.root = root
         yield server
 
@@ -300,7 +303,7 @@ def test_a_sidecar_itself_is_a_file(precompressed):
 
 
 def test_no_compress(precompressed):
-    with Pollux("files", precompressed.root, "--no-compress", "--log", "off", "-w", "1") as server:
+    with Pollux("files", precompressed.root, "--no-compress", *QUIET) as server:
         for name in ("app.js", "old.css"):
             response, content = get(f"{server.url}/{name}", Accept_Encoding="gzip, br, zstd")
             assert "content-encoding" not in response.headers and "vary" not in response.headers
@@ -309,7 +312,7 @@ def test_no_compress(precompressed):
 
 def test_a_sidecar_that_comes_and_goes(tmp_path):
     (tmp_path / "a.txt").write_bytes(FILES["page.html"])
-    with Pollux("files", tmp_path, "--log", "off", "-w", "1") as server:
+    with Pollux("files", tmp_path, *QUIET) as server:
         def is_sidecar():
             response, content = get(f"{server.url}/a.txt", Accept_Encoding="gzip")
             assert gzip.decompress(content) == FILES["page.html"]

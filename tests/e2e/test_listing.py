@@ -47,6 +47,9 @@ ODD = [
 ]
 SHOWN = [name for name in ODD if not os.fsencode(name).startswith(b".")]
 
+# The folders of pytest are ours alone: the program stays who we are.
+QUIET = ("--log", "off", "-w", "1", "--user", str(os.geteuid()))
+
 
 def write(root, name, size=0, time_s=1_700_000_000):
     path = os.path.join(os.fsencode(root), os.fsencode(name))
@@ -77,7 +80,7 @@ def site(tmp_path_factory):
     (root / "many").mkdir()
     for index in range(10_200):
         write(root / "many", f"entry {index}.txt", 1)
-    with Pollux("files", root, "--listing", "--log", "off", "-w", "1") as server:
+    with Pollux("files", root, "--listing", *QUIET) as server:
         server.root = root
         yield server
 
@@ -197,7 +200,7 @@ def test_preconditions(site):
 
 @pytest.mark.short
 def test_without_the_flag_there_is_none(site):
-    with Pollux("files", site.root, "--log", "off", "-w", "1") as server:
+    with Pollux("files", site.root, *QUIET) as server:
         assert get(server.url + "/").status_code == 403
 
 
