@@ -26,6 +26,12 @@ void exchange_free(px_exchange *exchange)
     pool_put(&exchange->service->exchanges, exchange);
 }
 
+/* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
+static bool exchange_reading_file(const px_exchange *exchange)
+{
+    return exchange->output && exchange->output->reading;
+}
+
 /* At the end of a tick: on_end for what ended in it, then the memory. */
 static void service_run_ends(struct loop_hook *hook)
 {

@@ -281,12 +281,6 @@ px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_
 void filters_take_head(px_exchange *exchange);
 void filters_end(px_exchange *exchange);
 
-/* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
-static inline bool exchange_reading_file(const px_exchange *exchange)
-{
-    return exchange->output && exchange->output->reading;
-}
-
 /* Frees an exchange that has said on_end and waited for a file read. */
 void exchange_free(px_exchange *exchange);
 
