@@ -83,6 +83,21 @@ static bool file_was_warm(const px_exchange *exchange)
     return warm_ms && *warm_ms != 0 && exchange->service->loop->now_ms - *warm_ms < FILE_WARM_MS;
 }
 
+/* Has a helper read a piece of the file; false when none can. */
+static bool file_warm(px_exchange *exchange, uint64_t offset, uint64_t length)
+{
+    struct exchange_output *output = exchange->output;
+
+    output->unsure = true;
+    output->read.fd = output->file.fd;
+    output->read.offset = offset;
+    output->read.room = (size_t)length;
+    output->read.done = file_warm_done;
+    output->read.context = exchange;
+    output->reading = file_warm_later(exchange->service->loop, &output->read) == PX_OK;
+    return output->reading;
+}
+
 /* Has a helper read a piece that is not in the page cache; false: it can be sent now. */
 static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
 {
@@ -98,15 +113,9 @@ static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
     }
     if (file_is_warm(output->file.fd, offset, length))
         return false;
-    output->unsure = true;
-    output->read.fd = output->file.fd;
-    output->read.offset = offset;
-    output->read.room = (size_t)length;
-    output->read.done = file_warm_done;
-    output->read.context = exchange;
+    output->cold = true;
     /* Without a helper it is read here: late is better than never. */
-    output->reading = file_warm_later(exchange->service->loop, &output->read) == PX_OK;
-    return output->reading;
+    return file_warm(exchange, offset, length);
 }
 
 px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
@@ -115,11 +124,15 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
     uint64_t left = exchange->length - exchange->produced;
     uint64_t offset = output->file.offset + exchange->produced;
     uint64_t length = left < FILE_WINDOW_BYTES ? left : FILE_WINDOW_BYTES;
+    uint64_t ahead = left - length < FILE_WINDOW_BYTES ? left - length : FILE_WINDOW_BYTES;
 
     if (output->reading || file_wait(exchange, offset, length))
         return PX_AGAIN;
     *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
     exchange->produced += length;
+    /* What follows a cold piece is cold as well: it is read while this one is sent. */
+    if (output->cold && ahead > 0)
+        file_warm(exchange, offset + length, ahead);
     if (output->warm_ms && !output->unsure && exchange->produced == exchange->length)
         *output->warm_ms = exchange->service->loop->now_ms;
     return PX_OK;

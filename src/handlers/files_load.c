@@ -37,6 +37,7 @@ struct files_load {
     struct file_read read;
     struct found found;
     px_err err;
+    bool shrunk;         /* the cache has given way to it */
     uint64_t read_bytes; /* of the content */
 };
 
@@ -298,6 +299,12 @@ static void resolve_done(px_err status, void *context)
     if (status != PX_OK) {
         load->found = (struct found){.fd = -1};
         load->err = PX_ERR_CANCELLED;
+    }
+    /* Short of descriptors: those that are kept for nobody in particular make room, once. */
+    if (load->err == PX_ERR_LIMIT && !load->shrunk && files_cache_shrink(load->files)) {
+        load->shrunk = true;
+        if (px_loop_work(load->loop, resolve_work, resolve_done, load) == PX_OK)
+            return;
     }
     load_resolved(load);
 }
