@@ -38,6 +38,9 @@ static bool is_journal(void)
 }
 
 static void say(enum diagnostics_level level, const char *format, va_list arguments)
+    PX_PRINTF(2, 0);
+
+static void say(enum diagnostics_level level, const char *format, va_list arguments)
 {
     char line[LINE_BYTES_MAX];
     struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};

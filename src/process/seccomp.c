@@ -95,15 +95,15 @@ static void conditions_add(struct filter *filter)
         {"mmap", NULL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         {"mprotect", NULL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
         /* abort() and raise() reach this process alone. */
-        {"tgkill", NULL, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())},
-        {"ioctl", NULL, SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ)},
+        {"tgkill", NULL, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)},
+        {"ioctl", NULL, SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ, 0)},
         /* Limits are read and not set. */
-        {"prlimit64", NULL, SCMP_A2(SCMP_CMP_EQ, 0)},
+        {"prlimit64", NULL, SCMP_A2(SCMP_CMP_EQ, 0, 0)},
         {"openat", if_reading,
          SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET6)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)},
+        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET, 0)},
+        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0)},
+        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)},
     };
     const struct scmp_arg_cmp stream = SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_STREAM);
     const struct scmp_arg_cmp datagram = SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_DGRAM);
