@@ -36,6 +36,16 @@ static px_err set_log(struct options *options, const struct flag *flag, const ch
                      "--log %s: it is one of combined, json, request, off", value);
 }
 
+static px_err set_h2c(struct options *options, const struct flag *flag, const char *value,
+                      px_error *out_error)
+{
+    (void)flag;
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--h2c %s: it is on or off", value);
+    options->server.http2_clear = strcmp(value, "off") == 0 ? PX_OFF : 0;
+    return PX_OK;
+}
+
 static px_err set_help(struct options *options, const struct flag *flag, const char *value,
                        px_error *out_error)
 {
@@ -59,6 +69,8 @@ static px_err set_version(struct options *options, const struct flag *flag, cons
 const struct flag flags_common[] = {
     {"listen", 'l', "ADDR", FOR_SERVING, set_listen, 0,
      "host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat"},
+    {"h2c", 0, "RULE", FOR_SERVING, set_h2c, 0,
+     "HTTP/2 without TLS, by prior knowledge: on (default) or off"},
     {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, request, off; on stdout"},
     {"log-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(log_file),
      "the log goes there; HUP and USR1 reopen it"},

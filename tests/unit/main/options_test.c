@@ -168,6 +168,14 @@ static void the_process(void **state)
     assert_int_equal(good("pollux --sandbox=require")->process.sandbox, SANDBOX_REQUIRE);
 }
 
+static void http2_in_the_clear(void **state)
+{
+    (void)state;
+    assert_int_equal(good("pollux")->server.http2_clear, 0);
+    assert_int_equal(good("pollux --h2c=on")->server.http2_clear, 0);
+    assert_int_equal(good("pollux --h2c off")->server.http2_clear, PX_OFF);
+}
+
 static void limits(void **state)
 {
     const px_server_options *server =
@@ -361,11 +369,17 @@ static void lists_have_an_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),   cmocka_unit_test(words),
-        cmocka_unit_test(listening),  cmocka_unit_test(the_environment),
-        cmocka_unit_test(the_answer), cmocka_unit_test(the_process),
-        cmocka_unit_test(limits),     cmocka_unit_test(proxies),
-        cmocka_unit_test(refusals),   cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(words),
+        cmocka_unit_test(listening),
+        cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_answer),
+        cmocka_unit_test(the_process),
+        cmocka_unit_test(http2_in_the_clear),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(proxies),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(lists_have_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
