@@ -227,7 +227,7 @@ size_t h2_session_backlog(const struct h2_session *session)
 
 void h2_session_give(struct h2_session *session, struct h2_stream *stream, uint32_t bytes)
 {
-    if (stream->id == 0 || bytes == 0)
+    if (stream->id == 0 || bytes == 0 || session->failed)
         return;
     CHECK(bytes <= stream->unread);
     stream->unread -= bytes;

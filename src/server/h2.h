@@ -23,24 +23,25 @@ struct h2_conn;
 struct h2_request {
     struct pool_item item;
     struct h2_stream stream;
-    struct list node;      /* on h2_conn.requests, in the order in which they began */
-    struct list ready;     /* on h2_conn.ready: the driver has something to do for it */
-    struct h2_conn *h2;    /* borrowed: outlives it */
-    px_exchange *exchange; /* in progress, or NULL */
-    struct buf held;       /* content that the handler does not take now */
-    uint64_t begun_ms;     /* the look-outs of h2_life.c start here */
-    uint64_t moved_bytes;  /* in and out, since the last look */
-    uint16_t refusal;      /* a status to be answered without a handler, or 0 */
-    uint8_t refusal_at;    /* bytes of its text that were rendered */
-    bool expecting;        /* the peer waits for 100 (Continue) */
-    bool connect;          /* CONNECT: what comes is no content but a tunnel's bytes */
-    bool extended;         /* ... and the extended one, which a handler sees as an upgrade */
-    bool end_held;         /* the end of the content waits behind what is held */
-    bool broken;           /* the exchange asked for a reset */
-    bool rendered;         /* the answer is in the block: over when that is out */
-    bool timed_out;        /* it had its time */
-    bool lingering;        /* answered, and its content is still coming */
-    bool asked;            /* its content was wanted when it was last looked at */
+    struct list node;       /* on h2_conn.requests, in the order in which they began */
+    struct list ready;      /* on h2_conn.ready: the driver has something to do for it */
+    struct h2_conn *h2;     /* borrowed: outlives it */
+    px_exchange *exchange;  /* in progress, or NULL */
+    struct buf held;        /* content that the handler does not take now */
+    uint64_t begun_ms;      /* the look-outs of h2_life.c start here */
+    uint64_t moved_bytes;   /* in and out, since the last look */
+    uint32_t dropped_bytes; /* of content that nobody waits for */
+    uint16_t refusal;       /* a status to be answered without a handler, or 0 */
+    uint8_t refusal_at;     /* bytes of its text that were rendered */
+    bool expecting;         /* the peer waits for 100 (Continue) */
+    bool connect;           /* CONNECT: what comes is no content but a tunnel's bytes */
+    bool extended;          /* ... and the extended one, which a handler sees as an upgrade */
+    bool end_held;          /* the end of the content waits behind what is held */
+    bool broken;            /* the exchange asked for a reset */
+    bool rendered;          /* the answer is in the block: over when that is out */
+    bool timed_out;         /* it had its time */
+    bool lingering;         /* answered, and its content is still coming */
+    bool asked;             /* its content was wanted when it was last looked at */
 };
 
 struct h2_conn {

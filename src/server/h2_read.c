@@ -44,10 +44,13 @@ static void exchange_describe(struct h2_request *request, const struct h2_head *
     exchange->version = 20;
     exchange->asks_upgrade = head->extended;
     exchange->content_max = UINT64_MAX;
+    /* A length of 0 is not known to be true before the stream has ended. */
     if (request->connect || request->stream.remote_ended)
         exchange->content_length = 0;
+    else if (head->has_length && head->content_length > 0)
+        exchange->content_length = head->content_length;
     else
-        exchange->content_length = head->has_length ? head->content_length : PX_LENGTH_UNKNOWN;
+        exchange->content_length = PX_LENGTH_UNKNOWN;
     request->expecting = head->expect_continue && exchange->content_length != 0;
 }
 
@@ -136,9 +139,12 @@ void h2_take_content(struct h2_stream *stream, px_str bytes, void *context)
     struct h2_conn *h2 = context;
 
     if (!request->exchange) {
-        request->moved_bytes += bytes.len;
-        h2_session_give(h2->session, stream, (uint32_t)bytes.len);
-        if (request->moved_bytes > LINGER_BYTES_MAX)
+        /* Answered: read and dropped for a while.  Before the answer is out its window stays. */
+        request->dropped_bytes += (uint32_t)bytes.len;
+        if (!request->lingering)
+            return;
+        h2_session_give(h2->session, stream, stream->unread);
+        if (request->dropped_bytes > LINGER_BYTES_MAX)
             h2_session_reset(h2->session, stream, H2_NO_ERROR);
         return;
     }
@@ -224,6 +230,8 @@ void h2_finish(struct h2_request *request, px_end end)
     request->exchange = NULL;
     if (request->held.ptr)
         held_release(request);
+    if (request->lingering) /* what was held is dropped as well */
+        h2_session_give(request->h2->session, &request->stream, request->stream.unread);
     if (exchange->status >= 200)
         server->counters.responses[exchange->status / 100]++;
     if (server->logging)

@@ -253,6 +253,8 @@ void h2_rendered(struct h2_stream *stream, void *context)
     /* RFC 9113 section 8.1 lets us reset a stream that is answered before it was asked whole.  Some
      * clients then lose the answer, so what still comes is read and dropped for a while. */
     request->lingering = !stream->remote_ended;
+    if (request->lingering && !exchange) /* what came before the answer was out */
+        h2_session_give(h2->session, stream, stream->unread);
     if (!exchange)
         return;
     if (exchange->kind == CONTENT_BYTES && exchange->head_only)

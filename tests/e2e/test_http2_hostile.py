@@ -382,13 +382,14 @@ def test_windows_that_stay_shut(hasty, count):
 def test_windows_opened_by_the_byte(hasty):
     with H2Wire(hasty.address, pairs=SHUT) as h2:
         h2.send(headers(1, get()))
-        for _ in range(100):
+        end = time.monotonic() + 15
+        while time.monotonic() < end and not h2.wire.eof and not h2.wire.reset:
             h2.send(window(1, 1))
-            if not h2.silent(0.05) and (h2.judge.stream(1).code is not None or h2.judge.goaways):
+            time.sleep(0.05)
+            h2.silent(0)
+            if h2.judge.stream(1).code is not None or h2.judge.goaways:
                 break
-            if h2.wire.eof or h2.wire.reset:
-                break
-        assert len(h2.judge.stream(1).content) < 100
+        assert len(h2.judge.stream(1).content) < 250
         reset_or_ended(h2, [1])
 
 

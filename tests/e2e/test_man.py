@@ -12,13 +12,13 @@ COMMANDS = ("respond", "files", "healthcheck")
 
 def flags_of_the_page():
     """Flag to the text behind it: `*-q, --quiet*` begins a line of its own."""
-    parts = re.split(r"^\*(?:-\w, )?--([a-z-]+)\*[^\n]*\n", PAGE, flags=re.M)
+    parts = re.split(r"^\*(?:-\w, )?--([a-z0-9-]+)\*[^\n]*\n", PAGE, flags=re.M)
     return dict(zip(parts[1::2], parts[2::2]))
 
 
 def flags_of(command):
     _, out, _ = run(command, "--help")
-    return set(re.findall(r"^  (?:-\w, |    )--([a-z-]+)", out, re.M))
+    return set(re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", out, re.M))
 
 
 def test_every_flag_is_in_the_page():
