@@ -91,3 +91,13 @@ px_sim_plant(end_forgotten http exchange/exchange.c
     "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
 px_sim_plant(source_kept http exchange/exchange.c "    source_release(exchange);" "")
 px_sim_plant(wake_forgotten http server/h1.c "if (!h1->driving" "if (h1->driving")
+
+if(PX_HTTP2)
+    px_sim_plant(h2_held_lost http2 server/h2_read.c
+        "if (buf_append(&request->held, bytes) != PX_OK)" "if (!bytes.ptr)")
+    px_sim_plant(h2_broken_looks_whole http2 http/h2_send.c "    if (pull == PX_PULL_ERROR)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;" "    if (pull == PX_PULL_ERROR)
+        pull = PX_PULL_END;")
+    px_sim_plant(h2_resume_lost http2 http/h2_send.c
+        "if (stream->id == 0 || !stream->waiting)" "if (stream->id != 1)")
+endif()
