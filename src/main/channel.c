@@ -137,7 +137,7 @@ static void on_beat(px_timer *timer, void *context)
 {
     struct channel *channel = context;
 
-    atomic_fetch_add(&channel->block->beats, 1);
+    atomic_store(&channel->block->alive_ms, px_loop_now_ms(channel->loop));
     px_timer_start(timer, channel->beat_ms);
 }
 

@@ -75,7 +75,9 @@ static px_err take_legacy(struct listeners *listeners, const struct listen_plan 
     for (uint32_t i = 0; i < legacy->count; i++) {
         struct legacy_socket *socket = &legacy->sockets[i];
 
-        if (socket->fd < 0 || strcmp(socket->text, plan->addresses[address]) != 0)
+        /* The text alone would not tell two addresses with port 0 apart. */
+        if (socket->fd < 0 || socket->address != address ||
+            strcmp(socket->text, plan->addresses[address]) != 0)
             continue;
         px_listener *listener = px_listener_adopt(socket->fd, out_error);
 

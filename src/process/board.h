@@ -14,8 +14,8 @@
 
 /* A block is written by its worker alone, but for the master's zeroing between two workers. */
 struct board_block {
-    _Atomic uint64_t beats; /* turns of the worker's heartbeat */
-    px_counters counters;   /* as of the end of its last tick */
+    _Atomic uint64_t alive_ms; /* when its loop last turned, on the monotonic clock */
+    px_counters counters;      /* as of the end of its last tick */
 };
 
 struct board {

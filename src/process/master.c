@@ -45,7 +45,8 @@ void master_say(const struct master *master, const char *format, ...)
 
 void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker, int code)
 {
-    const struct supervisor_event event = {kind, worker, SUPERVISOR_NOBODY, code};
+    const struct supervisor_event event = {
+        .kind = kind, .worker = worker, .slot = SUPERVISOR_NOBODY, .code = code};
 
     supervisor_event(&master->supervisor, &event, master_now_ms());
 }
@@ -175,7 +176,8 @@ static void read_child(struct master *master, uint32_t place)
         if (message.kind == CONTROL_READY) {
             master_event(master, EVENT_READY, place, 0);
         } else if (message.kind == CONTROL_SERVING) {
-            const struct supervisor_event event = {EVENT_SERVING, place, message.slot, 0};
+            const struct supervisor_event event = {
+                .kind = EVENT_SERVING, .worker = place, .slot = message.slot};
 
             supervisor_event(&master->supervisor, &event, master_now_ms());
         } else if (message.kind == CONTROL_REPORTED) {
@@ -239,15 +241,16 @@ static void read_legacy(struct master *master)
 /* --- Time --------------------------------------------------------------------------------------
  */
 
-static void look_at_beats(struct master *master)
+/* `is_late`: we were stopped ourselves, and so most likely were they; they get time to move. */
+static void look_at_beats(struct master *master, uint64_t now_ms, bool is_late)
 {
     for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
-        struct master_child *child = &master->children[i];
-        uint64_t beats = atomic_load(&master->plan->board->blocks[i].beats);
+        uint64_t at_ms = atomic_load(&master->plan->board->blocks[i].alive_ms);
+        const struct supervisor_event event = {
+            .kind = EVENT_ALIVE, .worker = i, .at_ms = is_late || at_ms > now_ms ? now_ms : at_ms};
 
-        if (child->pid > 0 && beats != child->beats)
-            master_event(master, EVENT_ALIVE, i, 0);
-        child->beats = beats;
+        if (master->children[i].pid > 0)
+            supervisor_event(&master->supervisor, &event, now_ms);
     }
 }
 
@@ -280,8 +283,10 @@ static void look_at_time(struct master *master)
             master_act(master);
         }
     }
-    if (supervisor_due_ms(&master->supervisor) <= now_ms) {
-        look_at_beats(master);
+    uint64_t due_ms = supervisor_due_ms(&master->supervisor);
+
+    if (due_ms <= now_ms) {
+        look_at_beats(master, now_ms, now_ms - due_ms > LATE_MS);
         master_event(master, EVENT_TIME, SUPERVISOR_NOBODY, 0);
         master_act(master);
     }

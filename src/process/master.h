@@ -21,6 +21,7 @@ enum {
     MASTER_TEXT_BYTES = 256,
     REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
     SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
+    LATE_MS = 500,            /* a wait that took so much longer: we were stopped */
     BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
 };
 
@@ -58,7 +59,6 @@ struct master_child {
     pid_t pid;        /* 0: none */
     int fd;           /* owned: its channel; -1: none */
     int status;       /* of waitpid, when it has ended */
-    uint64_t beats;   /* as last seen on the board */
     bool has_shared;  /* it was given the sockets of everybody */
     bool owes_report; /* it was asked for its numbers */
 };

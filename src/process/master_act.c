@@ -206,15 +206,14 @@ static void act_give(struct master *master)
     const struct control_message message = control_make(CONTROL_GIVE, 0, 0);
 
     master->plan->on_own(false, master->plan->context);
-    /* Only the main process may say who is the next one. */
-    notify_send(master->plan->notify, "MAINPID=%ld\n", (long)master->successor.pid);
     (void)control_send_patiently(master->successor.fd, &message, -1, SEND_PATIENCE_MS);
 }
 
-static void act_reclaim(struct master *master)
+/* Only the main process may say who is the next one. */
+static void act_given(struct master *master)
 {
-    master->plan->on_own(true, master->plan->context);
-    notify_send(master->plan->notify, "MAINPID=%ld\n", (long)getpid());
+    notify_send(master->plan->notify, "MAINPID=%ld\n", (long)master->successor.pid);
+    successor_end(&master->successor, false);
 }
 
 static void act(struct master *master, const struct supervisor_action *action)
@@ -275,10 +274,10 @@ static void act(struct master *master, const struct supervisor_action *action)
         successor_end(&master->successor, true);
         break;
     case ACTION_RECLAIM:
-        act_reclaim(master);
+        plan->on_own(true, plan->context);
         break;
     case ACTION_GIVEN:
-        successor_end(&master->successor, false);
+        act_given(master);
         break;
     case ACTION_SAY_DIED:
         say_died(master, action->worker);

@@ -152,7 +152,7 @@ static bool legacy_keep(struct legacy *legacy, const struct control_message *mes
     legacy->sockets = sockets;
     struct legacy_socket *socket = &sockets[legacy->count++];
 
-    *socket = (struct legacy_socket){.fd = fd, .slot = message->slot};
+    *socket = (struct legacy_socket){.fd = fd, .slot = message->slot, .address = message->address};
     memcpy(socket->text, message->text, sizeof(socket->text));
     return true;
 }

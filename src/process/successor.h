@@ -53,6 +53,7 @@ void successor_end(struct successor *successor, bool is_kill);
 struct legacy_socket {
     int fd; /* owned; -1: taken */
     uint32_t slot;
+    uint32_t address;              /* index on its master's command line, which is ours */
     char text[CONTROL_TEXT_BYTES]; /* the address as written on its master's command line */
 };
 

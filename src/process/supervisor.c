@@ -275,7 +275,8 @@ static void on_worker(struct supervisor *supervisor, const struct supervisor_eve
         if (supervisor->phase == PHASE_DELAYING)
             say(supervisor, ACTION_DELAY, event->worker, 0);
     } else if (event->kind == EVENT_ALIVE) {
-        worker->alive_ms = now_ms;
+        if (event->at_ms > worker->alive_ms)
+            worker->alive_ms = event->at_ms;
     } else if (event->kind == EVENT_FORK_FAILED) {
         on_fork_failed(supervisor, event->worker, now_ms);
     } else if (event->kind == EVENT_DIED) {

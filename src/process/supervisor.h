@@ -44,7 +44,7 @@ enum supervisor_event_kind {
     EVENT_FORK_FAILED /* worker: it has not */,
     EVENT_READY,           /* worker: it has opened what it needs */
     EVENT_SERVING,         /* worker, slot: it accepts there */
-    EVENT_ALIVE,           /* worker: its loop turns */
+    EVENT_ALIVE,           /* worker, at_ms: when its loop last turned */
     EVENT_DIED,            /* worker, code: its exit code; SUPERVISOR_CRASHED for a signal */
     EVENT_END,             /* a signal to end: the first drains, the second is at once */
     EVENT_RELOAD,          /* code: how many workers the next generation has */
@@ -67,6 +67,7 @@ struct supervisor_event {
     uint32_t worker;
     uint32_t slot;
     int code;
+    uint64_t at_ms;
 };
 
 /* What is to be done.  `worker` is a place in the table, reused when its worker has died. */

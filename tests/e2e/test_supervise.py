@@ -99,6 +99,20 @@ def test_a_hung_worker_loses_its_sockets_and_its_life():
         assert other in server.children()
 
 
+def test_a_pause_of_all_is_nobodys_fault():
+    """A person stops the program with ^Z, or a hypervisor the machine."""
+    with Pollux("respond", "--log=off", "-w2", "--timeout-hung=1s") as server:
+        before = server.children()
+        for pid in [server.pid, *before]:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(2.5)
+        for pid in [server.pid, *before]:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.5)
+        assert ask(server.address, GET).status == 200
+        assert server.children() == before
+
+
 def test_one_socket_for_all_workers():
     with Pollux("respond", "--log=off", "-w3", "--accept=shared") as server:
         with Crowd(server.address, tolerate=(ConnectionResetError, BrokenPipeError)) as crowd:
@@ -308,6 +322,18 @@ def test_a_replacement_that_fails_changes_nothing(what, tmp_path):
         shutil.copy2(PROGRAM, program.program)
         program.replace()
         assert ask(program.server.address, GET).status == 200
+
+
+def test_two_ports_that_were_picked_stay(tmp_path):
+    more = ["-l", "127.0.0.1:0"]
+    with Replaced(tmp_path, "respond", "--log=off", "-w2", *more) as program:
+        first = program.server.addresses
+        assert len(set(first)) == 2
+        program.replace()
+        hits = program.server.wait_stderr("listening on (.*) \\(", count=2)
+        assert hits[0][1] == hits[1][1]
+        for address in first:
+            assert ask(address, GET).status == 200
 
 
 def test_a_unix_socket_is_handed_over(tmp_path):

@@ -61,6 +61,14 @@ struct scene {
     int listener_fd;
 };
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int work(uint32_t place, int control_fd, void *context)
 {
     struct scene *scene = context;
@@ -84,7 +92,7 @@ static int work(uint32_t place, int control_fd, void *context)
         if (poll(&wait, 1, 10) < 0)
             return 99;
         if (behave != HANG)
-            atomic_fetch_add(&scene->board.blocks[place].beats, 1);
+            atomic_store(&scene->board.blocks[place].alive_ms, now_ms());
         while ((result = control_receive(control_fd, &message, &fd)) > 0) {
             atomic_fetch_add(&notes->heard[message.kind], 1);
             if (fd >= 0) {
@@ -263,14 +271,6 @@ static void sleep_ms(long ms)
     const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
     nanosleep(&time, NULL);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void one_signal_drains(void **state)

@@ -286,7 +286,7 @@ static void check(const struct world *world)
 static void event(struct world *world, enum supervisor_event_kind kind, uint32_t worker,
                   uint32_t slot, int code)
 {
-    const struct supervisor_event happened = {kind, worker, slot, code};
+    const struct supervisor_event happened = {kind, worker, slot, code, world->now_ms};
     struct supervisor_action action;
 
     if (world->is_loud)
