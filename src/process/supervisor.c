@@ -272,6 +272,7 @@ static void on_worker(struct supervisor *supervisor, const struct supervisor_eve
         worker->alive_ms = now_ms;
         worker->was_ready = true;
         supervisor->failures = 0;
+        supervisor->backoff_due_ms = 0;
         if (supervisor->phase == PHASE_DELAYING)
             say(supervisor, ACTION_DELAY, event->worker, 0);
     } else if (event->kind == EVENT_ALIVE) {
