@@ -255,7 +255,8 @@ def count_calls(bench, servers, selected):
                 continue
             running = bench.start(server, row)
             try:
-                counted = syscalls.calls_per_request(running.process.pid, running.port, row.name)
+                counted = syscalls.calls_per_request(
+                    running.serving_pid(has_master=server.name == "pollux"), running.port, row.name)
                 found.setdefault(row.name, {})[server.name] = counted
             except syscalls.CountError as error:
                 bench.trouble(f"calls of {server.name}, {row.name}: {error}")

@@ -139,6 +139,13 @@ class Running:
     def pids(self):
         return process_tree(self.process.pid)
 
+    def serving_pid(self, has_master):
+        """Who answers: the process itself, or its (last) worker, which is forked after it listens."""
+        end = time.monotonic() + START_SECONDS
+        while has_master and len(self.pids()) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.pids()[-1]
+
     def schedstat(self):
         """(nanoseconds on a core, nanoseconds waited for one) of all its threads so far."""
         ran = waited = 0
