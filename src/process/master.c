@@ -128,8 +128,15 @@ static void report(struct master *master)
 
 static void reload(struct master *master)
 {
-    master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY,
-                 (int)master->plan->on_reload(master->plan->context));
+    uint32_t count = master->plan->on_reload(master->plan->context);
+
+    if (count > 0) {
+        master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY, (int)count);
+        return;
+    }
+    /* A service manager waits for both words (Type=notify-reload), whatever came of it. */
+    notify_reloading(master->plan->notify);
+    notify_send(master->plan->notify, "READY=1\nSTATUS=serving; the last reload failed\n");
 }
 
 static void read_signals(struct master *master)

@@ -224,6 +224,28 @@ def test_a_reload_that_fails_changes_nothing(tmp_path):
         wait_until(lambda: (folder / "log").exists() and "/again" in (folder / "log").read_text())
 
 
+def test_a_reload_finds_the_folder_anew(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.txt").write_text("old")
+    with Pollux("files", root, "--log=off", "-w2") as server:
+        get = b"GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        assert ask(server.address, get).content == b"old"
+        root.rename(tmp_path / "before")
+        root.mkdir()
+        (root / "a.txt").write_text("new")
+        before = server.children()
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: not any(pid in server.children() for pid in before))
+        for _ in range(8):
+            assert ask(server.address, get).content == b"new"
+        # Without it nothing changes, and the old one is served on.
+        (root / "a.txt").unlink()
+        root.rmdir()
+        server.signal(signal.SIGHUP)
+        server.wait_stderr("not reloaded")
+
+
 # --- Replacement -------------------------------------------------------------------------------
 
 
