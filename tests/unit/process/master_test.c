@@ -101,8 +101,8 @@ static int work(uint32_t place, int control_fd, void *context)
             }
             if (message.kind == CONTROL_SERVED || message.kind == CONTROL_REPORT) {
                 message.kind = message.kind == CONTROL_SERVED ? CONTROL_SERVING : CONTROL_REPORTED;
-                if (control_send(control_fd, &message, -1) != 0)
-                    return 98;
+                /* If it fails the master is gone, which is heard below. */
+                (void)control_send(control_fd, &message, -1);
             }
             if (message.kind == CONTROL_STOP && behave != IGNORE_ALL)
                 return 0;
