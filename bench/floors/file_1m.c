@@ -1,5 +1,5 @@
 /*
- * Floor of the large file: recv, send of the head, then sendfile in turns of 128 KiB.
+ * Floor of the large file: recv, send of the head, then sendfile in turns of 48 KiB.
  *
  * Connections with something to send take turns, one sendfile each, so that no socket's buffer
  * grows until it falls out of the cache. A short sendfile means the socket is full: the connection
@@ -8,7 +8,7 @@
 #include "floor.h"
 
 #define CONTENT_BYTES (1u << 20)
-#define TURN_BYTES (128u << 10)
+#define TURN_BYTES (48u << 10)
 
 struct file_conn {
     off_t offset; /* how much of the content is out */

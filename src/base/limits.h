@@ -77,11 +77,13 @@ enum {
     ACCEPTS_PER_TICK = 64,        /* connections taken from one listener before others go on */
     RECVS_PER_TICK = 16,          /* receives of one stream before others go on */
     SEND_PARTS_MAX = 64,          /* parts handed to one sendmsg */
+    /* One sendfile.  Measured (docs/decisions/file-turn.md): pieces that fit into one packet cost a
+     * third of larger ones, which queue up and grow the socket's buffer out of the cache. */
+    FILE_TURN_BYTES = 48 * 1024,
     /* What is looked up in the page cache, and read by a helper where it is not there, before it is
      * handed to sendfile: a fast peer needs few of these, a slow one does not keep much waiting. */
-    FILE_WINDOW_BYTES = 512 * 1024,
+    FILE_WINDOW_BYTES = 10 * FILE_TURN_BYTES,
     FILE_PROBE_BYTES = 128 * 1024, /* a look every so often: what the kernel reads ahead at once */
-    FILE_TURN_BYTES = 128 * 1024,  /* one sendfile: more grows the socket buffer out of the cache */
     SEND_TURN_BYTES = 512 * 1024,  /* bytes of one stream before others go on */
     H1_STEPS_PER_REQUEST = 4,      /* steps of the driver that an ordinary request takes */
     TASKS_PER_TICK = 64,           /* connections that go on with what they could not finish */
