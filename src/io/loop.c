@@ -218,7 +218,9 @@ static void loop_run_tasks(px_loop *loop)
 
     list_init(&now);
     list_splice(&now, &loop->tasks);
-    for (uint32_t budget = TASKS_PER_TICK; budget > 0 && !list_empty(&now); budget--) {
+    loop->work_bytes = 0;
+    for (uint32_t budget = TASKS_PER_TICK;
+         budget > 0 && !list_empty(&now) && !loop_work_is_over(loop); budget--) {
         struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
 
         list_remove(&task->node);
@@ -266,6 +268,7 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 {
     loop->ticking = true;
     loop->tick++;
+    loop->work_bytes = 0;
     px_err err = engine_wait(loop, timeout_ms, out_error);
 
     if (err != PX_OK) {

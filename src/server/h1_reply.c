@@ -246,6 +246,10 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
 
     if (tail > TRAILER_ROOM_MAX)
         return PX_ERR_LIMIT;
+    if (PX_UNLIKELY(exchange->filtered) && loop_work_is_over(h1->conn.server->loop)) {
+        turn_count(h1, SEND_TURN_BYTES);
+        return PX_OK;
+    }
     px_err err = h1_out_reserve(h1, frame + tail + PULL_BYTES_MIN);
 
     if (err != PX_OK)
@@ -255,7 +259,10 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
     px_pull pull = exchange_pull(exchange, data, out_room(h1->out) - frame - tail, &bytes);
 
     /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    turn_count(h1, (size_t)exchange_take_work(exchange) * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+    uint32_t work = exchange_take_work(exchange);
+
+    turn_count(h1, (size_t)work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+    loop_work_count(h1->conn.server->loop, work);
     if (bytes > 0 && pull != PX_PULL_ERROR) {
         char *end = data + bytes;
 

@@ -219,12 +219,19 @@ px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_by
         return pull_refusal(request, out, room, out_bytes);
     if (!request->exchange || request->exchange->broken)
         return PX_PULL_ERROR;
+    px_loop *loop = request->h2->conn.server->loop;
+
+    if (request->exchange->filtered && loop_work_is_over(loop)) {
+        h2_turn_count(request->h2, SEND_TURN_BYTES);
+        h2_note(request);
+        return PX_PULL_MORE;
+    }
     px_pull pull = exchange_pull(request->exchange, out, room, out_bytes);
+    uint32_t work = exchange_take_work(request->exchange);
 
     /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    h2_turn_count(request->h2,
-                  exchange_take_work(request->exchange) * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
-
+    h2_turn_count(request->h2, work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+    loop_work_count(loop, work);
     request->moved_bytes += *out_bytes;
     /* A filter that takes much and gives little: others go on first. */
     if (pull == PX_PULL_MORE && *out_bytes == 0)

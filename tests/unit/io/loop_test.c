@@ -482,9 +482,53 @@ static void destroy_with_handles_left_aborts(void **state)
     assert_int_equal(test_signal_of(destroy_with_timer, output, sizeof(output)), SIGABRT);
 }
 
+/* Work that tasks count is bounded in a tick, and tasks take turns: who goes on goes last. */
+struct worker {
+    struct loop_task task;
+    px_loop *loop;
+    char name;
+    uint32_t left;
+    char *log;
+};
+
+static void worker_run(struct loop_task *task)
+{
+    struct worker *worker = CONTAINER_OF(task, struct worker, task);
+
+    worker->log[strlen(worker->log)] = worker->name;
+    loop_work_count(worker->loop, FILTER_TICK_BYTES / 2);
+    if (--worker->left > 0)
+        loop_task_add(worker->loop, &worker->task);
+}
+
+static void work_is_shared_in_turns(void **state)
+{
+    px_error error;
+    px_loop *loop = px_loop_create(NULL, &error);
+    struct worker workers[3];
+    char log[32] = "";
+
+    (void)state;
+    assert_non_null(loop);
+    for (int index = 0; index < 3; index++) {
+        workers[index] =
+            (struct worker){.loop = loop, .name = (char)('a' + index), .left = 4, .log = log};
+        loop_task_init(&workers[index].task, worker_run);
+        loop_task_add(loop, &workers[index].task);
+    }
+    for (size_t ticks = 1; ticks <= 6; ticks++) {
+        assert_int_equal(px_loop_step(loop, &error), PX_OK);
+        assert_int_equal(strlen(log), ticks * 2); /* two halves a tick */
+    }
+    assert_string_equal(log, "abcabcabcabc");
+    assert_int_equal(px_loop_step(loop, &error), PX_OK);
+    px_loop_destroy(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_is_shared_in_turns),
         cmocka_unit_test(stop_from_another_thread),
         cmocka_unit_test(stop_from_a_signal_handler),
         cmocka_unit_test(stop_is_remembered),
