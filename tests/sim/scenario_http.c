@@ -16,6 +16,7 @@
 #include "sim_h2_client.h"
 #include "sim_memory.h"
 #include "sim_site.h"
+#include "sim_tls.h"
 #include "sim_weather.h"
 
 enum { CLIENTS_MAX = 12 };
@@ -32,6 +33,10 @@ struct http {
     uint32_t h2_count;
     px_loop *loop; /* owned, or NULL when the server has its own */
     px_server *server;
+    bool secure; /* all speak TLS */
+    struct sim_tls_world tls_world;
+    px_tls *tls;         /* owned, or NULL */
+    bool few_handshakes; /* ... at once: somebody may have to give way */
     enum http_end end;
     uint64_t end_at_ns; /* when it is destroyed or drained */
     bool few_fds;
@@ -114,6 +119,38 @@ static void h2_clients_make(struct http *http)
         sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes, true);
 }
 
+/* In these runs all speak TLS, some HTTP/2 in it. */
+static void tls_clients_make(struct http *http)
+{
+    clients_make(http);
+    if (sim_random_chance(&sim_world->random, 32768)) {
+        for (uint32_t index = 0; index < http->client_count; index++)
+            sim_client_end(&http->clients[index]);
+        h2_clients_make(http);
+    }
+    for (uint32_t index = 0; index < http->client_count; index++)
+        http->clients[index].tls = &http->tls_world;
+    for (uint32_t index = 0; index < http->h2_count; index++)
+        http->h2_clients[index].tls = &http->tls_world;
+}
+
+/* Opens the place, and serves it with TLS where the run is about that. */
+static px_err server_listen(struct http *http, px_error *out_error)
+{
+    px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
+
+    if (!http->secure)
+        return px_server_listen(http->server, http->place.text, out_error);
+    px_listener *listener = px_listener_open(http->place.text, NULL, out_error);
+
+    if (!listener)
+        return out_error->code;
+    sim_tls_begin(&http->tls_world);
+    http->tls = sim_tls_server(&http->memory.allocator, &http->few_handshakes);
+    options.tls = http->tls;
+    return px_server_serve_with(http->server, listener, &options, out_error);
+}
+
 static void server_make(struct http *http)
 {
     struct sim_random *random = &sim_world->random;
@@ -135,7 +172,7 @@ static void server_make(struct http *http)
     http->server = px_server_create(&options, &error);
     if (!http->server ||
         sim_site_routes(&http->site, http->server, &http->memory.allocator, &error) != PX_OK ||
-        px_server_listen(http->server, http->place.text, &error) != PX_OK)
+        server_listen(http, &error) != PX_OK)
         sim_fail("the server does not start: %s", error.text);
     px_server_on_drained(http->server, on_drained, http);
 }
@@ -173,6 +210,7 @@ static void http_finish(struct http *http)
     }
     px_server_destroy(http->server);
     http->server = NULL;
+    px_tls_destroy(http->tls);
     if (http->loop) {
         if (px_loop_handle_count(http->loop) != 0)
             sim_fail("%u handles are left on the loop", px_loop_handle_count(http->loop));
@@ -227,7 +265,7 @@ static void storm_begins(struct http *http, uint32_t memory_rate)
     sim_world->faults.rate[SIM_FILE_COLD] *= 4;
 }
 
-static void run(void (*make)(struct http *http))
+static void run(void (*make)(struct http *http), bool secure)
 {
     struct http *http = calloc(1, sizeof(*http));
     struct sim_weather weather;
@@ -235,6 +273,7 @@ static void run(void (*make)(struct http *http))
 
     if (!http)
         abort();
+    http->secure = secure;
     sim_weather_wire();
     /* Not so slow that an honest client would miss a minimum rate. */
     if (sim_world->wire.segment_bytes_max < 512)
@@ -249,7 +288,11 @@ static void run(void (*make)(struct http *http))
     sim_drive(px_server_loop(http->server), http_done, http);
     /* Connections that were closed to make room had nothing under way, as far as it could know. */
     bool shed = counters_of(http).shed > 0;
-    bool excused = sim_weather_cuts() || http->end != END_WHEN_DONE || shed;
+    bool gave_way = http->few_handshakes && counters_of(http).handshakes_failed > 0;
+    bool excused = sim_weather_cuts() || http->end != END_WHEN_DONE || shed || gave_way;
+
+    if (gave_way)
+        sim_sometimes("a handshake gave way");
 
     if (shed)
         sim_sometimes("the server shed a connection");
@@ -263,6 +306,8 @@ static void run(void (*make)(struct http *http))
         sim_h2_client_judge(&http->h2_clients[index], excused);
         sim_h2_client_end(&http->h2_clients[index]);
     }
+    if (http->secure)
+        sim_tls_end(&http->tls_world);
     sim_weather_end(&weather);
     sim_site_check(&http->site);
     sim_memory_check(&http->memory);
@@ -271,13 +316,54 @@ static void run(void (*make)(struct http *http))
 
 static void http_run(void)
 {
-    run(clients_make);
+    run(clients_make, false);
 }
 
 static void http2_run(void)
 {
-    run(h2_clients_make);
+    run(h2_clients_make, false);
 }
+
+static void tls_run(void)
+{
+    run(tls_clients_make, true);
+}
+
+const struct sim_scenario scenario_tls = {
+    .name = "tls",
+    .what = "the whole server, over TLS",
+    .run = tls_run,
+    .faults = {SIM_SHORT_RECV,     SIM_LATE_RECV,        SIM_SHORT_SEND,    SIM_LATE_SEND,
+               SIM_INTERRUPT,      SIM_WAIT_INTERRUPT,   SIM_WAIT_PARTIAL,  SIM_WAIT_LATE,
+               SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
+               SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
+               SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
+               SIM_MEMORY,         SIM_FILE_EIO,         SIM_FILE_SHORT,    SIM_FILE_CUT,
+               SIM_FILE_COLD,      SIM_CALL_FAILED},
+    .fault_count = 26,
+    .states = {"a client got every answer",
+               "a handshake was done",
+               "a session was resumed",
+               "a handshake gave way",
+               "an end with close_notify",
+               "an end without close_notify",
+               "a client garbled a record",
+               "a client was told to go on",
+               "a producer had nothing yet",
+               "pieces waited for room",
+               "a handler aborted",
+               "another thread answered",
+               "a handler paused the content",
+               "an answer was cut short, and visibly",
+               "an answer ended with its connection",
+               "an exchange lost its peer",
+               "an exchange lost its server",
+               "a drain ended",
+               "a tunnel began",
+               "a peer fell silent",
+               "a peer stopped reading",
+               NULL},
+};
 
 const struct sim_scenario scenario_http2 = {
     .name = "http2",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim_answer.h"
+#include "sim_tls.h"
 #include "sim_weather.h"
 
 const char *sim_route_name(enum sim_route route)
@@ -296,6 +297,8 @@ static void client_starts(struct sim_event *event)
     client->started = true;
     sim_peer_start(&client->peer, &client_events, &manners, client->address, client->address_bytes,
                    client);
+    if (client->tls)
+        sim_tls_wear(client->tls, &client->peer, "http/1.1", client->garbles);
 }
 
 void sim_client_make(struct sim_client *client, uint32_t number, const void *address,

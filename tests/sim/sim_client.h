@@ -21,8 +21,11 @@ enum sim_reading {
     SIM_READ_UNTIL_CLOSE
 };
 
+struct sim_tls_world;
+
 struct sim_client {
     struct sim_peer peer;
+    struct sim_tls_world *tls; /* borrowed: it speaks TLS; NULL: it does not */
     struct sim_event start;
     struct sim_event think;
     struct sim_request requests[SIM_CLIENT_REQUESTS_MAX];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sim_answer.h"
+#include "sim_tls.h"
 #include "sim_weather.h"
 
 enum { TAG_BASE = 512 }; /* tags of these clients; the others' are below */
@@ -444,6 +445,8 @@ static void client_starts(struct sim_event *event)
     client->started = true;
     sim_peer_start(&client->peer, &client_events, &manners, client->address, client->address_bytes,
                    client);
+    if (client->tls)
+        sim_tls_wear(client->tls, &client->peer, "h2", client->garbles);
 }
 
 void sim_h2_client_make(struct sim_h2_client *client, uint32_t number, const void *address,

@@ -27,8 +27,11 @@ struct sim_h2_lane {
     uint32_t error; /* the code of its end */
 };
 
+struct sim_tls_world;
+
 struct sim_h2_client {
     struct sim_peer peer;
+    struct sim_tls_world *tls; /* borrowed: it speaks TLS; NULL: it does not */
     struct sim_event start;
     struct sim_event think;
     struct nghttp2_session *session; /* owned, or NULL */

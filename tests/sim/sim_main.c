@@ -5,9 +5,9 @@
 
 int main(int argc, char **argv)
 {
-    static const struct sim_scenario *const scenarios[] = {&scenario_start, &scenario_loop,
-                                                           &scenario_dial,  &scenario_stream,
-                                                           &scenario_http,  &scenario_http2};
+    static const struct sim_scenario *const scenarios[] = {
+        &scenario_start, &scenario_loop,  &scenario_dial, &scenario_stream,
+        &scenario_http,  &scenario_http2, &scenario_tls};
 
     return sim_run_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

@@ -112,6 +112,14 @@ void sim_peer_start(struct sim_peer *peer, const struct sim_peer_events *events,
 
 void sim_peer_send(struct sim_peer *peer, const void *bytes, size_t count)
 {
+    if (peer->veil)
+        peer->veil->seal(peer, bytes, count);
+    else
+        sim_peer_put(peer, bytes, count);
+}
+
+void sim_peer_put(struct sim_peer *peer, const void *bytes, size_t count)
+{
     sim_queue_put(&peer->to_send, bytes, count);
     step_in(peer, 0);
 }
@@ -144,6 +152,9 @@ void sim_peer_end(struct sim_peer *peer)
     sim_peer_close(peer);
     sim_queue_end(&peer->to_send);
     sim_queue_end(&peer->received);
+    if (peer->veil)
+        peer->veil->free(peer);
+    peer->veil = NULL;
 }
 
 /* True while there may be more to do. */
@@ -157,6 +168,8 @@ static bool peer_connects(struct sim_peer *peer)
         return false;
     peer->connected = peer->error == 0;
     peer->send_at_ns = sim_world->clock.now_ns + peer->manners.first_pause_ns;
+    if (peer->veil && peer->connected)
+        peer->veil->begin(peer);
     if (peer->events->on_connect)
         peer->events->on_connect(peer, peer->error);
     if (!peer->connected)
@@ -197,15 +210,20 @@ static void peer_reads(struct sim_peer *peer)
     peer->read_at_ns =
         sim_world->clock.now_ns + sim_random_skewed(random, 0, peer->manners.read_pause_ns_max);
     if (count > 0) {
-        sim_queue_put(&peer->received, chunk, (size_t)count);
+        bool some = true;
+
+        if (peer->veil)
+            some = peer->veil->open(peer, chunk, (size_t)count);
+        else
+            sim_queue_put(&peer->received, chunk, (size_t)count);
         peer->received_bytes += (uint64_t)count;
         peer_moves(peer);
-        if (peer->events->on_recv)
+        if (some && peer->events->on_recv)
             peer->events->on_recv(peer);
         if (peer->sock)
             step_in(peer, peer->read_at_ns - sim_world->clock.now_ns);
     } else if (count != -EAGAIN) {
-        peer_ends(peer, (int)-count);
+        peer_ends(peer, peer->veil ? peer->veil->end_of(peer, (int)-count) : (int)-count);
     }
 }
 
@@ -265,7 +283,7 @@ static void peer_sends(struct sim_peer *peer)
             sim_queue_end(&peer->to_send);
             peer->sock->error = peer->sock->error ? peer->sock->error : (int)-count;
         }
-    } else if (manners->half_close) {
+    } else if (manners->half_close && (!peer->veil || peer->veil->may_shut(peer))) {
         peer->shut = true;
         sim_sock_shutdown(peer->sock, SHUT_WR);
     }

@@ -19,6 +19,20 @@ struct sim_peer_events {
     void (*on_end)(struct sim_peer *peer, int error);
 };
 
+/* What may lie between a peer's words and its socket. */
+struct sim_veil {
+    void (*begin)(struct sim_peer *peer); /* it is connected */
+    /* Words to be sent: they go out by sim_peer_put, now or later. */
+    void (*seal)(struct sim_peer *peer, const void *bytes, size_t count);
+    /* Bytes came: words are added to peer->received.  Whether there were any. */
+    bool (*open)(struct sim_peer *peer, const void *bytes, size_t count);
+    /* Its side is to end: whether all is said. */
+    bool (*may_shut)(struct sim_peer *peer);
+    /* How an end with this errno (0: orderly) is to be understood. */
+    int (*end_of)(struct sim_peer *peer, int error);
+    void (*free)(struct sim_peer *peer);
+};
+
 /* UINT64_MAX means never. */
 struct sim_manners {
     uint64_t piece_bytes_max; /* sent at once */
@@ -55,6 +69,8 @@ struct sim_peer {
     bool shut;      /* its side has ended */
     bool has_reset; /* it reset the connection itself */
     bool is_silent;
+    const struct sim_veil *veil; /* borrowed: static; NULL: none */
+    void *veil_state;            /* the veil's */
     void *context;
 };
 
@@ -67,6 +83,8 @@ struct sim_manners sim_manners_any(void);
 void sim_peer_start(struct sim_peer *peer, const struct sim_peer_events *events,
                     const struct sim_manners *manners, const struct sockaddr *address,
                     socklen_t bytes, void *context);
+/* Puts bytes behind what its socket is to be given; for veils. */
+void sim_peer_put(struct sim_peer *peer, const void *bytes, size_t count);
 /* Gives it more to send. */
 void sim_peer_send(struct sim_peer *peer, const void *bytes, size_t count);
 /* Ends its side once all is sent. */
