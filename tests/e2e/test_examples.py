@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from lib.runner import BUILD, ROOT, Child, clean_environment, is_listening_unix
+from lib.tls import TlsWire
 from lib.wire import DEADLINE_S, Wire, ask, connect
 
 pytestmark = pytest.mark.short
@@ -50,6 +52,14 @@ def test_each_is_built_short_and_tested():
         assert len(lines) < 60, f"{name}: {len(lines)} lines"
         assert lines[0].startswith("/*"), name
         assert name == "howto" or f'"{name}"' in tests, name
+
+
+def test_https(tmp_path):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with example("https", tmp_path) as path, TlsWire(path, context, "a") as wire:
+        wire.send(get("/"))
+        assert wire.reply().content == b"a by TLSv1.3\n"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

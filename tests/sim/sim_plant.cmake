@@ -101,3 +101,10 @@ if(PX_HTTP2)
     px_sim_plant(h2_resume_lost http2 http/h2_send.c
         "if (stream->id == 0 || !stream->waiting)" "if (stream->id != 1)")
 endif()
+px_sim_plant(end_without_close_notify tls server/tls_conduit.c
+    "        tls_session_close(&tls->session);
+        tls_flush(tls);
+    }
+    px_stream_close" "        tls_flush(tls);
+    }
+    px_stream_close")

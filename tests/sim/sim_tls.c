@@ -70,7 +70,7 @@ static const char *certificate_path(void)
 
     if (path[0])
         return path;
-    strcpy(path, "/tmp/pollux-sim-XXXXXX");
+    snprintf(path, sizeof(path), "/tmp/pollux-sim-XXXXXX");
     int fd = mkstemp(path);
     BIO *bio = fd >= 0 ? BIO_new_fd(fd, BIO_CLOSE) : NULL;
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
