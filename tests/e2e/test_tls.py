@@ -493,6 +493,34 @@ def test_flags_that_need_each_other(pairs):
         assert run("respond", *argv)[0] == 64
 
 
+# --- Memory --------------------------------------------------------------------------------------
+
+
+def anonymous_kb(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return int(re.search(r"RssAnon:\s+(\d+)", status.read())[1])
+
+
+@pytest.mark.skipif(not IS_RELEASE, reason="a sanitizer's memory is not the program's")
+def test_an_idle_connection_costs_what_the_page_says(pairs, authority):
+    """docs/TLS.md says 15.5 KB with HTTP/1.1; most of it is OpenSSL's."""
+    with tls(*flags(pairs[0]), "-w", "0") as server:
+        context, wires = authority.context(), []
+
+        def more(count):
+            for _ in range(count):
+                wire = TlsWire(server.address, context, "a.test")
+                assert ask(wire).status == 200
+                wires.append(wire)
+            return anonymous_kb(server.pid)
+
+        before = more(100)
+        each = (more(300) - before) * 1024 / 300
+        for wire in wires:
+            wire.close()
+        assert 4 * 1024 < each < 20 * 1024, each
+
+
 # --- The judge -----------------------------------------------------------------------------------
 
 
