@@ -1,5 +1,6 @@
 """TLS as users meet it: the program's flags, stock clients, and what peers may not do."""
 
+import json
 import os
 import re
 import signal
@@ -528,3 +529,24 @@ def test_sslyze_would_not_find_old_suites(server):
     for suite in ("AES128-SHA", "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256", "NULL"):
         out = s_client(server, "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0")
         assert "Cipher is (NONE)" in out or "no ciphers available" in out, suite
+
+
+# Findings of testssl.sh that are about a private authority, which nobody is asked to revoke for.
+PRIVATE_AUTHORITY = {"cert_revocation", "cert_chain_of_trust", "cert_trust", "OCSP_stapling", "DNS_CAArecord"}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not os.environ.get("POLLUX_FULL"), reason="a minute and a half; script/test full")
+def test_testssl(pairs, authority, tmp_path):
+    """No finding above "low", but for what a private authority cannot have."""
+    out = tmp_path / "findings.json"
+    fields = ["-H", "X-Content-Type-Options: nosniff", "-H", "X-Frame-Options: DENY",
+              "-H", "Content-Security-Policy: default-src 'none'"]  # fmt: skip
+    with tls(*flags(pairs[0], authority.issue("localhost", kind="rsa")), "--hsts", *fields) as server:
+        argv = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--add-ca", authority.path,
+                "--jsonfile", out, f"localhost:{server.address[1]}"]  # fmt: skip
+        subprocess.run([*map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+    findings = json.loads(out.read_text())
+    assert len(findings) > 100
+    above = [f for f in findings if f["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "FATAL")]
+    assert not [f for f in above if f["id"].split(" ")[0] not in PRIVATE_AUTHORITY], above
