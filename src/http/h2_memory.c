@@ -64,10 +64,10 @@ void *h2_memory_take(struct h2_memory *memory, size_t bytes)
     uint32_t class = class_of(bytes);
     struct h2_block *block;
 
-    if (bytes > memory->bytes_max - memory->bytes)
-        return NULL;
     if (class < H2_MEMORY_CLASSES)
         bytes = ((size_t) class + 1) * H2_MEMORY_CLASS_BYTES;
+    if (bytes > memory->bytes_max - memory->bytes)
+        return NULL;
     if (class < H2_MEMORY_CLASSES && spares->free[class]) {
         block = spares->free[class];
         spares->free[class] = block->link.next_free;
