@@ -335,7 +335,7 @@ static void program_count(struct program *program)
         program->slot_count = process->max_workers;
     if (program->legacy.slot_count == 0)
         return;
-    program->predecessor = getppid();
+    program->predecessor = program->legacy.pid;
     program->slot_count = program->legacy.slot_count;
     if (program->worker_count > program->slot_count)
         program->worker_count = program->slot_count;

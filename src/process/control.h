@@ -34,7 +34,8 @@ enum control_kind {
     CONTROL_REPORTED, /* the board is as new as it gets */
     /* From a master to its successor. */
     CONTROL_SOCKET,  /* slot, text (the address as written), descriptor */
-    CONTROL_SOCKETS, /* slot: how many slots there are; that was the last socket */
+    CONTROL_SOCKETS, /* slot: how many slots there are, address: its pid; that was the last socket
+                      */
     CONTROL_GIVE,    /* all is yours */
     /* From a successor to its master. */
     CONTROL_SUCCESSOR_READY,

@@ -237,7 +237,7 @@ static void read_legacy(struct master *master)
         close(passed_fd);
     if (result > 0 && message.kind != CONTROL_GIVE)
         return;
-    if (result > 0 || getppid() != master->parent)
+    if (result > 0 || getppid() != master->plan->legacy->pid)
         master_take_over(master);
     else if (master->is_awaiting)
         master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
@@ -331,7 +331,6 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
                               .watchdog_due_ms = UINT64_MAX,
                               .look_due_ms = UINT64_MAX,
                               .report_due_ms = UINT64_MAX,
-                              .parent = getppid(),
                               .is_awaiting = plan->legacy->fd >= 0};
     if (plan->look_ms > 0)
         master->look_due_ms = master_now_ms() + plan->look_ms;

@@ -73,7 +73,6 @@ struct master {
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
     uint64_t report_due_ms;   /* likewise */
-    pid_t parent;             /* of a successor: its predecessor */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool has_ended;
     int exit_code;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,7 +69,8 @@ static int send_sockets(int fd, const struct successor_program *program)
         snprintf(message.text, sizeof(message.text), "%s", program->addresses[socket->address]);
         failure = control_send_patiently(fd, &message, socket->fd, SEND_PATIENCE_MS);
     }
-    struct control_message last = control_make(CONTROL_SOCKETS, program->slot_count, 0);
+    struct control_message last =
+        control_make(CONTROL_SOCKETS, program->slot_count, (uint32_t)getpid());
 
     return failure == 0 ? control_send_patiently(fd, &last, -1, SEND_PATIENCE_MS) : failure;
 }
@@ -172,7 +174,8 @@ px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
 
     /* Workers and whatever they execute must not believe that they are successors. */
     unsetenv(variable);
-    if (*end != '\0' || number < 0 || fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
+    if (*end != '\0' || number <= STDERR_FILENO || number > INT_MAX ||
+        fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
         return legacy_fail(&legacy, "it named no descriptor", out_error);
     legacy.fd = (int)number;
     for (;;) {
@@ -187,6 +190,7 @@ px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
         }
     }
     legacy.slot_count = message.slot;
+    legacy.pid = (pid_t)message.address;
     *out_legacy = legacy;
     return error_clear(out_error);
 }

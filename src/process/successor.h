@@ -63,6 +63,7 @@ struct legacy {
     struct legacy_socket *sockets; /* owned */
     uint32_t count;
     uint32_t slot_count;
+    pid_t pid; /* of the master that gave it */
 };
 
 /* Reads what was handed over, if the environment says so (which is then cleaned).  PX_OK also when

@@ -260,6 +260,7 @@ class Replaced:
             [self.program, *args, "--pid-file", self.pid_file, "-l", "127.0.0.1:0"], **options
         )
         self.pids = [self.server.pid]
+        self.exit_code = 0
 
     @property
     def pid(self):
@@ -281,7 +282,7 @@ class Replaced:
             wait_until(lambda: not any(is_alive(pid) for pid in self.pids))
             self.server.assert_clean()
             if kind is None:
-                assert self.server.wait() == 0
+                assert self.server.wait() == self.exit_code
                 assert not self.pid_file.exists()
         finally:
             for pid in self.pids[1:]:
@@ -365,6 +366,26 @@ def test_a_unix_socket_is_handed_over(tmp_path):
         wait_until(lambda: not is_alive(program.pids[0]))
         assert ask(str(path), GET).status == 200
     assert not path.exists()
+
+
+def test_a_successor_serves_when_its_predecessor_dies_first(tmp_path):
+    with Replaced(tmp_path, "respond", "--log=off", "-w2") as program:
+        old, address = program.pid, program.server.address
+        real = tmp_path / "real"
+        program.program.rename(real)
+        program.program.write_text(f'#!/bin/sh\nsleep 1\nexec {real} "$@"\n')
+        program.program.chmod(0o755)
+        workers = program.server.children()
+        os.kill(old, signal.SIGUSR2)
+        wait_until(lambda: len(program.server.children()) == 3)
+        (successor,) = set(program.server.children()) - set(workers)
+        program.pids.append(successor)
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: program.pid == successor)
+        for _ in range(10):
+            assert ask(address, GET).status == 200
+        assert program.server.process.wait(5) == -signal.SIGKILL
+        program.exit_code = -signal.SIGKILL
 
 
 def test_without_a_master_it_is_not_replaced():
