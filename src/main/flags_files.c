@@ -9,13 +9,22 @@
 
 enum { ERROR_LEAST = 400, ERROR_MOST = 599, ERROR_DIGITS = 3 };
 
+/* A name with control bytes is a slip of the shell. */
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
 static px_err set_index(struct options *options, const struct flag *flag, const char *text,
                         px_error *out_error)
 {
     struct files_options *files = &options->files;
 
     (void)flag;
-    if (*text == '\0' || *text == '.' || strchr(text, '/'))
+    if (*text == '\0' || *text == '.' || strchr(text, '/') || has_control(text))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--index %s: it is the name of a file, without a slash", text);
     if (files->index_count == INDEX_COUNT_MAX)
@@ -30,12 +39,10 @@ static px_err set_cache_control(struct options *options, const struct flag *flag
 {
     struct files_options *files = &options->files;
     const char *equals = strchr(text, '=');
-    bool is_good = equals && equals != text && equals[1] != '\0' && equals[1] != ' ';
+    bool is_good =
+        equals && equals != text && equals[1] != '\0' && equals[1] != ' ' && !has_control(text);
 
     (void)flag;
-    for (const char *at = text; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            is_good = false;
     if (!is_good)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--cache-control %s: write it as '*.css=max-age=3600'", text);
@@ -54,7 +61,7 @@ static px_err set_error_page(struct options *options, const struct flag *flag, c
     uint64_t status = 0;
 
     (void)flag;
-    if (strlen(text) > ERROR_DIGITS + 1 && text[ERROR_DIGITS] == '=')
+    if (strlen(text) > ERROR_DIGITS + 1 && text[ERROR_DIGITS] == '=' && !has_control(text))
         memcpy(digits, text, ERROR_DIGITS);
     if (!value_count(digits, ERROR_LEAST, ERROR_MOST, &status))
         return error_set(out_error, PX_ERR_INVALID, 0,
@@ -79,7 +86,7 @@ const struct flag flags_files[] = {
     {"spa", 0, "FILE", FOR_FILES, flag_set_path, FLAG_AT(files.spa),
      "answer with it where there is no file"},
     {"cache-control", 0, "PATTERN=VALUE", FOR_FILES, set_cache_control, 0,
-     "Cache-Control of files that match, like '*.css=max-age=60'; repeat"},
+     "their Cache-Control: '*.css=max-age=60'; repeat"},
     {"error-page", 0, "CODE=FILE", FOR_FILES, set_error_page, 0,
      "content of that error, like 404=404.html; repeat"},
     {"no-compress", 0, NULL, FOR_FILES, flag_set_switch, FLAG_AT(files.no_compress),

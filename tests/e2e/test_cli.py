@@ -159,15 +159,15 @@ def test_help_is_one_screen(args):
     assert "\x1b" not in out and out.endswith("\n")
 
 
-@pytest.mark.parametrize("command", ["respond", "healthcheck"])
+@pytest.mark.parametrize("command", ["respond", "files", "healthcheck"])
 def test_help_of_a_command_lists_its_flags(command):
     code, out, err = run(command, "--help")
     assert (code, err) == (0, "") and out.startswith(f"Usage: pollux {command} ")
     assert max(map(len, out.splitlines())) <= 100
-    found = re.findall(r"^  (?:-\w, |    )--([a-z-]+)", out, re.M)
+    found = re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", out, re.M)
     assert {"help", "version", "quiet"} <= set(found) and len(found) == len(set(found))
     for flag in set(found) - {"help", "version", "quiet"}:
-        code, _, err = run(command, f"--{flag}=\x01nonsense", *(LOCAL if command == "respond" else []))
+        code, _, err = run(command, f"--{flag}=\x01nonsense", *(LOCAL if command != "healthcheck" else []))
         assert code == 64 and "unknown flag" not in err and "not a flag of" not in err, err
 
 
