@@ -151,6 +151,9 @@ static void read_signals(struct master *master)
         case SIGTERM:
         case SIGINT:
         case SIGQUIT:
+            /* Numbers decide which signal is read first; a death that came before is no failure of
+             * the end. */
+            reap(master);
             master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
             break;
         case SIGHUP:

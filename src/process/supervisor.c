@@ -240,8 +240,8 @@ static void on_died(struct supervisor *supervisor, uint32_t place, int code, uin
     case WORKER_STOPPING: /* we have ended it ourselves */
         return;
     }
-    if (code != 0 && supervisor->phase == PHASE_DRAINING && supervisor->exit_code == 0 &&
-        supervisor->end_requests < 3)
+    if (code != 0 && was_ready && supervisor->phase == PHASE_DRAINING &&
+        supervisor->exit_code == 0 && supervisor->end_requests < 3)
         supervisor->exit_code = code;
 }
 
