@@ -182,13 +182,14 @@ enum {
     /* Three packets: in the first window of a connection the peer can read what it has, and need
      * not wait for the end of a record that does not fit (RFC 6928). */
     TLS_RECORD_FIRST_BYTES = 4 * 1024,
-    TLS_RECORD_BYTES = 16 * 1024,     /* RFC 8446 section 5.1 */
-    TLS_BURST_BYTES = 64 * 1024,      /* after so many, records are whole */
-    TLS_BURST_PAUSE_MS = 1000,        /* a pause after which the window may have shrunk */
-    TLS_FILL_BYTES = 64 * 1024,       /* content sealed before it is sent: four records */
-    TLS_QUEUE_BYTES = 68 * 1024,      /* that, and what the records cost */
-    TLS_BLOCK_BYTES = 16 * 1024,      /* the queue grows by so many */
-    TLS_BLOCKS_MAX = 8,               /* the queue's content, and room for handshakes and alerts */
+    TLS_RECORD_BYTES = 16 * 1024, /* RFC 8446 section 5.1 */
+    TLS_BURST_BYTES = 64 * 1024,  /* after so many, records are whole */
+    TLS_BURST_PAUSE_MS = 1000,    /* a pause after which the window may have shrunk */
+    TLS_FILL_BYTES =
+        32 * 1024, /* content sealed before it is sent: two records stay in the cache */
+    TLS_QUEUE_BYTES = 68 * 1024, /* the most a session seals: four records and what they cost */
+    TLS_BLOCK_BYTES = 16 * 1024, /* the queue grows by so many */
+    TLS_BLOCKS_MAX = 8,          /* the queue's content, and room for handshakes and alerts */
     TLS_STAPLE_BYTES_MAX = 16 * 1024, /* an OCSP response: a few KiB with its certificates */
     TLS_STAPLE_UNDATED_S = 86400,     /* how long one without nextUpdate is believed */
     /* Requests for new keys (RFC 8446 section 4.6.3) without so much content in between. */

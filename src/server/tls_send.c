@@ -1,7 +1,7 @@
 /*
  * Sending over TLS: content is sealed into the session's queue, and the queue goes to the stream.
  *
- * Happy path: a small answer is one record and one send.  Large ones are sealed four records at a
+ * Happy path: a small answer is one record and one send.  Large ones are sealed two records at a
  * time, straight from where they lie; small parts, and files, are gathered first, files without
  * waiting for a disk, or by a helper thread.  What can go wrong: a file that is shorter than was
  * said, the peer is gone, memory.
@@ -226,7 +226,8 @@ static px_err push(struct tls_conduit *tls)
     if (now_ms - tls->written_ms > TLS_BURST_PAUSE_MS)
         tls_session_pause(&tls->session);
     tls->written_ms = now_ms;
-    for (uint32_t budget = SEND_TURN_BYTES / TLS_FILL_BYTES; tls_flush(tls); budget--) {
+    /* Turns are as short as those of files: what is sealed and sent stays in the cache. */
+    for (uint32_t budget = FILE_TURN_BYTES / TLS_FILL_BYTES; tls_flush(tls); budget--) {
         if (tls->send_error != PX_OK)
             return (px_err)tls->send_error;
         if (tls->part_count == 0)
