@@ -217,7 +217,7 @@ void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
 
 uint32_t h2_session_block(const struct h2_session *session)
 {
-    return session->walk.block_stream;
+    return h2_walk_unfinished(&session->walk);
 }
 
 size_t h2_session_backlog(const struct h2_session *session)

@@ -94,7 +94,7 @@ void h2_session_close(struct h2_session *session);
 /* Takes all of `bytes`, or says that the session is over (h2_session_is_over). */
 void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes);
 
-/* The stream whose header block has begun and is not whole, or 0. */
+/* What has begun and is not whole, as h2_walk_unfinished names it, or 0. */
 uint32_t h2_session_block(const struct h2_session *session);
 
 /* Frames that wait to be rendered, DATA left out: who does not read them may not send more. */

@@ -297,6 +297,8 @@ static uint32_t look_head(struct h2_walk *walk)
 
     walk->left = frame.bytes;
     walk->head_len = 0;
+    walk->frame_count++;
+    walk->in_content = frame.type == H2_DATA;
     return look(walk, &frame);
 }
 
@@ -361,4 +363,13 @@ px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes, size_t 
     }
     *out_used = at;
     return PX_OK;
+}
+
+uint32_t h2_walk_unfinished(const struct h2_walk *walk)
+{
+    if (walk->block_stream != 0)
+        return walk->block_stream;
+    if (walk->left > 0)
+        return walk->in_content ? 0 : walk->frame_count | 1u << 31;
+    return walk->head_len > 0 ? (walk->frame_count + 1) | 1u << 31 : 0;
 }

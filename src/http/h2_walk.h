@@ -46,6 +46,7 @@ struct h2_walk {
     uint64_t second;             /* of the clock, that `counts[...][second_index]` is for */
     uint32_t block_bytes_max;    /* of one header block as it is on the wire */
     uint32_t left;               /* payload bytes of the frame at hand that are to come */
+    uint32_t frame_count;        /* frames whose head was seen; it may wrap */
     uint32_t last_stream;        /* the highest that the peer has opened */
     uint32_t block_stream;       /* whose header block is not whole, or 0 */
     uint32_t block_bytes;        /* of that block so far */
@@ -58,6 +59,7 @@ struct h2_walk {
     uint8_t preface_len; /* of the preface, as far as it was there */
     uint8_t second_index;
     bool settings_seen;             /* the first frame was SETTINGS */
+    bool in_content;                /* the frame at hand is DATA */
     uint8_t peek;                   /* enum h2_peek: what of the payload is looked at */
     uint8_t peek_left;              /* bytes of it that are to come */
     bool resets_over;               /* h2_walk_count found a budget exceeded */
@@ -74,6 +76,11 @@ void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max);
  * may, and the connection ends with *out_error. */
 PX_MUST_CHECK px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes,
                                   size_t *out_used, uint32_t *out_error);
+
+/* Names what has begun and is not whole: a header block, or a frame other than DATA, which a rate
+ * is taken of.  0: nothing.  Another frame has another name, so that a peer whose bytes happen to
+ * end within one after the other is not taken for one that trickles. */
+uint32_t h2_walk_unfinished(const struct h2_walk *walk);
 
 /* Counts what did not come as a frame: a reset that the peer forced on us, DATA that we sent. */
 void h2_walk_count(struct h2_walk *walk, enum h2_budget budget);

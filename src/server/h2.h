@@ -51,7 +51,7 @@ struct h2_conn {
     struct list requests;       /* of h2_request */
     struct list ready;          /* of h2_request.ready */
     uint64_t look_ms;           /* when its requests are looked at next */
-    uint32_t block;             /* the stream whose header block was not whole at ... */
+    uint32_t block;             /* the header block or frame that was not whole at ... */
     uint32_t block_ms;          /* ... this time, its lower half */
     uint32_t turn_tick;         /* the tick of its last turn, its lower half */
     uint32_t turn_bytes;        /* handed to the stream in it */

@@ -63,14 +63,16 @@ static void h2_abandon(struct conn *conn, px_end end)
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
-/* Notes when the header block at hand began. */
-static void block_note(struct h2_conn *h2)
+/* Notes when the header block or frame at hand began; whether it is another one than before. */
+static bool block_note(struct h2_conn *h2)
 {
     uint32_t block = h2_session_block(h2->session);
+    bool is_new = block != h2->block;
 
-    if (block != h2->block)
+    if (is_new)
         h2->block_ms = (uint32_t)h2->conn.server->loop->now_ms;
     h2->block = block;
+    return is_new;
 }
 
 /* The connection has said its last word. */
@@ -115,7 +117,9 @@ void h2_rest(struct h2_conn *h2)
         conduit_recv_start(&conn->conduit);
     else
         conduit_recv_stop(&conn->conduit);
-    block_note(h2);
+
+    bool is_new = block_note(h2);
+
     if (!list_empty(&h2->requests) || h2->sending) {
         if (conn->wait != WAIT_WORK)
             h2->look_ms = conn->server->loop->now_ms + conn->server->options.rate_window_ms;
@@ -124,6 +128,8 @@ void h2_rest(struct h2_conn *h2)
         /* A peer that hears GOAWAY may leave, or stay and say nothing. */
         conn_wait(conn, WAIT_LINGER);
     } else if (h2->block != 0) {
+        if (is_new)
+            conn_wait(conn, WAIT_NONE); /* the one before is whole: this has time of its own */
         if (conn->wait != WAIT_HEAD)
             conn_wait(conn, WAIT_HEAD);
     } else if (conn->wait != WAIT_IDLE || h2->served) {

@@ -486,6 +486,53 @@ static void walk_forgets_in_ten_seconds(void **state)
     assert_int_equal(walk.sums[H2_BUDGET_PING], 2);
 }
 
+/* Each unfinished thing has a name; another one has another. */
+static void walk_names_what_is_unfinished(void **state)
+{
+    static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0"
+                               "12345678";
+    static const char content[] = "\0\0\5\0\0\0\0\0\1"
+                                  "hello";
+    static const char block[] = "\0\0\1\1\0\0\0\0\1"
+                                "\x82";
+    struct h2_walk walk;
+    uint32_t error, first, second;
+    size_t used;
+
+    (void)state;
+    h2_walk_init(&walk, HEAD_BYTES);
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(hello, sizeof(hello) - 1), &used, &error),
+                     PX_OK);
+    assert_int_equal(h2_walk_unfinished(&walk), 0);
+
+    /* One frame has one name from its first byte to its last but one. */
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(ping, 1), &used, &error), PX_OK);
+    first = h2_walk_unfinished(&walk);
+    assert_int_not_equal(first, 0);
+    for (size_t at = 1; at < sizeof(ping) - 2; at++) {
+        assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(ping + at, 1), &used, &error), PX_OK);
+        assert_int_equal(h2_walk_unfinished(&walk), first);
+    }
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(ping + sizeof(ping) - 2, 1), &used, &error),
+                     PX_OK);
+    assert_int_equal(h2_walk_unfinished(&walk), 0);
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(ping, 12), &used, &error), PX_OK);
+    second = h2_walk_unfinished(&walk);
+    assert_int_not_equal(second, 0);
+    assert_int_not_equal(second, first);
+    assert_int_equal(
+        h2_walk_feed(&walk, 1, px_str_make(ping + 12, sizeof(ping) - 13), &used, &error), PX_OK);
+
+    /* A block that goes on has its stream's; content has none. */
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(block, sizeof(block) - 1), &used, &error),
+                     PX_OK);
+    assert_int_equal(h2_walk_unfinished(&walk), 1);
+    walk.block_stream = 0;
+    assert_int_equal(h2_walk_feed(&walk, 1, px_str_make(content, 11), &used, &error), PX_OK);
+    assert_int_equal(h2_walk_unfinished(&walk), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +555,7 @@ int main(void)
         cmocka_unit_test(walk_limits_continuations),
         cmocka_unit_test(walk_holds_windows_against_what_was_sent),
         cmocka_unit_test(walk_forgets_in_ten_seconds),
+        cmocka_unit_test(walk_names_what_is_unfinished),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
