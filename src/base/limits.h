@@ -85,10 +85,16 @@ enum {
     FILE_WINDOW_BYTES = 10 * FILE_TURN_BYTES,
     FILE_PROBE_BYTES = 128 * 1024, /* a look every so often: what the kernel reads ahead at once */
     SEND_TURN_BYTES = 512 * 1024,  /* bytes of one stream before others go on */
-    H1_STEPS_PER_REQUEST = 4,      /* steps of the driver that an ordinary request takes */
-    TASKS_PER_TICK = 64,           /* connections that go on with what they could not finish */
-    AGAIN_PER_TICK = 256,          /* streams likewise */
-    POSTS_PER_TICK = 1024,         /* posted calls before the wait is looked at again */
+    /* Bytes of all streams in one turn of a tick (its events; what it has left over; its tasks)
+     * before timers and newcomers have theirs; four times that for who is not in the middle of an
+     * answer. More than one stream may move in its own turn, so that a fast one does not put the
+     * others off.
+     */
+    TICK_TURN_BYTES = RECVS_PER_TICK * RECV_CHUNK_BYTES + SEND_TURN_BYTES,
+    H1_STEPS_PER_REQUEST = 4, /* steps of the driver that an ordinary request takes */
+    TASKS_PER_TICK = 64,      /* connections that go on with what they could not finish */
+    AGAIN_PER_TICK = 256,     /* streams likewise */
+    POSTS_PER_TICK = 1024,    /* posted calls before the wait is looked at again */
 
     MIDDLEWARE_MAX = 32, /* of one server */
     FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */

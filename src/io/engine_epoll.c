@@ -385,27 +385,6 @@ void engine_accept_stop(struct io_acceptor *acceptor)
     engine_detach(&acceptor->handle);
 }
 
-/* Whether accept failed for this one connection only (accept(2), "Error handling"). */
-static bool accept_errno_passes(int sys_errno)
-{
-    switch (sys_errno) {
-    case ECONNABORTED:
-    case EINTR:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH:
-    case EPERM:
-    case ETIMEDOUT:
-        return true;
-    }
-    return false;
-}
-
 /* Reads, and most often answers and closes, a connection that brought its request with it: now,
  * while it is warm in the cache. */
 static void accepted_run(px_loop *loop)
@@ -435,13 +414,15 @@ bool engine_accept_take(struct io_acceptor *acceptor)
             loop->tick_callbacks++;
             acceptor->on_socket(acceptor, fd, &address, bytes);
             accepted_run(loop);
+            if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
+                return false;
         } else if (errno == EAGAIN) {
             return true;
         } else {
             int sys_errno = errno;
 
             acceptor->on_error(acceptor, sys_errno);
-            if (loop->engine->acceptor && !accept_errno_passes(sys_errno)) {
+            if (loop->engine->acceptor && !accept_error_passes(sys_errno)) {
                 /* Out of descriptors or memory: the event would come at once, again and again. */
                 engine_detach(&acceptor->handle);
                 timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);
@@ -508,6 +489,17 @@ void engine_run(struct io_handle *handle)
     stream_run(CONTAINER_OF(handle, px_stream, handle));
 }
 
+/* Whether others have moved so much in this turn that this one goes on in the next tick.  Whoever
+ * has something to say first waits less than who is in the middle of a long answer, so that small
+ * requests are not behind a crowd of downloads. */
+static bool event_waits(const struct io_handle *handle)
+{
+    uint64_t bytes = loop_turn_bytes(handle->loop);
+
+    return bytes >= TICK_TURN_BYTES &&
+           ((handle->flags & STREAM_SENDING) || bytes >= 4ULL * TICK_TURN_BYTES);
+}
+
 static void event_run(struct io_handle *handle, uint32_t events)
 {
     switch ((enum handle_kind)handle->kind) {
@@ -524,7 +516,10 @@ static void event_run(struct io_handle *handle, uint32_t events)
             handle->ready |= READY_URGENT | READY_IN;
         if (events & EPOLLERR)
             handle->ready |= READY_ERROR;
-        stream_run(CONTAINER_OF(handle, px_stream, handle));
+        if (PX_UNLIKELY(event_waits(handle)))
+            loop_again(handle->loop, handle);
+        else
+            stream_run(CONTAINER_OF(handle, px_stream, handle));
         return;
     case HANDLE_ACCEPTOR:
         (void)engine_accept_take(CONTAINER_OF(handle, struct io_acceptor, handle));

@@ -171,6 +171,7 @@ struct px_loop {
     uint64_t tick;            /* counts ticks, so that work a tick can be bounded */
     uint64_t tick_since_us;   /* since when the tick works, or 0: that is known already */
     uint64_t tick_bytes;      /* received and sent before it */
+    uint64_t turn_bytes;      /* likewise, before the turn that runs now */
     uint32_t tick_callbacks;  /* of this tick, so far */
     uint32_t work_bytes;      /* through filters, since the tick or its tasks began */
     struct loop_load longest; /* of all ticks */
@@ -271,6 +272,18 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
+
+/* The turns of a tick: its events, what it has left over, its tasks. */
+static inline void loop_turn_begin(px_loop *loop)
+{
+    loop->turn_bytes = loop->bytes_received + loop->bytes_sent;
+}
+
+/* What all streams have moved in this turn. */
+static inline uint64_t loop_turn_bytes(const px_loop *loop)
+{
+    return loop->bytes_received + loop->bytes_sent - loop->turn_bytes;
+}
 
 /* The wait of a tick is over and the clocks were read; for the engine.  A wait that did not block
  * tells how long the tick before it took, where nothing else has. */

@@ -160,7 +160,8 @@ void loop_woke(px_loop *loop, bool blocked)
     if (!blocked)
         tick_measure(loop);
     loop->tick_since_us = loop->now_us;
-    loop->tick_bytes = loop->bytes_received + loop->bytes_sent;
+    loop_turn_begin(loop);
+    loop->tick_bytes = loop->turn_bytes;
     loop->tick_callbacks = 0;
 }
 
@@ -201,11 +202,14 @@ static void loop_run_again(px_loop *loop)
 
     list_init(&now);
     list_splice(&now, &loop->again);
+    loop_turn_begin(loop);
     for (uint32_t budget = AGAIN_PER_TICK; budget > 0 && !list_empty(&now); budget--) {
         struct io_handle *handle = LIST_ENTRY(now.next, struct io_handle, work);
 
         list_remove(&handle->work);
         engine_run(handle);
+        if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
+            break;
     }
     /* Who was not served comes first in the next tick. */
     list_splice(&now, &loop->again);
@@ -219,6 +223,7 @@ static void loop_run_tasks(px_loop *loop)
     list_init(&now);
     list_splice(&now, &loop->tasks);
     loop->work_bytes = 0;
+    loop_turn_begin(loop);
     for (uint32_t budget = TASKS_PER_TICK;
          budget > 0 && !list_empty(&now) && !loop_work_is_over(loop); budget--) {
         struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
@@ -226,6 +231,8 @@ static void loop_run_tasks(px_loop *loop)
         list_remove(&task->node);
         loop->tick_callbacks++;
         task->run(task);
+        if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
+            break;
     }
     list_splice(&now, &loop->tasks);
     list_splice(&loop->tasks, &now);

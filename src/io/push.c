@@ -34,17 +34,28 @@ static void push_advance(px_stream *stream, uint64_t bytes)
     }
 }
 
-static ssize_t push_memory(px_stream *stream)
+/* What a part may have of the budget. */
+static size_t part_take(size_t bytes, uint64_t *budget)
+{
+    size_t taken = bytes < *budget ? bytes : (size_t)*budget;
+
+    *budget -= taken;
+    return taken;
+}
+
+/* At most `budget` bytes: a large buffer of the kernel would take megabytes at once. */
+static ssize_t push_memory(px_stream *stream, uint64_t budget)
 {
     const px_part *first = stream->parts;
     struct iovec iov[SEND_PARTS_MAX];
     uint32_t count = 1;
 
     iov[0].iov_base = (void *)(uintptr_t)(first->bytes.ptr + stream->part_offset);
-    iov[0].iov_len = first->bytes.len - stream->part_offset;
-    while (count < stream->part_count && count < SEND_PARTS_MAX && stream->parts[count].bytes.ptr) {
+    iov[0].iov_len = part_take(first->bytes.len - stream->part_offset, &budget);
+    while (count < stream->part_count && count < SEND_PARTS_MAX && budget > 0 &&
+           stream->parts[count].bytes.ptr) {
         iov[count].iov_base = (void *)(uintptr_t)stream->parts[count].bytes.ptr;
-        iov[count].iov_len = stream->parts[count].bytes.len;
+        iov[count].iov_len = part_take(stream->parts[count].bytes.len, &budget);
         count++;
     }
     /* What follows (a file range) is part of the same answer: let it share the packet. */
@@ -96,7 +107,7 @@ enum push_result stream_push(px_stream *stream)
         /* Between two ticks SIGPIPE is not blocked: a file waits for the next one. */
         if (is_file ? file == 0 || !stream->handle.loop->ticking : memory == 0)
             return PUSH_BUDGET;
-        ssize_t count = is_file ? push_file(stream, file) : push_memory(stream);
+        ssize_t count = is_file ? push_file(stream, file) : push_memory(stream, memory);
 
         if (count >= 0) {
             uint64_t *budget = is_file ? &file : &memory;

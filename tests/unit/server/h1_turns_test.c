@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "unit/server/client.h"
@@ -85,6 +86,59 @@ static void bytes_of_a_tick_are_bounded(void **state)
     assert_in_range(most, SEND_TURN_BYTES / 2, 2 * (SEND_TURN_BYTES + 2 * OUT_BYTES));
     client_close(&client);
     pump_quietly(site.loop, 5);
+    site_close(&site);
+}
+
+/* --- Bytes of all connections in one tick ------------------------------------------------------
+ */
+
+static char megabyte[1 << 20];
+
+static void megabyte_answer(px_exchange *exchange, void *context)
+{
+    px_body body = {px_str_make(megabyte, sizeof(megabyte)), NULL, NULL};
+
+    (void)context;
+    px_respond_body(exchange, 200, px_str_make(NULL, 0), &body);
+}
+
+/* Many newcomers with large answers do not make one long tick, and all are served. */
+static void crowds_share_a_tick(void **state)
+{
+    enum { COUNT = 40 };
+    static char taken[1 << 20];
+    struct site site;
+    int fds[COUNT];
+    size_t got[COUNT] = {0}, all = 0;
+    uint64_t most = 0, before = 0;
+
+    (void)state;
+    site_open_deferred(&site, NULL);
+    site_route(&site, "GET /{$}", megabyte_answer, NULL);
+    for (int index = 0; index < COUNT; index++) {
+        fds[index] = peer_connect(site.address);
+        peer_send(fds[index], px_str_of(REQUEST));
+    }
+    while (all < COUNT * sizeof(megabyte)) {
+        pump_once(site.loop, 20);
+        uint64_t sent = site_counters(&site).bytes_sent;
+
+        most = sent - before > most ? sent - before : most;
+        before = sent;
+        for (int index = 0; index < COUNT; index++) {
+            long count = peer_recv(fds[index], taken, sizeof(taken), 0);
+
+            assert_true(count != 0 && count != -2);
+            got[index] += count > 0 ? (size_t)count : 0;
+            all += count > 0 ? (size_t)count : 0;
+        }
+        all = 0;
+        for (int index = 0; index < COUNT; index++)
+            all += got[index] < sizeof(megabyte) ? got[index] : sizeof(megabyte);
+    }
+    assert_true(most <= 3 * (TICK_TURN_BYTES + SEND_TURN_BYTES + 4096));
+    for (int index = 0; index < COUNT; index++)
+        close(fds[index]);
     site_close(&site);
 }
 
@@ -185,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_of_a_tick_are_bounded),
+        cmocka_unit_test(crowds_share_a_tick),
         cmocka_unit_test(busy_connection_is_not_shed),
         cmocka_unit_test(full_pool_of_exchanges_is_waited_for),
     };
