@@ -50,6 +50,12 @@ def generation_after(server, before, workers):
     wait_until(lambda: len(set(server.children()) - set(before)) >= workers)
 
 
+def kill_one(server, count=1):
+    """Kills a worker, and waits until the master has heard of it, `count` times in all."""
+    os.kill(server.children()[-1], signal.SIGKILL)  # the youngest: an old one may be ending
+    server.wait_stderr(r"ended by signal 9", count=count)
+
+
 # --- Deaths ------------------------------------------------------------------------------------
 
 
@@ -59,9 +65,9 @@ def test_nothing_in_a_queue_is_lost_when_workers_are_killed(workers):
     with Pollux("respond", "--log=off", "-w", workers) as server:
         torn = (ConnectionResetError, BrokenPipeError)
         with Crowd(server.address, tolerate=torn) as crowd:
-            for _ in range(10):
+            for count in range(10):
                 crowd.wait(50)
-                os.kill(server.children()[0], signal.SIGKILL)
+                kill_one(server, count + 1)
             crowd.wait(200)
         assert crowd.answered > 700
         print(f"{crowd.answered} answered, {crowd.torn} torn by ten deaths")
@@ -84,6 +90,7 @@ def test_what_waits_in_the_queue_of_a_dead_worker_is_served():
             assert wire.reply().status == 200
         for wire in wires:
             wire.close()
+        server.wait_stderr(r"ended by signal 9")
 
 
 def test_a_hung_worker_loses_its_sockets_and_its_life():
@@ -116,9 +123,9 @@ def test_a_pause_of_all_is_nobodys_fault():
 def test_one_socket_for_all_workers():
     with Pollux("respond", "--log=off", "-w3", "--accept=shared") as server:
         with Crowd(server.address, tolerate=(ConnectionResetError, BrokenPipeError)) as crowd:
-            for _ in range(5):
+            for count in range(5):
                 crowd.wait(50)
-                os.kill(server.children()[0], signal.SIGKILL)
+                kill_one(server, count + 1)
             crowd.wait(100)
 
 
@@ -130,7 +137,7 @@ def test_a_unix_socket_survives_deaths_and_reloads(tmp_path):
             server.signal(signal.SIGHUP)
             generation_after(server, before, 2)
             assert ask(str(path), GET).status == 200
-        os.kill(server.children()[0], signal.SIGKILL)
+        kill_one(server)
         for _ in range(10):
             assert ask(str(path), GET).status == 200
         assert server.stop() == 0
