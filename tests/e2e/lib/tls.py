@@ -73,7 +73,9 @@ class Authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), False)
         builder = builder.add_extension(x509.BasicConstraints(False, None), True)
         certificate = builder.sign(self.key, hashes.SHA256())
-        stem = file or f"{names[0].replace('*', 'any')}-{kind}"
+        # A file of its own each: a server reads its certificate again when the file changes.
+        self.issued = getattr(self, "issued", 0) + 1
+        stem = file or f"{names[0].replace('*', 'any')}-{kind}-{self.issued}"
         cert_path, key_path = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
         pem = serialization.Encoding.PEM
         cert_path.write_bytes(certificate.public_bytes(pem) + self.certificate.public_bytes(pem))
