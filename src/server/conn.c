@@ -312,7 +312,11 @@ void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel)
     case WAIT_LINGER:
     case WAIT_REFUSAL:
     case WAIT_REFUSED:
-        conn_close(conn, PX_END_COMPLETE);
+        /* One that is closing already has waited for its last bytes to go: it may only hasten. */
+        if (conn->state == CONN_CLOSING)
+            conduit_close(&conn->conduit);
+        else
+            conn_close(conn, PX_END_COMPLETE);
         return;
     }
 }
@@ -383,7 +387,9 @@ static void close_visit(void *object, void *context)
     const struct close_visit *visit = context;
     struct conn *conn = object;
 
-    if (!visit->idle_only)
+    if (!visit->idle_only && conn->state == CONN_CLOSING)
+        conduit_close(&conn->conduit); /* what it still waits for need not come */
+    else if (!visit->idle_only)
         conn_close(conn, visit->end);
     else if (conn->state == CONN_OPEN && conn_protocol(conn)->is_idle(conn))
         conn_close(conn, visit->end);

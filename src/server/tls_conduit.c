@@ -134,7 +134,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     struct tls_conduit *tls = context;
 
     (void)stream;
-    if (tls->ended || (!tls->events && tls->conn->state != CONN_OPEN)) {
+    if (tls->ended || tls->parting || (!tls->events && tls->conn->state != CONN_OPEN)) {
         bytes_drop(tls, bytes.len);
         return bytes.len;
     }
@@ -160,6 +160,11 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct tls_conduit *tls = context;
 
     (void)stream;
+    if (tls->parting) {
+        if (reason != PX_OK)
+            tls_part(tls);
+        return;
+    }
     if (!tls->events) {
         conn_close(tls->conn, PX_END_PEER_GONE);
         return;
@@ -184,7 +189,7 @@ static void tls_recv_start(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    if (tls->receiving || tls->closing)
+    if (tls->receiving || tls->closing || tls->parting)
         return;
     px_stream_recv_start(&tls->conn->stream);
     if (tls->ended)
@@ -244,11 +249,23 @@ static void tls_close(struct conduit *conduit)
 
     if (tls->closing)
         return;
-    /* What is whole ends with a close_notify, as far as the kernel takes it. */
-    if (!tls->sending && !tls->shut) {
+    /* What is whole ends with a close_notify, for which a peer that has yet to read is waited for:
+     * not longer than for one to close. */
+    if (!tls->parting && !tls->sending && !tls->shut) {
         tls_session_close(&tls->session);
-        tls_flush(tls);
+        tls->parting = !tls_flush(tls) && tls->server->options.linger_timeout_ms != PX_OFF;
+        if (tls->parting) {
+            tls->receiving = false;
+            conn_wait(tls->conn, WAIT_LINGER);
+            return;
+        }
     }
+    tls_part(tls);
+}
+
+void tls_part(struct tls_conduit *tls)
+{
+    conn_wait(tls->conn, WAIT_NONE);
     px_stream_close(&tls->conn->stream);
     closing_begin(tls);
 }

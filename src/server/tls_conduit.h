@@ -65,6 +65,7 @@ struct tls_conduit {
     bool sending; /* a send of the protocol is in flight */
     bool shut;    /* the protocol has ended its side */
     bool closing;
+    bool parting;                    /* closed, but for a close_notify that is on its way */
     bool starved;                    /* records wait in the stream for room to be answered in */
     bool greeted;                    /* its first byte is not one of HTTP */
     bool draining;                   /* the server drains: the protocol hears of it when it opens */
@@ -113,6 +114,9 @@ bool conn_serves(const struct conn *conn, px_str host);
 extern const px_stream_events tls_stream_events;
 
 void tls_wake(struct loop_task *task);
+
+/* Nothing is waited for any more: the stream closes. */
+void tls_part(struct tls_conduit *tls);
 
 /* Has the stream present records that were left with it: for a turn of others, or for lack of room
  * for what they have to be answered with. */

@@ -298,9 +298,15 @@ void tls_on_sent(px_stream *stream, px_err result, void *context)
 
     tls_queue_drop(&tls->session.out, tls->flushing);
     tls->flushing = 0;
+    if (result != PX_OK && tls->parting && !tls->closing)
+        tls_part(tls);
     if (result != PX_OK || tls->closing) {
         if (tls->sending)
             sent_report(tls, result == PX_OK ? PX_ERR_CANCELLED : result);
+        return;
+    }
+    if (tls->parting && tls_flush(tls)) {
+        tls_part(tls);
         return;
     }
     if (tls->sending)
