@@ -104,3 +104,18 @@ endif()
 px_sim_plant(end_without_close_notify tls server/tls_conduit.c
     "        tls_session_close(&tls->session);
         tls->parting" "        tls->parting")
+
+px_sim_plant(file_piece_twice http exchange/source.c
+    "    exchange->produced += length;
+    /* What follows" "    exchange->produced += length / 2 + 1;
+    /* What follows")
+px_sim_plant(file_waiter_forgotten http handlers/files_load.c
+    "if (exchange)
+            files_found" "if (exchange && waiter->next)
+            files_found")
+px_sim_plant(file_entry_kept http handlers/files_answer.c
+    "static void content_release(void *context)
+{
+    files_entry_put(context);" "static void content_release(void *context)
+{
+    (void)context;")
