@@ -412,11 +412,13 @@ def test_an_idle_crowd():
             wire.send(GET)
             assert wire.reply().status == 200
             wires.append(wire)
+        # The longest idle go first, by a clock of milliseconds: who fell idle in the same one, twenty
+        # or so on a fast machine, may go in any order.
         alive = 0
-        for wire in wires[-90:]:
+        for wire in wires[-60:]:
             wire.send(GET)
             alive += wire.reply() is not None
-        assert alive == 90
+        assert alive == 60
         for wire in wires:
             wire.close()
 
