@@ -43,7 +43,7 @@ px_sim_plant(end_not_reported stream ${engine} "stream_report_end(stream, PX_OK)
 px_sim_plant(write_not_watched stream ${engine} "EPOLLPRI | EPOLLOUT | EPOLLRDHUP" "EPOLLPRI | EPOLLRDHUP")
 px_sim_plant(accept_stops stream ${engine}
     "timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);" "")
-px_sim_plant(accept_spins stream ${engine} "!accept_errno_passes(sys_errno)" "sys_errno == 0")
+px_sim_plant(accept_spins stream ${engine} "!accept_error_passes(sys_errno)" "sys_errno == 0")
 px_sim_plant(interrupt_is_fatal stream ${push} "} else if (errno != EINTR) {" "} else {")
 px_sim_plant(pipe_signal stream ${push} "int flags = MSG_NOSIGNAL |" "int flags = 0 |")
 px_sim_plant(send_offset stream ${push}
