@@ -17,13 +17,13 @@ static const char help_text[] =
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
-    "                      (default 0.0.0.0:8080, or 0.0.0.0:$PORT; port 0 picks one)\n"
+    "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
     "  --status N          status of the answer, 200 to 599 (default 200)\n"
     "  --type TYPE         its Content-Type (default text/plain)\n"
     "  -H 'Name: value'    a further field of it, or --header; repeat\n"
-    "  --log FORMAT        combined (default), json, request, off; on stdout, or in\n"
-    "  --log-file PATH     a file, which HUP and USR1 reopen\n"
+    "  --log FORMAT        combined (of a COMMAND), json, request, off; on stdout, or\n"
+    "  --log-file PATH     in a file, which HUP and USR1 reopen\n"
     "  --pid-file PATH     written when it listens, removed at the end\n"
     "  --user NAME         whom workers become (started as root: nobody)\n"
     "  --sandbox=MODE      of workers: on (default), off, require\n"
@@ -31,7 +31,8 @@ static const char help_text[] =
     "                      more limits: pollux respond --help\n"
     "  -q, --quiet         do not say where it listens\n"
     "  -h, --help, --version\n"
-    "Signals: TERM, INT, QUIT drain, twice: now; HUP reopens the log; USR1 counts.\n";
+    "Signals: TERM, INT, QUIT drain, twice: now; HUP reloads; USR1 counts and\n"
+    "         reopens the log; USR2 replaces the program.\n";
 
 static int print(const char *text)
 {
