@@ -191,8 +191,8 @@ def check_layer(tree, file, line, bracket, name):
     elif folder not in FLOORS.get(file.floor, []) + [file.floor, "pollux"]:
         tree.report(file, line, f"src/{file.floor} may not use {name}")
     elif folder == file.floor == "handlers":
-        own = os.path.splitext(os.path.basename(file.path))[0]
-        if not own.startswith(os.path.splitext(os.path.basename(name))[0]):
+        room = os.path.dirname(file.path)[len("src/"):]
+        if room == "handlers" or os.path.dirname(name) != room:
             tree.report(file, line, f"a handler may not include another ({name})")
 
 
@@ -290,6 +290,8 @@ def rule_listed(tree):
         folder = os.path.dirname(file.path)
         if not file.path.endswith(".c") or not file.under("src", "tests/unit", "examples"):
             continue
+        while folder not in lists and folder:
+            folder = os.path.dirname(folder)  # a room of a folder has no list of its own
         stem = os.path.splitext(os.path.basename(file.path))[0]
         if not re.search(rf"(?<![\w]){re.escape(stem)}(?![\w])", lists.get(folder, "")):
             tree.report(file, 1, f"is not listed in {folder}/CMakeLists.txt")

@@ -1,7 +1,7 @@
 /*
  * px_server_compress: the filter of src/handlers, made of a server's own allocator.
  */
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 
 #include "base/error.h"
 #include "server/server.h"

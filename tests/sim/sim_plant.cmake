@@ -109,11 +109,11 @@ px_sim_plant(file_piece_twice http exchange/source.c
     "    exchange->produced += length;
     /* What follows" "    exchange->produced += length / 2 + 1;
     /* What follows")
-px_sim_plant(file_waiter_forgotten http handlers/files_load.c
+px_sim_plant(file_waiter_forgotten http handlers/files/files_load.c
     "if (exchange)
             files_found" "if (exchange && waiter->next)
             files_found")
-px_sim_plant(file_entry_kept http handlers/files_answer.c
+px_sim_plant(file_entry_kept http handlers/files/files_answer.c
     "static void content_release(void *context)
 {
     files_entry_put(context);" "static void content_release(void *context)

@@ -105,8 +105,9 @@ class TidyTest(unittest.TestCase):
                 self.assertLess(order.index(other), order.index(floor))
 
     def test_handlers(self):
-        self.good("src/handlers/files_list.c", HEAD + '#include "handlers/files.h"\n')
-        self.good("src/handlers/files.c", HEAD + '#include "handlers/files.h"\n')
+        self.good("src/handlers/files/files_list.c", HEAD + '#include "handlers/files/files.h"\n')
+        self.bad("src/handlers/files/a.c", HEAD + '#include "handlers/compress/compress.h"\n',
+                 "another")
 
     def test_include_style(self):
         self.bad("src/base/a.c", HEAD + '#include "arena.h"\n', "name the folder")

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "http/field.h"
 #include "io/random.h"
 

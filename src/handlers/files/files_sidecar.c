@@ -6,7 +6,7 @@
  * that shrink have any, so that pictures cost no look.
  */
 #include "base/limits.h"
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "http/accept.h"
 #include "http/media_type.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 
 /* What the handler would not serve (files_path) is not shown.  A folder of /.well-known is asked
  * for by those who know it. */

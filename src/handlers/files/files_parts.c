@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 enum { BOUNDARY_BYTES = 32, PART_HEAD_BYTES = 512, READ_BYTES = 16 * 1024 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 
 enum {
     LEVEL = 5,

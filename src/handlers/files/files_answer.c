@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 static void content_release(void *context)
 {

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "io/random.h"
 
 enum { BUCKETS_FIRST = 256 };

@@ -6,7 +6,7 @@
  * 412, 416, 503 where descriptors, memory or helpers run short, 500 for a disk that fails; each
  * with its own page if there is one.
  */
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 #include "http/field.h"
 

@@ -14,7 +14,7 @@
 #define PX_HANDLERS_FILES_LISTING_H
 
 #include "base/buf.h"
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "io/folder.h"
 
 enum listing_sort { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_DATE, LISTING_SORT_COUNT };

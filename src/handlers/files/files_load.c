@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 /* Somebody who waits for an entry. */
 struct files_waiter {

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "http/media_type.h"
 
 /* Tags must mean the same on every machine: a fixed key. */

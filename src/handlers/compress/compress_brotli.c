@@ -11,7 +11,7 @@
 #include <brotli/encode.h>
 
 #include "base/heap.h"
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 
 enum { QUALITY = 5, WINDOW_BITS = 17, HEAP_BYTES = 6 * 1024 * 1024 };
 

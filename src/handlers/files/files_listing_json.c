@@ -10,7 +10,7 @@
  */
 #include <stdio.h>
 
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 #include "http/escape.h"
 
 static px_err put(struct buf *out, const char *text)

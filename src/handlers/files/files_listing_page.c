@@ -7,7 +7,7 @@
  */
 #include <stdio.h>
 
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 #include "http/escape.h"
 #include "http/media_type.h"
 

@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 
 enum { LEVEL = 5, WINDOW_LOG = 18, TABLE_LOG = 16 };
 

@@ -6,7 +6,7 @@
  * coder or by the cap of all coders, the next coding is tried, and in the end the answer goes out
  * as it is.
  */
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 
 #include "base/error.h"
 #include "base/limits.h"

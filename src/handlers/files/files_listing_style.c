@@ -2,7 +2,7 @@
  * How the page of a folder looks.  Made by tools/listing_style.py from files_listing.css and
  * files_listing.svg; do not edit.
  */
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 
 /* clang-format off */
 const char listing_policy[] =

@@ -6,7 +6,7 @@
  * with 503 when too many are being made or sent, for want of memory, descriptors or helpers, and
  * with 500 when the disk does.  A client that has gone leaves the job to end for nobody.
  */
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 
 #include "base/limits.h"
 #include "http/accept.h"

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 #include "http/uri.h"
 
 /* How many segments of the path belong to the route: those in front of what its pattern leaves open

@@ -10,7 +10,7 @@
 
 #include "base/siphash.h"
 #include "exchange/exchange.h"
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 #include "http/field.h"
 #include "io/random.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "exchange/exchange.h"
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 #include "http/field.h"
 #include "http/media_type.h"
 
