@@ -12,15 +12,15 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "http/field.h"
-#include "server/access_log.h"
-#include "server/conn.h"
-#include "server/counters.h"
-#include "server/h1.h"
-#include "server/h2.h"
-#include "server/overload.h"
-#include "server/redirect.h"
+#include "server/h1/h1.h"
+#include "server/h2/h2.h"
+#include "server/session/conn.h"
+#include "server/session/counters.h"
+#include "server/session/overload.h"
+#include "server/site/access_log.h"
+#include "server/site/redirect.h"
+#include "server/site/trust.h"
 #include "server/tls_conduit.h"
-#include "server/trust.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,

@@ -11,7 +11,7 @@
 #include "net/listener.h"
 #include "pollux/server.h"
 #include "route/router.h"
-#include "server/deadline.h"
+#include "server/session/deadline.h"
 
 struct tls_service;
 

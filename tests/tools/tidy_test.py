@@ -232,6 +232,9 @@ class TidyTest(unittest.TestCase):
     def test_listed(self):
         found = self.found({"src/base/a.c": HEAD, "src/base/CMakeLists.txt": "b.c ba.c a_b.c\n"}, False)
         self.assertEqual(found, ["src/base/a.c:1: is not listed in src/base/CMakeLists.txt"])
+        found = self.found({"src/base/in/a.c": HEAD, "src/base/in/b.c": HEAD,
+                            "src/base/CMakeLists.txt": "in/b.c\n"}, False)
+        self.assertEqual(found, ["src/base/in/a.c:1: is not listed in src/base/CMakeLists.txt"])
 
     def test_first_comment(self):
         for path, bad, good in (

@@ -2,7 +2,7 @@
  * The wheel.  A node beyond its horizon stays in the bucket of its due time modulo the wheel and is
  * passed over until then.
  */
-#include "server/deadline.h"
+#include "server/session/deadline.h"
 
 static struct list *bucket_of(struct deadline_wheel *wheel, uint64_t step)
 {

@@ -5,18 +5,18 @@
  * peer closes, on_closed gives the slot back.  What can go wrong: no room (overload.c), a deadline,
  * a peer that never closes (lingering is bounded).
  */
-#include "server/conn.h"
+#include "server/session/conn.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "server/h1.h"
-#include "server/h2.h"
-#include "server/overload.h"
+#include "server/h1/h1.h"
+#include "server/h2/h2.h"
 #include "server/proxied.h"
 #include "server/refusal.h"
+#include "server/session/overload.h"
+#include "server/site/trust.h"
 #include "server/tls_conduit.h"
-#include "server/trust.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
     [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,

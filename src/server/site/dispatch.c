@@ -10,9 +10,9 @@
 #include "http/host.h"
 #include "http/uri.h"
 #include "route/path.h"
-#include "server/redirect.h"
 #include "server/server.h"
-#include "server/trust.h"
+#include "server/site/redirect.h"
+#include "server/site/trust.h"
 
 static const px_str absent = {NULL, 0};
 

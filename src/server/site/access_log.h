@@ -7,7 +7,7 @@
 #ifndef PX_SERVER_ACCESS_LOG_H
 #define PX_SERVER_ACCESS_LOG_H
 
-#include "server/conn.h"
+#include "server/session/conn.h"
 
 /* An exchange has ended (combined and json). */
 void access_log_exchange(struct conn *conn, const px_exchange *exchange);

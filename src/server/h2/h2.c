@@ -6,10 +6,10 @@
  * request resets its stream; what can go wrong with the connection ends in the session's GOAWAY, or
  * in conn_close.
  */
-#include "server/h2.h"
+#include "server/h2/h2.h"
 
-#include "server/access_log.h"
-#include "server/h1.h"
+#include "server/h1/h1.h"
+#include "server/site/access_log.h"
 #include "server/tls_conduit.h"
 
 /* It shares the slot of the pool with HTTP/1. */

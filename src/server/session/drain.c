@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
-#include "server/conn.h"
+#include "server/session/conn.h"
 
 /* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
  * these came when the drain had begun. */

@@ -1,7 +1,7 @@
 /*
  * The deadline wheel against a model: random times, sets, clears and jumps of the clock.
  */
-#include "server/deadline.h"
+#include "server/session/deadline.h"
 
 #include <stdlib.h>
 #include <string.h>

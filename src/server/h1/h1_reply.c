@@ -8,9 +8,9 @@
  */
 #include <string.h>
 
-#include "server/access_log.h"
-#include "server/h1.h"
+#include "server/h1/h1.h"
 #include "server/refusal.h"
+#include "server/site/access_log.h"
 
 enum {
     PULL_BYTES_MIN = 2048, /* less room than this is not worth a pull */

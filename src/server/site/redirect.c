@@ -5,7 +5,7 @@
  * for GET and HEAD, which every client follows, 308 for the rest, which keeps method and content
  * (RFC 9110 section 15.4.9).  A request without a host, or for no path, cannot be redirected: 400.
  */
-#include "server/redirect.h"
+#include "server/site/redirect.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * moved too little is ended alone, and a peer that said nothing at all is asked whether it is
  * there.
  */
-#include "server/h2.h"
+#include "server/h2/h2.h"
 
 /* Frames that wait for the peer to read: above this nothing more is read from it. */
 enum { BACKLOG_MAX = 512 };

@@ -5,7 +5,7 @@
  * who may go walks over all connections, so it closes a batch, and is not repeated at once when it
  * found nobody.
  */
-#include "server/overload.h"
+#include "server/session/overload.h"
 
 /* Of the connections that may be open, this part is closed at once when there is no room: looking
  * for the longest idle walks over all of them, so it is not done for each newcomer. */

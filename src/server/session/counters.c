@@ -6,7 +6,7 @@
  * connections send is counted when they begin to wait for something else; who asks on the loop's
  * thread is told the rest too.
  */
-#include "server/counters.h"
+#include "server/session/counters.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * client itself wrote stands left of that and is never looked at.  What can go wrong (no element,
  * no address in it, two fields that disagree) leaves the nearest address that is known.
  */
-#include "server/trust.h"
+#include "server/site/trust.h"
 
 #include <string.h>
 

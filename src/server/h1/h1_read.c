@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "http/h2_frame.h"
-#include "server/access_log.h"
-#include "server/h1.h"
+#include "server/h1/h1.h"
+#include "server/site/access_log.h"
 #include "server/tls_conduit.h"
 
 /* Whether bytes are of use now.  More requests are not read while output waits for the peer. */

@@ -14,8 +14,8 @@
 #define PX_SERVER_H2_H
 
 #include "http/h2_session.h"
-#include "server/conn.h"
-#include "server/out.h"
+#include "server/session/conn.h"
+#include "server/session/out.h"
 
 struct h2_conn;
 

@@ -1,7 +1,7 @@
 /*
  * Log lines.  A line that finds no memory is dropped whole, never cut.
  */
-#include "server/access_log.h"
+#include "server/site/access_log.h"
 
 #include <string.h>
 

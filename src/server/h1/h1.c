@@ -6,12 +6,12 @@
  * leaves in one send.  What can go wrong ends in conn_close, or in h1_refuse where the peer can
  * still be told.
  */
-#include "server/h1.h"
+#include "server/h1/h1.h"
 
 #include <string.h>
 
-#include "server/access_log.h"
-#include "server/h2.h"
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
 #include "server/tls_conduit.h"
 
 /* What an idle connection costs: this, the engine's slot, and its part of the wheel. */

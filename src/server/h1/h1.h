@@ -13,8 +13,8 @@
 #define PX_SERVER_H1_H
 
 #include "http/h1_body.h"
-#include "server/conn.h"
-#include "server/out.h"
+#include "server/session/conn.h"
+#include "server/session/out.h"
 
 enum h1_reading {
     READ_HEAD,    /* a request's head */

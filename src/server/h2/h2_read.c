@@ -6,8 +6,8 @@
  * is handed over as it arrives and its window opened again.  What a handler does not take now is
  * held, at most the stream's window; since that is not opened, the peer stops.
  */
-#include "server/access_log.h"
-#include "server/h2.h"
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
 #include "server/tls_conduit.h"
 
 struct h2_stream *h2_begin(void *context)

@@ -7,8 +7,8 @@
  * content, what becomes of a tunnel.
  */
 #include "http/status.h"
-#include "server/access_log.h"
-#include "server/h2.h"
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
 
 enum { REFUSAL_TEXT_BYTES = 64 };
 
