@@ -130,7 +130,7 @@ struct px_exchange {
     const struct exchange_transport *transport; /* borrowed: static; NULL once it has let go */
     void *carrier;                              /* the transport's own, while it has not let go */
     struct list node;                           /* on service->ended or service->waiting */
-    struct h1_request request;
+    struct http_request request;
 
     /* From here to `arena` everything is zero at first. */
     const px_exchange_callbacks *callbacks; /* borrowed: the handler's */

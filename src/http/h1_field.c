@@ -59,7 +59,7 @@ static inline bool is_blank(char byte)
 }
 
 /* RFC 9112 section 3.2. */
-static bool note_host(struct h1_parser *parser, const char *head, struct h1_span value)
+static bool note_host(struct h1_parser *parser, const char *head, struct http_span value)
 {
     if (parser->role == H1_RESPONSE)
         return true;
@@ -74,7 +74,7 @@ static bool note_host(struct h1_parser *parser, const char *head, struct h1_span
 
 /* RFC 9112 section 6.3 allows to merge equal lengths; repeated ones are a doubt, hence refused. */
 __attribute__((noinline)) static bool note_content_length(struct h1_parser *parser,
-                                                          const char *head, struct h1_span value)
+                                                          const char *head, struct http_span value)
 {
     uint64_t length = 0;
 
@@ -99,7 +99,7 @@ __attribute__((noinline)) static bool note_content_length(struct h1_parser *pars
 /* Takes the next element of a list of tokens (RFC 9110 section 5.6.1) from *at on, and moves *at
  * behind its comma, or past `end` when it was the last.  False when it is not a token; an empty
  * element is one of length 0. */
-static bool next_token(const char *head, uint32_t *at, uint32_t end, struct h1_span *out_token)
+static bool next_token(const char *head, uint32_t *at, uint32_t end, struct http_span *out_token)
 {
     uint32_t from = *at;
     uint32_t stop;
@@ -109,7 +109,7 @@ static bool next_token(const char *head, uint32_t *at, uint32_t end, struct h1_s
     stop = from;
     while (stop < end && (char_class[(uint8_t)head[stop]] & CHAR_TOKEN))
         stop++;
-    *out_token = (struct h1_span){from, stop - from};
+    *out_token = (struct http_span){from, stop - from};
     while (stop < end && is_blank(head[stop]))
         stop++;
     if (stop < end && head[stop] != ',')
@@ -120,8 +120,8 @@ static bool next_token(const char *head, uint32_t *at, uint32_t end, struct h1_s
 
 /* RFC 9112 sections 6.1 and 7.  Only chunked is ours; another coding alone or before chunked is
  * well-formed and unknown, which is answered with 501 when the head has ended. */
-__attribute__((noinline)) static bool note_transfer_encoding(struct h1_parser *parser,
-                                                             const char *head, struct h1_span value)
+__attribute__((noinline)) static bool
+note_transfer_encoding(struct h1_parser *parser, const char *head, struct http_span value)
 {
     uint32_t end = value.at + value.len;
 
@@ -129,7 +129,7 @@ __attribute__((noinline)) static bool note_transfer_encoding(struct h1_parser *p
         return h1_field_refuse(parser, 400, "Transfer-Encoding twice");
     parser->has_transfer_encoding = true;
     for (uint32_t at = value.at; at <= end;) {
-        struct h1_span token;
+        struct http_span token;
 
         if (!next_token(head, &at, end, &token) || token.len == 0)
             return h1_field_refuse(parser, 400, "bad Transfer-Encoding");
@@ -161,12 +161,12 @@ static bool connection_option_forbidden(const char *text, size_t len)
 
 /* RFC 9110 section 7.6.1. */
 __attribute__((noinline)) static bool note_connection(struct h1_parser *parser, const char *head,
-                                                      struct h1_span value)
+                                                      struct http_span value)
 {
     uint32_t end = value.at + value.len;
 
     for (uint32_t at = value.at; at <= end;) {
-        struct h1_span token;
+        struct http_span token;
 
         if (!next_token(head, &at, end, &token))
             return h1_field_refuse(parser, 400, "bad Connection");
@@ -186,7 +186,7 @@ __attribute__((noinline)) static bool note_connection(struct h1_parser *parser, 
 }
 
 /* RFC 9110 section 10.1.1: to be ignored on HTTP/1.0. */
-static bool note_expect(struct h1_parser *parser, const char *head, struct h1_span value)
+static bool note_expect(struct h1_parser *parser, const char *head, struct http_span value)
 {
     if (value.len != 12 || !token_is(head + value.at, "100-continue", 12))
         parser->expect_unknown = true;
@@ -195,8 +195,8 @@ static bool note_expect(struct h1_parser *parser, const char *head, struct h1_sp
     return true;
 }
 
-bool h1_field_note_known(struct h1_parser *parser, const char *head, struct h1_span name,
-                         struct h1_span value)
+bool h1_field_note_known(struct h1_parser *parser, const char *head, struct http_span name,
+                         struct http_span value)
 {
     const char *text = head + name.at;
 

@@ -10,12 +10,12 @@
 /* Lengths of the names above; a field of another length needs no look. */
 enum { H1_FIELD_LENGTHS = 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17 };
 
-bool h1_field_note_known(struct h1_parser *parser, const char *head, struct h1_span name,
-                         struct h1_span value);
+bool h1_field_note_known(struct h1_parser *parser, const char *head, struct http_span name,
+                         struct http_span value);
 
 /* Looks at a field whose line has ended.  False: refused, status and reason are set. */
-static inline bool h1_field_note(struct h1_parser *parser, const char *head, struct h1_span name,
-                                 struct h1_span value)
+static inline bool h1_field_note(struct h1_parser *parser, const char *head, struct http_span name,
+                                 struct http_span value)
 {
     if (name.len > 17 || !(H1_FIELD_LENGTHS >> name.len & 1))
         return true;

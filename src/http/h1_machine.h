@@ -51,9 +51,9 @@ static inline enum h1_step h1_refuse(struct h1_parser *parser, uint16_t status, 
 }
 
 /* The piece from `from` up to `to`. */
-static inline struct h1_span h1_span_of(size_t from, size_t to)
+static inline struct http_span http_span_of(size_t from, size_t to)
 {
-    return (struct h1_span){(uint32_t)from, (uint32_t)(to - from)};
+    return (struct http_span){(uint32_t)from, (uint32_t)(to - from)};
 }
 
 static inline bool h1_is_class(const struct h1_cursor *c, uint8_t class)

@@ -107,7 +107,7 @@ struct field_ends {
 /* Between two calls they are in the entry that the field will have. */
 static inline struct field_ends ends_recall(const struct h1_parser *parser, size_t at)
 {
-    const struct h1_field_span *field = &parser->fields[parser->field_count];
+    const struct http_field_span *field = &parser->fields[parser->field_count];
 
     if (PX_LIKELY(parser->state == STATE_FIELD || parser->state == STATE_END_LF))
         return (struct field_ends){at, at, at};
@@ -119,8 +119,8 @@ static enum h1_step pause_fields(struct h1_parser *parser, struct h1_cursor *c, 
                                  uint8_t state, struct field_ends ends)
 {
     if (state != STATE_FIELD && state != STATE_END_LF)
-        parser->fields[parser->field_count] = (struct h1_field_span){
-            h1_span_of(ends.name_at, ends.name_end), {(uint32_t)ends.value_at, 0}};
+        parser->fields[parser->field_count] = (struct http_field_span){
+            http_span_of(ends.name_at, ends.name_end), {(uint32_t)ends.value_at, 0}};
     c->at = at;
     parser->state = state;
     return STEP_MORE;
@@ -134,10 +134,10 @@ static inline bool end_field(struct h1_parser *parser, const char *head, struct 
     while (value_end > ends.value_at && is_blank(head[value_end - 1]))
         value_end--;
 
-    struct h1_span name = h1_span_of(ends.name_at, ends.name_end);
-    struct h1_span value = h1_span_of(ends.value_at, value_end);
+    struct http_span name = http_span_of(ends.name_at, ends.name_end);
+    struct http_span value = http_span_of(ends.value_at, value_end);
 
-    parser->fields[parser->field_count++] = (struct h1_field_span){name, value};
+    parser->fields[parser->field_count++] = (struct http_field_span){name, value};
     if (PX_LIKELY(h1_field_note(parser, head, name, value)))
         return true;
     parser->state = STATE_REFUSED;
@@ -220,7 +220,7 @@ static enum h1_step read_fields(struct h1_parser *parser, struct h1_cursor *c)
 }
 
 void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct scan_table *scan,
-                    const struct h1_parse_limits *limits, struct h1_field_span *fields)
+                    const struct http_limits *limits, struct http_field_span *fields)
 {
     /* Two pieces, each short enough for plain stores: of the whole gcc makes a `rep stos`, which
      * takes as long as the parsing of a short head. */

@@ -53,42 +53,42 @@ enum http_method {
 /* The number of a method; METHOD_OTHER when it has none. */
 uint8_t http_method_of(const char *text, size_t len);
 
-struct h1_parse_limits {
+struct http_limits {
     uint32_t head_bytes_max;   /* the whole head, its empty line included; more is 431 */
     uint32_t target_bytes_max; /* more is 414 */
     uint32_t field_count_max;  /* more is 431 */
 };
 
 /* A piece of the head, from its first byte. */
-struct h1_span {
+struct http_span {
     uint32_t at;
     uint32_t len;
 };
 
-struct h1_field_span {
-    struct h1_span name;
-    struct h1_span value; /* without the blanks at its ends */
+struct http_field_span {
+    struct http_span name;
+    struct http_span value; /* without the blanks at its ends */
 };
 
 /* Everything is an offset from the head's first byte, so the bytes may move between two calls. */
 struct h1_parser {
-    const struct scan_table *scan;        /* borrowed: static */
-    const struct h1_parse_limits *limits; /* borrowed: outlives the parser */
-    struct h1_field_span *fields;         /* borrowed: field_count_max entries */
-    uint64_t content_length;              /* with H1_FRAMING_LENGTH */
-    uint32_t offset;                      /* bytes looked at so far */
-    uint32_t mark;                        /* where the piece being read began */
-    uint32_t head_bytes;                  /* when done: the head with its empty line */
-    struct h1_span method;                /* requests */
-    struct h1_span target;                /* requests */
-    struct h1_span authority;             /* of the target: absolute and authority-form */
-    struct h1_span path;                  /* of the target, without its query; may be empty */
-    uint32_t query_at;                    /* behind the target's "?", or 0 */
-    struct h1_span host;                  /* the Host field's value */
-    struct h1_span reason_phrase;         /* responses */
-    const char *reason;                   /* after a refusal: why, static, one line */
-    uint16_t status;                      /* after a refusal: what to answer */
-    uint16_t response_status;             /* responses: 100 to 999 */
+    const struct scan_table *scan;    /* borrowed: static */
+    const struct http_limits *limits; /* borrowed: outlives the parser */
+    struct http_field_span *fields;   /* borrowed: field_count_max entries */
+    uint64_t content_length;          /* with H1_FRAMING_LENGTH */
+    uint32_t offset;                  /* bytes looked at so far */
+    uint32_t mark;                    /* where the piece being read began */
+    uint32_t head_bytes;              /* when done: the head with its empty line */
+    struct http_span method;          /* requests */
+    struct http_span target;          /* requests */
+    struct http_span authority;       /* of the target: absolute and authority-form */
+    struct http_span path;            /* of the target, without its query; may be empty */
+    uint32_t query_at;                /* behind the target's "?", or 0 */
+    struct http_span host;            /* the Host field's value */
+    struct http_span reason_phrase;   /* responses */
+    const char *reason;               /* after a refusal: why, static, one line */
+    uint16_t status;                  /* after a refusal: what to answer */
+    uint16_t response_status;         /* responses: 100 to 999 */
     uint16_t field_count;
     uint8_t state;         /* private to h1_parse.c */
     uint8_t role;          /* enum h1_role */
@@ -117,7 +117,7 @@ struct h1_parser {
 
 /* Makes ready for a new head.  `fields` has room for limits->field_count_max entries. */
 void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct scan_table *scan,
-                    const struct h1_parse_limits *limits, struct h1_field_span *fields);
+                    const struct http_limits *limits, struct http_field_span *fields);
 
 /* Goes on with the head that starts at `head`; `len` bytes are there, of which the first
  * parser->offset were seen before.  Empty lines before a request line are part of the head.
@@ -129,7 +129,7 @@ void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct sc
 PX_MUST_CHECK px_err h1_parse(struct h1_parser *parser, const char *head, size_t len);
 
 /* A parsed request whose strings live in an arena and end in NUL. */
-struct h1_request {
+struct http_request {
     px_str method;
     px_str target;    /* as received */
     px_str authority; /* from the target when it is absolute or authority-form, else Host; absent
@@ -144,6 +144,6 @@ struct h1_request {
 /* Copies a finished request head (head_bytes at `head`) once into `arena`, puts the NULs in place
  * and fills `out_request`.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h1_request_take(const struct h1_parser *parser, const char *head,
-                                     struct arena *arena, struct h1_request *out_request);
+                                     struct arena *arena, struct http_request *out_request);
 
 #endif

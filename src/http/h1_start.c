@@ -174,7 +174,7 @@ static enum h1_step begin_target(struct h1_parser *parser, struct h1_cursor *c)
         parser->state = STATE_PATH;
     } else if (byte == '*') {
         parser->target_form = H1_TARGET_ASTERISK;
-        parser->path = h1_span_of(c->at, c->at + 1);
+        parser->path = http_span_of(c->at, c->at + 1);
         c->at++;
         parser->state = STATE_ASTERISK;
     } else {
@@ -451,11 +451,11 @@ static bool read_common_line(struct h1_parser *parser, struct h1_cursor *c)
         memcmp(head + at + 7, version + 7, 4) != 0 ||
         at - target_at > parser->limits->target_bytes_max)
         return false;
-    parser->method = h1_span_of(from, target_at - 1);
+    parser->method = http_span_of(from, target_at - 1);
     parser->method_id = method;
-    parser->target = h1_span_of(target_at, at);
+    parser->target = http_span_of(target_at, at);
     parser->target_form = H1_TARGET_ORIGIN;
-    parser->path = h1_span_of(target_at, path_end);
+    parser->path = http_span_of(target_at, path_end);
     parser->query_at = (uint32_t)query_at;
     parser->minor_version = 1;
     parser->state = STATE_FIELD;
@@ -489,8 +489,9 @@ static void read_common_host(struct h1_parser *parser, struct h1_cursor *c)
     if (end - to < 2 || memcmp(head + to, "\r\n", 2) != 0)
         return;
     parser->has_host = true;
-    parser->host = h1_span_of(from, to);
-    parser->fields[0] = (struct h1_field_span){h1_span_of(c->at, c->at + 4), h1_span_of(from, to)};
+    parser->host = http_span_of(from, to);
+    parser->fields[0] =
+        (struct http_field_span){http_span_of(c->at, c->at + 4), http_span_of(from, to)};
     parser->field_count = 1;
     c->at = to + 2;
 }

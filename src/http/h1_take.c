@@ -9,18 +9,18 @@
 
 #include "http/h1_parse.h"
 
-static inline px_str piece(char *text, struct h1_span span)
+static inline px_str piece(char *text, struct http_span span)
 {
     return px_str_make(text + span.at, span.len);
 }
 
-static inline void end_piece(char *text, struct h1_span span)
+static inline void end_piece(char *text, struct http_span span)
 {
     text[(size_t)span.at + span.len] = '\0';
 }
 
 /* Copies a piece of the target that is not its end. */
-static char *piece_copy(char *to, const char *head, struct h1_span span, px_str *out_piece)
+static char *piece_copy(char *to, const char *head, struct http_span span, px_str *out_piece)
 {
     memcpy(to, head + span.at, span.len);
     to[span.len] = '\0';
@@ -29,7 +29,7 @@ static char *piece_copy(char *to, const char *head, struct h1_span span, px_str 
 }
 
 px_err h1_request_take(const struct h1_parser *parser, const char *head, struct arena *arena,
-                       struct h1_request *out_request)
+                       struct http_request *out_request)
 {
     static const px_str absent = {NULL, 0};
     size_t bytes = parser->head_bytes;
@@ -55,7 +55,7 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     end_piece(text, parser->method);
     end_piece(text, parser->target);
     for (size_t i = 0; i < count; i++) {
-        struct h1_field_span span = parser->fields[i];
+        struct http_field_span span = parser->fields[i];
 
         fields[i].name = piece(text, span.name);
         fields[i].value = piece(text, span.value);
@@ -87,8 +87,8 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
 
     out_request->query = absent;
     if (parser->query_at != 0)
-        out_request->query =
-            piece(text, (struct h1_span){parser->query_at, parser->target.at + parser->target.len -
-                                                               parser->query_at});
+        out_request->query = piece(
+            text, (struct http_span){parser->query_at,
+                                     parser->target.at + parser->target.len - parser->query_at});
     return PX_OK;
 }

@@ -17,14 +17,14 @@
  * NULs that it costs here. */
 enum { FIELD_OVERHEAD = 4 };
 
-size_t h2_head_object_bytes(const struct h1_parse_limits *limits)
+size_t h2_head_object_bytes(const struct http_limits *limits)
 {
-    return sizeof(struct h2_head) + limits->field_count_max * sizeof(struct h1_field_span) +
+    return sizeof(struct h2_head) + limits->field_count_max * sizeof(struct http_field_span) +
            limits->head_bytes_max;
 }
 
 void h2_head_init(struct h2_head *head, const struct scan_table *scan,
-                  const struct h1_parse_limits *limits, bool trailers)
+                  const struct http_limits *limits, bool trailers)
 {
     memset(&head->content_length, 0,
            offsetof(struct h2_head, crumbs) - offsetof(struct h2_head, content_length));
@@ -35,7 +35,7 @@ void h2_head_init(struct h2_head *head, const struct scan_table *scan,
     head->regular_seen = trailers; /* RFC 9113 section 8.1: no pseudo-fields in trailers */
 }
 
-static inline px_str text_of(const struct h2_head *head, struct h1_span span)
+static inline px_str text_of(const struct h2_head *head, struct http_span span)
 {
     return px_str_make(head->text + span.at, span.len);
 }
@@ -48,9 +48,9 @@ static inline bool text_is(px_str text, const char *literal)
 }
 
 /* Keeps a piece with its NUL.  The room was counted before. */
-static struct h1_span keep(struct h2_head *head, px_str text)
+static struct http_span keep(struct h2_head *head, px_str text)
 {
-    struct h1_span span = {head->text_len, (uint32_t)text.len};
+    struct http_span span = {head->text_len, (uint32_t)text.len};
 
     if (text.len > 0)
         memcpy(head->text + span.at, text.ptr, text.len);
@@ -218,7 +218,7 @@ static bool is_connection_field(px_str name, px_str value)
     return false;
 }
 
-static void note_host(struct h2_head *head, px_str value, struct h1_span span)
+static void note_host(struct h2_head *head, px_str value, struct http_span span)
 {
     if (head->has_host || !host_valid(value.ptr, value.len))
         head->malformed = true;
@@ -227,7 +227,7 @@ static void note_host(struct h2_head *head, px_str value, struct h1_span span)
 }
 
 /* Fields that mean something here. */
-static void note_field(struct h2_head *head, px_str name, px_str value, struct h1_span span)
+static void note_field(struct h2_head *head, px_str name, px_str value, struct http_span span)
 {
     switch (name.len) {
     case 4:
@@ -275,7 +275,7 @@ static bool field_is_good(const struct h2_head *head, px_str name, px_str value)
 
 static void add_field(struct h2_head *head, px_str name, px_str value)
 {
-    const struct h1_parse_limits *limits = head->limits;
+    const struct http_limits *limits = head->limits;
     uint32_t count_max = head->trailers && limits->field_count_max > TRAILER_COUNT_MAX
                              ? TRAILER_COUNT_MAX
                              : limits->field_count_max;
@@ -299,7 +299,7 @@ static void add_field(struct h2_head *head, px_str name, px_str value)
         refuse(head, 431);
         return;
     }
-    struct h1_field_span *field = &head->fields[head->field_count++];
+    struct http_field_span *field = &head->fields[head->field_count++];
 
     field->name = keep(head, name);
     field->value = keep(head, value);
@@ -386,7 +386,7 @@ px_err h2_head_end(struct h2_head *head)
 
 /* --- Taking ----------------------------------------------------------------------------------- */
 
-static px_str piece(const char *text, struct h1_span span)
+static px_str piece(const char *text, struct http_span span)
 {
     return px_str_make(text + span.at, span.len);
 }
@@ -420,7 +420,7 @@ static size_t crumbs_bytes(const struct h2_head *head)
 
 /* The parts of the target, all in `text`; a path in front of a query is copied to `spare`. */
 static void target_take(const struct h2_head *head, const char *text, char *spare,
-                        struct h1_request *request)
+                        struct http_request *request)
 {
     static const px_str absent = {NULL, 0};
     px_str path = piece(text, head->pseudo[H2_PSEUDO_PATH]);
@@ -444,7 +444,8 @@ static void target_take(const struct h2_head *head, const char *text, char *spar
     request->query = px_str_make(path.ptr + head->path_bytes + 1, path.len - head->path_bytes - 1);
 }
 
-px_err h2_head_take(const struct h2_head *head, struct arena *arena, struct h1_request *out_request)
+px_err h2_head_take(const struct h2_head *head, struct arena *arena,
+                    struct http_request *out_request)
 {
     bool add_host = !head->has_host && has(head, H2_PSEUDO_AUTHORITY);
     uint32_t count = head->field_count + 3U;

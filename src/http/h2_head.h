@@ -27,13 +27,13 @@ enum h2_pseudo {
 
 struct h2_head {
     struct pool_item item;
-    const struct scan_table *scan;        /* borrowed: static */
-    const struct h1_parse_limits *limits; /* borrowed: outlives the head */
-    char *text;                           /* in the object: names and values, each with its NUL */
-    uint64_t content_length;              /* with has_length */
-    struct h1_span pseudo[H2_PSEUDO_COUNT];
-    struct h1_span host;
-    struct h1_span priority;
+    const struct scan_table *scan;    /* borrowed: static */
+    const struct http_limits *limits; /* borrowed: outlives the head */
+    char *text;                       /* in the object: names and values, each with its NUL */
+    uint64_t content_length;          /* with has_length */
+    struct http_span pseudo[H2_PSEUDO_COUNT];
+    struct http_span host;
+    struct http_span priority;
     uint32_t text_len;
     uint32_t bytes;      /* as an HTTP/1 head would count them; goes on when nothing is kept */
     uint32_t path_bytes; /* of the path, its query left out */
@@ -51,16 +51,16 @@ struct h2_head {
     bool expect_continue;
     bool expect_unknown;
     bool extended; /* extended CONNECT, when done */
-    struct h1_span crumbs[H2_CRUMBS_MAX];
-    struct h1_field_span fields[]; /* field_count_max, and then the text */
+    struct http_span crumbs[H2_CRUMBS_MAX];
+    struct http_field_span fields[]; /* field_count_max, and then the text */
 };
 
 /* What an object must have for these limits. */
-size_t h2_head_object_bytes(const struct h1_parse_limits *limits);
+size_t h2_head_object_bytes(const struct http_limits *limits);
 
 /* Makes ready for a new head, or for a trailer section. */
 void h2_head_init(struct h2_head *head, const struct scan_table *scan,
-                  const struct h1_parse_limits *limits, bool trailers);
+                  const struct http_limits *limits, bool trailers);
 
 /* The next field.  What is wrong with it is remembered; later fields are then only counted. */
 void h2_head_add(struct h2_head *head, px_str name, px_str value);
@@ -71,7 +71,7 @@ PX_MUST_CHECK px_err h2_head_end(struct h2_head *head);
 
 /* Copies a good head once into `arena`: PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h2_head_take(const struct h2_head *head, struct arena *arena,
-                                  struct h1_request *out_request);
+                                  struct http_request *out_request);
 
 /* Likewise a good trailer section; fields that have no business there are dropped. */
 PX_MUST_CHECK px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena,

@@ -65,10 +65,10 @@ struct h2_shared;
 struct h2_session;
 
 struct h2_options {
-    const px_allocator *allocator;        /* borrowed: outlives it, as everything here */
-    const struct h2_events *events;       /* borrowed: static */
-    const struct h1_parse_limits *limits; /* borrowed */
-    const struct scan_table *scan;        /* borrowed: static */
+    const px_allocator *allocator;    /* borrowed: outlives it, as everything here */
+    const struct h2_events *events;   /* borrowed: static */
+    const struct http_limits *limits; /* borrowed */
+    const struct scan_table *scan;    /* borrowed: static */
     uint32_t session_count_max;
 };
 

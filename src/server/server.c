@@ -136,7 +136,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     pool_init(&server->conns, allocator, sizeof(struct h1_conn), CONN_SLAB_OBJECTS, connections);
     pool_init(&server->works, allocator,
               sizeof(struct h1_work) +
-                  (size_t)options->field_count_max * sizeof(struct h1_field_span),
+                  (size_t)options->field_count_max * sizeof(struct http_field_span),
               WORK_SLAB_OBJECTS, connections);
     pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS, connections);
     server->parse_limits.head_bytes_max = options->head_bytes_max;

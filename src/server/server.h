@@ -91,7 +91,7 @@ struct px_server {
     uint32_t trusted_count;
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
-    struct h1_parse_limits parse_limits;
+    struct http_limits parse_limits;
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     bool logging;

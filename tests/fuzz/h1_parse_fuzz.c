@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void flow_begin(struct h1_flow *flow, const struct scan_table *scan)
 {
     h1_flow_begin(flow, scan);
-    flow->limits = (struct h1_parse_limits){512, 64, 8};
+    flow->limits = (struct http_limits){512, 64, 8};
     h1_parser_init(&flow->parser, H1_REQUEST, scan, &flow->limits, flow->fields);
 }
 

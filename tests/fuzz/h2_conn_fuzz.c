@@ -46,7 +46,7 @@ struct owner {
     bool inside; /* of feed or render */
 };
 
-static const struct h1_parse_limits limits = {
+static const struct http_limits limits = {
     .head_bytes_max = 4096, .target_bytes_max = 200, .field_count_max = 10};
 
 static struct lane *lane_of(struct h2_stream *stream)
@@ -114,7 +114,7 @@ static void asked(struct lane *lane)
 static void on_request(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
     struct lane *lane = lane_of(stream);
-    struct h1_request request;
+    struct http_request request;
 
     CHECK(lane->owner == context);
     CHECK(h2_head_take(head, &lane->arena, &request) == PX_OK);

@@ -36,7 +36,7 @@ struct h1_work {
     bool content; /* the head is done: `body` is in use */
     struct h1_parser parser;
     struct h1_body body;
-    struct h1_field_span spans[];
+    struct http_field_span spans[];
 };
 
 struct h1_conn {

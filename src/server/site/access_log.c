@@ -195,7 +195,7 @@ static bool format_is_per_answer(const px_server *server)
 void access_log_exchange(struct conn *conn, const px_exchange *exchange)
 {
     px_server *server = conn->server;
-    const struct h1_request *request = &exchange->request;
+    const struct http_request *request = &exchange->request;
     char peer[ADDRESS_TEXT_BYTES];
 
     if (!format_is_per_answer(server))
@@ -256,7 +256,7 @@ void access_log_head(px_server *server, px_str head)
 
 void access_log_request(px_server *server, const px_exchange *exchange)
 {
-    const struct h1_request *request = &exchange->request;
+    const struct http_request *request = &exchange->request;
     size_t bytes = request->method.len + request->target.len + sizeof(dashes);
     struct log_line line;
 

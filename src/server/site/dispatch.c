@@ -114,7 +114,7 @@ static void route_found(px_exchange *exchange, const struct router_match *match)
 
 static void dispatch_route(px_server *server, px_exchange *exchange)
 {
-    const struct h1_request *request = &exchange->request;
+    const struct http_request *request = &exchange->request;
     struct router_match match;
 
     switch (router_find(server->router, exchange->method, request->method, request->authority,

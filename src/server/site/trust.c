@@ -90,7 +90,7 @@ static void walk_list(struct walk *walk, px_str list, enum forwarded_syntax synt
 static void walk_fields(struct walk *walk, const px_exchange *exchange, const char *name,
                         enum forwarded_syntax syntax)
 {
-    const struct h1_request *request = &exchange->request;
+    const struct http_request *request = &exchange->request;
 
     for (uint32_t index = request->field_count; index-- > 0 && !walk->over;) {
         if (!field_name_is(request->fields[index].name, name))

@@ -33,7 +33,7 @@ void h1_flow_begin(struct h1_flow *flow, const struct scan_table *scan)
     flow->begun = true;
     flow->scan = scan;
     flow->limits =
-        (struct h1_parse_limits){HEAD_BYTES_DEFAULT, TARGET_BYTES_DEFAULT, FIELD_COUNT_DEFAULT};
+        (struct http_limits){HEAD_BYTES_DEFAULT, TARGET_BYTES_DEFAULT, FIELD_COUNT_DEFAULT};
     flow->started = 0;
     flow->reason = NULL;
     arena_init(&flow->arena, &alloc_libc, flow->memory, sizeof(flow->memory), 1024 * 1024);
@@ -69,7 +69,7 @@ static void flow_refuse(struct h1_flow *flow, uint16_t status, const char *reaso
 static void flow_take(struct h1_flow *flow, const char *head)
 {
     const struct h1_parser *parser = &flow->parser;
-    struct h1_request request;
+    struct http_request request;
 
     arena_reset(&flow->arena);
     CHECK(h1_request_take(parser, head, &flow->arena, &request) == PX_OK);

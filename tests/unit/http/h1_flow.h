@@ -25,10 +25,10 @@ enum flow_phase { FLOW_HEAD, FLOW_CONTENT, FLOW_END };
 
 struct h1_flow {
     const struct scan_table *scan;
-    struct h1_parse_limits limits;
+    struct http_limits limits;
     struct h1_parser parser;
     struct h1_body body;
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct arena arena;
     struct buf line;    /* what is compared */
     struct buf content; /* of the current request */

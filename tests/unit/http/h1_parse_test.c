@@ -232,11 +232,11 @@ static void parse_answers_fifty_and_ten_thousand_in_a_row(void **state)
     h1_flow_deinit(&flow);
 }
 
-static const struct h1_parse_limits limits = {HEAD_BYTES_DEFAULT, TARGET_BYTES_DEFAULT,
-                                              FIELD_COUNT_DEFAULT};
+static const struct http_limits limits = {HEAD_BYTES_DEFAULT, TARGET_BYTES_DEFAULT,
+                                          FIELD_COUNT_DEFAULT};
 
-static px_err parse_whole(struct h1_parser *parser, struct h1_field_span *fields, const char *head,
-                          enum h1_role role)
+static px_err parse_whole(struct h1_parser *parser, struct http_field_span *fields,
+                          const char *head, enum h1_role role)
 {
     h1_parser_init(parser, role, scan_table_best(), &limits, fields);
     return h1_parse(parser, head, strlen(head));
@@ -253,9 +253,9 @@ struct taken_case {
 
 static void assert_taken(const char *head, const struct taken_case *expected)
 {
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
-    struct h1_request request;
+    struct http_request request;
     struct arena arena;
 
     arena_init(&arena, &alloc_libc, NULL, 0, 64 * 1024);
@@ -318,9 +318,9 @@ static void take_trims_fields_and_keeps_their_order(void **state)
         {{"Host", 4}, {"h", 1}}, {{"A", 1}, {"", 0}},     {{"B", 1}, {"", 0}},
         {{"C", 1}, {"d e", 3}},  {{"a", 1}, {"\xe4", 1}},
     };
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
-    struct h1_request request;
+    struct http_request request;
     struct arena arena;
 
     (void)state;
@@ -352,7 +352,7 @@ static void parse_numbers_methods(void **state)
         {"GETS", METHOD_OTHER},     {"GE", METHOD_OTHER},      {"Head", METHOD_OTHER},
         {"PROPFIND", METHOD_OTHER}, {"connect", METHOD_OTHER}, {"OPTION", METHOD_OTHER},
     };
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
     char head[128];
 
@@ -370,7 +370,7 @@ static void parse_numbers_methods(void **state)
 
 static void parse_stays_where_it_ended(void **state)
 {
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
 
     (void)state;
@@ -449,7 +449,7 @@ static const struct response_case responses[] = {
 
 struct response_run {
     const struct response_case *expected;
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
     px_err err;
     char phrase[64];
@@ -513,9 +513,9 @@ static void parse_reads_responses(void **state)
 
 static void take_with(const px_allocator *allocator, void *context)
 {
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
-    struct h1_request request = {0};
+    struct http_request request = {0};
     struct arena arena;
     const char *head = context;
     px_err err;
@@ -539,9 +539,9 @@ static void take_lives_without_memory(void **state)
 /* More than the arena may hold is the same as no memory. */
 static void take_obeys_the_arena(void **state)
 {
-    struct h1_field_span fields[FLOW_FIELDS_MAX];
+    struct http_field_span fields[FLOW_FIELDS_MAX];
     struct h1_parser parser;
-    struct h1_request request;
+    struct http_request request;
     struct arena arena;
     char memory[32];
 

@@ -11,7 +11,7 @@
 #include "lib/fault_alloc.h"
 #include "lib/test.h"
 
-static const struct h1_parse_limits limits = {
+static const struct http_limits limits = {
     .head_bytes_max = 4096, .target_bytes_max = 100, .field_count_max = 10};
 
 static struct h2_head *head;
@@ -57,15 +57,15 @@ static px_err head_of(const char *const *fields)
 #define HEAD_OF(...) head_of((const char *const[]){__VA_ARGS__, NULL})
 #define GET ":method", "GET", ":scheme", "http", ":authority", "a", ":path", "/"
 
-static struct h1_request taken(void)
+static struct http_request taken(void)
 {
-    struct h1_request request;
+    struct http_request request;
 
     assert_int_equal(h2_head_take(head, &arena, &request), PX_OK);
     return request;
 }
 
-static px_str field(const struct h1_request *request, const char *name)
+static px_str field(const struct http_request *request, const char *name)
 {
     return field_find_value(request->fields, request->field_count, name);
 }
@@ -74,7 +74,7 @@ static px_str field(const struct h1_request *request, const char *name)
 
 static void head_is_what_http_1_brings(void **state)
 {
-    struct h1_request request;
+    struct http_request request;
 
     (void)state;
     assert_int_equal(HEAD_OF(":method", "POST", ":scheme", "https", ":authority", "example.org:1",
@@ -102,7 +102,7 @@ static void head_is_what_http_1_brings(void **state)
 
 static void head_without_query(void **state)
 {
-    struct h1_request request;
+    struct http_request request;
 
     (void)state;
     assert_int_equal(HEAD_OF(GET), PX_OK);
@@ -117,7 +117,7 @@ static void head_without_query(void **state)
 
 static void head_joins_crumbs(void **state)
 {
-    struct h1_request request;
+    struct http_request request;
 
     (void)state;
     assert_int_equal(HEAD_OF(GET, "cookie", "a=1", "x", "y", "cookie", "b=2", "cookie", "c=3"),
@@ -145,7 +145,7 @@ static void head_limits_crumbs(void **state)
 
 static void head_of_connect(void **state)
 {
-    struct h1_request request;
+    struct http_request request;
 
     (void)state;
     assert_int_equal(HEAD_OF(":method", "CONNECT", ":authority", "a:443"), PX_OK);
@@ -161,7 +161,7 @@ static void head_of_connect(void **state)
 
 static void head_of_extended_connect(void **state)
 {
-    struct h1_request request;
+    struct http_request request;
 
     (void)state;
     assert_int_equal(HEAD_OF(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http",
@@ -381,7 +381,7 @@ static void head_of_trailers(void **state)
 static void take_both(const px_allocator *allocator, void *context)
 {
     struct arena small;
-    struct h1_request request;
+    struct http_request request;
     px_field *fields;
     uint32_t count;
 

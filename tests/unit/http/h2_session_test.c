@@ -16,7 +16,7 @@ enum { OUT_MAX = 256 * 1024 };
 /* What a session cost when this was written, with some room; docs/HTTP.md says it too. */
 enum { IDLE_BYTES_MAX = 36 * 1024, STREAM_BYTES_MAX = 1024 };
 
-static const struct h1_parse_limits limits = {
+static const struct http_limits limits = {
     .head_bytes_max = 8192, .target_bytes_max = 1000, .field_count_max = 20};
 
 /* The owner of a session: answers every request with as much content as its path has bytes. */
