@@ -283,7 +283,8 @@ def rule_names(tree):
 
 
 def rule_listed(tree):
-    """Every source is in the list of its folder: a file that nobody builds is dead."""
+    """Every source is in the list of its folder, or of the nearest one above that has a list: a file
+    that is not built is dead."""
     lists = {os.path.dirname(file.path): file.text for file in tree.files
              if os.path.basename(file.path) == "CMakeLists.txt"}
     for file in tree.files:
@@ -293,6 +294,8 @@ def rule_listed(tree):
         while folder not in lists and folder:
             folder = os.path.dirname(folder)  # a room of a folder has no list of its own
         stem = os.path.splitext(os.path.basename(file.path))[0]
+        while folder not in lists and folder.count("/") > 1:
+            folder = os.path.dirname(folder)
         if not re.search(rf"(?<![\w]){re.escape(stem)}(?![\w])", lists.get(folder, "")):
             tree.report(file, 1, f"is not listed in {folder}/CMakeLists.txt")
 

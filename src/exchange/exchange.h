@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "exchange/service.h"
-#include "http/h1_parse.h"
+#include "http/h1/h1_parse.h"
 #include "io/file.h"
 #include "pollux/request.h"
 #include "pollux/response.h"

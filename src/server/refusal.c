@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-#include "http/h1_write.h"
-#include "http/status.h"
+#include "http/h1/h1_write.h"
+#include "http/message/status.h"
 #include "server/h1/h1.h"
 #include "server/session/overload.h"
 #include "server/site/access_log.h"

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "http/field.h"
+#include "http/fields/field.h"
 #include "server/h1/h1.h"
 #include "server/h2/h2.h"
 #include "server/session/conn.h"

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "exchange/exchange.h"
-#include "http/h1_write.h"
+#include "http/h1/h1_write.h"
 #include "net/cidr.h"
 #include "net/listener.h"
 #include "pollux/server.h"

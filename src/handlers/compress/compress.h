@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
-#include "http/accept.h"
+#include "http/fields/accept.h"
 #include "pollux/compress.h"
 #include "pollux/response.h"
 

@@ -11,7 +11,7 @@
 #include "base/siphash.h"
 #include "exchange/exchange.h"
 #include "handlers/compress/compress.h"
-#include "http/field.h"
+#include "http/fields/field.h"
 #include "io/random.h"
 
 struct compress_entry {

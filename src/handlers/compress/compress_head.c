@@ -8,8 +8,8 @@
 
 #include "exchange/exchange.h"
 #include "handlers/compress/compress.h"
-#include "http/field.h"
-#include "http/media_type.h"
+#include "http/fields/field.h"
+#include "http/fields/media_type.h"
 
 enum {
     ETAG_BYTES_MAX = 256

@@ -8,7 +8,7 @@
  */
 #include "handlers/files/files.h"
 
-#include "http/field.h"
+#include "http/fields/field.h"
 
 /* --- A request -------------------------------------------------------------------------------- */
 

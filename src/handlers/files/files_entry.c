@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "handlers/files/files.h"
-#include "http/media_type.h"
+#include "http/fields/media_type.h"
 
 /* Tags must mean the same on every machine: a fixed key. */
 static const struct siphash_key tag_key = {UINT64_C(0x706f6c6c75782065),

@@ -9,7 +9,7 @@
 #include "handlers/files/files_listing.h"
 
 #include "base/limits.h"
-#include "http/accept.h"
+#include "http/fields/accept.h"
 
 /* Tags must mean the same in every worker: a fixed key. */
 static const struct siphash_key tag_key = {UINT64_C(0x706f6c6c7578206c),

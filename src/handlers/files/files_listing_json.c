@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "handlers/files/files_listing.h"
-#include "http/escape.h"
+#include "http/forms/escape.h"
 
 static px_err put(struct buf *out, const char *text)
 {

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "handlers/files/files_listing.h"
-#include "http/escape.h"
-#include "http/media_type.h"
+#include "http/fields/media_type.h"
+#include "http/forms/escape.h"
 
 /* A buffer and whether writing to it has failed: what comes after that is dropped. */
 struct page {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "handlers/files/files.h"
-#include "http/uri.h"
+#include "http/message/uri.h"
 
 /* How many segments of the path belong to the route: those in front of what its pattern leaves open
  * ("/static/" and "/static/{rest...}" leave open what follows the first). */

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "handlers/files/files.h"
-#include "http/field.h"
+#include "http/fields/field.h"
 #include "io/random.h"
 
 enum { NAME_BYTES_MAX = 255 };

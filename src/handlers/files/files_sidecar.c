@@ -7,8 +7,8 @@
  */
 #include "base/limits.h"
 #include "handlers/files/files.h"
-#include "http/accept.h"
-#include "http/media_type.h"
+#include "http/fields/accept.h"
+#include "http/fields/media_type.h"
 
 enum { SUFFIX_BYTES_MAX = 8 };
 

@@ -12,7 +12,7 @@
 #ifndef PX_SERVER_H1_H
 #define PX_SERVER_H1_H
 
-#include "http/h1_body.h"
+#include "http/h1/h1_body.h"
 #include "server/session/conn.h"
 #include "server/session/out.h"
 

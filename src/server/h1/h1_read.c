@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "http/h2_frame.h"
+#include "http/h2/h2_frame.h"
 #include "server/h1/h1.h"
 #include "server/site/access_log.h"
 #include "server/tls_conduit.h"

@@ -1,5 +1,5 @@
 /*
- * HTTP/2 on a connection: a session (src/http/h2_session.h), its requests, one driver.
+ * HTTP/2 on a connection: a session (src/http/h2/h2_session.h), its requests, one driver.
  *
  * Every event (bytes, room to write, a deadline, an answer from a handler) is recorded and ends up
  * in h2_advance, which is never re-entered: a reply from inside a handler puts its request on the
@@ -13,7 +13,7 @@
 #ifndef PX_SERVER_H2_H
 #define PX_SERVER_H2_H
 
-#include "http/h2_session.h"
+#include "http/h2/h2_session.h"
 #include "server/session/conn.h"
 #include "server/session/out.h"
 

@@ -6,7 +6,7 @@
  * session's; what is decided here is what HTTP asks for: when there is a length, when there is no
  * content, what becomes of a tunnel.
  */
-#include "http/status.h"
+#include "http/message/status.h"
 #include "server/h2/h2.h"
 #include "server/site/access_log.h"
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "http/date.h"
-#include "http/field.h"
+#include "http/fields/date.h"
+#include "http/fields/field.h"
 
 enum {
     STATUS_PEER_GONE = 499, /* as nginx logs a peer that left before there was an answer */

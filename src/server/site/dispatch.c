@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "http/host.h"
-#include "http/uri.h"
+#include "http/message/host.h"
+#include "http/message/uri.h"
 #include "route/path.h"
 #include "server/server.h"
 #include "server/site/redirect.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "http/host.h"
+#include "http/message/host.h"
 
 enum { HTTPS_PORT = 443, PREFIX_BYTES = 8 + HOST_BYTES_MAX + 2 + 6 };
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "http/field.h"
-#include "http/forwarded.h"
+#include "http/fields/field.h"
+#include "http/fields/forwarded.h"
 #include "net/cidr.h"
 
 /* --- The set ---------------------------------------------------------------------------------- */

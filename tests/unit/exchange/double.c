@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/scan.h"
+#include "http/scan/scan.h"
 
 enum { FIELDS_MAX = 50 };
 
