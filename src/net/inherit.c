@@ -81,7 +81,11 @@ int inherit_find(px_str name, px_error *out_error)
 
 void inherit_prepare(int fd)
 {
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    int flags = fcntl(fd, F_GETFL);
+
+    /* A worker in a sandbox is given what is non-blocking, and may not set flags that it shares. */
+    if (flags >= 0 && !(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 

@@ -12,9 +12,12 @@
 /* The log, the control channel, the orphans that process 1 inherits, the end. */
 #define CALLS_OF_PROGRAM(X) \
     X(openat) X(fstat) X(newfstatat) X(statx) X(poll) X(ppoll) \
-    X(recvmsg) X(writev) X(pwrite64) X(nanosleep) X(clock_nanosleep) \
+    X(recvmsg) X(writev) X(nanosleep) X(clock_nanosleep) \
     X(rt_sigaction) X(rt_sigreturn) X(restart_syscall) X(exit_group) X(sched_yield) \
     X(prlimit64) X(sigaltstack) X(wait4) X(waitid)
+
+/* As in pollux/syscalls.h: the lock of the log. */
+#define CALLS_OF_PROGRAM_WHEN(X) X(fcntl, 1, PX_SYSCALLS_INT, F_SETLK, 0, 0, 0)
 
 /* The pid file and unix sockets of a process that has no master. */
 #define CALLS_OF_WRITING(X) X(unlink) X(unlinkat) X(rename) X(renameat) X(renameat2)

@@ -3,13 +3,16 @@
  *
  * The happy path: every call of the lists is allowed, some under a condition; calls that libc can
  * do without and those that libseccomp does not know yet are refused; the rest traps.  The hot
- * calls have no condition, so that the kernel lets them pass without running the filter.  It can
- * fail by memory and by a kernel that refuses filters.
+ * calls of receiving have no condition, so that the kernel lets them pass without running the
+ * filter; sending has one, and costs its run.  It can fail by memory and by a kernel that refuses
+ * filters.
  */
 #include "process/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -30,7 +33,6 @@
 enum {
     CALLS_SCANNED = 1000, /* no architecture of ours has a number above that */
     CALLS_TO_COME = 64,   /* numbers behind the last known one: a handful is added in a year */
-    SOCKET_TYPE_MASK = 0xf,
 };
 
 #define NAME_OF(name) #name,
@@ -49,23 +51,16 @@ struct filter {
     int failure;                       /* an errno; 0: none so far */
 };
 
-/* What calls may do only with certain arguments.  `only` NULL: always; else whether this filter has
- * the condition.  Two of one call: either will do. */
+/* What a call may do only with certain arguments (pollux/syscalls.h). */
 struct condition {
     const char *name;
-    bool (*only)(const struct seccomp_rules *rules);
-    struct scmp_arg_cmp argument;
+    struct scmp_arg_cmp arguments[2];
 };
 
-static bool if_reading(const struct seccomp_rules *rules)
-{
-    return !rules->may_write;
-}
-
-static bool if_dialling(const struct seccomp_rules *rules)
-{
-    return rules->may_dial;
-}
+#define CONDITION_OF(name, at, mask, value, at_too, mask_too, value_too)                           \
+    {#name,                                                                                        \
+     {SCMP_CMP64(at, SCMP_CMP_MASKED_EQ, mask, value),                                             \
+      SCMP_CMP64(at_too, SCMP_CMP_MASKED_EQ, mask_too, value_too)}},
 
 static void filter_add(struct filter *filter, uint32_t action, int call, unsigned count,
                        const struct scmp_arg_cmp *arguments)
@@ -86,42 +81,31 @@ static int number_of(const char *name)
     return seccomp_syscall_resolve_name(name);
 }
 
-static void conditions_add(struct filter *filter)
+static void conditions_add(struct filter *filter, const struct condition *conditions, size_t count)
 {
-    const struct condition conditions[] = {
-        /* Threads, no processes. */
-        {"clone", NULL, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)},
-        /* Memory is never made executable, so what a peer wrote never runs. */
-        {"mmap", NULL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-        {"mprotect", NULL, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-        /* abort() and raise() reach this process alone. */
-        {"tgkill", NULL, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)},
-        {"ioctl", NULL, SCMP_A1(SCMP_CMP_EQ, TIOCOUTQ, 0)},
-        /* Limits are read and not set. */
-        {"prlimit64", NULL, SCMP_A2(SCMP_CMP_EQ, 0, 0)},
-        {"openat", if_reading,
-         SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET, 0)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0)},
-        {"socket", if_dialling, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)},
-    };
-    const struct scmp_arg_cmp stream = SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_STREAM);
-    const struct scmp_arg_cmp datagram = SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_DGRAM);
+    for (size_t i = 0; i < count; i++) {
+        const struct scmp_arg_cmp *arguments = conditions[i].arguments;
 
-    for (size_t i = 0; i < ARRAY_COUNT(conditions); i++) {
-        const struct condition *condition = &conditions[i];
-        struct scmp_arg_cmp arguments[2] = {condition->argument, stream};
-
-        if (condition->only && !condition->only(filter->rules))
-            continue;
-        if (condition->only != if_dialling) {
-            filter_add(filter, SCMP_ACT_ALLOW, number_of(condition->name), 1, arguments);
-            continue;
-        }
-        filter_add(filter, SCMP_ACT_ALLOW, number_of(condition->name), 2, arguments);
-        arguments[1] = datagram;
-        filter_add(filter, SCMP_ACT_ALLOW, number_of(condition->name), 2, arguments);
+        filter_add(filter, SCMP_ACT_ALLOW, number_of(conditions[i].name),
+                   arguments[1].datum_a == 0 ? 1 : 2, arguments);
     }
+}
+
+/* Conditions of what the rules allow. */
+static void conditions_fill(struct filter *filter)
+{
+    const struct condition always[] = {
+        PX_SYSCALLS_SERVING_WHEN(CONDITION_OF) PX_SYSCALLS_HELPERS_WHEN(CONDITION_OF)
+            CALLS_OF_PROGRAM_WHEN(CONDITION_OF)};
+    const struct condition files[] = {PX_SYSCALLS_FILES_WHEN(CONDITION_OF)};
+    const struct condition dialled[] = {PX_SYSCALLS_DIALLING_WHEN(CONDITION_OF)};
+
+    conditions_add(filter, always, ARRAY_COUNT(always));
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+        if (!filter->rules->may_write || strcmp(files[i].name, "openat") != 0)
+            conditions_add(filter, &files[i], 1);
+    if (filter->rules->may_dial)
+        conditions_add(filter, dialled, ARRAY_COUNT(dialled));
 }
 
 /* Calls without a rule so far. */
@@ -160,7 +144,7 @@ static void filter_fill(struct filter *filter)
 {
     /* Calls that libc must not find come first: clone3 is in the library's list, and what it would
      * start cannot be looked into; libc falls back to clone. */
-    conditions_add(filter);
+    conditions_fill(filter);
     if (filter->rules->may_read)
         names_add(filter, SCMP_ACT_ALLOW, reading, ARRAY_COUNT(reading));
     names_add(filter, SCMP_ACT_ERRNO(ENOSYS), done_without, ARRAY_COUNT(done_without));

@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -87,6 +90,29 @@ static void seccomp_traps_what_nobody_needs(void **state)
         {.call = SYS_openat, .arguments = {AT_FDCWD, address("/tmp/x"), O_RDONLY | O_CREAT}},
         {.call = SYS_prlimit64, .arguments = {0, 7, address(no_words), 0}},
         {.call = SYS_ioctl, .arguments = {0, 0x5412 /* TIOCSTI */, 0}},
+        {.call = SYS_sendto, .arguments = {-1, 0, 0, MSG_FASTOPEN, 0, 0}},
+        {.call = SYS_sendto, .arguments = {-1, 0, 0, MSG_NOSIGNAL | MSG_FASTOPEN, 0, 0}},
+        {.call = SYS_sendto, .arguments = {-1, 0, 0, 0, address(no_words), 16}},
+        {.call = SYS_sendto, .arguments = {-1, 0, 0, 0, 1L << 32, 16}},
+        {.call = SYS_sendmsg, .arguments = {-1, 0, MSG_FASTOPEN | MSG_DONTWAIT}},
+        {.call = SYS_shutdown, .arguments = {-1, SHUT_RD}},
+        {.call = SYS_shutdown, .arguments = {-1, SHUT_RDWR}},
+        {.call = SYS_setsockopt, .arguments = {-1, SOL_SOCKET, SO_ATTACH_FILTER, 0, 0}},
+        {.call = SYS_setsockopt, .arguments = {-1, SOL_SOCKET, SO_LOCK_FILTER, 0, 0}},
+        {.call = SYS_setsockopt, .arguments = {-1, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, 0, 0}},
+        {.call = SYS_setsockopt, .arguments = {-1, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, 0, 0}},
+        {.call = SYS_setsockopt, .arguments = {-1, IPPROTO_TCP, SO_LINGER, 0, 0}},
+        {.call = SYS_setsockopt, .arguments = {-1, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 0}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETFL, O_NONBLOCK}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETOWN, 1}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETOWN_EX, 0}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETSIG, SIGKILL}},
+        {.call = SYS_fcntl, .arguments = {-1, F_NOTIFY, 1}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETLEASE, 0}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETLKW, 0}},
+        {.call = SYS_pwrite64, .arguments = {-1, 0, 0, 0}},
+        {.call = SYS_pwritev2, .arguments = {-1, 0, 0, 0, 0, 0}},
+        {.call = SYS_ftruncate, .arguments = {-1, 0}},
         {.call = SYS_unshare, .arguments = {0}},
         {.call = SYS_setns, .arguments = {-1, 0}},
         {.call = SYS_mount, .arguments = {0, 0, 0, 0, 0}},
@@ -107,6 +133,7 @@ static void seccomp_traps_what_nobody_needs(void **state)
 
     (void)state;
     assert_non_null(traps);
+    assert_int_equal(ARRAY_COUNT(attempts), 56);
     for (size_t i = 0; i < ARRAY_COUNT(attempts); i++) {
         struct attempt attempt = attempts[i];
         pid_t pid;
@@ -119,6 +146,32 @@ static void seccomp_traps_what_nobody_needs(void **state)
         assert_false(traps_take(traps, pid, &call));
     }
     traps_destroy(traps);
+}
+
+/* What a worker makes of the calls that have conditions: each gets as far as its descriptor. */
+static void seccomp_lets_pass_what_is_needed(void **state)
+{
+    const struct attempt attempts[] = {
+        {.call = SYS_sendto, .arguments = {-1, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE, 0, 0}},
+        {.call = SYS_sendmsg, .arguments = {-1, 0, MSG_NOSIGNAL | MSG_DONTWAIT}},
+        {.call = SYS_shutdown, .arguments = {-1, SHUT_WR}},
+        {.call = SYS_setsockopt, .arguments = {-1, SOL_SOCKET, SO_LINGER, 0, 0}},
+        {.call = SYS_fcntl, .arguments = {-1, F_GETFL}},
+        {.call = SYS_fcntl, .arguments = {-1, F_GETFD}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETFD, FD_CLOEXEC}},
+        {.call = SYS_fcntl, .arguments = {-1, F_DUPFD_CLOEXEC, 0}},
+        {.call = SYS_fcntl, .arguments = {-1, F_SETLK, 0}},
+        {.call = SYS_ioctl, .arguments = {-1, TIOCOUTQ, 0}},
+    };
+
+    (void)state;
+    assert_int_equal(ARRAY_COUNT(attempts), 10);
+    for (size_t i = 0; i < ARRAY_COUNT(attempts); i++) {
+        struct attempt attempt = attempts[i];
+
+        attempt.expect_errno = EBADF;
+        assert_int_equal(child_run(try_call, &attempt, NULL), CHILD_GOOD);
+    }
 }
 
 /* libc tries these and goes on without. */
@@ -153,6 +206,10 @@ static void seccomp_opens_as_it_was_told(void **state)
     struct attempt dialling = {.call = SYS_socket,
                                .rules = {.may_dial = true},
                                .arguments = {AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC}};
+    struct attempt option = {.call = SYS_setsockopt,
+                             .rules = {.may_dial = true},
+                             .arguments = {-1, IPPROTO_TCP, TCP_NODELAY, 0, 0},
+                             .expect_errno = EBADF};
     struct attempt raw = {
         .call = SYS_socket, .rules = {.may_dial = true}, .arguments = {AF_INET, SOCK_RAW, 1}};
 
@@ -161,6 +218,9 @@ static void seccomp_opens_as_it_was_told(void **state)
     assert_int_equal(child_run(try_call, &writing, NULL), CHILD_GOOD);
     assert_int_equal(child_run(try_call, &removing, NULL), CHILD_GOOD);
     assert_int_equal(child_run(try_call, &dialling, NULL), CHILD_GOOD);
+    assert_int_equal(child_run(try_call, &option, NULL), CHILD_GOOD);
+    option.rules.may_dial = false;
+    assert_int_equal(child_run(try_call, &option, NULL), -SIGSYS);
     assert_int_equal(child_run(try_call, &raw, NULL), -SIGSYS);
 }
 
@@ -278,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seccomp_traps_what_nobody_needs),
+        cmocka_unit_test(seccomp_lets_pass_what_is_needed),
         cmocka_unit_test(seccomp_refuses_what_can_be_done_without),
         cmocka_unit_test(seccomp_opens_as_it_was_told),
         cmocka_unit_test(seccomp_lets_threads_start),
