@@ -35,7 +35,9 @@
  *  - a listener keeps its filters, its owner and its flags: of options SO_LINGER alone, of fcntl no
  *    F_SETFL (px_listener_adopt sets O_NONBLOCK where it is missing: do so before), no F_SETOWN;
  *  - no memory becomes executable, no thread becomes a process, signals go to this process. */
-#define PX_SYSCALLS_SERVING_WHEN(X) \
+#define PX_SYSCALLS_SERVING_WHEN(X) PX_SYSCALLS_SOCKETS_WHEN(X) PX_SYSCALLS_MEMORY_WHEN(X)
+
+#define PX_SYSCALLS_SOCKETS_WHEN(X) \
     X(sendto, 4, PX_SYSCALLS_POINTER, 0, 3, MSG_FASTOPEN, 0) \
     X(sendmsg, 2, MSG_FASTOPEN, 0, 0, 0, 0) \
     X(shutdown, 1, PX_SYSCALLS_INT, SHUT_WR, 0, 0, 0) \
@@ -44,7 +46,9 @@
     X(fcntl, 1, PX_SYSCALLS_INT, F_GETFD, 0, 0, 0) \
     X(fcntl, 1, PX_SYSCALLS_INT, F_SETFD, 0, 0, 0) \
     X(fcntl, 1, PX_SYSCALLS_INT, F_DUPFD_CLOEXEC, 0, 0, 0) \
-    X(ioctl, 1, PX_SYSCALLS_INT, TIOCOUTQ, 0, 0, 0) \
+    X(ioctl, 1, PX_SYSCALLS_INT, TIOCOUTQ, 0, 0, 0)
+
+#define PX_SYSCALLS_MEMORY_WHEN(X) \
     X(mmap, 2, PROT_EXEC, 0, 0, 0, 0) \
     X(mprotect, 2, PROT_EXEC, 0, 0, 0, 0) \
     X(tgkill, 0, PX_SYSCALLS_INT, (unsigned)getpid(), 0, 0, 0)

@@ -16,10 +16,8 @@
 
 static void say(const struct channel *channel, enum control_kind kind, uint32_t slot)
 {
-    const struct control_message message = control_make(kind, slot, 0);
-
     /* It fails when the master is gone, and that is heard of at the other end of this channel. */
-    (void)control_send(channel->fd, &message, -1);
+    (void)control_answer(channel->ends.answer_fd, kind, slot);
 }
 
 static px_err remember(struct channel *channel, uint32_t slot, px_listener *listener)
@@ -124,7 +122,7 @@ static void on_readable(px_watch *watch, unsigned seen, void *context)
     int result;
 
     (void)seen;
-    while ((result = control_receive(channel->fd, &message, &fd)) > 0)
+    while ((result = control_receive(channel->ends.word_fd, &message, &fd)) > 0)
         message_take(channel, &message, fd);
     if (result == 0)
         return;
@@ -143,8 +141,8 @@ static void on_beat(px_timer *timer, void *context)
 
 px_err channel_open(struct channel *channel, px_error *out_error)
 {
-    channel->watch =
-        px_watch_create(channel->loop, channel->fd, PX_WATCH_READ, on_readable, channel, out_error);
+    channel->watch = px_watch_create(channel->loop, channel->ends.word_fd, PX_WATCH_READ,
+                                     on_readable, channel, out_error);
     if (!channel->watch)
         return out_error->code;
     channel->beat = px_timer_create(channel->loop, on_beat, channel);

@@ -28,7 +28,7 @@ struct channel_socket {
 };
 
 struct channel {
-    int fd; /* the process's; -1: there is no master */
+    struct control_ends ends; /* the process's; -1: there is no master */
     px_loop *loop;
     px_server *server;
     px_watch *watch; /* owned */
@@ -42,14 +42,13 @@ struct channel {
     uint32_t socket_room;
 };
 
-/* Listens to the master on `fd` from now on.  PX_OK or what the loop
- * refused. */
+/* Listens to the master from now on.  PX_OK or what the loop refused. */
 PX_MUST_CHECK px_err channel_open(struct channel *channel, px_error *out_error);
 
 /* All is open: sockets may come. */
 void channel_ready(const struct channel *channel);
 
-/* Takes no more messages.  The descriptor stays open until the process ends: to the master its
+/* Takes no more messages.  The descriptors stay open until the process ends: to the master its
  * closing means that. */
 void channel_close(struct channel *channel);
 

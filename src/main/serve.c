@@ -115,17 +115,19 @@ static uint32_t beat_ms(const struct options *options)
     return hung_ms == 0 || most_ms > BEAT_MS ? BEAT_MS : most_ms + (most_ms == 0);
 }
 
-static int program_work(uint32_t place, int control_fd, void *context)
+static int program_work(uint32_t place, const struct control_ends *ends, void *context)
 {
     struct program *program = context;
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
                             .log_lock_fd = program->log_lock_fd,
-                            .control_fd = control_fd,
+                            .ends = *ends,
                             .beat_ms = beat_ms(program->options),
-                            .block = &program->board.blocks[place],
+                            .block = program->board.blocks[place],
                             .listeners = &program->listeners};
 
+    board_keep(&program->board, place);
+    notify_deinit(&program->notify);
     /* What it serves comes over the channel. */
     listeners_close(&program->listeners);
     return (int)worker_run(&worker);
@@ -274,7 +276,7 @@ static enum exit_code program_alone(struct program *program)
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
                             .log_lock_fd = -1,
-                            .control_fd = -1,
+                            .ends = {-1, -1},
                             .listeners = &program->listeners,
                             .watch = &program->watch,
                             .notify = &program->notify,

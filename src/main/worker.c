@@ -324,14 +324,14 @@ static px_err life_listen(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
 
-    if (worker->control_fd < 0) {
+    if (worker->ends.word_fd < 0) {
         px_err err = life_watch(life, out_error);
 
         if (err == PX_OK)
             err = life_feed_watchdog(life, out_error);
         return err == PX_OK ? life_take_signals(life, out_error) : err;
     }
-    life->channel = (struct channel){.fd = worker->control_fd,
+    life->channel = (struct channel){.ends = worker->ends,
                                      .loop = life->loop,
                                      .server = life->server,
                                      .beat_ms = worker->beat_ms,
@@ -347,7 +347,7 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
     const struct worker *worker = life->worker;
     int refused = 0;
 
-    if (worker->control_fd >= 0) {
+    if (worker->ends.word_fd >= 0) {
         channel_ready(&life->channel);
     } else {
         if (listeners_serve(worker->listeners, life->server, out_error) != PX_OK)
@@ -368,7 +368,7 @@ static void life_end(struct life *life)
 {
     px_error error;
 
-    if (life->worker->control_fd < 0 && life->is_draining && !life->worker->options->quiet)
+    if (life->worker->ends.word_fd < 0 && life->is_draining && !life->worker->options->quiet)
         life_report(life);
     channel_close(&life->channel);
     px_timer_destroy(life->watchdog);
@@ -390,7 +390,7 @@ static void life_end(struct life *life)
 
 enum exit_code worker_run(const struct worker *worker)
 {
-    struct life life = {.worker = worker, .channel = {.fd = -1}};
+    struct life life = {.worker = worker, .channel = {.ends = {-1, -1}}};
     px_error error = {0};
     enum exit_code code = CODE_CANNOT_CREATE;
 

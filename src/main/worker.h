@@ -13,6 +13,7 @@
 #include "main/log.h"
 #include "main/options.h"
 #include "process/board.h"
+#include "process/control.h"
 #include "process/notify.h"
 #include "process/sandbox.h"
 
@@ -23,7 +24,7 @@ struct worker {
     struct listeners *listeners;   /* borrowed; handed to the server when it is alone */
 
     /* With a master: */
-    int control_fd; /* open until the process ends; -1: it is alone */
+    struct control_ends ends; /* open until the process ends; -1: it is alone */
     uint32_t beat_ms;
     struct board_block *block; /* borrowed */
 

@@ -2,31 +2,54 @@
  * The board: anonymous shared memory, made before the first fork.
  *
  * It can fail by memory alone.  What a worker writes there is numbers, and the master does nothing
- * with them but add and print, so that a worker gone wrong can only lie about itself.
+ * with them but add and print, so that a worker gone wrong can only lie about itself.  Pages of one
+ * mapping would not do: mremap makes what is left of it longer, over the pages beside it.
  */
 #include "process/board.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+static void block_unmap(struct board *board, uint32_t index)
+{
+    if (board->blocks[index])
+        munmap(board->blocks[index], sizeof(*board->blocks[index]));
+    board->blocks[index] = NULL;
+}
+
 px_err board_init(struct board *board, uint32_t count)
 {
-    size_t bytes = (size_t)count * sizeof(board->blocks[0]);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    *board = (struct board){0};
-    if (memory == MAP_FAILED)
+    *board = (struct board){.blocks = calloc(count, sizeof(board->blocks[0]))};
+    if (!board->blocks)
         return PX_ERR_MEMORY;
-    board->blocks = memory;
-    board->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        void *memory = mmap(NULL, sizeof(*board->blocks[i]), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        if (memory == MAP_FAILED) {
+            board_deinit(board);
+            return PX_ERR_MEMORY;
+        }
+        board->blocks[i] = memory;
+        board->count = i + 1;
+    }
     return PX_OK;
 }
 
 void board_deinit(struct board *board)
 {
-    if (board->blocks)
-        munmap(board->blocks, (size_t)board->count * sizeof(board->blocks[0]));
+    for (uint32_t i = 0; i < board->count; i++)
+        block_unmap(board, i);
+    free(board->blocks);
     *board = (struct board){0};
+}
+
+void board_keep(struct board *board, uint32_t index)
+{
+    for (uint32_t i = 0; i < board->count; i++)
+        if (i != index)
+            block_unmap(board, i);
 }
 
 /* All are sums, but for the longest tick. */
@@ -58,7 +81,7 @@ static void counters_add(px_counters *sum, const px_counters *counters)
 
 void board_retire(struct board *board, uint32_t index)
 {
-    struct board_block *block = &board->blocks[index];
+    struct board_block *block = board->blocks[index];
 
     block->counters.open = 0; /* they went with it */
     counters_add(&board->ended, &block->counters);
@@ -70,5 +93,5 @@ void board_sum(const struct board *board, px_counters *out_counters)
     *out_counters = board->ended;
     out_counters->struct_size = sizeof(*out_counters);
     for (uint32_t i = 0; i < board->count; i++)
-        counters_add(out_counters, &board->blocks[i].counters);
+        counters_add(out_counters, &board->blocks[i]->counters);
 }

@@ -1,7 +1,7 @@
 /*
  * Memory that the master shares with its workers: a block for each place of a worker, and a total
  * of those that have ended.  It outlives a worker, so that what a dead one has counted can
- * still be read.
+ * still be read.  Each block is a mapping of its own, and a worker keeps its own alone.
  */
 #ifndef PX_PROCESS_BOARD_H
 #define PX_PROCESS_BOARD_H
@@ -19,7 +19,7 @@ struct board_block {
 };
 
 struct board {
-    struct board_block *blocks; /* owned: shared with the workers */
+    struct board_block **blocks; /* owned: each shared with the worker of its place */
     uint32_t count;
     px_counters ended; /* of workers that have ended; the master's alone */
 };
@@ -27,6 +27,9 @@ struct board {
 /* PX_OK, or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err board_init(struct board *board, uint32_t count);
 void board_deinit(struct board *board);
+
+/* In a worker: the blocks of all others are mapped no longer. */
+void board_keep(struct board *board, uint32_t index);
 
 /* A worker has ended: its counters join the total, its block is free for the next. */
 void board_retire(struct board *board, uint32_t index);

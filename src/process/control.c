@@ -8,6 +8,7 @@
 #include "process/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,56 @@ int control_pair(int out_fds[2])
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, out_fds) == 0
                ? 0
                : errno;
+}
+
+int control_open(struct control_ends *out_master, struct control_ends *out_worker)
+{
+    int words[2], answers[2];
+    int failure = control_pair(words);
+
+    if (failure != 0)
+        return failure;
+    if (shutdown(words[0], SHUT_RD) != 0 || pipe2(answers, O_NONBLOCK | O_CLOEXEC) != 0) {
+        failure = errno;
+        close(words[0]);
+        close(words[1]);
+        return failure;
+    }
+    *out_master = (struct control_ends){words[0], answers[0]};
+    *out_worker = (struct control_ends){words[1], answers[1]};
+    return 0;
+}
+
+int control_answer(int answer_fd, enum control_kind kind, uint32_t slot)
+{
+    const struct control_answer answer = {CONTROL_VERSION, (uint32_t)kind, slot};
+
+    for (;;) {
+        /* So little goes into a pipe whole or not at all. */
+        ssize_t bytes = write(answer_fd, &answer, sizeof(answer));
+
+        if (bytes >= 0)
+            return 0;
+        if (errno != EINTR)
+            return errno;
+    }
+}
+
+int control_hear(int answer_fd, struct control_answer *out_answer)
+{
+    struct control_answer answer = {0};
+    ssize_t bytes;
+
+    do
+        bytes = read(answer_fd, &answer, sizeof(answer));
+    while (bytes < 0 && errno == EINTR);
+    if (bytes < 0)
+        return errno == EAGAIN ? 0 : -1;
+    if (bytes != (ssize_t)sizeof(answer) || answer.version != CONTROL_VERSION ||
+        answer.kind < CONTROL_READY || answer.kind > CONTROL_REPORTED)
+        return -1;
+    *out_answer = answer;
+    return 1;
 }
 
 struct control_message control_make(enum control_kind kind, uint32_t slot, uint32_t address)

@@ -2,6 +2,10 @@
  * What a master and a worker say to each other, and a master to the program that succeeds it: small
  * messages of one size over a SOCK_SEQPACKET pair, each with at most one descriptor (SCM_RIGHTS).
  *
+ * A worker answers over a pipe, which carries no descriptors, and the master's end of the pair is
+ * shut for reading: the last close of a descriptor that a worker sent could sleep (a socket that
+ * lingers), and with it the master.
+ *
  * The version is in every message: after a replacement of the program the two ends may be of
  * different releases, and a message that is not understood must end the conversation, not be
  * guessed at.
@@ -28,8 +32,8 @@ enum control_kind {
     CONTROL_RETIRE, /* descriptor: the log, opened anew, if there is one */
     CONTROL_STOP,
     CONTROL_REPORT, /* descriptor: the log, opened anew, if there is one; counters to the board */
-    /* From worker to master. */
-    CONTROL_READY,
+    /* From worker to master, as answers: each is owed, one that is not ends the worker. */
+    CONTROL_READY,    /* owed from the start */
     CONTROL_SERVING,  /* slot */
     CONTROL_REPORTED, /* the board is as new as it gets */
     /* From a master to its successor. */
@@ -50,6 +54,28 @@ struct control_message {
     uint32_t address;
     char text[CONTROL_TEXT_BYTES]; /* ends in NUL */
 };
+
+struct control_answer {
+    uint32_t version;
+    uint32_t kind; /* enum control_kind */
+    uint32_t slot;
+};
+
+/* The ends of a worker, or those of its master. */
+struct control_ends {
+    int word_fd;   /* messages of the master; it is written and never read by it */
+    int answer_fd; /* answers of the worker */
+};
+
+/* Both ends of both, non-blocking, closed on exec.  0, or an errno. */
+int control_open(struct control_ends *out_master, struct control_ends *out_worker);
+
+/* Says it to the master.  Never blocks: 0, or an errno. */
+int control_answer(int answer_fd, enum control_kind kind, uint32_t slot);
+
+/* The next answer.  1; 0 when there is none now; -1 when the worker is gone or says what is no
+ * answer. */
+int control_hear(int answer_fd, struct control_answer *out_answer);
 
 /* A pair of connected ends, non-blocking, closed on exec.  0, or an errno. */
 int control_pair(int out_fds[2]);

@@ -51,6 +51,15 @@ void master_event(struct master *master, enum supervisor_event_kind kind, uint32
     supervisor_event(&master->supervisor, &event, master_now_ms());
 }
 
+void master_hang_up(struct master_child *child)
+{
+    if (child->ends.word_fd >= 0)
+        close(child->ends.word_fd);
+    if (child->ends.answer_fd >= 0)
+        close(child->ends.answer_fd);
+    child->ends = (struct control_ends){-1, -1};
+}
+
 /* --- Signals -----------------------------------------------------------------------------------
  */
 
@@ -68,9 +77,7 @@ static void child_ended(struct master *master, uint32_t place, int status)
     struct master_child *child = &master->children[place];
     pid_t pid = child->pid;
 
-    if (child->fd >= 0)
-        close(child->fd);
-    child->fd = -1;
+    master_hang_up(child);
     child->status = status;
     board_retire(master->plan->board, place);
     master_event(master, EVENT_DIED, place,
@@ -118,8 +125,10 @@ static void report(struct master *master)
         struct master_child *child = &master->children[i];
 
         /* One that was not ready yet has opened its log just now, or will. */
-        if (child->fd >= 0 && master->supervisor.workers[i].state >= WORKER_READY)
-            child->owes_report = control_send(child->fd, &message, log_fd) == 0;
+        if (child->ends.word_fd < 0 || master->supervisor.workers[i].state < WORKER_READY)
+            continue;
+        child->owes_report = control_send(child->ends.word_fd, &message, log_fd) == 0;
+        child->owed += child->owes_report;
     }
     if (log_fd >= 0)
         close(log_fd);
@@ -173,35 +182,43 @@ static void read_signals(struct master *master)
 /* --- Channels ----------------------------------------------------------------------------------
  */
 
+static void answer_take(struct master *master, uint32_t place, const struct control_answer *answer)
+{
+    if (answer->kind == CONTROL_READY) {
+        master_event(master, EVENT_READY, place, 0);
+    } else if (answer->kind == CONTROL_SERVING) {
+        const struct supervisor_event event = {
+            .kind = EVENT_SERVING, .worker = place, .slot = answer->slot};
+
+        supervisor_event(&master->supervisor, &event, master_now_ms());
+    } else {
+        master->children[place].owes_report = false;
+    }
+    master_act(master);
+}
+
+/* What it owes bounds what is read of it, in one turn and in all. */
 static void read_child(struct master *master, uint32_t place)
 {
     struct master_child *child = &master->children[place];
-    struct control_message message;
-    int passed_fd;
+    struct control_answer answer;
     int result = 0;
 
-    while (child->fd >= 0 && (result = control_receive(child->fd, &message, &passed_fd)) > 0) {
-        if (passed_fd >= 0)
-            close(passed_fd); /* nobody sends us any */
-        if (message.kind == CONTROL_READY) {
-            master_event(master, EVENT_READY, place, 0);
-        } else if (message.kind == CONTROL_SERVING) {
-            const struct supervisor_event event = {
-                .kind = EVENT_SERVING, .worker = place, .slot = message.slot};
-
-            supervisor_event(&master->supervisor, &event, master_now_ms());
-        } else if (message.kind == CONTROL_REPORTED) {
-            child->owes_report = false;
+    while (child->ends.answer_fd >= 0 &&
+           (result = control_hear(child->ends.answer_fd, &answer)) > 0) {
+        if (child->owed == 0) {
+            result = -1;
+            break;
         }
-        master_act(master);
+        child->owed--;
+        answer_take(master, place, &answer);
     }
-    if (child->fd < 0 || result == 0)
+    if (child->ends.answer_fd < 0 || result == 0)
         return;
     /* It has closed its end, so it is ending, or it speaks nonsense, so it must.  Its death is
      * reported by SIGCHLD. */
     kill(child->pid, SIGKILL);
-    close(child->fd);
-    child->fd = -1;
+    master_hang_up(child);
 }
 
 static void read_successor(struct master *master)
@@ -255,7 +272,7 @@ static void read_legacy(struct master *master)
 static void look_at_beats(struct master *master, uint64_t now_ms, bool is_late)
 {
     for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
-        uint64_t at_ms = atomic_load(&master->plan->board->blocks[i].alive_ms);
+        uint64_t at_ms = atomic_load(&master->plan->board->blocks[i]->alive_ms);
         const struct supervisor_event event = {
             .kind = EVENT_ALIVE, .worker = i, .at_ms = is_late || at_ms > now_ms ? now_ms : at_ms};
 
@@ -350,7 +367,7 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
     if (err != PX_OK)
         return error_set(out_error, err, 0, "cannot start workers: %s", px_err_name(err));
     for (uint32_t i = 0; i < places; i++)
-        master->children[i].fd = -1;
+        master->children[i].ends = (struct control_ends){-1, -1};
     signals_fill(&set);
     master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (master->signal_fd >= 0)
@@ -379,7 +396,7 @@ static void wait_for_something(struct master *master)
     master->waits[WAIT_LEGACY] = (struct pollfd){.fd = master->plan->legacy->fd, .events = POLLIN};
     for (uint32_t i = 0; i < places; i++)
         master->waits[WAIT_CHILDREN + i] =
-            (struct pollfd){.fd = master->children[i].fd, .events = POLLIN};
+            (struct pollfd){.fd = master->children[i].ends.answer_fd, .events = POLLIN};
     if (poll(master->waits, WAIT_CHILDREN + places, timeout_ms(master)) < 0)
         for (uint32_t i = 0; i < WAIT_CHILDREN + places; i++)
             master->waits[i].revents = 0;
@@ -394,7 +411,7 @@ static void loop(struct master *master)
         /* What a worker said before it died comes before its death. */
         for (uint32_t i = 0; i < master->supervisor.place_count; i++)
             if (master->waits[WAIT_CHILDREN + i].revents != 0 &&
-                master->waits[WAIT_CHILDREN + i].fd == master->children[i].fd)
+                master->waits[WAIT_CHILDREN + i].fd == master->children[i].ends.answer_fd)
                 read_child(master, i);
         if (master->waits[WAIT_SUCCESSOR].revents != 0)
             read_successor(master);

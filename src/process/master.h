@@ -32,7 +32,7 @@ struct master_plan {
     struct legacy *legacy;            /* borrowed: of our own predecessor */
     const struct notify *notify;      /* borrowed */
     /* In a child: serves what the channel says, until it says so or ends.  Exit code. */
-    int (*on_work)(uint32_t place, int control_fd, void *context);
+    int (*on_work)(uint32_t place, const struct control_ends *ends, void *context);
     /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
     int (*on_ready)(void *context);
     /* How many workers the next generation has; 0: no reload, and why was said. */
@@ -56,11 +56,12 @@ struct master_plan {
 };
 
 struct master_child {
-    pid_t pid;        /* 0: none */
-    int fd;           /* owned: its channel; -1: none */
-    int status;       /* of waitpid, when it has ended */
-    bool has_shared;  /* it was given the sockets of everybody */
-    bool owes_report; /* it was asked for its numbers */
+    pid_t pid;                /* 0: none */
+    struct control_ends ends; /* owned; -1: none */
+    int status;               /* of waitpid, when it has ended */
+    bool has_shared;          /* it was given the sockets of everybody */
+    bool owes_report;         /* it was asked for its numbers */
+    uint32_t owed;            /* answers that it has not given; one more than that ends it */
 };
 
 struct master {
@@ -94,6 +95,8 @@ PX_MUST_CHECK px_err master_run(const struct master_plan *plan, int *out_exit_co
 
 uint64_t master_now_ms(void);
 void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
+/* Closes the conversation with a worker. */
+void master_hang_up(struct master_child *child);
 void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker,
                   int code);
 

@@ -17,40 +17,37 @@
 
 /* Does not return.  What is closed here belongs to the master or to other workers: a channel that
  * stayed open would hide the master's death from them. */
-static void become_worker(struct master *master, uint32_t place, int fd)
+static void become_worker(struct master *master, uint32_t place, const struct control_ends *ends)
 {
     for (uint32_t i = 0; i < master->supervisor.place_count; i++)
-        if (master->children[i].fd >= 0)
-            close(master->children[i].fd);
+        master_hang_up(&master->children[i]);
     close(master->signal_fd);
     successor_end(&master->successor, false);
     if (master->plan->legacy->fd >= 0)
         close(master->plan->legacy->fd);
-    exit(master->plan->on_work(place, fd, master->plan->context));
+    exit(master->plan->on_work(place, ends, master->plan->context));
 }
 
 static void act_fork(struct master *master, uint32_t place)
 {
-    struct master_child *child = &master->children[place];
-    int fds[2];
-    int failure = control_pair(fds);
-    pid_t pid = failure == 0 ? fork() : -1;
+    struct master_child child = {.ends = {-1, -1}, .owed = 1}; /* that it is ready */
+    struct master_child worker = {.ends = {-1, -1}};
+    int failure = control_open(&child.ends, &worker.ends);
 
-    if (pid == 0) {
-        close(fds[0]);
-        become_worker(master, place, fds[1]);
+    child.pid = failure == 0 ? fork() : -1;
+    if (child.pid == 0) {
+        master_hang_up(&child);
+        become_worker(master, place, &worker.ends);
     }
-    if (failure == 0)
-        close(fds[1]);
-    if (pid > 0) {
-        *child = (struct master_child){.pid = pid, .fd = fds[0]};
+    if (failure == 0 && child.pid < 0)
+        failure = errno;
+    master_hang_up(&worker);
+    if (failure == 0) {
+        master->children[place] = child;
         master_event(master, EVENT_FORKED, place, 0);
         return;
     }
-    if (failure == 0) {
-        failure = errno;
-        close(fds[0]);
-    }
+    master_hang_up(&child);
     master_say(master, "cannot start a worker: %s", strerror(failure));
     master_event(master, EVENT_FORK_FAILED, place, 0);
 }
@@ -60,10 +57,12 @@ static void tell(struct master *master, uint32_t place, const struct control_mes
 {
     struct master_child *child = &master->children[place];
 
-    if (child->fd < 0)
+    if (child->ends.word_fd < 0)
         return;
-    int failure = control_send_patiently(child->fd, message, passed_fd, SEND_PATIENCE_MS);
+    int failure = control_send_patiently(child->ends.word_fd, message, passed_fd, SEND_PATIENCE_MS);
 
+    if (failure == 0 && message->kind == CONTROL_SERVED)
+        child->owed++;
     if (failure == 0 || failure == EPIPE || failure == ECONNRESET)
         return; /* one that has ended is reported by SIGCHLD */
     master_say(master, "worker %ld does not listen (%s) and is killed", (long)child->pid,

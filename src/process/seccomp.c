@@ -57,9 +57,9 @@ struct condition {
     struct scmp_arg_cmp arguments[2];
 };
 
-#define CONDITION_OF(name, at, mask, value, at_too, mask_too, value_too)                           \
-    {#name,                                                                                        \
-     {SCMP_CMP64(at, SCMP_CMP_MASKED_EQ, mask, value),                                             \
+#define CONDITION_OF(name, at, mask, value, at_too, mask_too, value_too) \
+    {#name,                                                              \
+     {SCMP_CMP64(at, SCMP_CMP_MASKED_EQ, mask, value),                   \
       SCMP_CMP64(at_too, SCMP_CMP_MASKED_EQ, mask_too, value_too)}},
 
 static void filter_add(struct filter *filter, uint32_t action, int call, unsigned count,
@@ -94,9 +94,8 @@ static void conditions_add(struct filter *filter, const struct condition *condit
 /* Conditions of what the rules allow. */
 static void conditions_fill(struct filter *filter)
 {
-    const struct condition always[] = {
-        PX_SYSCALLS_SERVING_WHEN(CONDITION_OF) PX_SYSCALLS_HELPERS_WHEN(CONDITION_OF)
-            CALLS_OF_PROGRAM_WHEN(CONDITION_OF)};
+    const struct condition always[] = {PX_SYSCALLS_SERVING_WHEN(
+        CONDITION_OF) PX_SYSCALLS_HELPERS_WHEN(CONDITION_OF) CALLS_OF_PROGRAM_WHEN(CONDITION_OF)};
     const struct condition files[] = {PX_SYSCALLS_FILES_WHEN(CONDITION_OF)};
     const struct condition dialled[] = {PX_SYSCALLS_DIALLING_WHEN(CONDITION_OF)};
 

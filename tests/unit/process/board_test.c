@@ -20,16 +20,17 @@ static void what_a_dead_worker_counted_is_kept(void **state)
 
         assert_true(pid >= 0);
         if (pid == 0) {
-            board.blocks[i].counters.accepted = 10 + i;
-            board.blocks[i].counters.open = 2;
-            board.blocks[i].counters.responses[2] = 5;
-            board.blocks[i].counters.longest_tick_us = 100 * (i + 1);
-            board.blocks[i].counters.longest_tick_bytes = i + 1;
-            atomic_store(&board.blocks[i].alive_ms, 7);
+            board_keep(&board, i);
+            board.blocks[i]->counters.accepted = 10 + i;
+            board.blocks[i]->counters.open = 2;
+            board.blocks[i]->counters.responses[2] = 5;
+            board.blocks[i]->counters.longest_tick_us = 100 * (i + 1);
+            board.blocks[i]->counters.longest_tick_bytes = i + 1;
+            atomic_store(&board.blocks[i]->alive_ms, 7);
             _exit(0);
         }
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        assert_int_equal(board.blocks[i].alive_ms, 7);
+        assert_int_equal(board.blocks[i]->alive_ms, 7);
     }
     board_sum(&board, &sum);
     assert_int_equal(sum.accepted, 21);
@@ -40,8 +41,8 @@ static void what_a_dead_worker_counted_is_kept(void **state)
 
     /* Its connections went with it, its place is free for the next. */
     board_retire(&board, 1);
-    assert_int_equal(board.blocks[1].alive_ms, 0);
-    assert_int_equal(board.blocks[1].counters.accepted, 0);
+    assert_int_equal(board.blocks[1]->alive_ms, 0);
+    assert_int_equal(board.blocks[1]->counters.accepted, 0);
     board_sum(&board, &sum);
     assert_int_equal(sum.struct_size, sizeof(sum));
     assert_int_equal(sum.accepted, 21);

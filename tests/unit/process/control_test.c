@@ -154,6 +154,41 @@ static void nonsense_is_refused_and_leaks_nothing(void **state)
     assert_int_equal(open_count(), before);
 }
 
+/* A worker's word to its master: numbers over a pipe, and no descriptor by any way. */
+static void answers_carry_no_descriptor(void **state)
+{
+    struct control_answer answer = {CONTROL_VERSION, CONTROL_SERVING, 7};
+    const struct control_message good = control_make(CONTROL_READY, 0, 0);
+    const struct control_answer bad[] = {{CONTROL_VERSION + 1, CONTROL_READY, 0},
+                                         {CONTROL_VERSION, CONTROL_REPORT, 0},
+                                         {CONTROL_VERSION, CONTROL_SOCKET, 0}};
+    struct control_ends master, worker;
+
+    (void)state;
+    assert_int_equal(control_open(&master, &worker), 0);
+    assert_int_equal(control_send(worker.word_fd, &good, STDIN_FILENO), EPIPE);
+    assert_int_equal(control_hear(master.answer_fd, &answer), 0);
+    assert_int_equal(control_answer(worker.answer_fd, CONTROL_SERVING, 7), 0);
+    assert_int_equal(control_answer(worker.answer_fd, CONTROL_REPORTED, 0), 0);
+    answer = (struct control_answer){0};
+    assert_int_equal(control_hear(master.answer_fd, &answer), 1);
+    assert_int_equal(answer.kind, CONTROL_SERVING);
+    assert_int_equal(answer.slot, 7);
+    assert_int_equal(control_hear(master.answer_fd, &answer), 1);
+    assert_int_equal(answer.kind, CONTROL_REPORTED);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(write(worker.answer_fd, &bad[i], sizeof(bad[i])), sizeof(bad[i]));
+        assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+    }
+    assert_int_equal(write(worker.answer_fd, &bad[0], sizeof(bad[0]) - 1), sizeof(bad[0]) - 1);
+    assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+    close(worker.answer_fd);
+    assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+    close(worker.word_fd);
+    close(master.word_fd);
+    close(master.answer_fd);
+}
+
 static void a_reader_that_sleeps_does_not_block(void **state)
 {
     const int *fds = *state;
@@ -175,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_descriptor_comes_along, pair_make, pair_end),
         cmocka_unit_test_setup_teardown(the_end_is_seen, pair_make, pair_end),
         cmocka_unit_test_setup_teardown(nonsense_is_refused_and_leaks_nothing, pair_make, pair_end),
+        cmocka_unit_test(answers_carry_no_descriptor),
         cmocka_unit_test_setup_teardown(a_reader_that_sleeps_does_not_block, pair_make, pair_end),
     };
 

@@ -52,6 +52,7 @@ enum {
     FAIL_AT_END,    /* exit with 71 after a drain */
     IGNORED_BEFORE, /* serve; the master's parent ignored its signals */
     HANG,           /* become ready, then show no sign of life */
+    FLOOD,          /* become ready, then answer what was not asked */
 };
 
 /* Whose notes the worker of this process writes. */
@@ -69,12 +70,12 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int work(uint32_t place, int control_fd, void *context)
+static int work(uint32_t place, const struct control_ends *ends, void *context)
 {
     struct scene *scene = context;
     struct notes *notes = scene->notes;
     struct control_message message;
-    struct pollfd wait = {.fd = control_fd, .events = POLLIN};
+    struct pollfd wait = {.fd = ends->word_fd, .events = POLLIN};
     int behave = notes->behave;
     int fd;
     int result;
@@ -85,24 +86,31 @@ static int work(uint32_t place, int control_fd, void *context)
         return 77;
     if (behave == CRASH_AT_START)
         raise(SIGKILL);
-    message = control_make(CONTROL_READY, 0, 0);
-    if (control_send(control_fd, &message, -1) != 0)
+    if (control_answer(ends->answer_fd, CONTROL_READY, 0) != 0)
         return 98;
+    /* The first alone, once all are ready. */
+    bool is_flood = behave == FLOOD && atomic_exchange(&notes->behave, BEHAVE) == FLOOD;
+
+    while (is_flood)
+        if (notes->ready > 0)
+            (void)control_answer(ends->answer_fd, CONTROL_REPORTED, 0);
     for (;;) {
         if (poll(&wait, 1, 10) < 0)
             return 99;
         if (behave != HANG)
-            atomic_store(&scene->board.blocks[place].alive_ms, now_ms());
-        while ((result = control_receive(control_fd, &message, &fd)) > 0) {
+            atomic_store(&scene->board.blocks[place]->alive_ms, now_ms());
+        while ((result = control_receive(ends->word_fd, &message, &fd)) > 0) {
             atomic_fetch_add(&notes->heard[message.kind], 1);
             if (fd >= 0) {
                 atomic_fetch_add(&notes->served, 1);
                 close(fd);
             }
             if (message.kind == CONTROL_SERVED || message.kind == CONTROL_REPORT) {
-                message.kind = message.kind == CONTROL_SERVED ? CONTROL_SERVING : CONTROL_REPORTED;
                 /* If it fails the master is gone, which is heard below. */
-                (void)control_send(control_fd, &message, -1);
+                (void)control_answer(ends->answer_fd,
+                                     message.kind == CONTROL_SERVED ? CONTROL_SERVING
+                                                                    : CONTROL_REPORTED,
+                                     message.slot);
             }
             if (message.kind == CONTROL_STOP && behave != IGNORE_ALL)
                 return 0;
@@ -325,6 +333,19 @@ static int some_worker(const struct notes *notes)
     return 0;
 }
 
+/* One more answer than it owes is its end, and TERM is heard all the same. */
+static void a_worker_that_floods_is_killed(void **state)
+{
+    struct notes *notes = notes_make(FLOOD);
+    pid_t pid = master_start(notes);
+
+    (void)state;
+    wait_for(&notes->deaths, 1);
+    kill(pid, SIGTERM);
+    assert_int_equal(master_end(pid), 0);
+    notes_free(notes);
+}
+
 static void usr1_reopens_and_reports(void **state)
 {
     struct notes *notes = notes_make(BEHAVE);
@@ -545,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_signal_drains),
         cmocka_unit_test(the_second_is_at_once_and_the_third_kills),
+        cmocka_unit_test(a_worker_that_floods_is_killed),
         cmocka_unit_test(usr1_reopens_and_reports),
         cmocka_unit_test(hup_replaces_a_generation),
         cmocka_unit_test(a_reload_that_fails_changes_nothing),
