@@ -14,7 +14,7 @@ function(px_folder folder)
         endforeach()
         if(PX_LTO)
             # Fat objects: the library is optimised as one, tests link the plain code.
-            target_compile_options(px_${folder} PRIVATE -flto -ffat-lto-objects)
+            target_compile_options(px_${folder} PRIVATE -flto=auto -ffat-lto-objects)
         endif()
     else()
         add_library(px_${folder} INTERFACE)

@@ -4,8 +4,9 @@
 # is a single object: all folders linked with `-r` (in a release that is where the optimiser sees
 # them at once) and every other symbol made local by objcopy.  px_on_fatal stays weak in both.
 
-# One partition: the library is small, and parallel ones would need make.
-set(px_lto_link "-flto=1 -flto-partition=one")
+# One partition: the library is small. "auto" is for what is linked of its objects elsewhere: without a
+# number gcc notes that it works alone.
+set(px_lto_link "-flto=auto -flto-partition=one")
 separate_arguments(px_lto_link_list UNIX_COMMAND "${px_lto_link}")
 
 # px_merge(<output.o> FOLDERS <folder>... OBJCOPY <option>...)

@@ -36,10 +36,10 @@ def installed(text):
 
 
 def test_what_it_installs_is_what_the_build_needs():
-    """script/bootstrap and the Containerfile name the same packages."""
+    """script/bootstrap and the Containerfile name the same packages, but for the man page."""
     bootstrap = (ROOT / "script" / "bootstrap").read_text()
     wanted = re.search(r'^build="([^"]*)"', bootstrap, re.M)[1]
-    assert installed(steps("RUN")[0]) == {entry.split("=")[0] for entry in wanted.split()}
+    assert installed(steps("RUN")[0]) == {entry.split("=")[0] for entry in wanted.split()} - {"scdoc"}
 
 
 def test_what_it_runs_with_is_what_the_program_is_linked_to():
@@ -48,7 +48,8 @@ def test_what_it_runs_with_is_what_the_program_is_linked_to():
     packages = installed([rest for what, rest in last_stage() if what == "RUN"][0])
     for library in libraries:
         paths = subprocess.run(["dpkg", "-S", f"*/{library}"], stdout=subprocess.PIPE, check=True, text=True)
-        owners = {line.split(":")[0] for line in paths.stdout.splitlines()}
+        # The image is Debian 12; a later one has t64 behind some names.
+        owners = {line.split(":")[0].removesuffix("t64") for line in paths.stdout.splitlines()}
         assert owners & packages, f"{library} comes with {owners}"
 
 

@@ -132,7 +132,7 @@ def test_files(pairs, authority, tmp_path):
 def test_python_http_client(server, authority):
     import http.client
 
-    connection = http.client.HTTPSConnection("localhost", server.address[1], context=authority.context(), timeout=10)
+    connection = http.client.HTTPSConnection(*server.address, context=authority.context(), timeout=10)
     for _ in range(3):
         connection.request("GET", "/")
         assert connection.getresponse().read() == HELLO
@@ -149,7 +149,7 @@ def test_python_http_client(server, authority):
 )  # fmt: skip
 def test_certificates_by_name(server, name, common, bits):
     out = s_client(server, "-servername", name)
-    assert re.search(rf"subject=CN = {re.escape(common)}", out), out
+    assert re.search(rf"subject=CN ?= ?{re.escape(common)}", out), out
     assert f"Server public key is {bits} bit" in out
 
 
@@ -544,7 +544,7 @@ def test_testssl(pairs, authority, tmp_path):
               "-H", "Content-Security-Policy: default-src 'none'"]  # fmt: skip
     with tls(*flags(pairs[0], authority.issue("localhost", kind="rsa")), "--hsts", *fields) as server:
         argv = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--add-ca", authority.path,
-                "--jsonfile", out, f"localhost:{server.address[1]}"]  # fmt: skip
+                "--ip", server.address[0], "--jsonfile", out, f"localhost:{server.address[1]}"]  # fmt: skip
         subprocess.run([*map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
     findings = json.loads(out.read_text())
     assert len(findings) > 100

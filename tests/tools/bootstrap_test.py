@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-COMMANDS = ("gcc", "cmake", "ninja")
+COMMANDS = ("gcc", "cmake", "ninja", "scdoc")
 
 
 class BootstrapTest(unittest.TestCase):
@@ -59,14 +59,14 @@ class BootstrapTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         installs = [call for call in calls if " install " in call]
         self.assertEqual(len(installs), 1)
-        self.assertTrue(installs[0].endswith("install -y --no-install-recommends cmake ninja-build"))
+        self.assertTrue(installs[0].endswith("install -y --no-install-recommends cmake ninja-build scdoc"))
 
     def test_package_without_a_command_of_its_own(self):
         self.root_on_debian()
         self.fake("dpkg-query", 'for last; do :; done; [ "$last" = gcc ] && printf "ii "')
         result, calls = self.run_it()
         self.assertEqual(result.returncode, 0)
-        self.assertTrue(any(call.endswith("cmake ninja-build") for call in calls))
+        self.assertTrue(any(call.endswith("cmake ninja-build scdoc") for call in calls))
 
     def test_no_service_may_start(self):
         self.root_on_debian()
@@ -93,7 +93,7 @@ class BootstrapTest(unittest.TestCase):
         self.fake("gcc")
         result, calls = self.run_it()
         self.assertEqual((result.returncode, calls), (69, []))
-        self.assertIn("cmake ninja-build", result.stderr)
+        self.assertIn("cmake ninja-build scdoc", result.stderr)
         self.assertNotIn("gcc", result.stderr)
 
     def test_without_rights_it_says_what_to_run(self):
@@ -101,7 +101,7 @@ class BootstrapTest(unittest.TestCase):
         self.fake("sudo", "exit 1")
         result, calls = self.run_it()
         self.assertEqual(result.returncode, 69)
-        self.assertIn("apt-get install gcc cmake ninja-build", result.stderr)
+        self.assertIn("apt-get install gcc cmake ninja-build scdoc", result.stderr)
         self.assertFalse(any("apt-get" in call for call in calls))
 
     def test_sudo_is_used(self):
@@ -152,11 +152,19 @@ class BootstrapTest(unittest.TestCase):
     def test_usage(self):
         self.assertEqual(self.run_it("everything")[0].returncode, 64)
 
-    def test_no_peer_of_the_bench_is_among_the_packages(self):
+    def test_a_service_that_came_is_disabled_and_one_that_was_there_is_not(self):
+        """The fakes have no haproxy; whether nginx is there is up to the machine."""
+        self.root_on_debian()
+        self.fake("dpkg-query", 'for last; do :; done; [ "$last" = haproxy ] || printf "ii "')
+        self.fake("systemctl")
         with open(os.path.join(ROOT, "script", "bootstrap"), encoding="utf-8") as file:
-            text = file.read()
-        for name in ("nginx", "lighttpd", "apache2", "h2o"):
-            self.assertNotIn(name, text)
+            text = file.read().replace("haproxy=/usr/sbin/haproxy", "haproxy=/nowhere/haproxy")
+        root = os.path.join(self.folder.name, "tree")
+        os.makedirs(os.path.join(root, "script"))
+        with open(os.path.join(root, "script", "bootstrap"), "w", encoding="utf-8") as file:
+            file.write(text)
+        _, calls = self.run_it("test", root=root)
+        self.assertEqual([call for call in calls if call.startswith("systemctl")], ["systemctl disable haproxy"])
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Authority:
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         builder = self._builder(self.name, self.key.public_key(), 3650)
         builder = builder.add_extension(x509.BasicConstraints(True, 0), True).add_extension(usage, True)
+        builder = self._identified(builder, self.key.public_key())
         self.certificate = builder.sign(self.key, hashes.SHA256())
         self.path = self.folder / "authority.pem"
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
@@ -61,6 +62,12 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=days))
         )
 
+    def _identified(self, builder, public_key):
+        """RFC 5280 section 4.2.1.1 and 4.2.1.2, which strict clients insist on."""
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        subject = x509.SubjectKeyIdentifier.from_public_key(public_key)
+        return builder.add_extension(own, False).add_extension(subject, False)
+
     def issue(self, *names, kind="ecdsa", file=None, days=365, client=False):
         """A certificate with its chain, and its key; both are paths."""
         if kind == "rsa":
@@ -72,6 +79,8 @@ class Authority:
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), False)
         builder = builder.add_extension(x509.BasicConstraints(False, None), True)
+        usage = x509.KeyUsage(True, False, kind == "rsa", False, False, False, False, False, False)
+        builder = self._identified(builder.add_extension(usage, True), key.public_key())
         certificate = builder.sign(self.key, hashes.SHA256())
         # A file of its own each: a server reads its certificate again when the file changes.
         self.issued = getattr(self, "issued", 0) + 1
@@ -86,8 +95,9 @@ class Authority:
         return cert_path, key_path
 
     def context(self, alpn=None, version=None, ciphers=None, client=None, verify=True):
-        """What a careful client uses."""
+        """What a careful client uses: as strict as Python 3.13 is by itself."""
         context = ssl.create_default_context(cafile=str(self.path))
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
         if not verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
