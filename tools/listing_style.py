@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Makes src/handlers/files_listing_style.c from the style sheet and the icons beside it.
+"""Makes src/handlers/files/files_listing_style.c from the style sheet and the icons beside it.
 
-    tools/listing_style.py > src/handlers/files_listing_style.c
+    tools/listing_style.py > src/handlers/files/files_listing_style.c
 
 The page that lists a folder carries both inside of it; Content-Security-Policy allows the style by
 the digest that is computed here.  tests/tools/listing_style_test.py makes the file anew and compares.
@@ -11,7 +11,8 @@ import hashlib
 import os
 import sys
 
-HANDLERS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "src", "handlers")
+HANDLERS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "src", "handlers",
+                        "files")
 
 
 def read(name):
@@ -40,7 +41,7 @@ def render():
  * How the page of a folder looks.  Made by tools/listing_style.py from files_listing.css and
  * files_listing.svg; do not edit.
  */
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 
 /* clang-format off */
 const char listing_policy[] =

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Makes src/http/media_type_table.c from npm's mime-db.
+"""Makes src/http/fields/media_type_table.c from npm's mime-db.
 
-    tools/media_types.py DB.json VERSION > src/http/media_type_table.c
+    tools/media_types.py DB.json VERSION > src/http/fields/media_type_table.c
 
 mime-db (MIT) gathers what IANA, Apache and nginx know.  Several types may claim an extension: the
 one of the better source wins, and OVERRIDES settles what is better known than registered.
@@ -71,7 +71,7 @@ def render(database, version):
  * mime-db: Copyright (c) 2014 Jonathan Ong <me@jongleberry.com>, Copyright (c) 2015-2022 Douglas
  * Christopher Wilson <doug@somethingdoug.com>; MIT licence, whose text is in LICENSE.
  */
-#include "http/media_type.h"
+#include "http/fields/media_type.h"
 
 const struct media_type_entry media_type_table[] = {{"""]
     lines += [f'    {{"{extension}", "{content_type(table[extension])}"}},'

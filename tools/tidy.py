@@ -191,8 +191,8 @@ def check_layer(tree, file, line, bracket, name):
     elif folder not in FLOORS.get(file.floor, []) + [file.floor, "pollux"]:
         tree.report(file, line, f"src/{file.floor} may not use {name}")
     elif folder == file.floor == "handlers":
-        own = os.path.splitext(os.path.basename(file.path))[0]
-        if not own.startswith(os.path.splitext(os.path.basename(name))[0]):
+        room = os.path.dirname(file.path)[len("src/"):]
+        if room == "handlers" or os.path.dirname(name) != room:
             tree.report(file, line, f"a handler may not include another ({name})")
 
 
@@ -283,14 +283,19 @@ def rule_names(tree):
 
 
 def rule_listed(tree):
-    """Every source is in the list of its folder: a file that nobody builds is dead."""
+    """Every source is in the list of its folder, or of the nearest one above that has a list: a file
+    that is not built is dead."""
     lists = {os.path.dirname(file.path): file.text for file in tree.files
              if os.path.basename(file.path) == "CMakeLists.txt"}
     for file in tree.files:
         folder = os.path.dirname(file.path)
         if not file.path.endswith(".c") or not file.under("src", "tests/unit", "examples"):
             continue
+        while folder not in lists and folder:
+            folder = os.path.dirname(folder)  # a room of a folder has no list of its own
         stem = os.path.splitext(os.path.basename(file.path))[0]
+        while folder not in lists and folder.count("/") > 1:
+            folder = os.path.dirname(folder)
         if not re.search(rf"(?<![\w]){re.escape(stem)}(?![\w])", lists.get(folder, "")):
             tree.report(file, 1, f"is not listed in {folder}/CMakeLists.txt")
 

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "exchange/service.h"
-#include "http/h1_parse.h"
+#include "http/h1/h1_parse.h"
 #include "io/file.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
@@ -130,7 +130,7 @@ struct px_exchange {
     const struct exchange_transport *transport; /* borrowed: static; NULL once it has let go */
     void *carrier;                              /* the transport's own, while it has not let go */
     struct list node;                           /* on service->ended or service->waiting */
-    struct h1_request request;
+    struct http_request request;
 
     /* From here to `arena` everything is zero at first. */
     const px_exchange_callbacks *callbacks; /* borrowed: the handler's */

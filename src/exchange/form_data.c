@@ -5,7 +5,7 @@
  * hears of each part.  It can fail at any byte; the handler is told once and answers.
  */
 #include "exchange/exchange.h"
-#include "http/multipart.h"
+#include "http/forms/multipart.h"
 
 static px_err part_begin(const struct multipart_part *part, void *context)
 {

@@ -6,8 +6,8 @@
  * peer down with pause; the transport looks at content_paused after each piece.
  */
 #include "exchange/exchange.h"
-#include "http/field.h"
-#include "http/query.h"
+#include "http/fields/field.h"
+#include "http/forms/query.h"
 
 px_err exchange_receive(px_exchange *exchange, px_str bytes)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "exchange/exchange.h"
-#include "http/cookie.h"
-#include "http/field.h"
-#include "http/query.h"
-#include "http/uri.h"
+#include "http/fields/cookie.h"
+#include "http/fields/field.h"
+#include "http/forms/query.h"
+#include "http/message/uri.h"
 
 static const px_str absent = {NULL, 0};
 

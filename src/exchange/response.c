@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "exchange/exchange.h"
-#include "http/cookie.h"
-#include "http/field.h"
-#include "http/status.h"
+#include "http/fields/cookie.h"
+#include "http/fields/field.h"
+#include "http/message/status.h"
 
 /* Fields that pollux writes itself, because they frame the message or steer the connection. */
 static bool field_allowed(px_str name, px_str value)

@@ -2,8 +2,8 @@
  * Timers of a loop: a binary heap of embedded nodes, earliest first.
  *
  * Room in the heap is made when a timer is made, so starting one cannot fail.  Deadlines of
- * connections do not live here one by one (server/deadline.h keeps them in constant time); this
- * heap serves what is few.
+ * connections do not live here one by one (server/session/deadline.h keeps them in constant time);
+ * this heap serves what is few.
  */
 #ifndef PX_IO_TIMER_H
 #define PX_IO_TIMER_H

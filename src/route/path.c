@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/scan.h"
+#include "http/scan/scan.h"
 
 #define EACH_BYTE(value) (0x0101010101010101u * (uint64_t)(value))
 

@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "http/host.h"
-#include "http/scan.h"
+#include "http/message/host.h"
+#include "http/scan/scan.h"
 
 enum { SHOWN_BYTES_MAX = 100 };
 

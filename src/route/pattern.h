@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "http/h1_parse.h"
+#include "http/h1/h1_parse.h"
 #include "pollux/error.h"
 #include "pollux/str.h"
 

@@ -24,7 +24,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "http/h1_parse.h"
+#include "http/h1/h1_parse.h"
 #include "pollux/alloc.h"
 #include "pollux/error.h"
 #include "pollux/str.h"

@@ -12,11 +12,11 @@
 
 #include <string.h>
 
-#include "http/h1_write.h"
-#include "http/status.h"
-#include "server/access_log.h"
-#include "server/h1.h"
-#include "server/overload.h"
+#include "http/h1/h1_write.h"
+#include "http/message/status.h"
+#include "server/h1/h1.h"
+#include "server/session/overload.h"
+#include "server/site/access_log.h"
 
 /* Seconds; long enough for a crowd to disperse, short enough to be worth waiting for. */
 static const char retry_after_s[] = "5";

@@ -4,7 +4,7 @@
 #ifndef PX_SERVER_REFUSAL_H
 #define PX_SERVER_REFUSAL_H
 
-#include "server/conn.h"
+#include "server/session/conn.h"
 
 extern const struct conn_protocol refusal_protocol;
 

@@ -11,16 +11,16 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "http/field.h"
-#include "server/access_log.h"
-#include "server/conn.h"
-#include "server/counters.h"
-#include "server/h1.h"
-#include "server/h2.h"
-#include "server/overload.h"
-#include "server/redirect.h"
+#include "http/fields/field.h"
+#include "server/h1/h1.h"
+#include "server/h2/h2.h"
+#include "server/session/conn.h"
+#include "server/session/counters.h"
+#include "server/session/overload.h"
+#include "server/site/access_log.h"
+#include "server/site/redirect.h"
+#include "server/site/trust.h"
 #include "server/tls_conduit.h"
-#include "server/trust.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
@@ -136,7 +136,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     pool_init(&server->conns, allocator, sizeof(struct h1_conn), CONN_SLAB_OBJECTS, connections);
     pool_init(&server->works, allocator,
               sizeof(struct h1_work) +
-                  (size_t)options->field_count_max * sizeof(struct h1_field_span),
+                  (size_t)options->field_count_max * sizeof(struct http_field_span),
               WORK_SLAB_OBJECTS, connections);
     pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS, connections);
     server->parse_limits.head_bytes_max = options->head_bytes_max;

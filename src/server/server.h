@@ -6,12 +6,12 @@
 
 #include "base/buf.h"
 #include "exchange/exchange.h"
-#include "http/h1_write.h"
+#include "http/h1/h1_write.h"
 #include "net/cidr.h"
 #include "net/listener.h"
 #include "pollux/server.h"
 #include "route/router.h"
-#include "server/deadline.h"
+#include "server/session/deadline.h"
 
 struct tls_service;
 
@@ -91,7 +91,7 @@ struct px_server {
     uint32_t trusted_count;
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
-    struct h1_parse_limits parse_limits;
+    struct http_limits parse_limits;
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     bool logging;

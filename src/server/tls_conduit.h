@@ -13,7 +13,7 @@
 #define PX_SERVER_TLS_CONDUIT_H
 
 #include "io/file.h"
-#include "server/conn.h"
+#include "server/session/conn.h"
 #include "tls/tls_session.h"
 
 /* What the TLS connections of a server share; made with its first TLS listener. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "server/h1.h"
+#include "server/h1/h1.h"
 #include "server/tls_conduit.h"
 #include "tls/tls.h"
 

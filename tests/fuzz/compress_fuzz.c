@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 #include "unit/handlers/decode.h"
 
 enum { IN_BYTES_MAX = 16 * 1024, OUT_BYTES_MAX = 256 * 1024 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -82,23 +82,23 @@ px_sim_plant(dial_never_gives_up dial net/dial.c "loop->now_ms >= dial->deadline
 px_sim_plant(dial_takes_errors_for_success dial net/dial.c
     "if (sys_errno == 0) {" "if (sys_errno != ENOMEM) {")
 
-px_sim_plant(no_content_waits http server/h1_read.c
+px_sim_plant(no_content_waits http server/h1/h1_read.c
     "parser->content_length == 0))" "parser->content_length == 0 && false))")
-px_sim_plant(abort_looks_whole http server/conn.c
+px_sim_plant(abort_looks_whole http server/session/conn.c
     "conn->reset = conn->reset || conn_protocol(conn)->cut_short(conn);" "conn->reset = false;")
 px_sim_plant(end_forgotten http exchange/exchange.c
     "if (exchange->callbacks && exchange->callbacks->on_end)"
     "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
 px_sim_plant(source_kept http exchange/exchange.c "    source_release(exchange);" "")
-px_sim_plant(wake_forgotten http server/h1.c "if (!h1->driving" "if (h1->driving")
+px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->driving" "if (h1->driving")
 
 if(PX_HTTP2)
-    px_sim_plant(h2_held_lost http2 server/h2_read.c
+    px_sim_plant(h2_held_lost http2 server/h2/h2_read.c
         "if (buf_append(&request->held, bytes) != PX_OK)" "if (!bytes.ptr)")
-    px_sim_plant(h2_broken_looks_whole http2 http/h2_send.c "    if (pull == PX_PULL_ERROR)
+    px_sim_plant(h2_broken_looks_whole http2 http/h2/h2_send.c "    if (pull == PX_PULL_ERROR)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;" "    if (pull == PX_PULL_ERROR)
         pull = PX_PULL_END;")
-    px_sim_plant(h2_resume_lost http2 http/h2_send.c
+    px_sim_plant(h2_resume_lost http2 http/h2/h2_send.c
         "if (stream->id == 0 || !stream->waiting)" "if (stream->id != 1)")
 endif()
 px_sim_plant(end_without_close_notify tls server/tls_conduit.c
@@ -109,11 +109,11 @@ px_sim_plant(file_piece_twice http exchange/source.c
     "    exchange->produced += length;
     /* What follows" "    exchange->produced += length / 2 + 1;
     /* What follows")
-px_sim_plant(file_waiter_forgotten http handlers/files_load.c
+px_sim_plant(file_waiter_forgotten http handlers/files/files_load.c
     "if (exchange)
             files_found" "if (exchange && waiter->next)
             files_found")
-px_sim_plant(file_entry_kept http handlers/files_answer.c
+px_sim_plant(file_entry_kept http handlers/files/files_answer.c
     "static void content_release(void *context)
 {
     files_entry_put(context);" "static void content_release(void *context)

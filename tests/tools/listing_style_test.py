@@ -10,7 +10,7 @@ import listing_style  # noqa: E402
 
 class ListingStyleTest(unittest.TestCase):
     def test_file_is_made_from_its_sources(self):
-        with open(os.path.join(ROOT, "src/handlers/files_listing_style.c"), encoding="utf-8") as file:
+        with open(os.path.join(ROOT, "src/handlers/files/files_listing_style.c"), encoding="utf-8") as file:
             self.assertEqual(file.read(), listing_style.render())
 
     def test_long_lines_are_cut_and_quotes_escaped(self):

@@ -18,7 +18,7 @@ class MediaTypesTest(unittest.TestCase):
     def test_table_is_made_from_the_pinned_database(self):
         version = load("tests", "npm", "package.json")["dependencies"]["mime-db"]
         database = load("build", "npm", "node_modules", "mime-db", "db.json")
-        with open(os.path.join(ROOT, "src/http/media_type_table.c"), encoding="utf-8") as file:
+        with open(os.path.join(ROOT, "src/http/fields/media_type_table.c"), encoding="utf-8") as file:
             self.assertEqual(file.read(), media_types.render(database, version))
 
     def test_better_sources_win_and_overrides_win_over_all(self):

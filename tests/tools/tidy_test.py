@@ -105,8 +105,9 @@ class TidyTest(unittest.TestCase):
                 self.assertLess(order.index(other), order.index(floor))
 
     def test_handlers(self):
-        self.good("src/handlers/files_list.c", HEAD + '#include "handlers/files.h"\n')
-        self.good("src/handlers/files.c", HEAD + '#include "handlers/files.h"\n')
+        self.good("src/handlers/files/files_list.c", HEAD + '#include "handlers/files/files.h"\n')
+        self.bad("src/handlers/files/a.c", HEAD + '#include "handlers/compress/compress.h"\n',
+                 "another")
 
     def test_include_style(self):
         self.bad("src/base/a.c", HEAD + '#include "arena.h"\n', "name the folder")
@@ -231,6 +232,9 @@ class TidyTest(unittest.TestCase):
     def test_listed(self):
         found = self.found({"src/base/a.c": HEAD, "src/base/CMakeLists.txt": "b.c ba.c a_b.c\n"}, False)
         self.assertEqual(found, ["src/base/a.c:1: is not listed in src/base/CMakeLists.txt"])
+        found = self.found({"src/base/in/a.c": HEAD, "src/base/in/b.c": HEAD,
+                            "src/base/CMakeLists.txt": "in/b.c\n"}, False)
+        self.assertEqual(found, ["src/base/in/a.c:1: is not listed in src/base/CMakeLists.txt"])
 
     def test_first_comment(self):
         for path, bad, good in (

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/scan.h"
+#include "http/scan/scan.h"
 
 enum { FIELDS_MAX = 50 };
 
@@ -139,8 +139,8 @@ static const px_exchange_callbacks callbacks = {sizeof(px_exchange_callbacks), o
 
 bool call_make(struct call *call, struct stage *stage, const char *head)
 {
-    static const struct h1_parse_limits limits = {8192, 4096, FIELDS_MAX};
-    struct h1_field_span spans[FIELDS_MAX];
+    static const struct http_limits limits = {8192, 4096, FIELDS_MAX};
+    struct http_field_span spans[FIELDS_MAX];
     struct h1_parser parser;
 
     memset(call, 0, sizeof(*call));

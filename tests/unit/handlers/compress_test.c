@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers/compress.h"
+#include "handlers/compress/compress.h"
 #include "unit/exchange/double.h"
 #include "unit/handlers/decode.h"
 

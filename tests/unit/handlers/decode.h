@@ -4,7 +4,7 @@
 #ifndef PX_TESTS_UNIT_HANDLERS_DECODE_H
 #define PX_TESTS_UNIT_HANDLERS_DECODE_H
 
-#include "http/accept.h"
+#include "http/fields/accept.h"
 #include "pollux/str.h"
 
 /* As far as `coded` goes; owned by the caller (free).  `out_whole`: it ended where the coding says

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/files_listing.h"
+#include "handlers/files/files_listing.h"
 #include "unit/exchange/double.h"
 
 /* --- A folder to serve ------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
  * The file handler on a real folder: paths and patterns, what is found at once and what by helper
  * threads, the cache and its bounds, ends at every moment, and failing allocations.
  */
-#include "handlers/files.h"
+#include "handlers/files/files.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,0 +1,217 @@
+/*
+ * Compressing answers: a response filter.
+ *
+ * Happy path: on_head finds that the answer is fit and the client wants a coding, takes a coder and
+ * sets the head; on_content runs content through it; on_end puts it back.  Without memory, for a
+ * coder or by the cap of all coders, the next coding is tried, and in the end the answer goes out
+ * as it is.
+ */
+#include "handlers/compress/compress.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/options.h"
+#include "exchange/exchange.h"
+
+static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, uint64_t length)
+{
+    const struct coder_kind *kind = shelf->kind;
+    void *coder;
+
+    if (compress->memory_bytes + kind->memory_bytes > compress->memory_bytes_max)
+        return NULL;
+    coder = shelf->idle_count > 0 ? shelf->idle[--shelf->idle_count]
+                                  : kind->create(compress->allocator);
+    if (!coder)
+        return NULL;
+    if (kind->begin(coder, length) != PX_OK) {
+        kind->destroy(coder);
+        return NULL;
+    }
+    compress->memory_bytes += kind->memory_bytes;
+    return coder;
+}
+
+static void shelf_put(struct compress *compress, struct coder_shelf *shelf, void *coder)
+{
+    compress->memory_bytes -= shelf->kind->memory_bytes;
+    if (shelf->idle_count < COMPRESS_IDLE_MAX)
+        shelf->idle[shelf->idle_count++] = coder;
+    else
+        shelf->kind->destroy(coder);
+}
+
+/* --- The filter ------------------------------------------------------------------------------- */
+
+/* Has the answer coded: false when there is no memory for that. */
+static bool stream_begin(struct compress *compress, px_exchange *exchange, enum coding coding,
+                         struct compress_stream *stream)
+{
+    *stream = (struct compress_stream){.compress = compress, .shelf = &compress->shelves[coding]};
+    if (exchange->method == METHOD_HEAD)
+        return true; /* the head of a GET, whose content nobody asks for */
+    stream->coder = shelf_take(compress, stream->shelf, exchange->length);
+    return stream->coder != NULL;
+}
+
+static int compress_on_head(px_exchange *exchange, void *context, void **out_state)
+{
+    struct compress *compress = context;
+    struct accept_coding accept;
+    enum coding codings[CODING_COUNT];
+    px_str etags[CODING_COUNT];
+
+    if (!compress_is_fit(compress, exchange))
+        return 0;
+    compress_vary(exchange);
+    /* A client of HTTP/1.0 would lose the length, and with it the connection. */
+    if (exchange->version < 11)
+        return 0;
+    accept_coding_read(&accept, exchange->request.fields, exchange->request.field_count);
+    uint32_t count = accept_coding_order(&accept, compress->offered, codings);
+
+    for (uint32_t index = 0; index < count; index++) {
+        etags[index] = compress_etag(exchange, codings[index]);
+        if (compress_is_known(exchange, etags[index])) {
+            compress_set_known(exchange, etags[index]);
+            return 0;
+        }
+    }
+    struct compress_stream *stream =
+        count > 0 ? px_exchange_alloc(exchange, sizeof(*stream)) : NULL;
+    px_str key = stream && compress->cache ? compress_cache_key(exchange) : px_str_make(NULL, 0);
+
+    for (uint32_t index = 0; stream && index < count; index++) {
+        if (key.ptr) {
+            compress_cache_key_coding(key, codings[index]);
+            if (compress_cache_answer(compress->cache, exchange, key)) {
+                compress_set_head(exchange, codings[index], etags[index]);
+                return 0;
+            }
+        }
+        if (!stream_begin(compress, exchange, codings[index], stream))
+            continue;
+        if (key.ptr && stream->coder)
+            compress_record_begin(compress->cache, exchange, key, &stream->record);
+        compress_set_head(exchange, codings[index], etags[index]);
+        *out_state = stream;
+        return 1;
+    }
+    return 0;
+}
+
+static int compress_on_content(px_exchange *exchange, px_filter_step *step, void *state)
+{
+    struct compress_stream *stream = state;
+    bool done = false;
+    px_err err = stream->shelf->kind->step(stream->coder, step,
+                                           step->last ? CODER_FINISH : CODER_GO_ON, &done);
+
+    (void)exchange;
+    if (err != PX_OK)
+        return -1;
+    stream->dirty = stream->dirty || step->in_used > 0;
+    step->done = step->last && done;
+    compress_record_add(&stream->record, px_str_make(step->out, step->out_used));
+    if (step->done)
+        compress_record_keep(&stream->record);
+    return 0;
+}
+
+static int compress_on_flush(px_exchange *exchange, px_filter_step *step, void *state)
+{
+    struct compress_stream *stream = state;
+    bool done = false;
+
+    (void)exchange;
+    if (!stream->dirty)
+        return 0;
+    if (stream->shelf->kind->step(stream->coder, step, CODER_FLUSH, &done) != PX_OK)
+        return -1;
+    stream->dirty = !done;
+    return 0;
+}
+
+static void compress_on_end(px_exchange *exchange, void *state)
+{
+    struct compress_stream *stream = state;
+
+    (void)exchange;
+    compress_record_end(&stream->record);
+    if (stream->coder)
+        shelf_put(stream->compress, stream->shelf, stream->coder);
+}
+
+const px_filter compress_filter = {
+    .struct_size = sizeof(px_filter),
+    .on_head = compress_on_head,
+    .on_content = compress_on_content,
+    .on_end = compress_on_end,
+    .on_flush = compress_on_flush,
+};
+
+/* --- Setup ------------------------------------------------------------------------------------ */
+
+uint32_t px_compress_codings(void)
+{
+    return (coder_gzip ? PX_CODING_GZIP : 0U) | (coder_brotli ? PX_CODING_BROTLI : 0U) |
+           (coder_zstd ? PX_CODING_ZSTD : 0U);
+}
+
+struct compress *compress_create(const px_allocator *allocator, const px_compress_options *given,
+                                 px_error *out_error)
+{
+    px_compress_options options;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "px_compress_options has an unknown size");
+        return NULL;
+    }
+    if (options.codings == 0)
+        options.codings = px_compress_codings();
+    if (options.codings & ~px_compress_codings()) {
+        error_set(out_error, PX_ERR_INVALID, 0, "a content coding that is not in this build");
+        return NULL;
+    }
+    struct compress *compress = alloc_take_zeroed(allocator, sizeof(*compress));
+    uint32_t cache_bytes =
+        options.cache_bytes_max ? options.cache_bytes_max : COMPRESS_CACHE_BYTES_DEFAULT;
+
+    if (compress && cache_bytes != PX_OFF) {
+        compress->cache = compress_cache_create(allocator, cache_bytes);
+        if (!compress->cache) {
+            alloc_put(allocator, compress);
+            compress = NULL;
+        }
+    }
+    if (!compress) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "no memory");
+        return NULL;
+    }
+    compress->allocator = allocator;
+    compress->offered = options.codings;
+    compress->bytes_min = options.bytes_min ? options.bytes_min : COMPRESS_BYTES_MIN_DEFAULT;
+    compress->memory_bytes_max =
+        options.memory_bytes_max ? options.memory_bytes_max : COMPRESS_MEMORY_BYTES_DEFAULT;
+    compress->shelves[CODING_GZIP].kind = coder_gzip;
+    compress->shelves[CODING_BROTLI].kind = coder_brotli;
+    compress->shelves[CODING_ZSTD].kind = coder_zstd;
+    return compress;
+}
+
+void compress_destroy(void *context)
+{
+    struct compress *compress = context;
+
+    if (!compress)
+        return;
+    for (uint32_t coding = 0; coding < CODING_COUNT; coding++) {
+        struct coder_shelf *shelf = &compress->shelves[coding];
+
+        while (shelf->idle_count > 0)
+            shelf->kind->destroy(shelf->idle[--shelf->idle_count]);
+    }
+    compress_cache_destroy(compress->cache);
+    alloc_put(compress->allocator, compress);
+}

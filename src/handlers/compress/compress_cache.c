@@ -1,0 +1,220 @@
+/*
+ * Coded content that is sent again: a table by what was asked for, whom, and the strong ETag that
+ * the handler gave it, which names those bytes and no others (RFC 9110 section 8.8.1).
+ *
+ * Happy path: what a coder makes is written down beside being sent, and is put into the table when
+ * it was whole.  Bounded in bytes; the longest unused goes first.  Without memory content is not
+ * kept, and nobody notices.  Peers choose the keys, so the hash is keyed.
+ */
+#include <string.h>
+
+#include "base/siphash.h"
+#include "exchange/exchange.h"
+#include "handlers/compress/compress.h"
+#include "http/fields/field.h"
+#include "io/random.h"
+
+struct compress_entry {
+    struct list used;
+    struct compress_entry *next; /* in its bucket */
+    const px_allocator *allocator;
+    uint64_t hash;
+    uint32_t refs; /* the table's, and one for each answer */
+    uint32_t key_len;
+    struct buf bytes;
+    char key[];
+};
+
+struct compress_cache {
+    const px_allocator *allocator; /* borrowed: outlives it */
+    struct siphash_key key;
+    uint64_t bytes;
+    uint64_t bytes_max;
+    uint32_t recording_count;
+    struct list used; /* the longest unused first */
+    struct compress_entry *buckets[COMPRESS_CACHE_BUCKETS];
+};
+
+static void entry_put(void *context)
+{
+    struct compress_entry *entry = context;
+
+    if (--entry->refs > 0)
+        return;
+    buf_deinit(&entry->bytes);
+    alloc_put(entry->allocator, entry);
+}
+
+static uint64_t entry_cost(const struct compress_entry *entry)
+{
+    return sizeof(*entry) + entry->key_len + entry->bytes.cap;
+}
+
+static void entry_remove(struct compress_cache *cache, struct compress_entry *entry)
+{
+    struct compress_entry **link = &cache->buckets[entry->hash % COMPRESS_CACHE_BUCKETS];
+
+    while (*link != entry)
+        link = &(*link)->next;
+    *link = entry->next;
+    list_remove(&entry->used);
+    cache->bytes -= entry_cost(entry);
+    entry_put(entry);
+}
+
+struct compress_cache *compress_cache_create(const px_allocator *allocator, uint64_t bytes_max)
+{
+    struct compress_cache *cache = alloc_take_zeroed(allocator, sizeof(*cache));
+
+    if (!cache)
+        return NULL;
+    cache->allocator = allocator;
+    cache->bytes_max = bytes_max;
+    list_init(&cache->used);
+    if (random_bytes(&cache->key, sizeof(cache->key)) != PX_OK) {
+        alloc_put(allocator, cache);
+        return NULL;
+    }
+    return cache;
+}
+
+void compress_cache_destroy(struct compress_cache *cache)
+{
+    if (!cache)
+        return;
+    while (!list_empty(&cache->used))
+        entry_remove(cache, LIST_ENTRY(cache->used.next, struct compress_entry, used));
+    alloc_put(cache->allocator, cache);
+}
+
+/* --- Keys ------------------------------------------------------------------------------------- */
+
+px_str compress_cache_key(px_exchange *exchange)
+{
+    px_str parts[] = {px_request_authority(exchange), px_request_target(exchange),
+                      px_response_field(exchange, "ETag"), exchange->type};
+    px_str absent = px_str_make(NULL, 0);
+    size_t len = 1;
+
+    /* Content that is there and will not change while it is sent, under a name of its own. */
+    if ((exchange->method != METHOD_GET && exchange->method != METHOD_HEAD) ||
+        exchange->status != 200 || exchange->filtered || parts[2].len == 0 ||
+        parts[2].ptr[0] != '"' ||
+        (exchange->kind != CONTENT_BYTES && exchange->kind != CONTENT_FILE))
+        return absent;
+    for (uint32_t index = 0; index < exchange->field_count; index++) {
+        if (field_name_is(exchange->fields[index].name, "cache-control") &&
+            field_list_has(exchange->fields[index].value, "no-store"))
+            return absent;
+    }
+    for (size_t index = 0; index < ARRAY_COUNT(parts); index++)
+        len += parts[index].len + 1;
+    char *key = px_exchange_alloc(exchange, len);
+    size_t at = 1;
+
+    if (!key)
+        return absent;
+    key[0] = CODING_IDENTITY; /* the caller writes the coding here */
+    for (size_t index = 0; index < ARRAY_COUNT(parts); index++) {
+        if (parts[index].len > 0)
+            memcpy(key + at, parts[index].ptr, parts[index].len);
+        at += parts[index].len;
+        key[at++] = '\n'; /* in none of them */
+    }
+    return px_str_make(key, len);
+}
+
+void compress_cache_key_coding(px_str key, enum coding coding)
+{
+    *(char *)(uintptr_t)key.ptr = (char)coding; /* ours: compress_cache_key made it */
+}
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static struct compress_entry *entry_find(const struct compress_cache *cache, px_str key,
+                                         uint64_t hash)
+{
+    struct compress_entry *entry = cache->buckets[hash % COMPRESS_CACHE_BUCKETS];
+
+    while (entry && (entry->hash != hash || entry->key_len != key.len ||
+                     memcmp(entry->key, key.ptr, key.len) != 0))
+        entry = entry->next;
+    return entry;
+}
+
+bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, px_str key)
+{
+    struct compress_entry *entry = entry_find(cache, key, siphash(&cache->key, key.ptr, key.len));
+
+    if (!entry)
+        return false;
+    list_remove(&entry->used);
+    list_append(&cache->used, &entry->used);
+    entry->refs++;
+    exchange_replace_content(exchange, &(px_body){buf_str(&entry->bytes), entry_put, entry});
+    return true;
+}
+
+/* --- Writing down ----------------------------------------------------------------------------- */
+
+void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, px_str key,
+                           struct compress_record *record)
+{
+    uint64_t entry_max = cache->bytes_max / COMPRESS_CACHE_SHARES;
+
+    *record = (struct compress_record){.cache = NULL};
+    /* What is long will hardly fit, and is not asked for at once by many. */
+    if (cache->recording_count == COMPRESS_RECORDINGS_MAX ||
+        exchange->length > entry_max * COMPRESS_RATIO_GUESS)
+        return;
+    record->cache = cache;
+    record->key = key;
+    buf_init(&record->bytes, cache->allocator, entry_max);
+    cache->recording_count++;
+}
+
+void compress_record_end(struct compress_record *record)
+{
+    if (!record->cache)
+        return;
+    record->cache->recording_count--;
+    record->cache = NULL;
+    buf_deinit(&record->bytes);
+}
+
+void compress_record_add(struct compress_record *record, px_str bytes)
+{
+    if (record->cache && buf_append(&record->bytes, bytes) != PX_OK)
+        compress_record_end(record);
+}
+
+void compress_record_keep(struct compress_record *record)
+{
+    struct compress_cache *cache = record->cache;
+
+    if (!cache)
+        return;
+    uint64_t hash = siphash(&cache->key, record->key.ptr, record->key.len);
+    /* Two that were coded at once: the first is as good. */
+    struct compress_entry *entry =
+        entry_find(cache, record->key, hash)
+            ? NULL
+            : alloc_take_zeroed(cache->allocator, sizeof(*entry) + record->key.len);
+
+    if (entry) {
+        entry->allocator = cache->allocator;
+        entry->hash = hash;
+        entry->refs = 1;
+        entry->key_len = (uint32_t)record->key.len;
+        memcpy(entry->key, record->key.ptr, record->key.len);
+        entry->bytes = record->bytes;
+        buf_init(&record->bytes, cache->allocator, 0);
+        entry->next = cache->buckets[hash % COMPRESS_CACHE_BUCKETS];
+        cache->buckets[hash % COMPRESS_CACHE_BUCKETS] = entry;
+        list_append(&cache->used, &entry->used);
+        cache->bytes += entry_cost(entry);
+        while (cache->bytes > cache->bytes_max)
+            entry_remove(cache, LIST_ENTRY(cache->used.next, struct compress_entry, used));
+    }
+    compress_record_end(record);
+}

@@ -1,0 +1,232 @@
+/*
+ * What the parts of the file handler share.
+ *
+ *   files.c          making and ending it; a request's way through the steps
+ *   files_path.c     from a request's target to a path beneath the folder
+ *   files_cache.c    the table of entries that were found, bounded in descriptors and bytes
+ *   files_load.c     finding a file: at once where nothing can block, else by helper threads
+ *   files_entry.c    what is known of a file that was found: validators, fields, content
+ *   files_answer.c   preconditions, ranges, content
+ *   files_parts.c    several ranges at once (multipart/byteranges)
+ *   files_listing.c  the page of a folder
+ *
+ * Happy path: path -> cache -> answer, without a system call.  An entry is counted: the table,
+ * every answer under way, and who loads it hold a reference.
+ */
+#ifndef PX_HANDLERS_FILES_H
+#define PX_HANDLERS_FILES_H
+
+#include "base/list.h"
+#include "base/siphash.h"
+#include "exchange/exchange.h"
+#include "http/fields/conditional.h"
+#include "http/fields/date.h"
+#include "http/fields/etag.h"
+#include "http/fields/range.h"
+#include "io/root.h"
+#include "pollux/files.h"
+
+enum { FILES_FIELDS_MAX = 5 };
+
+/* What a path proved to be. */
+enum files_outcome {
+    FILES_LOADING,   /* not known yet */
+    FILES_FILE,      /* a file, or a folder's index */
+    FILES_NO_SLASH,  /* a folder whose path lacks the slash */
+    FILES_LISTED,    /* a folder without index, to be listed: `fd` is it */
+    FILES_FORBIDDEN, /* a folder without index or listing, or no permission */
+    FILES_MISSING,
+    FILES_BUSY,  /* descriptors, memory or helpers ran short */
+    FILES_BROKEN /* the disk */
+};
+
+/* A file with a part of its own: the error page of a status, or the fallback. */
+struct files_page {
+    unsigned status; /* 0: the fallback */
+    bool own_root;   /* the file lies outside of the folder */
+    struct root root;
+    char *path; /* owned: beneath the root */
+};
+
+struct files_entry {
+    struct list used;              /* on cache->used, the longest unused first */
+    struct files_entry *next;      /* in its bucket */
+    struct px_files *files;        /* a reference */
+    struct files_load *load;       /* owned while FILES_LOADING */
+    const struct files_page *page; /* borrowed: the files'; NULL for what is found by its path */
+    const char *index;             /* borrowed: the files'; the name that was found in a folder */
+    uint64_t hash;
+    uint64_t checked_ms;
+    uint64_t warm_ms; /* when all of it was sent from the page cache, last looked at; 0: never */
+    uint64_t bytes;   /* what it counts for in the cache */
+    uint32_t refs;
+    uint8_t outcome; /* enum files_outcome */
+    bool in_table;
+    bool young;       /* it changed just before it was read: equal times prove nothing */
+    uint8_t sidecars; /* codings there is a sidecar for: a bit each, as files_sidecars said */
+    int fd;           /* owned, or -1: content is in memory */
+    char *content;    /* owned: small content, or NULL */
+    struct file_info info;
+    struct validators validators;
+    px_str type;          /* static */
+    px_str cache_control; /* borrowed: the files' */
+    uint32_t field_count;
+    px_field fields[FILES_FIELDS_MAX]; /* what goes with content and with 304 */
+    char etag[ETAG_BYTES_MAX + 1];     /* these end in NUL, as all fields do */
+    char modified[DATE_BYTES + 1];
+    uint32_t path_len;
+    char path[]; /* beneath the root, decoded, ends in NUL */
+};
+
+struct files_cache {
+    struct files_entry **buckets; /* owned */
+    uint32_t bucket_count;        /* a power of two */
+    uint32_t entry_count;
+    uint32_t file_count; /* descriptors */
+    uint32_t files_max;
+    uint64_t bytes;
+    uint64_t bytes_max;
+    struct list used;
+    struct siphash_key key;
+};
+
+struct files_rule {
+    char *pattern; /* owned */
+    char *value;   /* owned */
+};
+
+struct px_files {
+    px_allocator allocator;
+    struct root root;
+    uint32_t refs; /* the owner's, and each entry's */
+    uint32_t waiting;
+    uint32_t listing_count; /* listings being made */
+    uint64_t listing_bytes; /* of listings being sent */
+    bool listing;
+    bool sidecars;
+    uint32_t index_count;
+    uint32_t rule_count;
+    uint32_t page_count;
+    char *indexes[FILE_INDEXES_MAX]; /* owned */
+    struct files_rule *rules;        /* owned */
+    struct files_page *pages;        /* owned; the fallback is one of them */
+    struct siphash_key boundary_key;
+    uint64_t boundary_count;
+    struct files_cache cache;
+};
+
+/* What a request wants next of the files, and why. */
+enum files_step {
+    FILES_STEP_PATH,   /* the path it named */
+    FILES_STEP_SPA,    /* the fallback */
+    FILES_STEP_PAGE,   /* an error page */
+    FILES_STEP_SIDECAR /* the encoded form of `base` */
+};
+
+struct files_want {
+    uint8_t step;             /* enum files_step */
+    uint16_t status;          /* FILES_STEP_PAGE */
+    const char *coding;       /* FILES_STEP_SIDECAR: static */
+    struct files_entry *base; /* FILES_STEP_SIDECAR: a reference; else NULL */
+};
+
+/* --- files.c ---------------------------------------------------------------------------------- */
+
+/* Goes on with an entry that is not loading.  Takes the reference of `want.base`, not the entry's.
+ */
+void files_found(px_exchange *exchange, struct files_entry *entry, struct files_want want);
+
+/* Answers with an error, by its page if there is one. */
+void files_fail(px_exchange *exchange, struct px_files *files, unsigned status);
+
+const struct files_page *files_page_of(const struct px_files *files, unsigned status);
+void files_put(struct px_files *files);
+
+/* --- files_path.c ----------------------------------------------------------------------------- */
+
+/* The path beneath the folder, without a slash in front: 0, or the status to answer with. */
+unsigned files_path(px_exchange *exchange, px_str *out_path);
+
+/* The whole path of the request as a reference to the same host, with a slash and the query behind
+ * it; absent without memory. */
+px_str files_path_with_slash(px_exchange *exchange);
+
+/* Whether `text` matches a pattern of `*` and `?`. */
+bool files_glob(const char *pattern, px_str text);
+
+/* --- files_cache.c ---------------------------------------------------------------------------- */
+
+px_err files_cache_init(struct files_cache *cache, const px_allocator *allocator,
+                        uint32_t files_max, uint64_t bytes_max);
+void files_cache_deinit(struct px_files *files);
+uint64_t files_cache_hash(const struct files_cache *cache, px_str path);
+struct files_entry *files_cache_find(const struct files_cache *cache, px_str path,
+                                     const struct files_page *page, uint64_t hash);
+/* Puts an entry into the table, which takes a reference, and what is too much out of it. */
+void files_cache_add(struct px_files *files, struct files_entry *entry);
+void files_cache_remove(struct px_files *files, struct files_entry *entry);
+/* Counts what an entry in the table has come to hold. */
+void files_cache_account(struct px_files *files, struct files_entry *entry);
+/* Drops what nobody uses, when the process is short of descriptors.  Whether there was any. */
+bool files_cache_shrink(struct px_files *files);
+
+static inline void files_cache_touch(struct files_cache *cache, struct files_entry *entry)
+{
+    list_remove(&entry->used);
+    list_append(&cache->used, &entry->used);
+}
+
+/* --- files_load.c ----------------------------------------------------------------------------- */
+
+/* Finds `path` (or the page) and goes on with files_found, now or from the loop. */
+void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
+                const struct files_page *page, struct files_want want);
+
+/* --- files_entry.c ---------------------------------------------------------------------------- */
+
+struct files_entry *files_entry_create(struct px_files *files, px_str path,
+                                       const struct files_page *page, uint64_t hash);
+void files_entry_put(struct files_entry *entry);
+static inline struct files_entry *files_entry_take(struct files_entry *entry)
+{
+    entry->refs++;
+    return entry;
+}
+
+/* The path of the file that was found: the entry's own, and the index behind it. */
+px_str files_entry_name(const struct files_entry *entry);
+
+/* Makes validators and fields of what is known. */
+void files_entry_settle(struct files_entry *entry, int64_t now);
+
+/* --- files_answer.c --------------------------------------------------------------------------- */
+
+/* Answers with an entry's content.  `base` is what was asked for: another entry than `entry` when
+ * that is its encoded form. */
+void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
+                  const struct files_want *want);
+
+/* --- files_parts.c ---------------------------------------------------------------------------- */
+
+/* Answers 206 with several ranges; the fields are set. */
+void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str type,
+                        const struct byte_range *ranges, uint32_t count);
+
+/* --- files_listing.c -------------------------------------------------------------------------- */
+
+/* Answers with the page of a folder.  `entry->fd` is the folder's and shared with other answers:
+ * open "." beneath it to read it, and hold a reference of the entry while you do. */
+void files_listing_respond(px_exchange *exchange, struct files_entry *entry);
+
+/* --- files_sidecar.c -------------------------------------------------------------------------- */
+
+/* Which codings have a sidecar of `path`, a bit each; it may not be older than the file. */
+px_err files_sidecars(const struct root *root, const char *path, const struct file_info *info,
+                      enum root_patience patience, uint8_t *out_sidecars);
+
+/* Which of them a request gets: the coding's name, or NULL for none of them (identity).
+ * `out_suffix` is what stands behind the file's name. */
+const char *files_sidecar_choose(const px_exchange *exchange, uint8_t sidecars,
+                                 const char **out_suffix);
+
+#endif

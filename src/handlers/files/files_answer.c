@@ -1,0 +1,147 @@
+/*
+ * Answering with a file that was found: preconditions (RFC 9110 section 13.2.2), ranges (section
+ * 14), content.
+ *
+ * Happy path: no precondition, no range; the entry's fields are lent, small content goes from
+ * memory with its head, large content by sendfile.  The entry is held until the answer is out.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers/files/files.h"
+
+static void content_release(void *context)
+{
+    files_entry_put(context);
+}
+
+static void file_release(int fd, void *context)
+{
+    (void)fd;
+    files_entry_put(context);
+}
+
+/* One range of the content, or all of it. */
+static void content_respond(px_exchange *exchange, unsigned status, struct files_entry *entry,
+                            uint64_t first, uint64_t length)
+{
+    px_str absent = {NULL, 0};
+
+    files_entry_take(entry);
+    if (entry->content || length == 0) {
+        px_body body = {
+            .bytes = px_str_make(entry->content ? entry->content + first : "", (size_t)length),
+            .release = content_release,
+            .context = entry};
+
+        px_respond_body(exchange, status, absent, &body);
+        return;
+    }
+    px_file_range range = {.fd = entry->fd,
+                           .offset = first,
+                           .length = length,
+                           .release = file_release,
+                           .context = entry};
+
+    px_respond_file(exchange, status, absent, &range);
+    /* What is true of the whole is not learnt from a part. */
+    if (length == entry->info.size && exchange->output && exchange->output->file.context == entry)
+        exchange->output->warm_ms = &entry->warm_ms;
+}
+
+/* Fields of an encoded form: its own validators, the rest as what it is a form of. */
+static void coded_fields(px_exchange *exchange, const struct files_entry *entry,
+                         const struct files_entry *base, const char *coding)
+{
+    for (uint32_t index = 0; index < 3; index++)
+        px_response_add_field(exchange, entry->fields[index].name, entry->fields[index].value);
+    for (uint32_t index = 3; index < base->field_count; index++)
+        px_response_add_field(exchange, base->fields[index].name, base->fields[index].value);
+    px_response_add_field(exchange, px_str_make("Content-Encoding", 16), px_str_of(coding));
+}
+
+static void content_range_add(px_exchange *exchange, const struct byte_range *range, uint64_t size)
+{
+    char text[80];
+    int len = range ? snprintf(text, sizeof(text), "bytes %llu-%llu/%llu",
+                               (unsigned long long)range->first,
+                               (unsigned long long)(range->first + range->length - 1),
+                               (unsigned long long)size)
+                    : snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
+
+    px_response_add_field(exchange, px_str_make("Content-Range", 13),
+                          px_str_make(text, (size_t)len));
+}
+
+/* Lends the fields of an entry that is sent as it is, or adds those of an encoded form. */
+static void fields_set(px_exchange *exchange, const struct files_entry *entry,
+                       const struct files_entry *base, const char *coding)
+{
+    exchange->type = base->type;
+    if (entry == base)
+        exchange_lend_fields(exchange, entry->fields, entry->field_count);
+    else
+        coded_fields(exchange, entry, base, coding);
+}
+
+/* With preconditions or ranges. */
+static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
+                               const struct files_entry *base, const char *coding,
+                               const struct conditional *conditional)
+{
+    int64_t now = px_loop_unix_time(exchange->service->loop);
+    struct byte_range ranges[RANGE_COUNT_MAX];
+    enum range_result result = RANGE_WHOLE;
+    uint32_t count = 0;
+    px_str range;
+
+    switch (conditional_evaluate(conditional, &entry->validators, now)) {
+    case CONDITIONAL_GO_ON:
+        break;
+    case CONDITIONAL_NOT_MODIFIED:
+        fields_set(exchange, entry, base, coding);
+        exchange->type = px_str_make(NULL, 0);
+        content_respond(exchange, 304, entry, 0, 0);
+        return;
+    case CONDITIONAL_FAILED:
+        files_fail(exchange, entry->files, 412);
+        return;
+    }
+    /* RFC 9110 section 14.2: ranges are for GET alone. */
+    if (exchange->method == METHOD_GET &&
+        conditional_range(conditional, &entry->validators, now, &range))
+        result = range_parse(range, entry->info.size, ranges, &count);
+    if (result == RANGE_UNSATISFIABLE) {
+        content_range_add(exchange, NULL, entry->info.size);
+        files_fail(exchange, entry->files, 416);
+        return;
+    }
+    fields_set(exchange, entry, base, coding);
+    if (result == RANGE_WHOLE) {
+        content_respond(exchange, 200, entry, 0, entry->info.size);
+    } else if (count > 1) {
+        files_answer_parts(exchange, entry, base->type, ranges, count);
+    } else {
+        content_range_add(exchange, &ranges[0], entry->info.size);
+        content_respond(exchange, 206, entry, ranges[0].first, ranges[0].length);
+    }
+}
+
+void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
+                  const struct files_want *want)
+{
+    struct conditional conditional;
+
+    if (PX_UNLIKELY(want->step == FILES_STEP_PAGE)) {
+        exchange->type = base->type;
+        content_respond(exchange, want->status, entry, 0, entry->info.size);
+        return;
+    }
+    conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
+    if (PX_UNLIKELY(conditional.seen)) {
+        answer_conditional(exchange, entry, base, want->coding, &conditional);
+        return;
+    }
+    fields_set(exchange, entry, base, want->coding);
+    content_respond(exchange, 200, entry, 0, entry->info.size);
+}

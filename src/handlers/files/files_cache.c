@@ -1,0 +1,177 @@
+/*
+ * The table of what was found, by path: chained buckets under a key of its own, and a list by last
+ * use.
+ *
+ * Happy path: one hash, one compare.  It cannot fail but for memory when it is made; what does not
+ * fit makes the longest unused leave, and an entry too large for the table is used once.
+ */
+#include <string.h>
+
+#include "handlers/files/files.h"
+#include "io/random.h"
+
+enum { BUCKETS_FIRST = 256 };
+
+px_err files_cache_init(struct files_cache *cache, const px_allocator *allocator,
+                        uint32_t files_max, uint64_t bytes_max)
+{
+    *cache = (struct files_cache){.files_max = files_max, .bytes_max = bytes_max};
+    list_init(&cache->used);
+    px_err err = random_bytes(&cache->key, sizeof(cache->key));
+
+    if (err != PX_OK)
+        return err;
+    cache->buckets = alloc_take_zeroed(allocator, BUCKETS_FIRST * sizeof(*cache->buckets));
+    if (!cache->buckets)
+        return PX_ERR_MEMORY;
+    cache->bucket_count = BUCKETS_FIRST;
+    return PX_OK;
+}
+
+void files_cache_deinit(struct px_files *files)
+{
+    struct files_cache *cache = &files->cache;
+
+    while (!list_empty(&cache->used))
+        files_cache_remove(files, LIST_ENTRY(cache->used.next, struct files_entry, used));
+    alloc_put(&files->allocator, cache->buckets);
+    cache->buckets = NULL;
+    cache->bucket_count = 0;
+}
+
+uint64_t files_cache_hash(const struct files_cache *cache, px_str path)
+{
+    return siphash(&cache->key, path.ptr, path.len);
+}
+
+static struct files_entry **bucket_of(const struct files_cache *cache, uint64_t hash)
+{
+    return &cache->buckets[hash & (cache->bucket_count - 1)];
+}
+
+struct files_entry *files_cache_find(const struct files_cache *cache, px_str path,
+                                     const struct files_page *page, uint64_t hash)
+{
+    struct files_entry *entry = *bucket_of(cache, hash);
+
+    while (entry && (entry->hash != hash || entry->page != page || entry->path_len != path.len ||
+                     memcmp(entry->path, path.ptr, path.len) != 0))
+        entry = entry->next;
+    return entry;
+}
+
+/* Twice the buckets, when there is memory for them; a table that is full of chains works too. */
+static void cache_grow(struct px_files *files)
+{
+    struct files_cache *cache = &files->cache;
+    uint32_t old_count = cache->bucket_count;
+    struct files_entry **old = cache->buckets;
+
+    if (cache->entry_count < old_count || old_count >= FILE_CACHE_BUCKETS_MAX)
+        return;
+    struct files_entry **buckets =
+        alloc_take_zeroed(&files->allocator, 2UL * old_count * sizeof(struct files_entry *));
+
+    if (!buckets)
+        return;
+    cache->buckets = buckets;
+    cache->bucket_count = 2 * old_count;
+    for (uint32_t index = 0; index < old_count; index++) {
+        while (old[index]) {
+            struct files_entry *entry = old[index], **bucket = bucket_of(cache, entry->hash);
+
+            old[index] = entry->next;
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    }
+    alloc_put(&files->allocator, old);
+}
+
+static void cache_count(struct files_cache *cache, struct files_entry *entry)
+{
+    entry->bytes = sizeof(*entry) + entry->path_len + (entry->content ? entry->info.size : 0);
+    cache->bytes += entry->bytes;
+    cache->file_count += entry->fd >= 0;
+}
+
+static void cache_uncount(struct files_cache *cache, struct files_entry *entry)
+{
+    cache->bytes -= entry->bytes;
+    cache->file_count -= entry->fd >= 0;
+}
+
+/* What is loading stays: whoever comes next waits for it too. */
+static void cache_fit(struct px_files *files)
+{
+    struct files_cache *cache = &files->cache;
+    struct list *at = cache->used.next;
+
+    while (at != &cache->used &&
+           (cache->bytes > cache->bytes_max || cache->file_count > cache->files_max)) {
+        struct files_entry *entry = LIST_ENTRY(at, struct files_entry, used);
+
+        at = at->next;
+        if (entry->outcome != FILES_LOADING)
+            files_cache_remove(files, entry);
+    }
+}
+
+void files_cache_add(struct px_files *files, struct files_entry *entry)
+{
+    struct files_cache *cache = &files->cache;
+
+    cache_grow(files);
+    struct files_entry **bucket = bucket_of(cache, entry->hash);
+
+    entry->next = *bucket;
+    *bucket = entry;
+    entry->in_table = true;
+    list_append(&cache->used, &entry->used);
+    cache->entry_count++;
+    cache_count(cache, files_entry_take(entry));
+    cache_fit(files);
+}
+
+void files_cache_remove(struct px_files *files, struct files_entry *entry)
+{
+    struct files_cache *cache = &files->cache;
+    struct files_entry **at = bucket_of(cache, entry->hash);
+
+    if (!entry->in_table)
+        return;
+    while (*at != entry)
+        at = &(*at)->next;
+    *at = entry->next;
+    entry->in_table = false;
+    list_remove(&entry->used);
+    cache->entry_count--;
+    cache_uncount(cache, entry);
+    files_entry_put(entry);
+}
+
+void files_cache_account(struct px_files *files, struct files_entry *entry)
+{
+    if (!entry->in_table)
+        return;
+    files->cache.bytes -= entry->bytes; /* while it was loading it held no descriptor */
+    cache_count(&files->cache, entry);
+    cache_fit(files);
+}
+
+bool files_cache_shrink(struct px_files *files)
+{
+    struct files_cache *cache = &files->cache;
+    bool any = false;
+
+    for (struct list *at = cache->used.next; at != &cache->used;) {
+        struct files_entry *entry = LIST_ENTRY(at, struct files_entry, used);
+
+        at = at->next;
+        if (entry->fd >= 0 && entry->refs == 1) {
+            files_cache_remove(files, entry);
+            any = true;
+        }
+    }
+    return any;
+}

@@ -1,0 +1,185 @@
+/*
+ * From a request's target to a path beneath the folder.
+ *
+ * Decoded once, then freed of dot segments, so that ".." is gone before the kernel sees the path.
+ * It can be refused: an encoded slash or NUL, a path that climbs above the root (400), a name that
+ * begins with a dot (404).
+ */
+#include <string.h>
+
+#include "handlers/files/files.h"
+#include "http/message/uri.h"
+
+/* How many segments of the path belong to the route: those in front of what its pattern leaves open
+ * ("/static/" and "/static/{rest...}" leave open what follows the first). */
+static uint32_t pattern_segments(const char *pattern)
+{
+    uint32_t count = 0;
+    const char *path = pattern ? strchr(pattern, '/') : NULL;
+    size_t len;
+
+    if (!path)
+        return 0;
+    len = strlen(path);
+    bool open = path[len - 1] == '/' || (len > 4 && memcmp(path + len - 4, "...}", 4) == 0) ||
+                (len > 3 && memcmp(path + len - 3, "{$}", 3) == 0);
+
+    if (!open)
+        return 0; /* one file: the path names it */
+    for (const char *at = path + 1; *at; at++)
+        count += *at == '/';
+    return count;
+}
+
+/* Whether a path can be used as it stands: nothing encoded, no empty or dot segment. */
+static bool path_is_plain(px_str path)
+{
+    char before = '/';
+
+    for (size_t at = 1; at < path.len; at++) {
+        char byte = path.ptr[at];
+
+        if (byte == '%' || (before == '/' && (byte == '/' || byte == '.')))
+            return false;
+        before = byte;
+    }
+    return true;
+}
+
+/* Decoded, without dot segments and empty ones; it begins with one slash. */
+static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
+{
+    px_str path;
+    px_err err = uri_path_decode(&exchange->arena, raw, &path);
+
+    if (err == PX_OK)
+        err = uri_path_normalise(&exchange->arena, path, &path);
+    if (err != PX_OK)
+        return err;
+    char *text = (char *)(uintptr_t)path.ptr; /* ours: uri_path_normalise made it */
+    size_t len = 0;
+
+    for (size_t at = 0; at < path.len; at++)
+        if (text[at] != '/' || len == 0 || text[len - 1] != '/')
+            text[len++] = text[at];
+    if (len == 0)
+        return PX_ERR_MALFORMED;
+    text[len] = '\0';
+    *out_path = px_str_make(text, len);
+    return PX_OK;
+}
+
+/* RFC 8615: one name with a dot is for everybody, at the top of the whole site. */
+static bool path_is_hidden(px_str path, bool whole_site)
+{
+    static const char known[] = "/.well-known/";
+    size_t at = 0;
+
+    if (whole_site && path.len >= sizeof(known) - 1 &&
+        memcmp(path.ptr, known, sizeof(known) - 1) == 0)
+        at = sizeof(known) - 2;
+    for (; at + 1 < path.len; at++)
+        if (path.ptr[at] == '/' && path.ptr[at + 1] == '.')
+            return true;
+    return false;
+}
+
+/* What of the path is beneath the folder, with a slash in front; absent when there is nothing.
+ * `out_whole` says whether that is all of it. */
+static px_str path_open(const px_exchange *exchange, bool *out_whole)
+{
+    px_str path = exchange->request.raw_path;
+    uint32_t skip = pattern_segments(exchange->pattern);
+
+    *out_whole = skip == 0;
+    for (; skip > 0; skip--) {
+        const char *next = memchr(path.ptr + 1, '/', path.len - 1);
+
+        if (!next)
+            return px_str_make(NULL, 0);
+        path = px_str_make(next, path.len - (size_t)(next - path.ptr));
+    }
+    return path;
+}
+
+unsigned files_path(px_exchange *exchange, px_str *out_path)
+{
+    px_str path = exchange->request.raw_path;
+    bool whole;
+
+    if (path.len == 0 || path.ptr[0] != '/')
+        return 400;
+    path = path_open(exchange, &whole);
+    if (!path.ptr)
+        return 404;
+    if (!path_is_plain(path)) {
+        px_err err = path_clean(exchange, path, &path);
+
+        if (err != PX_OK)
+            return err == PX_ERR_MEMORY ? 503 : 400;
+        if (path_is_hidden(path, whole))
+            return 404;
+    }
+    if (path.len - 1 > FILE_PATH_BYTES_MAX)
+        return 404;
+    *out_path = px_str_make(path.ptr + 1, path.len - 1);
+    return 0;
+}
+
+px_str files_path_with_slash(px_exchange *exchange)
+{
+    px_str query = exchange->request.query, route = exchange->request.raw_path;
+    px_str absent = {NULL, 0};
+    bool whole;
+    px_str path = path_open(exchange, &whole);
+
+    if (!path.ptr)
+        return absent;
+    /* What the route matched stays as it came: an encoded slash may be part of a parameter. */
+    route.len -= path.len;
+    if (path_clean(exchange, path, &path) != PX_OK ||
+        uri_path_encode(&exchange->arena, path, &path) != PX_OK)
+        return absent;
+    char *text = arena_take_text(&exchange->arena, route.len + path.len + 2 + query.len);
+
+    if (!text)
+        return absent;
+    memcpy(text, route.ptr, route.len);
+    memcpy(text + route.len, path.ptr, path.len);
+    size_t len = route.len + path.len;
+
+    /* Two in front would name a host (RFC 3986 section 4.2). */
+    if (text[len - 1] != '/')
+        text[len++] = '/';
+
+    if (query.ptr) {
+        text[len++] = '?';
+        memcpy(text + len, query.ptr, query.len);
+        len += query.len;
+    }
+    return px_str_make(text, len);
+}
+
+bool files_glob(const char *pattern, px_str text)
+{
+    const char *star = NULL; /* behind the last star, where to go on when the rest does not fit */
+    size_t at = 0, star_at = 0;
+
+    while (at < text.len) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            star_at = at;
+        } else if (*pattern == '?' || (*pattern && *pattern == text.ptr[at])) {
+            pattern++;
+            at++;
+        } else if (star) {
+            pattern = star;
+            at = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}

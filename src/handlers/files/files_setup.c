@@ -1,0 +1,276 @@
+/*
+ * Making and ending a px_files: options are checked and copied, the folder and the files that the
+ * options name are opened.
+ *
+ * It can fail for what the caller got wrong (no such folder, a pattern that can never be sent) and
+ * for want of memory; then nothing stays open.
+ */
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "handlers/files/files.h"
+#include "http/fields/field.h"
+#include "io/random.h"
+
+enum { NAME_BYTES_MAX = 255 };
+
+static char *text_copy(const struct px_files *files, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = alloc_take(&files->allocator, bytes);
+
+    if (copy)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+static px_err no_memory(px_error *out_error)
+{
+    return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+}
+
+const struct files_page *files_page_of(const struct px_files *files, unsigned status)
+{
+    for (uint32_t index = 0; index < files->page_count; index++)
+        if (files->pages[index].status == status)
+            return &files->pages[index];
+    return NULL;
+}
+
+static px_err indexes_copy(struct px_files *files, const px_files_options *options,
+                           px_error *out_error)
+{
+    static const char *const standard[] = {"index.html"};
+    const char *const *names = options->indexes ? options->indexes : standard;
+    size_t count = options->indexes ? options->index_count : 1;
+
+    if (count > FILE_INDEXES_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d index names", FILE_INDEXES_MAX);
+    for (size_t index = 0; index < count; index++) {
+        const char *name = names[index];
+        size_t len = strlen(name);
+
+        if (len == 0 || len > NAME_BYTES_MAX || strchr(name, '/') || name[0] == '.')
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%s is not the name of an index: it has no slash and no dot in front",
+                             name);
+        files->indexes[index] = text_copy(files, name);
+        if (!files->indexes[index])
+            return no_memory(out_error);
+        files->index_count++;
+    }
+    return PX_OK;
+}
+
+static px_err rules_copy(struct px_files *files, const px_files_options *options,
+                         px_error *out_error)
+{
+    size_t count = options->rules ? options->rule_count : 0;
+
+    if (count > FILE_RULES_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d rules", FILE_RULES_MAX);
+    if (count == 0)
+        return PX_OK;
+    files->rules = alloc_take_zeroed(&files->allocator, count * sizeof(*files->rules));
+    if (!files->rules)
+        return no_memory(out_error);
+    for (size_t index = 0; index < count; index++) {
+        const px_files_rule *rule = &options->rules[index];
+        px_str value = px_str_of(rule->value);
+
+        if (rule->pattern[0] == '\0' || value.len == 0 || !field_value_valid(value))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%s=%s: a pattern, and a value that a field can have", rule->pattern,
+                             rule->value);
+        files->rule_count++;
+        files->rules[index].pattern = text_copy(files, rule->pattern);
+        files->rules[index].value = text_copy(files, rule->value);
+        if (!files->rules[index].pattern || !files->rules[index].value)
+            return no_memory(out_error);
+    }
+    return PX_OK;
+}
+
+/* Whether there is such a file. */
+static px_err page_look(const struct root *root, const char *path)
+{
+    struct file_info info;
+    int fd;
+    px_err err = root_find(root, path, ROOT_WAIT, &fd, &info);
+
+    if (err != PX_OK)
+        return err;
+    root_put(fd);
+    return info.kind == FILE_REGULAR ? PX_OK : PX_ERR_NOT_FOUND;
+}
+
+/* A page outside of the folder: its own folder is opened, so that a new version is seen. */
+static px_err page_outside(struct px_files *files, struct files_page *page, const char *file,
+                           px_error *out_error)
+{
+    const char *slash = strrchr(file, '/');
+    const char *name = slash ? slash + 1 : file;
+    char folder[FILE_PATH_BYTES_MAX + 1] = ".";
+
+    if (slash && (size_t)(slash - file) < sizeof(folder)) {
+        memcpy(folder, file, (size_t)(slash - file));
+        folder[slash - file] = '\0';
+        if (slash == file)
+            memcpy(folder, "/", 2);
+    }
+    px_err err = root_open(&page->root, folder, true, NULL);
+
+    if (err == PX_OK) {
+        page->own_root = true;
+        err = page_look(&page->root, name);
+    }
+    if (err != PX_OK)
+        return error_set(out_error, err, 0, "%s: there is no such file, here or in the folder",
+                         file);
+    page->path = text_copy(files, name);
+    return page->path ? PX_OK : no_memory(out_error);
+}
+
+static px_err page_add(struct px_files *files, unsigned status, const char *file,
+                       px_error *out_error)
+{
+    struct files_page *page = &files->pages[files->page_count];
+    const char *beneath = file;
+
+    if (files_page_of(files, status))
+        return error_set(out_error, PX_ERR_INVALID, 0, "two pages for the status %u", status);
+    if (strlen(file) > FILE_PATH_BYTES_MAX)
+        return error_set(out_error, PX_ERR_NOT_FOUND, 0, "%s: the path is too long", file);
+    page->status = status;
+    page->root.fd = -1;
+    files->page_count++;
+    while (*beneath == '/')
+        beneath++;
+    if (page_look(&files->root, beneath) != PX_OK)
+        return page_outside(files, page, file, out_error);
+    page->path = text_copy(files, beneath);
+    return page->path ? PX_OK : no_memory(out_error);
+}
+
+static px_err pages_open(struct px_files *files, const px_files_options *options,
+                         px_error *out_error)
+{
+    size_t count = options->pages ? options->page_count : 0;
+    px_err err = PX_OK;
+
+    if (count > FILE_PAGES_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d error pages", FILE_PAGES_MAX);
+    files->pages = alloc_take_zeroed(&files->allocator, (count + 1) * sizeof(*files->pages));
+    if (!files->pages)
+        return no_memory(out_error);
+    if (options->spa)
+        err = page_add(files, 0, options->spa, out_error);
+    for (size_t index = 0; index < count && err == PX_OK; index++) {
+        const px_files_page *page = &options->pages[index];
+
+        if (page->status < 400 || page->status > 599)
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%u is not a status of an error: 400 to 599", page->status);
+        err = page_add(files, page->status, page->file, out_error);
+    }
+    return err;
+}
+
+/* Connections need most of what the process may open. */
+static uint32_t files_allowed(uint32_t wanted)
+{
+    struct rlimit limit;
+    uint32_t files = wanted ? wanted : FILE_CACHE_FILES_DEFAULT;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < files)
+        files = (uint32_t)(limit.rlim_cur / 4);
+    return files;
+}
+
+static px_err files_fill(struct px_files *files, const char *root, const px_files_options *options,
+                         px_error *out_error)
+{
+    px_err err = root_open(&files->root, root, options->follow_symlinks != 0, out_error);
+
+    if (err != PX_OK)
+        return err;
+    files->listing = options->listing != 0;
+    files->sidecars = options->no_sidecars == 0;
+    err = indexes_copy(files, options, out_error);
+    if (err == PX_OK)
+        err = rules_copy(files, options, out_error);
+    if (err == PX_OK)
+        err = pages_open(files, options, out_error);
+    if (err != PX_OK)
+        return err;
+    err = random_bytes(&files->boundary_key, sizeof(files->boundary_key));
+    if (err == PX_OK)
+        err = files_cache_init(
+            &files->cache, &files->allocator, files_allowed(options->cache_files_max),
+            options->cache_bytes_max ? options->cache_bytes_max : FILE_CACHE_BYTES_DEFAULT);
+    if (err != PX_OK)
+        return error_set(out_error, err, 0, "cannot make a cache of files: %s", px_err_name(err));
+    return PX_OK;
+}
+
+px_files *px_files_create(const char *root, const px_files_options *options, px_error *out_error)
+{
+    px_files_options known;
+    struct px_files *files;
+
+    if (options_read(&known, sizeof(known), options) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "options of another version");
+        return NULL;
+    }
+    const px_allocator *allocator = known.allocator ? known.allocator : &alloc_libc;
+
+    files = alloc_take_zeroed(allocator, sizeof(*files));
+    if (!files) {
+        no_memory(out_error);
+        return NULL;
+    }
+    files->allocator = *allocator;
+    files->refs = 1;
+    files->root.fd = -1;
+    list_init(&files->cache.used);
+    if (files_fill(files, root, &known, out_error) != PX_OK) {
+        px_files_destroy(files);
+        return NULL;
+    }
+    error_clear(out_error);
+    return files;
+}
+
+void files_put(struct px_files *files)
+{
+    px_allocator allocator = files->allocator;
+
+    if (--files->refs > 0)
+        return;
+    for (uint32_t index = 0; index < files->index_count; index++)
+        alloc_put(&allocator, files->indexes[index]);
+    for (uint32_t index = 0; index < files->rule_count; index++) {
+        alloc_put(&allocator, files->rules[index].pattern);
+        alloc_put(&allocator, files->rules[index].value);
+    }
+    for (uint32_t index = 0; index < files->page_count; index++) {
+        root_close(&files->pages[index].root);
+        alloc_put(&allocator, files->pages[index].path);
+    }
+    alloc_put(&allocator, files->rules);
+    alloc_put(&allocator, files->pages);
+    root_close(&files->root);
+    alloc_put(&allocator, files);
+}
+
+void px_files_destroy(void *context)
+{
+    struct px_files *files = context;
+
+    if (!files)
+        return;
+    files_cache_deinit(files);
+    files_put(files);
+}

@@ -1,0 +1,67 @@
+/*
+ * Files that somebody has compressed beforehand: "app.js.br" beside "app.js".
+ *
+ * Happy path: when a file is found, it is looked for its encoded forms once; a request that accepts
+ * one gets it.  One that is older than its file is another version's, and not used.  Only types
+ * that shrink have any, so that pictures cost no look.
+ */
+#include "base/limits.h"
+#include "handlers/files/files.h"
+#include "http/fields/accept.h"
+#include "http/fields/media_type.h"
+
+enum { SUFFIX_BYTES_MAX = 8 };
+
+/* Whether a sidecar is of this version of the file. */
+static bool is_current(const struct file_info *side, const struct file_info *file)
+{
+    if (side->kind != FILE_REGULAR || side->size == 0)
+        return false;
+    return side->modified > file->modified ||
+           (side->modified == file->modified && side->modified_ns >= file->modified_ns);
+}
+
+px_err files_sidecars(const struct root *root, const char *path, const struct file_info *info,
+                      enum root_patience patience, uint8_t *out_sidecars)
+{
+    char name[2 * FILE_PATH_BYTES_MAX + SUFFIX_BYTES_MAX];
+    px_str base = px_str_of(path);
+    uint8_t sidecars = 0;
+
+    *out_sidecars = 0;
+    if (info->size == 0 || base.len > 2 * FILE_PATH_BYTES_MAX ||
+        !media_type_compressible(media_type_of(base)))
+        return PX_OK;
+    memcpy(name, base.ptr, base.len);
+    for (uint32_t coding = CODING_GZIP; coding < CODING_COUNT; coding++) {
+        px_str suffix = coding_suffix((enum coding)coding);
+        struct file_info side;
+        int fd = -1;
+
+        memcpy(name + base.len, suffix.ptr, suffix.len + 1);
+        px_err err = root_find(root, name, patience, &fd, &side);
+
+        if (err == PX_AGAIN)
+            return PX_AGAIN;
+        /* Whatever else is wrong with it: there is the file itself. */
+        if (err == PX_OK && is_current(&side, info))
+            sidecars |= (uint8_t)(1U << coding);
+        if (err == PX_OK)
+            root_put(fd);
+    }
+    *out_sidecars = sidecars;
+    return PX_OK;
+}
+
+const char *files_sidecar_choose(const px_exchange *exchange, uint8_t sidecars,
+                                 const char **out_suffix)
+{
+    struct accept_coding accept;
+    enum coding codings[CODING_COUNT];
+
+    accept_coding_read(&accept, exchange->request.fields, exchange->request.field_count);
+    if (accept_coding_order(&accept, sidecars, codings) == 0)
+        return NULL;
+    *out_suffix = coding_suffix(codings[0]).ptr;
+    return coding_name(codings[0]).ptr;
+}

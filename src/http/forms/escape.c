@@ -1,0 +1,137 @@
+/*
+ * Escaping: one walk over the text, which takes plain runs as they are.
+ */
+#include "http/forms/escape.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The length of the UTF-8 character that `text` begins with (RFC 3629 section 4), 0 when it begins
+ * with none. */
+static size_t utf8_len(px_str text, uint32_t *out_code)
+{
+    const unsigned char *at = (const unsigned char *)text.ptr;
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xc2 ? 0
+                 : at[0] < 0xe0 ? 2
+                 : at[0] < 0xf0 ? 3
+                 : at[0] < 0xf5 ? 4
+                                : 0;
+    static const unsigned char first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    static const uint32_t code_min[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t code;
+
+    if (len == 0 || len > text.len)
+        return 0;
+    code = at[0] & first_mask[len];
+    for (size_t index = 1; index < len; index++) {
+        if ((at[index] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (at[index] & 0x3f);
+    }
+    if (code < code_min[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    *out_code = code;
+    return len;
+}
+
+/* Whether a character can be shown: no control, no line end, nothing that turns its neighbours. */
+static bool code_is_shown(uint32_t code)
+{
+    return !(code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e ||
+             code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+             (code >= 0x2066 && code <= 0x2069) || code == 0xfeff);
+}
+
+/* Appends text in which `special` says what stands for a character, or NULL for itself. */
+static px_err escape_text(struct buf *out, px_str text, const char *(*special)(uint32_t code))
+{
+    size_t plain = 0; /* where the run of characters that stay began */
+    size_t at = 0;
+
+    while (at < text.len) {
+        uint32_t code = 0;
+        size_t len = utf8_len(px_str_make(text.ptr + at, text.len - at), &code);
+        const char *instead = len == 0 || !code_is_shown(code) ? "\xef\xbf\xbd" : special(code);
+
+        len = len > 0 ? len : 1;
+        if (instead) {
+            px_err err = buf_append(out, px_str_make(text.ptr + plain, at - plain));
+
+            if (err == PX_OK)
+                err = buf_append(out, px_str_of(instead));
+            if (err != PX_OK)
+                return err;
+            plain = at + len;
+        }
+        at += len;
+    }
+    return plain < at ? buf_append(out, px_str_make(text.ptr + plain, at - plain)) : PX_OK;
+}
+
+static const char *special_html(uint32_t code)
+{
+    switch (code) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    }
+    return NULL;
+}
+
+static const char *special_json(uint32_t code)
+{
+    switch (code) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '<': /* "</script>" in a page that embeds it */
+        return "\\u003c";
+    }
+    return NULL;
+}
+
+px_err escape_html(struct buf *out, px_str text)
+{
+    return escape_text(out, text, special_html);
+}
+
+px_err escape_json(struct buf *out, px_str text)
+{
+    return escape_text(out, text, special_json);
+}
+
+static bool is_unreserved(unsigned char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+}
+
+px_err escape_segment(struct buf *out, px_str segment)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    px_err err = buf_reserve(out, 3 * segment.len);
+
+    if (err != PX_OK)
+        return err;
+    for (size_t index = 0; index < segment.len; index++) {
+        unsigned char byte = (unsigned char)segment.ptr[index];
+
+        if (is_unreserved(byte)) {
+            out->ptr[out->len++] = (char)byte;
+        } else {
+            out->ptr[out->len++] = '%';
+            out->ptr[out->len++] = digits[byte >> 4];
+            out->ptr[out->len++] = digits[byte & 15];
+        }
+    }
+    return PX_OK;
+}

@@ -1,0 +1,504 @@
+/*
+ * Fields of HTTP/2 requests: what each may be, and what they must be together.
+ *
+ * The rules for methods, targets, hosts and values are those of the HTTP/1 parser, so that a
+ * request means the same whichever way it came.  What HTTP/1 refuses with 400 is malformed here and
+ * resets the stream; what is only too much, or served by nobody, is answered.
+ */
+#include "http/h2/h2_head.h"
+
+#include <string.h>
+
+#include "http/fields/field.h"
+#include "http/h1/h1_body.h"
+#include "http/message/host.h"
+
+/* What one field costs beside its bytes in an HTTP/1 head: colon, blank, CR, LF.  More than the two
+ * NULs that it costs here. */
+enum { FIELD_OVERHEAD = 4 };
+
+size_t h2_head_object_bytes(const struct http_limits *limits)
+{
+    return sizeof(struct h2_head) + limits->field_count_max * sizeof(struct http_field_span) +
+           limits->head_bytes_max;
+}
+
+void h2_head_init(struct h2_head *head, const struct scan_table *scan,
+                  const struct http_limits *limits, bool trailers)
+{
+    memset(&head->content_length, 0,
+           offsetof(struct h2_head, crumbs) - offsetof(struct h2_head, content_length));
+    head->scan = scan;
+    head->limits = limits;
+    head->text = (char *)(head->fields + limits->field_count_max);
+    head->trailers = trailers;
+    head->regular_seen = trailers; /* RFC 9113 section 8.1: no pseudo-fields in trailers */
+}
+
+static inline px_str text_of(const struct h2_head *head, struct http_span span)
+{
+    return px_str_make(head->text + span.at, span.len);
+}
+
+static inline bool text_is(px_str text, const char *literal)
+{
+    size_t len = strlen(literal);
+
+    return text.len == len && memcmp(text.ptr, literal, len) == 0;
+}
+
+/* Keeps a piece with its NUL.  The room was counted before. */
+static struct http_span keep(struct h2_head *head, px_str text)
+{
+    struct http_span span = {head->text_len, (uint32_t)text.len};
+
+    if (text.len > 0)
+        memcpy(head->text + span.at, text.ptr, text.len);
+    head->text[span.at + text.len] = '\0';
+    head->text_len += (uint32_t)text.len + 1;
+    return span;
+}
+
+static void refuse(struct h2_head *head, uint16_t status)
+{
+    if (head->status == 0)
+        head->status = status;
+}
+
+/* --- Pseudo-fields ---------------------------------------------------------------------------- */
+
+/* Bytes of a class and %XX from `at` on; returns the index of the first other byte. */
+static size_t escaped_end(px_str text, size_t at, uint8_t class,
+                          size_t (*scan)(const char *ptr, size_t from, size_t len))
+{
+    for (;;) {
+        at = scan_mixed(text.ptr, at, text.len, class, scan);
+        if (text.len - at < 3 || text.ptr[at] != '%' ||
+            !(char_class[(uint8_t)text.ptr[at + 1]] & CHAR_HEX) ||
+            !(char_class[(uint8_t)text.ptr[at + 2]] & CHAR_HEX))
+            return at;
+        at += 3;
+    }
+}
+
+/* RFC 9113 section 8.3.1: a path and a query as in an HTTP/1 request line, or "*". */
+static void note_path(struct h2_head *head, px_str path)
+{
+    size_t at;
+
+    head->path_bytes = (uint32_t)path.len;
+    if (path.len == 0) {
+        head->malformed = true;
+        return;
+    }
+    if (text_is(path, "*"))
+        return;
+    at = escaped_end(path, 0, CHAR_PATH, head->scan->path);
+    head->path_bytes = (uint32_t)at;
+    if (at < path.len && path.ptr[at] == '?')
+        at = escaped_end(path, at + 1, CHAR_QUERY, head->scan->query);
+    if (path.ptr[0] != '/' || at < path.len)
+        head->malformed = true;
+}
+
+static void note_method(struct h2_head *head, px_str method)
+{
+    if (method.len == 0 || scan_short(method.ptr, 0, method.len, CHAR_TOKEN) < method.len)
+        head->malformed = true;
+    else if (method.len > METHOD_BYTES_MAX)
+        refuse(head, 400);
+    head->method_id = http_method_of(method.ptr, method.len);
+}
+
+/* A scheme (RFC 3986 section 3.1); one that we do not serve is refused as in an HTTP/1 target. */
+static void note_scheme(struct h2_head *head, px_str scheme)
+{
+    if (field_name_is(scheme, "http") || field_name_is(scheme, "https"))
+        return;
+    refuse(head, 400);
+    for (size_t at = 0; at < scheme.len; at++) {
+        char byte = (char)(scheme.ptr[at] | 0x20);
+        bool letter = byte >= 'a' && byte <= 'z';
+        bool other = (scheme.ptr[at] >= '0' && scheme.ptr[at] <= '9') || scheme.ptr[at] == '+' ||
+                     scheme.ptr[at] == '-' || scheme.ptr[at] == '.';
+
+        if (!letter && (at == 0 || !other))
+            head->malformed = true;
+    }
+    head->malformed = head->malformed || scheme.len == 0;
+}
+
+static int pseudo_of(px_str name)
+{
+    static const char *const names[H2_PSEUDO_COUNT] = {":method", ":scheme", ":authority", ":path",
+                                                       ":protocol"};
+
+    for (int pseudo = 0; pseudo < H2_PSEUDO_COUNT; pseudo++) {
+        if (text_is(name, names[pseudo]))
+            return pseudo;
+    }
+    return -1;
+}
+
+static void add_pseudo(struct h2_head *head, px_str name, px_str value)
+{
+    int pseudo = pseudo_of(name);
+
+    /* RFC 9113 section 8.3: unknown, doubled, or behind the other fields. */
+    if (pseudo < 0 || head->regular_seen || head->seen & 1 << pseudo) {
+        head->malformed = true;
+        return;
+    }
+    head->seen = (uint8_t)(head->seen | 1 << pseudo);
+    if (pseudo == H2_PSEUDO_PATH && value.len > head->limits->target_bytes_max) {
+        refuse(head, 414);
+        return;
+    }
+    head->pseudo[pseudo] = keep(head, value);
+    switch ((enum h2_pseudo)pseudo) {
+    case H2_PSEUDO_METHOD:
+        note_method(head, value);
+        break;
+    case H2_PSEUDO_SCHEME:
+        note_scheme(head, value);
+        break;
+    case H2_PSEUDO_PATH:
+        note_path(head, value);
+        break;
+    case H2_PSEUDO_AUTHORITY:
+        head->malformed = !host_valid(value.ptr, value.len);
+        break;
+    case H2_PSEUDO_PROTOCOL:
+        if (!field_name_valid(value))
+            head->malformed = true;
+        break;
+    case H2_PSEUDO_COUNT:
+        break;
+    }
+}
+
+/* --- Fields ----------------------------------------------------------------------------------- */
+
+static void note_length(struct h2_head *head, px_str value)
+{
+    uint64_t length = 0;
+
+    if (head->has_length || value.len == 0) {
+        head->malformed = true;
+        return;
+    }
+    for (size_t at = 0; at < value.len; at++) {
+        uint32_t digit = (uint32_t)(uint8_t)value.ptr[at] - '0';
+
+        if (digit > 9 || length > ((uint64_t)INT64_MAX - digit) / 10) {
+            head->malformed = true;
+            return;
+        }
+        length = length * 10 + digit;
+    }
+    head->has_length = true;
+    head->content_length = length;
+}
+
+/* RFC 9113 section 8.2.2: what belongs to a connection of HTTP/1. */
+static bool is_connection_field(px_str name, px_str value)
+{
+    switch (name.len) {
+    case 2:
+        return text_is(name, "te") && !field_name_is(value, "trailers");
+    case 7:
+        return text_is(name, "upgrade");
+    case 10:
+        return text_is(name, "connection") || text_is(name, "keep-alive");
+    case 16:
+        return text_is(name, "proxy-connection");
+    case 17:
+        return text_is(name, "transfer-encoding");
+    }
+    return false;
+}
+
+static void note_host(struct h2_head *head, px_str value, struct http_span span)
+{
+    if (head->has_host || !host_valid(value.ptr, value.len))
+        head->malformed = true;
+    head->has_host = true;
+    head->host = span;
+}
+
+/* Fields that mean something here. */
+static void note_field(struct h2_head *head, px_str name, px_str value, struct http_span span)
+{
+    switch (name.len) {
+    case 4:
+        if (text_is(name, "host"))
+            note_host(head, value, span);
+        break;
+    case 6:
+        if (text_is(name, "expect")) {
+            head->expect_continue = field_name_is(value, "100-continue");
+            head->expect_unknown = head->expect_unknown || !head->expect_continue;
+        }
+        break;
+    case 8:
+        if (text_is(name, "priority") && !head->has_priority) {
+            head->has_priority = true;
+            head->priority = span;
+        }
+        break;
+    case 14:
+        if (text_is(name, "content-length"))
+            note_length(head, value);
+        break;
+    }
+}
+
+/* RFC 9113 section 8.2.1: tokens in lower case; values without NUL, CR, LF and blanks at the ends;
+ * other control bytes are refused as in HTTP/1. */
+static bool field_is_good(const struct h2_head *head, px_str name, px_str value)
+{
+    for (size_t at = 0; at < name.len; at++) {
+        uint8_t byte = (uint8_t)name.ptr[at];
+
+        if (!(char_class[byte] & CHAR_TOKEN) || (byte >= 'A' && byte <= 'Z'))
+            return false;
+    }
+    if (name.len == 0 || is_connection_field(name, value))
+        return false;
+    if (value.len == 0)
+        return true;
+    char first = value.ptr[0], last = value.ptr[value.len - 1];
+
+    return first != ' ' && first != '\t' && last != ' ' && last != '\t' &&
+           scan_mixed(value.ptr, 0, value.len, CHAR_VALUE, head->scan->value) == value.len;
+}
+
+static void add_field(struct h2_head *head, px_str name, px_str value)
+{
+    const struct http_limits *limits = head->limits;
+    uint32_t count_max = head->trailers && limits->field_count_max > TRAILER_COUNT_MAX
+                             ? TRAILER_COUNT_MAX
+                             : limits->field_count_max;
+
+    head->regular_seen = true;
+    if (!field_is_good(head, name, value)) {
+        head->malformed = true;
+        return;
+    }
+    /* RFC 9113 section 8.2.3: a Cookie may come in crumbs, which count as one field. */
+    if (!head->trailers && text_is(name, "cookie")) {
+        if (head->crumb_count == H2_CRUMBS_MAX ||
+            head->field_count + (head->crumb_count == 0 ? 1U : 0U) > count_max) {
+            refuse(head, 431);
+            return;
+        }
+        head->crumbs[head->crumb_count++] = keep(head, value);
+        return;
+    }
+    if (head->field_count + (head->crumb_count > 0 ? 1U : 0U) >= count_max) {
+        refuse(head, 431);
+        return;
+    }
+    struct http_field_span *field = &head->fields[head->field_count++];
+
+    field->name = keep(head, name);
+    field->value = keep(head, value);
+    if (!head->trailers)
+        note_field(head, name, value, field->value);
+}
+
+void h2_head_add(struct h2_head *head, px_str name, px_str value)
+{
+    uint32_t bytes_max = head->limits->head_bytes_max;
+    size_t more = name.len + value.len + FIELD_OVERHEAD;
+
+    if (head->trailers && bytes_max > TRAILER_BYTES_MAX)
+        bytes_max = TRAILER_BYTES_MAX;
+    head->bytes = more < UINT32_MAX - head->bytes ? head->bytes + (uint32_t)more : UINT32_MAX;
+    if (head->bytes > bytes_max) {
+        refuse(head, 431);
+        return;
+    }
+    if (head->malformed)
+        return;
+    if (name.len > 0 && name.ptr[0] == ':')
+        add_pseudo(head, name, value);
+    else
+        add_field(head, name, value);
+}
+
+/* --- Together --------------------------------------------------------------------------------- */
+
+static bool has(const struct h2_head *head, enum h2_pseudo pseudo)
+{
+    return head->seen & 1 << pseudo;
+}
+
+/* RFC 9113 section 8.5: what CONNECT is for has a port. */
+static bool has_port(const struct h2_head *head)
+{
+    struct host_parts parts;
+
+    return host_split(text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY]), &parts) && parts.port >= 0;
+}
+
+/* Whether the pseudo-fields make a request (RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4).
+ */
+static bool pseudo_complete(struct h2_head *head)
+{
+    bool connect = head->method_id == METHOD_CONNECT;
+    bool protocol = has(head, H2_PSEUDO_PROTOCOL);
+
+    if (!has(head, H2_PSEUDO_METHOD) || (protocol && !connect))
+        return false;
+    head->extended = protocol;
+    if (connect && !protocol)
+        return has(head, H2_PSEUDO_AUTHORITY) && !has(head, H2_PSEUDO_SCHEME) &&
+               !has(head, H2_PSEUDO_PATH) && has_port(head);
+    if (protocol && !has(head, H2_PSEUDO_AUTHORITY))
+        return false;
+    /* RFC 9110 section 7.2: a request that says nowhere whom it is for is none. */
+    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH) &&
+           (has(head, H2_PSEUDO_AUTHORITY) || head->has_host);
+}
+
+px_err h2_head_end(struct h2_head *head)
+{
+    if (head->malformed)
+        return PX_ERR_MALFORMED;
+    if (head->trailers)
+        return head->status ? PX_ERR_LIMIT : PX_OK;
+    /* What was too much may have been left out: it is not missing. */
+    if (head->status == 431 || head->status == 414)
+        return PX_ERR_LIMIT;
+    if (!pseudo_complete(head))
+        return PX_ERR_MALFORMED;
+    /* RFC 9113 section 8.3.1: Host says the same as :authority, or the request is malformed. */
+    if (head->has_host && has(head, H2_PSEUDO_AUTHORITY) &&
+        !field_text_equal(text_of(head, head->host),
+                          text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
+        return PX_ERR_MALFORMED;
+    if (text_is(text_of(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
+        head->method_id != METHOD_OPTIONS)
+        return PX_ERR_MALFORMED;
+    return head->status ? PX_ERR_LIMIT : PX_OK;
+}
+
+/* --- Taking ----------------------------------------------------------------------------------- */
+
+static px_str piece(const char *text, struct http_span span)
+{
+    return px_str_make(text + span.at, span.len);
+}
+
+/* "a=1; b=2" of the crumbs (RFC 9113 section 8.2.3). */
+static char *crumbs_join(const struct h2_head *head, char *out, px_field *out_field)
+{
+    char *from = out;
+
+    for (uint16_t index = 0; index < head->crumb_count; index++) {
+        if (index > 0) {
+            *out++ = ';';
+            *out++ = ' ';
+        }
+        memcpy(out, head->text + head->crumbs[index].at, head->crumbs[index].len);
+        out += head->crumbs[index].len;
+    }
+    *out = '\0';
+    *out_field = (px_field){px_str_make("cookie", 6), px_str_make(from, (size_t)(out - from))};
+    return out + 1;
+}
+
+static size_t crumbs_bytes(const struct h2_head *head)
+{
+    size_t bytes = 0;
+
+    for (uint16_t index = 0; index < head->crumb_count; index++)
+        bytes += head->crumbs[index].len + 2;
+    return bytes;
+}
+
+/* The parts of the target, all in `text`; a path in front of a query is copied to `spare`. */
+static void target_take(const struct h2_head *head, const char *text, char *spare,
+                        struct http_request *request)
+{
+    static const px_str absent = {NULL, 0};
+    px_str path = piece(text, head->pseudo[H2_PSEUDO_PATH]);
+
+    request->authority = has(head, H2_PSEUDO_AUTHORITY)
+                             ? piece(text, head->pseudo[H2_PSEUDO_AUTHORITY])
+                             : piece(text, head->host);
+    request->query = absent;
+    if (!has(head, H2_PSEUDO_PATH)) {
+        request->target = request->authority;
+        request->raw_path = absent;
+        return;
+    }
+    request->target = path;
+    request->raw_path = path;
+    if (head->path_bytes == path.len)
+        return;
+    memcpy(spare, path.ptr, head->path_bytes);
+    spare[head->path_bytes] = '\0';
+    request->raw_path = px_str_make(spare, head->path_bytes);
+    request->query = px_str_make(path.ptr + head->path_bytes + 1, path.len - head->path_bytes - 1);
+}
+
+px_err h2_head_take(const struct h2_head *head, struct arena *arena,
+                    struct http_request *out_request)
+{
+    bool add_host = !head->has_host && has(head, H2_PSEUDO_AUTHORITY);
+    uint32_t count = head->field_count + 3U;
+    px_field *fields = arena_take(arena, count * sizeof(px_field) + head->text_len +
+                                             crumbs_bytes(head) + head->path_bytes + 2);
+
+    if (!fields)
+        return PX_ERR_MEMORY;
+    char *text = (char *)(fields + count);
+    char *spare = text + head->text_len;
+
+    memcpy(text, head->text, head->text_len);
+    count = 0;
+    if (add_host)
+        fields[count++] =
+            (px_field){px_str_make("host", 4), piece(text, head->pseudo[H2_PSEUDO_AUTHORITY])};
+    for (uint16_t index = 0; index < head->field_count; index++) {
+        fields[count].name = piece(text, head->fields[index].name);
+        fields[count++].value = piece(text, head->fields[index].value);
+    }
+    if (head->crumb_count > 0)
+        spare = crumbs_join(head, spare, &fields[count++]);
+    out_request->method = piece(text, head->pseudo[H2_PSEUDO_METHOD]);
+    if (head->extended) {
+        /* The same handler serves it over every version: it sees what HTTP/1 would bring. */
+        out_request->method = px_str_make("GET", 3);
+        fields[count++] =
+            (px_field){px_str_make("upgrade", 7), piece(text, head->pseudo[H2_PSEUDO_PROTOCOL])};
+    }
+    out_request->fields = fields;
+    out_request->field_count = count;
+    target_take(head, text, spare, out_request);
+    return PX_OK;
+}
+
+px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena, px_field **out_fields,
+                             uint32_t *out_count)
+{
+    px_field *fields = arena_take(arena, head->field_count * sizeof(px_field) + head->text_len + 1);
+    uint32_t count = 0;
+
+    if (!fields)
+        return PX_ERR_MEMORY;
+    char *text = (char *)(fields + head->field_count);
+
+    memcpy(text, head->text, head->text_len);
+    for (uint16_t index = 0; index < head->field_count; index++) {
+        px_str name = piece(text, head->fields[index].name);
+
+        if (!trailer_is_dropped(name))
+            fields[count++] = (px_field){name, piece(text, head->fields[index].value)};
+    }
+    *out_fields = fields;
+    *out_count = count;
+    return PX_OK;
+}

@@ -1,0 +1,86 @@
+/*
+ * A request's head or trailer section as HTTP/2 brings it: one field after the other (RFC 9113
+ * section 8), checked as they come.
+ *
+ * Happy path: h2_head_add copies name and value into the object, h2_head_end says that the head is
+ * good, h2_head_take copies it once into the exchange's arena as the HTTP/1 parser does, so that
+ * handlers see no difference: cookie crumbs are joined, :authority is the Host field where there is
+ * none, an extended CONNECT (RFC 8441) is a GET that asks for an upgrade.  It can fail in two ways:
+ * malformed (the stream is reset), or refused with a status that the stream can still carry.
+ */
+#ifndef PX_HTTP_H2_HEAD_H
+#define PX_HTTP_H2_HEAD_H
+
+#include "base/limits.h"
+#include "base/pool.h"
+#include "http/h1/h1_parse.h"
+
+/* The pseudo-fields of requests (RFC 9113 section 8.3.1, RFC 8441 section 4). */
+enum h2_pseudo {
+    H2_PSEUDO_METHOD,
+    H2_PSEUDO_SCHEME,
+    H2_PSEUDO_AUTHORITY,
+    H2_PSEUDO_PATH,
+    H2_PSEUDO_PROTOCOL,
+    H2_PSEUDO_COUNT
+};
+
+struct h2_head {
+    struct pool_item item;
+    const struct scan_table *scan;    /* borrowed: static */
+    const struct http_limits *limits; /* borrowed: outlives the head */
+    char *text;                       /* in the object: names and values, each with its NUL */
+    uint64_t content_length;          /* with has_length */
+    struct http_span pseudo[H2_PSEUDO_COUNT];
+    struct http_span host;
+    struct http_span priority;
+    uint32_t text_len;
+    uint32_t bytes;      /* as an HTTP/1 head would count them; goes on when nothing is kept */
+    uint32_t path_bytes; /* of the path, its query left out */
+    uint16_t field_count;
+    uint16_t crumb_count;
+    uint16_t status;   /* refused: what to answer */
+    uint8_t method_id; /* enum http_method */
+    uint8_t seen;      /* of the pseudo-fields, a bit each */
+    bool trailers;     /* it is a trailer section */
+    bool malformed;    /* RFC 9113 section 8.1.1: a stream error */
+    bool regular_seen; /* pseudo-fields are over */
+    bool has_host;
+    bool has_length;
+    bool has_priority;
+    bool expect_continue;
+    bool expect_unknown;
+    bool extended; /* extended CONNECT, when done */
+    struct http_span crumbs[H2_CRUMBS_MAX];
+    struct http_field_span fields[]; /* field_count_max, and then the text */
+};
+
+/* What an object must have for these limits. */
+size_t h2_head_object_bytes(const struct http_limits *limits);
+
+/* Makes ready for a new head, or for a trailer section. */
+void h2_head_init(struct h2_head *head, const struct scan_table *scan,
+                  const struct http_limits *limits, bool trailers);
+
+/* The next field.  What is wrong with it is remembered; later fields are then only counted. */
+void h2_head_add(struct h2_head *head, px_str name, px_str value);
+
+/* All fields are there: PX_OK, PX_ERR_MALFORMED (reset the stream with PROTOCOL_ERROR), or
+ * PX_ERR_LIMIT (answer with head->status: 400, 414 or 431). */
+PX_MUST_CHECK px_err h2_head_end(struct h2_head *head);
+
+/* Copies a good head once into `arena`: PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err h2_head_take(const struct h2_head *head, struct arena *arena,
+                                  struct http_request *out_request);
+
+/* Likewise a good trailer section; fields that have no business there are dropped. */
+PX_MUST_CHECK px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena,
+                                           px_field **out_fields, uint32_t *out_count);
+
+/* Fields decode to far more than they took: whoever sends that attacks. */
+static inline bool h2_head_is_bomb(const struct h2_head *head)
+{
+    return head->bytes / H2_HEAD_EXCESS_MAX > head->limits->head_bytes_max;
+}
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * A build without HTTP/2 (PX_HTTP2=OFF): there is no session, and nobody gets one.
+ */
+#include "http/h2/h2_session.h"
+
+bool h2_is_built(void)
+{
+    return false;
+}
+
+px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out_shared)
+{
+    (void)options;
+    *out_shared = NULL;
+    return PX_OK;
+}
+
+void h2_shared_destroy(struct h2_shared *shared)
+{
+    (void)shared;
+}
+
+px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_session **out_session)
+{
+    (void)shared;
+    (void)context;
+    (void)out_session;
+    return PX_ERR_UNSUPPORTED;
+}
+
+/* Without a session none of the rest can be called. */
+
+void h2_session_close(struct h2_session *session)
+{
+    (void)session;
+}
+
+void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
+{
+    (void)session;
+    (void)now_ms;
+    (void)bytes;
+}
+
+uint32_t h2_session_block(const struct h2_session *session)
+{
+    (void)session;
+    return 0;
+}
+
+bool h2_session_is_draining(const struct h2_session *session)
+{
+    (void)session;
+    return false;
+}
+
+bool h2_session_has_failed(const struct h2_session *session)
+{
+    (void)session;
+    return true;
+}
+
+size_t h2_session_backlog(const struct h2_session *session)
+{
+    (void)session;
+    return 0;
+}
+
+void h2_session_give(struct h2_session *session, struct h2_stream *stream, uint32_t bytes)
+{
+    (void)session;
+    (void)stream;
+    (void)bytes;
+}
+
+px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
+                          const struct h2_response *response)
+{
+    (void)session;
+    (void)stream;
+    (void)response;
+    return PX_ERR_UNSUPPORTED;
+}
+
+void h2_session_inform(struct h2_session *session, struct h2_stream *stream, unsigned status,
+                       px_str name, px_str value)
+{
+    (void)session;
+    (void)stream;
+    (void)status;
+    (void)name;
+    (void)value;
+}
+
+px_err h2_session_resume(struct h2_session *session, struct h2_stream *stream)
+{
+    (void)session;
+    (void)stream;
+    return PX_ERR_UNSUPPORTED;
+}
+
+void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum h2_error error)
+{
+    (void)session;
+    (void)stream;
+    (void)error;
+}
+
+bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream)
+{
+    (void)session;
+    (void)stream;
+    return false;
+}
+
+size_t h2_session_render(struct h2_session *session, char *out, size_t room)
+{
+    (void)session;
+    (void)out;
+    (void)room;
+    return 0;
+}
+
+void h2_session_drain(struct h2_session *session)
+{
+    (void)session;
+}
+
+void h2_session_terminate(struct h2_session *session, enum h2_error error)
+{
+    (void)session;
+    (void)error;
+}
+
+bool h2_session_ping(struct h2_session *session)
+{
+    (void)session;
+    return false;
+}
+
+bool h2_session_is_over(const struct h2_session *session)
+{
+    (void)session;
+    return true;
+}
+
+bool h2_session_has_output(const struct h2_session *session)
+{
+    (void)session;
+    return false;
+}

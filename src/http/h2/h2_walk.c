@@ -1,0 +1,375 @@
+/*
+ * Frame heads and budgets.  Each frame is judged when its ninth byte is there, before any of its
+ * payload; only the pad length of DATA is looked at later, since it decides whether the frame is
+ * empty.
+ */
+#include "http/h2/h2_walk.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max)
+{
+    memset(walk, 0, sizeof(*walk));
+    /* Compressed it is smaller as a rule, but nothing says that it must be. */
+    walk->block_bytes_max = head_bytes_max + H2_FRAME_BYTES_MAX;
+}
+
+/* --- Budgets ---------------------------------------------------------------------------------- */
+
+/* Moves the window on, a second at a time, and forgets what leaves it. */
+static void budgets_move(struct h2_walk *walk, uint64_t now_ms)
+{
+    uint64_t second = now_ms / 1000;
+
+    if (PX_LIKELY(second == walk->second))
+        return;
+    /* A clock that jumps back starts no new second. */
+    uint64_t passed = second > walk->second ? second - walk->second : 0;
+
+    walk->second = second > walk->second ? second : walk->second;
+    for (uint64_t step = 0; step < passed && step < H2_BUDGET_SECONDS; step++) {
+        walk->second_index = (uint8_t)((walk->second_index + 1) % H2_BUDGET_SECONDS);
+        for (int budget = 0; budget < H2_BUDGET_COUNT; budget++) {
+            walk->sums[budget] -= walk->counts[budget][walk->second_index];
+            walk->counts[budget][walk->second_index] = 0;
+        }
+    }
+}
+
+static void budget_count(struct h2_walk *walk, enum h2_budget budget)
+{
+    /* Full after 65,535 in a second, which is far above every limit. */
+    if (walk->counts[budget][walk->second_index] == UINT16_MAX)
+        return;
+    walk->counts[budget][walk->second_index]++;
+    walk->sums[budget]++;
+}
+
+static bool budget_left(const struct h2_walk *walk, enum h2_budget budget)
+{
+    uint32_t count = walk->sums[budget];
+
+    switch (budget) {
+    case H2_BUDGET_OPENED:
+    case H2_BUDGET_SENT:
+    case H2_BUDGET_COUNT:
+        return true;
+    case H2_BUDGET_RESETS:
+        return count <= H2_RESETS_MAX || count * 2 <= walk->sums[H2_BUDGET_OPENED];
+    case H2_BUDGET_WINDOW:
+        /* One for the stream and one for the connection is what a simple client says to each DATA
+         * frame; a few more are none of our business. */
+        return count <= H2_FRAMES_MAX ||
+               count / 4 <= walk->sums[H2_BUDGET_SENT] + walk->sums[H2_BUDGET_OPENED];
+    case H2_BUDGET_PING:
+    case H2_BUDGET_SETTINGS:
+    case H2_BUDGET_PRIORITY:
+    case H2_BUDGET_EMPTY:
+    case H2_BUDGET_OTHER:
+        break;
+    }
+    return count <= H2_FRAMES_MAX;
+}
+
+void h2_walk_count(struct h2_walk *walk, enum h2_budget budget)
+{
+    budget_count(walk, budget);
+    if (!budget_left(walk, budget))
+        walk->resets_over = true;
+}
+
+/* H2_NO_ERROR, or ENHANCE_YOUR_CALM when it was one too many. */
+static uint32_t spend(struct h2_walk *walk, enum h2_budget budget)
+{
+    budget_count(walk, budget);
+    return budget_left(walk, budget) ? H2_NO_ERROR : H2_ENHANCE_YOUR_CALM;
+}
+
+/* --- Streams ---------------------------------------------------------------------------------- */
+
+static void bits_shift(uint64_t *bits, uint32_t by)
+{
+    uint32_t words = by / 64, rest = by % 64;
+
+    for (int at = H2_USED_WORDS - 1; at >= 0; at--) {
+        uint64_t word = 0;
+
+        if ((uint32_t)at >= words) {
+            word = bits[(uint32_t)at - words] << rest;
+            if (rest > 0 && (uint32_t)at > words)
+                word |= bits[(uint32_t)at - words - 1] >> (64 - rest);
+        }
+        bits[at] = word;
+    }
+}
+
+/* Where a stream's bit is, or false when it is too long ago. */
+static bool bit_of(const struct h2_walk *walk, uint32_t stream, uint32_t *out_word,
+                   uint64_t *out_mask)
+{
+    uint32_t back = (walk->last_stream - stream) / 2;
+
+    if (stream > walk->last_stream || back >= H2_USED_WORDS * 64)
+        return false;
+    *out_word = back / 64;
+    *out_mask = UINT64_C(1) << (back % 64);
+    return true;
+}
+
+static void stream_opened(struct h2_walk *walk, uint32_t stream)
+{
+    uint32_t by = walk->last_stream ? (stream - walk->last_stream) / 2 : H2_USED_WORDS * 64;
+
+    bits_shift(walk->used, by);
+    bits_shift(walk->closed, by);
+    walk->used[0] |= 1;
+    walk->last_stream = stream;
+}
+
+static void stream_closed(struct h2_walk *walk, uint32_t stream)
+{
+    uint32_t word;
+    uint64_t mask;
+
+    if ((stream & 1) && bit_of(walk, stream, &word, &mask))
+        walk->closed[word] |= mask;
+}
+
+/* RFC 9113 section 5.1: nothing but PRIORITY, WINDOW_UPDATE and RST_STREAM comes for a stream that
+ * its sender has ended. */
+static uint32_t stream_look(const struct h2_walk *walk, uint32_t stream)
+{
+    uint32_t word;
+    uint64_t mask;
+
+    if (!(stream & 1) || !bit_of(walk, stream, &word, &mask))
+        return H2_NO_ERROR; /* idle, ours, or long ago: the library knows what to say */
+    if (!(walk->used[word] & mask))
+        return H2_PROTOCOL_ERROR; /* section 5.1.1: passed over, so closed before it was opened */
+    return walk->closed[word] & mask ? H2_STREAM_CLOSED : H2_NO_ERROR;
+}
+
+/* --- Frames ----------------------------------------------------------------------------------- */
+
+struct frame_head {
+    uint32_t bytes;
+    uint32_t stream;
+    uint8_t type;
+    uint8_t flags;
+};
+
+static void peek(struct h2_walk *walk, enum h2_peek what, uint8_t bytes)
+{
+    walk->peek = (uint8_t)what;
+    walk->peek_left = bytes;
+    walk->peek_value = 0;
+}
+
+/* What was looked for in the payload is there. */
+static uint32_t look_peeked(struct h2_walk *walk)
+{
+    uint32_t stream = walk->peek_value & 0x7fffffff;
+
+    switch ((enum h2_peek)walk->peek) {
+    case H2_PEEK_PAD:
+        return walk->peek_value == walk->data_bytes ? spend(walk, H2_BUDGET_EMPTY) : H2_NO_ERROR;
+    case H2_PEEK_STREAM:
+        /* RFC 9218 section 7.1: a stream of the client's, since we push none. */
+        return stream & 1 ? H2_NO_ERROR : H2_PROTOCOL_ERROR;
+    }
+    return H2_NO_ERROR;
+}
+
+static uint32_t look_headers(struct h2_walk *walk, const struct frame_head *frame)
+{
+    walk->block_bytes = frame->bytes;
+    walk->block_frames = 0;
+    walk->empty_frames = 0;
+    walk->block_stream = frame->flags & H2_FLAG_END_HEADERS ? 0 : frame->stream;
+    if ((frame->stream & 1) && frame->stream > walk->last_stream) {
+        stream_opened(walk, frame->stream);
+        budget_count(walk, H2_BUDGET_OPENED);
+    } else {
+        uint32_t error = stream_look(walk, frame->stream);
+
+        if (error != H2_NO_ERROR)
+            return error;
+    }
+    if (frame->flags & H2_FLAG_END_STREAM)
+        stream_closed(walk, frame->stream);
+    return H2_NO_ERROR;
+}
+
+static uint32_t look_continuation(struct h2_walk *walk, const struct frame_head *frame)
+{
+    /* One that continues nothing is a PROTOCOL_ERROR, which the library says. */
+    if (walk->block_stream != frame->stream)
+        return H2_NO_ERROR;
+    walk->block_bytes += frame->bytes;
+    walk->block_frames++;
+    walk->empty_frames = frame->bytes > 0 ? 0 : walk->empty_frames + 1;
+    if (walk->block_bytes > walk->block_bytes_max || walk->block_frames > H2_CONTINUATIONS_MAX ||
+        walk->empty_frames > H2_EMPTY_CONTINUATIONS_MAX)
+        return H2_ENHANCE_YOUR_CALM;
+    if (frame->flags & H2_FLAG_END_HEADERS)
+        walk->block_stream = 0;
+    return H2_NO_ERROR;
+}
+
+static uint32_t look_data(struct h2_walk *walk, const struct frame_head *frame)
+{
+    uint32_t error = stream_look(walk, frame->stream);
+
+    if (error != H2_NO_ERROR)
+        return error;
+    if (frame->flags & H2_FLAG_END_STREAM) {
+        stream_closed(walk, frame->stream);
+        return H2_NO_ERROR;
+    }
+    if (frame->bytes == 0)
+        return spend(walk, H2_BUDGET_EMPTY);
+    if (frame->flags & H2_FLAG_PADDED) {
+        peek(walk, H2_PEEK_PAD, 1);
+        walk->data_bytes = frame->bytes - 1;
+    }
+    return H2_NO_ERROR;
+}
+
+/* Judges the frame whose head is there. */
+static uint32_t look(struct h2_walk *walk, const struct frame_head *frame)
+{
+    if (frame->bytes > H2_FRAME_BYTES_MAX)
+        return H2_FRAME_SIZE_ERROR; /* RFC 9113 section 4.2: we offer the smallest maximum */
+    if (PX_UNLIKELY(!walk->settings_seen)) {
+        /* RFC 9113 section 3.4. */
+        if (frame->type != H2_SETTINGS || (frame->flags & H2_FLAG_ACK))
+            return H2_PROTOCOL_ERROR;
+        walk->settings_seen = true;
+    }
+    /* RFC 9113 section 6.10: nothing comes between the frames of a header block. */
+    if (PX_UNLIKELY(walk->block_stream != 0) &&
+        (frame->type != H2_CONTINUATION || frame->stream != walk->block_stream))
+        return H2_PROTOCOL_ERROR;
+    switch (frame->type) {
+    case H2_DATA:
+        return look_data(walk, frame);
+    case H2_HEADERS:
+        return look_headers(walk, frame);
+    case H2_CONTINUATION:
+        return look_continuation(walk, frame);
+    case H2_RST_STREAM:
+        stream_closed(walk, frame->stream);
+        return spend(walk, H2_BUDGET_RESETS);
+    case H2_PING:
+        return spend(walk, H2_BUDGET_PING);
+    case H2_SETTINGS:
+        return spend(walk, H2_BUDGET_SETTINGS);
+    case H2_PRIORITY:
+        /* RFC 9113 section 6.3. */
+        return frame->stream == 0 ? H2_PROTOCOL_ERROR : spend(walk, H2_BUDGET_PRIORITY);
+    case H2_PRIORITY_UPDATE:
+        /* RFC 9218 section 7.1. */
+        if (frame->stream != 0)
+            return H2_PROTOCOL_ERROR;
+        if (frame->bytes < sizeof(uint32_t))
+            return H2_FRAME_SIZE_ERROR;
+        peek(walk, H2_PEEK_STREAM, sizeof(uint32_t));
+        return spend(walk, H2_BUDGET_PRIORITY);
+    case H2_WINDOW_UPDATE:
+        return spend(walk, H2_BUDGET_WINDOW);
+    }
+    return spend(walk, H2_BUDGET_OTHER);
+}
+
+static uint32_t look_head(struct h2_walk *walk)
+{
+    const uint8_t *head = walk->head;
+    struct frame_head frame = {
+        .bytes = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2],
+        .type = head[3],
+        .flags = head[4],
+        .stream =
+            ((uint32_t)head[5] << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 8 | head[8]) &
+            0x7fffffff,
+    };
+
+    walk->left = frame.bytes;
+    walk->head_len = 0;
+    walk->frame_count++;
+    walk->in_content = frame.type == H2_DATA;
+    return look(walk, &frame);
+}
+
+/* The preface, byte by byte (RFC 9113 section 3.4). */
+static size_t walk_preface(struct h2_walk *walk, px_str bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes.len && walk->preface_len < H2_PREFACE_BYTES &&
+           bytes.ptr[at] == H2_PREFACE[walk->preface_len]) {
+        walk->preface_len++;
+        at++;
+    }
+    return at;
+}
+
+px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes, size_t *out_used,
+                    uint32_t *out_error)
+{
+    size_t at = 0;
+
+    budgets_move(walk, now_ms);
+    *out_used = 0;
+    *out_error = H2_NO_ERROR;
+    if (PX_UNLIKELY(walk->preface_len < H2_PREFACE_BYTES)) {
+        at = walk_preface(walk, bytes);
+        if (at < bytes.len && walk->preface_len < H2_PREFACE_BYTES) {
+            *out_error = H2_PROTOCOL_ERROR;
+            return PX_ERR_MALFORMED;
+        }
+    }
+    while (at < bytes.len) {
+        size_t here = bytes.len - at;
+
+        if (walk->peek_left > 0) {
+            walk->peek_value = walk->peek_value << 8 | (uint8_t)bytes.ptr[at++];
+            walk->left--;
+            if (--walk->peek_left == 0)
+                *out_error = look_peeked(walk);
+        } else if (walk->left > 0) {
+            size_t skip = here < walk->left ? here : walk->left;
+
+            walk->left -= (uint32_t)skip;
+            at += skip;
+        } else {
+            size_t part = H2_HEAD_BYTES - (size_t)walk->head_len;
+            size_t start = at;
+
+            part = here < part ? here : part;
+            memcpy(walk->head + walk->head_len, bytes.ptr + at, part);
+            walk->head_len = (uint8_t)(walk->head_len + part);
+            at += part;
+            if (walk->head_len == H2_HEAD_BYTES)
+                *out_error = look_head(walk);
+            if (*out_error != H2_NO_ERROR)
+                at = start; /* the library is not shown what is at fault */
+        }
+        if (*out_error != H2_NO_ERROR) {
+            *out_used = at;
+            return PX_ERR_MALFORMED;
+        }
+    }
+    *out_used = at;
+    return PX_OK;
+}
+
+uint32_t h2_walk_unfinished(const struct h2_walk *walk)
+{
+    if (walk->block_stream != 0)
+        return walk->block_stream;
+    if (walk->left > 0)
+        return walk->in_content ? 0 : walk->frame_count | 1u << 31;
+    return walk->head_len > 0 ? (walk->frame_count + 1) | 1u << 31 : 0;
+}

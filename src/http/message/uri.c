@@ -1,0 +1,195 @@
+/*
+ * Percent-encoding, dot segments and whole addresses.  See uri.h.
+ *
+ * Each function makes one pass and at most one allocation; what can go wrong is a malformed input
+ * or an arena that is full.
+ */
+#include "http/message/uri.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "http/message/host.h"
+#include "http/scan/scan.h"
+
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
+
+static int hex_digit(char digit)
+{
+    if (!(char_class[(uint8_t)digit] & CHAR_HEX))
+        return -1;
+    return digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
+}
+
+px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str *out_text)
+{
+    char *text = arena_take_text(arena, raw.len + 1);
+    size_t len = 0;
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    for (size_t at = 0; at < raw.len; at++) {
+        char byte = raw.ptr[at];
+
+        if (byte == '%') {
+            int high = raw.len - at > 2 ? hex_digit(raw.ptr[at + 1]) : -1;
+            int low = high >= 0 ? hex_digit(raw.ptr[at + 2]) : -1;
+
+            if (low < 0)
+                return PX_ERR_MALFORMED;
+            byte = (char)(high << 4 | low);
+            at += 2;
+            if (byte == '/' && slash == URI_SLASH_REFUSE)
+                return PX_ERR_MALFORMED;
+        }
+        if (byte == '\0')
+            return PX_ERR_MALFORMED;
+        text[len++] = byte;
+    }
+    text[len] = '\0';
+    *out_text = px_str_make(text, len);
+    return PX_OK;
+}
+
+px_err uri_path_decode(struct arena *arena, px_str raw, px_str *out_path)
+{
+    return uri_decode(arena, raw, URI_SLASH_REFUSE, out_path);
+}
+
+px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path)
+{
+    char *text;
+    size_t len = 0;
+
+    if (path.len == 0 || path.ptr[0] != '/')
+        return PX_ERR_MALFORMED;
+    text = arena_take_text(arena, path.len + 1);
+    if (!text)
+        return PX_ERR_MEMORY;
+
+    /* `text` always ends behind a segment, without its slash. */
+    for (size_t at = 0; at < path.len;) {
+        const char *segment = path.ptr + at + 1;
+        const char *next = memchr(segment, '/', path.len - at - 1);
+        size_t bytes = next ? (size_t)(next - segment) : path.len - at - 1;
+        bool last = next == NULL;
+
+        at += bytes + 1;
+        if (bytes == 1 && segment[0] == '.') {
+            if (last)
+                text[len++] = '/';
+        } else if (bytes == 2 && segment[0] == '.' && segment[1] == '.') {
+            if (len == 0)
+                return PX_ERR_MALFORMED;
+            while (text[--len] != '/')
+                continue;
+            if (last)
+                text[len++] = '/';
+        } else {
+            text[len++] = '/';
+            memcpy(text + len, segment, bytes);
+            len += bytes;
+        }
+    }
+    text[len] = '\0';
+    *out_path = px_str_make(text, len);
+    return PX_OK;
+}
+
+px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t bytes = path.len;
+    size_t len = 0;
+    char *text;
+
+    for (size_t at = 0; at < path.len; at++)
+        bytes += (char_class[(uint8_t)path.ptr[at]] & CHAR_PATH) ? 0 : 2;
+    text = arena_take_text(arena, bytes + 1);
+    if (!text)
+        return PX_ERR_MEMORY;
+    for (size_t at = 0; at < path.len; at++) {
+        uint8_t byte = (uint8_t)path.ptr[at];
+
+        if (char_class[byte] & CHAR_PATH) {
+            text[len++] = (char)byte;
+        } else {
+            text[len++] = '%';
+            text[len++] = digits[byte >> 4];
+            text[len++] = digits[byte & 15];
+        }
+    }
+    text[len] = '\0';
+    *out_encoded = px_str_make(text, len);
+    return PX_OK;
+}
+
+/* The bytes of the scheme with its "://", or 0. */
+static size_t scheme_bytes(px_str text, bool *out_https)
+{
+    if (text.len >= 7 && strncasecmp(text.ptr, "http://", 7) == 0) {
+        *out_https = false;
+        return 7;
+    }
+    if (text.len >= 8 && strncasecmp(text.ptr, "https://", 8) == 0) {
+        *out_https = true;
+        return 8;
+    }
+    return 0;
+}
+
+/* Path and query: what a request line may carry (RFC 9112 section 3.2.1). */
+static bool target_valid(px_str target)
+{
+    uint8_t class = CHAR_PATH;
+
+    for (size_t at = 0; at < target.len; at++) {
+        char byte = target.ptr[at];
+
+        if (byte == '%') {
+            if (target.len - at <= 2 || hex_digit(target.ptr[at + 1]) < 0 ||
+                hex_digit(target.ptr[at + 2]) < 0)
+                return false;
+        } else if (byte == '?') {
+            class = CHAR_QUERY;
+        } else if (!(char_class[(uint8_t)byte] & class)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+px_err uri_split(px_str text, struct uri_parts *out_parts)
+{
+    struct uri_parts parts = {0};
+    struct host_parts host;
+    size_t from = scheme_bytes(text, &parts.https);
+    size_t at = from;
+    const char *fragment;
+
+    if (from == 0)
+        return PX_ERR_INVALID;
+    fragment = memchr(text.ptr, '#', text.len);
+    if (fragment)
+        text.len = (size_t)(fragment - text.ptr);
+    while (at < text.len && text.ptr[at] != '/' && text.ptr[at] != '?')
+        at++;
+    parts.authority = px_str_make(text.ptr + from, at - from);
+    if (!host_split(parts.authority, &host))
+        return PX_ERR_INVALID;
+    parts.host = host.host;
+    parts.port = parts.https ? HTTPS_PORT : HTTP_PORT;
+    if (host.port >= 0)
+        parts.port = (uint16_t)host.port;
+
+    /* "http://host?query" has an empty path, which a request line cannot carry. */
+    parts.target = px_str_make(text.ptr + at, text.len - at);
+    if (parts.target.len == 0)
+        parts.target = px_str_make("/", 1);
+    else if (parts.target.ptr[0] != '/')
+        return PX_ERR_INVALID;
+    if (!target_valid(parts.target))
+        return PX_ERR_INVALID;
+    *out_parts = parts;
+    return PX_OK;
+}

@@ -1,0 +1,421 @@
+/*
+ * The HTTP/1 driver: what happens on a connection, in which order, and how it ends.
+ *
+ * Happy path: bytes arrive, h1_advance reads a head, the handler answers, the answer is rendered
+ * into the block, the next head is read from the same bytes, and when they are used up the block
+ * leaves in one send.  What can go wrong ends in conn_close, or in h1_refuse where the peer can
+ * still be told.
+ */
+#include "server/h1/h1.h"
+
+#include <string.h>
+
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
+#include "server/tls_conduit.h"
+
+/* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
+_Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");
+
+/* How exchanges end when a step fails. */
+static px_end h1_end_of(px_err err)
+{
+    if (err == PX_ERR_MEMORY || err == PX_ERR_LIMIT)
+        return PX_END_NO_MEMORY;
+    if (err == PX_ERR_CLOSED)
+        return PX_END_PEER_GONE;
+    return PX_END_ABORTED;
+}
+
+static bool h1_is_idle(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+
+    return !h1->exchange && !h1->out && !h1->refusal && !h1_request_begun(h1);
+}
+
+/* --- The driver ------------------------------------------------------------------------------- */
+
+/* The last answer is out: close at once when the request was read whole, else linger. */
+static void h1_end(struct h1_conn *h1)
+{
+    struct conn *conn = &h1->conn;
+
+    if (h1->peer_ended ||
+        (!h1->linger && h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit)))
+        conn_close(conn, PX_END_COMPLETE);
+    else
+        conn_linger(conn);
+}
+
+/* Nothing more can be done now: sends what is rendered, and says what is waited for. */
+static void h1_rest(struct h1_conn *h1)
+{
+    struct conn *conn = &h1->conn;
+
+    if (h1->out && !h1->sending)
+        h1->sending = h1_send(h1, NULL) != PX_OK;
+    /* An answer that was rendered before the drain began did not say that it is the last; the peer
+     * has the drain's grace to send another request. */
+    if (h1->draining && conn->server->drain.ends_idle && h1_is_idle(conn) &&
+        h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit))
+        h1->writing = WRITE_CLOSED;
+    if (h1->writing == WRITE_CLOSED && !h1->sending) {
+        h1_end(h1);
+        return;
+    }
+    if (h1_wants_bytes(h1))
+        conduit_recv_start(&conn->conduit);
+    else
+        conduit_recv_stop(&conn->conduit);
+    if (h1->exchange || h1->sending)
+        conn_wait(conn, WAIT_WORK);
+    else if (!h1_request_begun(h1))
+        conn_wait(conn, WAIT_IDLE);
+    else if (h1->work->content)
+        conn_wait(conn, WAIT_WORK);
+    else if (conn->wait != WAIT_HEAD)
+        conn_wait(conn, WAIT_HEAD);
+}
+
+/* Whether this connection has had its bytes of this tick, however often it is driven in it. */
+static inline bool h1_turn_is_over(const struct h1_conn *h1)
+{
+    return PX_UNLIKELY(h1->turn_bytes >= SEND_TURN_BYTES) &&
+           h1->turn_tick == (uint32_t)h1->conn.server->loop->tick;
+}
+
+/* The exchange asked for a reset.  Answers before it are whole and go out first. */
+static px_err h1_break(struct h1_conn *h1)
+{
+    if (h1->exchange && h1->exchange->answer < ANSWER_TAKEN) {
+        if (h1->sending)
+            return PX_AGAIN;
+        if (h1->out && h1_send(h1, NULL) == PX_AGAIN)
+            return PX_AGAIN;
+    }
+    return PX_ERR_CANCELLED;
+}
+
+void h1_advance(struct h1_conn *h1)
+{
+    struct conn *conn = &h1->conn;
+    uint32_t budget = conn->server->options.pipeline_count_max * H1_STEPS_PER_REQUEST;
+
+    if (h1->driving)
+        return;
+    h1->driving = true;
+    for (; conn->state == CONN_OPEN; budget--) {
+        if (budget == 0 || h1_turn_is_over(h1)) {
+            /* Others go on first; bytes that are left bring no event of their own. */
+            conduit_recv_stop(&conn->conduit);
+            conn_wait(conn, WAIT_WORK);
+            loop_task_add(conn->server->loop, &conn->wake);
+            break;
+        }
+        px_err err = h1->broken ? h1_break(h1) : h1_step_write(h1);
+
+        if (err == PX_AGAIN && !h1->broken)
+            err = h1_step_read(h1);
+        if (err == PX_AGAIN) {
+            h1_rest(h1);
+            break;
+        }
+        if (err != PX_OK) {
+            conn->reset = true;
+            /* What is rendered goes out as far as it can: answers before this one are whole. */
+            if (h1->out && h1->out->len > 0 && !h1->sending)
+                h1->sending = h1_send(h1, NULL) != PX_OK;
+            conn_close(conn, h1_end_of(err));
+        }
+    }
+    h1->driving = false;
+}
+
+/* --- Events of the stream --------------------------------------------------------------------- */
+
+/* The first bytes are HTTP/2's (RFC 9113 section 3.3): they are shown again, to who knows them. */
+static size_t speak_h2(struct h1_conn *h1, px_str bytes)
+{
+    struct conn *conn = &h1->conn;
+
+    h1_work_release(h1);
+    if (conn->state != CONN_OPEN)
+        return bytes.len;
+    conduit_recv_stop(&conn->conduit);
+    conn_speak(conn, CONN_H2);
+    h2_of(conn)->kept = (uint32_t)bytes.len; /* they are counted */
+    return 0;
+}
+
+static size_t on_recv(px_stream *stream, px_str bytes, void *context)
+{
+    struct h1_conn *h1 = context;
+
+    (void)stream;
+    size_t fresh = bytes.len - h1->kept; /* the rest was there before */
+
+    h1->conn.received += (uint32_t)fresh;
+    h1->conn.server->counters.bytes_received += fresh;
+    h1->kept = 0;
+    if (PX_UNLIKELY(h1->conn.state == CONN_LINGERING)) {
+        if (h1->conn.received > LINGER_BYTES_MAX)
+            conn_close(&h1->conn, PX_END_COMPLETE);
+        return bytes.len;
+    }
+    h1->in = bytes;
+    h1->in_used = 0;
+    h1_advance(h1);
+    if (PX_UNLIKELY(h1->preface))
+        return speak_h2(h1, bytes);
+    size_t used = h1->in_used;
+
+    h1->kept = (uint32_t)(bytes.len - used);
+    h1->in = px_str_make(NULL, 0);
+    h1->in_used = 0;
+    return used;
+}
+
+static void on_recv_end(px_stream *stream, px_err reason, void *context)
+{
+    struct h1_conn *h1 = context;
+
+    (void)stream;
+    if ((reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) && h1->conn.state == CONN_OPEN) {
+        /* The inbox is full for the whole loop: this one must go, with a word where one is due; an
+         * answer to nothing would be taken for the next request's.  It lingers after that: what was
+         * not read would turn a close into a reset, which can overtake the answer. */
+        h1->reading = READ_CLOSED;
+        if (!h1->exchange && h1_request_begun(h1) && h1_refuse(h1, 503) == PX_OK)
+            h1_advance(h1);
+        else
+            conn_close(&h1->conn, PX_END_NO_MEMORY);
+        return;
+    }
+    h1->peer_ended = true;
+    if (reason != PX_OK || h1->conn.state == CONN_LINGERING) {
+        conn_close(&h1->conn, PX_END_PEER_GONE);
+        return;
+    }
+    h1_advance(h1);
+}
+
+static void on_sent(px_stream *stream, px_err result, void *context)
+{
+    struct h1_conn *h1 = context;
+
+    (void)stream;
+    h1->sending = false;
+    h1_out_release(h1);
+    if (h1->conn.state == CONN_CLOSING) {
+        h1_abandon(&h1->conn, (px_end)h1->conn.end);
+        return;
+    }
+    if (result != PX_OK) {
+        h1->conn.reset = true; /* what was in flight is cut short */
+        conn_close(&h1->conn, result == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_ABORTED);
+        return;
+    }
+    if (h1->writing == WRITE_LAST)
+        h1_finish(h1, PX_END_COMPLETE);
+    h1_advance(h1);
+}
+
+static void on_closed(px_stream *stream, void *context)
+{
+    struct h1_conn *h1 = context;
+
+    (void)stream;
+    conn_freed(&h1->conn);
+}
+
+static const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, on_closed};
+
+static void h1_wake(struct loop_task *task)
+{
+    struct h1_conn *h1 = CONTAINER_OF(task, struct h1_conn, conn.wake);
+
+    if (h1->conn.state == CONN_OPEN)
+        h1_advance(h1);
+}
+
+/* --- Events of the exchange ------------------------------------------------------------------- */
+
+static void h1_note(px_exchange *exchange)
+{
+    struct h1_conn *h1 = exchange->carrier;
+
+    /* A connection that is closing waits for its last report alone. */
+    if (!h1->driving && h1->conn.state == CONN_OPEN)
+        loop_task_add(h1->conn.server->loop, &h1->conn.wake);
+}
+
+static void transport_reset(px_exchange *exchange)
+{
+    struct h1_conn *h1 = exchange->carrier;
+
+    h1->broken = true;
+    h1_note(exchange);
+}
+
+static void transport_peer(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
+{
+    struct h1_conn *h1 = exchange->carrier;
+
+    *out_len = conn_peer_text(&h1->conn, true, out_text, room);
+}
+
+static void transport_local(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
+{
+    struct h1_conn *h1 = exchange->carrier;
+
+    *out_len = px_stream_local(&h1->conn.stream, out_text, room);
+}
+
+static size_t transport_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
+                               size_t room)
+{
+    const struct h1_conn *h1 = exchange->carrier;
+
+    return conn_secure(&h1->conn, fact, out_text, room);
+}
+
+static bool transport_serves(px_exchange *exchange, px_str host)
+{
+    const struct h1_conn *h1 = exchange->carrier;
+
+    return conn_serves(&h1->conn, host);
+}
+
+const struct exchange_transport h1_transport = {
+    .send_head = h1_note,
+    .send_content = h1_note,
+    .give_credit = h1_note,
+    .reset = transport_reset,
+    .inform = h1_inform,
+    .peer = transport_peer,
+    .local = transport_local,
+    .secure = transport_secure,
+    .serves = transport_serves,
+};
+
+/* --- Beginning and end ------------------------------------------------------------------------ */
+
+static void h1_open(struct conn *conn)
+{
+    struct h1_conn *h1 = h1_of(conn);
+
+    memset(&h1->work, 0, sizeof(*h1) - offsetof(struct h1_conn, work));
+    loop_task_init(&conn->wake, h1_wake);
+    conduit_attach(&conn->conduit, &h1_stream_events, h1);
+    conduit_recv_start(&conn->conduit);
+    /* Its deadline is set at the end of the tick: most that bring their request are gone by then.
+     */
+    loop_task_add(conn->server->loop, &conn->wake);
+}
+
+static bool h1_cut_short(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+
+    return h1->out || (h1->exchange && h1->exchange->answer == ANSWER_TAKEN);
+}
+
+void h1_finish(struct h1_conn *h1, px_end end)
+{
+    px_exchange *exchange = h1->exchange;
+    px_server *server = h1->conn.server;
+
+    h1->exchange = NULL;
+    if (h1->writing == WRITE_CONTENT || h1->writing == WRITE_LAST) {
+        h1->writing = h1->keep_alive ? WRITE_NOTHING : WRITE_CLOSED;
+        /* What follows the last request is not looked at. */
+        if (!h1->keep_alive) {
+            h1->linger = h1->linger || h1->reading == READ_CONTENT || h1->reading == READ_TUNNEL;
+            h1->reading = READ_CLOSED;
+        }
+    }
+    if (end == PX_END_COMPLETE && exchange_is_direct(exchange))
+        exchange->produced = exchange->length;
+    if (exchange->status >= 200)
+        server->counters.responses[exchange->status / 100]++;
+    if (server->logging)
+        access_log_exchange(&h1->conn, exchange);
+    exchange_finish(exchange, end);
+}
+
+void h1_work_release(struct h1_conn *h1)
+{
+    if (!h1->work)
+        return;
+    if (h1->work->content)
+        h1_body_deinit(&h1->work->body);
+    pool_put(&h1->conn.server->works, h1->work);
+    h1->work = NULL;
+}
+
+void h1_abandon(struct conn *conn, px_end end)
+{
+    struct h1_conn *h1 = h1_of(conn);
+
+    if (h1->sending)
+        return; /* the send uses the exchange's memory: on_sent comes first */
+    if (h1->exchange) {
+        h1->writing = WRITE_CLOSED;
+        h1_finish(h1, end);
+    }
+    h1_out_release(h1);
+    h1_work_release(h1);
+}
+
+static void h1_timeout(struct conn *conn)
+{
+    struct h1_conn *h1 = h1_of(conn);
+
+    /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
+    if (conn->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
+                                    h1->reading == READ_CONTENT && !h1->sending)) {
+        if (h1_refuse(h1, 408) == PX_OK) {
+            /* The deadline has gone off: who does not read the answer needs another. */
+            conn_wait(conn, WAIT_NONE);
+            h1_advance(h1);
+            return;
+        }
+    }
+    conn_close(conn, PX_END_TIMEOUT);
+}
+
+static enum conn_rate h1_rate(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+
+    if (h1->sending)
+        return RATE_SENDING;
+    return h1->reading == READ_CONTENT && h1_wants_bytes(h1) ? RATE_RECEIVING : RATE_NONE;
+}
+
+static uint64_t h1_total_due(const struct conn *conn)
+{
+    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+    uint32_t total_ms = conn->server->options.total_timeout_ms;
+
+    if (!h1->exchange || total_ms == PX_OFF || h1->exchange->kind == CONTENT_TUNNEL)
+        return UINT64_MAX;
+    return h1->exchange->started_ms + total_ms;
+}
+
+static void h1_drain(struct conn *conn)
+{
+    h1_of(conn)->draining = true;
+}
+
+const struct conn_protocol h1_protocol = {
+    .open = h1_open,
+    .is_idle = h1_is_idle,
+    .abandon = h1_abandon,
+    .timeout = h1_timeout,
+    .rate = h1_rate,
+    .cut_short = h1_cut_short,
+    .drain = h1_drain,
+    .total_due = h1_total_due,
+};

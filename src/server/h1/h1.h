@@ -1,0 +1,128 @@
+/*
+ * HTTP/1 on a connection: two enums, one driver.
+ *
+ * Every event (bytes, room to write, a deadline, an answer from a handler) is recorded and ends up
+ * in h1_advance, which is never re-entered: a reply from inside a handler only takes note, and the
+ * running driver picks it up.
+ *
+ *   h1.c        the driver, its events, the end
+ *   h1_read.c   head and content of a request
+ *   h1_reply.c  head and content of an answer
+ */
+#ifndef PX_SERVER_H1_H
+#define PX_SERVER_H1_H
+
+#include "http/h1/h1_body.h"
+#include "server/session/conn.h"
+#include "server/session/out.h"
+
+enum h1_reading {
+    READ_HEAD,    /* a request's head */
+    READ_CONTENT, /* its content */
+    READ_TUNNEL,  /* bytes of a tunnel */
+    READ_CLOSED   /* nothing more is read: the peer has ended, or the answer is the last */
+};
+
+enum h1_writing {
+    WRITE_NOTHING, /* no answer yet */
+    WRITE_CONTENT, /* the head is rendered */
+    WRITE_LAST,    /* the content is rendered, the exchange wants to hear when it is out */
+    WRITE_CLOSED   /* our side ends when the block is out */
+};
+
+/* What reading a request takes; held from its first byte to the end of its content. */
+struct h1_work {
+    struct pool_item item;
+    bool content; /* the head is done: `body` is in use */
+    struct h1_parser parser;
+    struct h1_body body;
+    struct http_field_span spans[];
+};
+
+struct h1_conn {
+    struct conn conn;
+    struct h1_work *work;  /* owned, or NULL between requests */
+    px_exchange *exchange; /* the one in progress, or NULL */
+    struct out *out;       /* owned, or NULL with nothing to say */
+    px_str in;             /* borrowed: the bytes at hand, while the driver runs */
+    size_t in_used;
+    uint32_t turn_tick;  /* the tick of its last turn, its lower half */
+    uint32_t turn_bytes; /* handed to the stream in it */
+    uint32_t kept;       /* bytes that were at hand and not used: they come again */
+    uint16_t refusal;    /* a status to be answered without a handler, or 0 */
+    uint8_t reading;     /* enum h1_reading */
+    uint8_t writing;     /* enum h1_writing */
+    bool driving;        /* inside of h1_advance */
+    bool sending;        /* a send is in flight */
+    bool keep_alive;     /* after the request at hand */
+    bool draining;       /* the answer at hand is the last */
+    bool linger;         /* bytes of the peer were left unread: linger before closing */
+    bool chunked;        /* the answer at hand is */
+    bool expecting;      /* the peer waits for 100 (Continue) */
+    bool peer_ended;     /* no more bytes will come */
+    bool broken;         /* the exchange asked for a reset */
+    bool begun;          /* a request was read: an HTTP/2 preface is none any more */
+    bool preface;        /* the first bytes are one: another protocol goes on with them */
+    bool plain_on_tls;   /* the peer speaks plain HTTP to a port that speaks TLS */
+};
+
+static inline struct h1_conn *h1_of(struct conn *conn)
+{
+    return CONTAINER_OF(conn, struct h1_conn, conn);
+}
+
+/* Whether a byte of a request is there.  Empty lines before it are none (RFC 9112 section 2.2): who
+ * sends one too many still waits idle. */
+static inline bool h1_request_begun(const struct h1_conn *h1)
+{
+    return h1->work &&
+           (h1->work->content || h1->work->parser.offset > 2U * h1->work->parser.empty_lines);
+}
+
+void h1_advance(struct h1_conn *h1);
+
+/* One step each: PX_OK when something was done, PX_AGAIN when there is nothing to do now, else the
+ * connection cannot go on. */
+PX_MUST_CHECK px_err h1_step_read(struct h1_conn *h1);
+PX_MUST_CHECK px_err h1_step_write(struct h1_conn *h1);
+
+/* Whether bytes of the peer are of use now. */
+bool h1_wants_bytes(const struct h1_conn *h1);
+
+/* Sends 100 (Continue) where the peer waits for it: PX_OK, or PX_AGAIN when there is nothing to do.
+ */
+PX_MUST_CHECK px_err h1_continue(struct h1_conn *h1);
+void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
+
+/* Hands the block (and `content`, when not NULL) to the stream.  PX_OK when all is out. */
+PX_MUST_CHECK px_err h1_send(struct h1_conn *h1, const px_part *content);
+
+PX_MUST_CHECK px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room);
+
+/* A block with at least `room` bytes free; PX_AGAIN while one must be sent first. */
+PX_MUST_CHECK static inline px_err h1_out_reserve(struct h1_conn *h1, size_t room)
+{
+    if (PX_LIKELY(h1->out && !h1->sending && out_room(h1->out) >= room))
+        return PX_OK;
+    return h1_out_reserve_slow(h1, room);
+}
+
+void h1_out_release(struct h1_conn *h1);
+
+/* Answers a request that cannot be served, without a handler, and ends the connection. */
+PX_MUST_CHECK px_err h1_refuse(struct h1_conn *h1, unsigned status);
+
+/* Tells a peer that speaks plain HTTP to a TLS port of its error, and ends the connection. */
+void h1_refuse_plain(struct h1_conn *h1);
+
+/* The block and the exchange are let go, once no send uses them. */
+void h1_abandon(struct conn *conn, px_end end);
+
+/* The exchange is over. */
+void h1_finish(struct h1_conn *h1, px_end end);
+void h1_work_release(struct h1_conn *h1);
+
+extern const struct exchange_transport h1_transport;
+extern const struct conn_protocol h1_protocol;
+
+#endif

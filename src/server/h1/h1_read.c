@@ -1,0 +1,290 @@
+/*
+ * Reading on an HTTP/1 connection: one request at a time, in place.
+ *
+ * Happy path: h1_parse takes a whole head from the bytes at hand, its strings are copied once into
+ * a new exchange's arena, the server dispatches it.  The next head waits (in the bytes at hand, or
+ * in the stream's inbox) until the answer is rendered.  What can go wrong is refused with a status.
+ */
+#include <string.h>
+
+#include "http/h2/h2_frame.h"
+#include "server/h1/h1.h"
+#include "server/site/access_log.h"
+#include "server/tls_conduit.h"
+
+/* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
+bool h1_wants_bytes(const struct h1_conn *h1)
+{
+    if (h1->peer_ended)
+        return false;
+    switch ((enum h1_reading)h1->reading) {
+    case READ_HEAD:
+        return !h1->exchange && !h1->sending;
+    case READ_CONTENT:
+        return !h1->exchange || exchange_takes_content(h1->exchange);
+    case READ_TUNNEL:
+        return h1->exchange && !h1->exchange->content_paused;
+    case READ_CLOSED:
+        return false;
+    }
+    return false;
+}
+
+static px_err work_take(struct h1_conn *h1)
+{
+    px_server *server = h1->conn.server;
+    struct h1_work *work = pool_take(&server->works);
+
+    if (!work)
+        return PX_ERR_MEMORY;
+    work->content = false;
+    h1_parser_init(&work->parser, H1_REQUEST, server->scan, &server->parse_limits, work->spans);
+    h1->work = work;
+    return PX_OK;
+}
+
+/* What the head says, as the exchange keeps it. */
+static void exchange_describe(px_exchange *exchange, const struct h1_parser *parser)
+{
+    exchange->method = parser->method_id;
+    exchange->version = parser->minor_version == 0 ? 10 : 11;
+    exchange->asks_upgrade = parser->connection_upgrade && parser->has_upgrade;
+    exchange->content_max = UINT64_MAX;
+    switch ((enum h1_framing)parser->framing) {
+    case H1_FRAMING_LENGTH:
+        exchange->content_length = parser->content_length;
+        break;
+    case H1_FRAMING_CHUNKED:
+    case H1_FRAMING_CLOSE:
+        exchange->content_length = PX_LENGTH_UNKNOWN;
+        break;
+    case H1_FRAMING_NONE:
+        break;
+    }
+}
+
+/* The content of the request has ended: reads on behind it. */
+static void content_end(struct h1_conn *h1)
+{
+    px_exchange *exchange = h1->exchange;
+
+    h1->reading = h1->peer_ended ? READ_CLOSED : READ_HEAD;
+    h1->expecting = false;
+    h1_work_release(h1);
+    if (exchange && exchange->kind != CONTENT_TUNNEL)
+        exchange_receive_end(exchange);
+}
+
+/* Makes an exchange of a finished head. */
+static px_err request_begin(struct h1_conn *h1)
+{
+    px_server *server = h1->conn.server;
+    struct h1_parser *parser = &h1->work->parser;
+    const char *head = h1->in.ptr + h1->in_used;
+    px_exchange *exchange = exchange_create(&server->service, &h1_transport, h1);
+
+    if (!exchange)
+        return h1_refuse(h1, 503);
+    if (h1_request_take(parser, head, &exchange->arena, &exchange->request) != PX_OK) {
+        exchange_finish(exchange, PX_END_NO_MEMORY);
+        return h1_refuse(h1, 503);
+    }
+    if (server->options.log_format == PX_LOG_REQUEST && server->logging)
+        access_log_head(server, px_str_make(head, parser->head_bytes));
+    server->counters.requests++;
+    exchange_describe(exchange, parser);
+    exchange->https = conn_is_tls(&h1->conn);
+    exchange->redirect_port = conn_redirect_port(&h1->conn);
+    exchange->scheme_https = exchange->https || h1->conn.proxied_tls;
+    h1->in_used += parser->head_bytes;
+    h1->exchange = exchange;
+    h1->begun = true;
+    h1->keep_alive = parser->keep_alive;
+    if (PX_UNLIKELY(h1->conn.wait == WAIT_HEAD))
+        conn_wait(&h1->conn, WAIT_WORK); /* the next head has a deadline of its own */
+    h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
+                    !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
+    if (PX_UNLIKELY(parser->expect_unknown))
+        px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
+    else
+        server_dispatch(exchange);
+    /* A length of 0 ends here too: no byte will come that could tell. */
+    if (PX_LIKELY(parser->framing == H1_FRAMING_NONE) ||
+        (parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0)) {
+        content_end(h1);
+        return PX_OK;
+    }
+    h1_body_init(&h1->work->body, (enum h1_framing)parser->framing, parser->content_length,
+                 &server->loop->allocator);
+    h1->work->content = true;
+    h1->reading = READ_CONTENT;
+    return PX_OK;
+}
+
+/* Whether the first bytes of a connection are the HTTP/2 preface, where that may be spoken without
+ * TLS; the parser has just found fault with the version in it.  PX_AGAIN: as far as they are there.
+ */
+static px_err is_preface(const struct h1_conn *h1, px_str head)
+{
+    size_t len = head.len < H2_PREFACE_BYTES ? head.len : H2_PREFACE_BYTES;
+
+    if (h1->begun || !h1->conn.server->h2 || conn_is_tls(&h1->conn) ||
+        h1->conn.server->options.http2_clear == PX_OFF || memcmp(head.ptr, H2_PREFACE, len) != 0)
+        return PX_ERR_MALFORMED;
+    return len < H2_PREFACE_BYTES ? PX_AGAIN : PX_OK;
+}
+
+static px_err read_head(struct h1_conn *h1)
+{
+    const char *head = h1->in.ptr + h1->in_used;
+    size_t left = h1->in.len - h1->in_used;
+
+    if (h1->exchange || h1->sending || (left == 0 && !h1->peer_ended))
+        return PX_AGAIN;
+    if (left == 0) {
+        /* Between requests this is a good-bye; inside of a head somebody may still listen. */
+        h1->reading = READ_CLOSED;
+        if (h1_request_begun(h1))
+            return h1_refuse(h1, 400);
+        h1->writing = WRITE_CLOSED;
+        return PX_OK;
+    }
+    if (PX_UNLIKELY(exchange_service_is_full(&h1->conn.server->service))) {
+        /* Exchanges that ended in this tick are given back at its end: go on then. */
+        conduit_recv_stop(&h1->conn.conduit);
+        loop_task_add(h1->conn.server->loop, &h1->conn.wake);
+        return PX_AGAIN;
+    }
+    if (!h1->work && work_take(h1) != PX_OK)
+        return h1_refuse(h1, 503);
+    px_err err = h1_parse(&h1->work->parser, head, left);
+
+    if (PX_LIKELY(err == PX_OK))
+        return request_begin(h1);
+    if (err != PX_AGAIN) {
+        unsigned status = h1->work->parser.status;
+
+        px_err preface = status == 505 ? is_preface(h1, px_str_make(head, left)) : PX_ERR_MALFORMED;
+
+        if (PX_UNLIKELY(preface == PX_OK)) {
+            h1->preface = true;
+            h1->reading = READ_CLOSED;
+        }
+        if (preface == PX_OK || (preface == PX_AGAIN && !h1->peer_ended))
+            return PX_AGAIN;
+        h1->in_used = h1->in.len;
+        return h1_refuse(h1, status);
+    }
+    if (h1->peer_ended) {
+        h1->reading = READ_CLOSED;
+        return h1_refuse(h1, 400);
+    }
+    return PX_AGAIN;
+}
+
+/* Whether the content is, or is going to be, more than its limit: a chunk says its size before it
+ * comes.  Content that nobody waits for any more has the server's limit. */
+static bool content_too_large(const struct h1_conn *h1)
+{
+    const struct h1_body *body = &h1->work->body;
+    uint64_t bytes_max =
+        h1->exchange ? h1->exchange->content_max : h1->conn.server->options.content_bytes_max;
+
+    return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
+}
+
+static px_err content_refuse(struct h1_conn *h1, unsigned status)
+{
+    h1->in_used = h1->in.len;
+    if (h1->exchange)
+        return h1_refuse(h1, status);
+    /* The answer is out already: nothing can be said any more. */
+    h1->reading = READ_CLOSED;
+    h1->writing = WRITE_CLOSED;
+    h1->linger = true;
+    return PX_OK;
+}
+
+static void take_trailers(struct h1_conn *h1)
+{
+    struct exchange_input *input;
+    px_field *fields = NULL;
+    uint32_t count = 0;
+
+    if (!h1->exchange || h1->work->body.trailer.len == 0)
+        return;
+    input = exchange_input(h1->exchange);
+    if (!input ||
+        h1_body_trailers(&h1->work->body, &h1->exchange->arena, &fields, &count) != PX_OK) {
+        exchange_break(h1->exchange, PX_END_NO_MEMORY);
+        return;
+    }
+    input->trailers = fields;
+    input->trailer_count = count;
+}
+
+static px_err read_content(struct h1_conn *h1)
+{
+    px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
+    px_str content = px_str_make(NULL, 0);
+    size_t used = 0;
+
+    if (h1->exchange && !exchange_takes_content(h1->exchange))
+        return PX_AGAIN;
+    if (bytes.len == 0) {
+        if (!h1->peer_ended)
+            return h1_continue(h1);
+        return content_refuse(h1, 400); /* RFC 9112 section 8: incomplete */
+    }
+    px_err err = h1_body_read(&h1->work->body, bytes, &used, &content);
+
+    if (err != PX_OK && err != PX_AGAIN)
+        return content_refuse(h1, err == PX_ERR_MEMORY ? 503 : h1->work->body.status);
+    h1->in_used += used;
+    h1->expecting = false; /* it did not wait */
+    if (content_too_large(h1))
+        return content_refuse(h1, 413);
+    if (content.len > 0 && h1->exchange) {
+        px_err taken = exchange_receive(h1->exchange, content);
+
+        if (taken != PX_OK)
+            return content_refuse(h1, taken == PX_ERR_LIMIT ? 413 : 503);
+    }
+    if (err == PX_OK && h1->reading == READ_CONTENT) {
+        take_trailers(h1);
+        content_end(h1);
+    }
+    return PX_OK;
+}
+
+static px_err read_tunnel(struct h1_conn *h1)
+{
+    px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
+
+    if (!h1->exchange || h1->exchange->content_paused)
+        return PX_AGAIN;
+    if (bytes.len == 0) {
+        if (!h1->peer_ended)
+            return PX_AGAIN;
+        h1->reading = READ_CLOSED;
+        exchange_receive_end(h1->exchange);
+        return PX_OK;
+    }
+    h1->in_used = h1->in.len;
+    return exchange_receive(h1->exchange, bytes);
+}
+
+px_err h1_step_read(struct h1_conn *h1)
+{
+    switch ((enum h1_reading)h1->reading) {
+    case READ_HEAD:
+        return read_head(h1);
+    case READ_CONTENT:
+        return read_content(h1);
+    case READ_TUNNEL:
+        return read_tunnel(h1);
+    case READ_CLOSED:
+        break;
+    }
+    return PX_AGAIN;
+}

@@ -1,0 +1,450 @@
+/*
+ * Answering on an HTTP/1 connection: heads and small content are rendered into the block, large
+ * content is sent from where it lies.
+ *
+ * Happy path: one memcpy for what is the same for a second, one for the content, and the block
+ * leaves with its neighbours in one send.  Framing is decided here: a length where it is known,
+ * chunks for HTTP/1.1, the end of the connection for HTTP/1.0.
+ */
+#include <string.h>
+
+#include "server/h1/h1.h"
+#include "server/refusal.h"
+#include "server/site/access_log.h"
+
+enum {
+    PULL_BYTES_MIN = 2048, /* less room than this is not worth a pull */
+    TRAILER_ROOM_MAX = OUT_BYTES / 2,
+    LAST_CHUNK_BYTES = 5 /* "0\r\n" and "\r\n" */
+};
+
+/* --- The block -------------------------------------------------------------------------------- */
+
+void h1_out_release(struct h1_conn *h1)
+{
+    if (!h1->out)
+        return;
+    pool_put(&h1->conn.server->outs, h1->out);
+    h1->out = NULL;
+}
+
+px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
+{
+    if (h1->sending)
+        return PX_AGAIN;
+    if (h1->out && out_room(h1->out) < room) {
+        px_err err = h1_send(h1, NULL);
+
+        if (err != PX_OK)
+            return err;
+    }
+    if (!h1->out) {
+        h1->out = pool_take(&h1->conn.server->outs);
+        if (!h1->out)
+            return PX_ERR_MEMORY;
+        h1->out->len = 0;
+    }
+    return room <= OUT_BYTES ? PX_OK : PX_ERR_LIMIT;
+}
+
+/* Counts what a connection has sent in this tick, up to where its turn is over. */
+static void turn_count(struct h1_conn *h1, uint64_t bytes)
+{
+    uint32_t tick = (uint32_t)h1->conn.server->loop->tick;
+
+    if (h1->turn_tick != tick) {
+        h1->turn_tick = tick;
+        h1->turn_bytes = 0;
+    }
+    h1->turn_bytes += bytes < SEND_TURN_BYTES ? (uint32_t)bytes : SEND_TURN_BYTES;
+}
+
+px_err h1_send(struct h1_conn *h1, const px_part *content)
+{
+    struct out *out = h1->out;
+
+    turn_count(h1, out->len);
+    if (content)
+        turn_count(h1, content->bytes.ptr ? content->bytes.len : content->length);
+    out->part_count = 0;
+    if (out->len > 0)
+        out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
+    if (content)
+        out->parts[out->part_count++] = *content;
+    h1->sending = conduit_send(&h1->conn.conduit, out->parts, out->part_count) == PX_SENT_PENDING;
+    if (h1->sending)
+        return PX_AGAIN;
+    h1_out_release(h1);
+    return PX_OK;
+}
+
+/* --- The head --------------------------------------------------------------------------------- */
+
+/* Settles how the message is framed and whether the connection persists after it. */
+static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
+                        struct h1_response_head *head)
+{
+    bool tunnel = exchange->kind == CONTENT_TUNNEL;
+
+    head->upgrade = px_str_make(NULL, 0);
+    bool known = exchange->length != PX_LENGTH_UNKNOWN && !tunnel;
+
+    /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
+    head->has_length = known && exchange->status != 204 && exchange->status != 304;
+    head->length = exchange->length;
+    head->chunked = !known && !exchange->head_only && !tunnel && exchange->version > 10;
+    h1->chunked = head->chunked;
+    if (h1->draining || exchange->close_after || (!known && !exchange->head_only && !head->chunked))
+        h1->keep_alive = false;
+    if (h1->expecting) {
+        /* The peer was not told to go on: what it sends next is content, or is not. */
+        h1->keep_alive = false;
+        h1->linger = true;
+    }
+    if (tunnel) {
+        head->connection = exchange->status == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
+        head->upgrade = exchange->output->upgrade;
+    } else if (!h1->keep_alive) {
+        head->connection = H1_CONNECTION_CLOSE;
+    } else {
+        head->connection = exchange->version > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
+    }
+}
+
+static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
+{
+    px_server *server = h1->conn.server;
+    struct h1_response_head head;
+
+    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
+        return h1_refuse(h1, 400); /* content before a tunnel could be read as either */
+    if (PX_LIKELY(exchange->answer == ANSWER_READY)) {
+        exchange_take_head(exchange);
+        if (exchange->broken)
+            return PX_OK; /* a filter broke it: the driver sees that next */
+    }
+    head.status = exchange->status;
+    head.no_server = exchange->no_server;
+    head.no_date = exchange->no_date;
+    head.type = exchange->type;
+    head.fields = exchange->fields;
+    head.field_count = exchange->field_count;
+    reply_frame(h1, exchange, &head);
+    px_err err = h1_out_reserve(h1, h1_head_room(&head));
+
+    if (err != PX_OK)
+        return err;
+    char *start = h1->out->bytes + h1->out->len;
+
+    h1_stamp_update(&server->stamp, server->loop->unix_time);
+    h1->out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
+    h1->writing = WRITE_CONTENT;
+    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
+        h1->keep_alive = false;
+        h1->reading = READ_TUNNEL;
+    }
+    return PX_OK;
+}
+
+/* --- The content ------------------------------------------------------------------------------ */
+
+/* All content is rendered or sent.  Who wants to hear of the end waits until it is out. */
+static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
+{
+    if (exchange->callbacks && exchange->callbacks->on_end && h1->out) {
+        h1->writing = WRITE_LAST;
+        return PX_OK;
+    }
+    h1_finish(h1, PX_END_COMPLETE);
+    return PX_OK;
+}
+
+/* A file goes in windows, each looked up in the page cache before it may block the loop. */
+static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
+{
+    px_part part;
+    px_err err = exchange_file_next(exchange, &part);
+
+    if (err == PX_OK)
+        err = h1_out_reserve(h1, 0);
+    if (err != PX_OK)
+        return err;
+    err = h1_send(h1, &part);
+    if (exchange->produced < exchange->length)
+        return err; /* on_sent comes back here */
+    if (err == PX_AGAIN)
+        h1->writing = WRITE_LAST; /* on_sent ends the exchange */
+    return err == PX_OK ? reply_done(h1, exchange) : err;
+}
+
+static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
+{
+    px_str bytes = exchange->body.bytes;
+    px_part part = {.bytes = bytes};
+
+    if (exchange->kind == CONTENT_FILE)
+        return reply_file(h1, exchange);
+    if (bytes.len <= OUT_COPY_BYTES_MAX) {
+        px_err err = h1_out_reserve(h1, bytes.len);
+
+        if (err != PX_OK)
+            return err;
+        if (bytes.len > 0)
+            memcpy(h1->out->bytes + h1->out->len, bytes.ptr, bytes.len);
+        h1->out->len += (uint32_t)bytes.len;
+        return reply_done(h1, exchange);
+    }
+    px_err err = h1_out_reserve(h1, 0);
+
+    if (err != PX_OK)
+        return err;
+    err = h1_send(h1, &part);
+    if (err == PX_AGAIN)
+        h1->writing = WRITE_LAST; /* on_sent ends the exchange */
+    return err == PX_OK ? reply_done(h1, exchange) : err;
+}
+
+static size_t trailer_room(const px_exchange *exchange)
+{
+    const struct exchange_output *output = exchange->output;
+    size_t room = LAST_CHUNK_BYTES;
+
+    for (uint32_t index = 0; output && index < output->trailer_count; index++)
+        room += output->trailers[index].name.len + output->trailers[index].value.len + 4;
+    return room;
+}
+
+/* "0", the trailer section, and the empty line (RFC 9112 section 7.1). */
+static char *write_last_chunk(char *out, const px_exchange *exchange)
+{
+    const struct exchange_output *output = exchange->output;
+
+    memcpy(out, "0\r\n", 3);
+    out += 3;
+    for (uint32_t index = 0; output && index < output->trailer_count; index++) {
+        const px_field *field = &output->trailers[index];
+
+        memcpy(out, field->name.ptr, field->name.len);
+        out += field->name.len;
+        *out++ = ':';
+        *out++ = ' ';
+        memcpy(out, field->value.ptr, field->value.len);
+        out += field->value.len;
+        *out++ = '\r';
+        *out++ = '\n';
+    }
+    *out++ = '\r';
+    *out++ = '\n';
+    return out;
+}
+
+static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
+{
+    size_t frame = h1->chunked ? H1_CHUNK_HEAD_BYTES + 2 : 0;
+    size_t tail = h1->chunked ? trailer_room(exchange) : 0;
+    size_t bytes = 0;
+
+    if (tail > TRAILER_ROOM_MAX)
+        return PX_ERR_LIMIT;
+    if (PX_UNLIKELY(exchange->filtered) && loop_work_is_over(h1->conn.server->loop)) {
+        turn_count(h1, SEND_TURN_BYTES);
+        return PX_OK;
+    }
+    px_err err = h1_out_reserve(h1, frame + tail + PULL_BYTES_MIN);
+
+    if (err != PX_OK)
+        return err;
+    char *start = h1->out->bytes + h1->out->len;
+    char *data = start + (h1->chunked ? H1_CHUNK_HEAD_BYTES : 0);
+    px_pull pull = exchange_pull(exchange, data, out_room(h1->out) - frame - tail, &bytes);
+
+    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
+    uint32_t work = exchange_take_work(exchange);
+
+    turn_count(h1, (size_t)work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+    loop_work_count(h1->conn.server->loop, work);
+    if (bytes > 0 && pull != PX_PULL_ERROR) {
+        char *end = data + bytes;
+
+        if (h1->chunked) {
+            h1_write_chunk_head(start, (uint32_t)bytes);
+            *end++ = '\r';
+            *end++ = '\n';
+        }
+        h1->out->len += (uint32_t)(end - start);
+    }
+    switch (pull) {
+    case PX_PULL_MORE:
+        return PX_OK;
+    case PX_PULL_LATER:
+        if (h1->out->len == 0)
+            h1_out_release(h1);
+        return PX_AGAIN;
+    case PX_PULL_END:
+        break;
+    case PX_PULL_ERROR:
+        return PX_ERR_MALFORMED;
+    }
+    if (h1->chunked) {
+        /* A producer may have added trailers while it was asked. */
+        if (trailer_room(exchange) > out_room(h1->out))
+            return PX_ERR_LIMIT;
+        start = h1->out->bytes + h1->out->len;
+        h1->out->len += (uint32_t)(write_last_chunk(start, exchange) - start);
+    }
+    return reply_done(h1, exchange);
+}
+
+/* Bytes of a tunnel, without framing.  When our side ends, so does the exchange. */
+static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
+{
+    size_t bytes = 0;
+    px_err err = h1_out_reserve(h1, PULL_BYTES_MIN);
+
+    if (err != PX_OK)
+        return err;
+    px_pull pull =
+        exchange_pull(exchange, h1->out->bytes + h1->out->len, out_room(h1->out), &bytes);
+
+    h1->out->len += (uint32_t)bytes;
+    if (pull == PX_PULL_MORE)
+        return PX_OK;
+    if (pull == PX_PULL_ERROR)
+        return PX_ERR_MALFORMED;
+    if (h1->out->len == 0)
+        h1_out_release(h1);
+    if (pull == PX_PULL_LATER)
+        return PX_AGAIN;
+    return reply_done(h1, exchange);
+}
+
+static const char *refusal_hint(const struct h1_conn *h1)
+{
+    return h1->plain_on_tls ? "this port speaks TLS, ask it with https://" : NULL;
+}
+
+static px_err refusal_render(struct h1_conn *h1)
+{
+    px_err err = h1_out_reserve(h1, REFUSAL_BYTES);
+
+    if (err != PX_OK)
+        return err;
+    char *out = refusal_write(h1->conn.server, h1->refusal, refusal_hint(h1),
+                              h1->out->bytes + h1->out->len);
+
+    h1->out->len = (uint32_t)(out - h1->out->bytes);
+    h1->refusal = 0;
+    h1->writing = WRITE_CLOSED;
+    return PX_OK;
+}
+
+static px_err reply_content(struct h1_conn *h1, px_exchange *exchange)
+{
+    if (exchange->head_only)
+        return reply_done(h1, exchange);
+    if (exchange_is_direct(exchange))
+        return reply_direct(h1, exchange);
+    if (exchange->kind == CONTENT_TUNNEL)
+        return reply_tunnel(h1, exchange);
+    return reply_pull(h1, exchange);
+}
+
+px_err h1_step_write(struct h1_conn *h1)
+{
+    px_exchange *exchange = h1->exchange;
+    px_err err;
+
+    if (h1->sending)
+        return PX_AGAIN;
+    if (!exchange)
+        return PX_UNLIKELY(h1->refusal) ? refusal_render(h1) : PX_AGAIN;
+    switch ((enum h1_writing)h1->writing) {
+    case WRITE_NOTHING:
+        if (exchange->answer == ANSWER_NONE) {
+            /* A handler that asked to collect when the content had ended already. */
+            exchange_tell_whole(exchange);
+            return exchange->answer == ANSWER_NONE ? PX_AGAIN : PX_OK;
+        }
+        err = reply_head(h1, exchange);
+        if (err != PX_OK || h1->writing != WRITE_CONTENT)
+            return err;
+        return reply_content(h1, exchange);
+    case WRITE_CONTENT:
+        return reply_content(h1, exchange);
+    case WRITE_LAST:
+        if (h1->out) {
+            err = h1_send(h1, NULL);
+            if (err != PX_OK)
+                return err;
+        }
+        h1_finish(h1, PX_END_COMPLETE);
+        return PX_OK;
+    case WRITE_CLOSED:
+        break;
+    }
+    return PX_AGAIN;
+}
+
+/* --- Without a handler ------------------------------------------------------------------------ */
+
+px_err h1_continue(struct h1_conn *h1)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    if (!h1->expecting || !h1->exchange || h1->exchange->answer != ANSWER_NONE)
+        return PX_AGAIN;
+    px_err err = h1_out_reserve(h1, sizeof(text));
+
+    if (err != PX_OK)
+        return err;
+    h1->expecting = false;
+    memcpy(h1->out->bytes + h1->out->len, text, sizeof(text) - 1);
+    h1->out->len += sizeof(text) - 1;
+    return PX_OK;
+}
+
+void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+{
+    struct h1_conn *h1 = exchange->carrier;
+
+    /* Informational responses may be left out: not worth waiting for room. */
+    if (h1_out_reserve(h1, 64 + name.len + value.len) != PX_OK)
+        return;
+    char *start = h1->out->bytes + h1->out->len;
+
+    h1->out->len += (uint32_t)(h1_write_inform(start, status, name, value) - start);
+    h1_transport.send_content(exchange);
+}
+
+px_err h1_refuse(struct h1_conn *h1, unsigned status)
+{
+    px_server *server = h1->conn.server;
+
+    server->counters.refused++;
+    if (h1->exchange) {
+        if (h1->exchange->answer >= ANSWER_TAKEN)
+            return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
+        h1->exchange->status = (uint16_t)status;
+        h1->exchange->produced = refusal_content_bytes(status, refusal_hint(h1));
+        h1_finish(h1, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
+    } else {
+        server->counters.responses[status / 100]++;
+        if (server->logging)
+            access_log_refusal(&h1->conn, 11, status,
+                               refusal_content_bytes(status, refusal_hint(h1)));
+    }
+    h1_work_release(h1);
+    h1->refusal = (uint16_t)status; /* rendered when there is room for it */
+    h1->keep_alive = false;
+    h1->linger = true;
+    h1->reading = READ_CLOSED;
+    h1->writing = WRITE_NOTHING;
+    return PX_OK;
+}
+
+void h1_refuse_plain(struct h1_conn *h1)
+{
+    h1->plain_on_tls = true;
+    if (h1_refuse(h1, 400) == PX_OK)
+        h1_advance(h1);
+}

@@ -1,0 +1,304 @@
+/*
+ * The life of an HTTP/2 connection: how it begins, what it waits for, how it ends.
+ *
+ * Happy path: idle, working, idle, until the peer leaves, the idle timeout says good-bye, or a
+ * drain does.  While there are requests each of them is looked at once in a rate window: one that
+ * moved too little is ended alone, and a peer that said nothing at all is asked whether it is
+ * there.
+ */
+#include "server/h2/h2.h"
+
+/* Frames that wait for the peer to read: above this nothing more is read from it. */
+enum { BACKLOG_MAX = 512 };
+
+static void h2_wake(struct loop_task *task)
+{
+    h2_advance(CONTAINER_OF(task, struct h2_conn, conn.wake));
+}
+
+static void h2_open(struct conn *conn)
+{
+    struct h2_conn *h2 = h2_of(conn);
+
+    memset(&h2->session, 0, sizeof(*h2) - offsetof(struct h2_conn, session));
+    list_init(&h2->requests);
+    list_init(&h2->ready);
+    loop_task_init(&conn->wake, h2_wake);
+    conduit_attach(&conn->conduit, &h2_stream_events, h2);
+    if (h2_session_open(conn->server->h2, h2, &h2->session) != PX_OK) {
+        h2->session = NULL;
+        conn_close(conn, PX_END_NO_MEMORY);
+        return;
+    }
+    conduit_recv_start(&conn->conduit);
+    /* Our SETTINGS leave at the end of the tick, with the first answers where they come with it. */
+    loop_task_add(conn->server->loop, &conn->wake);
+}
+
+/* An idle connection says good-bye first: its peer may be asking something just now. */
+static bool h2_is_idle(const struct conn *conn)
+{
+    (void)conn;
+    return false;
+}
+
+static void h2_abandon(struct conn *conn, px_end end)
+{
+    struct h2_conn *h2 = h2_of(conn);
+
+    if (h2->sending)
+        return; /* the block is in use: on_sent comes first */
+    while (!list_empty(&h2->requests)) {
+        struct h2_request *request = LIST_ENTRY(h2->requests.next, struct h2_request, node);
+
+        h2_request_free(request, end);
+    }
+    if (h2->session)
+        h2_session_close(h2->session);
+    h2->session = NULL;
+    if (h2->out)
+        pool_put(&conn->server->outs, h2->out);
+    h2->out = NULL;
+}
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+/* Notes when the header block or frame at hand began; whether it is another one than before. */
+static bool block_note(struct h2_conn *h2)
+{
+    uint32_t block = h2_session_block(h2->session);
+    bool is_new = block != h2->block;
+
+    if (is_new)
+        h2->block_ms = (uint32_t)h2->conn.server->loop->now_ms;
+    h2->block = block;
+    return is_new;
+}
+
+/* The connection has said its last word. */
+static void h2_end(struct h2_conn *h2)
+{
+    bool leave = h2->peer_ended || h2_session_has_failed(h2->session);
+
+    /* What is in progress was cut short by what ended the session. */
+    h2_abandon(&h2->conn, h2->timed_out ? PX_END_TIMEOUT : PX_END_ABORTED);
+    if (leave)
+        conn_close(&h2->conn, PX_END_PEER_GONE);
+    else
+        conn_linger(&h2->conn);
+}
+
+/* A peer that has ended opens no window any more: what waits for one never leaves. */
+static void reset_stalled(struct h2_conn *h2)
+{
+    for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
+
+        if (h2_session_is_stalled(h2->session, &request->stream)) {
+            h2_session_reset(h2->session, &request->stream, H2_CANCEL);
+            loop_task_add(h2->conn.server->loop, &h2->conn.wake);
+        }
+    }
+}
+
+void h2_rest(struct h2_conn *h2)
+{
+    struct conn *conn = &h2->conn;
+
+    if (PX_UNLIKELY(h2->peer_ended) && !h2->sending)
+        reset_stalled(h2);
+    bool over = h2_session_is_over(h2->session) || (h2->peer_ended && list_empty(&h2->requests));
+
+    if (over && !h2->sending && (h2->peer_ended || !h2_session_has_output(h2->session))) {
+        h2_end(h2);
+        return;
+    }
+    if (!over && !h2->peer_ended && h2_session_backlog(h2->session) < BACKLOG_MAX)
+        conduit_recv_start(&conn->conduit);
+    else
+        conduit_recv_stop(&conn->conduit);
+
+    bool is_new = block_note(h2);
+
+    if (!list_empty(&h2->requests) || h2->sending) {
+        if (conn->wait != WAIT_WORK)
+            h2->look_ms = conn->server->loop->now_ms + conn->server->options.rate_window_ms;
+        conn_wait(conn, WAIT_WORK);
+    } else if (h2_session_is_draining(h2->session)) {
+        /* A peer that hears GOAWAY may leave, or stay and say nothing. */
+        conn_wait(conn, WAIT_LINGER);
+    } else if (h2->block != 0) {
+        if (is_new)
+            conn_wait(conn, WAIT_NONE); /* the one before is whole: this has time of its own */
+        if (conn->wait != WAIT_HEAD)
+            conn_wait(conn, WAIT_HEAD);
+    } else if (conn->wait != WAIT_IDLE || h2->served) {
+        /* Frames that ask for nothing do not make a connection less idle. */
+        conn_wait(conn, WAIT_IDLE);
+    }
+    h2->served = false;
+}
+
+/* --- Deadlines -------------------------------------------------------------------------------- */
+
+static enum conn_rate h2_rate(const struct conn *conn)
+{
+    const struct h2_conn *h2 = CONTAINER_OF(conn, const struct h2_conn, conn);
+
+    /* What comes is looked at request by request. */
+    return h2->sending ? RATE_SENDING : RATE_NONE;
+}
+
+static uint64_t block_due(const struct h2_conn *h2)
+{
+    const struct conn *conn = &h2->conn;
+    uint32_t timeout_ms = conn->server->options.head_timeout_ms;
+    uint64_t now_ms = conn->server->loop->now_ms;
+
+    if (h2->block == 0 || timeout_ms == PX_OFF)
+        return UINT64_MAX;
+    return now_ms - (uint32_t)((uint32_t)now_ms - h2->block_ms) + timeout_ms;
+}
+
+static uint64_t h2_total_due(const struct conn *conn)
+{
+    const struct h2_conn *h2 = CONTAINER_OF(conn, const struct h2_conn, conn);
+    uint32_t total_ms = conn->server->options.total_timeout_ms;
+    uint64_t due_ms = block_due(h2);
+
+    if (conn->server->options.rate_window_ms != PX_OFF && h2->look_ms < due_ms)
+        due_ms = h2->look_ms;
+    if (total_ms == PX_OFF)
+        return due_ms;
+    for (const struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        const struct h2_request *request = LIST_ENTRY(at, const struct h2_request, node);
+
+        if (!request->exchange || request->exchange->kind == CONTENT_TUNNEL || request->timed_out)
+            continue;
+        if (request->begun_ms + total_ms < due_ms)
+            due_ms = request->begun_ms + total_ms;
+        break; /* the first is the oldest */
+    }
+    return due_ms;
+}
+
+/* A request has had its time: answers 408 where its content did not come, else resets it. */
+static void request_timeout(struct h2_request *request)
+{
+    struct h2_conn *h2 = request->h2;
+
+    h2->conn.server->counters.timed_out++;
+    if (request->exchange && request->exchange->answer == ANSWER_NONE &&
+        !request->stream.remote_ended) {
+        h2_refuse(request, 408);
+        return;
+    }
+    request->timed_out = true;
+    h2_session_reset(h2->session, &request->stream, request->lingering ? H2_NO_ERROR : H2_CANCEL);
+}
+
+/* Whether its peer keeps it waiting, and how fast it should go. */
+static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
+{
+    const px_server_options *options = &request->h2->conn.server->options;
+    const px_exchange *exchange = request->exchange;
+    bool asked_before = request->asked;
+    uint32_t rate = PX_OFF;
+
+    if (request->lingering)
+        return true; /* answered a whole look ago */
+
+    /* Twice in a row, so that a handler that waited is not held against its peer. */
+    request->asked = false;
+    if (h2_session_is_stalled(request->h2->session, &request->stream)) {
+        request->asked = true;
+        rate = options->send_rate_min;
+    } else if (exchange && exchange->answer == ANSWER_NONE && !request->stream.remote_ended &&
+               request->stream.head_done && !request->connect && exchange_takes_content(exchange)) {
+        request->asked = true;
+        rate = options->content_rate_min;
+    }
+    return asked_before && rate != PX_OFF &&
+           request->moved_bytes * 1000 < (uint64_t)rate * elapsed_ms;
+}
+
+static void requests_look(struct h2_conn *h2, uint64_t now_ms)
+{
+    const px_server_options *options = &h2->conn.server->options;
+
+    for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
+        bool tunnel = request->exchange && request->exchange->kind == CONTENT_TUNNEL;
+
+        if (options->total_timeout_ms != PX_OFF && !tunnel && request->exchange &&
+            now_ms >= request->begun_ms + options->total_timeout_ms)
+            request_timeout(request);
+        else if (now_ms >= h2->look_ms && now_ms - request->begun_ms >= options->rate_window_ms) {
+            if (request_is_slow(request, options->rate_window_ms))
+                request_timeout(request);
+            request->moved_bytes = 0;
+        }
+    }
+}
+
+/* Looks at the requests: true when the connection itself has timed out. */
+static bool h2_overdue(struct conn *conn)
+{
+    struct h2_conn *h2 = h2_of(conn);
+    uint64_t now_ms = conn->server->loop->now_ms;
+
+    if (now_ms >= block_due(h2))
+        return true;
+    requests_look(h2, now_ms);
+    if (now_ms >= h2->look_ms) {
+        h2->look_ms = now_ms + conn->server->options.rate_window_ms;
+        if (!h2->heard && !h2_session_ping(h2->session))
+            return true;
+        h2->heard = false;
+    }
+    loop_task_add(conn->server->loop, &conn->wake);
+    return false;
+}
+
+static void h2_timeout(struct conn *conn)
+{
+    struct h2_conn *h2 = h2_of(conn);
+
+    if (h2->sending) {
+        conn_close(conn, PX_END_TIMEOUT);
+        return;
+    }
+    h2->timed_out = true;
+    h2_session_terminate(h2->session, conn->wait == WAIT_IDLE ? H2_NO_ERROR : H2_ENHANCE_YOUR_CALM);
+    conn_wait(conn, WAIT_NONE);
+    h2_advance(h2);
+}
+
+/* A stream that is cut short never looks complete, whatever becomes of the connection. */
+static bool h2_cut_short(const struct conn *conn)
+{
+    (void)conn;
+    return false;
+}
+
+static void h2_drain(struct conn *conn)
+{
+    struct h2_conn *h2 = h2_of(conn);
+
+    if (conn->state != CONN_OPEN)
+        return;
+    h2_session_drain(h2->session);
+    loop_task_add(conn->server->loop, &conn->wake);
+}
+
+const struct conn_protocol h2_protocol = {
+    .open = h2_open,
+    .is_idle = h2_is_idle,
+    .abandon = h2_abandon,
+    .timeout = h2_timeout,
+    .rate = h2_rate,
+    .cut_short = h2_cut_short,
+    .drain = h2_drain,
+    .total_due = h2_total_due,
+    .overdue = h2_overdue,
+};

@@ -1,0 +1,265 @@
+/*
+ * Requests on an HTTP/2 connection: each stream becomes an exchange, its content goes to the
+ * handler or is held until that wants it.
+ *
+ * Happy path: a head is copied into the arena of a new exchange, the server dispatches it, content
+ * is handed over as it arrives and its window opened again.  What a handler does not take now is
+ * held, at most the stream's window; since that is not opened, the peer stops.
+ */
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
+#include "server/tls_conduit.h"
+
+struct h2_stream *h2_begin(void *context)
+{
+    struct h2_conn *h2 = context;
+    px_server *server = h2->conn.server;
+    struct h2_request *request;
+
+    /* Refused, and so free to be tried again: no handler has seen it. */
+    if (server->service.exchanges.taken == server->service.exchanges.count_max)
+        return NULL;
+    request = pool_take(&server->h2_requests);
+    if (!request)
+        return NULL;
+    memset(&request->stream, 0, sizeof(*request) - offsetof(struct h2_request, stream));
+    list_init(&request->node);
+    list_init(&request->ready);
+    list_append(&h2->requests, &request->node);
+    request->h2 = h2;
+    request->begun_ms = server->loop->now_ms;
+    buf_init(&request->held, &server->loop->allocator, H2_STREAM_WINDOW);
+    h2->served = true;
+    return &request->stream;
+}
+
+/* What the head says, as the exchange keeps it. */
+static void exchange_describe(struct h2_request *request, const struct h2_head *head)
+{
+    px_exchange *exchange = request->exchange;
+
+    request->connect = head->method_id == METHOD_CONNECT;
+    request->extended = head->extended;
+    exchange->method = head->extended ? METHOD_GET : head->method_id;
+    exchange->version = 20;
+    exchange->asks_upgrade = head->extended;
+    exchange->content_max = UINT64_MAX;
+    /* A length of 0 is not known to be true before the stream has ended. */
+    if (request->connect || request->stream.remote_ended)
+        exchange->content_length = 0;
+    else if (head->has_length && head->content_length > 0)
+        exchange->content_length = head->content_length;
+    else
+        exchange->content_length = PX_LENGTH_UNKNOWN;
+    request->expecting = head->expect_continue && exchange->content_length != 0;
+}
+
+void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+    struct h2_conn *h2 = context;
+    px_server *server = h2->conn.server;
+    px_exchange *exchange = exchange_create(&server->service, &h2_transport, request);
+
+    if (!exchange || h2_head_take(head, &exchange->arena, &exchange->request) != PX_OK) {
+        if (exchange)
+            exchange_finish(exchange, PX_END_NO_MEMORY);
+        h2_refuse(request, 503);
+        return;
+    }
+    request->exchange = exchange;
+    exchange_describe(request, head);
+    exchange->https = conn_is_tls(&request->h2->conn);
+    exchange->redirect_port = conn_redirect_port(&request->h2->conn);
+    exchange->scheme_https = exchange->https || request->h2->conn.proxied_tls;
+    if (server->options.log_format == PX_LOG_REQUEST && server->logging)
+        access_log_request(server, exchange);
+    server->counters.requests++;
+    if (head->expect_unknown)
+        px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
+    else
+        server_dispatch(exchange);
+    if (stream->remote_ended || (request->connect && exchange->kind != CONTENT_TUNNEL))
+        exchange_receive_end(exchange);
+    h2_note(request);
+}
+
+void h2_take_refusal(struct h2_stream *stream, unsigned status, void *context)
+{
+    (void)context;
+    h2_refuse(h2_request_of(stream), status);
+}
+
+/* --- Content ---------------------------------------------------------------------------------- */
+
+static bool takes_content(const struct h2_request *request)
+{
+    const px_exchange *exchange = request->exchange;
+
+    if (request->connect)
+        return exchange->kind == CONTENT_TUNNEL && exchange->answer == ANSWER_TAKEN &&
+               !exchange->content_paused;
+    return exchange_takes_content(exchange);
+}
+
+static void receive(struct h2_request *request, px_str bytes)
+{
+    px_err err;
+
+    request->expecting = false; /* it did not wait */
+    request->moved_bytes += bytes.len;
+    h2_session_give(request->h2->session, &request->stream, (uint32_t)bytes.len);
+    err = exchange_receive(request->exchange, bytes);
+    if (err != PX_OK)
+        h2_refuse(request, err == PX_ERR_LIMIT ? 413 : 503);
+}
+
+/* What a handler does not take is kept beside what streams keep in their inboxes. */
+static bool hold(struct h2_request *request, px_str bytes)
+{
+    px_loop *loop = request->h2->conn.server->loop;
+
+    if (loop->inbox_bytes + bytes.len > loop->inbox_bytes_max)
+        return false;
+    if (buf_append(&request->held, bytes) != PX_OK)
+        return false;
+    loop->inbox_bytes += bytes.len;
+    return true;
+}
+
+static void held_release(struct h2_request *request)
+{
+    request->h2->conn.server->loop->inbox_bytes -= request->held.len;
+    buf_deinit(&request->held);
+}
+
+void h2_take_content(struct h2_stream *stream, px_str bytes, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+    struct h2_conn *h2 = context;
+
+    if (!request->exchange) {
+        /* Answered: read and dropped for a while.  Before the answer is out its window stays. */
+        request->dropped_bytes += (uint32_t)bytes.len;
+        if (!request->lingering)
+            return;
+        h2_session_give(h2->session, stream, stream->unread);
+        if (request->dropped_bytes > LINGER_BYTES_MAX)
+            h2_session_reset(h2->session, stream, H2_NO_ERROR);
+        return;
+    }
+    if (request->held.len == 0 && takes_content(request))
+        receive(request, bytes);
+    else if (!hold(request, bytes))
+        h2_session_reset(h2->session, stream, H2_ENHANCE_YOUR_CALM);
+}
+
+static void take_trailers(struct h2_request *request, const struct h2_head *head)
+{
+    px_exchange *exchange = request->exchange;
+    struct exchange_input *input = exchange_input(exchange);
+    px_field *fields = NULL;
+    uint32_t count = 0;
+
+    if (!input)
+        return;
+    if (h2_head_take_trailers(head, &exchange->arena, &fields, &count) != PX_OK) {
+        exchange_break(exchange, PX_END_NO_MEMORY);
+        return;
+    }
+    input->trailers = fields;
+    input->trailer_count = count;
+}
+
+void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+
+    (void)context;
+    if (!request->exchange)
+        return;
+    request->expecting = false;
+    if (trailers && trailers->field_count > 0)
+        take_trailers(request, trailers);
+    if (request->held.len > 0 || (request->connect && request->exchange->kind != CONTENT_TUNNEL))
+        request->end_held = true;
+    else
+        exchange_receive_end(request->exchange);
+    h2_note(request);
+}
+
+void h2_read_step(struct h2_request *request)
+{
+    px_exchange *exchange = request->exchange;
+
+    if (!exchange || request->broken || exchange->broken)
+        return;
+    if (request->held.len > 0 && takes_content(request)) {
+        struct buf held = request->held;
+
+        /* The handler may pause again: that holds for what comes after. */
+        request->h2->conn.server->loop->inbox_bytes -= held.len;
+        buf_init(&request->held, held.allocator, H2_STREAM_WINDOW);
+        receive(request, buf_str(&held));
+        buf_deinit(&held);
+    }
+    if (request->exchange && request->end_held && request->held.len == 0 &&
+        takes_content(request)) {
+        request->end_held = false;
+        exchange_receive_end(request->exchange);
+    }
+    if (request->exchange && request->expecting && exchange->answer == ANSWER_NONE &&
+        takes_content(request)) {
+        request->expecting = false;
+        h2_session_inform(request->h2->session, &request->stream, 100, px_str_make(NULL, 0),
+                          px_str_make(NULL, 0));
+    }
+    /* A handler that asked to collect when the content had ended already. */
+    if (request->exchange && exchange->answer == ANSWER_NONE)
+        exchange_tell_whole(exchange);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+void h2_finish(struct h2_request *request, px_end end)
+{
+    px_exchange *exchange = request->exchange;
+    struct conn *conn = &request->h2->conn;
+    px_server *server = conn->server;
+
+    request->exchange = NULL;
+    if (request->held.ptr)
+        held_release(request);
+    if (request->lingering) /* what was held is dropped as well */
+        h2_session_give(request->h2->session, &request->stream, request->stream.unread);
+    if (exchange->status >= 200)
+        server->counters.responses[exchange->status / 100]++;
+    if (server->logging)
+        access_log_exchange(conn, exchange);
+    exchange_finish(exchange, request->timed_out ? PX_END_TIMEOUT : end);
+}
+
+void h2_request_free(struct h2_request *request, px_end end)
+{
+    struct h2_conn *h2 = request->h2;
+
+    if (request->exchange)
+        h2_finish(request, end);
+    if (request->rendered)
+        h2->rendered_count--;
+    list_remove(&request->node);
+    list_remove(&request->ready);
+    pool_put(&h2->conn.server->h2_requests, request);
+}
+
+void h2_closed(struct h2_stream *stream, uint32_t error, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+
+    (void)context;
+    /* Its answer is in the block: it is over when that is out. */
+    if (request->rendered && request->exchange)
+        return;
+    h2_request_free(request,
+                    error == H2_NO_ERROR || error == H2_CANCEL ? PX_END_PEER_GONE : PX_END_ABORTED);
+}

@@ -1,0 +1,276 @@
+/*
+ * Answering on an HTTP/2 connection: heads are given to the session, content is pulled when it
+ * renders.
+ *
+ * Happy path: one call for the head, one pull for content that fits a frame.  Framing is the
+ * session's; what is decided here is what HTTP asks for: when there is a length, when there is no
+ * content, what becomes of a tunnel.
+ */
+#include "http/message/status.h"
+#include "server/h2/h2.h"
+#include "server/site/access_log.h"
+
+enum { REFUSAL_TEXT_BYTES = 64 };
+
+/* "Server: " and "Date: " without their names and line ends. */
+enum { SERVER_NAME_BYTES = 8, DATE_NAME_BYTES = 6, LINE_END_BYTES = 2 };
+
+static px_str stamp_server(const struct h1_stamp *stamp)
+{
+    size_t len = (size_t)(stamp->date_at - stamp->server_at);
+
+    if (len == 0)
+        return px_str_make(NULL, 0);
+    return px_str_make(stamp->text + stamp->server_at + SERVER_NAME_BYTES,
+                       len - SERVER_NAME_BYTES - LINE_END_BYTES);
+}
+
+static px_str stamp_date(const struct h1_stamp *stamp)
+{
+    return px_str_make(stamp->text + stamp->date_at + DATE_NAME_BYTES,
+                       (size_t)(stamp->len - stamp->date_at) - DATE_NAME_BYTES - LINE_END_BYTES);
+}
+
+/* Gives a head to the session. */
+static void respond(struct h2_request *request, struct h2_response *response)
+{
+    struct h2_conn *h2 = request->h2;
+
+    if (h2_session_respond(h2->session, &request->stream, response) != PX_OK)
+        h2_session_reset(h2->session, &request->stream, H2_INTERNAL_ERROR);
+}
+
+/* --- Without a handler ------------------------------------------------------------------------ */
+
+/* "400 Bad Request" and LF. */
+static size_t refusal_text(unsigned status, char out_text[REFUSAL_TEXT_BYTES])
+{
+    px_str reason = status_reason(status);
+    char *out = h1_write_number(out_text, status);
+
+    *out++ = ' ';
+    if (reason.len > 0)
+        memcpy(out, reason.ptr, reason.len);
+    out[reason.len] = '\n';
+    return (size_t)(out - out_text) + reason.len + 1;
+}
+
+void h2_refuse(struct h2_request *request, unsigned status)
+{
+    struct conn *conn = &request->h2->conn;
+    px_server *server = conn->server;
+    char text[REFUSAL_TEXT_BYTES];
+
+    server->counters.refused++;
+    if (request->exchange) {
+        if (request->exchange->answer >= ANSWER_TAKEN) {
+            /* Another answer is on its way: end it visibly broken. */
+            h2_session_reset(request->h2->session, &request->stream, H2_INTERNAL_ERROR);
+            return;
+        }
+        request->exchange->status = (uint16_t)status;
+        request->exchange->produced = refusal_text(status, text);
+        h2_finish(request, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
+    } else {
+        server->counters.responses[status / 100]++;
+        if (server->logging)
+            access_log_refusal(conn, 20, status, refusal_text(status, text));
+    }
+    request->refusal = (uint16_t)status;
+    h2_note(request);
+}
+
+static void reply_refusal(struct h2_request *request)
+{
+    px_server *server = request->h2->conn.server;
+    char text[REFUSAL_TEXT_BYTES];
+    struct h2_response response = {
+        .status = request->refusal,
+        .has_length = true,
+        .length = refusal_text(request->refusal, text),
+        .type = px_str_make("text/plain; charset=utf-8", 25),
+    };
+
+    h1_stamp_update(&server->stamp, server->loop->unix_time);
+    response.server = stamp_server(&server->stamp);
+    response.date = stamp_date(&server->stamp);
+    if (request->exchange) {
+        response.fields = request->exchange->fields;
+        response.field_count = request->exchange->field_count;
+    }
+    respond(request, &response);
+}
+
+static px_pull pull_refusal(struct h2_request *request, char *out, size_t room, size_t *out_bytes)
+{
+    char text[REFUSAL_TEXT_BYTES];
+    size_t left = refusal_text(request->refusal, text) - request->refusal_at;
+    size_t count = left < room ? left : room;
+
+    memcpy(out, text + request->refusal_at, count);
+    request->refusal_at = (uint8_t)(request->refusal_at + count);
+    *out_bytes = count;
+    return count == left ? PX_PULL_END : PX_PULL_MORE;
+}
+
+/* --- The head --------------------------------------------------------------------------------- */
+
+static bool has_trailers(const px_exchange *exchange)
+{
+    return exchange->output && exchange->output->trailer_count > 0;
+}
+
+/* RFC 8441 section 4: a 2xx says that the tunnel stands, so that is not what a handler can answer
+ * that knows of none: CONNECT is not among the methods of its target. */
+static bool answers_extended_connect(const struct h2_request *request)
+{
+    return request->extended && request->exchange->kind != CONTENT_TUNNEL &&
+           request->exchange->status < 300;
+}
+
+static void reply_no_tunnel(struct h2_request *request)
+{
+    px_exchange *exchange = request->exchange;
+    px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
+
+    if (allow &&
+        router_allow(request->h2->conn.server->router, exchange->request.authority,
+                     exchange->request.raw_path, &exchange->arena, &allow->value) == PX_OK) {
+        allow->name = px_str_make("allow", 5);
+        exchange->fields = allow;
+        exchange->field_count = 1;
+    } else {
+        exchange->field_count = 0;
+    }
+    exchange->answer = ANSWER_TAKEN;
+    exchange->status = 405;
+    request->refusal = 405;
+    reply_refusal(request);
+}
+
+static void reply_head(struct h2_request *request)
+{
+    px_server *server = request->h2->conn.server;
+    px_exchange *exchange = request->exchange;
+    bool tunnel = exchange->kind == CONTENT_TUNNEL;
+
+    if (answers_extended_connect(request)) {
+        reply_no_tunnel(request);
+        return;
+    }
+    exchange_take_head(exchange);
+    if (exchange->broken)
+        return; /* a filter broke it: the next step sees that */
+    if (tunnel)
+        exchange->status = 200; /* what HTTP/1 calls 101 */
+    bool known = exchange->length != PX_LENGTH_UNKNOWN && !tunnel;
+    struct h2_response response = {
+        .status = exchange->status,
+        /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
+        .has_length = known && exchange->status != 204 && exchange->status != 304,
+        .length = exchange->length,
+        .type = exchange->type,
+        .fields = exchange->fields,
+        .field_count = exchange->field_count,
+    };
+
+    response.ends = exchange->head_only || (exchange_is_direct(exchange) && exchange->length == 0 &&
+                                            !has_trailers(exchange));
+    h1_stamp_update(&server->stamp, server->loop->unix_time);
+    if (!exchange->no_server)
+        response.server = stamp_server(&server->stamp);
+    if (!exchange->no_date)
+        response.date = stamp_date(&server->stamp);
+    respond(request, &response);
+    if (tunnel && request->held.len > 0)
+        h2_note(request); /* what came before the tunnel stood is its first bytes */
+}
+
+void h2_reply_step(struct h2_request *request)
+{
+    struct h2_session *session = request->h2->session;
+    px_exchange *exchange = request->exchange;
+
+    if (request->broken || (exchange && exchange->broken)) {
+        h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
+        return;
+    }
+    if (request->stream.responded) {
+        if (h2_session_resume(session, &request->stream) != PX_OK)
+            h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
+    } else if (request->refusal) {
+        reply_refusal(request);
+    } else if (exchange && exchange->answer == ANSWER_READY) {
+        reply_head(request);
+        if (request->exchange && request->exchange->broken)
+            h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
+    }
+}
+
+/* --- The content ------------------------------------------------------------------------------ */
+
+px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_bytes, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+
+    (void)context;
+    *out_bytes = 0;
+    if (request->refusal)
+        return pull_refusal(request, out, room, out_bytes);
+    if (!request->exchange || request->exchange->broken)
+        return PX_PULL_ERROR;
+    px_loop *loop = request->h2->conn.server->loop;
+
+    if (request->exchange->filtered && loop_work_is_over(loop)) {
+        h2_turn_count(request->h2, SEND_TURN_BYTES);
+        h2_note(request);
+        return PX_PULL_MORE;
+    }
+    px_pull pull = exchange_pull(request->exchange, out, room, out_bytes);
+    uint32_t work = exchange_take_work(request->exchange);
+
+    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
+    h2_turn_count(request->h2, work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
+    loop_work_count(loop, work);
+    request->moved_bytes += *out_bytes;
+    /* A filter that takes much and gives little: others go on first. */
+    if (pull == PX_PULL_MORE && *out_bytes == 0)
+        h2_note(request);
+    return pull;
+}
+
+const px_field *h2_trailers(struct h2_stream *stream, uint32_t *out_count, void *context)
+{
+    const struct h2_request *request = h2_request_of(stream);
+
+    (void)context;
+    *out_count = 0;
+    if (!request->exchange || !has_trailers(request->exchange))
+        return NULL;
+    *out_count = request->exchange->output->trailer_count;
+    return request->exchange->output->trailers;
+}
+
+void h2_rendered(struct h2_stream *stream, void *context)
+{
+    struct h2_request *request = h2_request_of(stream);
+    struct h2_conn *h2 = context;
+    px_exchange *exchange = request->exchange;
+
+    /* RFC 9113 section 8.1 lets us reset a stream that is answered before it was asked whole.  Some
+     * clients then lose the answer, so what still comes is read and dropped for a while. */
+    request->lingering = !stream->remote_ended;
+    if (request->lingering && !exchange) /* what came before the answer was out */
+        h2_session_give(h2->session, stream, stream->unread);
+    if (!exchange)
+        return;
+    if (exchange->kind == CONTENT_BYTES && exchange->head_only)
+        exchange->produced = exchange->length;
+    /* Who wants to hear of the end hears of it when it is out. */
+    if (exchange->callbacks && exchange->callbacks->on_end) {
+        request->rendered = true;
+        h2->rendered_count++;
+        return;
+    }
+    h2_finish(request, PX_END_COMPLETE);
+}

@@ -1,0 +1,170 @@
+/*
+ * The graceful end of a server.
+ *
+ * The happy path: the delay passes, the listeners' queues are accepted to their end and the
+ * listeners closed, every open connection is told that its next answer is its last, idle ones end
+ * after their grace, and when the last connection has gone the server is drained.  What can go
+ * wrong is time: after the deadline what is left is closed.
+ */
+#include "base/check.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "server/session/conn.h"
+
+/* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
+ * these came when the drain had begun. */
+enum { DRAIN_ROUNDS_MAX = 4096 / ACCEPTS_PER_TICK + 1 };
+
+static void drain_timer_set(px_server *server)
+{
+    const struct server_drain *drain = &server->drain;
+    uint64_t due_ms = drain->deadline_ms;
+
+    if (server->phase == SERVER_DRAIN_DELAY)
+        due_ms = drain->begin_ms;
+    else if (!drain->ends_idle && drain->idle_ms < due_ms)
+        due_ms = drain->idle_ms;
+    if (due_ms == UINT64_MAX)
+        timer_stop(&server->loop->timers, &server->drain.timer);
+    else
+        timer_start(&server->loop->timers, &server->drain.timer, due_ms);
+}
+
+/* Closes what is idle, now that nobody new comes through a queue. */
+static void drain_idle(px_server *server)
+{
+    if (server->drain.ends_idle || server->drain.idle_ms > server->loop->now_ms ||
+        server->listener_count > 0)
+        return;
+    server->drain.ends_idle = true;
+    conn_close_all(server, true, PX_END_SERVER_CLOSED);
+}
+
+/* A turn of accepting what waits.  Newcomers are told at once that their answer is the last. */
+static void drain_queue(struct loop_task *task)
+{
+    px_server *server = CONTAINER_OF(task, px_server, drain.queue);
+    bool is_last = ++server->drain.rounds >= DRAIN_ROUNDS_MAX;
+
+    for (uint32_t index = server->listener_count; index-- > 0;) {
+        px_listener *listener = server->listeners[index]->listener;
+
+        if (listener_take(listener) || is_last)
+            px_server_unserve(server, listener);
+    }
+    if (server->listener_count > 0)
+        loop_task_add(server->loop, &server->drain.queue);
+    drain_idle(server);
+}
+
+static void drain_begin(px_server *server)
+{
+    server->phase = SERVER_DRAINING;
+    conn_drain_all(server);
+    if (server->drain.leaves_queue)
+        listeners_close(server);
+    else
+        drain_queue(&server->drain.queue);
+    drain_idle(server);
+}
+
+static void drain_due(struct io_timer *timer)
+{
+    px_server *server = CONTAINER_OF(timer, px_server, drain.timer);
+    uint64_t now_ms = server->loop->now_ms;
+
+    if (server->phase == SERVER_DRAIN_DELAY)
+        drain_begin(server);
+    else if (server->drain.deadline_ms <= now_ms)
+        conn_close_all(server, false, PX_END_SERVER_CLOSED);
+    else
+        drain_idle(server);
+    if (server->phase == SERVER_DRAINING && server->drain.deadline_ms > now_ms)
+        drain_timer_set(server);
+}
+
+px_err drain_init(px_server *server)
+{
+    server->drain.begin_ms = server->drain.idle_ms = server->drain.deadline_ms = UINT64_MAX;
+    loop_task_init(&server->drain.queue, drain_queue);
+    return timer_init(&server->loop->timers, &server->drain.timer, drain_due);
+}
+
+void drain_deinit(px_server *server)
+{
+    if (server->drain.timer.on_due)
+        timer_deinit(&server->loop->timers, &server->drain.timer);
+    if (server->drain.queue.run)
+        list_remove(&server->drain.queue.node);
+}
+
+void drain_look(px_server *server)
+{
+    if (server->phase != SERVER_DRAINING || server->conn_count > 0 || server->listener_count > 0)
+        return;
+    server->phase = SERVER_DRAINED;
+    timer_stop(&server->loop->timers, &server->drain.timer);
+    if (server->own_loop)
+        px_loop_stop(server->loop);
+    if (server->drain.on_drained)
+        server->drain.on_drained(server, server->drain.context);
+}
+
+static void hasten(uint64_t *at_ms, uint64_t from_ms, uint32_t in_ms)
+{
+    bool is_never = in_ms == PX_UNLIMITED || from_ms == UINT64_MAX;
+    uint64_t wanted_ms = is_never ? UINT64_MAX : from_ms + in_ms;
+
+    if (wanted_ms < *at_ms)
+        *at_ms = wanted_ms;
+}
+
+px_err px_server_drain_with(px_server *server, const px_drain_options *given)
+{
+    px_drain_options options;
+    uint64_t now_ms = server->loop->now_ms;
+    struct server_drain *drain = &server->drain;
+
+    if (options_read(&options, sizeof(options), given) != PX_OK)
+        return PX_ERR_INVALID;
+    if (server->phase == SERVER_DRAINED)
+        return PX_OK;
+    if (options.deadline_ms == 0)
+        options.deadline_ms = DRAIN_TIMEOUT_MS_DEFAULT;
+    hasten(&drain->begin_ms, now_ms, options.delay_ms);
+    uint64_t from_ms = drain->begin_ms > now_ms ? drain->begin_ms : now_ms;
+
+    hasten(&drain->idle_ms, from_ms, options.idle_ms);
+    hasten(&drain->deadline_ms, from_ms, options.deadline_ms);
+    if (server->phase == SERVER_SERVING) {
+        server->phase = SERVER_DRAIN_DELAY;
+        drain->leaves_queue = options.leave_queue != 0;
+    }
+    drain_timer_set(server);
+    return PX_OK;
+}
+
+void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
+{
+    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
+
+    options.delay_ms = delay_ms;
+    options.deadline_ms = deadline_ms;
+    if (server->phase != SERVER_SERVING)
+        return;
+    px_err err = px_server_drain_with(server, &options);
+
+    CHECK(err == PX_OK);
+}
+
+int px_server_is_draining(const px_server *server)
+{
+    return server->phase != SERVER_SERVING;
+}
+
+void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
+                          void *context)
+{
+    server->drain.on_drained = on_drained;
+    server->drain.context = context;
+}

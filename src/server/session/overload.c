@@ -1,0 +1,118 @@
+/*
+ * The order of shedding.
+ *
+ * Happy path: below the limits nothing here runs but a comparison for each newcomer.  Looking for
+ * who may go walks over all connections, so it closes a batch, and is not repeated at once when it
+ * found nobody.
+ */
+#include "server/session/overload.h"
+
+/* Of the connections that may be open, this part is closed at once when there is no room: looking
+ * for the longest idle walks over all of them, so it is not done for each newcomer. */
+enum { SHED_PART = 256 };
+
+/* --- Who has to go ---------------------------------------------------------------------------- */
+
+/* Whom a walk has found so far, in the order in which they go. */
+struct shed_search {
+    uint64_t head_before_ms; /* heads that began before this have been unfinished for long */
+    uint32_t wanted;
+    uint32_t count;
+    struct conn *found[SHED_COUNT_MAX];
+};
+
+static bool shed_can_go(const struct shed_search *search, const struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || list_linked(&conn->wake.node))
+        return false;
+    return conn->wait == WAIT_IDLE ||
+           (conn->wait == WAIT_HEAD && conn->active_ms <= search->head_before_ms);
+}
+
+/* Idle connections before unfinished heads, and the older before the younger. */
+static bool shed_goes_before(const struct conn *left, const struct conn *right)
+{
+    if (left->wait != right->wait)
+        return left->wait == WAIT_IDLE;
+    return left->active_ms < right->active_ms;
+}
+
+static void shed_visit(void *object, void *context)
+{
+    struct shed_search *search = context;
+    struct conn *conn = object;
+    uint32_t at = search->count;
+
+    if (!shed_can_go(search, conn))
+        return;
+    if (at == search->wanted && !shed_goes_before(conn, search->found[at - 1]))
+        return;
+    if (at < search->wanted)
+        search->count++;
+    else
+        at--;
+    for (; at > 0 && shed_goes_before(conn, search->found[at - 1]); at--)
+        search->found[at] = search->found[at - 1];
+    search->found[at] = conn;
+}
+
+/* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
+ * each.  Heads grow old only with time: a walk that found nobody is not repeated at once. */
+static uint32_t shed(px_server *server, uint32_t count)
+{
+    uint64_t now_ms = server->loop->now_ms;
+    struct shed_search search = {.wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX};
+
+    if (server->idle_count == 0 && (server->head_count == 0 || now_ms < server->shed_again_ms))
+        return 0;
+    search.head_before_ms = now_ms > HEAD_SHED_MS ? now_ms - HEAD_SHED_MS : 0;
+    pool_each(&server->conns, shed_visit, &search);
+    if (search.count == 0)
+        server->shed_again_ms = now_ms + SHED_PAUSE_MS;
+    for (uint32_t index = 0; index < search.count; index++) {
+        server->counters.shed++;
+        conn_close(search.found[index], PX_END_PEER_GONE);
+    }
+    return search.count;
+}
+
+/* --- Newcomers -------------------------------------------------------------------------------- */
+
+bool overload_admits(px_server *server)
+{
+    uint32_t connections_max = server->options.connections_max;
+
+    if (PX_LIKELY(overload_open_count(server) < connections_max))
+        return true;
+    return shed(server, 1 + connections_max / SHED_PART) > 0;
+}
+
+void overload_relieve(px_server *server)
+{
+    shed(server, 1 + server->conn_count / SHED_PART);
+}
+
+void overload_pause(px_server *server)
+{
+    if (server->refusing_count < REFUSING_COUNT_MAX || server->accepting_paused)
+        return;
+    server->accepting_paused = true;
+    server_accept(server, false);
+}
+
+void overload_look(px_server *server)
+{
+    if (PX_UNLIKELY(server->accepting_paused))
+        loop_task_add(server->loop, &server->limit);
+}
+
+void overload_task(struct loop_task *task)
+{
+    px_server *server = CONTAINER_OF(task, px_server, limit);
+
+    if (!server->accepting_paused || server->phase > SERVER_DRAIN_DELAY ||
+        server->refusing_count >= REFUSING_COUNT_MAX)
+        return;
+    server->accepting_paused = false;
+    server_accept(server, true);
+}

@@ -1,0 +1,36 @@
+/*
+ * What happens at the limits: who has to go, who is turned away, when accepting goes on.
+ *
+ * In this order: idle connections are closed, the longest idle first; then those whose head has
+ * been unfinished for long; then newcomers are told 503 (refusal.c); when many are being told,
+ * nobody is accepted and the backlog waits.  Each step ends by itself as soon as there is room.
+ */
+#ifndef PX_SERVER_OVERLOAD_H
+#define PX_SERVER_OVERLOAD_H
+
+#include "server/session/conn.h"
+
+/* Makes room for a newcomer at the connection limit; false when there is none to be had. */
+bool overload_admits(px_server *server);
+
+/* Out of descriptors: closes some of those who may be. */
+void overload_relieve(px_server *server);
+
+/* One more is being turned away: stops accepting when they are too many. */
+void overload_pause(px_server *server);
+
+/* A connection went: accepting may go on. */
+void overload_look(px_server *server);
+
+/* Runs in a tick in which somebody went while nobody was accepted. */
+void overload_task(struct loop_task *task);
+
+/* Connections that hold a place.  Those that are closing give theirs up at the end of the tick;
+ * those that linger or are turned away have budgets of their own. */
+static inline uint32_t overload_open_count(const px_server *server)
+{
+    return server->conn_count - server->closing_count - server->linger_count -
+           server->refusing_count;
+}
+
+#endif

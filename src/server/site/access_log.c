@@ -1,0 +1,289 @@
+/*
+ * Log lines.  A line that finds no memory is dropped whole, never cut.
+ */
+#include "server/site/access_log.h"
+
+#include <string.h>
+
+#include "http/fields/date.h"
+#include "http/fields/field.h"
+
+enum {
+    STATUS_PEER_GONE = 499, /* as nginx logs a peer that left before there was an answer */
+    LINE_FIXED_BYTES = 512, /* everything in a line but the peer's own strings */
+    ESCAPE_FACTOR = 6       /* the longest escape: \u00HH in JSON */
+};
+
+/* One line as it grows; the room was made before. */
+struct log_line {
+    char *at;
+};
+
+static void put(struct log_line *line, px_str text)
+{
+    if (text.len > 0)
+        memcpy(line->at, text.ptr, text.len);
+    line->at += text.len;
+}
+
+static void put_text(struct log_line *line, const char *text)
+{
+    put(line, px_str_of(text));
+}
+
+static void put_number(struct log_line *line, uint64_t number)
+{
+    line->at = h1_write_number(line->at, number);
+}
+
+enum escape { ESCAPE_QUOTED, ESCAPE_HEAD, ESCAPE_JSON };
+
+static void put_hex(struct log_line *line, const char *prefix, unsigned char byte)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    put_text(line, prefix);
+    *line->at++ = hex[byte >> 4];
+    *line->at++ = hex[byte & 15];
+}
+
+static void put_escaped(struct log_line *line, px_str text, enum escape escape)
+{
+    for (size_t index = 0; index < text.len; index++) {
+        unsigned char byte = (unsigned char)text.ptr[index];
+
+        if (byte < 0x20 || byte >= 0x7f) {
+            if (escape == ESCAPE_HEAD && (byte == '\r' || byte == '\n'))
+                *line->at++ = (char)byte;
+            else
+                put_hex(line, escape == ESCAPE_JSON ? "\\u00" : "\\x", byte);
+        } else if ((byte == '"' || byte == '\\') && escape == ESCAPE_QUOTED) {
+            put_hex(line, "\\x", byte);
+        } else {
+            if ((byte == '"' || byte == '\\') && escape == ESCAPE_JSON)
+                *line->at++ = '\\';
+            *line->at++ = (char)byte;
+        }
+    }
+}
+
+/* Room for a line with `bytes` of the peer's strings: false (and the line is dropped) without. */
+static bool line_begin(px_server *server, size_t bytes, struct log_line *line)
+{
+    if (buf_reserve(&server->log, LINE_FIXED_BYTES + bytes * ESCAPE_FACTOR) != PX_OK) {
+        access_log_flush(server);
+        if (buf_reserve(&server->log, LINE_FIXED_BYTES + bytes * ESCAPE_FACTOR) != PX_OK)
+            return false;
+    }
+    line->at = server->log.ptr + server->log.len;
+    return true;
+}
+
+static void line_end(px_server *server, struct log_line *line)
+{
+    *line->at++ = '\n';
+    server->log.len = (size_t)(line->at - server->log.ptr);
+}
+
+/* --- Combined and JSON ------------------------------------------------------------------------ */
+
+/* What a line is made of. */
+struct log_entry {
+    px_str peer;
+    px_str client; /* as trusted proxies say; absent: the peer */
+    px_str method;
+    px_str target;
+    px_str referer;
+    px_str agent;
+    px_str host;
+    int64_t unix_time;
+    uint64_t duration_ms;
+    uint64_t bytes;
+    unsigned status;
+    unsigned version;
+};
+
+static void put_combined(struct log_line *line, const struct log_entry *entry)
+{
+    char date[DATE_LOG_BYTES];
+
+    date_format_log(entry->unix_time, date);
+    put(line, entry->client.ptr ? entry->client : entry->peer);
+    put_text(line, " - - ");
+    put(line, px_str_make(date, sizeof(date)));
+    put_text(line, " \"");
+    if (entry->method.ptr) {
+        put_escaped(line, entry->method, ESCAPE_QUOTED);
+        put_text(line, " ");
+        put_escaped(line, entry->target, ESCAPE_QUOTED);
+        put_text(line, entry->version == 10   ? " HTTP/1.0"
+                       : entry->version == 11 ? " HTTP/1.1"
+                                              : " HTTP/2.0");
+    } else {
+        put_text(line, "-");
+    }
+    put_text(line, "\" ");
+    put_number(line, entry->status);
+    put_text(line, " ");
+    put_number(line, entry->bytes);
+    put_text(line, " \"");
+    put_escaped(line, entry->referer.len ? entry->referer : px_str_make("-", 1), ESCAPE_QUOTED);
+    put_text(line, "\" \"");
+    put_escaped(line, entry->agent.len ? entry->agent : px_str_make("-", 1), ESCAPE_QUOTED);
+    put_text(line, "\"");
+}
+
+static void put_member(struct log_line *line, const char *name, px_str value)
+{
+    put_text(line, ",\"");
+    put_text(line, name);
+    put_text(line, "\":\"");
+    put_escaped(line, value, ESCAPE_JSON);
+    put_text(line, "\"");
+}
+
+static void put_json(struct log_line *line, const struct log_entry *entry)
+{
+    char date[DATE_BYTES];
+
+    date_format(entry->unix_time, date);
+    put_text(line, "{\"time\":");
+    put_number(line, entry->unix_time < 0 ? 0 : (uint64_t)entry->unix_time);
+    put_member(line, "date", px_str_make(date, sizeof(date)));
+    put_member(line, "peer", entry->peer);
+    if (entry->client.ptr && !px_str_equal(entry->client, entry->peer))
+        put_member(line, "client", entry->client);
+    put_member(line, "method", entry->method);
+    put_member(line, "target", entry->target);
+    put_member(line, "host", entry->host);
+    put_text(line, ",\"version\":");
+    put_number(line, entry->version / 10);
+    put_text(line, ".");
+    put_number(line, entry->version % 10);
+    put_text(line, ",\"status\":");
+    put_number(line, entry->status);
+    put_text(line, ",\"bytes\":");
+    put_number(line, entry->bytes);
+    put_text(line, ",\"duration_ms\":");
+    put_number(line, entry->duration_ms);
+    put_member(line, "referer", entry->referer);
+    put_member(line, "user_agent", entry->agent);
+    put_text(line, "}");
+}
+
+static void log_entry(px_server *server, const struct log_entry *entry)
+{
+    struct log_line line;
+    size_t bytes = entry->method.len + entry->target.len + entry->referer.len + entry->agent.len +
+                   entry->host.len;
+
+    if (!line_begin(server, bytes, &line))
+        return;
+    if (server->options.log_format == PX_LOG_JSON)
+        put_json(&line, entry);
+    else
+        put_combined(&line, entry);
+    line_end(server, &line);
+}
+
+static bool format_is_per_answer(const px_server *server)
+{
+    return server->options.log_format == PX_LOG_COMBINED ||
+           server->options.log_format == PX_LOG_JSON;
+}
+
+void access_log_exchange(struct conn *conn, const px_exchange *exchange)
+{
+    px_server *server = conn->server;
+    const struct http_request *request = &exchange->request;
+    char peer[ADDRESS_TEXT_BYTES];
+
+    if (!format_is_per_answer(server))
+        return;
+    struct log_entry entry = {
+        .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
+        .client = exchange->client,
+        .method = request->method,
+        .target = request->target,
+        .referer = field_find_value(request->fields, request->field_count, "Referer"),
+        .agent = field_find_value(request->fields, request->field_count, "User-Agent"),
+        .host = request->authority,
+        .unix_time = server->loop->unix_time,
+        .duration_ms = server->loop->now_ms - exchange->started_ms,
+        .bytes = exchange->head_only ? 0 : exchange->produced,
+        .status = exchange->status ? exchange->status : STATUS_PEER_GONE,
+        .version = exchange->version,
+    };
+
+    log_entry(server, &entry);
+}
+
+void access_log_refusal(struct conn *conn, unsigned version, unsigned status, uint64_t bytes)
+{
+    px_server *server = conn->server;
+    char peer[ADDRESS_TEXT_BYTES];
+
+    if (!format_is_per_answer(server))
+        return;
+    struct log_entry entry = {
+        .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
+        .unix_time = server->loop->unix_time,
+        .bytes = bytes,
+        .status = status,
+        .version = version,
+    };
+
+    log_entry(server, &entry);
+}
+
+/* --- Heads ------------------------------------------------------------------------------------ */
+
+static const char dashes[] = "----------------------------------------\n";
+
+void access_log_head(px_server *server, px_str head)
+{
+    struct log_line line;
+
+    /* Empty lines before the request line were skipped in silence. */
+    while (head.len >= 2 && head.ptr[0] == '\r' && head.ptr[1] == '\n')
+        head = px_str_make(head.ptr + 2, head.len - 2);
+    if (!line_begin(server, head.len, &line))
+        return;
+    put_text(&line, dashes);
+    put_escaped(&line, px_str_make(head.ptr, head.len - 2), ESCAPE_HEAD);
+    line_end(server, &line);
+}
+
+void access_log_request(px_server *server, const px_exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    size_t bytes = request->method.len + request->target.len + sizeof(dashes);
+    struct log_line line;
+
+    for (uint32_t index = 0; index < request->field_count; index++)
+        bytes += request->fields[index].name.len + request->fields[index].value.len + 4;
+    if (!line_begin(server, bytes, &line))
+        return;
+    put_text(&line, dashes);
+    put_escaped(&line, request->method, ESCAPE_HEAD);
+    put_text(&line, " ");
+    put_escaped(&line, request->target, ESCAPE_HEAD);
+    put_text(&line, " HTTP/2.0\r\n");
+    for (uint32_t index = 0; index < request->field_count; index++) {
+        put_escaped(&line, request->fields[index].name, ESCAPE_HEAD);
+        put_text(&line, ": ");
+        put_escaped(&line, request->fields[index].value, ESCAPE_HEAD);
+        put_text(&line, "\r\n");
+    }
+    line_end(server, &line);
+}
+
+void access_log_flush(px_server *server)
+{
+    px_str lines = buf_str(&server->log);
+
+    if (lines.len == 0)
+        return;
+    server->log.len = 0;
+    server->options.on_log(lines, server->options.log_context);
+}

@@ -1,0 +1,79 @@
+/*
+ * The redirect to https.
+ *
+ * Happy path: host, path and query as they were asked for, the scheme and the port exchanged; 301
+ * for GET and HEAD, which every client follows, 308 for the rest, which keeps method and content
+ * (RFC 9110 section 15.4.9).  A request without a host, or for no path, cannot be redirected: 400.
+ */
+#include "server/site/redirect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "http/message/host.h"
+
+enum { HTTPS_PORT = 443, PREFIX_BYTES = 8 + HOST_BYTES_MAX + 2 + 6 };
+
+px_err redirect_serve(px_server *server, const px_serve_options *options, uint8_t *out_index,
+                      px_error *out_error)
+{
+    uint32_t port = options->https_redirect_port, index = 0;
+
+    if (port > UINT16_MAX || options->tls)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "a redirect goes from a listener without TLS to a port");
+    while (index < server->redirect_count && server->redirect_ports[index] != port)
+        index++;
+    if (index == LISTENERS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "a server redirects to at most %d ports",
+                         LISTENERS_MAX);
+    server->redirect_ports[index] = (uint16_t)port;
+    if (index == server->redirect_count)
+        server->redirect_count++;
+    *out_index = (uint8_t)(index + 1);
+    return PX_OK;
+}
+
+/* "https://a.test:8443"; the length, 0 without a host. */
+static size_t prefix_write(const px_exchange *exchange, char *out_text, size_t room)
+{
+    struct host_parts parts;
+    char port[8] = "";
+
+    if (!exchange->request.authority.ptr || !host_split(exchange->request.authority, &parts))
+        return 0;
+    if (exchange->redirect_port != HTTPS_PORT)
+        snprintf(port, sizeof(port), ":%u", (unsigned)exchange->redirect_port);
+    int len = snprintf(out_text, room, "https://%s%.*s%s%s", parts.ipv6 ? "[" : "",
+                       (int)parts.host.len, parts.host.ptr, parts.ipv6 ? "]" : "", port);
+
+    return len > 0 && (size_t)len < room ? (size_t)len : 0;
+}
+
+void redirect_answer(px_exchange *exchange)
+{
+    px_str path = exchange->request.raw_path, query = exchange->request.query;
+    bool safe = exchange->method == METHOD_GET || exchange->method == METHOD_HEAD;
+    char prefix[PREFIX_BYTES];
+    size_t prefix_len = prefix_write(exchange, prefix, sizeof(prefix)), len;
+    char *text;
+
+    if (prefix_len == 0 || path.len == 0 || path.ptr[0] != '/') {
+        px_respond_error(exchange, 400);
+        return;
+    }
+    len = prefix_len + path.len + (query.ptr ? 1 + query.len : 0);
+    text = arena_take_text(&exchange->arena, len);
+    if (!text) {
+        px_respond_error(exchange, 503);
+        return;
+    }
+    memcpy(text, prefix, prefix_len);
+    memcpy(text + prefix_len, path.ptr, path.len);
+    if (query.ptr) {
+        text[prefix_len + path.len] = '?';
+        memcpy(text + prefix_len + path.len + 1, query.ptr, query.len);
+    }
+    px_respond_redirect(exchange, safe ? 301 : 308, px_str_make(text, len));
+}

@@ -1,0 +1,182 @@
+/*
+ * Trusted proxies and what they say.
+ *
+ * Happy path: the peer is trusted, the last element of the list says whom it heard from; if that is
+ * trusted too, the element before it counts, and so on to the first address that is not.  What a
+ * client itself wrote stands left of that and is never looked at.  What can go wrong (no element,
+ * no address in it, two fields that disagree) leaves the nearest address that is known.
+ */
+#include "server/site/trust.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "http/fields/field.h"
+#include "http/fields/forwarded.h"
+#include "net/cidr.h"
+
+/* --- The set ---------------------------------------------------------------------------------- */
+
+px_err trust_init(px_server *server, px_error *out_error)
+{
+    const px_server_options *options = &server->options;
+
+    if (options->forwarded > PX_FORWARDED_NONE)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such choice of forwarded fields: %u",
+                         options->forwarded);
+    if (options->trusted_proxy_count == 0)
+        return PX_OK;
+    if (options->trusted_proxy_count > TRUSTED_PROXIES_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "a server trusts at most %d blocks",
+                         TRUSTED_PROXIES_MAX);
+    server->trusted = alloc_take(&server->loop->allocator,
+                                 options->trusted_proxy_count * sizeof(server->trusted[0]));
+    if (!server->trusted)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    for (uint32_t index = 0; index < options->trusted_proxy_count; index++) {
+        px_err err =
+            cidr_parse(options->trusted_proxies[index], &server->trusted[index], out_error);
+
+        if (err != PX_OK)
+            return err;
+    }
+    server->trusted_count = options->trusted_proxy_count;
+    return PX_OK;
+}
+
+void trust_deinit(px_server *server)
+{
+    alloc_put(&server->loop->allocator, server->trusted);
+}
+
+bool trust_has(const px_server *server, const struct net_address *address)
+{
+    return cidr_any_has(server->trusted, server->trusted_count, address);
+}
+
+/* --- The walk --------------------------------------------------------------------------------- */
+
+/* Where a walk has come to. */
+struct walk {
+    const px_server *server;
+    struct net_address client; /* the last one that was named */
+    px_str proto;              /* how it came to the proxy that named it; absent: not said */
+    uint32_t hops;             /* elements that were believed */
+    bool present;              /* there is a field of the name */
+    bool over;
+};
+
+static void walk_list(struct walk *walk, px_str list, enum forwarded_syntax syntax)
+{
+    struct forwarded_hop hop;
+
+    while (!walk->over) {
+        px_err err = forwarded_take_last(&list, syntax, &hop);
+
+        if (err == PX_ERR_NOT_FOUND)
+            return;
+        walk->over = true;
+        if (err != PX_OK)
+            return;
+        walk->proto = hop.proto;
+        if (!hop.host.ptr || !address_numeric(hop.host, 0, &walk->client))
+            return;
+        walk->hops++;
+        walk->over = walk->hops == FORWARDED_HOPS_MAX || !trust_has(walk->server, &walk->client);
+    }
+}
+
+/* Fields of one name are one list (RFC 9110 section 5.3): the last one first. */
+static void walk_fields(struct walk *walk, const px_exchange *exchange, const char *name,
+                        enum forwarded_syntax syntax)
+{
+    const struct http_request *request = &exchange->request;
+
+    for (uint32_t index = request->field_count; index-- > 0 && !walk->over;) {
+        if (!field_name_is(request->fields[index].name, name))
+            continue;
+        walk->present = true;
+        walk_list(walk, request->fields[index].value, syntax);
+    }
+}
+
+/* X-Forwarded-Proto has one element a proxy, or the only one that whoever was first has set. */
+static px_str plain_proto(const px_exchange *exchange, uint32_t hops)
+{
+    px_str list = field_find_value(exchange->request.fields, exchange->request.field_count,
+                                   "X-Forwarded-Proto");
+    px_str proto = forwarded_take_text(&list), more = proto;
+
+    for (uint32_t hop = 1; hop < hops && more.ptr; hop++) {
+        more = forwarded_take_text(&list);
+        if (more.ptr)
+            proto = more;
+    }
+    return proto;
+}
+
+static void settle(px_exchange *exchange, const struct walk *walk)
+{
+    char text[ADDRESS_TEXT_BYTES];
+
+    if (walk->hops > 0) {
+        size_t len = address_format_host(&walk->client, text, sizeof(text));
+
+        exchange->client = arena_copy(&exchange->arena, px_str_make(text, len));
+    }
+    /* RFC 7239 section 5.4 has other schemes too: nothing that is served here. */
+    if (field_name_is(walk->proto, "https"))
+        exchange->scheme_https = true;
+    else if (field_name_is(walk->proto, "http"))
+        exchange->scheme_https = false;
+}
+
+static bool same_client(const struct walk *left, const struct walk *right)
+{
+    char texts[2][ADDRESS_TEXT_BYTES];
+    size_t left_len = address_format_host(&left->client, texts[0], sizeof(texts[0]));
+    size_t right_len = address_format_host(&right->client, texts[1], sizeof(texts[1]));
+
+    return left_len == right_len && memcmp(texts[0], texts[1], left_len) == 0;
+}
+
+/* The peer as the transport has it: "192.0.2.1:80", "[2001:db8::1]:80", "unix:". */
+static bool peer_address(px_exchange *exchange, struct net_address *out_address)
+{
+    px_str text = px_exchange_peer(exchange);
+    struct address_text split;
+
+    if (!text.ptr)
+        return false;
+    if (text.len >= 5 && memcmp(text.ptr, "unix:", 5) == 0) {
+        memset(out_address, 0, sizeof(*out_address));
+        out_address->socket.any.sa_family = AF_UNIX;
+        return true;
+    }
+    return address_split(text.ptr, &split, NULL) == PX_OK &&
+           address_numeric(split.host, split.port, out_address);
+}
+
+void trust_settle(px_exchange *exchange)
+{
+    const px_server *server = server_of(exchange);
+    struct walk rfc7239 = {.server = server}, plain = {.server = server};
+    struct net_address peer;
+
+    if (!peer_address(exchange, &peer) || !trust_has(server, &peer))
+        return;
+    rfc7239.client = plain.client = peer;
+    if (server->options.forwarded == PX_FORWARDED_EITHER ||
+        server->options.forwarded == PX_FORWARDED_RFC7239)
+        walk_fields(&rfc7239, exchange, "Forwarded", FORWARDED_RFC7239);
+    if (server->options.forwarded == PX_FORWARDED_EITHER ||
+        server->options.forwarded == PX_FORWARDED_PLAIN) {
+        walk_fields(&plain, exchange, "X-Forwarded-For", FORWARDED_PLAIN);
+        plain.proto = plain_proto(exchange, plain.hops);
+    }
+    /* A proxy that writes one of the two passes the other on as the client sent it: where both are
+     * there and disagree, neither can be believed. */
+    if (rfc7239.present && plain.present && !same_client(&rfc7239, &plain))
+        return;
+    settle(exchange, rfc7239.present ? &rfc7239 : &plain);
+}

@@ -1,0 +1,19 @@
+/*
+ * Whom the server believes what they say of others: proxies in front of it, by their addresses.
+ */
+#ifndef PX_SERVER_TRUST_H
+#define PX_SERVER_TRUST_H
+
+#include "server/session/conn.h"
+
+/* Takes the set from the options: PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err trust_init(px_server *server, px_error *out_error);
+void trust_deinit(px_server *server);
+
+bool trust_has(const px_server *server, const struct net_address *address);
+
+/* Finds out from Forwarded or X-Forwarded-For of trusted proxies who the client is, and how it came
+ * to them. */
+void trust_settle(px_exchange *exchange);
+
+#endif

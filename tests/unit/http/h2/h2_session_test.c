@@ -1,0 +1,375 @@
+/*
+ * A session, bytes in and bytes out: what it offers, how it says good-bye, what it costs, and that
+ * it lives through each allocation that fails, ours and the library's.
+ */
+#include "http/h2/h2_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/h2/h2_library.h"
+#include "lib/fault_alloc.h"
+#include "lib/test.h"
+
+enum { OUT_MAX = 256 * 1024 };
+
+/* What a session cost when this was written, with some room; docs/HTTP.md says it too. */
+enum { IDLE_BYTES_MAX = 36 * 1024, STREAM_BYTES_MAX = 1024 };
+
+static const struct http_limits limits = {
+    .head_bytes_max = 8192, .target_bytes_max = 1000, .field_count_max = 20};
+
+/* The owner of a session: answers every request with as much content as its path has bytes. */
+struct site {
+    struct h2_session *session;
+    struct h2_stream streams[256];
+    uint32_t begun;
+    uint32_t closed;
+    uint32_t refused;
+    uint32_t answered;
+    uint32_t last_error;
+    bool silent; /* does not answer */
+    size_t out_len;
+    char out[OUT_MAX];
+};
+
+static struct site site;
+
+static struct h2_stream *on_begin(void *context)
+{
+    struct site *owner = context;
+
+    return &owner->streams[owner->begun++];
+}
+
+static void answer(struct h2_stream *stream, unsigned status)
+{
+    const struct h2_response response = {
+        .status = (uint16_t)status, .has_length = true, .length = 5, .type = LITERAL("text/plain")};
+
+    if (!site.silent && h2_session_respond(site.session, stream, &response) != PX_OK)
+        h2_session_reset(site.session, stream, H2_INTERNAL_ERROR);
+}
+
+static void on_request(struct h2_stream *stream, const struct h2_head *head, void *context)
+{
+    (void)head;
+    (void)context;
+    answer(stream, 200);
+}
+
+static void on_refuse(struct h2_stream *stream, unsigned status, void *context)
+{
+    struct site *owner = context;
+
+    owner->refused++;
+    answer(stream, status);
+}
+
+static void on_content(struct h2_stream *stream, px_str bytes, void *context)
+{
+    (void)context;
+    h2_session_give(site.session, stream, (uint32_t)bytes.len);
+}
+
+static void on_end(struct h2_stream *stream, const struct h2_head *trailers, void *context)
+{
+    (void)stream;
+    (void)trailers;
+    (void)context;
+}
+
+static px_pull on_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_bytes,
+                       void *context)
+{
+    (void)stream;
+    (void)context;
+    assert_true(room >= 5);
+    memcpy(out, "hello", 5);
+    *out_bytes = 5;
+    return PX_PULL_END;
+}
+
+static const px_field *on_trailers(struct h2_stream *stream, uint32_t *out_count, void *context)
+{
+    (void)stream;
+    (void)context;
+    *out_count = 0;
+    return NULL;
+}
+
+static void on_sent(struct h2_stream *stream, void *context)
+{
+    struct site *owner = context;
+
+    (void)stream;
+    owner->answered++;
+}
+
+static void on_closed(struct h2_stream *stream, uint32_t error, void *context)
+{
+    struct site *owner = context;
+
+    (void)stream;
+    owner->closed++;
+    owner->last_error = error;
+}
+
+static const struct h2_events events = {on_begin, on_request,  on_refuse, on_content, on_end,
+                                        on_pull,  on_trailers, on_sent,   on_closed};
+
+/* --- Talking ---------------------------------------------------------------------------------- */
+
+static void render(void)
+{
+    while (h2_session_has_output(site.session) && site.out_len + 4096 <= OUT_MAX) {
+        size_t len = h2_session_render(site.session, site.out + site.out_len, 4096);
+
+        if (len == 0)
+            break;
+        site.out_len += len;
+    }
+}
+
+static void say(const char *bytes, size_t len)
+{
+    h2_session_feed(site.session, 1000, px_str_make(bytes, len));
+    render();
+}
+
+#define SAY(literal) say(literal, sizeof(literal) - 1)
+
+/* GET / of http://a, by indices of the static table and one literal. */
+#define GET_BLOCK          \
+    "\x82\x84\x86\x01\x01" \
+    "a"
+#define GET(id) "\0\0\6\1\5\0\0\0" id GET_BLOCK
+#define OPEN(id)                                 \
+    "\0\0\6\1\4\0\0\0" id "\x83\x84\x86\x01\x01" \
+    "a"
+#define BEGINNING H2_PREFACE "\0\0\0\4\0\0\0\0\0"
+
+/* How many frames of that type were said, and where the last one is. */
+static uint32_t frames_of(uint8_t type, const char **out_last)
+{
+    uint32_t count = 0;
+
+    for (size_t at = 0; at + H2_HEAD_BYTES <= site.out_len;) {
+        const uint8_t *head = (const uint8_t *)site.out + at;
+
+        if (head[3] == type) {
+            count++;
+            *out_last = site.out + at;
+        }
+        at += H2_HEAD_BYTES + ((size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2]);
+    }
+    return count;
+}
+
+static uint32_t number_at(const char *at)
+{
+    const uint8_t *bytes = (const uint8_t *)at;
+
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static struct h2_shared *shared;
+
+static int setup(void **state)
+{
+    const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 8};
+
+    (void)state;
+    memset(&site, 0, sizeof(site));
+    assert_int_equal(h2_shared_create(&options, &shared), PX_OK);
+    assert_int_equal(h2_session_open(shared, &site, &site.session), PX_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    h2_session_close(site.session);
+    h2_shared_destroy(shared);
+    return 0;
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static void session_offers_what_is_documented(void **state)
+{
+    static const struct {
+        uint16_t id;
+        uint32_t value;
+    } offered[] = {{3, H2_STREAMS_MAX}, {4, H2_STREAM_WINDOW}, {6, 8192}, {8, 1}, {9, 1}};
+    const char *frame;
+
+    (void)state;
+    render();
+    assert_int_equal(frames_of(H2_SETTINGS, &frame), 1);
+    assert_ptr_equal(frame, site.out); /* RFC 9113 section 3.4: first of all */
+    assert_int_equal(frame[2], 6 * (int)(sizeof(offered) / sizeof(offered[0])));
+    for (size_t index = 0; index < sizeof(offered) / sizeof(offered[0]); index++) {
+        const char *at = frame + H2_HEAD_BYTES + 6 * index;
+
+        assert_int_equal(at[1], offered[index].id);
+        assert_int_equal(number_at(at + 2), offered[index].value);
+    }
+}
+
+static void session_answers(void **state)
+{
+    const char *frame;
+
+    (void)state;
+    SAY(BEGINNING GET("\1") GET("\3"));
+    assert_int_equal(site.answered, 2);
+    assert_int_equal(site.closed, 2);
+    assert_int_equal(site.last_error, H2_NO_ERROR);
+    assert_int_equal(frames_of(H2_DATA, &frame), 2);
+    assert_memory_equal(frame + H2_HEAD_BYTES, "hello", 5);
+    assert_int_equal(frame[4], H2_FLAG_END_STREAM);
+}
+
+static void session_refuses_streams_above_its_limit(void **state)
+{
+    const char *frame;
+    char text[] = OPEN("\1");
+
+    (void)state;
+    site.silent = true;
+    SAY(BEGINNING);
+    for (int index = 0; index <= H2_STREAMS_MAX; index++) {
+        text[8] = (char)(2 * index + 1);
+        say(text, sizeof(text) - 1);
+    }
+    assert_int_equal(site.begun, H2_STREAMS_MAX);
+    assert_int_equal(frames_of(H2_RST_STREAM, &frame), 1);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES), H2_REFUSED_STREAM);
+    assert_false(h2_session_is_over(site.session));
+}
+
+static void session_says_good_bye_in_two_steps(void **state)
+{
+    const char *frame;
+    char ack[] = "\0\0\x08\6\1\0\0\0\0"
+                 "12345678";
+
+    (void)state;
+    SAY(BEGINNING GET("\1"));
+    h2_session_drain(site.session);
+    render();
+    assert_int_equal(frames_of(H2_GOAWAY, &frame), 1);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES), 0x7fffffff);
+    assert_int_equal(frames_of(H2_PING, &frame), 1);
+    assert_false(h2_session_is_over(site.session));
+    /* What was on its way is served. */
+    SAY(GET("\3"));
+    assert_int_equal(site.answered, 2);
+    memcpy(ack + H2_HEAD_BYTES, frame + H2_HEAD_BYTES, 8);
+    say(ack, sizeof(ack) - 1);
+    assert_int_equal(frames_of(H2_GOAWAY, &frame), 2);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES), 3);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES + 4), H2_NO_ERROR);
+    assert_true(h2_session_is_over(site.session));
+    assert_false(h2_session_has_output(site.session));
+}
+
+static void session_gives_windows_when_content_was_read(void **state)
+{
+    static char data[H2_HEAD_BYTES + H2_FRAME_BYTES_MAX] = "\0\x40\0\0\0\0\0\0\1";
+    const char *frame;
+    uint32_t before;
+
+    (void)state;
+    site.silent = true;
+    SAY(BEGINNING OPEN("\1"));
+    before = frames_of(H2_WINDOW_UPDATE, &frame);
+    for (int index = 0; index < 2 * H2_STREAM_WINDOW / H2_FRAME_BYTES_MAX; index++)
+        say(data, sizeof(data));
+    assert_false(h2_session_is_over(site.session));
+    assert_true(frames_of(H2_WINDOW_UPDATE, &frame) >= before + 3);
+}
+
+static void session_ends_with_the_code(void **state)
+{
+    const char *frame;
+
+    (void)state;
+    SAY(BEGINNING GET("\5") GET("\3"));
+    assert_int_equal(frames_of(H2_GOAWAY, &frame), 1);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES), 5);
+    assert_int_equal(number_at(frame + H2_HEAD_BYTES + 4), H2_PROTOCOL_ERROR);
+    assert_true(h2_session_is_over(site.session));
+    SAY(GET("\7"));
+    assert_int_equal(site.begun, 1);
+}
+
+/* What docs/HTTP.md promises of memory. */
+static void session_costs_what_is_documented(void **state)
+{
+    char text[] = OPEN("\1");
+    size_t idle, open;
+
+    (void)state;
+    site.silent = true;
+    SAY(BEGINNING);
+    idle = sizeof(struct h2_session) + site.session->memory.bytes;
+    for (int index = 0; index < H2_STREAMS_MAX; index++) {
+        text[8] = (char)(2 * index + 1);
+        say(text, sizeof(text) - 1);
+    }
+    open = site.session->memory.bytes + sizeof(struct h2_session) - idle;
+    print_message("an idle session has %zu bytes, an open stream %zu\n", idle,
+                  open / H2_STREAMS_MAX);
+    assert_in_range(idle, 1, IDLE_BYTES_MAX);
+    assert_in_range(open / H2_STREAMS_MAX, 1, STREAM_BYTES_MAX);
+    assert_null(site.session->head);
+}
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static void talk(const px_allocator *allocator, void *context)
+{
+    const struct h2_options options = {allocator, &events, &limits, &scan_plain, 2};
+    struct h2_shared *own;
+
+    (void)context;
+    memset(&site, 0, sizeof(site));
+    if (h2_shared_create(&options, &own) != PX_OK)
+        return;
+    if (h2_session_open(own, &site, &site.session) == PX_OK) {
+        SAY(BEGINNING GET("\1") OPEN("\3") "\0\0\2\0\0\0\0\0\3hi");
+        SAY(GET("\5") "\0\0\7\x10\0\0\0\0\0\0\0\0\5u=1"
+                      "\0\0\0\0\1\0\0\0\3");
+        h2_session_drain(site.session);
+        render();
+        SAY("\0\0\4\3\0\0\0\0\3\0\0\0\x08" GET("\7") GET("\3"));
+        assert_true(site.closed <= site.begun);
+        h2_session_close(site.session);
+    }
+    h2_shared_destroy(own);
+}
+
+static void session_lives_without_memory(void **state)
+{
+    (void)state;
+    assert_true(fault_alloc_each("h2_session", talk, NULL) >= 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(session_offers_what_is_documented, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_refuses_streams_above_its_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_says_good_bye_in_two_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_gives_windows_when_content_was_read, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(session_ends_with_the_code, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_costs_what_is_documented, setup, teardown),
+        cmocka_unit_test(session_lives_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
