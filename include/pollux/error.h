@@ -47,6 +47,15 @@ typedef struct px_error {
  *  @return a static string, never NULL.  Any thread. */
 const char *px_err_name(px_err err);
 
+/** Fills in an error, for a program that reports its own failures as pollux does.
+ *  @param out_error written when not NULL.
+ *  @param sys_errno the errno behind it, or 0; the text is not made from it.
+ *  @param format one line for a person as printf takes it, without a LF; cut at
+ *  PX_ERROR_TEXT_BYTES.
+ *  @return `code`, so that a failing call ends in `return px_error_set(...)`.  Any thread. */
+px_err px_error_set(px_error *out_error, px_err code, int sys_errno, const char *format, ...)
+    PX_PRINTF(4, 5);
+
 #ifdef __cplusplus
 }
 #endif

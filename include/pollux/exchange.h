@@ -40,7 +40,7 @@ typedef enum px_end {
 
 /** What an exchange reports to the handler that set it. */
 typedef struct px_exchange_callbacks {
-    size_t struct_size; /**< sizeof(px_exchange_callbacks). */
+    size_t struct_size; /**< sizeof(px_exchange_callbacks): members behind it are NULL. */
     /** A piece of request content, borrowed until this returns.  All of it counts as used: to slow
      *  the peer down, call px_request_pause.  `bytes.len` is never 0.  NULL: content is dropped. */
     void (*on_content)(px_exchange *exchange, px_str bytes, void *context);
@@ -83,6 +83,10 @@ void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
 /** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken; on_end comes from
  *  the loop with PX_END_ABORTED. */
 void px_exchange_abort(px_exchange *exchange);
+
+/** Goes on after a middleware's PX_STOP (server.h): the next middleware, or the route's handler, is
+ * called from the loop and never from here.  Does nothing once there is an answer. */
+void px_exchange_next(px_exchange *exchange);
 
 /** The loop that the exchange lives on. */
 px_loop *px_exchange_loop(const px_exchange *exchange);

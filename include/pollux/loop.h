@@ -82,6 +82,13 @@ int px_loop_timeout_ms(px_loop *loop);
  *  step.  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_step(px_loop *loop, px_error *out_error);
 
+/** One tick that may block: waits until there is something to do, at most `timeout_ms` (-1: without
+ *  an end), takes the events, runs callbacks and due timers.  It may return early and with nothing
+ *  done: call it in a loop over what is waited for, such as px_loop_handle_count.  px_loop_stop
+ * ends the wait and is remembered for the next px_loop_run.  SIGPIPE is blocked meanwhile.
+ *  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
+PX_MUST_CHECK px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error);
+
 /** Milliseconds of the monotonic clock at the start of this tick.  The loop's thread. */
 uint64_t px_loop_now_ms(const px_loop *loop);
 

@@ -11,6 +11,7 @@
 #include "pollux/fatal.h"
 #include "pollux/field.h"
 #include "pollux/files.h"
+#include "pollux/filter.h"
 #include "pollux/loop.h"
 #include "pollux/options.h"
 #include "pollux/request.h"

@@ -122,7 +122,7 @@ typedef struct px_part_head {
 
 /** What px_request_multipart reports, in order, as the content arrives. */
 typedef struct px_multipart_callbacks {
-    size_t struct_size; /**< sizeof(px_multipart_callbacks). */
+    size_t struct_size; /**< sizeof(px_multipart_callbacks): members behind it are NULL. */
     /** A part begins. */
     void (*on_part)(px_exchange *exchange, const px_part_head *head, void *context);
     /** A piece of the part's content, borrowed until this returns. */

@@ -145,7 +145,7 @@ void px_response_end(px_exchange *exchange);
 
 /** What a tunnel reports: bytes both ways after an upgrade or CONNECT. */
 typedef struct px_tunnel_callbacks {
-    size_t struct_size; /**< sizeof(px_tunnel_callbacks). */
+    size_t struct_size; /**< sizeof(px_tunnel_callbacks): members behind it are NULL. */
     /** Bytes from the peer, borrowed; all of them count as used (px_request_pause slows it down).
      */
     void (*on_receive)(px_exchange *exchange, px_str bytes, void *context);

@@ -9,6 +9,7 @@
 #define PX_SERVER_H
 
 #include "pollux/exchange.h"
+#include "pollux/filter.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
 #include "pollux/tls.h"
@@ -187,36 +188,6 @@ PX_MUST_CHECK px_err px_server_use(px_server *server,
                                    px_verdict (*middleware)(px_exchange *exchange, void *context),
                                    void *context, void (*release)(void *context),
                                    px_error *out_error);
-
-/** Goes on after a middleware's PX_STOP; never calls the next one itself, the loop does. */
-void px_exchange_next(px_exchange *exchange);
-
-/** One step of a content filter: takes from `in`, writes to `out`. */
-typedef struct px_filter_step {
-    px_str in;       /**< What is there to take. */
-    int last;        /**< 1: nothing follows `in`. */
-    char *out;       /**< Where to write. */
-    size_t room;     /**< How much fits. */
-    size_t in_used;  /**< Set by the filter: bytes taken from `in`. */
-    size_t out_used; /**< Set by the filter: bytes written to `out`. */
-    int done;        /**< Set by the filter: it has written its last byte. */
-} px_filter_step;
-
-/** A response filter. */
-typedef struct px_filter {
-    size_t struct_size; /**< sizeof(px_filter). */
-    /** Sees the head before it is sent and may change status and fields.  Sets *out_state (kept for
-     *  the exchange) and returns 1 to filter the content too (its length becomes unknown), or 0. */
-    int (*on_head)(px_exchange *exchange, void *context, void **out_state);
-    /** Filters content.  @return 0, or -1 to abort.  Must take or write something, or set done. */
-    int (*on_content)(px_exchange *exchange, px_filter_step *step, void *state);
-    /** Ends its state when on_head returned 1; may be NULL. */
-    void (*on_end)(px_exchange *exchange, void *state);
-    /** The source has nothing more for now (a producer said LATER, a writer has written less than
-     *  all): writes to `out` what it holds back; `in` is empty.  Called again while it writes, and
-     *  when the source pauses again.  NULL: it holds nothing back.  @return 0, or -1 to abort. */
-    int (*on_flush)(px_exchange *exchange, px_filter_step *step, void *state);
-} px_filter;
 
 /** Registers a response filter; the first registered is nearest to the handler.
  *  @param filter borrowed: outlives the server.  @param context, @param release as px_server_use.

@@ -44,16 +44,36 @@ const char *px_err_name(px_err err)
     return "unknown error";
 }
 
-px_err error_set(px_error *out_error, px_err code, int sys_errno, const char *format, ...)
-{
-    va_list arguments;
+static px_err error_write(px_error *out_error, px_err code, int sys_errno, const char *format,
+                          va_list arguments) PX_PRINTF(4, 0);
 
+static px_err error_write(px_error *out_error, px_err code, int sys_errno, const char *format,
+                          va_list arguments)
+{
     if (!out_error)
         return code;
     out_error->code = code;
     out_error->sys_errno = sys_errno;
-    va_start(arguments, format);
     vsnprintf(out_error->text, sizeof(out_error->text), format, arguments);
+    return code;
+}
+
+px_err error_set(px_error *out_error, px_err code, int sys_errno, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    error_write(out_error, code, sys_errno, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+px_err px_error_set(px_error *out_error, px_err code, int sys_errno, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    error_write(out_error, code, sys_errno, format, arguments);
     va_end(arguments);
     return code;
 }

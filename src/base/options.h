@@ -4,8 +4,17 @@
 #ifndef PX_BASE_OPTIONS_H
 #define PX_BASE_OPTIONS_H
 
+#include <stddef.h>
+
 #include "pollux/error.h"
 #include "pollux/options.h"
+
+/* A member of a table of callbacks, which stays where its owner has it: NULL where that was built
+ * with a version whose table ends before the member. */
+#define TABLE_MEMBER(table, member)                                                           \
+    ((table)->struct_size >= offsetof(__typeof__(*(table)), member) + sizeof((table)->member) \
+         ? (table)->member                                                                    \
+         : NULL)
 
 /* Copies the caller's struct (which begins with its size_t struct_size) into `out_options` of
  * `known_bytes` bytes; what the caller's version lacks is zero.  `options` may be NULL: all zero.

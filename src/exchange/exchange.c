@@ -48,7 +48,7 @@ static void service_run_ends(struct loop_hook *hook)
         list_remove(&exchange->node);
         if (exchange->filtered)
             filters_end(exchange);
-        if (exchange->callbacks && exchange->callbacks->on_end)
+        if (exchange_tells_end(exchange))
             exchange->callbacks->on_end(exchange, (px_end)exchange->end,
                                         exchange->callbacks_context);
         if (exchange_reading_file(exchange))
@@ -129,8 +129,7 @@ void exchange_finish(px_exchange *exchange, px_end end)
     if (exchange->end != PX_END_COMPLETE)
         service->aborted++;
     list_remove(&exchange->node);
-    if ((exchange->callbacks && exchange->callbacks->on_end) || exchange->output ||
-        exchange->filtered)
+    if (exchange_tells_end(exchange) || exchange->output || exchange->filtered)
         list_append(&service->ended, &exchange->node);
     else
         exchange_free(exchange);
@@ -183,6 +182,10 @@ struct exchange_output *exchange_output(px_exchange *exchange)
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
                                void *context)
 {
+    if (callbacks && callbacks->struct_size < sizeof(callbacks->struct_size)) {
+        exchange_break(exchange, PX_END_ABORTED); /* a table that says nothing of its size */
+        return;
+    }
     exchange->callbacks = callbacks;
     exchange->callbacks_context = context;
 }

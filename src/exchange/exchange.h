@@ -18,31 +18,14 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/options.h"
 #include "exchange/service.h"
+#include "exchange/transport.h"
 #include "http/h1/h1_parse.h"
 #include "io/file.h"
+#include "pollux/filter.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
-#include "pollux/server.h"
-
-/* What a connection knows of its peer where it is secure. */
-enum exchange_fact { FACT_SERVER_NAME, FACT_CLIENT_SUBJECT, FACT_TLS_VERSION, FACT_TLS_CIPHER };
-
-/* What a transport does for its exchanges.  None of these calls back. */
-struct exchange_transport {
-    void (*send_head)(px_exchange *exchange);    /* an answer is there to be taken */
-    void (*send_content)(px_exchange *exchange); /* more content may be pulled */
-    void (*give_credit)(px_exchange *exchange);  /* request content is wanted again */
-    void (*reset)(px_exchange *exchange);        /* give it up: end it visibly broken */
-    /* Sends an informational response; absent name: without a field. */
-    void (*inform)(px_exchange *exchange, unsigned status, px_str name, px_str value);
-    void (*peer)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
-    void (*local)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
-    /* A fact as text with a NUL: its length, 0 when there is none.  NULL: there are none. */
-    size_t (*secure)(px_exchange *exchange, enum exchange_fact fact, char *out_text, size_t room);
-    /* Whether the connection may be asked for this host (421 when not).  NULL: any. */
-    bool (*serves)(px_exchange *exchange, px_str host);
-};
 
 /* Content of an answer, tagged. */
 enum content_kind {
@@ -284,6 +267,12 @@ void filters_end(px_exchange *exchange);
 
 /* Frees an exchange that has said on_end and waited for a file read. */
 void exchange_free(px_exchange *exchange);
+
+/* Whether a handler wants to hear of the end. */
+static inline bool exchange_tells_end(const px_exchange *exchange)
+{
+    return exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_end);
+}
 
 /* Whether the exchange, however the handler holds it, can still be acted on. */
 static inline bool exchange_alive(const px_exchange *exchange)

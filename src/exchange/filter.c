@@ -33,7 +33,7 @@ void filters_take_head(px_exchange *exchange)
         struct filter_stage *stage = stage_take(exchange);
 
         if (!stage) {
-            if (entry->filter->on_end)
+            if (TABLE_MEMBER(entry->filter, on_end))
                 entry->filter->on_end(exchange, state);
             exchange_break(exchange, PX_END_NO_MEMORY);
             return;
@@ -77,9 +77,7 @@ static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, ch
 {
     const px_filter *filter = stage->filter;
 
-    if (exchange->kind != CONTENT_FILE &&
-        filter->struct_size >= offsetof(px_filter, on_flush) + sizeof(filter->on_flush) &&
-        filter->on_flush) {
+    if (exchange->kind != CONTENT_FILE && TABLE_MEMBER(filter, on_flush)) {
         px_filter_step step = {
             .in = px_str_make(stage->input, 0), .out = out + *out_bytes, .room = room - *out_bytes};
 
@@ -115,7 +113,8 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
             .room = room - *out_bytes,
         };
 
-        if (stage->filter->on_content(exchange, &step, stage->state) != 0 ||
+        if (!TABLE_MEMBER(stage->filter, on_content) ||
+            stage->filter->on_content(exchange, &step, stage->state) != 0 ||
             step.in_used > step.in.len || step.out_used > step.room)
             return PX_PULL_ERROR;
         /* Little room is no fault of the filter: it is asked again when there is more. */
@@ -144,7 +143,7 @@ void filters_end(px_exchange *exchange)
     for (uint32_t index = 0; index < exchange->output->stage_count; index++) {
         struct filter_stage *stage = &exchange->output->stages[index];
 
-        if (stage->filter->on_end)
+        if (TABLE_MEMBER(stage->filter, on_end))
             stage->filter->on_end(exchange, stage->state);
     }
     exchange->filtered = false;

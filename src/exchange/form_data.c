@@ -13,7 +13,7 @@ static px_err part_begin(const struct multipart_part *part, void *context)
     struct exchange_input *input = exchange->input;
     px_part_head head = {part->name, part->filename, part->content_type};
 
-    if (input->multipart_callbacks->on_part)
+    if (TABLE_MEMBER(input->multipart_callbacks, on_part))
         input->multipart_callbacks->on_part(exchange, &head, input->multipart_context);
     return PX_OK;
 }
@@ -23,7 +23,7 @@ static px_err part_data(px_str bytes, void *context)
     px_exchange *exchange = context;
     struct exchange_input *input = exchange->input;
 
-    if (input->multipart_callbacks->on_part_content)
+    if (TABLE_MEMBER(input->multipart_callbacks, on_part_content))
         input->multipart_callbacks->on_part_content(exchange, bytes, input->multipart_context);
     return PX_OK;
 }
@@ -33,7 +33,7 @@ static px_err part_end(void *context)
     px_exchange *exchange = context;
     struct exchange_input *input = exchange->input;
 
-    if (input->multipart_callbacks->on_part_end)
+    if (TABLE_MEMBER(input->multipart_callbacks, on_part_end))
         input->multipart_callbacks->on_part_end(exchange, input->multipart_context);
     return PX_OK;
 }
@@ -52,7 +52,7 @@ px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks 
     px_str boundary;
     struct exchange_input *input;
 
-    if (!exchange_alive(exchange) ||
+    if (!exchange_alive(exchange) || callbacks->struct_size < sizeof(callbacks->struct_size) ||
         multipart_boundary(px_request_field(exchange, "Content-Type"), &boundary) != PX_OK)
         return PX_ERR_INVALID;
     input = exchange_input(exchange);
@@ -82,7 +82,7 @@ static void form_data_tell(px_exchange *exchange, px_err result)
     if (input->told)
         return;
     input->told = true;
-    if (input->multipart_callbacks->on_multipart_end)
+    if (TABLE_MEMBER(input->multipart_callbacks, on_multipart_end))
         input->multipart_callbacks->on_multipart_end(exchange, result, input->multipart_context);
 }
 

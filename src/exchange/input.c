@@ -18,7 +18,7 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes)
     case SINK_DROP:
         return PX_OK;
     case SINK_CALLBACK:
-        if (exchange->callbacks && exchange->callbacks->on_content)
+        if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_content))
             exchange->callbacks->on_content(exchange, bytes, exchange->callbacks_context);
         return PX_OK;
     case SINK_COLLECT:
@@ -27,7 +27,7 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes)
         form_data_receive(exchange, bytes);
         return PX_OK;
     case SINK_TUNNEL:
-        if (exchange->output->tunnel->on_receive)
+        if (TABLE_MEMBER(exchange->output->tunnel, on_receive))
             exchange->output->tunnel->on_receive(exchange, bytes, exchange->output->tunnel_context);
         return PX_OK;
     }
@@ -88,7 +88,7 @@ void exchange_receive_end(px_exchange *exchange)
     case SINK_DROP:
         break;
     case SINK_CALLBACK:
-        if (exchange->callbacks && exchange->callbacks->on_content_end)
+        if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_content_end))
             exchange->callbacks->on_content_end(exchange, exchange->callbacks_context);
         break;
     case SINK_COLLECT:
@@ -98,7 +98,7 @@ void exchange_receive_end(px_exchange *exchange)
         form_data_finish(exchange);
         break;
     case SINK_TUNNEL:
-        if (exchange->output->tunnel->on_receive_end)
+        if (TABLE_MEMBER(exchange->output->tunnel, on_receive_end))
             exchange->output->tunnel->on_receive_end(exchange, exchange->output->tunnel_context);
         break;
     }

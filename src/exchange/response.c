@@ -483,7 +483,8 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
 
     if (!exchange_alive(exchange))
         return;
-    if (exchange->answer != ANSWER_NONE) {
+    if (exchange->answer != ANSWER_NONE ||
+        callbacks->struct_size < sizeof(callbacks->struct_size)) {
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }

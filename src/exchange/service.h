@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "base/pool.h"
 #include "io/io.h"
-#include "pollux/server.h"
+#include "pollux/filter.h"
 
 struct exchange_filter {
     const px_filter *filter; /* borrowed: outlives the server */

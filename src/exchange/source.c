@@ -205,9 +205,9 @@ static void room_tell(px_exchange *exchange)
     if (exchange->kind == CONTENT_TUNNEL) {
         const px_tunnel_callbacks *tunnel = exchange->output->tunnel;
 
-        if (tunnel->on_room)
+        if (TABLE_MEMBER(tunnel, on_room))
             tunnel->on_room(exchange, exchange->output->tunnel_context);
-    } else if (exchange->callbacks && exchange->callbacks->on_room) {
+    } else if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_room)) {
         exchange->callbacks->on_room(exchange, exchange->callbacks_context);
     }
 }

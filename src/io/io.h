@@ -253,9 +253,6 @@ static inline void loop_task_init(struct loop_task *task, void (*run)(struct loo
 uint64_t loop_tenant_add(px_loop *loop, struct loop_tenant *tenant);
 struct loop_tenant *loop_tenant_find(px_loop *loop, uint64_t id);
 
-/* One tick that may block until something happens; for ending what lives on a loop. */
-PX_MUST_CHECK px_err loop_wait(px_loop *loop, px_error *out_error);
-
 /* Bytes that the peer's system has acknowledged: they advance while a slow reader reads, even where
  * the kernel's buffer has no room for more of ours.  A system call. */
 uint64_t stream_acked_bytes(const px_stream *stream);

@@ -347,10 +347,14 @@ px_err px_loop_run(px_loop *loop, px_error *out_error)
     return err;
 }
 
-px_err loop_wait(px_loop *loop, px_error *out_error)
+px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error)
 {
+    int due_ms = px_loop_timeout_ms(loop);
+    bool is_first = timeout_ms >= 0 && (due_ms < 0 || timeout_ms < due_ms);
+
+    error_clear(out_error);
     bool blocked_here = sigpipe_block();
-    px_err err = loop_tick(loop, px_loop_timeout_ms(loop), out_error);
+    px_err err = loop_tick(loop, is_first ? timeout_ms : due_ms, out_error);
 
     sigpipe_restore(blocked_here);
     return err;

@@ -134,7 +134,7 @@ static void check_deinit(struct check *check)
 
     px_timer_destroy(check->timer);
     while (check->loop && px_loop_handle_count(check->loop) > 0)
-        if (px_loop_step(check->loop, &error) != PX_OK)
+        if (px_loop_wait(check->loop, -1, &error) != PX_OK)
             break;
     px_loop_destroy(check->loop);
 }

@@ -9,7 +9,6 @@
 #include "main/log.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,6 @@ enum {
     LOG_BYTES_MAX = 4 * 1024 * 1024, /* lines that wait; twice that is the most memory taken */
     LOG_BYTES_KEPT = 64 * 1024,      /* a buffer that grew larger is given back when it is empty */
     REPORT_PAUSE_MS = 10 * 1000,
-    FINISH_STEP_MS = 20,
 };
 
 struct log {
@@ -235,14 +233,8 @@ void log_finish(struct log *log, uint32_t patience_ms)
     atomic_store(&log->give_up_at_ms, give_up_at);
     log_submit(log);
     /* A job under way ends by itself, at the latest when its patience does. */
-    while (log->is_busy) {
-        struct pollfd wait = {.fd = px_loop_fd(log->loop), .events = POLLIN};
-
-        if (poll(&wait, 1, FINISH_STEP_MS) < 0 && errno != EINTR)
-            break;
-        if (px_loop_step(log->loop, &error) != PX_OK)
-            break;
-    }
+    while (log->is_busy && px_loop_wait(log->loop, -1, &error) == PX_OK)
+        ;
     log->dropped += count_lines(log->filling.ptr, log->filling.len);
     log_report(log, true);
     log->loop = NULL;

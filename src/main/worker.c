@@ -9,7 +9,6 @@
 #include "main/worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -26,8 +25,7 @@
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
-    LAST_STEPS_MAX = 100,
-    LAST_STEP_MS = 10,
+    LAST_WORDS_MS = 1000,
     LOG_PATIENCE_NOW_MS = 1 * 1000, /* when it was to end at once */
     /* How long idle connections live on at the end: a request that is on its way arrives yet. */
     IDLE_GRACE_MS = 500,
@@ -363,11 +361,20 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
     return life->has_failed ? CODE_SYSTEM : CODE_OK;
 }
 
+/* Runs the loop until nothing lives on it, for a moment at most. */
+static void loop_empty(px_loop *loop)
+{
+    px_error error;
+    px_err err = px_loop_wait(loop, 0, &error); /* the clock of the last tick may be old */
+    uint64_t end_ms = px_loop_now_ms(loop) + LAST_WORDS_MS;
+
+    while (err == PX_OK && px_loop_handle_count(loop) > 0 && px_loop_now_ms(loop) < end_ms)
+        err = px_loop_wait(loop, (int)(end_ms - px_loop_now_ms(loop)), &error);
+}
+
 /* Destroying a server leaves the last words of its connections to the loop. */
 static void life_end(struct life *life)
 {
-    px_error error;
-
     if (life->worker->ends.word_fd < 0 && life->is_draining && !life->worker->options->quiet)
         life_report(life);
     channel_close(&life->channel);
@@ -376,14 +383,8 @@ static void life_end(struct life *life)
     px_server_destroy(life->server);
     if (life->log)
         log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
-    for (int step = 0; life->loop && step < LAST_STEPS_MAX; step++) {
-        struct pollfd wait = {.fd = px_loop_fd(life->loop), .events = POLLIN};
-
-        if (px_loop_handle_count(life->loop) == 0)
-            break;
-        if (px_loop_step(life->loop, &error) != PX_OK || poll(&wait, 1, LAST_STEP_MS) < 0)
-            break;
-    }
+    if (life->loop)
+        loop_empty(life->loop);
     px_loop_destroy(life->loop);
     log_close(life->log);
 }

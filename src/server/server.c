@@ -238,7 +238,7 @@ static void server_empty(px_server *server)
     server->phase = SERVER_DRAINED;
     conn_close_all(server, false, PX_END_SERVER_CLOSED);
     while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
-        if (loop_wait(server->loop, &error) != PX_OK)
+        if (px_loop_wait(server->loop, -1, &error) != PX_OK)
             break; /* an epoll set that fails cannot be waited for */
     }
 }
@@ -364,12 +364,14 @@ px_err px_server_filter(px_server *server, const px_filter *filter, void *contex
                         void (*release)(void *context), px_error *out_error)
 {
     error_clear(out_error);
-    if (server->filter_count == FILTERS_MAX || !filter->on_head) {
+    bool is_filter = TABLE_MEMBER(filter, on_head) != NULL;
+
+    if (server->filter_count == FILTERS_MAX || !is_filter) {
         if (release)
             release(context);
-        return filter->on_head ? error_set(out_error, PX_ERR_LIMIT, 0,
-                                           "a server has at most %d filters", FILTERS_MAX)
-                               : error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
+        return is_filter ? error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d filters",
+                                     FILTERS_MAX)
+                         : error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
     }
     server->filters[server->filter_count++] = (struct exchange_filter){filter, context, release};
     server->service.filter_count = server->filter_count;

@@ -151,7 +151,7 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 /* All content is rendered or sent.  Who wants to hear of the end waits until it is out. */
 static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
 {
-    if (exchange->callbacks && exchange->callbacks->on_end && h1->out) {
+    if (exchange_tells_end(exchange) && h1->out) {
         h1->writing = WRITE_LAST;
         return PX_OK;
     }

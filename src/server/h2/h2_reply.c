@@ -267,7 +267,7 @@ void h2_rendered(struct h2_stream *stream, void *context)
     if (exchange->kind == CONTENT_BYTES && exchange->head_only)
         exchange->produced = exchange->length;
     /* Who wants to hear of the end hears of it when it is out. */
-    if (exchange->callbacks && exchange->callbacks->on_end) {
+    if (exchange_tells_end(exchange)) {
         request->rendered = true;
         h2->rendered_count++;
         return;

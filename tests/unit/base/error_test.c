@@ -35,6 +35,13 @@ static void set_writes_all(void **state)
     assert_int_equal(error.sys_errno, ENFILE);
     assert_string_equal(error.text, "this is 7");
     assert_int_equal(error_set(NULL, PX_ERR_MEMORY, 0, "nobody listens"), PX_ERR_MEMORY);
+    memset(&error, 0xff, sizeof(error));
+    assert_int_equal(px_error_set(&error, PX_ERR_SYSTEM, EIO, "%s: %d", "public", 1),
+                     PX_ERR_SYSTEM);
+    assert_int_equal(error.code, PX_ERR_SYSTEM);
+    assert_int_equal(error.sys_errno, EIO);
+    assert_string_equal(error.text, "public: 1");
+    assert_int_equal(px_error_set(NULL, PX_ERR_LIMIT, 0, "unheard"), PX_ERR_LIMIT);
 }
 
 static void long_text_is_cut(void **state)

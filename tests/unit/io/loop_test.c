@@ -525,6 +525,44 @@ static void work_is_shared_in_turns(void **state)
     px_loop_destroy(loop);
 }
 
+static void wait_woken(px_err status, void *context)
+{
+    (void)status;
+    *(bool *)context = true;
+}
+
+static void *wait_waker(void *context)
+{
+    usleep(20 * 1000);
+    assert_int_equal(px_loop_post(((void **)context)[0], wait_woken, ((void **)context)[1]), PX_OK);
+    return NULL;
+}
+
+/* A wait ends with its time, and with a call from outside. */
+static void wait_ends_with_what_comes_first(void **state)
+{
+    px_error error;
+    px_loop *loop = px_loop_create(NULL, &error);
+    bool woken = false;
+    void *context[2] = {loop, &woken};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(px_loop_wait(loop, 0, &error), PX_OK);
+    uint64_t start_ms = px_loop_now_ms(loop);
+
+    assert_int_equal(px_loop_wait(loop, 30, &error), PX_OK);
+    assert_in_range(px_loop_now_ms(loop) - start_ms, 29, 5000);
+    pthread_create(&thread, NULL, wait_waker, context);
+    while (!woken)
+        assert_int_equal(px_loop_wait(loop, -1, &error), PX_OK);
+    pthread_join(thread, NULL);
+    px_loop_stop(loop);
+    assert_int_equal(px_loop_wait(loop, -1, &error), PX_OK);
+    assert_int_equal(px_loop_run(loop, &error), PX_OK); /* the stop was remembered */
+    px_loop_destroy(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +573,7 @@ int main(void)
         cmocka_unit_test(run_blocks_sigpipe_and_restores_it),
         cmocka_unit_test(a_poll_loop_with_descriptor_timeout_and_step),
         cmocka_unit_test(step_never_blocks),
+        cmocka_unit_test(wait_ends_with_what_comes_first),
         cmocka_unit_test(order_at_the_end_of_a_tick),
         cmocka_unit_test(tasks_take_turns),
         cmocka_unit_test(tenants_have_names_that_are_not_reused),
