@@ -238,16 +238,19 @@ static void loop_run_tasks(px_loop *loop)
     list_splice(&loop->tasks, &now);
 }
 
+/* A hook may take itself and others away: "drained" may destroy a server. */
 static void loop_run_hooks(px_loop *loop, enum loop_phase phase)
 {
-    struct list *node = loop->hooks[phase].next;
+    struct list now;
 
-    while (node != &loop->hooks[phase]) {
-        struct list *next = node->next;
-        struct loop_hook *hook = LIST_ENTRY(node, struct loop_hook, node);
+    list_init(&now);
+    list_splice(&now, &loop->hooks[phase]);
+    while (!list_empty(&now)) {
+        struct loop_hook *hook = LIST_ENTRY(now.next, struct loop_hook, node);
 
+        list_remove(&hook->node);
+        list_append(&loop->hooks[phase], &hook->node);
         hook->run(hook);
-        node = next;
     }
 }
 

@@ -20,7 +20,7 @@
 #include "server/site/access_log.h"
 #include "server/site/redirect.h"
 #include "server/site/trust.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 enum {
     CONN_SLAB_OBJECTS = 64,
@@ -395,7 +395,7 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (server->listener_count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);
-    uint8_t secure = 0, redirect = 0;
+    uint16_t secure = 0, redirect = 0;
     px_err err = options.tls ? tls_serve(server, options.tls, &secure, out_error) : PX_OK;
 
     if (err == PX_OK && options.https_redirect_port != 0)

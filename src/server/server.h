@@ -36,8 +36,8 @@ struct server_listener {
     px_server *server;     /* borrowed: owns it */
     px_listener *listener; /* owned */
     px_serve_options options;
-    uint8_t secure;   /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
-    uint8_t redirect; /* where its requests are sent: an index of redirect_ports, from 1; or 0 */
+    uint16_t secure; /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
+    uint16_t redirect; /* where its requests are sent: an index of redirect_ports, from 1; or 0 */
 };
 
 /* How far a drain is. */

@@ -12,7 +12,7 @@
 
 #include "server/h2/h2.h"
 #include "server/site/access_log.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 /* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
 _Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");

@@ -10,7 +10,7 @@
 #include "http/h2/h2_frame.h"
 #include "server/h1/h1.h"
 #include "server/site/access_log.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 /* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
 bool h1_wants_bytes(const struct h1_conn *h1)

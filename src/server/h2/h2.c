@@ -10,7 +10,7 @@
 
 #include "server/h1/h1.h"
 #include "server/site/access_log.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 /* It shares the slot of the pool with HTTP/1. */
 _Static_assert(sizeof(struct h2_conn) <= sizeof(struct h1_conn), "one slot for all protocols");

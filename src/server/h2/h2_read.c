@@ -8,7 +8,7 @@
  */
 #include "server/h2/h2.h"
 #include "server/site/access_log.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 struct h2_stream *h2_begin(void *context)
 {

@@ -16,7 +16,7 @@
 #include "server/refusal.h"
 #include "server/session/overload.h"
 #include "server/site/trust.h"
-#include "server/tls_conduit.h"
+#include "server/tls_open.h"
 
 const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
     [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,

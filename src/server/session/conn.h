@@ -10,7 +10,7 @@
 #ifndef PX_SERVER_CONN_H
 #define PX_SERVER_CONN_H
 
-#include "net/conduit.h"
+#include "conduit/conduit.h"
 #include "server/server.h"
 
 enum conn_state { CONN_OPEN, CONN_LINGERING, CONN_CLOSING };
@@ -57,8 +57,8 @@ struct conn {
     uint8_t rate_window;    /* enum conn_rate: what the rate window is about */
     uint8_t protocol;       /* enum conn_protocol_id: who drives it */
     uint8_t first_protocol; /* enum conn_protocol_id: who does at first, once it is let in */
-    uint8_t secure;         /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
-    uint8_t redirect;       /* its requests are sent to https: an index, from 1; 0: served */
+    uint16_t secure;        /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
+    uint16_t redirect;      /* its requests are sent to https: an index, from 1; 0: served */
     bool proxied;           /* a PROXY header comes before that */
     bool proxied_tls;       /* the proxy says that its client spoke TLS */
     bool reset;             /* the peer must see that something is missing */

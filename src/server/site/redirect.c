@@ -15,7 +15,7 @@
 
 enum { HTTPS_PORT = 443, PREFIX_BYTES = 8 + HOST_BYTES_MAX + 2 + 6 };
 
-px_err redirect_serve(px_server *server, const px_serve_options *options, uint8_t *out_index,
+px_err redirect_serve(px_server *server, const px_serve_options *options, uint16_t *out_index,
                       px_error *out_error)
 {
     uint32_t port = options->https_redirect_port, index = 0;
@@ -31,7 +31,7 @@ px_err redirect_serve(px_server *server, const px_serve_options *options, uint8_
     server->redirect_ports[index] = (uint16_t)port;
     if (index == server->redirect_count)
         server->redirect_count++;
-    *out_index = (uint8_t)(index + 1);
+    *out_index = (uint16_t)(index + 1);
     return PX_OK;
 }
 

@@ -9,7 +9,7 @@
 /* A listener is to redirect: gives the index of its port in redirect_ports, from 1.  PX_OK,
  * PX_ERR_INVALID or PX_ERR_LIMIT. */
 PX_MUST_CHECK px_err redirect_serve(px_server *server, const px_serve_options *options,
-                                    uint8_t *out_index, px_error *out_error);
+                                    uint16_t *out_index, px_error *out_error);
 
 /* Answers with a redirect to the same target at https, on exchange->redirect_port. */
 void redirect_answer(px_exchange *exchange);

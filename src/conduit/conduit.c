@@ -1,7 +1,7 @@
 /*
  * The plain conduit: a stream, as it is.
  */
-#include "net/conduit.h"
+#include "conduit/conduit.h"
 
 static void plain_attach(struct conduit *conduit, const px_stream_events *events, void *context)
 {

@@ -1,12 +1,12 @@
 /*
  * A conduit: what a protocol speaks through.
  *
- * A plain stream is one (conduit_plain), TLS over a stream another (tls_conduit.h in src/server); a
+ * A plain stream is one (conduit_plain), TLS over a stream another (tls_conduit.h); a
  * protocol driver holds a conduit and never a descriptor, so it does not know which.  Events arrive
  * by px_stream_events in both cases, and the ten rules of io.h hold for both.
  */
-#ifndef PX_NET_CONDUIT_H
-#define PX_NET_CONDUIT_H
+#ifndef PX_CONDUIT_CONDUIT_H
+#define PX_CONDUIT_CONDUIT_H
 
 #include <stdbool.h>
 

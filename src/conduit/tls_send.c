@@ -10,18 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/tls_conduit.h"
+#include "conduit/tls_conduit.h"
 
 /* --- The queue -------------------------------------------------------------------------------- */
 
 bool tls_flush(struct tls_conduit *tls)
 {
-    px_stream *stream = &tls->conn->stream;
+    px_stream *stream = tls->stream;
     struct tls_queue *queue = &tls->session.out;
 
     if (tls->flushing > 0)
         return false;
-    if (tls->closing || (stream->handle.flags & STREAM_SHUT)) {
+    if (tls->stage == TLS_CLOSING || (stream->handle.flags & STREAM_SHUT)) {
         tls_queue_deinit(queue); /* nobody will read it */
         return true;
     }
@@ -80,7 +80,7 @@ static void read_done(struct file_read *file_read, px_err status)
 
 static px_err read_begin(struct tls_conduit *tls, int fd, uint64_t offset, uint64_t left)
 {
-    px_loop *loop = tls->server->loop;
+    px_loop *loop = tls->shared->loop;
     struct tls_read *read = alloc_take(&loop->allocator, sizeof(*read));
 
     if (!read)
@@ -152,7 +152,7 @@ static px_err gather_file(struct tls_conduit *tls, char *out, size_t room, size_
 /* Collects small parts and files, up to `room` bytes, and seals them.  PX_AGAIN: a thread reads. */
 static px_err seal_gathered(struct tls_conduit *tls, size_t room)
 {
-    char *gathered = tls->server->tls->gathered;
+    char *gathered = tls->shared->gathered;
     size_t count = 0;
     px_err err = PX_OK;
 
@@ -221,7 +221,7 @@ static px_err fill(struct tls_conduit *tls)
 /* PX_OK when the system has taken everything, PX_AGAIN when an event, or the loop, will go on. */
 static px_err push(struct tls_conduit *tls)
 {
-    uint64_t now_ms = tls->server->loop->now_ms;
+    uint64_t now_ms = tls->shared->loop->now_ms;
 
     if (now_ms - tls->written_ms > TLS_BURST_PAUSE_MS)
         tls_session_pause(&tls->session);
@@ -233,7 +233,7 @@ static px_err push(struct tls_conduit *tls)
         if (tls->part_count == 0)
             return PX_OK;
         if (budget == 0) {
-            loop_task_add(tls->server->loop, &tls->wake);
+            loop_task_add(tls->shared->loop, &tls->wake);
             return PX_AGAIN;
         }
         px_err err = fill(tls);
@@ -252,39 +252,39 @@ px_sent tls_send(struct conduit *conduit, const px_part *parts, size_t count)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    CHECK(!tls->sending && !tls->shut);
-    tls->sending = true;
+    CHECK(tls->sending == TLS_SEND_NONE);
+    tls->sending = TLS_SEND_CONTENT;
     tls->parts = parts;
     tls->part_count = (uint32_t)count;
     tls->part_offset = 0;
-    if (tls->closing) {
-        px_stream_send(&tls->conn->stream, NULL, 0); /* reported as cancelled */
+    if (tls->stage == TLS_CLOSING) {
+        px_stream_send(tls->stream, NULL, 0); /* reported as cancelled */
         return PX_SENT_PENDING;
     }
     parts_advance(tls, 0); /* empty parts */
     px_err err = push(tls);
 
     if (err == PX_OK) {
-        tls->sending = false;
+        tls->sending = TLS_SEND_NONE;
         return PX_SENT_DONE;
     }
     if (err != PX_AGAIN)
-        loop_task_add(tls->server->loop, &tls->wake); /* errors come from the loop */
+        loop_task_add(tls->shared->loop, &tls->wake); /* errors come from the loop */
     return PX_SENT_PENDING;
 }
 
 static void sent_report(struct tls_conduit *tls, px_err result)
 {
-    tls->sending = false;
+    tls->sending = TLS_SEND_NONE;
     tls->parts = NULL;
     tls->part_count = 0;
     if (tls->events->on_sent)
-        tls->events->on_sent(&tls->conn->stream, result, tls->context);
+        tls->events->on_sent(tls->stream, result, tls->context);
 }
 
 void tls_send_resume(struct tls_conduit *tls)
 {
-    if (tls->closing || !tls->sending)
+    if (tls->stage == TLS_CLOSING || tls->sending != TLS_SEND_CONTENT)
         return;
     px_err err = push(tls);
 
@@ -298,21 +298,21 @@ void tls_on_sent(px_stream *stream, px_err result, void *context)
 
     tls_queue_drop(&tls->session.out, tls->flushing);
     tls->flushing = 0;
-    if (result != PX_OK && tls->parting && !tls->closing)
+    if (result != PX_OK && tls->stage == TLS_PARTING)
         tls_part(tls);
-    if (result != PX_OK || tls->closing) {
-        if (tls->sending)
+    if (result != PX_OK || tls->stage == TLS_CLOSING) {
+        if (tls->sending == TLS_SEND_CONTENT)
             sent_report(tls, result == PX_OK ? PX_ERR_CANCELLED : result);
         return;
     }
-    if (tls->parting && tls_flush(tls)) {
+    if (tls->stage == TLS_PARTING && tls_flush(tls)) {
         tls_part(tls);
         return;
     }
-    if (tls->sending)
+    if (tls->sending == TLS_SEND_CONTENT)
         tls_send_resume(tls);
-    if (!tls->closing && tls_flush(tls) && tls->shut)
+    if (tls->stage != TLS_CLOSING && tls_flush(tls) && tls->sending == TLS_SEND_SHUT)
         px_stream_shutdown(stream);
-    if (!tls->closing)
+    if (tls->stage != TLS_CLOSING)
         tls_recv_again(tls);
 }

@@ -1,60 +1,65 @@
 /*
  * The TLS conduit: receiving, and the end in both directions.
  *
- * Happy path: the stream hands over what arrived, records are opened into the server's chunk, the
+ * Happy path: the stream hands over what arrived, records are opened into the shared chunk, the
  * protocol uses the content, nothing is kept.  What it does not use goes to an inbox as a stream's
  * would; what it does not want is not even opened: it stays with the stream, and in the kernel.
  * What can go wrong: records that do not verify, an end without close_notify (RFC 8446 section
  * 6.1), which is told as a reset, since what came may be cut short.
  */
-#include "server/tls_conduit.h"
-
-#include <string.h>
+#include "conduit/tls_conduit.h"
 
 /* --- Receiving -------------------------------------------------------------------------------- */
 
+static bool is_receiving(const struct tls_conduit *tls)
+{
+    return tls->receiving == TLS_RECV_STARTED || tls->receiving == TLS_RECV_WAITING;
+}
+
 static void end_report(struct tls_conduit *tls)
 {
-    if (tls->ended || tls->closing)
+    if (tls->receiving == TLS_RECV_ENDED || tls->stage != TLS_OPEN)
         return;
-    tls->ended = true;
-    tls->receiving = false;
+    tls->receiving = TLS_RECV_ENDED;
     if (tls->events->on_recv_end)
-        tls->events->on_recv_end(&tls->conn->stream, (px_err)tls->end, tls->context);
+        tls->events->on_recv_end(tls->stream, (px_err)tls->end, tls->context);
+}
+
+static bool end_is_known(const struct tls_conduit *tls)
+{
+    return tls->end != (uint8_t)PX_AGAIN;
 }
 
 static void end_note(struct tls_conduit *tls, px_err end)
 {
-    if (!tls->end_known) {
-        tls->end_known = true;
+    if (!end_is_known(tls))
         tls->end = (uint8_t)end;
-    }
 }
 
 /* Shows the inbox to the protocol. */
 static void inbox_show(struct tls_conduit *tls)
 {
     px_str bytes = inbox_lend(&tls->inbox);
-    size_t used = tls->events->on_recv(&tls->conn->stream, bytes, tls->context);
+    size_t used = tls->events->on_recv(tls->stream, bytes, tls->context);
 
     CHECK(used <= bytes.len);
-    inbox_put_back(&tls->inbox, tls->server->loop, bytes, used);
+    inbox_put_back(&tls->inbox, tls->shared->loop, bytes, used);
 }
 
-/* Hands content to the protocol: `ptr` lies in the server's chunk, or at the inbox's end. */
+/* Hands content to the protocol: `ptr` lies in the shared chunk, or at the inbox's end. */
 static void content_deliver(struct tls_conduit *tls, const char *ptr, size_t count)
 {
-    px_loop *loop = tls->server->loop;
+    px_loop *loop = tls->shared->loop;
 
     if (tls->inbox.len > 0) {
         tls->inbox.len += (uint32_t)count;
         inbox_show(tls);
         return;
     }
-    size_t used = tls->events->on_recv(&tls->conn->stream, px_str_make(ptr, count), tls->context);
+    size_t used = tls->events->on_recv(tls->stream, px_str_make(ptr, count), tls->context);
 
     CHECK(used <= count);
-    if (used == count || tls->closing)
+    if (used == count || tls->stage == TLS_CLOSING)
         return;
     px_err err = inbox_keep(&tls->inbox, loop, ptr + used, count - used);
 
@@ -66,12 +71,12 @@ static void content_deliver(struct tls_conduit *tls, const char *ptr, size_t cou
 static px_err content_step(struct tls_conduit *tls)
 {
     struct tls_session *session = &tls->session;
-    char *ptr = tls->server->tls->opened;
+    char *ptr = tls->shared->opened;
     size_t room = RECV_CHUNK_BYTES, count = 0, bytes;
     px_err err = PX_OK;
 
     if (tls->inbox.len > 0)
-        room = inbox_room(&tls->inbox, tls->server->loop, &ptr);
+        room = inbox_room(&tls->inbox, tls->shared->loop, &ptr);
     if (room == 0) {
         /* Content without end that nobody uses; the end may be what comes instead. */
         if (session->in.len > 0 || tls_session_has_content(session))
@@ -94,39 +99,28 @@ static px_err content_step(struct tls_conduit *tls)
     return err;
 }
 
-/* Shows the protocol all it wants to see, within the budget of a stream. */
-static void content_run(struct tls_conduit *tls)
+void tls_content_run(struct tls_conduit *tls)
 {
-    for (uint32_t budget = RECVS_PER_TICK; tls->receiving && !tls->closing; budget--) {
+    for (uint32_t budget = RECVS_PER_TICK; is_receiving(tls) && tls->stage == TLS_OPEN; budget--) {
         if (budget == 0) {
-            loop_task_add(tls->server->loop, &tls->wake);
+            loop_task_add(tls->shared->loop, &tls->wake);
             return;
         }
-        if (tls->present && tls->inbox.len > 0) {
-            tls->present = false;
+        bool started = tls->receiving == TLS_RECV_STARTED;
+
+        tls->receiving = TLS_RECV_WAITING;
+        if (started && tls->inbox.len > 0) {
             inbox_show(tls);
             continue;
         }
-        tls->present = false;
-        if (tls->end_known) {
+        if (end_is_known(tls)) {
             end_report(tls);
             return;
         }
         /* The protocol may have stopped and started meanwhile: then it sees the inbox again. */
-        if (content_step(tls) != PX_OK && !tls->present && !tls->end_known)
+        if (content_step(tls) != PX_OK && tls->receiving != TLS_RECV_STARTED && !end_is_known(tls))
             return;
     }
-}
-
-/* Bytes behind the end, or behind a handshake that failed: read so that the peer can read what it
- * was told, in bounds. */
-static void bytes_drop(struct tls_conduit *tls, size_t count)
-{
-    struct conn *conn = tls->conn;
-
-    conn->received += (uint32_t)count;
-    if (conn->state == CONN_LINGERING && conn->received > LINGER_BYTES_MAX)
-        conn_close(conn, PX_END_COMPLETE);
 }
 
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
@@ -134,25 +128,25 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     struct tls_conduit *tls = context;
 
     (void)stream;
-    if (tls->ended || tls->parting || (!tls->events && tls->conn->state != CONN_OPEN)) {
-        bytes_drop(tls, bytes.len);
+    /* Behind the end, or a handshake that failed: read so that the peer can read what it was told,
+     * in the bounds of the owner. */
+    if (tls->receiving == TLS_RECV_ENDED || tls->stage == TLS_PARTING || tls->stage == TLS_FAILED) {
+        tls->owner->dropped(tls, bytes.len, tls->owner_context);
         return bytes.len;
     }
     tls->session.in = bytes;
-    if (!tls->events) {
+    if (tls->stage <= TLS_HANDSHAKE)
         tls_handshake(tls, bytes);
-        /* A plain request has taken the stream for HTTP: this conduit is gone. */
-        if (tls->conn->conduit.below != tls)
-            return bytes.len;
-    }
-    if (tls->events)
-        content_run(tls);
+    if (tls->stage == TLS_OPEN)
+        tls_content_run(tls);
     size_t used = bytes.len - tls->session.in.len;
 
-    tls->starved = tls->receiving && used < bytes.len;
+    tls->starved = is_receiving(tls) && used < bytes.len;
     tls->session.in = px_str_make(NULL, 0);
+    if (tls->stage == TLS_CLOSING)
+        return bytes.len;
     tls_flush(tls);
-    return tls->closing ? bytes.len : used;
+    return used;
 }
 
 static void on_recv_end(px_stream *stream, px_err reason, void *context)
@@ -160,54 +154,53 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct tls_conduit *tls = context;
 
     (void)stream;
-    if (tls->parting) {
+    if (tls->stage == TLS_PARTING) {
         if (reason != PX_OK)
             tls_part(tls);
         return;
     }
-    if (!tls->events) {
-        conn_close(tls->conn, PX_END_PEER_GONE);
+    if (tls->stage < TLS_OPEN) {
+        tls->owner->failed(tls, PX_ERR_CLOSED, tls->owner_context);
         return;
     }
     /* An end of the stream without close_notify may have been made by anybody. */
     end_note(tls, reason == PX_OK ? PX_ERR_CLOSED : reason);
     /* A reset is heard of at once, an end when all before it was seen. */
-    if (reason != PX_OK || !tls->present)
+    if (reason != PX_OK || tls->receiving != TLS_RECV_STARTED)
         end_report(tls);
 }
 
 void tls_recv_again(struct tls_conduit *tls)
 {
-    if (!tls->starved || !tls->receiving)
+    if (!tls->starved || !is_receiving(tls))
         return;
     tls->starved = false;
-    px_stream_recv_stop(&tls->conn->stream);
-    px_stream_recv_start(&tls->conn->stream);
+    px_stream_recv_stop(tls->stream);
+    px_stream_recv_start(tls->stream);
 }
 
 static void tls_recv_start(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    if (tls->receiving || tls->closing || tls->parting)
+    if (is_receiving(tls) || tls->stage > TLS_OPEN)
         return;
-    px_stream_recv_start(&tls->conn->stream);
-    if (tls->ended)
+    px_stream_recv_start(tls->stream);
+    if (tls->receiving == TLS_RECV_ENDED || tls->stage != TLS_OPEN)
         return;
-    tls->receiving = true;
-    tls->present = true;
+    tls->receiving = TLS_RECV_STARTED;
     /* What was opened before brings no event of the stream. */
-    if (tls->inbox.len > 0 || tls->end_known || tls_session_has_content(&tls->session))
-        loop_task_add(tls->server->loop, &tls->wake);
+    if (tls->inbox.len > 0 || end_is_known(tls) || tls_session_has_content(&tls->session))
+        loop_task_add(tls->shared->loop, &tls->wake);
 }
 
 static void tls_recv_stop(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    tls->receiving = false;
-    tls->present = false;
-    px_stream_recv_stop(&tls->conn->stream);
+    if (tls->receiving != TLS_RECV_ENDED)
+        tls->receiving = TLS_RECV_STOPPED;
+    px_stream_recv_stop(tls->stream);
 }
 
 static bool tls_is_drained(const struct conduit *conduit)
@@ -215,7 +208,7 @@ static bool tls_is_drained(const struct conduit *conduit)
     const struct tls_conduit *tls = tls_conduit_of(conduit);
 
     return tls->inbox.len == 0 && tls->session.in.len == 0 &&
-           !tls_session_has_content(&tls->session) && stream_is_drained(&tls->conn->stream);
+           !tls_session_has_content(&tls->session) && stream_is_drained(tls->stream);
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
@@ -224,39 +217,40 @@ static void tls_shutdown(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    CHECK(!tls->sending);
-    if (tls->shut || tls->closing)
+    CHECK(tls->sending != TLS_SEND_CONTENT);
+    if (tls->sending == TLS_SEND_SHUT || tls->stage == TLS_CLOSING)
         return;
-    tls->shut = true;
+    tls->sending = TLS_SEND_SHUT;
     tls_session_close(&tls->session);
     if (tls_flush(tls))
-        px_stream_shutdown(&tls->conn->stream);
+        px_stream_shutdown(tls->stream);
 }
 
 /* A send of the protocol's that the stream knows nothing of is cancelled like one that it does. */
 static void closing_begin(struct tls_conduit *tls)
 {
-    tls->closing = true;
-    tls->receiving = false;
+    tls_handshake_leave(tls);
+    tls->stage = TLS_CLOSING;
+    tls->receiving = TLS_RECV_STOPPED;
     list_remove(&tls->wake.node);
-    if (tls->sending && tls->flushing == 0)
-        px_stream_send(&tls->conn->stream, NULL, 0);
+    if (tls->sending == TLS_SEND_CONTENT && tls->flushing == 0)
+        px_stream_send(tls->stream, NULL, 0);
 }
 
 static void tls_close(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    if (tls->closing)
+    if (tls->stage == TLS_CLOSING)
         return;
     /* What is whole ends with a close_notify, for which a peer that has yet to read is waited for:
      * not longer than for one to close. */
-    if (!tls->parting && !tls->sending && !tls->shut) {
+    if (tls->stage != TLS_PARTING && tls->sending == TLS_SEND_NONE) {
         tls_session_close(&tls->session);
-        tls->parting = !tls_flush(tls) && tls->server->options.linger_timeout_ms != PX_OFF;
-        if (tls->parting) {
-            tls->receiving = false;
-            conn_wait(tls->conn, WAIT_LINGER);
+        if (!tls_flush(tls) && tls->owner->linger(tls, tls->owner_context)) {
+            tls_handshake_leave(tls);
+            tls->stage = TLS_PARTING;
+            tls->receiving = TLS_RECV_STOPPED;
             return;
         }
     }
@@ -265,8 +259,9 @@ static void tls_close(struct conduit *conduit)
 
 void tls_part(struct tls_conduit *tls)
 {
-    conn_wait(tls->conn, WAIT_NONE);
-    px_stream_close(&tls->conn->stream);
+    if (tls->stage == TLS_PARTING)
+        tls->owner->parted(tls, tls->owner_context);
+    px_stream_close(tls->stream);
     closing_begin(tls);
 }
 
@@ -275,21 +270,9 @@ static void tls_reset(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
 
-    px_stream_reset(&tls->conn->stream);
-    if (!tls->closing)
+    px_stream_reset(tls->stream);
+    if (tls->stage != TLS_CLOSING)
         closing_begin(tls);
-}
-
-void tls_conduit_free(struct tls_conduit *tls)
-{
-    px_server *server = tls->server;
-
-    tls_handshake_leave(tls);
-    list_remove(&tls->wake.node);
-    tls_read_forget(tls);
-    tls_session_deinit(&tls->session);
-    inbox_free(&tls->inbox, server->loop);
-    pool_put(&server->tls->conduits, tls);
 }
 
 static void on_closed(px_stream *stream, void *context)
@@ -299,8 +282,8 @@ static void on_closed(px_stream *stream, void *context)
     if (tls->events)
         tls->events->on_closed(stream, tls->context);
     else
-        conn_freed(tls->conn);
-    tls_conduit_free(tls);
+        tls->owner->gone(tls, tls->owner_context);
+    tls_conduit_leave(tls);
 }
 
 const px_stream_events tls_stream_events = {on_recv, on_recv_end, tls_on_sent, on_closed};
@@ -312,9 +295,8 @@ void tls_wake(struct loop_task *task)
     struct tls_conduit *tls = CONTAINER_OF(task, struct tls_conduit, wake);
 
     tls_send_resume(tls);
-    if (!tls->closing && tls->events)
-        content_run(tls);
-    if (!tls->closing && tls_flush(tls))
+    tls_content_run(tls);
+    if (tls->stage != TLS_CLOSING && tls_flush(tls))
         tls_recv_again(tls);
 }
 
@@ -328,12 +310,12 @@ static void tls_attach(struct conduit *conduit, const px_stream_events *events, 
 
 static uint64_t tls_sent_bytes(const struct conduit *conduit)
 {
-    return tls_conduit_of(conduit)->conn->stream.sent_bytes;
+    return tls_conduit_of(conduit)->stream->sent_bytes;
 }
 
 static uint64_t tls_acked_bytes(const struct conduit *conduit)
 {
-    return stream_acked_bytes(&tls_conduit_of(conduit)->conn->stream);
+    return stream_acked_bytes(tls_conduit_of(conduit)->stream);
 }
 
 const struct conduit_ops tls_conduit_ops = {
