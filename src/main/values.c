@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/check.h"
+#include "base/text.h"
 
 /* Reads digits at *at and moves behind them; false when there are none or too many. */
 static bool read_digits(const char **at, uint64_t *out_number)
@@ -97,11 +98,6 @@ static bool is_token_byte(char byte)
     return byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 bool value_field(const char *text, px_str *out_name, px_str *out_value)
 {
     size_t name_len = 0;
@@ -112,10 +108,10 @@ bool value_field(const char *text, px_str *out_name, px_str *out_value)
         return false;
 
     const char *value = text + name_len + 1;
-    while (is_blank(*value))
+    while (text_is_blank(*value))
         value++;
     size_t value_len = strlen(value);
-    while (value_len > 0 && is_blank(value[value_len - 1]))
+    while (value_len > 0 && text_is_blank(value[value_len - 1]))
         value_len--;
     for (size_t i = 0; i < value_len; i++)
         if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)

@@ -12,21 +12,15 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/number.h"
 
 enum { HOST_BYTES_MAX = 255 }; /* RFC 1035 section 2.3.4 */
 
 static bool port_parse(px_str text, uint16_t *out_port)
 {
-    uint32_t port = 0;
+    uint64_t port;
 
-    if (text.len == 0 || text.len > 5)
-        return false;
-    for (size_t index = 0; index < text.len; index++) {
-        if (text.ptr[index] < '0' || text.ptr[index] > '9')
-            return false;
-        port = port * 10 + (uint32_t)(text.ptr[index] - '0');
-    }
-    if (port > UINT16_MAX)
+    if (text.len > 5 || !number_read(text, UINT16_MAX, &port))
         return false;
     *out_port = (uint16_t)port;
     return true;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "pollux/stream.h"
 
 enum { V4_BITS = 32, V6_BITS = 128, V4_IN_V6_AT = 12 };
@@ -56,17 +57,12 @@ static bool rest_is_zero(const uint8_t *bytes, unsigned bits, unsigned bits_all)
 /* One to three digits, at most `max`. */
 static bool prefix_parse(px_str text, unsigned max, unsigned *out_bits)
 {
-    unsigned bits = 0;
+    uint64_t bits;
 
-    if (text.len == 0 || text.len > 3)
+    if (text.len > 3 || !number_read(text, max, &bits))
         return false;
-    for (size_t index = 0; index < text.len; index++) {
-        if (text.ptr[index] < '0' || text.ptr[index] > '9')
-            return false;
-        bits = bits * 10 + (unsigned)(text.ptr[index] - '0');
-    }
-    *out_bits = bits;
-    return bits <= max;
+    *out_bits = (unsigned)bits;
+    return true;
 }
 
 px_err cidr_parse(const char *text, struct cidr *out_cidr, px_error *out_error)

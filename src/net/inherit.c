@@ -5,25 +5,22 @@
 #include "net/inherit.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/number.h"
 
 enum { LISTEN_FD_FIRST = 3, LISTEN_FD_COUNT_MAX = 1024 };
 
 static long environment_number(const char *name)
 {
-    const char *text = getenv(name);
-    char *end = NULL;
+    uint64_t number;
 
-    if (!text || !*text)
-        return -1;
-    long number = strtol(text, &end, 10);
-
-    return *end == '\0' ? number : -1;
+    return number_read(px_str_of(getenv(name)), LONG_MAX, &number) ? (long)number : -1;
 }
 
 static int inherited_count(void)
@@ -52,14 +49,9 @@ static int name_index(const char *names, px_str name)
 
 static int number_parse(px_str text)
 {
-    int number = 0;
+    uint64_t number;
 
-    for (size_t index = 0; index < text.len; index++) {
-        if (text.ptr[index] < '0' || text.ptr[index] > '9' || number > 100000)
-            return -1;
-        number = number * 10 + (text.ptr[index] - '0');
-    }
-    return text.len > 0 ? number : -1;
+    return number_read(text, INT_MAX, &number) ? (int)number : -1;
 }
 
 int inherit_find(px_str name, px_error *out_error)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/number.h"
 
 enum {
     V1_BYTES_MAX = 107, /* section 2.1: the longest line, with CRLF */
@@ -48,17 +49,12 @@ static px_str word_take(px_str *line)
 static bool port_take(px_str *line, uint16_t *out_port)
 {
     px_str word = word_take(line);
-    uint32_t port = 0;
+    uint64_t port;
 
-    if (word.len == 0 || word.len > 5 || (word.len > 1 && word.ptr[0] == '0'))
+    if ((word.len > 1 && word.ptr[0] == '0') || !number_read(word, UINT16_MAX, &port))
         return false;
-    for (size_t index = 0; index < word.len; index++) {
-        if (word.ptr[index] < '0' || word.ptr[index] > '9')
-            return false;
-        port = port * 10 + (uint32_t)(word.ptr[index] - '0');
-    }
     *out_port = (uint16_t)port;
-    return port <= UINT16_MAX;
+    return true;
 }
 
 /* "TCP4 192.0.2.1 192.0.2.2 1234 80" */

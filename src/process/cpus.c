@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
+
 enum {
     CPUS_MAX = 1024,             /* more than this is a typing error, or a machine of the future */
     CPU_SET_BYTES_MAX = 1 << 16, /* masks of half a million CPUs */
@@ -38,17 +40,12 @@ static void read_text(const char *path, char *out_text, size_t room)
 /* Reads a positive decimal number at *at and moves behind it; false when there is none. */
 static bool read_number(const char **at, uint64_t *out_number)
 {
-    uint64_t number = 0;
-    const char *digit = *at;
+    uint64_t number;
+    size_t digits = number_read_some(px_str_of(*at), INT64_MAX, &number);
 
-    for (; *digit >= '0' && *digit <= '9'; digit++) {
-        if (number > UINT64_MAX / 10 - 1)
-            return false;
-        number = number * 10 + (uint64_t)(*digit - '0');
-    }
-    if (digit == *at || number == 0)
+    if (digits == 0 || number == 0)
         return false;
-    *at = digit;
+    *at += digits;
     *out_number = number;
     return true;
 }

@@ -18,19 +18,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/number.h"
+
 enum { NOTIFY_TEXT_BYTES = 512 };
 
 /* A positive number of the environment, or 0. */
 static uint64_t environment_number(const char *name)
 {
-    const char *text = getenv(name);
-    char *end = NULL;
+    uint64_t number;
 
-    if (!text || *text < '0' || *text > '9')
-        return 0;
-    unsigned long long number = strtoull(text, &end, 10);
-
-    return *end == '\0' ? number : 0;
+    return number_read(px_str_of(getenv(name)), UINT64_MAX, &number) ? number : 0;
 }
 
 void notify_deinit(struct notify *notify)

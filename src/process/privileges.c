@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/number.h"
 
 enum {
     CAPABILITY_MOST = 63, /* the sets have 64 bits */
@@ -29,13 +30,9 @@ enum {
 /* A whole decimal number that is an id; (uid_t)-1 means "leave it" to the kernel. */
 static bool id_parse(const char *text, unsigned *out_id)
 {
-    char *end;
+    uint64_t id;
 
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    unsigned long id = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || id >= UINT_MAX)
+    if (!number_read(px_str_of(text), UINT_MAX - 1, &id))
         return false;
     *out_id = (unsigned)id;
     return true;

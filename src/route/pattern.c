@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/number.h"
 #include "http/message/host.h"
 #include "http/scan/scan.h"
 
@@ -45,14 +46,6 @@ px_str pattern_method_name(uint8_t method_id)
     return method_names[method_id];
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 ptrdiff_t pattern_decode(const char *raw, size_t len, char *buf, size_t buf_bytes)
 {
     size_t written = 0;
@@ -63,9 +56,10 @@ ptrdiff_t pattern_decode(const char *raw, size_t len, char *buf, size_t buf_byte
         if (written == buf_bytes)
             return -1;
         if (c == '%') {
-            if (len - at < 3 || hex_value(raw[at + 1]) < 0 || hex_value(raw[at + 2]) < 0)
+            if (len - at < 3 || number_hex_digit(raw[at + 1]) < 0 ||
+                number_hex_digit(raw[at + 2]) < 0)
                 return -1;
-            c = (char)(hex_value(raw[at + 1]) * 16 + hex_value(raw[at + 2]));
+            c = (char)(number_hex_digit(raw[at + 1]) * 16 + number_hex_digit(raw[at + 2]));
             at += 2;
         }
         buf[written++] = c;
@@ -238,8 +232,8 @@ static px_err parse_literal(struct parse *parse, struct pattern_segment *segment
         if ((uint8_t)c <= ' ' || c == 0x7f || c == '?' || c == '#' || c == '}')
             return refuse(parse, PX_ERR_INVALID, at + index,
                           c == '}' ? "a \"}\" without a \"{\"" : "a byte that no path has");
-        if (c == '%' && (raw.len - index < 3 || hex_value(raw.ptr[index + 1]) < 0 ||
-                         hex_value(raw.ptr[index + 2]) < 0))
+        if (c == '%' && (raw.len - index < 3 || number_hex_digit(raw.ptr[index + 1]) < 0 ||
+                         number_hex_digit(raw.ptr[index + 2]) < 0))
             return refuse(parse, PX_ERR_INVALID, at + index, "a \"%\" without two digits");
     }
     char *decoded = arena_take_text(parse->arena, raw.len);

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "http/h1/h1_write.h"
 #include "http/message/status.h"
 #include "server/h1/h1.h"
@@ -61,7 +62,7 @@ char *refusal_write(px_server *server, unsigned status, const char *hint, char *
 
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     out = h1_write_head(out, &head, &server->stamp);
-    out = h1_write_number(out, status);
+    out = text_write_number(out, status);
     *out++ = ' ';
     memcpy(out, reason.ptr, reason.len);
     out += reason.len;

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "http/fields/date.h"
 #include "http/fields/field.h"
 
@@ -156,30 +157,6 @@ static bool cookie_valid(const struct cookie *cookie)
     return cookie_accepted(cookie);
 }
 
-static char *put(char *at, const char *text, size_t len)
-{
-    if (len > 0)
-        memcpy(at, text, len);
-    return at + len;
-}
-
-static char *put_text(char *at, const char *text)
-{
-    return put(at, text, strlen(text));
-}
-
-static char *put_number(char *at, uint64_t number)
-{
-    char digits[20];
-    size_t from = sizeof(digits);
-
-    do {
-        digits[--from] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return put(at, digits + from, sizeof(digits) - from);
-}
-
 static const char *same_site_text(enum cookie_same_site same_site)
 {
     switch (same_site) {
@@ -216,25 +193,25 @@ px_err cookie_build(const struct cookie *cookie, struct arena *arena, px_str *ou
 
     if (!text)
         return PX_ERR_MEMORY;
-    at = put(at, cookie->name.ptr, cookie->name.len);
-    at = put_text(at, "=");
-    at = put(at, cookie->value.ptr, cookie->value.len);
+    at = text_write_str(at, cookie->name);
+    at = TEXT_WRITE_LITERAL(at, "=");
+    at = text_write_str(at, cookie->value);
     if (cookie->path.len > 0)
-        at = put(put_text(at, "; Path="), cookie->path.ptr, cookie->path.len);
+        at = text_write_str(TEXT_WRITE_LITERAL(at, "; Path="), cookie->path);
     if (cookie->domain.len > 0)
-        at = put(put_text(at, "; Domain="), cookie->domain.ptr, cookie->domain.len);
+        at = text_write_str(TEXT_WRITE_LITERAL(at, "; Domain="), cookie->domain);
     if (cookie->has_max_age)
-        at = put_number(put_text(at, "; Max-Age="), (uint64_t)cookie->max_age);
+        at = text_write_number(TEXT_WRITE_LITERAL(at, "; Max-Age="), (uint64_t)cookie->max_age);
     if (cookie->has_expires) {
-        at = put_text(at, "; Expires=");
+        at = TEXT_WRITE_LITERAL(at, "; Expires=");
         date_format(cookie->expires, at);
         at += DATE_BYTES;
     }
     if (cookie->secure)
-        at = put_text(at, "; Secure");
+        at = TEXT_WRITE_LITERAL(at, "; Secure");
     if (cookie->http_only)
-        at = put_text(at, "; HttpOnly");
-    at = put_text(at, same_site_text(cookie->same_site));
+        at = TEXT_WRITE_LITERAL(at, "; HttpOnly");
+    at = text_write_str(at, px_str_of(same_site_text(cookie->same_site)));
     CHECK((size_t)(at - text) < room);
     *at = '\0';
     *out_value = px_str_make(text, (size_t)(at - text));

@@ -4,12 +4,8 @@
 #include "http/fields/field.h"
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/scan/scan.h"
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
 
 static bool is_token_char(char byte)
 {
@@ -29,7 +25,7 @@ static px_str str_from(px_str str, size_t from)
 
 static size_t skip_blanks(px_str str, size_t from)
 {
-    while (from < str.len && is_blank(str.ptr[from]))
+    while (from < str.len && text_is_blank(str.ptr[from]))
         from++;
     return from;
 }
@@ -78,7 +74,7 @@ px_str field_find_value(const px_field *fields, uint32_t count, const char *name
 
 px_str field_trim(px_str value)
 {
-    while (value.len > 0 && is_blank(value.ptr[value.len - 1]))
+    while (value.len > 0 && text_is_blank(value.ptr[value.len - 1]))
         value.len--;
     return value.len > 0 ? str_from(value, skip_blanks(value, 0)) : value;
 }
@@ -102,7 +98,7 @@ bool field_value_valid(px_str value)
 {
     if (value.len == 0)
         return true;
-    if (is_blank(value.ptr[0]) || is_blank(value.ptr[value.len - 1]))
+    if (text_is_blank(value.ptr[0]) || text_is_blank(value.ptr[value.len - 1]))
         return false;
     /* Eight bytes at a time: most values are plain, and a handler's are checked for each answer. */
     size_t i = 0;
@@ -167,7 +163,7 @@ bool field_list_next(px_str *list, px_str *out_element)
 {
     size_t at = 0;
 
-    while (at < list->len && (is_blank(list->ptr[at]) || list->ptr[at] == ','))
+    while (at < list->len && (text_is_blank(list->ptr[at]) || list->ptr[at] == ','))
         at++;
     if (at == list->len) {
         *list = str_from(*list, at);

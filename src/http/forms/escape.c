@@ -6,34 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The length of the UTF-8 character that `text` begins with (RFC 3629 section 4), 0 when it begins
- * with none. */
-static size_t utf8_len(px_str text, uint32_t *out_code)
-{
-    const unsigned char *at = (const unsigned char *)text.ptr;
-    size_t len = at[0] < 0x80   ? 1
-                 : at[0] < 0xc2 ? 0
-                 : at[0] < 0xe0 ? 2
-                 : at[0] < 0xf0 ? 3
-                 : at[0] < 0xf5 ? 4
-                                : 0;
-    static const unsigned char first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    static const uint32_t code_min[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t code;
-
-    if (len == 0 || len > text.len)
-        return 0;
-    code = at[0] & first_mask[len];
-    for (size_t index = 1; index < len; index++) {
-        if ((at[index] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (at[index] & 0x3f);
-    }
-    if (code < code_min[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-        return 0;
-    *out_code = code;
-    return len;
-}
+#include "base/text.h"
 
 /* Whether a character can be shown: no control, no line end, nothing that turns its neighbours. */
 static bool code_is_shown(uint32_t code)
@@ -51,7 +24,7 @@ static px_err escape_text(struct buf *out, px_str text, const char *(*special)(u
 
     while (at < text.len) {
         uint32_t code = 0;
-        size_t len = utf8_len(px_str_make(text.ptr + at, text.len - at), &code);
+        size_t len = text_utf8_len(px_str_make(text.ptr + at, text.len - at), &code);
         const char *instead = len == 0 || !code_is_shown(code) ? "\xef\xbf\xbd" : special(code);
 
         len = len > 0 ? len : 1;

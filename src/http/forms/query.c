@@ -7,17 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    return -1;
-}
+#include "base/number.h"
 
 /* The byte that is encoded at *at, which is moved behind it. */
 static char decode_one(px_str raw, size_t *at)
@@ -27,8 +17,8 @@ static char decode_one(px_str raw, size_t *at)
     if (byte == '+')
         return ' ';
     if (byte == '%' && raw.len - *at >= 2) {
-        int high = hex_digit(raw.ptr[*at]);
-        int low = hex_digit(raw.ptr[*at + 1]);
+        int high = number_hex_digit(raw.ptr[*at]);
+        int low = number_hex_digit(raw.ptr[*at + 1]);
 
         if (high >= 0 && low >= 0) {
             *at += 2;

@@ -10,6 +10,8 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/number.h"
+#include "base/text.h"
 #include "http/scan/scan.h"
 
 enum body_state {
@@ -77,18 +79,6 @@ static px_err malformed(struct h1_body *body, const char *reason)
     return refuse(body, PX_ERR_MALFORMED, 400, reason);
 }
 
-static inline bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static uint8_t hex_value(uint8_t byte)
-{
-    if (byte <= '9')
-        return (uint8_t)(byte - '0');
-    return (uint8_t)((byte | 0x20) - 'a' + 10);
-}
-
 /* What may follow the size, a name or a value: blanks and ";" (RFC 9112 section 7.1.1 and "BWS" in
  * RFC 9110 section 5.6.3), or the line end. */
 static px_err after_part(struct h1_body *body, uint8_t byte, enum body_state on_blank)
@@ -97,7 +87,7 @@ static px_err after_part(struct h1_body *body, uint8_t byte, enum body_state on_
         body->state = BODY_SIZE_LF;
     else if (byte == ';')
         body->state = BODY_EXT_NAME;
-    else if (is_blank(byte))
+    else if (text_is_blank((char)byte))
         body->state = (uint8_t)on_blank;
     else
         return malformed(body, "bad byte in a chunk's size or extension");
@@ -112,7 +102,7 @@ static px_err read_size(struct h1_body *body, uint8_t byte)
         if (body->digits == CHUNK_SIZE_DIGITS_MAX)
             return malformed(body, "chunk size has too many digits");
         body->digits++;
-        body->left = body->left << 4 | hex_value(byte);
+        body->left = body->left << 4 | (unsigned)number_hex_digit((char)byte);
         if (body->left > INT64_MAX - body->received)
             return malformed(body, "chunk size out of range");
         return PX_OK;
@@ -137,7 +127,7 @@ static px_err read_extension(struct h1_body *body, uint8_t byte)
     case BODY_EXT_NAME:
         if (token)
             body->state = BODY_EXT_IN_NAME;
-        else if (!is_blank(byte))
+        else if (!text_is_blank((char)byte))
             return malformed(body, "chunk extension without a name");
         return PX_OK;
     case BODY_EXT_AFTER:
@@ -158,7 +148,7 @@ static px_err read_extension(struct h1_body *body, uint8_t byte)
             body->state = BODY_EXT_IN_VALUE;
         else if (byte == '"')
             body->state = BODY_EXT_QUOTED;
-        else if (!is_blank(byte))
+        else if (!text_is_blank((char)byte))
             return malformed(body, "chunk extension without a value");
         return PX_OK;
     case BODY_EXT_IN_VALUE:

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/number.h"
+#include "base/text.h"
 #include "http/message/host.h"
 
 bool h1_field_refuse(struct h1_parser *parser, uint16_t status, const char *reason)
@@ -53,11 +55,6 @@ static inline bool token_is(const char *text, const char *lower, size_t len)
     return (load8(text + len - 8) | bits) == load8(lower + len - 8);
 }
 
-static inline bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* RFC 9112 section 3.2. */
 static bool note_host(struct h1_parser *parser, const char *head, struct http_span value)
 {
@@ -80,17 +77,8 @@ __attribute__((noinline)) static bool note_content_length(struct h1_parser *pars
 
     if (parser->has_content_length)
         return h1_field_refuse(parser, 400, "Content-Length twice");
-    if (value.len == 0)
-        return h1_field_refuse(parser, 400, "empty Content-Length");
-    for (uint32_t i = 0; i < value.len; i++) {
-        uint8_t byte = (uint8_t)head[value.at + i];
-
-        if (!(char_class[byte] & CHAR_DIGIT))
-            return h1_field_refuse(parser, 400, "bad Content-Length");
-        if (length > (INT64_MAX - (uint64_t)(byte - '0')) / 10)
-            return h1_field_refuse(parser, 400, "Content-Length out of range");
-        length = length * 10 + (uint64_t)(byte - '0');
-    }
+    if (!number_read(px_str_make(head + value.at, value.len), INT64_MAX, &length))
+        return h1_field_refuse(parser, 400, "bad Content-Length");
     parser->has_content_length = true;
     parser->content_length = length;
     return true;
@@ -104,13 +92,13 @@ static bool next_token(const char *head, uint32_t *at, uint32_t end, struct http
     uint32_t from = *at;
     uint32_t stop;
 
-    while (from < end && is_blank(head[from]))
+    while (from < end && text_is_blank(head[from]))
         from++;
     stop = from;
     while (stop < end && (char_class[(uint8_t)head[stop]] & CHAR_TOKEN))
         stop++;
     *out_token = (struct http_span){from, stop - from};
-    while (stop < end && is_blank(head[stop]))
+    while (stop < end && text_is_blank(head[stop]))
         stop++;
     if (stop < end && head[stop] != ',')
         return false;

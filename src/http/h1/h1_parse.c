@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/h1/h1_machine.h"
 
 enum { WORD_BYTES = 8, WORDS_BYTES = 16, INIT_BYTES = 64 };
@@ -92,11 +93,6 @@ static enum h1_step finish_response(struct h1_parser *parser)
     return STEP_DONE;
 }
 
-static inline bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* The ends of the field being read, as far as they are known. */
 struct field_ends {
     size_t name_at;
@@ -131,7 +127,7 @@ static enum h1_step pause_fields(struct h1_parser *parser, struct h1_cursor *c, 
 static inline bool end_field(struct h1_parser *parser, const char *head, struct field_ends ends,
                              size_t value_end)
 {
-    while (value_end > ends.value_at && is_blank(head[value_end - 1]))
+    while (value_end > ends.value_at && text_is_blank(head[value_end - 1]))
         value_end--;
 
     struct http_span name = http_span_of(ends.name_at, ends.name_end);
@@ -182,7 +178,7 @@ static enum h1_step read_fields(struct h1_parser *parser, struct h1_cursor *c)
             state = STATE_BLANKS;
             __attribute__((fallthrough));
         case STATE_BLANKS:
-            while (at < end && is_blank(head[at]))
+            while (at < end && text_is_blank(head[at]))
                 at++;
             if (at == end)
                 return pause_fields(parser, c, at, state, ends);

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/h1/h1_body.h"
 
 /* "Content-" as a prefix is dropped too, but for the digest (RFC 9530 section 2 sends it here). */
@@ -77,19 +78,14 @@ bool trailer_is_dropped(px_str name)
     return false;
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* The field line from `name` to its CR: NULs go over the colon and the end of the value. */
 static px_field take_line(char *name, char *colon, char *line_end)
 {
     char *value = colon + 1;
 
-    while (value < line_end && is_blank(*value))
+    while (value < line_end && text_is_blank(*value))
         value++;
-    while (line_end > value && is_blank(line_end[-1]))
+    while (line_end > value && text_is_blank(line_end[-1]))
         line_end--;
     *colon = '\0';
     *line_end = '\0';

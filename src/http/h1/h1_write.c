@@ -7,34 +7,22 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/fields/date.h"
 #include "http/message/status.h"
 
 static const char status_line_ok[] = "HTTP/1.1 200 OK\r\n";
 
-static inline char *put(char *out, const char *text, size_t len)
-{
-    memcpy(out, text, len);
-    return out + len;
-}
-
-static inline char *put_str(char *out, px_str str)
-{
-    return str.len > 0 ? put(out, str.ptr, str.len) : out;
-}
-
-#define PUT_LITERAL(out, literal) put(out, literal, sizeof(literal) - 1)
-
 void h1_stamp_init(struct h1_stamp *stamp, px_str server_name)
 {
-    char *out = PUT_LITERAL(stamp->text, status_line_ok);
+    char *out = TEXT_WRITE_LITERAL(stamp->text, status_line_ok);
 
     CHECK(server_name.len <= H1_SERVER_NAME_MAX);
     stamp->server_at = (uint16_t)(out - stamp->text);
     if (server_name.len > 0) {
-        out = PUT_LITERAL(out, "Server: ");
-        out = put_str(out, server_name);
-        out = PUT_LITERAL(out, "\r\n");
+        out = TEXT_WRITE_LITERAL(out, "Server: ");
+        out = text_write_str(out, server_name);
+        out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
     stamp->date_at = (uint16_t)(out - stamp->text);
     stamp->unix_time = INT64_MIN;
@@ -50,23 +38,11 @@ void h1_stamp_update(struct h1_stamp *stamp, int64_t unix_time)
     stamp->unix_time = unix_time;
     if (unix_time < 0)
         unix_time = 0; /* a clock before 1970 is wrong; a date must be sent all the same */
-    out = PUT_LITERAL(out, "Date: ");
+    out = TEXT_WRITE_LITERAL(out, "Date: ");
     date_format(unix_time, out);
     out += DATE_BYTES;
-    out = PUT_LITERAL(out, "\r\n");
+    out = TEXT_WRITE_LITERAL(out, "\r\n");
     stamp->len = (uint16_t)(out - stamp->text);
-}
-
-char *h1_write_number(char *out, uint64_t number)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return put(out, digits + at, sizeof(digits) - at);
 }
 
 size_t h1_fields_room(const struct h1_response_head *head)
@@ -82,31 +58,32 @@ static char *put_status_line(char *out, unsigned status)
 {
     px_str reason = status_reason(status);
 
-    out = PUT_LITERAL(out, "HTTP/1.1 ");
+    out = TEXT_WRITE_LITERAL(out, "HTTP/1.1 ");
     *out++ = (char)('0' + status / 100);
     *out++ = (char)('0' + status / 10 % 10);
     *out++ = (char)('0' + status % 10);
     *out++ = ' ';
-    out = put_str(out, reason);
-    return PUT_LITERAL(out, "\r\n");
+    out = text_write_str(out, reason);
+    return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 
 static char *put_stamp(char *out, const struct h1_response_head *head, const struct h1_stamp *stamp)
 {
     if (!head->no_server)
-        out = put(out, stamp->text + stamp->server_at, (size_t)(stamp->date_at - stamp->server_at));
+        out = text_write(out, stamp->text + stamp->server_at,
+                         (size_t)(stamp->date_at - stamp->server_at));
     if (!head->no_date)
-        out = put(out, stamp->text + stamp->date_at, (size_t)(stamp->len - stamp->date_at));
+        out = text_write(out, stamp->text + stamp->date_at, (size_t)(stamp->len - stamp->date_at));
     return out;
 }
 
 static char *put_fields(char *out, const struct h1_response_head *head)
 {
     for (uint32_t index = 0; index < head->field_count; index++) {
-        out = put_str(out, head->fields[index].name);
-        out = PUT_LITERAL(out, ": ");
-        out = put_str(out, head->fields[index].value);
-        out = PUT_LITERAL(out, "\r\n");
+        out = text_write_str(out, head->fields[index].name);
+        out = TEXT_WRITE_LITERAL(out, ": ");
+        out = text_write_str(out, head->fields[index].value);
+        out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
     return out;
 }
@@ -117,13 +94,13 @@ static char *put_connection(char *out, const struct h1_response_head *head)
     case H1_CONNECTION_KEEP:
         break;
     case H1_CONNECTION_KEEP_ALIVE:
-        return PUT_LITERAL(out, "Connection: keep-alive\r\n");
+        return TEXT_WRITE_LITERAL(out, "Connection: keep-alive\r\n");
     case H1_CONNECTION_CLOSE:
-        return PUT_LITERAL(out, "Connection: close\r\n");
+        return TEXT_WRITE_LITERAL(out, "Connection: close\r\n");
     case H1_CONNECTION_UPGRADE:
-        out = PUT_LITERAL(out, "Connection: Upgrade\r\nUpgrade: ");
-        out = put_str(out, head->upgrade);
-        return PUT_LITERAL(out, "\r\n");
+        out = TEXT_WRITE_LITERAL(out, "Connection: Upgrade\r\nUpgrade: ");
+        out = text_write_str(out, head->upgrade);
+        return TEXT_WRITE_LITERAL(out, "\r\n");
     }
     return out;
 }
@@ -131,40 +108,40 @@ static char *put_connection(char *out, const struct h1_response_head *head)
 char *h1_write_head(char *out, const struct h1_response_head *head, const struct h1_stamp *stamp)
 {
     if (PX_LIKELY(head->status == 200 && !head->no_server && !head->no_date)) {
-        out = put(out, stamp->text, stamp->len);
+        out = text_write(out, stamp->text, stamp->len);
     } else {
         out = put_status_line(out, head->status);
         out = put_stamp(out, head, stamp);
     }
     if (head->type.len > 0) {
-        out = PUT_LITERAL(out, "Content-Type: ");
-        out = put(out, head->type.ptr, head->type.len);
-        out = PUT_LITERAL(out, "\r\n");
+        out = TEXT_WRITE_LITERAL(out, "Content-Type: ");
+        out = text_write(out, head->type.ptr, head->type.len);
+        out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
     if (head->field_count > 0)
         out = put_fields(out, head);
     if (PX_UNLIKELY(head->connection != H1_CONNECTION_KEEP))
         out = put_connection(out, head);
     if (PX_LIKELY(head->has_length)) {
-        out = PUT_LITERAL(out, "Content-Length: ");
-        out = h1_write_number(out, head->length);
-        return PUT_LITERAL(out, "\r\n\r\n");
+        out = TEXT_WRITE_LITERAL(out, "Content-Length: ");
+        out = text_write_number(out, head->length);
+        return TEXT_WRITE_LITERAL(out, "\r\n\r\n");
     }
     if (head->chunked)
-        out = PUT_LITERAL(out, "Transfer-Encoding: chunked\r\n");
-    return PUT_LITERAL(out, "\r\n");
+        out = TEXT_WRITE_LITERAL(out, "Transfer-Encoding: chunked\r\n");
+    return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 
 char *h1_write_inform(char *out, unsigned status, px_str name, px_str value)
 {
     out = put_status_line(out, status);
     if (name.ptr) {
-        out = put_str(out, name);
-        out = PUT_LITERAL(out, ": ");
-        out = put_str(out, value);
-        out = PUT_LITERAL(out, "\r\n");
+        out = text_write_str(out, name);
+        out = TEXT_WRITE_LITERAL(out, ": ");
+        out = text_write_str(out, value);
+        out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
-    return PUT_LITERAL(out, "\r\n");
+    return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 
 void h1_write_chunk_head(char out[H1_CHUNK_HEAD_BYTES], uint32_t bytes)

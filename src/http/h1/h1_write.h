@@ -73,7 +73,4 @@ char *h1_write_inform(char *out, unsigned status, px_str name, px_str value);
  */
 void h1_write_chunk_head(char out[H1_CHUNK_HEAD_BYTES], uint32_t bytes);
 
-/* Decimal digits of a number, without a NUL; at most 20.  Returns one past the end. */
-char *h1_write_number(char *out, uint64_t number);
-
 #endif

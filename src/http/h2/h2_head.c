@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/number.h"
 #include "http/fields/field.h"
 #include "http/h1/h1_body.h"
 #include "http/message/host.h"
@@ -183,18 +184,9 @@ static void note_length(struct h2_head *head, px_str value)
 {
     uint64_t length = 0;
 
-    if (head->has_length || value.len == 0) {
+    if (head->has_length || !number_read(value, INT64_MAX, &length)) {
         head->malformed = true;
         return;
-    }
-    for (size_t at = 0; at < value.len; at++) {
-        uint32_t digit = (uint32_t)(uint8_t)value.ptr[at] - '0';
-
-        if (digit > 9 || length > ((uint64_t)INT64_MAX - digit) / 10) {
-            head->malformed = true;
-            return;
-        }
-        length = length * 10 + digit;
     }
     head->has_length = true;
     head->content_length = length;

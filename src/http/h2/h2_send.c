@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "http/h1/h1_write.h"
+#include "base/text.h"
 #include "http/h2/h2_library.h"
 
 enum { FIELDS_OF_OURS = 5 }; /* :status, server, date, content-type, content-length */
@@ -62,7 +62,7 @@ px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
     for (uint32_t index = 0; index < response->field_count; index++)
         fields[count++] = field_copied(&response->fields[index], NGHTTP2_NV_FLAG_NO_COPY_VALUE);
     if (response->has_length) {
-        char *end = h1_write_number((char *)stream->number_text, response->length);
+        char *end = text_write_number((char *)stream->number_text, response->length);
 
         fields[count++] = field_of("content-length", stream->number_text,
                                    (size_t)(end - (char *)stream->number_text));

@@ -3,11 +3,11 @@
  */
 #include "http/message/host.h"
 
+#include "base/number.h"
 #include "http/scan/scan.h"
 
 enum {
     PORT_MAX = 65535,
-    PORT_DIGITS = 5,
     PORT_NONE = -1,
     PORT_BAD = -2,
     IPV6_GROUPS = 8,
@@ -99,24 +99,11 @@ static inline size_t host_bytes(const char *text, size_t len)
 /* The port behind the colon: PORT_NONE when it is empty, PORT_BAD when it is no port. */
 static int32_t port_of(const char *text, size_t len)
 {
-    uint32_t port = 0;
+    uint64_t port;
 
     if (len == 0)
         return PORT_NONE;
-    while (len > PORT_DIGITS && text[0] == '0') {
-        text++;
-        len--;
-    }
-    if (len > PORT_DIGITS)
-        return PORT_BAD;
-    for (size_t at = 0; at < len; at++) {
-        uint32_t digit = (uint32_t)(uint8_t)text[at] - '0';
-
-        if (digit > 9)
-            return PORT_BAD;
-        port = port * 10 + digit;
-    }
-    return port <= PORT_MAX ? (int32_t)port : PORT_BAD;
+    return number_read(px_str_make(text, len), PORT_MAX, &port) ? (int32_t)port : PORT_BAD;
 }
 
 bool host_valid(const char *text, size_t len)

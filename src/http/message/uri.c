@@ -9,17 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/number.h"
 #include "http/message/host.h"
 #include "http/scan/scan.h"
 
 enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
-
-static int hex_digit(char digit)
-{
-    if (!(char_class[(uint8_t)digit] & CHAR_HEX))
-        return -1;
-    return digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
-}
 
 px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str *out_text)
 {
@@ -32,8 +26,8 @@ px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str 
         char byte = raw.ptr[at];
 
         if (byte == '%') {
-            int high = raw.len - at > 2 ? hex_digit(raw.ptr[at + 1]) : -1;
-            int low = high >= 0 ? hex_digit(raw.ptr[at + 2]) : -1;
+            int high = raw.len - at > 2 ? number_hex_digit(raw.ptr[at + 1]) : -1;
+            int low = high >= 0 ? number_hex_digit(raw.ptr[at + 2]) : -1;
 
             if (low < 0)
                 return PX_ERR_MALFORMED;
@@ -147,8 +141,8 @@ static bool target_valid(px_str target)
         char byte = target.ptr[at];
 
         if (byte == '%') {
-            if (target.len - at <= 2 || hex_digit(target.ptr[at + 1]) < 0 ||
-                hex_digit(target.ptr[at + 2]) < 0)
+            if (target.len - at <= 2 || number_hex_digit(target.ptr[at + 1]) < 0 ||
+                number_hex_digit(target.ptr[at + 2]) < 0)
                 return false;
         } else if (byte == '?') {
             class = CHAR_QUERY;

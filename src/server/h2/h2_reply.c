@@ -6,6 +6,7 @@
  * session's; what is decided here is what HTTP asks for: when there is a length, when there is no
  * content, what becomes of a tunnel.
  */
+#include "base/text.h"
 #include "http/message/status.h"
 #include "server/h2/h2.h"
 #include "server/site/access_log.h"
@@ -46,7 +47,7 @@ static void respond(struct h2_request *request, struct h2_response *response)
 static size_t refusal_text(unsigned status, char out_text[REFUSAL_TEXT_BYTES])
 {
     px_str reason = status_reason(status);
-    char *out = h1_write_number(out_text, status);
+    char *out = text_write_number(out_text, status);
 
     *out++ = ' ';
     if (reason.len > 0)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "http/fields/date.h"
 #include "http/fields/field.h"
 
@@ -21,9 +22,7 @@ struct log_line {
 
 static void put(struct log_line *line, px_str text)
 {
-    if (text.len > 0)
-        memcpy(line->at, text.ptr, text.len);
-    line->at += text.len;
+    line->at = text_write_str(line->at, text);
 }
 
 static void put_text(struct log_line *line, const char *text)
@@ -33,7 +32,7 @@ static void put_text(struct log_line *line, const char *text)
 
 static void put_number(struct log_line *line, uint64_t number)
 {
-    line->at = h1_write_number(line->at, number);
+    line->at = text_write_number(line->at, number);
 }
 
 enum escape { ESCAPE_QUOTED, ESCAPE_HEAD, ESCAPE_JSON };

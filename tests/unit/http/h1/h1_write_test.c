@@ -1,6 +1,7 @@
 /*
  * Response heads byte for byte, inside of the room that was asked for, up to its last byte.
  */
+#include "base/text.h"
 #include "http/h1/h1_write.h"
 
 #include <signal.h>
@@ -189,7 +190,7 @@ static void chunk_heads_and_numbers(void **state)
         assert_memory_equal(out, chunks[index].head, H1_CHUNK_HEAD_BYTES);
     }
     for (size_t index = 0; index < ARRAY_COUNT(numbers); index++) {
-        char *end = h1_write_number(out, numbers[index].number);
+        char *end = text_write_number(out, numbers[index].number);
 
         assert_str_equal(px_str_make(out, (size_t)(end - out)), px_str_of(numbers[index].text));
     }

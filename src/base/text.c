@@ -1,0 +1,61 @@
+/*
+ * Numbers as text, and what a run of bytes is as UTF-8.  See text.h.
+ */
+#include "base/text.h"
+
+char *text_write_number(char *out, uint64_t number)
+{
+    char digits[TEXT_NUMBER_BYTES];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return text_write(out, digits + at, sizeof(digits) - at);
+}
+
+void text_put_number(struct text *text, uint64_t number)
+{
+    char digits[TEXT_NUMBER_BYTES];
+
+    text_put(text, px_str_make(digits, (size_t)(text_write_number(digits, number) - digits)));
+}
+
+px_str text_trim(px_str text)
+{
+    while (text.len > 0 && text_is_blank(text.ptr[text.len - 1]))
+        text.len--;
+    while (text.len > 0 && text_is_blank(text.ptr[0])) {
+        text.ptr++;
+        text.len--;
+    }
+    return text;
+}
+
+size_t text_utf8_len(px_str text, uint32_t *out_code)
+{
+    const unsigned char *at = (const unsigned char *)text.ptr;
+    size_t len = at[0] < 0x80   ? 1
+                 : at[0] < 0xc2 ? 0
+                 : at[0] < 0xe0 ? 2
+                 : at[0] < 0xf0 ? 3
+                 : at[0] < 0xf5 ? 4
+                                : 0;
+    static const unsigned char first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    static const uint32_t code_min[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t code;
+
+    if (len == 0 || len > text.len)
+        return 0;
+    code = at[0] & first_mask[len];
+    for (size_t index = 1; index < len; index++) {
+        if ((at[index] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (at[index] & 0x3f);
+    }
+    if (code < code_min[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    *out_code = code;
+    return len;
+}

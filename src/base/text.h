@@ -1,0 +1,93 @@
+/*
+ * Writing text into memory of a fixed size, and the few questions about bytes of text that every
+ * folder asks.
+ *
+ * Happy path: text_init, text_put and its kin, text_str.  It can fail by running out of room: the
+ * piece that does not fit is left out whole, so is all that follows, and `cut` says so.  Where the
+ * room was reckoned before, text_write writes behind a pointer and cannot fail.
+ */
+#ifndef PX_BASE_TEXT_H
+#define PX_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pollux/str.h"
+
+enum { TEXT_NUMBER_BYTES = 20 }; /* of the longest 64-bit number */
+
+struct text {
+    char *ptr;   /* borrowed: where the text begins */
+    size_t len;  /* bytes written */
+    size_t room; /* bytes there are */
+    bool cut;    /* something did not fit */
+};
+
+static inline void text_init(struct text *text, char *ptr, size_t room)
+{
+    *text = (struct text){.ptr = ptr, .room = room};
+}
+
+/* What was written, borrowed. */
+static inline px_str text_str(const struct text *text)
+{
+    return px_str_make(text->ptr, text->len);
+}
+
+static inline void text_put(struct text *text, px_str piece)
+{
+    if (text->cut || piece.len > text->room - text->len) {
+        text->cut = true;
+        return;
+    }
+    if (piece.len > 0)
+        memcpy(text->ptr + text->len, piece.ptr, piece.len);
+    text->len += piece.len;
+}
+
+static inline void text_put_byte(struct text *text, char byte)
+{
+    text_put(text, px_str_make(&byte, 1));
+}
+
+/* A text that ends in NUL, without it. */
+static inline void text_put_words(struct text *text, const char *words)
+{
+    text_put(text, px_str_make(words, strlen(words)));
+}
+
+/* A number in decimal digits. */
+void text_put_number(struct text *text, uint64_t number);
+
+/* Copies `len` bytes to `out`, where there is room for them; returns one past the end. */
+static inline char *text_write(char *out, const char *ptr, size_t len)
+{
+    memcpy(out, ptr, len);
+    return out + len;
+}
+
+/* Likewise a slice, which may be absent. */
+static inline char *text_write_str(char *out, px_str str)
+{
+    return str.len > 0 ? text_write(out, str.ptr, str.len) : out;
+}
+
+#define TEXT_WRITE_LITERAL(out, literal) text_write(out, literal, sizeof(literal) - 1)
+
+/* A number in decimal digits, at most TEXT_NUMBER_BYTES; returns one past the end. */
+char *text_write_number(char *out, uint64_t number);
+
+/* OWS (RFC 9110 section 5.6.3). */
+static inline bool text_is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* The text without the blanks at its ends. */
+px_str text_trim(px_str text);
+
+/* The length of the UTF-8 character that `text` begins with (RFC 3629 section 4), and its code; 0
+ * when it begins with none. */
+size_t text_utf8_len(px_str text, uint32_t *out_code);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * Text into a fixed room: every room from none to enough, numbers, trimming, and UTF-8.
+ */
+#include "lib/test.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "lib/guard.h"
+
+static void write_all(struct text *text)
+{
+    text_put(text, LITERAL("one"));
+    text_put_byte(text, ' ');
+    text_put_number(text, 22);
+    text_put(text, px_str_of(NULL));
+    text_put_words(text, " three");
+}
+
+/* What fits is written, piece by piece; nothing follows what did not. */
+static void room_is_kept(void **state)
+{
+    static const char whole[] = "one 22 three";
+    static const size_t pieces[] = {0, 3, 4, 6, 12};
+    struct guard guard;
+
+    (void)state;
+    guard_init(&guard, 4096);
+    for (size_t room = 0; room <= sizeof(whole) + 1; room++) {
+        struct text text;
+        size_t len = 0;
+
+        for (size_t index = 0; index < ARRAY_COUNT(pieces); index++)
+            len = pieces[index] <= room ? pieces[index] : len;
+        text_init(&text, guard.ptr + guard.bytes - room, room);
+        write_all(&text);
+        assert_str_equal(text_str(&text), px_str_make(whole, len));
+        assert_int_equal(text.cut, room < 12);
+    }
+    guard_deinit(&guard);
+}
+
+static void nothing_follows_what_was_cut(void **state)
+{
+    char room[4];
+    struct text text;
+
+    (void)state;
+    text_init(&text, room, sizeof(room));
+    text_put(&text, LITERAL("abc"));
+    text_put(&text, LITERAL("de"));
+    text_put(&text, LITERAL("f"));
+    assert_str_equal(text_str(&text), LITERAL("abc"));
+    assert_true(text.cut);
+}
+
+static void numbers_are_decimal(void **state)
+{
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {9, "9"},
+                 {10, "10"},
+                 {1234567890, "1234567890"},
+                 {UINT64_MAX, "18446744073709551615"}};
+    char out[TEXT_NUMBER_BYTES];
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(cases); index++) {
+        char *end = text_write_number(out, cases[index].number);
+
+        assert_str_equal(px_str_make(out, (size_t)(end - out)), px_str_of(cases[index].text));
+    }
+}
+
+static void blanks_are_trimmed(void **state)
+{
+    (void)state;
+    assert_str_equal(text_trim(LITERAL(" \t a b\t ")), LITERAL("a b"));
+    assert_str_equal(text_trim(LITERAL("a")), LITERAL("a"));
+    assert_int_equal(text_trim(LITERAL(" \t")).len, 0);
+    assert_int_equal(text_trim(px_str_of(NULL)).len, 0);
+}
+
+static void utf8_is_strict(void **state)
+{
+    static const struct {
+        px_str bytes;
+        size_t len;
+        uint32_t code;
+    } cases[] = {
+        {{"a", 1}, 1, 'a'},
+        {{"\x7f", 1}, 1, 0x7f},
+        {{"\xc2\x80", 2}, 2, 0x80},
+        {{"\xdf\xbf", 2}, 2, 0x7ff},
+        {{"\xe0\xa0\x80", 3}, 3, 0x800},
+        {{"\xef\xbf\xbf", 3}, 3, 0xffff},
+        {{"\xf0\x90\x80\x80", 4}, 4, 0x10000},
+        {{"\xf4\x8f\xbf\xbf", 4}, 4, 0x10ffff},
+        {{"\x80", 1}, 0, 0},             /* a continuation alone */
+        {{"\xc0\xaf", 2}, 0, 0},         /* overlong */
+        {{"\xc1\xbf", 2}, 0, 0},         /* likewise */
+        {{"\xe0\x9f\xbf", 3}, 0, 0},     /* likewise */
+        {{"\xf0\x8f\xbf\xbf", 4}, 0, 0}, /* likewise */
+        {{"\xed\xa0\x80", 3}, 0, 0},     /* a surrogate */
+        {{"\xf4\x90\x80\x80", 4}, 0, 0}, /* above the last code */
+        {{"\xf5\x80\x80\x80", 4}, 0, 0}, /* likewise */
+        {{"\xff", 1}, 0, 0},
+        {{"\xc3", 1}, 0, 0},     /* cut short */
+        {{"\xe2\x82", 2}, 0, 0}, /* likewise */
+        {{"\xc3(", 2}, 0, 0},
+    };
+    struct guard guard;
+
+    (void)state;
+    assert_int_equal(ARRAY_COUNT(cases), 20);
+    guard_init(&guard, 4096);
+    for (size_t index = 0; index < ARRAY_COUNT(cases); index++) {
+        uint32_t code = 0;
+        px_str bytes = guard_at_end(&guard, cases[index].bytes);
+
+        assert_int_equal(text_utf8_len(bytes, &code), cases[index].len);
+        assert_int_equal(code, cases[index].code);
+    }
+    guard_deinit(&guard);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(room_is_kept),        cmocka_unit_test(nothing_follows_what_was_cut),
+        cmocka_unit_test(numbers_are_decimal), cmocka_unit_test(blanks_are_trimmed),
+        cmocka_unit_test(utf8_is_strict),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
