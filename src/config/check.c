@@ -1,0 +1,305 @@
+/*
+ * Checking statements against the schema.
+ */
+#include "config/check.h"
+
+#include <string.h>
+
+#include "config/load.h"
+
+enum { NAMES_MAX = 128, SHOWN_MAX = 60 };
+
+bool node_is(const struct config_node *node, const char *name)
+{
+    return strcmp(node->row->name, name) == 0;
+}
+
+const struct config_typed *node_option(const struct config_node *node, const char *name)
+{
+    const struct config_option *option = node->row->options;
+
+    for (uint32_t index = 0; option && option[index].name; index++)
+        if (strcmp(option[index].name, name) == 0)
+            return node->options[index].value ? &node->options[index] : NULL;
+    return NULL;
+}
+
+const struct config_node *node_find(const struct config_node *list, const char *name)
+{
+    const struct config_node *found = NULL;
+
+    for (; list; list = list->next)
+        if (node_is(list, name))
+            found = list;
+    return found;
+}
+
+/* --- Names ------------------------------------------------------------------------------------
+ */
+
+/* A name that stands elsewhere is told where; another one what was meant. */
+static void note_unknown(struct config_load *load, const struct config_statement *statement,
+                         uint32_t where)
+{
+    px_str name = statement->name.text;
+    const struct config_directive *elsewhere = schema_find_anywhere(name);
+    const char *place = schema_place_name(where), *names[NAMES_MAX];
+    int shown = name.len > SHOWN_MAX ? SHOWN_MAX : (int)name.len;
+
+    if (elsewhere) {
+        uint32_t there = elsewhere->where & ~(elsewhere->where - 1);
+
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "\"%s\" does not stand in %s; it does in %s", elsewhere->name, place,
+                   schema_place_name(there));
+        return;
+    }
+    schema_names(where, names, NAMES_MAX);
+    const char *nearest = report_nearest(name, names);
+
+    if (nearest)
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "unknown directive \"%.*s\" in %s; did you mean \"%s\"?", shown, name.ptr, place,
+                   nearest);
+    else
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "unknown directive \"%.*s\" in %s", shown, name.ptr, place);
+}
+
+/* --- Values and options -----------------------------------------------------------------------
+ */
+
+/* Whether a value is an option: NAME=..., or a flag. */
+static bool find_option(const struct config_directive *row, px_str text, uint32_t *out_index,
+                        px_str *out_value)
+{
+    for (uint32_t index = 0; row->options && row->options[index].name; index++) {
+        const struct config_option *option = &row->options[index];
+        size_t len = strlen(option->name);
+        bool begins = text.len >= len && memcmp(text.ptr, option->name, len) == 0;
+
+        if (begins && option->is_flag && text.len == len) {
+            *out_index = index;
+            *out_value = px_str_make(text.ptr + len, 0);
+            return true;
+        }
+        if (begins && !option->is_flag && text.len > len && text.ptr[len] == '=') {
+            *out_index = index;
+            *out_value = px_str_make(text.ptr + len + 1, text.len - len - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A value like NAME=... that is no option, behind all values that there may be. */
+static void note_too_many(struct config_load *load, const struct config_directive *row,
+                          const struct config_value *value)
+{
+    const char *names[NAMES_MAX];
+    const char *equals = memchr(value->text.ptr, '=', value->text.len);
+    uint32_t count = 0;
+
+    for (; row->options && row->options[count].name && count < NAMES_MAX - 1; count++)
+        names[count] = row->options[count].name;
+    names[count] = NULL;
+    px_str name = value->text;
+
+    if (equals)
+        name.len = (size_t)(equals - name.ptr);
+    const char *nearest = report_nearest(name, names);
+
+    if (nearest)
+        report_add(&load->report, REPORT_MEANING, value->place,
+                   "\"%.*s\" is no option of \"%s\"; did you mean \"%s\"?", (int)name.len, name.ptr,
+                   row->name, nearest);
+    else if (row->values_max == 0)
+        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" takes no value", row->name);
+    else
+        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" takes at most %u value%s",
+                   row->name, row->values_max, row->values_max == 1 ? "" : "s");
+}
+
+static void note_too_few(struct config_load *load, const struct config_node *node)
+{
+    const struct config_directive *row = node->row;
+    const char *names[DIRECTIVE_USES_MAX] = {"", "", ""};
+
+    for (uint32_t index = 0; index < DIRECTIVE_USES_MAX; index++)
+        if (row->uses[index].name)
+            names[index] = row->uses[index].name;
+    report_add(&load->report, REPORT_MEANING, node_place(node), "\"%s\" needs a value: %s%s%s%s%s",
+               row->name, row->name, names[0][0] ? " " : "", names[0], names[1][0] ? " " : "",
+               names[1]);
+}
+
+/* What the value at `index` is, of `count` that stand there. */
+static const struct config_use *use_of(const struct config_directive *row, uint32_t index,
+                                       uint32_t count)
+{
+    uint32_t last = index < DIRECTIVE_USES_MAX ? index : DIRECTIVE_USES_MAX - 1;
+
+    if (row->last_differs)
+        last = index > 0 && index + 1 == count ? DIRECTIVE_USES_MAX - 1 : 0;
+
+    while (last > 0 && !row->uses[last].name)
+        last--;
+    return &row->uses[last];
+}
+
+static void read_option(struct config_load *load, struct config_node *node, uint32_t index,
+                        const struct config_value *value, px_str text)
+{
+    const struct config_option *option = &node->row->options[index];
+    struct config_typed *slot = &node->options[index];
+
+    if (slot->value)
+        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" is there twice",
+                   option->name);
+    else if (option->is_flag)
+        slot->value = value;
+    else
+        (void)config_type_read(load, &option->use, value, text, slot);
+}
+
+/* Whether a value is missing; `NAME none`, `NAME off` and the removal of a field need no second
+ * one. */
+static bool is_short(const struct config_node *node)
+{
+    const struct config_typed *first = node->values;
+
+    if (node->value_count >= node->row->values_min)
+        return false;
+    return !(node->value_count == 1 && (first->is_word || first->is_off || first->edit == '-'));
+}
+
+static void read_values(struct config_load *load, struct config_node *node)
+{
+    const struct config_statement *statement = node->statement;
+    const struct config_directive *row = node->row;
+    bool told = false;
+
+    for (uint32_t index = 0; index < statement->value_count; index++) {
+        const struct config_value *value = &statement->values[index];
+        uint32_t option;
+        px_str text;
+
+        if (find_option(row, value->text, &option, &text)) {
+            read_option(load, node, option, value, text);
+            continue;
+        }
+        if (node->value_count >= row->values_max) {
+            if (!told)
+                note_too_many(load, row, value);
+            told = true;
+            continue;
+        }
+        (void)config_type_read(load, use_of(row, node->value_count, statement->value_count), value,
+                               value->text, &node->values[node->value_count]);
+        node->value_count++;
+    }
+    node->is_none = row->kind == KIND_LIST && node->value_count == 1 && node->values[0].is_word &&
+                    px_str_equal(node->values[0].text, px_str_of("none"));
+    if (is_short(node))
+        note_too_few(load, node);
+}
+
+/* --- Blocks -----------------------------------------------------------------------------------
+ */
+
+static struct config_node *check_list(struct config_load *load,
+                                      const struct config_statement *statement, uint32_t where);
+
+static void check_block(struct config_load *load, struct config_node *node)
+{
+    const struct config_directive *row = node->row;
+
+    if (node->statement->has_block && row->block == 0)
+        report_add(&load->report, REPORT_MEANING, node->statement->open, "\"%s\" has no block",
+                   row->name);
+    else if (!node->statement->has_block && row->needs_block)
+        report_add(&load->report, REPORT_MEANING, node_place(node), "\"%s\" needs a block: { ... }",
+                   row->name);
+    else if (node->statement->has_block)
+        node->children = check_list(load, node->statement->children, row->block);
+}
+
+/* The redirect to https comes before every answer, and is none of them. */
+static bool is_answer(const struct config_node *node)
+{
+    bool is_https = node_is(node, "redirect") && node->value_count > 0 && node->values[0].is_word;
+
+    return node->row->kind == KIND_ANSWER && !is_https;
+}
+
+/* A setting is said once in a block; answers are all alternatives to each other. */
+static void check_repeat(struct config_load *load, const struct config_node *list,
+                         const struct config_node *node)
+{
+    if (node->row->kind != KIND_SETTING && node->row->kind != KIND_ANSWER)
+        return;
+    for (const struct config_node *other = list; other != node; other = other->next) {
+        bool both_answer = is_answer(other) && is_answer(node);
+        bool is_repeat = other->row == node->row && is_answer(other) == is_answer(node);
+        struct config_place place = node_place(other);
+
+        if (both_answer)
+            report_add(&load->report, REPORT_MEANING, node_place(node),
+                       "a second answer; \"%s\" is at %s:%u", other->row->name, place.file->name,
+                       place.line);
+        else if (is_repeat)
+            report_add(&load->report, REPORT_MEANING, node_place(node),
+                       "\"%s\" is already at %s:%u", node->row->name, place.file->name, place.line);
+        if (both_answer || is_repeat)
+            return;
+    }
+}
+
+static struct config_node *check_one(struct config_load *load,
+                                     const struct config_statement *statement, uint32_t where)
+{
+    const struct config_directive *row = schema_find(statement->name.text, where);
+    struct config_node *node;
+    uint32_t options = 0;
+
+    if (!row) {
+        note_unknown(load, statement, where);
+        return NULL;
+    }
+    node = load_take(load, sizeof(*node));
+    if (!node)
+        return NULL;
+    while (row->options && row->options[options].name)
+        options++;
+    node->row = row;
+    node->statement = statement;
+    node->values = load_take(load, (statement->value_count + 1) * sizeof(node->values[0]));
+    node->options = load_take(load, (options + 1) * sizeof(node->options[0]));
+    if (!node->values || !node->options)
+        return NULL;
+    read_values(load, node);
+    check_block(load, node);
+    return node;
+}
+
+static struct config_node *check_list(struct config_load *load,
+                                      const struct config_statement *statement, uint32_t where)
+{
+    struct config_node *first = NULL, **tail = &first;
+
+    for (; statement && !load->report.out_of_memory; statement = statement->next) {
+        struct config_node *node = check_one(load, statement, where);
+
+        if (!node)
+            continue;
+        *tail = node;
+        tail = &node->next;
+        check_repeat(load, first, node);
+    }
+    return first;
+}
+
+struct config_node *config_check(struct config_load *load)
+{
+    return check_list(load, load->statements, IN_TOP);
+}

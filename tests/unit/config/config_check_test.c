@@ -1,0 +1,184 @@
+/*
+ * What may stand where, and with which values: each wrong line with what is said of it.
+ */
+#include "config/check.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "lib/fault_alloc.h"
+#include "lib/test.h"
+#include "memory_reader.h"
+
+/* The first line of what is said of a text, or "". */
+static void first_line(const char *text, char *out, size_t room)
+{
+    struct memory_file files[] = {{"a.conf", text}, {NULL, NULL}};
+    struct memory_reader memory = {files, NULL};
+    struct config_reader reader = memory_reader(&memory);
+    struct config_load load;
+    struct buf report;
+
+    config_load_init(&load, &reader, &alloc_libc);
+    if (config_load_read(&load, "a.conf") == PX_OK)
+        (void)config_check(&load);
+    buf_init(&report, &alloc_libc, 65536);
+    assert_int_equal(report_write(&load.report, &report), PX_OK);
+    assert_int_equal(buf_append(&report, px_str_make("", 1)), PX_OK);
+    snprintf(out, room, "%.*s", (int)strcspn(report.ptr, "\n"), report.ptr);
+    buf_deinit(&report);
+    config_load_deinit(&load);
+}
+
+static const char *const cases[][2] = {
+    {"respond", ""},
+    {"procy x", "a.conf:1:1: unknown directive \"procy\" in the file"},
+    {"respondd",
+     "a.conf:1:1: unknown directive \"respondd\" in the file; did you mean \"respond\"?"},
+    {"route / {\n  respnd\n}",
+     "a.conf:2:3: unknown directive \"respnd\" in route; did you mean \"respond\"?"},
+    {"route / { workers 2 }",
+     "a.conf:1:11: \"workers\" does not stand in route; it does in the file"},
+    {"route / { route /x { } }",
+     "a.conf:1:11: \"route\" does not stand in route; it does in the file"},
+    {"head 5s", "a.conf:1:1: \"head\" does not stand in the file; it does in limits"},
+    {"workers", "a.conf:1:1: \"workers\" needs a value: workers N"},
+    {"workers 1 2", "a.conf:1:11: \"workers\" takes at most 1 value"},
+    {"workers x", "a.conf:1:9: \"x\" is not a number"},
+    {"workers 1025", "a.conf:1:9: \"1025\" is not from 0 to 1024"},
+    {"workers -1", "a.conf:1:9: \"-1\" is not a number"},
+    {"workers 99999999999999999999", "a.conf:1:9: \"99999999999999999999\" is not a number"},
+    {"workers auto", ""},
+    {"workers 0", ""},
+    {"workers 1\nworkers 2", "a.conf:2:1: \"workers\" is already at a.conf:1"},
+    {"sandbox of", "a.conf:1:9: \"of\" is not one of on, off or require; did you mean \"on\"?"},
+    {"log json x y", "a.conf:1:12: \"log\" takes at most 2 values"},
+    {"log xml", "a.conf:1:5: \"xml\" is not one of off, combined, json or request"},
+    {"listen :80 bakclog=5", "a.conf:1:12: \"bakclog\" is no option of \"listen\"; did you mean "
+                             "\"backlog\"?"},
+    {"listen :80 backlog=x", "a.conf:1:12: \"x\" is not a number"},
+    {"listen :80 tls tls", "a.conf:1:16: \"tls\" is there twice"},
+    {"listen :80 tls backlog=5", ""},
+    {"limits { head 16x }", "a.conf:1:15: \"16x\" is not a size; write 16k, 1m or 2g"},
+    {"limits { head 0 }", "a.conf:1:15: \"0\" is not from 1 to 4294967294"},
+    {"limits { content off; inbox unlimited; head 16K }", ""},
+    {"limits { head off }", "a.conf:1:15: \"off\" is not a size; write 16k, 1m or 2g"},
+    {"limits", "a.conf:1:1: \"limits\" needs a block: { ... }"},
+    {"limits x { }", "a.conf:1:8: \"limits\" takes no value"},
+    {"workers 2 { }", "a.conf:1:11: \"workers\" has no block"},
+    {"timeouts { head 5 idle 1 }", "a.conf:1:19: \"head\" takes at most 1 value"},
+    {"timeouts { head 1.5s; idle 2m; total off; drain 500ms; linger 1h; handshake 3 }", ""},
+    {"timeouts { head 5x }", "a.conf:1:17: \"5x\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"timeouts { head 1.s }", "a.conf:1:17: \"1.s\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"timeouts { head ms }", "a.conf:1:17: \"ms\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"timeouts { head 9999999h }",
+     "a.conf:1:17: \"9999999h\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"timeouts { start off }", "a.conf:1:18: \"off\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"host { }", "a.conf:1:1: \"host\" needs a value: host NAME"},
+    {"host a..b { }", "a.conf:1:6: \"a..b\" is not a host; write example.org, *.example.org or *"},
+    {"host a.*.b { }",
+     "a.conf:1:6: \"a.*.b\" is not a host; write example.org, *.example.org or *"},
+    {"host * *.a.b a_b [::1] 127.0.0.1 { respond }", ""},
+    {"host a { host b { } }", "a.conf:1:10: \"host\" does not stand in host; it does in the file"},
+    {"rate_limit {client} 20", "a.conf:1:21: \"20\" is not a rate; write 20/s or 100/m"},
+    {"rate_limit {client} 0/s", "a.conf:1:21: \"0/s\" is not a rate; write 20/s or 100/m"},
+    {"rate_limit {client} 20/d", "a.conf:1:21: \"20/d\" is not a rate; write 20/s or 100/m"},
+    {"rate_limit {client} 20/s burst=40", ""},
+    {"rate_limit {client}", "a.conf:1:1: \"rate_limit\" needs a value: rate_limit KEY RATE"},
+    {"rate_limit none", ""},
+    {"respond\nfiles x", "a.conf:2:1: a second answer; \"respond\" is at a.conf:1"},
+    {"redirect https\nrespond", ""},
+    {"redirect https\nredirect https", "a.conf:2:1: \"redirect\" is already at a.conf:1"},
+    {"respond 200 a b", "a.conf:1:15: \"respond\" takes at most 2 values"},
+    {"header \"X Y\" a", "a.conf:1:8: \"X Y\" is not a field's name"},
+    {"header +X a; header -Y; header Z b; header none", ""},
+    {"files \"\"", "a.conf:1:7: \"\" is not a path"},
+    {"fallback x", "a.conf:1:10: \"x\" is not a path that begins with /"},
+    {"error_page 404 /x; error_page none", ""},
+    {"error_page 404", "a.conf:1:1: \"error_page\" needs a value: error_page STATUS... PATH"},
+    {"error_page 404 410 x", "a.conf:1:20: \"x\" is not a path that begins with /"},
+    {"header X", "a.conf:1:1: \"header\" needs a value: header NAME VALUE"},
+    {"basic_auth off", ""},
+    {"error_page 200 /x", "a.conf:1:12: \"200\" is not from 400 to 599"},
+    {"listing maybe", "a.conf:1:9: \"maybe\" is not one of on or off"},
+    {"listing", ""},
+    {"match a b { }", "a.conf:1:9: \"match\" takes at most 1 value"},
+    {"match \"a b\" { }", "a.conf:1:7: \"a b\" is not a name of letters, digits, - and _"},
+    {"match a { path x }", "a.conf:1:16: \"x\" is not a path like /v1/*"},
+    {"match a { method \"G T\" }", "a.conf:1:18: \"G T\" is not a method"},
+    {"when a { respond }", "a.conf:1:1: \"when\" does not stand in the file; it does in host"},
+};
+
+static void each_wrong_line_has_its_words(void **state)
+{
+    (void)state;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        char line[512];
+
+        first_line(cases[index][0], line, sizeof(line));
+        assert_string_equal(line, cases[index][1]);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 69);
+}
+
+/* A row that is not documented, or whose example does not load, would be a directive of which the
+ * manual knows nothing. */
+static void every_row_has_a_line_of_help_and_an_example_that_loads(void **state)
+{
+    uint32_t count = 0;
+
+    (void)state;
+    for (size_t table = 0; schema_tables[table]; table++) {
+        for (const struct config_directive *row = schema_tables[table]; row->name; row++) {
+            char line[512];
+
+            count++;
+            assert_non_null(row->help);
+            assert_true(row->where != 0);
+            assert_non_null(row->example);
+            assert_non_null(strstr(row->example, row->name));
+            first_line(row->example, line, sizeof(line));
+            assert_string_equal(line, "");
+        }
+    }
+    print_message("%u directives\n", count);
+    assert_true(count >= 70);
+}
+
+static void check_once(const px_allocator *allocator, void *context)
+{
+    static const struct memory_file files[] = {
+        {"a.conf",
+         "listen :80 backlog=5\nhost a { route /x { header X y; files www; error_page 404 /e } }"},
+        {NULL, NULL}};
+    struct memory_reader memory = {files, NULL};
+    struct config_reader reader = memory_reader(&memory);
+    struct config_load load;
+
+    (void)context;
+    config_load_init(&load, &reader, allocator);
+    if (config_load_read(&load, "a.conf") == PX_OK) {
+        const struct config_node *list = config_check(&load);
+
+        assert_true(load.report.out_of_memory || node_find(list, "host") != NULL);
+        assert_int_equal(load.report.error_count, 0);
+    }
+    config_load_deinit(&load);
+}
+
+static void each_allocation_may_fail(void **state)
+{
+    (void)state;
+    assert_true(fault_alloc_each("config_check", check_once, NULL) >= 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_wrong_line_has_its_words),
+        cmocka_unit_test(every_row_has_a_line_of_help_and_an_example_that_loads),
+        cmocka_unit_test(each_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
