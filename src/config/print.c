@@ -1,0 +1,158 @@
+/*
+ * `pollux config`: nodes as text again.
+ */
+#include "config/print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/format.h"
+
+enum { INDENT = 4, ORIGIN_BYTES = 320 };
+
+struct printer {
+    struct buf *out;
+    px_err err;
+    uint32_t depth;
+};
+
+static void put(struct printer *printer, const char *text)
+{
+    if (printer->err == PX_OK)
+        printer->err = buf_append(printer->out, px_str_of(text));
+}
+
+static void put_indent(struct printer *printer)
+{
+    for (uint32_t blank = 0; blank < printer->depth * INDENT; blank++)
+        put(printer, " ");
+}
+
+static void put_origin(struct printer *printer, struct config_place place)
+{
+    char text[ORIGIN_BYTES];
+
+    snprintf(text, sizeof(text), " # %s:%u\n", place.file->name, place.line);
+    put(printer, text);
+}
+
+/* The typed form of a value: of a path, what it is relative to nothing. */
+static const struct config_typed *typed_of(const struct config_node *node,
+                                           const struct config_value *value)
+{
+    for (uint32_t index = 0; index < node->value_count; index++)
+        if (node->values[index].value == value)
+            return &node->values[index];
+    return NULL;
+}
+
+static bool is_path(const struct config_node *node, const struct config_typed *typed)
+{
+    uint32_t index = (uint32_t)(typed - node->values);
+    const struct config_use *uses = node->row->uses;
+
+    if (typed->is_word || node->row->last_differs)
+        return false;
+    while (index > 0 && (index >= DIRECTIVE_USES_MAX || !uses[index].name))
+        index--;
+    return uses[index].type == TYPE_PATH;
+}
+
+static void put_value(struct printer *printer, const struct config_node *node,
+                      const struct config_value *value)
+{
+    const struct config_typed *typed = typed_of(node, value);
+
+    put(printer, " ");
+    if (printer->err != PX_OK)
+        return;
+    if (value->from_file)
+        printer->err = buf_append(printer->out, value->spelling);
+    else if (typed && is_path(node, typed))
+        printer->err = config_write_value(printer->out, typed->text);
+    else
+        printer->err = config_write_value(printer->out, value->text);
+}
+
+static void put_default(struct printer *printer, const struct config_directive *row)
+{
+    put_indent(printer);
+    put(printer, row->name);
+    put(printer, " ");
+    put(printer, row->defaults);
+    put(printer, " # default\n");
+}
+
+/* Settings of a place that the file does not say. */
+static void put_defaults(struct printer *printer, const struct config_node *given, uint32_t where)
+{
+    for (size_t table = 0; schema_tables[table]; table++)
+        for (const struct config_directive *row = schema_tables[table]; row->name; row++)
+            if ((row->where & where) != 0 && row->defaults && row->kind == KIND_SETTING &&
+                !node_find(given, row->name))
+                put_default(printer, row);
+}
+
+static void put_nodes(struct printer *printer, const struct config_node *nodes);
+
+static void put_node(struct printer *printer, const struct config_node *node)
+{
+    const struct config_statement *statement = node->statement;
+    uint32_t block = node->row->block;
+
+    put_indent(printer);
+    put(printer, node->row->name);
+    for (uint32_t index = 0; index < statement->value_count; index++)
+        put_value(printer, node, &statement->values[index]);
+    if (!statement->has_block) {
+        put_origin(printer, node_place(node));
+        return;
+    }
+    put(printer, " {");
+    put_origin(printer, node_place(node));
+    printer->depth++;
+    put_nodes(printer, node->children);
+    if ((block & (IN_LIMITS | IN_TIMEOUTS | IN_RATES)) != 0)
+        put_defaults(printer, node->children, block);
+    printer->depth--;
+    put_indent(printer);
+    put(printer, "}\n");
+}
+
+static void put_nodes(struct printer *printer, const struct config_node *nodes)
+{
+    for (const struct config_node *node = nodes; node; node = node->next)
+        put_node(printer, node);
+}
+
+/* A block of which the file says nothing. */
+static void put_block(struct printer *printer, const struct config_node *given, const char *name,
+                      uint32_t where)
+{
+    if (node_find(given, name))
+        return;
+    put(printer, name);
+    put(printer, " { # default\n");
+    printer->depth++;
+    put_defaults(printer, NULL, where);
+    printer->depth--;
+    put(printer, "}\n");
+}
+
+px_err config_print(const struct config_settings *settings, struct buf *out)
+{
+    struct printer printer = {.out = out, .err = PX_OK};
+    const struct config_node *nodes = settings->nodes;
+
+    put_nodes(&printer, nodes);
+    put_defaults(&printer, nodes, IN_TOP);
+    if (settings->listens && !settings->listens->node) {
+        put(&printer, "listen ");
+        put(&printer, settings->listens->address.ptr);
+        put(&printer, " # default\n");
+    }
+    put_block(&printer, nodes, "limits", IN_LIMITS);
+    put_block(&printer, nodes, "timeouts", IN_TIMEOUTS);
+    put_block(&printer, nodes, "minimum_rate", IN_RATES);
+    return printer.err;
+}
