@@ -282,6 +282,7 @@ static void add_hosts(struct making *making, const struct config_node *nodes)
 struct host_name {
     const struct config_typed *name;
     const struct config_host *host;
+    uint32_t order; /* in the file */
 };
 
 static int compare_names(const void *left, const void *right)
@@ -291,7 +292,7 @@ static int compare_names(const void *left, const void *right)
 
     if (order != 0)
         return order;
-    return one->name->value->place.line < other->name->value->place.line ? -1 : 1;
+    return one->order < other->order ? -1 : 1;
 }
 
 /* Whether two hosts are served at one listener. */
@@ -312,6 +313,13 @@ static bool share_listener(const struct config_settings *settings, const struct 
     return false;
 }
 
+static void add_name(struct host_name *names, uint32_t *count, const struct config_typed *name,
+                     const struct config_host *host)
+{
+    names[*count] = (struct host_name){name, host, *count};
+    (*count)++;
+}
+
 static void check_names(struct making *making)
 {
     struct config_settings *settings = making->settings;
@@ -325,7 +333,7 @@ static void check_names(struct making *making)
         return;
     for (const struct config_host *host = settings->hosts; host; host = host->next)
         for (uint32_t value = 0; host->node && value < host->node->value_count; value++)
-            names[index++] = (struct host_name){&host->node->values[value], host};
+            add_name(names, &index, &host->node->values[value], host);
     qsort(names, count, sizeof(names[0]), compare_names);
     for (index = 1; index < count; index++) {
         const struct host_name *one = &names[index - 1], *other = &names[index];
