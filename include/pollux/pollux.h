@@ -20,6 +20,7 @@
 #include "pollux/str.h"
 #include "pollux/stream.h"
 #include "pollux/syscalls.h"
+#include "pollux/template.h"
 #include "pollux/tls.h"
 
 #define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
