@@ -49,7 +49,7 @@ void px_template_destroy(px_template *template_);
  *  the server's loop. */
 px_str px_template_text(const px_template *template_, px_exchange *exchange, px_template_use use);
 
-/** Whether nothing in it depends on the request: 1 or 0. */
+/** Whether nothing in it depends on the request: 1 or 0.  Any thread. */
 int px_template_is_constant(const px_template *template_);
 
 #ifdef __cplusplus
