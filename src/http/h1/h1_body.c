@@ -187,7 +187,8 @@ static px_err read_extension(struct h1_body *body, uint8_t byte)
 static px_err read_framing(struct h1_body *body, uint8_t byte)
 {
     body->overhead++;
-    if (PX_UNLIKELY(body->overhead > CHUNK_OVERHEAD_BYTES_MAX && body->overhead > body->received))
+    if (PX_UNLIKELY(body->overhead > CHUNK_OVERHEAD_BYTES_MAX && body->overhead > body->received) &&
+        !body->response)
         return malformed(body, "more chunk framing than content");
     switch (body->state) {
     case BODY_SIZE:

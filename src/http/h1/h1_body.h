@@ -23,6 +23,8 @@ struct h1_body {
     uint8_t state;   /* private to h1_body.c */
     uint8_t framing; /* enum h1_framing */
     uint8_t digits;  /* of the chunk size read so far */
+    bool response; /* set by the caller after init: chunks may be as small as their sender likes, as
+                      those of a stream of events are */
 };
 
 /* `allocator` serves the trailer section only, at most TRAILER_BYTES_MAX. */
@@ -49,8 +51,5 @@ PX_MUST_CHECK px_err h1_body_eof(struct h1_body *body);
  * (RFC 9110 section 6.5.1) dropped.  Names and values end in NUL.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h1_body_trailers(const struct h1_body *body, struct arena *arena,
                                       px_field **out_fields, uint32_t *out_count);
-
-/* Whether a field of that name has no business in a trailer section. */
-bool trailer_is_dropped(px_str name);
 
 #endif

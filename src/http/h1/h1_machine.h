@@ -50,12 +50,6 @@ static inline enum h1_step h1_refuse(struct h1_parser *parser, uint16_t status, 
     return STEP_REFUSED;
 }
 
-/* The piece from `from` up to `to`. */
-static inline struct http_span http_span_of(size_t from, size_t to)
-{
-    return (struct http_span){(uint32_t)from, (uint32_t)(to - from)};
-}
-
 static inline bool h1_is_class(const struct h1_cursor *c, uint8_t class)
 {
     return char_class[(uint8_t)c->head[c->at]] & class;

@@ -76,11 +76,12 @@ static enum h1_step finish_request(struct h1_parser *parser)
 static enum h1_step finish_response(struct h1_parser *parser)
 {
     uint16_t status = parser->response_status;
+    bool never = status < 200 || status == 204; /* has content, whatever its fields say */
 
     if (parser->has_transfer_encoding &&
         (parser->has_content_length || parser->coding_unknown || parser->minor_version == 0))
         return h1_refuse(parser, 400, "ambiguous framing");
-    if (parser->head_response || status < 200 || status == 204 || status == 304)
+    if (parser->head_response || never || status == 304)
         parser->framing = H1_FRAMING_NONE;
     else if (parser->has_transfer_encoding)
         parser->framing = H1_FRAMING_CHUNKED;
@@ -90,6 +91,10 @@ static enum h1_step finish_response(struct h1_parser *parser)
         parser->framing = H1_FRAMING_CLOSE;
     parser->keep_alive = parser->framing != H1_FRAMING_CLOSE && !parser->connection_close &&
                          (parser->minor_version == 1 || parser->connection_keep);
+    /* RFC 9112 section 6.1: neither has a coding, so where it ends is in doubt for its sender; and
+     * what follows a 101 is not HTTP. */
+    if ((never && parser->has_transfer_encoding) || status == 101)
+        parser->keep_alive = false;
     return STEP_DONE;
 }
 

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "http/message/message.h"
+#include "http/message/method.h"
 #include "http/scan/scan.h"
-#include "pollux/error.h"
-#include "pollux/field.h"
 
 enum h1_role { H1_REQUEST, H1_RESPONSE };
 
@@ -34,40 +34,6 @@ enum h1_target_form {
     H1_TARGET_ABSOLUTE,
     H1_TARGET_AUTHORITY,
     H1_TARGET_ASTERISK
-};
-
-/* A method by number, so that the hot path compares no strings (RFC 9110 section 9.3, RFC 5789). */
-enum http_method {
-    METHOD_OTHER, /* any other token */
-    METHOD_GET,
-    METHOD_HEAD,
-    METHOD_POST,
-    METHOD_PUT,
-    METHOD_DELETE,
-    METHOD_CONNECT,
-    METHOD_OPTIONS,
-    METHOD_TRACE,
-    METHOD_PATCH
-};
-
-/* The number of a method; METHOD_OTHER when it has none. */
-uint8_t http_method_of(const char *text, size_t len);
-
-struct http_limits {
-    uint32_t head_bytes_max;   /* the whole head, its empty line included; more is 431 */
-    uint32_t target_bytes_max; /* more is 414 */
-    uint32_t field_count_max;  /* more is 431 */
-};
-
-/* A piece of the head, from its first byte. */
-struct http_span {
-    uint32_t at;
-    uint32_t len;
-};
-
-struct http_field_span {
-    struct http_span name;
-    struct http_span value; /* without the blanks at its ends */
 };
 
 /* Everything is an offset from the head's first byte, so the bytes may move between two calls. */
@@ -128,22 +94,14 @@ void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct sc
  *                     field comes at the end of its line, what depends on the head at its end. */
 PX_MUST_CHECK px_err h1_parse(struct h1_parser *parser, const char *head, size_t len);
 
-/* A parsed request whose strings live in an arena and end in NUL. */
-struct http_request {
-    px_str method;
-    px_str target;    /* as received */
-    px_str authority; /* from the target when it is absolute or authority-form, else Host; absent
-                         when there is none */
-    px_str raw_path;  /* path part of the target as received, "*" for asterisk-form, absent for
-                         authority-form */
-    px_str query;     /* without "?"; absent when the target has none */
-    px_field *fields; /* in the arena */
-    uint32_t field_count;
-};
-
 /* Copies a finished request head (head_bytes at `head`) once into `arena`, puts the NULs in place
  * and fills `out_request`.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h1_request_take(const struct h1_parser *parser, const char *head,
                                      struct arena *arena, struct http_request *out_request);
+
+/* Likewise a finished response head.  What kind it is, how its content is framed and whether the
+ * connection persists stay in the parser: framing, content_length, keep_alive. */
+PX_MUST_CHECK px_err h1_response_take(const struct h1_parser *parser, const char *head,
+                                      struct arena *arena, struct http_response *out_response);
 
 #endif

@@ -40,28 +40,6 @@ static enum h1_step read_empty_lines(struct h1_parser *parser, struct h1_cursor 
     return STEP_MORE;
 }
 
-/* Methods are case-sensitive (RFC 9110 section 9.1). */
-uint8_t http_method_of(const char *text, size_t len)
-{
-    static const struct {
-        uint8_t len;
-        uint8_t method;
-        char text[8];
-    } methods[] = {
-        {3, METHOD_GET, "GET"},         {4, METHOD_HEAD, "HEAD"},
-        {4, METHOD_POST, "POST"},       {3, METHOD_PUT, "PUT"},
-        {6, METHOD_DELETE, "DELETE"},   {7, METHOD_CONNECT, "CONNECT"},
-        {7, METHOD_OPTIONS, "OPTIONS"}, {5, METHOD_TRACE, "TRACE"},
-        {5, METHOD_PATCH, "PATCH"},
-    };
-
-    for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {
-        if (methods[i].len == len && memcmp(text, methods[i].text, len) == 0)
-            return methods[i].method;
-    }
-    return METHOD_OTHER;
-}
-
 static enum h1_step read_method(struct h1_parser *parser, struct h1_cursor *c)
 {
     size_t from = parser->method.at;

@@ -1,5 +1,5 @@
 /*
- * Taking a finished request head into its exchange's arena: one allocation, one copy, and then NULs
+ * Taking a finished head into an arena: one allocation, one copy, and then NULs
  * over the bytes that ended each piece (a blank, a colon, a CR), which nobody needs any more.
  *
  * A path in front of a query or behind an authority is copied again, since "?" must stay in the
@@ -17,6 +17,18 @@ static inline px_str piece(char *text, struct http_span span)
 static inline void end_piece(char *text, struct http_span span)
 {
     text[(size_t)span.at + span.len] = '\0';
+}
+
+static inline void fields_take(const struct h1_parser *parser, char *text, px_field *fields)
+{
+    for (size_t i = 0; i < parser->field_count; i++) {
+        struct http_field_span span = parser->fields[i];
+
+        fields[i].name = piece(text, span.name);
+        fields[i].value = piece(text, span.value);
+        end_piece(text, span.name);
+        end_piece(text, span.value);
+    }
 }
 
 /* Copies a piece of the target that is not its end. */
@@ -54,14 +66,7 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     memcpy(text, head, bytes);
     end_piece(text, parser->method);
     end_piece(text, parser->target);
-    for (size_t i = 0; i < count; i++) {
-        struct http_field_span span = parser->fields[i];
-
-        fields[i].name = piece(text, span.name);
-        fields[i].value = piece(text, span.value);
-        end_piece(text, span.name);
-        end_piece(text, span.value);
-    }
+    fields_take(parser, text, fields);
 
     out_request->method = piece(text, parser->method);
     out_request->target = piece(text, parser->target);
@@ -90,5 +95,35 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
         out_request->query = piece(
             text, (struct http_span){parser->query_at,
                                      parser->target.at + parser->target.len - parser->query_at});
+    return PX_OK;
+}
+
+px_err h1_response_take(const struct h1_parser *parser, const char *head, struct arena *arena,
+                        struct http_response *out_response)
+{
+    size_t bytes = parser->head_bytes;
+    size_t count = parser->field_count;
+    px_field *fields = arena_take(arena, count * sizeof(px_field) + bytes);
+
+    if (!fields)
+        return PX_ERR_MEMORY;
+
+    char *text = (char *)(fields + count);
+
+    memcpy(text, head, bytes);
+    fields_take(parser, text, fields);
+    end_piece(text, parser->reason_phrase);
+    *out_response = (struct http_response){
+        .reason = piece(text, parser->reason_phrase),
+        .fields = fields,
+        .length = parser->content_length,
+        .field_count = (uint32_t)count,
+        .status = parser->response_status,
+        .kind = (uint8_t)http_response_kind_of(parser->response_status),
+        .major = 1,
+        .minor = parser->minor_version,
+        .has_length = parser->has_content_length,
+        .has_upgrade = parser->has_upgrade && parser->connection_upgrade,
+    };
     return PX_OK;
 }

@@ -11,8 +11,8 @@
 
 #include "base/number.h"
 #include "http/fields/field.h"
-#include "http/h1/h1_body.h"
 #include "http/message/host.h"
+#include "http/message/trailer.h"
 
 /* What one field costs beside its bytes in an HTTP/1 head: colon, blank, CR, LF.  More than the two
  * NULs that it costs here. */

@@ -11,9 +11,12 @@
 #ifndef PX_HTTP_H2_HEAD_H
 #define PX_HTTP_H2_HEAD_H
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/pool.h"
-#include "http/h1/h1_parse.h"
+#include "http/message/message.h"
+#include "http/message/method.h"
+#include "http/scan/scan.h"
 
 /* The pseudo-fields of requests (RFC 9113 section 8.3.1, RFC 8441 section 4). */
 enum h2_pseudo {
