@@ -239,8 +239,9 @@ static px_str exchange_address(px_exchange *exchange, address_fn write)
 
 px_str px_exchange_peer(px_exchange *exchange)
 {
-    return exchange->transport ? exchange_address(exchange, exchange->transport->peer)
-                               : px_str_make(NULL, 0);
+    if (!exchange->peer.ptr && exchange->transport)
+        exchange->peer = exchange_address(exchange, exchange->transport->peer);
+    return exchange->peer;
 }
 
 px_str px_exchange_local(px_exchange *exchange)

@@ -127,6 +127,7 @@ struct px_exchange {
     const px_str *param_names; /* borrowed: the router's */
     px_str *param_values;      /* in the arena, not decoded */
     px_str path;               /* decoded on demand */
+    px_str peer;               /* in the arena, once it was asked for */
     px_str client;             /* whom trusted proxies have named; absent: the peer */
     uint64_t content_length;   /* of the request, declared; UINT64_MAX when not */
     uint64_t content_max;

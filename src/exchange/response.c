@@ -176,18 +176,10 @@ void px_respond_error(px_exchange *exchange, unsigned status)
         if (exchange->answer != ANSWER_NONE || exchange->broken)
             return;
     }
-    px_str reason = status_reason(status);
-
-    text[0] = (char)('0' + status / 100);
-    text[1] = (char)('0' + status / 10 % 10);
-    text[2] = (char)('0' + status % 10);
-    text[3] = ' ';
-    len = reason.len < sizeof(text) - 5 ? reason.len : sizeof(text) - 5;
-    if (len > 0)
-        memcpy(text + 4, reason.ptr, len);
-    text[4 + len] = '\n';
+    len = status_text(status, text);
+    text[len] = '\n';
     px_respond(exchange, status, px_str_of("text/plain; charset=utf-8"),
-               px_str_make(text, 5 + len));
+               px_str_make(text, len + 1));
 }
 
 /* --- Fields ----------------------------------------------------------------------------------- */

@@ -12,15 +12,10 @@
 
 #include <string.h>
 
-#include "base/text.h"
-#include "http/h1/h1_write.h"
-#include "http/message/status.h"
 #include "server/h1/h1.h"
 #include "server/session/overload.h"
-#include "server/site/access_log.h"
-
-/* Seconds; long enough for a crowd to disperse, short enough to be worth waiting for. */
-static const char retry_after_s[] = "5";
+#include "server/site/refusal_text.h"
+#include "server/site/request.h"
 
 struct refusal {
     struct conn conn;
@@ -39,44 +34,6 @@ static struct refusal *refusal_of(struct conn *conn)
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
-
-/* "400 Bad Request" and LF. */
-uint64_t refusal_content_bytes(unsigned status, const char *hint)
-{
-    return 4 + status_reason(status).len + (hint ? 2 + strlen(hint) : 0) + 1;
-}
-
-char *refusal_write(px_server *server, unsigned status, const char *hint, char *out)
-{
-    const px_field retry = {px_str_make("Retry-After", 11), px_str_make(retry_after_s, 1)};
-    px_str reason = status_reason(status);
-    struct h1_response_head head = {
-        .status = (uint16_t)status,
-        .has_length = true,
-        .length = refusal_content_bytes(status, hint),
-        .connection = H1_CONNECTION_CLOSE,
-        .type = px_str_make("text/plain; charset=utf-8", 25),
-        .fields = &retry,
-        .field_count = status == 503,
-    };
-
-    h1_stamp_update(&server->stamp, server->loop->unix_time);
-    out = h1_write_head(out, &head, &server->stamp);
-    out = text_write_number(out, status);
-    *out++ = ' ';
-    memcpy(out, reason.ptr, reason.len);
-    out += reason.len;
-    if (hint) {
-        size_t len = strlen(hint);
-
-        *out++ = ':';
-        *out++ = ' ';
-        memcpy(out, hint, len);
-        out += len;
-    }
-    *out++ = '\n';
-    return out;
-}
 
 static bool begins_with(px_str bytes, const char *text, size_t len)
 {
@@ -103,9 +60,7 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         out->len = sizeof(alert) - 1;
     } else {
         out->len = (uint32_t)(refusal_write(server, 503, NULL, out->bytes) - out->bytes);
-        server->counters.responses[5]++;
-        if (server->logging)
-            access_log_refusal(&refusal->conn, 11, 503, refusal_content_bytes(503, NULL));
+        request_note_refusal(&refusal->conn, 11, 503, NULL);
         /* A head and nothing behind it: that was all. */
         refusal->finished =
             bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);
@@ -165,7 +120,7 @@ static void admit(struct conn *conn)
     conn_wait(conn, WAIT_NONE);
     conduit_recv_stop(&conn->conduit);
     conn_begin(conn);
-    overload_look(conn->server);
+    server_room_note(conn->server);
 }
 
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)

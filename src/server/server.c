@@ -12,12 +12,15 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "http/fields/field.h"
+#include "server/accept.h"
 #include "server/h1/h1.h"
 #include "server/h2/h2.h"
 #include "server/session/conn.h"
 #include "server/session/counters.h"
+#include "server/session/listeners.h"
 #include "server/session/overload.h"
 #include "server/site/access_log.h"
+#include "server/site/dispatch.h"
 #include "server/site/redirect.h"
 #include "server/site/trust.h"
 #include "server/tls_open.h"
@@ -133,7 +136,8 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->service.on_error_page = options->on_error_page;
     server->service.error_page_context = options->error_page_context;
     server->service.dispatch = server_dispatch;
-    pool_init(&server->conns, allocator, sizeof(struct h1_conn), CONN_SLAB_OBJECTS, connections);
+    server->protocols = conn_protocols;
+    pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);
     pool_init(&server->works, allocator,
               sizeof(struct h1_work) +
                   (size_t)options->field_count_max * sizeof(struct http_field_span),
@@ -220,21 +224,12 @@ px_server *px_server_create(const px_server_options *given, px_error *out_error)
     return server;
 }
 
-void listeners_close(px_server *server)
-{
-    for (uint32_t index = 0; index < server->listener_count; index++) {
-        px_listener_close(server->listeners[index]->listener);
-        alloc_put(&server->loop->allocator, server->listeners[index]);
-    }
-    server->listener_count = 0;
-}
-
 /* Closes everything and steps the loop until each connection and exchange has reported. */
 static void server_empty(px_server *server)
 {
     px_error error;
 
-    listeners_close(server);
+    server_listeners_close(server);
     server->phase = SERVER_DRAINED;
     conn_close_all(server, false, PX_END_SERVER_CLOSED);
     while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
@@ -407,7 +402,7 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (!serving)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     *serving = (struct server_listener){server, listener, options, secure, redirect};
-    err = listener_start(listener, server->loop, &conn_listener_events, serving, out_error);
+    err = listener_start(listener, server->loop, &accept_events, serving, out_error);
     if (err != PX_OK) {
         alloc_put(&server->loop->allocator, serving);
         return err;
@@ -423,20 +418,6 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
 px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_error)
 {
     return px_server_serve_with(server, listener, NULL, out_error);
-}
-
-void px_server_unserve(px_server *server, px_listener *listener)
-{
-    for (uint32_t index = 0; index < server->listener_count; index++) {
-        struct server_listener *serving = server->listeners[index];
-
-        if (serving->listener != listener)
-            continue;
-        server->listeners[index] = server->listeners[--server->listener_count];
-        px_listener_close(listener);
-        alloc_put(&server->loop->allocator, serving);
-        return;
-    }
 }
 
 px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
@@ -468,14 +449,4 @@ px_err px_server_run(px_server *server, px_error *out_error)
 void px_server_stop(px_server *server)
 {
     px_loop_stop(server->loop);
-}
-
-void server_accept(px_server *server, bool on)
-{
-    for (uint32_t index = 0; index < server->listener_count; index++) {
-        if (on)
-            listener_resume(server->listeners[index]->listener);
-        else
-            listener_pause(server->listeners[index]->listener);
-    }
 }

@@ -13,6 +13,7 @@
 #include "route/router.h"
 #include "server/session/deadline.h"
 
+struct conn_protocol;
 struct tls_service;
 
 struct server_middleware {
@@ -79,11 +80,12 @@ struct px_server {
     struct server_middleware middleware[MIDDLEWARE_MAX];
     struct exchange_filter filters[FILTERS_MAX];
     struct server_listener *listeners[LISTENERS_MAX]; /* owned */
-    struct pool conns;                                /* of h1_conn */
-    struct pool works;                                /* of h1_work */
-    struct pool outs;                                 /* of struct out */
-    struct pool h2_requests;                          /* of h2_request */
-    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    const struct conn_protocol *const *protocols;     /* borrowed: static, by conn_protocol_id */
+    struct pool conns;       /* of what any protocol makes of struct conn */
+    struct pool works;       /* of h1_work */
+    struct pool outs;        /* of struct out */
+    struct pool h2_requests; /* of h2_request */
+    struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
     uint16_t redirect_ports[LISTENERS_MAX]; /* of https, for listeners that redirect */
     uint32_t redirect_count;
     struct tls_service *tls; /* owned; NULL without a TLS listener */
@@ -108,13 +110,12 @@ static inline px_server *server_of(const px_exchange *exchange)
     return CONTAINER_OF(exchange->service, px_server, service);
 }
 
-/* Runs middleware and route for an exchange, from where it stopped (dispatch.c). */
-void server_dispatch(px_exchange *exchange);
-
-/* Accepts on every listener, or on none. */
-void server_accept(px_server *server, bool on);
-
-void listeners_close(px_server *server);
+/* A connection went: accepting may go on. */
+static inline void server_room_note(px_server *server)
+{
+    if (PX_UNLIKELY(server->accepting_paused))
+        loop_task_add(server->loop, &server->limit);
+}
 
 /* --- drain.c ---------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "conduit/tls_conduit.h"
-#include "server/h1/h1.h"
+#include "server/session/facts.h"
 #include "tls/tls.h"
 
 /* What the TLS connections of a server share; made with its first TLS listener. */
@@ -72,11 +72,6 @@ static px_tls *conn_settings(const struct conn *conn)
     return conn->server->tls->settings[conn->secure - 1];
 }
 
-uint32_t tls_handshake_timeout_ms(const struct conn *conn)
-{
-    return conn_settings(conn)->options.handshake_timeout_ms;
-}
-
 /* --- What the conduit says -------------------------------------------------------------------- */
 
 static void on_opened(struct tls_conduit *tls, void *context)
@@ -96,8 +91,8 @@ static void on_plain(struct tls_conduit *tls, void *context)
     conn->server->counters.handshakes_failed++;
     conduit_plain_init(&conn->conduit, &conn->stream);
     tls_conduit_leave(tls);
+    conn->plain_on_tls = true;
     conn_speak(conn, CONN_H1);
-    h1_refuse_plain(h1_of(conn));
 }
 
 static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
@@ -187,7 +182,7 @@ static void tls_protocol_open(struct conn *conn)
         conn_close(conn, PX_END_NO_MEMORY);
         return;
     }
-    conn_wait(conn, WAIT_HANDSHAKE);
+    conn_wait_for(conn, WAIT_HANDSHAKE, conn_settings(conn)->options.handshake_timeout_ms);
 }
 
 static bool tls_is_idle(const struct conn *conn)
@@ -200,7 +195,7 @@ static bool tls_is_idle(const struct conn *conn)
 static void tls_abandon(struct conn *conn, px_end end)
 {
     (void)end;
-    if (conn_is_tls(conn) && !tls_conduit_of(&conn->conduit)->session.failed)
+    if (conn_is_secure(conn) && !tls_conduit_of(&conn->conduit)->session.failed)
         conn->server->counters.handshakes_failed++;
 }
 
@@ -242,39 +237,3 @@ const struct conn_protocol tls_protocol = {
     .drain = tls_drain,
     .total_due = tls_total_due,
 };
-
-/* --- What is known of the peer ---------------------------------------------------------------- */
-
-static size_t text_copy(const char *text, char *out_text, size_t room)
-{
-    size_t len = text ? strlen(text) : 0;
-
-    if (len >= room)
-        return 0;
-    memcpy(out_text, text ? text : "", len + 1);
-    return len;
-}
-
-size_t conn_secure(const struct conn *conn, enum exchange_fact fact, char *out_text, size_t room)
-{
-    if (!conn_is_tls(conn))
-        return 0;
-    const struct tls_session *session = &tls_conduit_of(&conn->conduit)->session;
-
-    switch (fact) {
-    case FACT_SERVER_NAME:
-        return text_copy(session->name, out_text, room);
-    case FACT_CLIENT_SUBJECT:
-        return tls_session_subject(session, out_text, room);
-    case FACT_TLS_VERSION:
-        return text_copy(tls_session_version(session), out_text, room);
-    case FACT_TLS_CIPHER:
-        return text_copy(tls_session_cipher(session), out_text, room);
-    }
-    return 0;
-}
-
-bool conn_serves(const struct conn *conn, px_str host)
-{
-    return !conn_is_tls(conn) || tls_session_serves(&tls_conduit_of(&conn->conduit)->session, host);
-}

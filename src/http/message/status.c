@@ -4,6 +4,8 @@
  */
 #include "http/message/status.h"
 
+#include <string.h>
+
 #define REASON(text) px_str_make(text, sizeof(text) - 1)
 
 px_str status_reason(unsigned status)
@@ -134,4 +136,16 @@ px_str status_reason(unsigned status)
     default:
         return REASON("");
     }
+}
+
+size_t status_text(unsigned status, char out_text[STATUS_TEXT_BYTES])
+{
+    px_str reason = status_reason(status);
+
+    out_text[0] = (char)('0' + status / 100);
+    out_text[1] = (char)('0' + status / 10 % 10);
+    out_text[2] = (char)('0' + status % 10);
+    out_text[3] = ' ';
+    memcpy(out_text + 4, reason.ptr, reason.len);
+    return 4 + reason.len;
 }

@@ -11,4 +11,11 @@
  * (RFC 9112 section 4). */
 px_str status_reason(unsigned status);
 
+/* The longest: "511 Network Authentication Required". */
+enum { STATUS_TEXT_BYTES = 48 };
+
+/* "400 Bad Request": the code, a blank, and the reason phrase; its length.  `status` has three
+ * digits. */
+size_t status_text(unsigned status, char out_text[STATUS_TEXT_BYTES]);
+
 #endif

@@ -10,12 +10,7 @@
 
 #include <string.h>
 
-#include "server/h2/h2.h"
-#include "server/site/access_log.h"
-#include "server/tls_open.h"
-
-/* What an idle connection costs: this, the engine's slot, and its part of the wheel. */
-_Static_assert(sizeof(struct h1_conn) + sizeof(uint64_t) * 4 <= 400, "an idle connection is small");
+#include "server/site/request.h"
 
 /* How exchanges end when a step fails. */
 static px_end h1_end_of(px_err err)
@@ -72,7 +67,7 @@ static void h1_rest(struct h1_conn *h1)
         conn_wait(conn, WAIT_WORK);
     else if (!h1_request_begun(h1))
         conn_wait(conn, WAIT_IDLE);
-    else if (h1->work->content)
+    else if (h1->work && h1->work->content)
         conn_wait(conn, WAIT_WORK);
     else if (conn->wait != WAIT_HEAD)
         conn_wait(conn, WAIT_HEAD);
@@ -134,17 +129,14 @@ void h1_advance(struct h1_conn *h1)
 
 /* --- Events of the stream --------------------------------------------------------------------- */
 
-/* The first bytes are HTTP/2's (RFC 9113 section 3.3): they are shown again, to who knows them. */
+/* The first bytes are HTTP/2's: they are shown again, to the protocol that knows them. */
 static size_t speak_h2(struct h1_conn *h1, px_str bytes)
 {
     struct conn *conn = &h1->conn;
 
-    h1_work_release(h1);
-    if (conn->state != CONN_OPEN)
-        return bytes.len;
     conduit_recv_stop(&conn->conduit);
     conn_speak(conn, CONN_H2);
-    h2_of(conn)->kept = (uint32_t)bytes.len; /* they are counted */
+    conn->kept = (uint32_t)bytes.len; /* they are counted */
     return 0;
 }
 
@@ -153,24 +145,24 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    size_t fresh = bytes.len - h1->kept; /* the rest was there before */
+    size_t fresh = bytes.len - h1->conn.kept; /* the rest was there before */
 
     h1->conn.received += (uint32_t)fresh;
     h1->conn.server->counters.bytes_received += fresh;
-    h1->kept = 0;
+    h1->conn.kept = 0;
     if (PX_UNLIKELY(h1->conn.state == CONN_LINGERING)) {
         if (h1->conn.received > LINGER_BYTES_MAX)
             conn_close(&h1->conn, PX_END_COMPLETE);
         return bytes.len;
     }
+    if (PX_UNLIKELY(h1->reading <= READ_PREFACE) && h1_is_preface(h1, bytes) == PX_OK)
+        return speak_h2(h1, bytes);
     h1->in = bytes;
     h1->in_used = 0;
     h1_advance(h1);
-    if (PX_UNLIKELY(h1->preface))
-        return speak_h2(h1, bytes);
     size_t used = h1->in_used;
 
-    h1->kept = (uint32_t)(bytes.len - used);
+    h1->conn.kept = (uint32_t)(bytes.len - used);
     h1->in = px_str_make(NULL, 0);
     h1->in_used = 0;
     return used;
@@ -186,7 +178,7 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
          * answer to nothing would be taken for the next request's.  It lingers after that: what was
          * not read would turn a close into a reset, which can overtake the answer. */
         h1->reading = READ_CLOSED;
-        if (!h1->exchange && h1_request_begun(h1) && h1_refuse(h1, 503) == PX_OK)
+        if (!h1->exchange && h1_request_begun(h1) && h1_conn_refuse(h1, 503) == PX_OK)
             h1_advance(h1);
         else
             conn_close(&h1->conn, PX_END_NO_MEMORY);
@@ -258,45 +250,24 @@ static void transport_reset(px_exchange *exchange)
     h1_note(exchange);
 }
 
-static void transport_peer(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
+static struct conn *transport_conn(const px_exchange *exchange)
 {
     struct h1_conn *h1 = exchange->carrier;
 
-    *out_len = conn_peer_text(&h1->conn, true, out_text, room);
+    return &h1->conn;
 }
 
-static void transport_local(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
-{
-    struct h1_conn *h1 = exchange->carrier;
-
-    *out_len = px_stream_local(&h1->conn.stream, out_text, room);
-}
-
-static size_t transport_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
-                               size_t room)
-{
-    const struct h1_conn *h1 = exchange->carrier;
-
-    return conn_secure(&h1->conn, fact, out_text, room);
-}
-
-static bool transport_serves(px_exchange *exchange, px_str host)
-{
-    const struct h1_conn *h1 = exchange->carrier;
-
-    return conn_serves(&h1->conn, host);
-}
-
-const struct exchange_transport h1_transport = {
-    .send_head = h1_note,
-    .send_content = h1_note,
-    .give_credit = h1_note,
-    .reset = transport_reset,
-    .inform = h1_inform,
-    .peer = transport_peer,
-    .local = transport_local,
-    .secure = transport_secure,
-    .serves = transport_serves,
+const struct conn_transport h1_transport = {
+    .exchange =
+        {
+            .send_head = h1_note,
+            .send_content = h1_note,
+            .give_credit = h1_note,
+            .reset = transport_reset,
+            .inform = h1_inform,
+            CONN_TRANSPORT_FACTS,
+        },
+    .conn = transport_conn,
 };
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
@@ -312,6 +283,8 @@ static void h1_open(struct conn *conn)
     /* Its deadline is set at the end of the tick: most that bring their request are gone by then.
      */
     loop_task_add(conn->server->loop, &conn->wake);
+    if (PX_UNLIKELY(conn->plain_on_tls) && h1_conn_refuse(h1, 400) == PX_OK)
+        h1_advance(h1);
 }
 
 static bool h1_cut_short(const struct conn *conn)
@@ -324,7 +297,6 @@ static bool h1_cut_short(const struct conn *conn)
 void h1_finish(struct h1_conn *h1, px_end end)
 {
     px_exchange *exchange = h1->exchange;
-    px_server *server = h1->conn.server;
 
     h1->exchange = NULL;
     if (h1->writing == WRITE_CONTENT || h1->writing == WRITE_LAST) {
@@ -337,11 +309,7 @@ void h1_finish(struct h1_conn *h1, px_end end)
     }
     if (end == PX_END_COMPLETE && exchange_is_direct(exchange))
         exchange->produced = exchange->length;
-    if (exchange->status >= 200)
-        server->counters.responses[exchange->status / 100]++;
-    if (server->logging)
-        access_log_exchange(&h1->conn, exchange);
-    exchange_finish(exchange, end);
+    request_finish(&h1->conn, exchange, end);
 }
 
 void h1_work_release(struct h1_conn *h1)
@@ -375,7 +343,7 @@ static void h1_timeout(struct conn *conn)
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
     if (conn->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
                                     h1->reading == READ_CONTENT && !h1->sending)) {
-        if (h1_refuse(h1, 408) == PX_OK) {
+        if (h1_conn_refuse(h1, 408) == PX_OK) {
             /* The deadline has gone off: who does not read the answer needs another. */
             conn_wait(conn, WAIT_NONE);
             h1_advance(h1);

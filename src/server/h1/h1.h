@@ -13,10 +13,12 @@
 #define PX_SERVER_H1_H
 
 #include "http/h1/h1_body.h"
-#include "server/session/conn.h"
+#include "server/session/facts.h"
 #include "server/session/out.h"
 
 enum h1_reading {
+    READ_FIRST,   /* the connection's first bytes, which may be another protocol's */
+    READ_PREFACE, /* ... and so far are: the beginning of HTTP/2's preface */
     READ_HEAD,    /* a request's head */
     READ_CONTENT, /* its content */
     READ_TUNNEL,  /* bytes of a tunnel */
@@ -48,7 +50,6 @@ struct h1_conn {
     size_t in_used;
     uint32_t turn_tick;  /* the tick of its last turn, its lower half */
     uint32_t turn_bytes; /* handed to the stream in it */
-    uint32_t kept;       /* bytes that were at hand and not used: they come again */
     uint16_t refusal;    /* a status to be answered without a handler, or 0 */
     uint8_t reading;     /* enum h1_reading */
     uint8_t writing;     /* enum h1_writing */
@@ -61,9 +62,6 @@ struct h1_conn {
     bool expecting;      /* the peer waits for 100 (Continue) */
     bool peer_ended;     /* no more bytes will come */
     bool broken;         /* the exchange asked for a reset */
-    bool begun;          /* a request was read: an HTTP/2 preface is none any more */
-    bool preface;        /* the first bytes are one: another protocol goes on with them */
-    bool plain_on_tls;   /* the peer speaks plain HTTP to a port that speaks TLS */
 };
 
 static inline struct h1_conn *h1_of(struct conn *conn)
@@ -75,11 +73,17 @@ static inline struct h1_conn *h1_of(struct conn *conn)
  * sends one too many still waits idle. */
 static inline bool h1_request_begun(const struct h1_conn *h1)
 {
+    if (h1->reading == READ_PREFACE)
+        return true;
     return h1->work &&
            (h1->work->content || h1->work->parser.offset > 2U * h1->work->parser.empty_lines);
 }
 
 void h1_advance(struct h1_conn *h1);
+
+/* Whether the first bytes of a connection are the HTTP/2 preface (RFC 9113 section 3.3), where that
+ * may be spoken without TLS: PX_OK, PX_AGAIN as far as they are there, PX_ERR_MALFORMED. */
+PX_MUST_CHECK px_err h1_is_preface(const struct h1_conn *h1, px_str first);
 
 /* One step each: PX_OK when something was done, PX_AGAIN when there is nothing to do now, else the
  * connection cannot go on. */
@@ -110,10 +114,7 @@ PX_MUST_CHECK static inline px_err h1_out_reserve(struct h1_conn *h1, size_t roo
 void h1_out_release(struct h1_conn *h1);
 
 /* Answers a request that cannot be served, without a handler, and ends the connection. */
-PX_MUST_CHECK px_err h1_refuse(struct h1_conn *h1, unsigned status);
-
-/* Tells a peer that speaks plain HTTP to a TLS port of its error, and ends the connection. */
-void h1_refuse_plain(struct h1_conn *h1);
+PX_MUST_CHECK px_err h1_conn_refuse(struct h1_conn *h1, unsigned status);
 
 /* The block and the exchange are let go, once no send uses them. */
 void h1_abandon(struct conn *conn, px_end end);
@@ -122,7 +123,7 @@ void h1_abandon(struct conn *conn, px_end end);
 void h1_finish(struct h1_conn *h1, px_end end);
 void h1_work_release(struct h1_conn *h1);
 
-extern const struct exchange_transport h1_transport;
+extern const struct conn_transport h1_transport;
 extern const struct conn_protocol h1_protocol;
 
 #endif

@@ -10,7 +10,7 @@
 #include "http/h2/h2_frame.h"
 #include "server/h1/h1.h"
 #include "server/site/access_log.h"
-#include "server/tls_open.h"
+#include "server/site/request.h"
 
 /* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
 bool h1_wants_bytes(const struct h1_conn *h1)
@@ -18,6 +18,8 @@ bool h1_wants_bytes(const struct h1_conn *h1)
     if (h1->peer_ended)
         return false;
     switch ((enum h1_reading)h1->reading) {
+    case READ_FIRST:
+    case READ_PREFACE:
     case READ_HEAD:
         return !h1->exchange && !h1->sending;
     case READ_CONTENT:
@@ -76,38 +78,30 @@ static void content_end(struct h1_conn *h1)
 }
 
 /* Makes an exchange of a finished head. */
-static px_err request_begin(struct h1_conn *h1)
+static px_err head_take(struct h1_conn *h1)
 {
     px_server *server = h1->conn.server;
     struct h1_parser *parser = &h1->work->parser;
     const char *head = h1->in.ptr + h1->in_used;
-    px_exchange *exchange = exchange_create(&server->service, &h1_transport, h1);
+    px_exchange *exchange = exchange_create(&server->service, &h1_transport.exchange, h1);
 
     if (!exchange)
-        return h1_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503);
     if (h1_request_take(parser, head, &exchange->arena, &exchange->request) != PX_OK) {
         exchange_finish(exchange, PX_END_NO_MEMORY);
-        return h1_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503);
     }
     if (server->options.log_format == PX_LOG_REQUEST && server->logging)
         access_log_head(server, px_str_make(head, parser->head_bytes));
-    server->counters.requests++;
     exchange_describe(exchange, parser);
-    exchange->https = conn_is_tls(&h1->conn);
-    exchange->redirect_port = conn_redirect_port(&h1->conn);
-    exchange->scheme_https = exchange->https || h1->conn.proxied_tls;
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
-    h1->begun = true;
     h1->keep_alive = parser->keep_alive;
     if (PX_UNLIKELY(h1->conn.wait == WAIT_HEAD))
         conn_wait(&h1->conn, WAIT_WORK); /* the next head has a deadline of its own */
     h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
-    if (PX_UNLIKELY(parser->expect_unknown))
-        px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
-    else
-        server_dispatch(exchange);
+    request_begin(&h1->conn, exchange, parser->expect_unknown);
     /* A length of 0 ends here too: no byte will come that could tell. */
     if (PX_LIKELY(parser->framing == H1_FRAMING_NONE) ||
         (parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0)) {
@@ -121,15 +115,14 @@ static px_err request_begin(struct h1_conn *h1)
     return PX_OK;
 }
 
-/* Whether the first bytes of a connection are the HTTP/2 preface, where that may be spoken without
- * TLS; the parser has just found fault with the version in it.  PX_AGAIN: as far as they are there.
- */
-static px_err is_preface(const struct h1_conn *h1, px_str head)
+px_err h1_is_preface(const struct h1_conn *h1, px_str first)
 {
-    size_t len = head.len < H2_PREFACE_BYTES ? head.len : H2_PREFACE_BYTES;
+    const struct conn *conn = &h1->conn;
+    size_t len = first.len < H2_PREFACE_BYTES ? first.len : H2_PREFACE_BYTES;
 
-    if (h1->begun || !h1->conn.server->h2 || conn_is_tls(&h1->conn) ||
-        h1->conn.server->options.http2_clear == PX_OFF || memcmp(head.ptr, H2_PREFACE, len) != 0)
+    if (PX_LIKELY(memcmp(first.ptr, H2_PREFACE, len) != 0))
+        return PX_ERR_MALFORMED;
+    if (!conn->server->h2 || conn_is_secure(conn) || conn->server->options.http2_clear == PX_OFF)
         return PX_ERR_MALFORMED;
     return len < H2_PREFACE_BYTES ? PX_AGAIN : PX_OK;
 }
@@ -145,7 +138,7 @@ static px_err read_head(struct h1_conn *h1)
         /* Between requests this is a good-bye; inside of a head somebody may still listen. */
         h1->reading = READ_CLOSED;
         if (h1_request_begun(h1))
-            return h1_refuse(h1, 400);
+            return h1_conn_refuse(h1, 400);
         h1->writing = WRITE_CLOSED;
         return PX_OK;
     }
@@ -156,30 +149,40 @@ static px_err read_head(struct h1_conn *h1)
         return PX_AGAIN;
     }
     if (!h1->work && work_take(h1) != PX_OK)
-        return h1_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503);
     px_err err = h1_parse(&h1->work->parser, head, left);
 
     if (PX_LIKELY(err == PX_OK))
-        return request_begin(h1);
+        return head_take(h1);
     if (err != PX_AGAIN) {
-        unsigned status = h1->work->parser.status;
-
-        px_err preface = status == 505 ? is_preface(h1, px_str_make(head, left)) : PX_ERR_MALFORMED;
-
-        if (PX_UNLIKELY(preface == PX_OK)) {
-            h1->preface = true;
-            h1->reading = READ_CLOSED;
-        }
-        if (preface == PX_OK || (preface == PX_AGAIN && !h1->peer_ended))
-            return PX_AGAIN;
         h1->in_used = h1->in.len;
-        return h1_refuse(h1, status);
+        return h1_conn_refuse(h1, h1->work->parser.status);
     }
     if (h1->peer_ended) {
         h1->reading = READ_CLOSED;
-        return h1_refuse(h1, 400);
+        return h1_conn_refuse(h1, 400);
     }
     return PX_AGAIN;
+}
+
+/* The first bytes of a connection.  A whole preface is HTTP/2's and does not come here; a part of
+ * one is waited for, and is HTTP/1 after all where the peer goes on differently, or ends. */
+static px_err read_first(struct h1_conn *h1)
+{
+    px_str first = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
+
+    if (first.len == 0 && h1->peer_ended && h1->reading == READ_PREFACE) {
+        h1->reading = READ_CLOSED;
+        return h1_conn_refuse(h1, 400);
+    }
+    if (first.len == 0 && !h1->peer_ended)
+        return PX_AGAIN;
+    if (!h1->peer_ended && h1_is_preface(h1, first) == PX_AGAIN) {
+        h1->reading = READ_PREFACE;
+        return PX_AGAIN;
+    }
+    h1->reading = READ_HEAD;
+    return read_head(h1);
 }
 
 /* Whether the content is, or is going to be, more than its limit: a chunk says its size before it
@@ -197,7 +200,7 @@ static px_err content_refuse(struct h1_conn *h1, unsigned status)
 {
     h1->in_used = h1->in.len;
     if (h1->exchange)
-        return h1_refuse(h1, status);
+        return h1_conn_refuse(h1, status);
     /* The answer is out already: nothing can be said any more. */
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_CLOSED;
@@ -277,6 +280,9 @@ static px_err read_tunnel(struct h1_conn *h1)
 px_err h1_step_read(struct h1_conn *h1)
 {
     switch ((enum h1_reading)h1->reading) {
+    case READ_FIRST:
+    case READ_PREFACE:
+        return read_first(h1);
     case READ_HEAD:
         return read_head(h1);
     case READ_CONTENT:

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "server/h1/h1.h"
-#include "server/refusal.h"
-#include "server/site/access_log.h"
+#include "server/site/refusal_text.h"
+#include "server/site/request.h"
 
 enum {
     PULL_BYTES_MIN = 2048, /* less room than this is not worth a pull */
@@ -117,7 +117,7 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     struct h1_response_head head;
 
     if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
-        return h1_refuse(h1, 400); /* content before a tunnel could be read as either */
+        return h1_conn_refuse(h1, 400); /* content before a tunnel could be read as either */
     if (PX_LIKELY(exchange->answer == ANSWER_READY)) {
         exchange_take_head(exchange);
         if (exchange->broken)
@@ -320,7 +320,7 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
 
 static const char *refusal_hint(const struct h1_conn *h1)
 {
-    return h1->plain_on_tls ? "this port speaks TLS, ask it with https://" : NULL;
+    return h1->conn.plain_on_tls ? "this port speaks TLS, ask it with https://" : NULL;
 }
 
 static px_err refusal_render(struct h1_conn *h1)
@@ -413,26 +413,15 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
     char *start = h1->out->bytes + h1->out->len;
 
     h1->out->len += (uint32_t)(h1_write_inform(start, status, name, value) - start);
-    h1_transport.send_content(exchange);
+    h1_transport.exchange.send_content(exchange);
 }
 
-px_err h1_refuse(struct h1_conn *h1, unsigned status)
+px_err h1_conn_refuse(struct h1_conn *h1, unsigned status)
 {
-    px_server *server = h1->conn.server;
-
-    server->counters.refused++;
-    if (h1->exchange) {
-        if (h1->exchange->answer >= ANSWER_TAKEN)
-            return PX_ERR_CANCELLED; /* another answer is on its way: end it visibly broken */
-        h1->exchange->status = (uint16_t)status;
-        h1->exchange->produced = refusal_content_bytes(status, refusal_hint(h1));
-        h1_finish(h1, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
-    } else {
-        server->counters.responses[status / 100]++;
-        if (server->logging)
-            access_log_refusal(&h1->conn, 11, status,
-                               refusal_content_bytes(status, refusal_hint(h1)));
-    }
+    if (!request_refuse(&h1->conn, h1->exchange, 11, status, refusal_hint(h1)))
+        return PX_ERR_CANCELLED;
+    if (h1->exchange)
+        h1_finish(h1, request_refused_end(status));
     h1_work_release(h1);
     h1->refusal = (uint16_t)status; /* rendered when there is room for it */
     h1->keep_alive = false;
@@ -440,11 +429,4 @@ px_err h1_refuse(struct h1_conn *h1, unsigned status)
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_NOTHING;
     return PX_OK;
-}
-
-void h1_refuse_plain(struct h1_conn *h1)
-{
-    h1->plain_on_tls = true;
-    if (h1_refuse(h1, 400) == PX_OK)
-        h1_advance(h1);
 }

@@ -8,13 +8,6 @@
  */
 #include "server/h2/h2.h"
 
-#include "server/h1/h1.h"
-#include "server/site/access_log.h"
-#include "server/tls_open.h"
-
-/* It shares the slot of the pool with HTTP/1. */
-_Static_assert(sizeof(struct h2_conn) <= sizeof(struct h1_conn), "one slot for all protocols");
-
 /* Rounds of answering and sending in one turn; each sends a block. */
 enum { ROUNDS_PER_TURN = 64 };
 
@@ -146,10 +139,10 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct h2_conn *h2 = context;
     struct conn *conn = &h2->conn;
-    size_t fresh = bytes.len - h2->kept;
+    size_t fresh = bytes.len - conn->kept;
 
     (void)stream;
-    h2->kept = 0;
+    conn->kept = 0;
     conn->received += (uint32_t)fresh;
     conn->server->counters.bytes_received += fresh;
     if (PX_UNLIKELY(conn->state == CONN_LINGERING)) {
@@ -248,45 +241,24 @@ static void transport_inform(px_exchange *exchange, unsigned status, px_str name
     h2_note(request);
 }
 
-static void transport_peer(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
+static struct conn *transport_conn(const px_exchange *exchange)
 {
     const struct h2_request *request = exchange->carrier;
 
-    *out_len = conn_peer_text(&request->h2->conn, true, out_text, room);
+    return &request->h2->conn;
 }
 
-static void transport_local(px_exchange *exchange, char *out_text, size_t room, size_t *out_len)
-{
-    struct h2_request *request = exchange->carrier;
-
-    *out_len = px_stream_local(&request->h2->conn.stream, out_text, room);
-}
-
-static size_t transport_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
-                               size_t room)
-{
-    const struct h2_request *request = exchange->carrier;
-
-    return conn_secure(&request->h2->conn, fact, out_text, room);
-}
-
-static bool transport_serves(px_exchange *exchange, px_str host)
-{
-    const struct h2_request *request = exchange->carrier;
-
-    return conn_serves(&request->h2->conn, host);
-}
-
-const struct exchange_transport h2_transport = {
-    .send_head = transport_note,
-    .send_content = transport_note,
-    .give_credit = transport_credit,
-    .reset = transport_reset,
-    .inform = transport_inform,
-    .peer = transport_peer,
-    .local = transport_local,
-    .secure = transport_secure,
-    .serves = transport_serves,
+const struct conn_transport h2_transport = {
+    .exchange =
+        {
+            .send_head = transport_note,
+            .send_content = transport_note,
+            .give_credit = transport_credit,
+            .reset = transport_reset,
+            .inform = transport_inform,
+            CONN_TRANSPORT_FACTS,
+        },
+    .conn = transport_conn,
 };
 
 const struct h2_events h2_session_events = {

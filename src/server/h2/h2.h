@@ -14,7 +14,7 @@
 #define PX_SERVER_H2_H
 
 #include "http/h2/h2_session.h"
-#include "server/session/conn.h"
+#include "server/session/facts.h"
 #include "server/session/out.h"
 
 struct h2_conn;
@@ -55,7 +55,6 @@ struct h2_conn {
     uint32_t block_ms;          /* ... this time, its lower half */
     uint32_t turn_tick;         /* the tick of its last turn, its lower half */
     uint32_t turn_bytes;        /* handed to the stream in it */
-    uint32_t kept;              /* bytes that another protocol has counted and not used */
     uint16_t rendered_count;    /* requests that are over when the block is out */
     bool driving : 1;           /* inside of h2_advance, or of the session */
     bool sending : 1;           /* a send is in flight */
@@ -108,7 +107,7 @@ void h2_rendered(struct h2_stream *stream, void *context);
 void h2_closed(struct h2_stream *stream, uint32_t error, void *context);
 
 extern const struct h2_events h2_session_events;
-extern const struct exchange_transport h2_transport;
+extern const struct conn_transport h2_transport;
 extern const struct conn_protocol h2_protocol;
 extern const px_stream_events h2_stream_events;
 

@@ -8,7 +8,7 @@
  */
 #include "server/h2/h2.h"
 #include "server/site/access_log.h"
-#include "server/tls_open.h"
+#include "server/site/request.h"
 
 struct h2_stream *h2_begin(void *context)
 {
@@ -59,7 +59,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     struct h2_request *request = h2_request_of(stream);
     struct h2_conn *h2 = context;
     px_server *server = h2->conn.server;
-    px_exchange *exchange = exchange_create(&server->service, &h2_transport, request);
+    px_exchange *exchange = exchange_create(&server->service, &h2_transport.exchange, request);
 
     if (!exchange || h2_head_take(head, &exchange->arena, &exchange->request) != PX_OK) {
         if (exchange)
@@ -69,16 +69,9 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     request->exchange = exchange;
     exchange_describe(request, head);
-    exchange->https = conn_is_tls(&request->h2->conn);
-    exchange->redirect_port = conn_redirect_port(&request->h2->conn);
-    exchange->scheme_https = exchange->https || request->h2->conn.proxied_tls;
     if (server->options.log_format == PX_LOG_REQUEST && server->logging)
         access_log_request(server, exchange);
-    server->counters.requests++;
-    if (head->expect_unknown)
-        px_respond_error(exchange, 417); /* RFC 9110 section 10.1.1 */
-    else
-        server_dispatch(exchange);
+    request_begin(&h2->conn, exchange, head->expect_unknown);
     if (stream->remote_ended || (request->connect && exchange->kind != CONTENT_TUNNEL))
         exchange_receive_end(exchange);
     h2_note(request);
@@ -224,19 +217,13 @@ void h2_read_step(struct h2_request *request)
 void h2_finish(struct h2_request *request, px_end end)
 {
     px_exchange *exchange = request->exchange;
-    struct conn *conn = &request->h2->conn;
-    px_server *server = conn->server;
 
     request->exchange = NULL;
     if (request->held.ptr)
         held_release(request);
     if (request->lingering) /* what was held is dropped as well */
         h2_session_give(request->h2->session, &request->stream, request->stream.unread);
-    if (exchange->status >= 200)
-        server->counters.responses[exchange->status / 100]++;
-    if (server->logging)
-        access_log_exchange(conn, exchange);
-    exchange_finish(exchange, request->timed_out ? PX_END_TIMEOUT : end);
+    request_finish(&request->h2->conn, exchange, request->timed_out ? PX_END_TIMEOUT : end);
 }
 
 void h2_request_free(struct h2_request *request, px_end end)

@@ -6,12 +6,10 @@
  * session's; what is decided here is what HTTP asks for: when there is a length, when there is no
  * content, what becomes of a tunnel.
  */
-#include "base/text.h"
-#include "http/message/status.h"
 #include "server/h2/h2.h"
-#include "server/site/access_log.h"
-
-enum { REFUSAL_TEXT_BYTES = 64 };
+#include "server/site/dispatch.h"
+#include "server/site/refusal_text.h"
+#include "server/site/request.h"
 
 /* "Server: " and "Date: " without their names and line ends. */
 enum { SERVER_NAME_BYTES = 8, DATE_NAME_BYTES = 6, LINE_END_BYTES = 2 };
@@ -43,40 +41,14 @@ static void respond(struct h2_request *request, struct h2_response *response)
 
 /* --- Without a handler ------------------------------------------------------------------------ */
 
-/* "400 Bad Request" and LF. */
-static size_t refusal_text(unsigned status, char out_text[REFUSAL_TEXT_BYTES])
-{
-    px_str reason = status_reason(status);
-    char *out = text_write_number(out_text, status);
-
-    *out++ = ' ';
-    if (reason.len > 0)
-        memcpy(out, reason.ptr, reason.len);
-    out[reason.len] = '\n';
-    return (size_t)(out - out_text) + reason.len + 1;
-}
-
 void h2_refuse(struct h2_request *request, unsigned status)
 {
-    struct conn *conn = &request->h2->conn;
-    px_server *server = conn->server;
-    char text[REFUSAL_TEXT_BYTES];
-
-    server->counters.refused++;
-    if (request->exchange) {
-        if (request->exchange->answer >= ANSWER_TAKEN) {
-            /* Another answer is on its way: end it visibly broken. */
-            h2_session_reset(request->h2->session, &request->stream, H2_INTERNAL_ERROR);
-            return;
-        }
-        request->exchange->status = (uint16_t)status;
-        request->exchange->produced = refusal_text(status, text);
-        h2_finish(request, status == 408 ? PX_END_TIMEOUT : PX_END_REFUSED);
-    } else {
-        server->counters.responses[status / 100]++;
-        if (server->logging)
-            access_log_refusal(conn, 20, status, refusal_text(status, text));
+    if (!request_refuse(&request->h2->conn, request->exchange, 20, status, NULL)) {
+        h2_session_reset(request->h2->session, &request->stream, H2_INTERNAL_ERROR);
+        return;
     }
+    if (request->exchange)
+        h2_finish(request, request_refused_end(status));
     request->refusal = (uint16_t)status;
     h2_note(request);
 }
@@ -88,8 +60,8 @@ static void reply_refusal(struct h2_request *request)
     struct h2_response response = {
         .status = request->refusal,
         .has_length = true,
-        .length = refusal_text(request->refusal, text),
-        .type = px_str_make("text/plain; charset=utf-8", 25),
+        .length = refusal_text(request->refusal, NULL, text),
+        .type = REFUSAL_TYPE,
     };
 
     h1_stamp_update(&server->stamp, server->loop->unix_time);
@@ -105,7 +77,7 @@ static void reply_refusal(struct h2_request *request)
 static px_pull pull_refusal(struct h2_request *request, char *out, size_t room, size_t *out_bytes)
 {
     char text[REFUSAL_TEXT_BYTES];
-    size_t left = refusal_text(request->refusal, text) - request->refusal_at;
+    size_t left = refusal_text(request->refusal, NULL, text) - request->refusal_at;
     size_t count = left < room ? left : room;
 
     memcpy(out, text + request->refusal_at, count);
@@ -129,26 +101,6 @@ static bool answers_extended_connect(const struct h2_request *request)
            request->exchange->status < 300;
 }
 
-static void reply_no_tunnel(struct h2_request *request)
-{
-    px_exchange *exchange = request->exchange;
-    px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
-
-    if (allow &&
-        router_allow(request->h2->conn.server->router, exchange->request.authority,
-                     exchange->request.raw_path, &exchange->arena, &allow->value) == PX_OK) {
-        allow->name = px_str_make("allow", 5);
-        exchange->fields = allow;
-        exchange->field_count = 1;
-    } else {
-        exchange->field_count = 0;
-    }
-    exchange->answer = ANSWER_TAKEN;
-    exchange->status = 405;
-    request->refusal = 405;
-    reply_refusal(request);
-}
-
 static void reply_head(struct h2_request *request)
 {
     px_server *server = request->h2->conn.server;
@@ -156,7 +108,9 @@ static void reply_head(struct h2_request *request)
     bool tunnel = exchange->kind == CONTENT_TUNNEL;
 
     if (answers_extended_connect(request)) {
-        reply_no_tunnel(request);
+        server_dispatch_no_tunnel(exchange);
+        request->refusal = exchange->status;
+        reply_refusal(request);
         return;
     }
     exchange_take_head(exchange);

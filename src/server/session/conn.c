@@ -1,5 +1,5 @@
 /*
- * The life of connections: accepted, waited for, lingering, closed, freed.
+ * The life of connections: begun, waited for, lingering, closed, freed.
  *
  * Happy path: a descriptor comes from a listener, gets a slot of the pool, its protocol opens, the
  * peer closes, on_closed gives the slot back.  What can go wrong: no room (overload.c), a deadline,
@@ -8,21 +8,6 @@
 #include "server/session/conn.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#include "server/h1/h1.h"
-#include "server/h2/h2.h"
-#include "server/proxied.h"
-#include "server/refusal.h"
-#include "server/session/overload.h"
-#include "server/site/trust.h"
-#include "server/tls_open.h"
-
-const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
-    [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,
-    [CONN_PROXIED] = &proxied_protocol, [CONN_REFUSAL] = &refusal_protocol,
-    [CONN_TLS] = &tls_protocol,
-};
 
 void conn_peer_keep(struct conn *conn, const struct net_address *address)
 {
@@ -39,42 +24,34 @@ void conn_peer_keep(struct conn *conn, const struct net_address *address)
     }
 }
 
+void conn_peer_address(const struct conn *conn, struct net_address *out_address)
+{
+    const struct conn_peer *peer = &conn->peer;
+
+    memset(out_address, 0, sizeof(*out_address));
+    out_address->socket.any.sa_family = peer->family;
+    if (peer->family == AF_INET) {
+        out_address->socket.v4.sin_port = peer->port;
+        memcpy(&out_address->socket.v4.sin_addr, peer->address, 4);
+    } else if (peer->family == AF_INET6) {
+        out_address->socket.v6.sin6_port = peer->port;
+        memcpy(&out_address->socket.v6.sin6_addr, peer->address, 16);
+    }
+}
+
 size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, size_t room)
 {
     struct net_address address;
 
-    memset(&address, 0, sizeof(address));
-    address.socket.any.sa_family = conn->peer.family;
-    if (conn->peer.family == AF_INET) {
-        address.socket.v4.sin_port = conn->peer.port;
-        memcpy(&address.socket.v4.sin_addr, conn->peer.address, 4);
-    } else if (conn->peer.family == AF_INET6) {
-        address.socket.v6.sin6_port = conn->peer.port;
-        memcpy(&address.socket.v6.sin6_addr, conn->peer.address, 16);
-    }
+    conn_peer_address(conn, &address);
     return with_port ? address_format(&address, out_text, room)
                      : address_format_host(&address, out_text, room);
 }
 
-/* --- Accepting -------------------------------------------------------------------------------- */
+/* --- The beginning ---------------------------------------------------------------------------- */
 
-static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
-                      void *context)
+void conn_init(struct conn *conn, px_server *server, int fd, bool eager)
 {
-    struct server_listener *from = context;
-    px_server *server = from->server;
-
-    (void)listener;
-    bool admitted = overload_admits(server);
-    struct h1_conn *h1 = pool_take(&server->conns);
-
-    if (!h1) {
-        server->counters.accept_errors++;
-        close(fd);
-        return;
-    }
-    struct conn *conn = &h1->conn;
-
     server->counters.accepted++;
     server->conn_count++;
     stream_init(&conn->stream, server->loop, fd, eager);
@@ -86,41 +63,20 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn->active_ms = server->loop->now_ms;
     conn->mark_sent = 0;
     conn->received = 0;
+    conn->kept = 0;
     conn->state = CONN_OPEN;
     conn->wait = WAIT_NONE;
     conn->rate = RATE_NONE;
     conn->end = PX_END_PEER_GONE;
     conn->reset = false;
+    conn->plain_on_tls = false;
     conn->proxied_tls = false;
-    conn_peer_keep(conn, peer);
-    conn->secure = from->secure;
-    conn->redirect = from->redirect;
-    conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
-    conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
-    if (admitted)
-        conn_begin(conn);
-    else
-        conn_speak(conn, CONN_REFUSAL);
 }
 
 void conn_begin(struct conn *conn)
 {
     conn_speak(conn, conn->proxied ? CONN_PROXIED : (enum conn_protocol_id)conn->first_protocol);
 }
-
-static void on_accept_error(px_listener *listener, int sys_errno, void *context)
-{
-    struct server_listener *from = context;
-    px_server *server = from->server;
-
-    (void)listener;
-    (void)sys_errno;
-    server->counters.accept_errors++;
-    /* Out of descriptors: others make room, the listener tries again by itself. */
-    overload_relieve(server);
-}
-
-const struct listener_events conn_listener_events = {on_socket, on_accept_error};
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
@@ -162,12 +118,38 @@ static void rate_change(struct conn *conn, enum conn_rate rate)
     }
 }
 
+/* How long may be waited, or PX_OFF. */
+static uint32_t wait_duration_ms(const px_server_options *options, enum conn_wait wait)
+{
+    switch (wait) {
+    case WAIT_IDLE:
+        return options->idle_timeout_ms;
+    case WAIT_HEAD:
+        return options->head_timeout_ms;
+    case WAIT_WORK:
+        return options->rate_window_ms;
+    case WAIT_LINGER:
+        return options->linger_timeout_ms;
+    case WAIT_REFUSAL:
+        return REFUSAL_TIMEOUT_MS;
+    case WAIT_REFUSED:
+        return REFUSAL_LINGER_MS;
+    case WAIT_HANDSHAKE:
+    case WAIT_NONE:
+        break;
+    }
+    return PX_OFF;
+}
+
 void conn_wait(struct conn *conn, enum conn_wait wait)
 {
+    conn_wait_for(conn, wait, wait_duration_ms(&conn->server->options, wait));
+}
+
+void conn_wait_for(struct conn *conn, enum conn_wait wait, uint32_t duration_ms)
+{
     px_server *server = conn->server;
-    const px_server_options *options = &server->options;
     uint64_t now_ms = server->loop->now_ms;
-    uint32_t duration_ms = PX_OFF;
 
     conn->active_ms = now_ms;
     if (conn->wait == wait && wait != WAIT_WORK) {
@@ -188,31 +170,6 @@ void conn_wait(struct conn *conn, enum conn_wait wait)
     conn->rate = wait == WAIT_WORK ? (uint8_t)conn_protocol(conn)->rate(conn) : RATE_NONE;
     conn->mark_acked = UINT64_MAX;
     rate_begin(conn, (enum conn_rate)conn->rate);
-    switch (wait) {
-    case WAIT_IDLE:
-        duration_ms = options->idle_timeout_ms;
-        break;
-    case WAIT_HEAD:
-        duration_ms = options->head_timeout_ms;
-        break;
-    case WAIT_WORK:
-        duration_ms = options->rate_window_ms;
-        break;
-    case WAIT_LINGER:
-        duration_ms = options->linger_timeout_ms;
-        break;
-    case WAIT_REFUSAL:
-        duration_ms = REFUSAL_TIMEOUT_MS;
-        break;
-    case WAIT_REFUSED:
-        duration_ms = REFUSAL_LINGER_MS;
-        break;
-    case WAIT_HANDSHAKE:
-        duration_ms = tls_handshake_timeout_ms(conn);
-        break;
-    case WAIT_NONE:
-        break;
-    }
     uint64_t due_ms = duration_ms == PX_OFF ? UINT64_MAX : now_ms + duration_ms;
 
     if (wait == WAIT_WORK && conn_protocol(conn)->total_due(conn) < due_ms)
@@ -374,7 +331,7 @@ void conn_freed(struct conn *conn)
     server->conn_count--;
     server->closing_count--;
     pool_put(&server->conns, conn);
-    overload_look(server);
+    server_room_note(server);
 }
 
 struct close_visit {

@@ -50,6 +50,7 @@ struct conn {
     uint64_t rate_since_ms; /* since when bytes have had to move, while they have to */
     uint32_t rate_ms;       /* for how long they had to before, in this window */
     uint32_t received;      /* bytes since the start of the rate window */
+    uint32_t kept;          /* bytes that were at hand, counted and not used: they come again */
     uint8_t state;          /* enum conn_state */
     uint8_t wait;           /* enum conn_wait */
     uint8_t end;            /* px_end of the exchanges that its close cuts short */
@@ -61,6 +62,7 @@ struct conn {
     uint16_t redirect;      /* its requests are sent to https: an index, from 1; 0: served */
     bool proxied;           /* a PROXY header comes before that */
     bool proxied_tls;       /* the proxy says that its client spoke TLS */
+    bool plain_on_tls;      /* it speaks plain HTTP to a port that speaks TLS: HTTP/1 refuses */
     bool reset;             /* the peer must see that something is missing */
     struct conn_peer peer;
 };
@@ -105,11 +107,9 @@ enum conn_protocol_id {
     CONN_PROTOCOL_COUNT
 };
 
-extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
-
 static inline const struct conn_protocol *conn_protocol(const struct conn *conn)
 {
-    return conn_protocols[conn->protocol];
+    return conn->server->protocols[conn->protocol];
 }
 
 /* The port of https that its requests are sent to, or 0: they are served. */
@@ -131,11 +131,13 @@ static inline void conn_speak(struct conn *conn, enum conn_protocol_id protocol)
 
 /* --- conn.c ----------------------------------------------------------------------------------- */
 
-extern const struct listener_events conn_listener_events;
-
 /* The wheel's callback, and what the stream's on_closed ends in. */
 void conn_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
 void conn_freed(struct conn *conn);
+
+/* A connection on a descriptor that was accepted; its peer, and what it begins with, are not set.
+ */
+void conn_init(struct conn *conn, px_server *server, int fd, bool eager);
 
 /* Opens what a connection begins with, once it is let in. */
 void conn_begin(struct conn *conn);
@@ -153,11 +155,17 @@ void conn_linger(struct conn *conn);
 /* Says what the connection waits for from now on. */
 void conn_wait(struct conn *conn, enum conn_wait wait);
 
+/* The same for WAIT_HANDSHAKE, whose time is its own. */
+void conn_wait_for(struct conn *conn, enum conn_wait wait, uint32_t duration_ms);
+
 /* Tells each connection that its next answer is its last. */
 void conn_drain_all(px_server *server);
 
 /* Closes what a drain ends: idle connections, or all. */
 void conn_close_all(px_server *server, bool idle_only, px_end end);
+
+/* The peer's address, as it was kept. */
+void conn_peer_address(const struct conn *conn, struct net_address *out_address);
 
 /* "192.0.2.1" or "192.0.2.1:80". */
 size_t conn_peer_text(const struct conn *conn, bool with_port, char *out_text, size_t room);

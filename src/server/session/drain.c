@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "server/session/conn.h"
+#include "server/session/listeners.h"
 
 /* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
  * these came when the drain had begun. */
@@ -62,7 +63,7 @@ static void drain_begin(px_server *server)
     server->phase = SERVER_DRAINING;
     conn_drain_all(server);
     if (server->drain.leaves_queue)
-        listeners_close(server);
+        server_listeners_close(server);
     else
         drain_queue(&server->drain.queue);
     drain_idle(server);

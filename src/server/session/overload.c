@@ -7,6 +7,8 @@
  */
 #include "server/session/overload.h"
 
+#include "server/session/listeners.h"
+
 /* Of the connections that may be open, this part is closed at once when there is no room: looking
  * for the longest idle walks over all of them, so it is not done for each newcomer. */
 enum { SHED_PART = 256 };
@@ -97,13 +99,7 @@ void overload_pause(px_server *server)
     if (server->refusing_count < REFUSING_COUNT_MAX || server->accepting_paused)
         return;
     server->accepting_paused = true;
-    server_accept(server, false);
-}
-
-void overload_look(px_server *server)
-{
-    if (PX_UNLIKELY(server->accepting_paused))
-        loop_task_add(server->loop, &server->limit);
+    server_listeners_accept(server, false);
 }
 
 void overload_task(struct loop_task *task)
@@ -114,5 +110,5 @@ void overload_task(struct loop_task *task)
         server->refusing_count >= REFUSING_COUNT_MAX)
         return;
     server->accepting_paused = false;
-    server_accept(server, true);
+    server_listeners_accept(server, true);
 }

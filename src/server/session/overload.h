@@ -19,9 +19,6 @@ void overload_relieve(px_server *server);
 /* One more is being turned away: stops accepting when they are too many. */
 void overload_pause(px_server *server);
 
-/* A connection went: accepting may go on. */
-void overload_look(px_server *server);
-
 /* Runs in a tick in which somebody went while nobody was accepted. */
 void overload_task(struct loop_task *task);
 

@@ -5,6 +5,8 @@
  * whole).  What no route serves is answered here: 404, 405 with Allow, OPTIONS, redirects to the
  * path with its slash.
  */
+#include "server/site/dispatch.h"
+
 #include <string.h>
 
 #include "http/message/host.h"
@@ -187,4 +189,21 @@ void server_dispatch(px_exchange *exchange)
     /* What was answered without a handler has its content dropped. */
     if (!exchange->call_when_whole)
         exchange->handler_called = true;
+}
+
+void server_dispatch_no_tunnel(px_exchange *exchange)
+{
+    px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
+
+    if (allow &&
+        router_allow(server_of(exchange)->router, exchange->request.authority,
+                     exchange->request.raw_path, &exchange->arena, &allow->value) == PX_OK) {
+        allow->name = px_str_make("allow", 5);
+        exchange->fields = allow;
+        exchange->field_count = 1;
+    } else {
+        exchange->field_count = 0;
+    }
+    exchange->answer = ANSWER_TAKEN;
+    exchange->status = 405;
 }

@@ -14,6 +14,7 @@
 #include "http/fields/field.h"
 #include "http/fields/forwarded.h"
 #include "net/cidr.h"
+#include "server/session/facts.h"
 
 /* --- The set ---------------------------------------------------------------------------------- */
 
@@ -140,30 +141,17 @@ static bool same_client(const struct walk *left, const struct walk *right)
     return left_len == right_len && memcmp(texts[0], texts[1], left_len) == 0;
 }
 
-/* The peer as the transport has it: "192.0.2.1:80", "[2001:db8::1]:80", "unix:". */
-static bool peer_address(px_exchange *exchange, struct net_address *out_address)
-{
-    px_str text = px_exchange_peer(exchange);
-    struct address_text split;
-
-    if (!text.ptr)
-        return false;
-    if (text.len >= 5 && memcmp(text.ptr, "unix:", 5) == 0) {
-        memset(out_address, 0, sizeof(*out_address));
-        out_address->socket.any.sa_family = AF_UNIX;
-        return true;
-    }
-    return address_split(text.ptr, &split, NULL) == PX_OK &&
-           address_numeric(split.host, split.port, out_address);
-}
-
 void trust_settle(px_exchange *exchange)
 {
     const px_server *server = server_of(exchange);
     struct walk rfc7239 = {.server = server}, plain = {.server = server};
+    const struct conn *conn = conn_of_exchange(exchange);
     struct net_address peer;
 
-    if (!peer_address(exchange, &peer) || !trust_has(server, &peer))
+    if (!conn)
+        return;
+    conn_peer_address(conn, &peer);
+    if (!trust_has(server, &peer))
         return;
     rfc7239.client = plain.client = peer;
     if (server->options.forwarded == PX_FORWARDED_EITHER ||

@@ -51,6 +51,7 @@ static void accessors(void **state)
     assert_null(px_request_trailers(exchange, &count));
     assert_int_equal(count, 0);
     assert_str_equal(px_exchange_peer(exchange), LITERAL("192.0.2.1:80"));
+    assert_ptr_equal(px_exchange_peer(exchange).ptr, px_exchange_peer(exchange).ptr);
     assert_str_equal(px_exchange_local(exchange), LITERAL("[2001:db8::1]:8080"));
     assert_ptr_equal(px_exchange_loop(exchange), stage.loop);
     assert_null(px_exchange_user_data(exchange));

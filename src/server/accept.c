@@ -1,0 +1,64 @@
+/*
+ * Accepting: from a socket to the first protocol that speaks on it.
+ *
+ * Happy path: a descriptor comes from a listener, gets a slot of the pool, and the protocol that
+ * the listener asks for opens: HTTP/1, or TLS, or the PROXY header before either.  What can go
+ * wrong: no slot (the descriptor is closed), no place (refusal.c answers 503), no descriptors (idle
+ * connections are closed).
+ */
+#include "server/accept.h"
+
+#include <unistd.h>
+
+#include "server/proxied.h"
+#include "server/refusal.h"
+#include "server/session/overload.h"
+#include "server/site/trust.h"
+#include "server/tls_open.h"
+
+const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
+    [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,
+    [CONN_PROXIED] = &proxied_protocol, [CONN_REFUSAL] = &refusal_protocol,
+    [CONN_TLS] = &tls_protocol,
+};
+
+static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
+                      void *context)
+{
+    struct server_listener *from = context;
+    px_server *server = from->server;
+
+    (void)listener;
+    bool admitted = overload_admits(server);
+    struct conn *conn = pool_take(&server->conns);
+
+    if (!conn) {
+        server->counters.accept_errors++;
+        close(fd);
+        return;
+    }
+    conn_init(conn, server, fd, eager);
+    conn_peer_keep(conn, peer);
+    conn->secure = from->secure;
+    conn->redirect = from->redirect;
+    conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
+    conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
+    if (admitted)
+        conn_begin(conn);
+    else
+        conn_speak(conn, CONN_REFUSAL);
+}
+
+static void on_accept_error(px_listener *listener, int sys_errno, void *context)
+{
+    struct server_listener *from = context;
+    px_server *server = from->server;
+
+    (void)listener;
+    (void)sys_errno;
+    server->counters.accept_errors++;
+    /* Out of descriptors: others make room, the listener tries again by itself. */
+    overload_relieve(server);
+}
+
+const struct listener_events accept_events = {on_socket, on_accept_error};

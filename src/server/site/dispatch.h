@@ -1,0 +1,16 @@
+/*
+ * From a request to its handler: middleware, then the route.
+ */
+#ifndef PX_SERVER_DISPATCH_H
+#define PX_SERVER_DISPATCH_H
+
+#include "server/server.h"
+
+/* Runs middleware and route for an exchange, from where it stopped. */
+void server_dispatch(px_exchange *exchange);
+
+/* The handler has answered an extended CONNECT with a 2xx that opens no tunnel: puts 405 with Allow
+ * in place of that answer.  The transport renders its content as that of a refusal. */
+void server_dispatch_no_tunnel(px_exchange *exchange);
+
+#endif
