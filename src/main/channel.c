@@ -55,7 +55,7 @@ static void serve(struct channel *channel, const struct control_message *message
         return;
     }
     diagnostics_say("%s", error.text);
-    channel->events->on_stop(channel->context);
+    channel->events->on_broken(channel->context);
 }
 
 static void release(struct channel *channel, uint32_t slot)

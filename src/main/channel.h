@@ -19,6 +19,7 @@ struct channel_events {
     void (*on_drain)(void *context);  /* also when the master has died */
     void (*on_retire)(void *context); /* others serve from now on */
     void (*on_stop)(void *context);
+    void (*on_broken)(void *context);      /* a socket could not be served: all ends, as failed */
     void (*on_log)(int fd, void *context); /* the log, opened anew; it is the callee's */
 };
 

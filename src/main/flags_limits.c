@@ -1,11 +1,29 @@
 /*
  * Flags that bound what a peer may take: bytes, numbers, times and rates.
  */
+#include <limits.h>
+
+#include "base/error.h"
 #include "main/flag.h"
+#include "main/values.h"
+
+static px_err set_backlog(struct options *options, const struct flag *flag, const char *value,
+                          px_error *out_error)
+{
+    uint64_t count;
+
+    if (!value_count(value, 1, INT_MAX, &count))
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is a number from 1 on",
+                         flag->name, value);
+    options->backlog = (uint32_t)count;
+    return PX_OK;
+}
 
 const struct flag flags_limits[] = {
     {"max-connections", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(server.connections_max),
      "connections of a worker (default: what descriptors allow)"},
+    {"backlog", 0, "N", FOR_SERVING, set_backlog, 0,
+     "connections that wait at each socket (default 1024)"},
     {"max-fields", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(server.field_count_max),
      "fields of a head (default 100)"},
     {"max-pipeline", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(server.pipeline_count_max),

@@ -8,12 +8,15 @@
  */
 #include "main/listen.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "process/socket_mend.h"
 #include "process/supervisor.h"
 
 enum { ADDRESSES_BYTES_MAX = 64 * 1024 };
@@ -65,6 +68,11 @@ static bool is_single(const char *text)
     return strncmp(text, "unix:", 5) == 0 || strncmp(text, "fd:", 3) == 0;
 }
 
+static bool is_inherited(const char *text)
+{
+    return strncmp(address_bare(text), "fd:", 3) == 0;
+}
+
 /* Takes what the predecessor had for this address.  How many sockets of the first slot, which are
  * the ones to clone, and to say the address of. */
 static px_err take_legacy(struct listeners *listeners, const struct listen_plan *plan,
@@ -93,10 +101,19 @@ static px_err take_legacy(struct listeners *listeners, const struct listen_plan 
     return PX_OK;
 }
 
+static px_listen_options options_of(const struct listeners *listeners, uint32_t address)
+{
+    px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
+
+    (void)address;
+    options.backlog = listeners->backlog;
+    return options;
+}
+
 static px_err open_address(struct listeners *listeners, const struct listen_plan *plan,
                            uint32_t address, px_error *out_error)
 {
-    px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
+    px_listen_options options = options_of(listeners, address);
     const char *text = plan->addresses[address];
     bool is_one = plan->is_shared || is_single(text);
     uint32_t before = listeners->count;
@@ -129,9 +146,13 @@ static px_err list_sockets(struct listeners *listeners, px_error *out_error)
     for (uint32_t i = 0; i < listeners->count; i++) {
         const struct listening *one = &listeners->at[i];
 
-        for (size_t n = 0; px_listener_fd(one->listener, n) >= 0; n++)
-            listeners->sockets[listeners->socket_count++] =
-                (struct master_socket){px_listener_fd(one->listener, n), one->slot, one->address};
+        int fd;
+
+        for (size_t n = 0; (fd = px_listener_fd(one->listener, n)) >= 0; n++)
+            listeners->sockets[listeners->socket_count++] = (struct master_socket){
+                fd, one->slot, one->address,
+                socket_plan_make(fd, (int)listeners->backlog,
+                                 !is_inherited(listeners->texts[one->address]))};
     }
     return error_clear(out_error);
 }
@@ -139,7 +160,8 @@ static px_err list_sockets(struct listeners *listeners, px_error *out_error)
 px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                       px_error *out_error)
 {
-    struct listeners listeners = {.texts = plan->addresses, .slot_count = plan->slot_count};
+    struct listeners listeners = {
+        .texts = plan->addresses, .slot_count = plan->slot_count, .backlog = plan->backlog};
     px_err err = PX_OK;
 
     buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
@@ -185,6 +207,79 @@ void listeners_announce(const struct listeners *listeners, uint32_t worker_count
 {
     diagnostics_tell(LEVEL_INFO, "listening on %.*s (%u workers)", (int)listeners->addresses.len,
                      listeners->addresses.ptr, worker_count);
+}
+
+/* --- Mending ---------------------------------------------------------------------------------- */
+
+/* The file of a unix socket, or NULL where there is none. */
+static const char *unix_path(const char *text)
+{
+    text = address_bare(text);
+    return strncmp(text, "unix:/", 6) == 0 ? text + 5 : NULL;
+}
+
+static bool is_file_gone(const char *text)
+{
+    const char *path = unix_path(text);
+
+    return path && access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* The listener of a unix socket, which is its only one. */
+static struct listening *listening_of(const struct listeners *listeners, int fd)
+{
+    for (uint32_t i = 0; i < listeners->count; i++)
+        if (px_listener_fd(listeners->at[i].listener, 0) == fd)
+            return &listeners->at[i];
+    return NULL;
+}
+
+static bool socket_remake(struct listeners *listeners, uint32_t index)
+{
+    struct master_socket *socket = &listeners->sockets[index];
+    const char *text = listeners->texts[socket->address];
+    px_listen_options options = options_of(listeners, socket->address);
+    struct listening *one = unix_path(text) ? listening_of(listeners, socket->fd) : NULL;
+    px_error error;
+
+    if (!one) {
+        diagnostics_say("%s does not listen any more and cannot be mended; start anew", text);
+        return false;
+    }
+    if (!is_file_gone(text))
+        unlink(unix_path(text));
+    px_listener *made = px_listener_open(address_bare(text), &options, &error);
+
+    if (!made) {
+        diagnostics_say("%s", error.text);
+        return false;
+    }
+    px_listener_own_path(one->listener, false);
+    px_listener_close(one->listener);
+    one->listener = made;
+    socket->fd = px_listener_fd(made, 0);
+    diagnostics_tell(LEVEL_WARNING, "%s is made anew: its file was gone, or it did not listen",
+                     text);
+    return true;
+}
+
+bool listeners_mend(struct listeners *listeners)
+{
+    bool is_remade = false;
+
+    for (uint32_t i = 0; i < listeners->socket_count; i++) {
+        const struct master_socket *socket = &listeners->sockets[i];
+        const char *text = listeners->texts[socket->address];
+        enum socket_state state =
+            is_file_gone(text) ? SOCKET_LOST : socket_mend(socket->fd, &socket->plan);
+
+        if (state == SOCKET_MENDED)
+            diagnostics_tell(LEVEL_WARNING, "a socket of %s was spoiled by a worker, and is mended",
+                             text);
+        else if (state == SOCKET_LOST)
+            is_remade = socket_remake(listeners, i) || is_remade;
+    }
+    return is_remade;
 }
 
 void listeners_own(struct listeners *listeners, bool is_ours)

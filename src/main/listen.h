@@ -32,6 +32,7 @@ struct listeners {
     uint32_t count;
     uint32_t room;
     uint32_t slot_count;
+    uint32_t backlog;
     struct master_socket *sockets; /* owned: of all that is in `at` */
     uint32_t socket_count;
     struct buf addresses; /* as text, with the ports that were picked */
@@ -41,6 +42,7 @@ struct listen_plan {
     const char *const *addresses;
     uint32_t address_count;
     uint32_t slot_count;
+    uint32_t backlog;
     bool is_shared;        /* one socket for all workers, for TCP too */
     struct legacy *legacy; /* borrowed: sockets of a predecessor, which are taken first */
 };
@@ -56,6 +58,10 @@ PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, px_server *ser
 /* Serves a listener as its address (an index) asks for. */
 PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners, px_server *server,
                                   px_listener *listener, uint32_t address, px_error *out_error);
+
+/* Looks whether each still listens and its file is there, mends what can be, makes unix sockets
+ * anew, and says so.  Whether one was made anew: workers have the old one. */
+bool listeners_mend(struct listeners *listeners);
 
 /* Says on stderr where it listens, in one line. */
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count);

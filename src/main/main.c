@@ -9,6 +9,7 @@
 #include "main/files.h"
 #include "main/healthcheck.h"
 #include "main/help.h"
+#include "main/inherited.h"
 #include "main/options.h"
 #include "main/serve.h"
 #include "process/descriptors.h"
@@ -39,6 +40,7 @@ static enum exit_code start(int argc, char **argv, char **words)
 
     if (descriptors_fill_standard() != 0)
         return CODE_SYSTEM;
+    inherited_close_foreign(words);
     if (options_parse(&options, argc, argv, getenv("PORT"), &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);

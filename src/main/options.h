@@ -108,6 +108,7 @@ struct options {
     bool quiet;
     const char *log_file;     /* NULL: stdout */
     px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
+    uint32_t backlog;         /* of each socket that listens; 0: 1024 */
     uint64_t inbox_bytes_max; /* 0: the library's default */
 
     struct process_options process;

@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "main/confinement.h"
+#include "main/deaths.h"
 #include "main/diagnostics.h"
 #include "main/file_watch.h"
 #include "main/listen.h"
@@ -29,6 +30,9 @@
 enum {
     START_TIMEOUT_MS_DEFAULT = 60 * 1000,
     HUNG_TIMEOUT_MS_DEFAULT = 10 * 1000,
+    /* Peers that wait longer than what they are answered is worth have left. */
+    BACKLOG_DEFAULT = 1024,
+    LOOK_MS = 1000,     /* at files that have changed, and whether all is well */
     BEATS_PER_HUNG = 4, /* signs of life in the time without one that is fatal */
 };
 
@@ -41,8 +45,9 @@ struct program {
     struct notify notify;
     px_tls *tls;             /* owned; NULL: none */
     struct file_watch watch; /* of what `tls` was read from */
-    int log_lock_fd;         /* owned; -1: none */
-    uint32_t worker_count;   /* 0: this process serves */
+    struct deaths deaths;
+    int log_lock_fd;       /* owned; -1: none */
+    uint32_t worker_count; /* 0: this process serves */
     uint32_t slot_count;
     pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
     bool owns_pid_file;
@@ -182,7 +187,15 @@ static bool program_look(void *context)
 {
     struct program *program = context;
 
-    return file_watch_look(&program->watch);
+    deaths_look(&program->deaths, master_now_ms());
+    return program->watch.count > 0 && file_watch_look(&program->watch);
+}
+
+static bool program_mend(void *context)
+{
+    struct program *program = context;
+
+    return listeners_mend(&program->listeners);
 }
 
 static void program_close(void *context)
@@ -209,10 +222,10 @@ static void program_say(const char *text, void *context)
 
 static void program_death(uint32_t place, pid_t pid, int status, void *context)
 {
-    const struct program *program = context;
+    struct program *program = context;
 
     (void)place;
-    confinement_tell_death(&program->sandbox, pid, status);
+    deaths_tell(&program->deaths, &program->sandbox, pid, status, master_now_ms());
 }
 
 static enum exit_code program_supervise(struct program *program)
@@ -245,7 +258,8 @@ static enum exit_code program_supervise(struct program *program)
         .on_reload = program_reload,
         .on_log = program_log,
         .on_look = program_look,
-        .look_ms = program->watch.count > 0 ? FILE_WATCH_LOOK_MS : 0,
+        .look_ms = LOOK_MS,
+        .on_mend = program_mend,
         .on_close = program_close,
         .on_own = program_own,
         .on_report = program_report,
@@ -255,11 +269,13 @@ static enum exit_code program_supervise(struct program *program)
     int code = CODE_OK;
     px_error error;
 
+    deaths_init(&program->deaths);
     if (board_init(&program->board, master_place_count(program->slot_count)) != PX_OK) {
         diagnostics_say("cannot start workers: out of memory");
         return CODE_SYSTEM;
     }
     if (master_run(&plan, &code, &error) == PX_OK) {
+        deaths_look(&program->deaths, UINT64_MAX);
         if (!options->quiet && program->has_served)
             program_report(program);
         return (enum exit_code)code;
@@ -295,6 +311,8 @@ static enum exit_code program_open(struct program *program)
     struct listen_plan plan = {.addresses = options->listen,
                                .address_count = options->listen_count,
                                .slot_count = program->slot_count,
+                               .backlog =
+                                   options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog,
                                .is_shared = options->process.accept_shared,
                                .legacy = &program->legacy};
     px_error error;

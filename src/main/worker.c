@@ -210,10 +210,16 @@ static px_err life_take_signals(struct life *life, px_error *out_error)
 static px_err on_serve(px_listener *listener, uint32_t address, void *context, px_error *out_error)
 {
     struct life *life = context;
-    px_err err = listen_serve(life->worker->listeners, life->server, listener, address, out_error);
 
-    life->has_failed = life->has_failed || (err != PX_OK && err != PX_ERR_CLOSED);
-    return err;
+    return listen_serve(life->worker->listeners, life->server, listener, address, out_error);
+}
+
+static void on_broken(void *context)
+{
+    struct life *life = context;
+
+    life->has_failed = true;
+    life_stop(life);
 }
 
 static void on_delay(void *context)
@@ -262,6 +268,7 @@ static const struct channel_events channel_events = {
     .on_drain = on_drain,
     .on_retire = on_retire,
     .on_stop = on_stop,
+    .on_broken = on_broken,
     .on_log = on_log,
 };
 

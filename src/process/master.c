@@ -80,9 +80,19 @@ static void child_ended(struct master *master, uint32_t place, int status)
     master_hang_up(child);
     child->status = status;
     board_retire(master->plan->board, place);
-    master_event(master, EVENT_DIED, place,
-                 WIFEXITED(status) ? WEXITSTATUS(status) : SUPERVISOR_CRASHED);
+    bool is_replaced = master->plan->on_mend(master->plan->context);
+
+    const struct supervisor_event event = {
+        .kind = EVENT_DIED,
+        .worker = place,
+        .slot = SUPERVISOR_NOBODY,
+        .code = WIFEXITED(status) ? WEXITSTATUS(status) : SUPERVISOR_CRASHED,
+        .is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL};
+
+    supervisor_event(&master->supervisor, &event, master_now_ms());
     master_act(master);
+    if (is_replaced)
+        master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY, (int)master->supervisor.worker_count);
     if (child->pid == pid)
         child->pid = 0;
 }

@@ -40,6 +40,9 @@ struct master_plan {
     /* Called every `look_ms` (0: never): whether to reload, since something has changed. */
     bool (*on_look)(void *context);
     uint32_t look_ms;
+    /* A worker has ended, or a reload begins: the sockets may not be what they were.  Whether some
+     * were made anew, which takes new workers. */
+    bool (*on_mend)(void *context);
     /* The sockets are not needed here any more. */
     void (*on_close)(void *context);
     /* Whether the pid file, and what else there is one of, is ours. */

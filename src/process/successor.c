@@ -26,8 +26,6 @@ enum {
     EXIT_NOT_EXECUTED = 127,
 };
 
-static const char variable[] = "POLLUX_HANDOVER";
-
 static void set_number(const char *name, long number)
 {
     char text[24];
@@ -44,7 +42,7 @@ static void become(const struct successor_program *program, int fd, pid_t parent
     sigset_t none;
 
     snprintf(parent_text, sizeof(parent_text), "%ld", (long)parent);
-    set_number(variable, fd);
+    set_number(SUCCESSOR_VARIABLE, fd);
     /* The service manager will expect the signs of life from whoever serves. */
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
@@ -161,7 +159,7 @@ static bool legacy_keep(struct legacy *legacy, const struct control_message *mes
 
 px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
 {
-    const char *text = getenv(variable);
+    const char *text = getenv(SUCCESSOR_VARIABLE);
     struct legacy legacy = {.fd = -1};
     struct control_message message;
     char *end = NULL;
@@ -173,7 +171,7 @@ px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
     long number = strtol(text, &end, 10);
 
     /* Workers and whatever they execute must not believe that they are successors. */
-    unsetenv(variable);
+    unsetenv(SUCCESSOR_VARIABLE);
     if (*end != '\0' || number <= STDERR_FILENO || number > INT_MAX ||
         fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
         return legacy_fail(&legacy, "it named no descriptor", out_error);

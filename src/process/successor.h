@@ -17,6 +17,11 @@
 
 #include "pollux/error.h"
 #include "process/control.h"
+#include "process/socket_mend.h"
+
+/* Environment of a successor: numbers of descriptors that it is given. */
+#define SUCCESSOR_VARIABLE "POLLUX_HANDOVER"
+#define SUCCESSOR_LOG_VARIABLE "POLLUX_LOG"
 
 enum { LEGACY_SOCKETS_MAX = 16 * 1024 /* slots by addresses; a message more is a broken sender */ };
 
@@ -25,6 +30,7 @@ struct master_socket {
     int fd;
     uint32_t slot;    /* SUPERVISOR_NOBODY: every worker accepts on it */
     uint32_t address; /* index of the address on the command line */
+    struct socket_plan plan;
 };
 
 struct successor {

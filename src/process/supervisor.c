@@ -193,6 +193,17 @@ void supervisor_reload_fail(struct supervisor *supervisor, enum supervisor_reaso
     say(supervisor, ACTION_UNCHANGED, SUPERVISOR_NOBODY, (int)reason);
 }
 
+/* No fork for a while, longer with each of `before`. */
+static void pause_forks(struct supervisor *supervisor, uint32_t before, uint64_t most_ms,
+                        uint64_t now_ms)
+{
+    uint64_t pause_ms = BACKOFF_FIRST_MS;
+
+    for (uint32_t i = 0; i < before && pause_ms < most_ms; i++)
+        pause_ms *= 2;
+    supervisor->backoff_due_ms = now_ms + (pause_ms < most_ms ? pause_ms : most_ms);
+}
+
 /* A worker ended, or was never there, before it was ready. */
 static void start_failed(struct supervisor *supervisor, uint32_t generation,
                          enum supervisor_reason reason, int code, uint64_t now_ms)
@@ -201,46 +212,54 @@ static void start_failed(struct supervisor *supervisor, uint32_t generation,
         supervisor_reload_fail(supervisor, reason, code, now_ms);
         return;
     }
-    uint64_t pause_ms = BACKOFF_FIRST_MS;
-
-    for (uint32_t i = 0; i < supervisor->failures && pause_ms < BACKOFF_MOST_MS; i++)
-        pause_ms *= 2;
-    supervisor->failures++;
-    supervisor->backoff_due_ms = now_ms + (pause_ms < BACKOFF_MOST_MS ? pause_ms : BACKOFF_MOST_MS);
+    pause_forks(supervisor, supervisor->failures++, BACKOFF_MOST_MS, now_ms);
 }
 
-static void on_died(struct supervisor *supervisor, uint32_t place, int code, uint64_t now_ms)
+/* A ready worker has ended.  Not SIGKILL: it comes from outside, and what comes in its place is no
+ * worse. */
+static void ready_ended(struct supervisor *supervisor, const struct supervised *was,
+                        const struct supervisor_event *event, uint64_t now_ms)
 {
-    struct supervised *worker = &supervisor->workers[place];
-    enum worker_state state = worker->state;
-    bool is_late = worker->is_late;
-    bool was_ready = worker->was_ready;
-    uint32_t generation = worker->generation;
+    say(supervisor, ACTION_SAY_DIED, event->worker, event->code);
+    if (event->is_killed || was->generation != supervisor->generation ||
+        now_ms - was->since_ms >= YOUNG_MS)
+        return;
+    pause_forks(supervisor, supervisor->crashes++, CRASH_MOST_MS, now_ms);
+    supervisor->crashed_at_ms = now_ms;
+}
+
+static void on_died(struct supervisor *supervisor, const struct supervisor_event *event,
+                    uint64_t now_ms)
+{
+    uint32_t place = event->worker;
+    int code = event->code;
+    const struct supervised was = supervisor->workers[place];
 
     supervisor_orphan(supervisor, place);
-    *worker = (struct supervised){0};
-    switch (state) {
+    supervisor->workers[place] = (struct supervised){0};
+    switch (was.state) {
     case WORKER_NONE:
         return;
     case WORKER_FORKING:
     case WORKER_STARTING:
         /* One that fails in order has said itself why. */
-        if (!is_late && code == SUPERVISOR_CRASHED)
+        if (!was.is_late && code == SUPERVISOR_CRASHED)
             say(supervisor, ACTION_SAY_DIED, place, code);
-        start_failed(supervisor, generation, is_late ? REASON_LATE : REASON_WORKER, code, now_ms);
+        start_failed(supervisor, was.generation, was.is_late ? REASON_LATE : REASON_WORKER, code,
+                     now_ms);
         return;
     case WORKER_READY:
-        say(supervisor, ACTION_SAY_DIED, place, code);
+        ready_ended(supervisor, &was, event, now_ms);
         return;
     case WORKER_RETIRING:
     case WORKER_DRAINING:
-        if (code != 0 && was_ready)
+        if (code != 0 && was.was_ready)
             say(supervisor, ACTION_SAY_DIED, place, code);
         break;
     case WORKER_STOPPING: /* we have ended it ourselves */
         return;
     }
-    if (code != 0 && was_ready && supervisor->phase == PHASE_DRAINING &&
+    if (code != 0 && was.was_ready && supervisor->phase == PHASE_DRAINING &&
         supervisor->exit_code == 0 && supervisor->end_requests < 3)
         supervisor->exit_code = code;
 }
@@ -272,7 +291,8 @@ static void on_worker(struct supervisor *supervisor, const struct supervisor_eve
         worker->alive_ms = now_ms;
         worker->was_ready = true;
         supervisor->failures = 0;
-        supervisor->backoff_due_ms = 0;
+        if (supervisor->crashes == 0)
+            supervisor->backoff_due_ms = 0;
         if (supervisor->phase == PHASE_DELAYING)
             say(supervisor, ACTION_DELAY, event->worker, 0);
     } else if (event->kind == EVENT_ALIVE) {
@@ -281,7 +301,7 @@ static void on_worker(struct supervisor *supervisor, const struct supervisor_eve
     } else if (event->kind == EVENT_FORK_FAILED) {
         on_fork_failed(supervisor, event->worker, now_ms);
     } else if (event->kind == EVENT_DIED) {
-        on_died(supervisor, event->worker, event->code, now_ms);
+        on_died(supervisor, event, now_ms);
     }
 }
 
@@ -360,7 +380,8 @@ static uint64_t worker_due_ms(const struct supervisor *supervisor, const struct 
         end_ms = worker->since_ms + plan->drain_timeout_ms + DRAIN_MARGIN_MS;
         break;
     case WORKER_STOPPING:
-        return worker->since_ms + STOP_TIMEOUT_MS;
+        return worker->since_ms +
+               (supervisor->end_requests >= 2 ? STOP_HURRIED_MS : STOP_TIMEOUT_MS);
     }
     return hung_ms < end_ms ? hung_ms : end_ms;
 }

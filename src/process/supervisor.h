@@ -29,12 +29,18 @@ enum {
     /* Places for workers, in units of their count: the old generations, the one that serves, the
      * next, and one told to close at last. */
     PLACES_PER_WORKER = GENERATIONS_MAX + 3,
-    BACKOFF_FIRST_MS = 100,      /* after the first worker that died before it was ready */
+    BACKOFF_FIRST_MS = 100, /* after the first worker that died before it was ready, or young */
     BACKOFF_MOST_MS = 10 * 1000, /* it doubles up to this */
+    /* ... but for those that served, not beyond this: one request that ends a worker must not buy a
+     * long silence. */
+    CRASH_MOST_MS = 500,
     TAKE_TIMEOUT_MS = 10 * 1000, /* from "it is yours" to a successor's "I have it" */
     STOP_TIMEOUT_MS = 10 * 1000, /* from "at once" to SIGKILL */
-    DRAIN_MARGIN_MS = 15 * 1000, /* from the end of a drain's deadline to SIGKILL */
-    LOAD_DIFFERENCE_MAX = 1,     /* slots that one worker may hold more than another */
+    STOP_HURRIED_MS = 1500,      /* ... at a second signal to end: longer than a log's last words */
+    YOUNG_MS = 1000, /* one that crashes before that, ready or not, has a pause after it */
+    CRASHES_FORGET_MS = 30 * 1000, /* without another one, and the pauses begin anew */
+    DRAIN_MARGIN_MS = 15 * 1000,   /* from the end of a drain's deadline to SIGKILL */
+    LOAD_DIFFERENCE_MAX = 1,       /* slots that one worker may hold more than another */
 };
 
 /* What happens.  The master makes these, and the simulation invents them. */
@@ -68,6 +74,7 @@ struct supervisor_event {
     uint32_t slot;
     int code;
     uint64_t at_ms;
+    bool is_killed; /* EVENT_DIED: by SIGKILL, which says nothing about the worker */
 };
 
 /* What is to be done.  `worker` is a place in the table, reused when its worker has died. */
@@ -182,7 +189,9 @@ struct supervisor {
     bool replace_wanted;
     enum successor_state successor;
     uint64_t successor_due_ms;
-    uint32_t failures;       /* workers in a row that died before they were ready */
+    uint32_t failures; /* workers in a row that died before they were ready */
+    uint32_t crashes;  /* that died soon after */
+    uint64_t crashed_at_ms;
     uint64_t backoff_due_ms; /* no fork before that */
     uint64_t delay_due_ms;
     uint32_t end_requests;

@@ -54,12 +54,16 @@ static void settle_workers(struct supervisor *supervisor, uint64_t now_ms)
         return;
     uint32_t count = count_of(supervisor, supervisor->generation, false);
 
+    if (now_ms - supervisor->crashed_at_ms >= CRASHES_FORGET_MS)
+        supervisor->crashes = 0;
     if (count >= supervisor->worker_count)
         return;
+    bool is_careful = supervisor->failures + supervisor->crashes > 0;
+
     /* After failures one at a time: each of them has its own pause. */
-    fork_some(supervisor, supervisor->generation,
-              supervisor->failures > 0 ? 1 : supervisor->worker_count - count, now_ms);
-    if (supervisor->failures > 0)
+    fork_some(supervisor, supervisor->generation, is_careful ? 1 : supervisor->worker_count - count,
+              now_ms);
+    if (is_careful)
         supervisor->backoff_due_ms = now_ms + BACKOFF_FIRST_MS;
 }
 
@@ -111,6 +115,7 @@ static void reload_end(struct supervisor *supervisor, uint64_t now_ms)
     supervisor->worker_count = supervisor->next_count;
     supervisor->next_generation = 0;
     supervisor->failures = 0;
+    supervisor->crashes = 0;
     supervisor->backoff_due_ms = 0;
     supervisor_act(supervisor, is_first ? ACTION_ANNOUNCE : ACTION_RELOADED, SUPERVISOR_NOBODY,
                    SUPERVISOR_NOBODY, 0);

@@ -32,6 +32,7 @@ struct notes {
     _Atomic int started;
     _Atomic int ready;
     _Atomic int closed;
+    _Atomic int mended;
     _Atomic int deaths;
     _Atomic int said;
     _Atomic int reports;
@@ -140,6 +141,12 @@ static uint32_t reload(void *context)
     return (uint32_t)((struct scene *)context)->notes->workers;
 }
 
+static bool mend(void *context)
+{
+    atomic_fetch_add(&((struct scene *)context)->notes->mended, 1);
+    return false;
+}
+
 static void closed(void *context)
 {
     atomic_fetch_add(&((struct scene *)context)->notes->closed, 1);
@@ -220,6 +227,7 @@ static int master_work(struct notes *notes)
         .on_work = work,
         .on_ready = ready,
         .on_reload = reload,
+        .on_mend = mend,
         .on_close = closed,
         .on_own = own,
         .on_log = log_open,
@@ -231,7 +239,7 @@ static int master_work(struct notes *notes)
     px_error error;
 
     for (uint32_t i = 0; i < WORKER_COUNT; i++)
-        sockets[i] = (struct master_socket){scene.listener_fd, i, 0};
+        sockets[i] = (struct master_socket){.fd = scene.listener_fd, .slot = i};
     if (board_init(&scene.board, master_place_count(WORKER_COUNT)) != PX_OK)
         return 96;
     if (notes->behave == IGNORED_BEFORE) {

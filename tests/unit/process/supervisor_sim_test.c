@@ -286,7 +286,8 @@ static void check(const struct world *world)
 static void event(struct world *world, enum supervisor_event_kind kind, uint32_t worker,
                   uint32_t slot, int code)
 {
-    const struct supervisor_event happened = {kind, worker, slot, code, world->now_ms};
+    const struct supervisor_event happened = {kind, worker,        slot,
+                                              code, world->now_ms, (world->now_ms & 1) != 0};
     struct supervisor_action action;
 
     if (world->is_loud)

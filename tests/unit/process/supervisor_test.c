@@ -11,6 +11,7 @@
 struct scene {
     struct supervisor supervisor;
     uint64_t now_ms;
+    bool is_killed;  /* whoever dies does so by SIGKILL */
     char done[1024]; /* actions since they were last looked at */
 };
 
@@ -38,7 +39,8 @@ static const char *name_of(enum supervisor_action_kind kind)
 static void happens(struct scene *scene, enum supervisor_event_kind kind, uint32_t worker,
                     uint32_t slot, int code)
 {
-    const struct supervisor_event event = {kind, worker, slot, code, scene->now_ms};
+    const struct supervisor_event event = {kind, worker,        slot,
+                                           code, scene->now_ms, scene->is_killed};
     struct supervisor_action action;
 
     supervisor_event(&scene->supervisor, &event, scene->now_ms);
@@ -72,7 +74,7 @@ static void scene_open(struct scene *scene, uint32_t workers, uint32_t slots)
                                          .hung_timeout_ms = 500,
                                          .drain_timeout_ms = 3000};
 
-    *scene = (struct scene){.now_ms = 10000};
+    *scene = (struct scene){.now_ms = 10000, .is_killed = true};
     assert_int_equal(supervisor_init(&scene->supervisor, &plan), PX_OK);
 }
 
@@ -105,6 +107,40 @@ static void a_sibling_holds_the_fort(void **state)
     /* Both accept there until the new one has said so. */
     happens(&scene, EVENT_SERVING, 0, 0, 0);
     done_is(&scene, "release 1:0");
+    supervisor_deinit(&scene.supervisor);
+}
+
+static void one_that_crashes_young_has_a_pause(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_start(&scene);
+    scene.is_killed = false;
+    for (uint32_t pause_ms = BACKOFF_FIRST_MS; pause_ms <= 4 * BACKOFF_FIRST_MS; pause_ms *= 2) {
+        happens(&scene, EVENT_DIED, 0, 0, SUPERVISOR_CRASHED);
+        done_is(&scene, "died 0 assign 1:0");
+        happens(&scene, EVENT_SERVING, 1, 0, 0);
+        happens(&scene, EVENT_READY, 1, 0, 0); /* nonsense shortens nothing */
+        assert_int_equal(supervisor_due_ms(&scene.supervisor), scene.now_ms + pause_ms);
+        scene.now_ms += pause_ms;
+        happens(&scene, EVENT_ALIVE, 1, 0, 0);
+        done_is(&scene, "fork 0");
+        happens(&scene, EVENT_READY, 0, 0, 0);
+        happens(&scene, EVENT_SERVING, 0, 0, 0);
+        done_is(&scene, "assign 0:0 release 1:0");
+    }
+    /* One that has lived for a while, or was killed, has none of its own. */
+    scene.is_killed = true;
+    happens(&scene, EVENT_DIED, 0, 0, SUPERVISOR_CRASHED);
+    scene.now_ms += BACKOFF_FIRST_MS;
+    happens(&scene, EVENT_ALIVE, 1, 0, 0);
+    done_is(&scene, "died 0 assign 1:0 fork 0");
+    happens(&scene, EVENT_READY, 0, 0, 0);
+    scene.is_killed = false;
+    scene.now_ms += YOUNG_MS;
+    happens(&scene, EVENT_DIED, 0, 0, SUPERVISOR_CRASHED);
+    done_is(&scene, "assign 0:1 died 0 fork 0");
     supervisor_deinit(&scene.supervisor);
 }
 
@@ -289,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sibling_holds_the_fort),
+        cmocka_unit_test(one_that_crashes_young_has_a_pause),
         cmocka_unit_test(the_slots_of_a_hung_worker_move_before_it_is_dead),
         cmocka_unit_test(a_reload_takes_over_before_the_old_stop),
         cmocka_unit_test(a_reload_that_fails_changes_nothing),
