@@ -67,13 +67,13 @@ static uint64_t count_lines(const char *ptr, size_t len)
     return lines;
 }
 
-px_err log_open(const char *path, int lock_fd, struct log **out_log, px_error *out_error)
+px_err log_open(const char *path, int fd, int lock_fd, struct log **out_log, px_error *out_error)
 {
     struct log *log = calloc(1, sizeof(*log));
 
     if (!log)
         return error_set(out_error, PX_ERR_MEMORY, 0, "cannot open the log: out of memory");
-    int failure = log_file_open(&log->file, path, lock_fd);
+    int failure = log_file_open(&log->file, path, fd, lock_fd);
     if (failure != 0) {
         free(log);
         return error_set(out_error, error_category(failure), failure,

@@ -15,10 +15,11 @@
 struct log;
 
 /* Opens it, before there is a loop.
- *  path: borrowed, outlives the log; NULL: stdout.  lock_fd: of log_lock_create, borrowed, when
- *  several processes write it; else -1.
- *  PX_OK, PX_ERR_MEMORY, or the category of the errno that opening the file gave. */
-PX_MUST_CHECK px_err log_open(const char *path, int lock_fd, struct log **out_log,
+ *  path: borrowed, outlives the log; NULL: stdout.  fd: owned on success: of log_descriptor_open,
+ * for a process that may not open it; -1: it is opened here.  lock_fd: of log_lock_create,
+ * borrowed, when several processes write it; else -1. PX_OK, PX_ERR_MEMORY, or the category of the
+ * errno that opening the file gave. */
+PX_MUST_CHECK px_err log_open(const char *path, int fd, int lock_fd, struct log **out_log,
                               px_error *out_error);
 
 /* Says on whose helper threads it is written. */
@@ -30,7 +31,8 @@ void log_write(px_str lines, void *log);
 /* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);
 
-/* The same with a descriptor that somebody else opened (log_path_open), which is owned from now on.
+/* The same with a descriptor that somebody else opened (log_descriptor_open), which is owned from
+ * now on.
  */
 void log_take(struct log *log, int fd);
 

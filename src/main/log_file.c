@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,10 +41,27 @@ static bool is_over(const _Atomic uint64_t *give_up_at_ms)
     return at != 0 && now_ms() >= at;
 }
 
+/* Whether a link there is root's alone: who else may write its folder could put one there that
+ * leads to a file of root's. */
+static bool is_folder_of_root(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct stat status;
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    return stat(folder, &status) == 0 && status.st_uid == 0 &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* A FIFO without a reader refuses to be opened for writing alone. */
-int log_path_open(const char *path)
+static int open_path(const char *path)
 {
     int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+    if (geteuid() == 0 && !is_folder_of_root(path))
+        flags |= O_NOFOLLOW;
     int fd = open(path, O_WRONLY | flags, LOG_MODE);
 
     if (fd < 0 && errno == ENXIO)
@@ -50,13 +69,34 @@ int log_path_open(const char *path)
     return fd;
 }
 
-static int open_stdout(mode_t mode)
+static int open_stdout(void)
 {
+    struct stat status;
     int fd = -1;
 
-    if (S_ISFIFO(mode) || S_ISCHR(mode))
+    if (fstat(STDOUT_FILENO, &status) != 0)
+        return -1;
+    if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))
         fd = open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+int log_descriptor_open(const char *path)
+{
+    int fd = path ? open_path(path) : open_stdout();
+
+    if (fd >= 0)
+        log_append_only(fd);
+    return fd;
+}
+
+void log_append_only(int fd)
+{
+    struct stat status;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && !(flags & O_APPEND) && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        fcntl(fd, F_SETFL, flags | O_APPEND);
 }
 
 static void look_at(struct log_file *file)
@@ -72,17 +112,20 @@ static void look_at(struct log_file *file)
 
 int log_lock_create(void)
 {
-    return memfd_create("pollux log", MFD_CLOEXEC);
+    int fd = memfd_create("pollux log", MFD_CLOEXEC);
+
+    /* Any file without a name will do. */
+    if (fd < 0)
+        fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    return fd;
 }
 
-int log_file_open(struct log_file *out_file, const char *path, int lock_fd)
+int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd)
 {
-    struct log_file file = {.path = path, .fd = -1, .lock_fd = lock_fd};
-    struct stat status = {0};
+    struct log_file file = {.path = path, .fd = fd, .lock_fd = lock_fd};
 
-    if (!path && fstat(STDOUT_FILENO, &status) != 0)
-        return errno;
-    file.fd = path ? log_path_open(path) : open_stdout(status.st_mode);
+    if (fd < 0)
+        file.fd = log_descriptor_open(path);
     if (file.fd < 0)
         return errno;
     look_at(&file);
@@ -99,7 +142,7 @@ void log_file_close(struct log_file *file)
 
 int log_file_reopen(struct log_file *file)
 {
-    int fd = log_path_open(file->path);
+    int fd = log_descriptor_open(file->path);
 
     if (fd < 0)
         return errno;

@@ -25,18 +25,22 @@ struct log_file {
  * (closed on exec), or -1 with errno. */
 int log_lock_create(void);
 
-/* Takes hold of the file or of stdout.  lock_fd: of log_lock_create, borrowed; -1: nobody else
- * writes.  0, or an errno. */
-int log_file_open(struct log_file *out_file, const char *path, int lock_fd);
+/* Opens the file, or what stdout is (NULL): a descriptor, or -1 with errno.  A link is followed by
+ * root only where nobody else can have put it. */
+int log_descriptor_open(const char *path);
+
+/* Only the end of a file is written from now on, by whoever shares the descriptor. */
+void log_append_only(int fd);
+
+/* Takes hold of `fd` (owned on success), or opens it where that is -1.  lock_fd: of
+ * log_lock_create, borrowed; -1: nobody else writes.  0, or an errno. */
+int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd);
 void log_file_close(struct log_file *file);
 
 /* Opens the path anew; on failure the old file stays.  0, or an errno. */
 int log_file_reopen(struct log_file *file);
 
-/* The same for another process, which may not: a descriptor, or -1 with errno. */
-int log_path_open(const char *path);
-
-/* Goes on with what log_path_open gave, which is owned from now on. */
+/* Goes on with what log_descriptor_open gave, which is owned from now on. */
 void log_file_take(struct log_file *file, int fd);
 
 /* Writes `lines`, waiting for room until *give_up_at_ms (0: for ever) on the monotonic clock.

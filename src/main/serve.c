@@ -7,6 +7,7 @@
 #include "main/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,7 +47,8 @@ struct program {
     px_tls *tls;             /* owned; NULL: none */
     struct file_watch watch; /* of what `tls` was read from */
     struct deaths deaths;
-    int log_lock_fd;       /* owned; -1: none */
+    int log_fd;            /* owned, for workers; -1: none */
+    int log_lock_fd;       /* likewise */
     uint32_t worker_count; /* 0: this process serves */
     uint32_t slot_count;
     pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
@@ -125,6 +127,7 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
     struct program *program = context;
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
+                            .log_fd = program->log_fd,
                             .log_lock_fd = program->log_lock_fd,
                             .ends = *ends,
                             .beat_ms = beat_ms(program->options),
@@ -145,12 +148,73 @@ static uint32_t worker_count(const struct options *options)
     return options->process.workers_given ? options->process.workers : cpus_usable();
 }
 
+static bool has_log(const struct program *program)
+{
+    return program->options->server.log_format != PX_LOG_OFF;
+}
+
+static const char *log_name(const struct program *program)
+{
+    return program->options->log_file ? program->options->log_file : "on stdout";
+}
+
+/* The master opens it, with the permissions that it has kept, and workers are given it: a folder
+ * that has gone never keeps one from starting. */
+static enum exit_code program_open_log(struct program *program)
+{
+    int legacy_fd = legacy_log_take();
+
+    if (program->worker_count == 0 || !has_log(program))
+        return CODE_OK;
+    program->log_fd = log_descriptor_open(program->options->log_file);
+    if (program->log_fd < 0 && program->predecessor == 0) {
+        diagnostics_say("cannot open the log file %s: %s", log_name(program), strerror(errno));
+        return CODE_CANNOT_CREATE;
+    }
+    if (program->log_fd < 0) {
+        int failure = errno;
+
+        /* To be replaced must not fail by it. */
+        program->log_fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+        diagnostics_say("cannot open the log file %s: %s (%s)", log_name(program),
+                        strerror(failure),
+                        legacy_fd >= 0 ? "the old one goes on" : "there is no log");
+    } else if (legacy_fd >= 0) {
+        close(legacy_fd);
+    }
+    program->log_lock_fd = log_lock_create();
+    if (program->log_lock_fd < 0)
+        diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
+    return CODE_OK;
+}
+
+/* What was opened stays when its name cannot be opened again. */
+static int program_log(bool is_anew, void *context)
+{
+    struct program *program = context;
+    const char *path = program->options->log_file;
+
+    if (!path || !has_log(program))
+        return -1;
+    int fd = is_anew ? log_descriptor_open(path) : -1;
+
+    if (fd >= 0) {
+        close(program->log_fd);
+        program->log_fd = fd;
+    } else if (is_anew) {
+        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
+                        strerror(errno));
+    }
+    return program->log_fd;
+}
+
 static uint32_t program_reload(void *context)
 {
     struct program *program = context;
     uint32_t count = worker_count(program->options);
     px_error error;
 
+    (void)program_log(true, program);
     file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
     if (program->tls && px_tls_reload(program->tls, &error) != PX_OK) {
@@ -165,22 +229,6 @@ static uint32_t program_reload(void *context)
     }
     program->worker_count = count;
     return count;
-}
-
-/* The master opens it with the permissions that it has kept. */
-static int program_log(void *context)
-{
-    const struct program *program = context;
-    const char *path = program->options->log_file;
-
-    if (!path || program->options->server.log_format == PX_LOG_OFF)
-        return -1;
-    int fd = log_path_open(path);
-
-    if (fd < 0)
-        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
-                        strerror(errno));
-    return fd;
 }
 
 static bool program_look(void *context)
@@ -291,6 +339,7 @@ static enum exit_code program_alone(struct program *program)
 {
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
+                            .log_fd = -1,
                             .log_lock_fd = -1,
                             .ends = {-1, -1},
                             .listeners = &program->listeners,
@@ -326,13 +375,10 @@ static enum exit_code program_open(struct program *program)
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
     }
-    if (program->worker_count > 0 && options->server.log_format != PX_LOG_OFF) {
-        program->log_lock_fd = log_lock_create();
-        if (program->log_lock_fd < 0) {
-            diagnostics_say("cannot open the log: %s", strerror(errno));
-            return CODE_SYSTEM;
-        }
-    }
+    enum exit_code code = program_open_log(program);
+
+    if (code != CODE_OK)
+        return code;
     if (listeners_open(&program->listeners, &plan, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
@@ -363,12 +409,14 @@ static void program_count(struct program *program)
 
 enum exit_code serve(const struct options *options)
 {
-    struct program program = {.options = options, .log_lock_fd = -1, .notify = {.fd = -1}};
+    struct program program = {
+        .options = options, .log_fd = -1, .log_lock_fd = -1, .notify = {.fd = -1}};
     pid_t pid = getpid();
     px_error error;
 
     signals_block();
     descriptors_raise_limit();
+    log_append_only(STDERR_FILENO); /* workers write there too, and take nothing back */
     if (legacy_take(&program.legacy, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
@@ -390,6 +438,8 @@ enum exit_code serve(const struct options *options)
     notify_deinit(&program.notify);
     sandbox_deinit(&program.sandbox);
     px_tls_destroy(program.tls);
+    if (program.log_fd >= 0)
+        close(program.log_fd);
     if (program.log_lock_fd >= 0)
         close(program.log_lock_fd);
     return code;

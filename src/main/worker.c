@@ -282,7 +282,8 @@ static px_err life_open(struct life *life, px_error *out_error)
     px_err err = PX_OK;
 
     if (options->server.log_format != PX_LOG_OFF)
-        err = log_open(options->log_file, life->worker->log_lock_fd, &life->log, out_error);
+        err = log_open(options->log_file, life->worker->log_fd, life->worker->log_lock_fd,
+                       &life->log, out_error);
     return err;
 }
 

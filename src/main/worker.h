@@ -20,8 +20,9 @@
 struct worker {
     const struct options *options; /* borrowed */
     const struct sandbox *sandbox; /* borrowed */
-    int log_lock_fd;               /* borrowed; -1: nobody else writes the log */
-    struct listeners *listeners;   /* borrowed; handed to the server when it is alone */
+    int log_fd;                  /* owned by the worker from then on; -1: it opens the log itself */
+    int log_lock_fd;             /* borrowed; -1: nobody else writes the log */
+    struct listeners *listeners; /* borrowed; handed to the server when it is alone */
 
     /* With a master: */
     struct control_ends ends; /* open until the process ends; -1: it is alone */

@@ -129,7 +129,7 @@ static void replace(struct master *master)
 static void report(struct master *master)
 {
     const struct control_message message = control_make(CONTROL_REPORT, 0, 0);
-    int log_fd = master->plan->on_log(master->plan->context);
+    int log_fd = master->plan->on_log(true, master->plan->context);
 
     for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
         struct master_child *child = &master->children[i];
@@ -140,8 +140,6 @@ static void report(struct master *master)
         child->owes_report = control_send(child->ends.word_fd, &message, log_fd) == 0;
         child->owed += child->owes_report;
     }
-    if (log_fd >= 0)
-        close(log_fd);
     master->report_due_ms = master_now_ms() + REPORT_PATIENCE_MS;
 }
 

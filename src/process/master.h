@@ -47,8 +47,9 @@ struct master_plan {
     void (*on_close)(void *context);
     /* Whether the pid file, and what else there is one of, is ours. */
     void (*on_own)(bool is_ours, void *context);
-    /* Opens the log anew, for workers that may not: a descriptor of the master's, or -1. */
-    int (*on_log)(void *context);
+    /* The log, for workers that may not open it: a descriptor, borrowed until the next call, or -1.
+     * `is_anew`: it may have been moved away, so it is opened anew first. */
+    int (*on_log)(bool is_anew, void *context);
     /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */

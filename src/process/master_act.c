@@ -77,15 +77,12 @@ static void tell_kind(struct master *master, uint32_t place, enum control_kind k
     tell(master, place, &message, -1);
 }
 
-/* The log may have been moved away: that is what reloads are for. */
 static void act_retire(struct master *master, uint32_t place)
 {
     const struct control_message message = control_make(CONTROL_RETIRE, 0, 0);
-    int log_fd = master->plan->on_log(master->plan->context);
+    int log_fd = master->plan->on_log(false, master->plan->context);
 
     tell(master, place, &message, log_fd);
-    if (log_fd >= 0)
-        close(log_fd);
 }
 
 static void give_sockets(struct master *master, uint32_t place, uint32_t slot)
@@ -191,7 +188,8 @@ static void say_unchanged(const struct master *master, enum supervisor_reason re
 static void act_execute(struct master *master)
 {
     const struct successor_program *program = &master->plan->program;
-    int failure = successor_start(&master->successor, program);
+    int failure = successor_start(&master->successor, program,
+                                  master->plan->on_log(false, master->plan->context));
 
     if (failure == 0)
         return;

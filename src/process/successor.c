@@ -35,7 +35,7 @@ static void set_number(const char *name, long number)
 }
 
 /* In the child; does not return. */
-static void become(const struct successor_program *program, int fd, pid_t parent)
+static void become(const struct successor_program *program, int fd, int log_fd, pid_t parent)
 {
     const char *watchdog_pid = getenv("WATCHDOG_PID");
     char parent_text[24];
@@ -47,6 +47,10 @@ static void become(const struct successor_program *program, int fd, pid_t parent
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
     fcntl(fd, F_SETFD, 0);
+    if (log_fd >= 0) {
+        set_number(SUCCESSOR_LOG_VARIABLE, log_fd);
+        fcntl(log_fd, F_SETFD, 0);
+    }
     /* Whatever stands there now need not know which signals we read from a descriptor. */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -73,7 +77,8 @@ static int send_sockets(int fd, const struct successor_program *program)
     return failure == 0 ? control_send_patiently(fd, &last, -1, SEND_PATIENCE_MS) : failure;
 }
 
-int successor_start(struct successor *successor, const struct successor_program *program)
+int successor_start(struct successor *successor, const struct successor_program *program,
+                    int log_fd)
 {
     int fds[2];
     pid_t parent = getpid();
@@ -95,7 +100,7 @@ int successor_start(struct successor *successor, const struct successor_program 
         return failure;
     }
     if (pid == 0)
-        become(program, fds[1], parent);
+        become(program, fds[1], log_fd, parent);
     close(fds[1]);
     *successor = (struct successor){pid, fds[0]};
     failure = send_sockets(fds[0], program);
@@ -157,25 +162,39 @@ static bool legacy_keep(struct legacy *legacy, const struct control_message *mes
     return true;
 }
 
+/* The descriptor that a variable names, closed on exec from now on; -1.  Workers and whatever they
+ * execute must not find it there. */
+static int number_take(const char *name)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+
+    if (!text)
+        return -1;
+    long number = strtol(text, &end, 10);
+    bool is_one = *end == '\0' && number > STDERR_FILENO && number <= INT_MAX;
+
+    unsetenv(name);
+    return is_one && fcntl((int)number, F_SETFD, FD_CLOEXEC) == 0 ? (int)number : -1;
+}
+
+int legacy_log_take(void)
+{
+    return number_take(SUCCESSOR_LOG_VARIABLE);
+}
+
 px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
 {
-    const char *text = getenv(SUCCESSOR_VARIABLE);
     struct legacy legacy = {.fd = -1};
     struct control_message message;
-    char *end = NULL;
     int fd;
 
     *out_legacy = legacy;
-    if (!text)
+    if (!getenv(SUCCESSOR_VARIABLE))
         return error_clear(out_error);
-    long number = strtol(text, &end, 10);
-
-    /* Workers and whatever they execute must not believe that they are successors. */
-    unsetenv(SUCCESSOR_VARIABLE);
-    if (*end != '\0' || number <= STDERR_FILENO || number > INT_MAX ||
-        fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
+    legacy.fd = number_take(SUCCESSOR_VARIABLE);
+    if (legacy.fd < 0)
         return legacy_fail(&legacy, "it named no descriptor", out_error);
-    legacy.fd = (int)number;
     for (;;) {
         if (!receive(legacy.fd, &message, &fd))
             return legacy_fail(&legacy, "it fell silent, or speaks another version", out_error);

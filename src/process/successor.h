@@ -48,8 +48,10 @@ struct successor_program {
     uint32_t slot_count;
 };
 
-/* Starts it and sends it the sockets.  0, or an errno (nothing runs then). */
-int successor_start(struct successor *successor, const struct successor_program *program);
+/* Starts it and sends it the sockets.  `log_fd`: the log, should it not be able to open it; or -1.
+ * 0, or an errno (nothing runs then). */
+int successor_start(struct successor *successor, const struct successor_program *program,
+                    int log_fd);
 
 /* Ends the conversation; with `is_kill` the process too. */
 void successor_end(struct successor *successor, bool is_kill);
@@ -71,6 +73,9 @@ struct legacy {
     uint32_t slot_count;
     pid_t pid; /* of the master that gave it */
 };
+
+/* The log of the predecessor, owned by the caller, or -1.  Once. */
+int legacy_log_take(void);
 
 /* Reads what was handed over, if the environment says so (which is then cleaned).  PX_OK also when
  * there is nothing. */

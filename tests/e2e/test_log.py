@@ -4,12 +4,15 @@ import datetime
 import json
 import os
 import re
+import shutil
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from lib.runner import Pollux
+from lib.runner import Pollux, run
 from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
@@ -356,3 +359,81 @@ def test_a_log_on_a_full_disk():
         with Pollux("respond", "-w1", stdout=full) as server:
             for _ in range(5):
                 assert ask(server.address, request()).status == 200
+
+
+# --- A folder that goes ----------------------------------------------------------------------------
+
+
+def wait_until(holds, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what()
+        time.sleep(0.02)
+
+
+def test_a_folder_that_goes_stops_nobody(tmp_path):
+    """Workers that die are replaced, and HUP, USR1 and USR2 work, all with the file that is open."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "log"
+    with Pollux("respond", "-w2", "--log", "combined", "--log-file", log, "--pid-file", tmp_path / "pid") as server:
+        with log.open("rb") as kept:
+            shutil.rmtree(folder)
+            for pid in server.children():
+                os.kill(pid, signal.SIGKILL)
+            assert ask(server.address, b"GET /replaced HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+            server.signal(signal.SIGUSR1)
+            server.wait_stderr(r"cannot reopen the log file .*: No such file or directory \(the old one goes on\)")
+            before = set(server.children())
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: len(set(server.children()) - before) >= 2, lambda: server.stderr)
+            server.wait_stderr(r"cannot reopen the log file", count=2)
+            assert ask(server.address, b"GET /reloaded HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+            old = server.pid
+            server.signal(signal.SIGUSR2)
+            server.wait_stderr(r"cannot open the log file .*: No such file or directory \(the old one goes on\)")
+            wait_until(lambda: (tmp_path / "pid").read_text().strip() != str(old), lambda: server.stderr)
+            successor = int((tmp_path / "pid").read_text())
+            try:
+                assert ask(server.address, b"GET /succeeded HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+                seen = b""
+
+                def read():
+                    nonlocal seen
+                    seen += kept.read()
+                    return all(word in seen for word in (b"/replaced", b"/reloaded", b"/succeeded"))
+
+                wait_until(read, lambda: seen)
+            finally:
+                os.kill(successor, signal.SIGTERM)
+
+
+def test_root_follows_no_link_of_others(tmp_path):
+    """In a folder that others may write; in one of root's own a link is as good as its file."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has files that others cannot write")
+    target = tmp_path / "target"
+    target.write_text("precious\n")
+    for mode, code in ((0o777, 73), (0o755, 0)):
+        folder = tmp_path / f"{mode:o}"
+        folder.mkdir()
+        folder.chmod(mode)
+        (folder / "log").symlink_to(target)
+        args = ["respond", "-w1", "-l", "127.0.0.1:0", "--log", "combined", "--log-file", folder / "log"]
+        if code == 0:
+            with Pollux(*args):
+                pass
+        else:
+            assert run(*args)[0] == code
+    assert target.read_text() == "precious\n"
+
+
+def test_what_stdout_is_is_appended_to(tmp_path):
+    """A worker could rewrite a file that a shell opened: the flag that forbids it is set for all."""
+    with open(tmp_path / "out", "wb") as out, Pollux("respond", "-w1", "--log", "combined", stdout=out) as server:
+        for fd in Path(f"/proc/{server.children()[0]}/fdinfo").iterdir():
+            link = Path(f"/proc/{server.children()[0]}/fd/{fd.name}")
+            if os.readlink(link) == str(tmp_path / "out"):
+                flags = int(re.search(r"flags:\s+(\d+)", fd.read_text())[1], 8)
+                assert flags & os.O_APPEND, fd
+        assert ask(server.address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status == 200

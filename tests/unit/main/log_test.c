@@ -57,7 +57,7 @@ static void place_open(struct place *place, const char *path, bool is_shared)
     px_error error;
 
     place->lock_fd = is_shared ? log_lock_create() : -1;
-    assert_int_equal(log_open(path, place->lock_fd, &place->log, &error), PX_OK);
+    assert_int_equal(log_open(path, -1, place->lock_fd, &place->log, &error), PX_OK);
     log_start(place->log, place->loop);
 }
 
@@ -169,9 +169,9 @@ static void opening_can_fail(void **state)
     px_error error;
 
     (void)state;
-    assert_int_equal(log_open("/nonexistent/folder/log", -1, &log, &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(log_open("/nonexistent/folder/log", -1, -1, &log, &error), PX_ERR_NOT_FOUND);
     assert_non_null(strstr(error.text, "/nonexistent/folder/log"));
-    assert_int_not_equal(log_open("/tmp", -1, &log, &error), PX_OK);
+    assert_int_not_equal(log_open("/tmp", -1, -1, &log, &error), PX_OK);
     assert_null(log);
     log_close(NULL);
 }

@@ -158,8 +158,9 @@ static void own(bool is_ours, void *context)
     (void)context;
 }
 
-static int log_open(void *context)
+static int log_open(bool is_anew, void *context)
 {
+    (void)is_anew;
     (void)context;
     return -1;
 }
