@@ -16,10 +16,10 @@
 #include "server/site/trust.h"
 #include "server/tls_open.h"
 
-const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT] = {
-    [CONN_H1] = &h1_protocol,           [CONN_H2] = &h2_protocol,
-    [CONN_PROXIED] = &proxied_protocol, [CONN_REFUSAL] = &refusal_protocol,
-    [CONN_TLS] = &tls_protocol,
+const struct session_protocol *const session_protocols[PROTOCOL_COUNT] = {
+    [PROTOCOL_H1] = &h1_protocol,           [PROTOCOL_H2] = &h2_protocol,
+    [PROTOCOL_PROXIED] = &proxied_protocol, [PROTOCOL_REFUSAL] = &refusal_protocol,
+    [PROTOCOL_TLS] = &tls_protocol,
 };
 
 static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
@@ -37,16 +37,15 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
         close(fd);
         return;
     }
-    conn_init(conn, server, fd, eager);
-    conn_peer_keep(conn, peer);
+    conn_init(conn, server, peer, fd, eager);
     conn->secure = from->secure;
-    conn->redirect = from->redirect;
-    conn->first_protocol = (uint8_t)(conn->secure ? CONN_TLS : CONN_H1);
+    conn->session.redirect = from->redirect;
+    conn->first_protocol = (uint8_t)(conn->secure ? PROTOCOL_TLS : PROTOCOL_H1);
     conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
     if (admitted)
         conn_begin(conn);
     else
-        conn_speak(conn, CONN_REFUSAL);
+        session_speak(&conn->session, PROTOCOL_REFUSAL);
 }
 
 static void on_accept_error(px_listener *listener, int sys_errno, void *context)

@@ -18,7 +18,7 @@ union conn_slot {
 _Static_assert(sizeof(union conn_slot) + sizeof(uint64_t) * 4 <= 400,
                "an idle connection is small");
 
-extern const struct conn_protocol *const conn_protocols[CONN_PROTOCOL_COUNT];
+extern const struct session_protocol *const session_protocols[PROTOCOL_COUNT];
 
 /* What a listener tells; its context is the struct server_listener. */
 extern const struct listener_events accept_events;

@@ -6,6 +6,6 @@
 
 #include "server/session/conn.h"
 
-extern const struct conn_protocol proxied_protocol;
+extern const struct session_protocol proxied_protocol;
 
 #endif

@@ -19,18 +19,15 @@
 
 struct refusal {
     struct conn conn;
-    struct out *out; /* owned, or NULL with nothing in flight */
     bool answered;
     bool finished; /* the request was read whole */
-    bool sending;
-    bool peer_ended;
 };
 
 _Static_assert(sizeof(struct refusal) <= sizeof(struct h1_conn), "it lives in the same slot");
 
-static struct refusal *refusal_of(struct conn *conn)
+static struct refusal *refusal_of(struct session *session)
 {
-    return CONTAINER_OF(conn, struct refusal, conn);
+    return CONTAINER_OF(session, struct refusal, conn.session);
 }
 
 /* --- What is said ----------------------------------------------------------------------------- */
@@ -49,8 +46,8 @@ static void answer_render(struct refusal *refusal, px_str bytes)
                                  "\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
     /* RFC 8446 section 6: a fatal alert, internal_error. */
     static const char alert[] = "\x15\3\3\0\2\2\x50";
-    struct out *out = refusal->out;
-    px_server *server = refusal->conn.server;
+    struct out *out = refusal->conn.out;
+    px_server *server = refusal->conn.session.server;
 
     if (begins_with(bytes, "PRI * HTTP/2.0\r\n", 16)) {
         memcpy(out->bytes, goaway, sizeof(goaway) - 1);
@@ -60,7 +57,7 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         out->len = sizeof(alert) - 1;
     } else {
         out->len = (uint32_t)(refusal_write(server, 503, NULL, out->bytes) - out->bytes);
-        request_note_refusal(&refusal->conn, 11, 503, NULL);
+        request_note_refusal(&refusal->conn.session, 11, 503, NULL);
         /* A head and nothing behind it: that was all. */
         refusal->finished =
             bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);
@@ -69,65 +66,53 @@ static void answer_render(struct refusal *refusal, px_str bytes)
 
 /* --- How it goes ------------------------------------------------------------------------------ */
 
-static void out_release(struct refusal *refusal)
-{
-    if (!refusal->out)
-        return;
-    pool_put(&refusal->conn.server->outs, refusal->out);
-    refusal->out = NULL;
-}
-
 /* The answer is out: closes at once where that cannot become a reset, else reads on for a moment.
  */
 static void refusal_sent(struct refusal *refusal)
 {
     struct conn *conn = &refusal->conn;
 
-    out_release(refusal);
-    if (refusal->peer_ended || (refusal->finished && conduit_is_drained(&conn->conduit))) {
-        conn_close(conn, PX_END_COMPLETE);
+    conn_out_release(&refusal->conn);
+    if (refusal->conn.peer_ended || (refusal->finished && conduit_is_drained(&conn->conduit))) {
+        session_close(&conn->session, PX_END_COMPLETE);
         return;
     }
-    conn->received = 0;
+    conn->session.received = 0;
     conduit_shutdown(&conn->conduit);
-    conn_wait(conn, WAIT_REFUSED);
+    session_wait(&conn->session, WAIT_REFUSED);
 }
 
 static void answer(struct refusal *refusal, px_str bytes)
 {
     struct conn *conn = &refusal->conn;
-    px_server *server = conn->server;
+    px_server *server = conn->session.server;
 
     server->counters.turned_away++;
     refusal->answered = true;
-    refusal->out = pool_take(&server->outs);
-    if (!refusal->out) {
-        conn_close(conn, PX_END_NO_MEMORY);
+    if (conn_out_take(conn) != PX_OK) {
+        session_close(&conn->session, PX_END_NO_MEMORY);
         return;
     }
     answer_render(refusal, bytes);
-    refusal->out->parts[0] =
-        (px_part){.bytes = px_str_make(refusal->out->bytes, refusal->out->len)};
-    refusal->sending = conduit_send(&conn->conduit, refusal->out->parts, 1) == PX_SENT_PENDING;
-    if (!refusal->sending)
+    if (conn_send(conn, NULL) == PX_OK)
         refusal_sent(refusal);
 }
 
 /* A place is free after all: the same bytes come again, to HTTP. */
 static void admit(struct conn *conn)
 {
-    conn->server->refusing_count--;
-    conn_wait(conn, WAIT_NONE);
+    conn->session.server->refusing_count--;
+    session_wait(&conn->session, WAIT_NONE);
     conduit_recv_stop(&conn->conduit);
     conn_begin(conn);
-    server_room_note(conn->server);
+    server_room_note(conn->session.server);
 }
 
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct refusal *refusal = context;
     struct conn *conn = &refusal->conn;
-    px_server *server = conn->server;
+    px_server *server = conn->session.server;
 
     (void)stream;
     if (!refusal->answered && overload_open_count(server) < server->options.connections_max) {
@@ -135,11 +120,10 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
         return 0;
     }
     server->counters.bytes_received += bytes.len;
-    conn->received += (uint32_t)bytes.len;
-    if (!refusal->answered)
+    if (refusal->answered)
+        conn_drop(conn, bytes.len);
+    else
         answer(refusal, bytes);
-    else if (conn->received > LINGER_BYTES_MAX)
-        conn_close(conn, PX_END_COMPLETE);
     return bytes.len;
 }
 
@@ -148,9 +132,9 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct refusal *refusal = context;
 
     (void)stream;
-    refusal->peer_ended = true;
-    if (reason != PX_OK || !refusal->sending)
-        conn_close(&refusal->conn, PX_END_PEER_GONE);
+    refusal->conn.peer_ended = true;
+    if (reason != PX_OK || !refusal->conn.sending)
+        session_close(&refusal->conn.session, PX_END_PEER_GONE);
 }
 
 static void on_sent(px_stream *stream, px_err result, void *context)
@@ -158,94 +142,50 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     struct refusal *refusal = context;
 
     (void)stream;
-    refusal->sending = false;
-    if (refusal->conn.state == CONN_CLOSING)
-        out_release(refusal);
-    else if (result != PX_OK)
-        conn_close(&refusal->conn, PX_END_PEER_GONE);
-    else
+    if (conn_sent(&refusal->conn, result))
         refusal_sent(refusal);
 }
 
-static void on_closed(px_stream *stream, void *context)
-{
-    struct refusal *refusal = context;
-
-    (void)stream;
-    conn_freed(&refusal->conn);
-}
-
-static const px_stream_events refusal_events = {on_recv, on_recv_end, on_sent, on_closed};
-
-/* Nothing is done on the loop's own account. */
-static void refusal_wake(struct loop_task *task)
-{
-    (void)task;
-}
+static const px_stream_events refusal_events = {on_recv, on_recv_end, on_sent, conn_on_closed};
 
 /* --- The protocol ----------------------------------------------------------------------------- */
 
-static void refusal_open(struct conn *conn)
+static void refusal_open(struct session *session)
 {
-    struct refusal *refusal = refusal_of(conn);
+    struct conn *conn = conn_of(session);
+    struct refusal *refusal = refusal_of(session);
 
-    memset(&refusal->out, 0, sizeof(*refusal) - offsetof(struct refusal, out));
-    loop_task_init(&conn->wake, refusal_wake);
-    conn->server->refusing_count++;
+    refusal->answered = refusal->finished = false;
+    session->server->refusing_count++;
     conduit_attach(&conn->conduit, &refusal_events, refusal);
     conduit_recv_start(&conn->conduit);
-    conn_wait(conn, WAIT_REFUSAL);
-    overload_pause(conn->server);
+    session_wait(session, WAIT_REFUSAL);
+    overload_pause(session->server);
 }
 
-static bool refusal_is_idle(const struct conn *conn)
+static bool refusal_is_idle(const struct session *session)
 {
-    return !CONTAINER_OF(conn, const struct refusal, conn)->sending;
+    return !CONTAINER_OF(session, const struct conn, session)->sending;
 }
 
-static void refusal_abandon(struct conn *conn, px_end end)
+static void refusal_abandon(struct session *session, px_end end)
 {
-    struct refusal *refusal = refusal_of(conn);
+    struct conn *conn = conn_of(session);
 
     (void)end;
-    if (!refusal->sending)
-        out_release(refusal);
+    if (!conn->sending)
+        conn_out_release(conn);
 }
 
-static void refusal_timeout(struct conn *conn)
+static bool refusal_cut_short(const struct session *session)
 {
-    conn_close(conn, PX_END_TIMEOUT);
+    return CONTAINER_OF(session, const struct conn, session)->sending;
 }
 
-static enum conn_rate refusal_rate(const struct conn *conn)
-{
-    (void)conn;
-    return RATE_NONE;
-}
-
-static bool refusal_cut_short(const struct conn *conn)
-{
-    return CONTAINER_OF(conn, const struct refusal, conn)->sending;
-}
-
-static void refusal_drain(struct conn *conn)
-{
-    (void)conn;
-}
-
-static uint64_t refusal_total_due(const struct conn *conn)
-{
-    (void)conn;
-    return UINT64_MAX;
-}
-
-const struct conn_protocol refusal_protocol = {
+const struct session_protocol refusal_protocol = {
+    .carrier = &conn_carrier,
     .open = refusal_open,
     .is_idle = refusal_is_idle,
     .abandon = refusal_abandon,
-    .timeout = refusal_timeout,
-    .rate = refusal_rate,
     .cut_short = refusal_cut_short,
-    .drain = refusal_drain,
-    .total_due = refusal_total_due,
 };

@@ -6,6 +6,6 @@
 
 #include "server/session/conn.h"
 
-extern const struct conn_protocol refusal_protocol;
+extern const struct session_protocol refusal_protocol;
 
 #endif

@@ -15,7 +15,6 @@
 #include "server/accept.h"
 #include "server/h1/h1.h"
 #include "server/h2/h2.h"
-#include "server/session/conn.h"
 #include "server/session/counters.h"
 #include "server/session/listeners.h"
 #include "server/session/overload.h"
@@ -136,7 +135,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->service.on_error_page = options->on_error_page;
     server->service.error_page_context = options->error_page_context;
     server->service.dispatch = server_dispatch;
-    server->protocols = conn_protocols;
+    server->protocols = session_protocols;
     pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);
     pool_init(&server->works, allocator,
               sizeof(struct h1_work) +
@@ -155,7 +154,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     loop_task_init(&server->limit, overload_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
-    px_err err = deadline_wheel_init(&server->deadlines, server->loop, conn_deadline_due);
+    px_err err = deadline_wheel_init(&server->deadlines, server->loop, session_deadline_due);
 
     if (err == PX_OK)
         err = drain_init(server);
@@ -231,7 +230,7 @@ static void server_empty(px_server *server)
 
     server_listeners_close(server);
     server->phase = SERVER_DRAINED;
-    conn_close_all(server, false, PX_END_SERVER_CLOSED);
+    session_close_all(server, false, PX_END_SERVER_CLOSED);
     while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
         if (px_loop_wait(server->loop, -1, &error) != PX_OK)
             break; /* an epoll set that fails cannot be waited for */

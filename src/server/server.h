@@ -13,7 +13,7 @@
 #include "route/router.h"
 #include "server/session/deadline.h"
 
-struct conn_protocol;
+struct session_protocol;
 struct tls_service;
 
 struct server_middleware {
@@ -80,7 +80,7 @@ struct px_server {
     struct server_middleware middleware[MIDDLEWARE_MAX];
     struct exchange_filter filters[FILTERS_MAX];
     struct server_listener *listeners[LISTENERS_MAX]; /* owned */
-    const struct conn_protocol *const *protocols;     /* borrowed: static, by conn_protocol_id */
+    const struct session_protocol *const *protocols;  /* borrowed: static, by session_protocol_id */
     struct pool conns;       /* of what any protocol makes of struct conn */
     struct pool works;       /* of h1_work */
     struct pool outs;        /* of struct out */

@@ -69,7 +69,7 @@ void tls_service_free(px_server *server)
 
 static px_tls *conn_settings(const struct conn *conn)
 {
-    return conn->server->tls->settings[conn->secure - 1];
+    return conn->session.server->tls->settings[conn->secure - 1];
 }
 
 /* --- What the conduit says -------------------------------------------------------------------- */
@@ -78,9 +78,9 @@ static void on_opened(struct tls_conduit *tls, void *context)
 {
     struct conn *conn = context;
 
-    conn->server->counters.handshakes++;
-    conn->server->counters.handshakes_resumed += tls->session.resumed;
-    conn_speak(conn, tls->session.http2 ? CONN_H2 : CONN_H1);
+    conn->session.server->counters.handshakes++;
+    conn->session.server->counters.handshakes_resumed += tls->session.resumed;
+    session_speak(&conn->session, tls->session.http2 ? PROTOCOL_H2 : PROTOCOL_H1);
 }
 
 /* The peer speaks plain HTTP: so does the answer. */
@@ -88,11 +88,11 @@ static void on_plain(struct tls_conduit *tls, void *context)
 {
     struct conn *conn = context;
 
-    conn->server->counters.handshakes_failed++;
+    conn->session.server->counters.handshakes_failed++;
     conduit_plain_init(&conn->conduit, &conn->stream);
     tls_conduit_leave(tls);
     conn->plain_on_tls = true;
-    conn_speak(conn, CONN_H1);
+    session_speak(&conn->session, PROTOCOL_H1);
 }
 
 static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
@@ -101,12 +101,12 @@ static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
 
     (void)tls;
     if (reason != PX_ERR_CLOSED)
-        conn->server->counters.handshakes_failed++;
+        conn->session.server->counters.handshakes_failed++;
     if (reason == PX_ERR_MALFORMED) {
         conn_linger(conn); /* an alert that a reset overtakes is never read */
         return;
     }
-    conn_close(conn, reason == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_NO_MEMORY);
+    session_close(&conn->session, reason == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_NO_MEMORY);
 }
 
 static void on_dropped(struct tls_conduit *tls, size_t bytes, void *context)
@@ -114,9 +114,9 @@ static void on_dropped(struct tls_conduit *tls, size_t bytes, void *context)
     struct conn *conn = context;
 
     (void)tls;
-    conn->received += (uint32_t)bytes;
-    if (conn->state == CONN_LINGERING && conn->received > LINGER_BYTES_MAX)
-        conn_close(conn, PX_END_COMPLETE);
+    conn->session.received += (uint32_t)bytes;
+    if (conn->session.state == SESSION_LINGERING && conn->session.received > LINGER_BYTES_MAX)
+        session_close(&conn->session, PX_END_COMPLETE);
 }
 
 static bool on_linger(struct tls_conduit *tls, void *context)
@@ -124,22 +124,22 @@ static bool on_linger(struct tls_conduit *tls, void *context)
     struct conn *conn = context;
 
     (void)tls;
-    if (conn->server->options.linger_timeout_ms == PX_OFF)
+    if (conn->session.server->options.linger_timeout_ms == PX_OFF)
         return false;
-    conn_wait(conn, WAIT_LINGER);
+    session_wait(&conn->session, WAIT_LINGER);
     return true;
 }
 
 static void on_parted(struct tls_conduit *tls, void *context)
 {
     (void)tls;
-    conn_wait(context, WAIT_NONE);
+    session_wait(&((struct conn *)context)->session, WAIT_NONE);
 }
 
 static void on_gone(struct tls_conduit *tls, void *context)
 {
     (void)tls;
-    conn_freed(context);
+    session_freed(&((struct conn *)context)->session);
 }
 
 static const struct tls_owner tls_owner = {
@@ -154,86 +154,40 @@ static const struct tls_owner tls_owner = {
 
 /* --- A connection's protocol, until the handshake is done ------------------------------------- */
 
-static void no_wake(struct loop_task *task)
+static const px_stream_events no_conduit_events = {NULL, NULL, NULL, conn_on_closed};
+
+static void tls_protocol_open(struct session *session)
 {
-    (void)task; /* nothing to be gone on with before a protocol has opened */
-}
+    struct conn *conn = conn_of(session);
+    struct tls_shared *shared = &session->server->tls->shared;
 
-static void no_conduit_closed(px_stream *stream, void *context)
-{
-    (void)stream;
-    conn_freed(context);
-}
-
-static const px_stream_events no_conduit_events = {NULL, NULL, NULL, no_conduit_closed};
-
-static void tls_protocol_open(struct conn *conn)
-{
-    struct tls_shared *shared = &conn->server->tls->shared;
-
-    loop_task_init(&conn->wake, no_wake);
     /* Too many at once: who has had the longest time gives way, so that a crowd that dawdles does
      * not lock out who does not. */
     if (shared->handshake_count >= conn_settings(conn)->options.handshakes_max)
-        conn_close(tls_shared_oldest(shared)->owner_context, PX_END_NO_MEMORY);
+        session_close(&((struct conn *)tls_shared_oldest(shared)->owner_context)->session,
+                      PX_END_NO_MEMORY);
     if (!tls_conduit_accept(shared, &conn->conduit, &conn->stream, conn_settings(conn), &tls_owner,
                             conn)) {
         px_stream_attach(&conn->stream, &no_conduit_events, conn);
-        conn_close(conn, PX_END_NO_MEMORY);
+        session_close(session, PX_END_NO_MEMORY);
         return;
     }
-    conn_wait_for(conn, WAIT_HANDSHAKE, conn_settings(conn)->options.handshake_timeout_ms);
-}
-
-static bool tls_is_idle(const struct conn *conn)
-{
-    (void)conn;
-    return false; /* the request that it leads to would be lost */
+    session_wait_for(session, WAIT_HANDSHAKE, conn_settings(conn)->options.handshake_timeout_ms);
 }
 
 /* The handshake has come to nothing. */
-static void tls_abandon(struct conn *conn, px_end end)
+static void tls_abandon(struct session *session, px_end end)
 {
+    struct conn *conn = conn_of(session);
     (void)end;
-    if (conn_is_secure(conn) && !tls_conduit_of(&conn->conduit)->session.failed)
-        conn->server->counters.handshakes_failed++;
+    if (session_carrier(session)->is_secure(session) &&
+        !tls_conduit_of(&conn->conduit)->session.failed)
+        session->server->counters.handshakes_failed++;
 }
 
-static void tls_timeout(struct conn *conn)
-{
-    conn_close(conn, PX_END_TIMEOUT);
-}
-
-static enum conn_rate tls_rate(const struct conn *conn)
-{
-    (void)conn;
-    return RATE_NONE;
-}
-
-static bool tls_cut_short(const struct conn *conn)
-{
-    (void)conn;
-    return false;
-}
-
-static void tls_drain(struct conn *conn)
-{
-    (void)conn; /* the protocol hears of it when it opens */
-}
-
-static uint64_t tls_total_due(const struct conn *conn)
-{
-    (void)conn;
-    return UINT64_MAX;
-}
-
-const struct conn_protocol tls_protocol = {
+const struct session_protocol tls_protocol = {
+    .carrier = &conn_carrier,
     .open = tls_protocol_open,
-    .is_idle = tls_is_idle,
+    /* Never idle: the request that the handshake leads to would be lost. */
     .abandon = tls_abandon,
-    .timeout = tls_timeout,
-    .rate = tls_rate,
-    .cut_short = tls_cut_short,
-    .drain = tls_drain,
-    .total_due = tls_total_due,
 };

@@ -7,7 +7,7 @@
 
 #include "server/session/conn.h"
 
-extern const struct conn_protocol tls_protocol;
+extern const struct session_protocol tls_protocol;
 
 /* A listener is to be served with it: makes the server's service where there is none, and gives its
  * index there, from 1.  PX_OK, PX_ERR_INVALID (no certificate), PX_ERR_LIMIT or PX_ERR_MEMORY. */

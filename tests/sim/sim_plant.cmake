@@ -84,13 +84,14 @@ px_sim_plant(dial_takes_errors_for_success dial net/dial.c
 
 px_sim_plant(no_content_waits http server/h1/h1_read.c
     "parser->content_length == 0))" "parser->content_length == 0 && false))")
-px_sim_plant(abort_looks_whole http server/session/conn.c
-    "conn->reset = conn->reset || conn_protocol(conn)->cut_short(conn);" "conn->reset = false;")
+px_sim_plant(abort_looks_whole http server/session/session.c
+    "if (protocol->cut_short && protocol->cut_short(session))
+        session->reset = true;" "session->reset = false;")
 px_sim_plant(end_forgotten http exchange/exchange.c
     "if (exchange->callbacks && exchange->callbacks->on_end)"
     "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
 px_sim_plant(source_kept http exchange/exchange.c "    source_release(exchange);" "")
-px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->driving" "if (h1->driving")
+px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
 
 if(PX_HTTP2)
     px_sim_plant(h2_held_lost http2 server/h2/h2_read.c

@@ -22,11 +22,11 @@ static px_end h1_end_of(px_err err)
     return PX_END_ABORTED;
 }
 
-static bool h1_is_idle(const struct conn *conn)
+static bool h1_is_idle(const struct session *session)
 {
-    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+    const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    return !h1->exchange && !h1->out && !h1->refusal && !h1_request_begun(h1);
+    return !h1->exchange && !h1->conn.out && !h1->refusal && !h1_request_begun(h1);
 }
 
 /* --- The driver ------------------------------------------------------------------------------- */
@@ -36,11 +36,18 @@ static void h1_end(struct h1_conn *h1)
 {
     struct conn *conn = &h1->conn;
 
-    if (h1->peer_ended ||
-        (!h1->linger && h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit)))
-        conn_close(conn, PX_END_COMPLETE);
+    if (h1->conn.peer_ended || (h1->after != AFTER_LINGER && h1->in_used == h1->in.len &&
+                                conduit_is_drained(&conn->conduit)))
+        session_close(&conn->session, PX_END_COMPLETE);
     else
         conn_linger(conn);
+}
+
+/* Sends what is rendered, as far as it can be sent now. */
+static void rendered_send(struct h1_conn *h1)
+{
+    if (h1->conn.out && !h1->conn.sending && conn_send(&h1->conn, NULL) != PX_OK)
+        CHECK(h1->conn.sending);
 }
 
 /* Nothing more can be done now: sends what is rendered, and says what is waited for. */
@@ -48,14 +55,13 @@ static void h1_rest(struct h1_conn *h1)
 {
     struct conn *conn = &h1->conn;
 
-    if (h1->out && !h1->sending)
-        h1->sending = h1_send(h1, NULL) != PX_OK;
+    rendered_send(h1);
     /* An answer that was rendered before the drain began did not say that it is the last; the peer
      * has the drain's grace to send another request. */
-    if (h1->draining && conn->server->drain.ends_idle && h1_is_idle(conn) &&
+    if (h1->draining && conn->session.server->drain.ends_idle && h1_is_idle(&conn->session) &&
         h1->in_used == h1->in.len && conduit_is_drained(&conn->conduit))
         h1->writing = WRITE_CLOSED;
-    if (h1->writing == WRITE_CLOSED && !h1->sending) {
+    if (h1->writing == WRITE_CLOSED && !h1->conn.sending) {
         h1_end(h1);
         return;
     }
@@ -63,30 +69,23 @@ static void h1_rest(struct h1_conn *h1)
         conduit_recv_start(&conn->conduit);
     else
         conduit_recv_stop(&conn->conduit);
-    if (h1->exchange || h1->sending)
-        conn_wait(conn, WAIT_WORK);
+    if (h1->exchange || h1->conn.sending)
+        session_wait(&conn->session, WAIT_WORK);
     else if (!h1_request_begun(h1))
-        conn_wait(conn, WAIT_IDLE);
+        session_wait(&conn->session, WAIT_IDLE);
     else if (h1->work && h1->work->content)
-        conn_wait(conn, WAIT_WORK);
-    else if (conn->wait != WAIT_HEAD)
-        conn_wait(conn, WAIT_HEAD);
-}
-
-/* Whether this connection has had its bytes of this tick, however often it is driven in it. */
-static inline bool h1_turn_is_over(const struct h1_conn *h1)
-{
-    return PX_UNLIKELY(h1->turn_bytes >= SEND_TURN_BYTES) &&
-           h1->turn_tick == (uint32_t)h1->conn.server->loop->tick;
+        session_wait(&conn->session, WAIT_WORK);
+    else if (conn->session.wait != WAIT_HEAD)
+        session_wait(&conn->session, WAIT_HEAD);
 }
 
 /* The exchange asked for a reset.  Answers before it are whole and go out first. */
 static px_err h1_break(struct h1_conn *h1)
 {
     if (h1->exchange && h1->exchange->answer < ANSWER_TAKEN) {
-        if (h1->sending)
+        if (h1->conn.sending)
             return PX_AGAIN;
-        if (h1->out && h1_send(h1, NULL) == PX_AGAIN)
+        if (h1->conn.out && conn_send(&h1->conn, NULL) == PX_AGAIN)
             return PX_AGAIN;
     }
     return PX_ERR_CANCELLED;
@@ -95,17 +94,17 @@ static px_err h1_break(struct h1_conn *h1)
 void h1_advance(struct h1_conn *h1)
 {
     struct conn *conn = &h1->conn;
-    uint32_t budget = conn->server->options.pipeline_count_max * H1_STEPS_PER_REQUEST;
+    uint32_t budget = conn->session.server->options.pipeline_count_max * H1_STEPS_PER_REQUEST;
 
-    if (h1->driving)
+    if (h1->conn.driving)
         return;
-    h1->driving = true;
-    for (; conn->state == CONN_OPEN; budget--) {
-        if (budget == 0 || h1_turn_is_over(h1)) {
+    h1->conn.driving = true;
+    for (; conn->session.state == SESSION_OPEN; budget--) {
+        if (budget == 0 || conn_turn_is_over(conn)) {
             /* Others go on first; bytes that are left bring no event of their own. */
             conduit_recv_stop(&conn->conduit);
-            conn_wait(conn, WAIT_WORK);
-            loop_task_add(conn->server->loop, &conn->wake);
+            session_wait(&conn->session, WAIT_WORK);
+            loop_task_add(conn->session.server->loop, &conn->session.wake);
             break;
         }
         px_err err = h1->broken ? h1_break(h1) : h1_step_write(h1);
@@ -117,14 +116,13 @@ void h1_advance(struct h1_conn *h1)
             break;
         }
         if (err != PX_OK) {
-            conn->reset = true;
+            conn->session.reset = true;
             /* What is rendered goes out as far as it can: answers before this one are whole. */
-            if (h1->out && h1->out->len > 0 && !h1->sending)
-                h1->sending = h1_send(h1, NULL) != PX_OK;
-            conn_close(conn, h1_end_of(err));
+            rendered_send(h1);
+            session_close(&conn->session, h1_end_of(err));
         }
     }
-    h1->driving = false;
+    h1->conn.driving = false;
 }
 
 /* --- Events of the stream --------------------------------------------------------------------- */
@@ -135,7 +133,7 @@ static size_t speak_h2(struct h1_conn *h1, px_str bytes)
     struct conn *conn = &h1->conn;
 
     conduit_recv_stop(&conn->conduit);
-    conn_speak(conn, CONN_H2);
+    session_speak(&conn->session, PROTOCOL_H2);
     conn->kept = (uint32_t)bytes.len; /* they are counted */
     return 0;
 }
@@ -145,16 +143,8 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    size_t fresh = bytes.len - h1->conn.kept; /* the rest was there before */
-
-    h1->conn.received += (uint32_t)fresh;
-    h1->conn.server->counters.bytes_received += fresh;
-    h1->conn.kept = 0;
-    if (PX_UNLIKELY(h1->conn.state == CONN_LINGERING)) {
-        if (h1->conn.received > LINGER_BYTES_MAX)
-            conn_close(&h1->conn, PX_END_COMPLETE);
+    if (PX_UNLIKELY(!conn_takes(&h1->conn, bytes.len)))
         return bytes.len;
-    }
     if (PX_UNLIKELY(h1->reading <= READ_PREFACE) && h1_is_preface(h1, bytes) == PX_OK)
         return speak_h2(h1, bytes);
     h1->in = bytes;
@@ -173,7 +163,8 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    if ((reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) && h1->conn.state == CONN_OPEN) {
+    if ((reason == PX_ERR_LIMIT || reason == PX_ERR_MEMORY) &&
+        h1->conn.session.state == SESSION_OPEN) {
         /* The inbox is full for the whole loop: this one must go, with a word where one is due; an
          * answer to nothing would be taken for the next request's.  It lingers after that: what was
          * not read would turn a close into a reset, which can overtake the answer. */
@@ -181,12 +172,12 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
         if (!h1->exchange && h1_request_begun(h1) && h1_conn_refuse(h1, 503) == PX_OK)
             h1_advance(h1);
         else
-            conn_close(&h1->conn, PX_END_NO_MEMORY);
+            session_close(&h1->conn.session, PX_END_NO_MEMORY);
         return;
     }
-    h1->peer_ended = true;
-    if (reason != PX_OK || h1->conn.state == CONN_LINGERING) {
-        conn_close(&h1->conn, PX_END_PEER_GONE);
+    h1->conn.peer_ended = true;
+    if (reason != PX_OK || h1->conn.session.state == SESSION_LINGERING) {
+        session_close(&h1->conn.session, PX_END_PEER_GONE);
         return;
     }
     h1_advance(h1);
@@ -197,38 +188,18 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     struct h1_conn *h1 = context;
 
     (void)stream;
-    h1->sending = false;
-    h1_out_release(h1);
-    if (h1->conn.state == CONN_CLOSING) {
-        h1_abandon(&h1->conn, (px_end)h1->conn.end);
+    if (!conn_sent(&h1->conn, result))
         return;
-    }
-    if (result != PX_OK) {
-        h1->conn.reset = true; /* what was in flight is cut short */
-        conn_close(&h1->conn, result == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_ABORTED);
-        return;
-    }
     if (h1->writing == WRITE_LAST)
         h1_finish(h1, PX_END_COMPLETE);
     h1_advance(h1);
 }
 
-static void on_closed(px_stream *stream, void *context)
+static const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, conn_on_closed};
+
+static void h1_wake(struct session *session)
 {
-    struct h1_conn *h1 = context;
-
-    (void)stream;
-    conn_freed(&h1->conn);
-}
-
-static const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, on_closed};
-
-static void h1_wake(struct loop_task *task)
-{
-    struct h1_conn *h1 = CONTAINER_OF(task, struct h1_conn, conn.wake);
-
-    if (h1->conn.state == CONN_OPEN)
-        h1_advance(h1);
+    h1_advance(h1_of(session));
 }
 
 /* --- Events of the exchange ------------------------------------------------------------------- */
@@ -238,8 +209,8 @@ static void h1_note(px_exchange *exchange)
     struct h1_conn *h1 = exchange->carrier;
 
     /* A connection that is closing waits for its last report alone. */
-    if (!h1->driving && h1->conn.state == CONN_OPEN)
-        loop_task_add(h1->conn.server->loop, &h1->conn.wake);
+    if (!h1->conn.driving && h1->conn.session.state == SESSION_OPEN)
+        loop_task_add(h1->conn.session.server->loop, &h1->conn.session.wake);
 }
 
 static void transport_reset(px_exchange *exchange)
@@ -250,14 +221,14 @@ static void transport_reset(px_exchange *exchange)
     h1_note(exchange);
 }
 
-static struct conn *transport_conn(const px_exchange *exchange)
+static struct session *transport_session(const px_exchange *exchange)
 {
     struct h1_conn *h1 = exchange->carrier;
 
-    return &h1->conn;
+    return &h1->conn.session;
 }
 
-const struct conn_transport h1_transport = {
+const struct session_transport h1_transport = {
     .exchange =
         {
             .send_head = h1_note,
@@ -265,33 +236,33 @@ const struct conn_transport h1_transport = {
             .give_credit = h1_note,
             .reset = transport_reset,
             .inform = h1_inform,
-            CONN_TRANSPORT_FACTS,
+            SESSION_TRANSPORT_FACTS,
         },
-    .conn = transport_conn,
+    .session = transport_session,
 };
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
-static void h1_open(struct conn *conn)
+static void h1_open(struct session *session)
 {
-    struct h1_conn *h1 = h1_of(conn);
+    struct conn *conn = conn_of(session);
+    struct h1_conn *h1 = h1_of(session);
 
     memset(&h1->work, 0, sizeof(*h1) - offsetof(struct h1_conn, work));
-    loop_task_init(&conn->wake, h1_wake);
     conduit_attach(&conn->conduit, &h1_stream_events, h1);
     conduit_recv_start(&conn->conduit);
     /* Its deadline is set at the end of the tick: most that bring their request are gone by then.
      */
-    loop_task_add(conn->server->loop, &conn->wake);
+    loop_task_add(session->server->loop, &session->wake);
     if (PX_UNLIKELY(conn->plain_on_tls) && h1_conn_refuse(h1, 400) == PX_OK)
         h1_advance(h1);
 }
 
-static bool h1_cut_short(const struct conn *conn)
+static bool h1_cut_short(const struct session *session)
 {
-    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+    const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    return h1->out || (h1->exchange && h1->exchange->answer == ANSWER_TAKEN);
+    return h1->conn.out || (h1->exchange && h1->exchange->answer == ANSWER_TAKEN);
 }
 
 void h1_finish(struct h1_conn *h1, px_end end)
@@ -300,16 +271,17 @@ void h1_finish(struct h1_conn *h1, px_end end)
 
     h1->exchange = NULL;
     if (h1->writing == WRITE_CONTENT || h1->writing == WRITE_LAST) {
-        h1->writing = h1->keep_alive ? WRITE_NOTHING : WRITE_CLOSED;
+        h1->writing = h1->after == AFTER_NEXT ? WRITE_NOTHING : WRITE_CLOSED;
         /* What follows the last request is not looked at. */
-        if (!h1->keep_alive) {
-            h1->linger = h1->linger || h1->reading == READ_CONTENT || h1->reading == READ_TUNNEL;
+        if (h1->after != AFTER_NEXT) {
+            if (h1->reading == READ_CONTENT || h1->reading == READ_TUNNEL)
+                h1->after = AFTER_LINGER;
             h1->reading = READ_CLOSED;
         }
     }
     if (end == PX_END_COMPLETE && exchange_is_direct(exchange))
         exchange->produced = exchange->length;
-    request_finish(&h1->conn, exchange, end);
+    request_finish(&h1->conn.session, exchange, end);
 }
 
 void h1_work_release(struct h1_conn *h1)
@@ -318,67 +290,69 @@ void h1_work_release(struct h1_conn *h1)
         return;
     if (h1->work->content)
         h1_body_deinit(&h1->work->body);
-    pool_put(&h1->conn.server->works, h1->work);
+    pool_put(&h1->conn.session.server->works, h1->work);
     h1->work = NULL;
 }
 
-void h1_abandon(struct conn *conn, px_end end)
+void h1_abandon(struct session *session, px_end end)
 {
-    struct h1_conn *h1 = h1_of(conn);
+    struct h1_conn *h1 = h1_of(session);
 
-    if (h1->sending)
+    if (h1->conn.sending)
         return; /* the send uses the exchange's memory: on_sent comes first */
     if (h1->exchange) {
         h1->writing = WRITE_CLOSED;
         h1_finish(h1, end);
     }
-    h1_out_release(h1);
+    conn_out_release(&h1->conn);
     h1_work_release(h1);
 }
 
-static void h1_timeout(struct conn *conn)
+static void h1_timeout(struct session *session)
 {
-    struct h1_conn *h1 = h1_of(conn);
+    struct h1_conn *h1 = h1_of(session);
 
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
-    if (conn->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
-                                    h1->reading == READ_CONTENT && !h1->sending)) {
+    if (session->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
+                                       h1->reading == READ_CONTENT && !h1->conn.sending)) {
         if (h1_conn_refuse(h1, 408) == PX_OK) {
             /* The deadline has gone off: who does not read the answer needs another. */
-            conn_wait(conn, WAIT_NONE);
+            session_wait(session, WAIT_NONE);
             h1_advance(h1);
             return;
         }
     }
-    conn_close(conn, PX_END_TIMEOUT);
+    session_close(session, PX_END_TIMEOUT);
 }
 
-static enum conn_rate h1_rate(const struct conn *conn)
+static enum session_rate h1_rate(const struct session *session)
 {
-    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
+    const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    if (h1->sending)
+    if (h1->conn.sending)
         return RATE_SENDING;
     return h1->reading == READ_CONTENT && h1_wants_bytes(h1) ? RATE_RECEIVING : RATE_NONE;
 }
 
-static uint64_t h1_total_due(const struct conn *conn)
+static uint64_t h1_total_due(const struct session *session)
 {
-    const struct h1_conn *h1 = CONTAINER_OF(conn, const struct h1_conn, conn);
-    uint32_t total_ms = conn->server->options.total_timeout_ms;
+    const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
+    uint32_t total_ms = session->server->options.total_timeout_ms;
 
     if (!h1->exchange || total_ms == PX_OFF || h1->exchange->kind == CONTENT_TUNNEL)
         return UINT64_MAX;
     return h1->exchange->started_ms + total_ms;
 }
 
-static void h1_drain(struct conn *conn)
+static void h1_drain(struct session *session)
 {
-    h1_of(conn)->draining = true;
+    h1_of(session)->draining = true;
 }
 
-const struct conn_protocol h1_protocol = {
+const struct session_protocol h1_protocol = {
+    .carrier = &conn_carrier,
     .open = h1_open,
+    .wake = h1_wake,
     .is_idle = h1_is_idle,
     .abandon = h1_abandon,
     .timeout = h1_timeout,

@@ -13,8 +13,8 @@
 #define PX_SERVER_H1_H
 
 #include "http/h1/h1_body.h"
+#include "server/session/conn.h"
 #include "server/session/facts.h"
-#include "server/session/out.h"
 
 enum h1_reading {
     READ_FIRST,   /* the connection's first bytes, which may be another protocol's */
@@ -32,6 +32,13 @@ enum h1_writing {
     WRITE_CLOSED   /* our side ends when the block is out */
 };
 
+/* What comes after the answer at hand. */
+enum h1_after {
+    AFTER_NEXT,  /* another request: the connection persists */
+    AFTER_CLOSE, /* the end */
+    AFTER_LINGER /* the end, and bytes of the peer were left unread */
+};
+
 /* What reading a request takes; held from its first byte to the end of its content. */
 struct h1_work {
     struct pool_item item;
@@ -45,28 +52,21 @@ struct h1_conn {
     struct conn conn;
     struct h1_work *work;  /* owned, or NULL between requests */
     px_exchange *exchange; /* the one in progress, or NULL */
-    struct out *out;       /* owned, or NULL with nothing to say */
     px_str in;             /* borrowed: the bytes at hand, while the driver runs */
     size_t in_used;
-    uint32_t turn_tick;  /* the tick of its last turn, its lower half */
-    uint32_t turn_bytes; /* handed to the stream in it */
-    uint16_t refusal;    /* a status to be answered without a handler, or 0 */
-    uint8_t reading;     /* enum h1_reading */
-    uint8_t writing;     /* enum h1_writing */
-    bool driving;        /* inside of h1_advance */
-    bool sending;        /* a send is in flight */
-    bool keep_alive;     /* after the request at hand */
-    bool draining;       /* the answer at hand is the last */
-    bool linger;         /* bytes of the peer were left unread: linger before closing */
-    bool chunked;        /* the answer at hand is */
-    bool expecting;      /* the peer waits for 100 (Continue) */
-    bool peer_ended;     /* no more bytes will come */
-    bool broken;         /* the exchange asked for a reset */
+    uint16_t refusal; /* a status to be answered without a handler, or 0 */
+    uint8_t reading;  /* enum h1_reading */
+    uint8_t after;    /* enum h1_after: of the answer at hand */
+    uint8_t writing;  /* enum h1_writing */
+    bool draining;    /* the answer at hand is the last */
+    bool chunked;     /* the answer at hand is */
+    bool expecting;   /* the peer waits for 100 (Continue) */
+    bool broken;      /* the exchange asked for a reset */
 };
 
-static inline struct h1_conn *h1_of(struct conn *conn)
+static inline struct h1_conn *h1_of(struct session *session)
 {
-    return CONTAINER_OF(conn, struct h1_conn, conn);
+    return CONTAINER_OF(session, struct h1_conn, conn.session);
 }
 
 /* Whether a byte of a request is there.  Empty lines before it are none (RFC 9112 section 2.2): who
@@ -98,32 +98,27 @@ bool h1_wants_bytes(const struct h1_conn *h1);
 PX_MUST_CHECK px_err h1_continue(struct h1_conn *h1);
 void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
 
-/* Hands the block (and `content`, when not NULL) to the stream.  PX_OK when all is out. */
-PX_MUST_CHECK px_err h1_send(struct h1_conn *h1, const px_part *content);
-
 PX_MUST_CHECK px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room);
 
 /* A block with at least `room` bytes free; PX_AGAIN while one must be sent first. */
 PX_MUST_CHECK static inline px_err h1_out_reserve(struct h1_conn *h1, size_t room)
 {
-    if (PX_LIKELY(h1->out && !h1->sending && out_room(h1->out) >= room))
+    if (PX_LIKELY(h1->conn.out && !h1->conn.sending && out_room(h1->conn.out) >= room))
         return PX_OK;
     return h1_out_reserve_slow(h1, room);
 }
-
-void h1_out_release(struct h1_conn *h1);
 
 /* Answers a request that cannot be served, without a handler, and ends the connection. */
 PX_MUST_CHECK px_err h1_conn_refuse(struct h1_conn *h1, unsigned status);
 
 /* The block and the exchange are let go, once no send uses them. */
-void h1_abandon(struct conn *conn, px_end end);
+void h1_abandon(struct session *session, px_end end);
 
 /* The exchange is over. */
 void h1_finish(struct h1_conn *h1, px_end end);
 void h1_work_release(struct h1_conn *h1);
 
-extern const struct conn_transport h1_transport;
-extern const struct conn_protocol h1_protocol;
+extern const struct session_transport h1_transport;
+extern const struct session_protocol h1_protocol;
 
 #endif

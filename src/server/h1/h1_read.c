@@ -15,13 +15,13 @@
 /* Whether bytes are of use now.  More requests are not read while output waits for the peer. */
 bool h1_wants_bytes(const struct h1_conn *h1)
 {
-    if (h1->peer_ended)
+    if (h1->conn.peer_ended)
         return false;
     switch ((enum h1_reading)h1->reading) {
     case READ_FIRST:
     case READ_PREFACE:
     case READ_HEAD:
-        return !h1->exchange && !h1->sending;
+        return !h1->exchange && !h1->conn.sending;
     case READ_CONTENT:
         return !h1->exchange || exchange_takes_content(h1->exchange);
     case READ_TUNNEL:
@@ -34,7 +34,7 @@ bool h1_wants_bytes(const struct h1_conn *h1)
 
 static px_err work_take(struct h1_conn *h1)
 {
-    px_server *server = h1->conn.server;
+    px_server *server = h1->conn.session.server;
     struct h1_work *work = pool_take(&server->works);
 
     if (!work)
@@ -70,7 +70,7 @@ static void content_end(struct h1_conn *h1)
 {
     px_exchange *exchange = h1->exchange;
 
-    h1->reading = h1->peer_ended ? READ_CLOSED : READ_HEAD;
+    h1->reading = h1->conn.peer_ended ? READ_CLOSED : READ_HEAD;
     h1->expecting = false;
     h1_work_release(h1);
     if (exchange && exchange->kind != CONTENT_TUNNEL)
@@ -80,7 +80,7 @@ static void content_end(struct h1_conn *h1)
 /* Makes an exchange of a finished head. */
 static px_err head_take(struct h1_conn *h1)
 {
-    px_server *server = h1->conn.server;
+    px_server *server = h1->conn.session.server;
     struct h1_parser *parser = &h1->work->parser;
     const char *head = h1->in.ptr + h1->in_used;
     px_exchange *exchange = exchange_create(&server->service, &h1_transport.exchange, h1);
@@ -96,12 +96,12 @@ static px_err head_take(struct h1_conn *h1)
     exchange_describe(exchange, parser);
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
-    h1->keep_alive = parser->keep_alive;
-    if (PX_UNLIKELY(h1->conn.wait == WAIT_HEAD))
-        conn_wait(&h1->conn, WAIT_WORK); /* the next head has a deadline of its own */
+    h1->after = parser->keep_alive ? AFTER_NEXT : AFTER_CLOSE;
+    if (PX_UNLIKELY(h1->conn.session.wait == WAIT_HEAD))
+        session_wait(&h1->conn.session, WAIT_WORK); /* the next head has a deadline of its own */
     h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
-    request_begin(&h1->conn, exchange, parser->expect_unknown);
+    request_begin(&h1->conn.session, exchange, parser->expect_unknown);
     /* A length of 0 ends here too: no byte will come that could tell. */
     if (PX_LIKELY(parser->framing == H1_FRAMING_NONE) ||
         (parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0)) {
@@ -122,7 +122,8 @@ px_err h1_is_preface(const struct h1_conn *h1, px_str first)
 
     if (PX_LIKELY(memcmp(first.ptr, H2_PREFACE, len) != 0))
         return PX_ERR_MALFORMED;
-    if (!conn->server->h2 || conn_is_secure(conn) || conn->server->options.http2_clear == PX_OFF)
+    if (!conn->session.server->h2 || session_carrier(&conn->session)->is_secure(&conn->session) ||
+        conn->session.server->options.http2_clear == PX_OFF)
         return PX_ERR_MALFORMED;
     return len < H2_PREFACE_BYTES ? PX_AGAIN : PX_OK;
 }
@@ -132,7 +133,7 @@ static px_err read_head(struct h1_conn *h1)
     const char *head = h1->in.ptr + h1->in_used;
     size_t left = h1->in.len - h1->in_used;
 
-    if (h1->exchange || h1->sending || (left == 0 && !h1->peer_ended))
+    if (h1->exchange || h1->conn.sending || (left == 0 && !h1->conn.peer_ended))
         return PX_AGAIN;
     if (left == 0) {
         /* Between requests this is a good-bye; inside of a head somebody may still listen. */
@@ -142,10 +143,10 @@ static px_err read_head(struct h1_conn *h1)
         h1->writing = WRITE_CLOSED;
         return PX_OK;
     }
-    if (PX_UNLIKELY(exchange_service_is_full(&h1->conn.server->service))) {
+    if (PX_UNLIKELY(exchange_service_is_full(&h1->conn.session.server->service))) {
         /* Exchanges that ended in this tick are given back at its end: go on then. */
         conduit_recv_stop(&h1->conn.conduit);
-        loop_task_add(h1->conn.server->loop, &h1->conn.wake);
+        loop_task_add(h1->conn.session.server->loop, &h1->conn.session.wake);
         return PX_AGAIN;
     }
     if (!h1->work && work_take(h1) != PX_OK)
@@ -158,7 +159,7 @@ static px_err read_head(struct h1_conn *h1)
         h1->in_used = h1->in.len;
         return h1_conn_refuse(h1, h1->work->parser.status);
     }
-    if (h1->peer_ended) {
+    if (h1->conn.peer_ended) {
         h1->reading = READ_CLOSED;
         return h1_conn_refuse(h1, 400);
     }
@@ -171,13 +172,13 @@ static px_err read_first(struct h1_conn *h1)
 {
     px_str first = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
 
-    if (first.len == 0 && h1->peer_ended && h1->reading == READ_PREFACE) {
+    if (first.len == 0 && h1->conn.peer_ended && h1->reading == READ_PREFACE) {
         h1->reading = READ_CLOSED;
         return h1_conn_refuse(h1, 400);
     }
-    if (first.len == 0 && !h1->peer_ended)
+    if (first.len == 0 && !h1->conn.peer_ended)
         return PX_AGAIN;
-    if (!h1->peer_ended && h1_is_preface(h1, first) == PX_AGAIN) {
+    if (!h1->conn.peer_ended && h1_is_preface(h1, first) == PX_AGAIN) {
         h1->reading = READ_PREFACE;
         return PX_AGAIN;
     }
@@ -190,8 +191,8 @@ static px_err read_first(struct h1_conn *h1)
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
-    uint64_t bytes_max =
-        h1->exchange ? h1->exchange->content_max : h1->conn.server->options.content_bytes_max;
+    uint64_t bytes_max = h1->exchange ? h1->exchange->content_max
+                                      : h1->conn.session.server->options.content_bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }
@@ -204,7 +205,7 @@ static px_err content_refuse(struct h1_conn *h1, unsigned status)
     /* The answer is out already: nothing can be said any more. */
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_CLOSED;
-    h1->linger = true;
+    h1->after = AFTER_LINGER;
     return PX_OK;
 }
 
@@ -235,7 +236,7 @@ static px_err read_content(struct h1_conn *h1)
     if (h1->exchange && !exchange_takes_content(h1->exchange))
         return PX_AGAIN;
     if (bytes.len == 0) {
-        if (!h1->peer_ended)
+        if (!h1->conn.peer_ended)
             return h1_continue(h1);
         return content_refuse(h1, 400); /* RFC 9112 section 8: incomplete */
     }
@@ -267,7 +268,7 @@ static px_err read_tunnel(struct h1_conn *h1)
     if (!h1->exchange || h1->exchange->content_paused)
         return PX_AGAIN;
     if (bytes.len == 0) {
-        if (!h1->peer_ended)
+        if (!h1->conn.peer_ended)
             return PX_AGAIN;
         h1->reading = READ_CLOSED;
         exchange_receive_end(h1->exchange);

@@ -20,62 +20,19 @@ enum {
 
 /* --- The block -------------------------------------------------------------------------------- */
 
-void h1_out_release(struct h1_conn *h1)
-{
-    if (!h1->out)
-        return;
-    pool_put(&h1->conn.server->outs, h1->out);
-    h1->out = NULL;
-}
-
 px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
 {
-    if (h1->sending)
+    if (h1->conn.sending)
         return PX_AGAIN;
-    if (h1->out && out_room(h1->out) < room) {
-        px_err err = h1_send(h1, NULL);
+    if (h1->conn.out && out_room(h1->conn.out) < room) {
+        px_err err = conn_send(&h1->conn, NULL);
 
         if (err != PX_OK)
             return err;
     }
-    if (!h1->out) {
-        h1->out = pool_take(&h1->conn.server->outs);
-        if (!h1->out)
-            return PX_ERR_MEMORY;
-        h1->out->len = 0;
-    }
+    if (conn_out_take(&h1->conn) != PX_OK)
+        return PX_ERR_MEMORY;
     return room <= OUT_BYTES ? PX_OK : PX_ERR_LIMIT;
-}
-
-/* Counts what a connection has sent in this tick, up to where its turn is over. */
-static void turn_count(struct h1_conn *h1, uint64_t bytes)
-{
-    uint32_t tick = (uint32_t)h1->conn.server->loop->tick;
-
-    if (h1->turn_tick != tick) {
-        h1->turn_tick = tick;
-        h1->turn_bytes = 0;
-    }
-    h1->turn_bytes += bytes < SEND_TURN_BYTES ? (uint32_t)bytes : SEND_TURN_BYTES;
-}
-
-px_err h1_send(struct h1_conn *h1, const px_part *content)
-{
-    struct out *out = h1->out;
-
-    turn_count(h1, out->len);
-    if (content)
-        turn_count(h1, content->bytes.ptr ? content->bytes.len : content->length);
-    out->part_count = 0;
-    if (out->len > 0)
-        out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
-    if (content)
-        out->parts[out->part_count++] = *content;
-    h1->sending = conduit_send(&h1->conn.conduit, out->parts, out->part_count) == PX_SENT_PENDING;
-    if (h1->sending)
-        return PX_AGAIN;
-    h1_out_release(h1);
-    return PX_OK;
 }
 
 /* --- The head --------------------------------------------------------------------------------- */
@@ -95,16 +52,14 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
     head->chunked = !known && !exchange->head_only && !tunnel && exchange->version > 10;
     h1->chunked = head->chunked;
     if (h1->draining || exchange->close_after || (!known && !exchange->head_only && !head->chunked))
-        h1->keep_alive = false;
-    if (h1->expecting) {
-        /* The peer was not told to go on: what it sends next is content, or is not. */
-        h1->keep_alive = false;
-        h1->linger = true;
-    }
+        h1->after = AFTER_CLOSE;
+    /* The peer was not told to go on: what it sends next is content, or is not. */
+    if (h1->expecting)
+        h1->after = AFTER_LINGER;
     if (tunnel) {
         head->connection = exchange->status == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
         head->upgrade = exchange->output->upgrade;
-    } else if (!h1->keep_alive) {
+    } else if (h1->after != AFTER_NEXT) {
         head->connection = H1_CONNECTION_CLOSE;
     } else {
         head->connection = exchange->version > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
@@ -113,7 +68,7 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
 
 static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 {
-    px_server *server = h1->conn.server;
+    px_server *server = h1->conn.session.server;
     struct h1_response_head head;
 
     if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
@@ -134,13 +89,13 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 
     if (err != PX_OK)
         return err;
-    char *start = h1->out->bytes + h1->out->len;
+    char *start = h1->conn.out->bytes + h1->conn.out->len;
 
     h1_stamp_update(&server->stamp, server->loop->unix_time);
-    h1->out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
+    h1->conn.out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
     h1->writing = WRITE_CONTENT;
     if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
-        h1->keep_alive = false;
+        h1->after = AFTER_CLOSE;
         h1->reading = READ_TUNNEL;
     }
     return PX_OK;
@@ -151,7 +106,7 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 /* All content is rendered or sent.  Who wants to hear of the end waits until it is out. */
 static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
 {
-    if (exchange_tells_end(exchange) && h1->out) {
+    if (exchange_tells_end(exchange) && h1->conn.out) {
         h1->writing = WRITE_LAST;
         return PX_OK;
     }
@@ -169,7 +124,7 @@ static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
         err = h1_out_reserve(h1, 0);
     if (err != PX_OK)
         return err;
-    err = h1_send(h1, &part);
+    err = conn_send(&h1->conn, &part);
     if (exchange->produced < exchange->length)
         return err; /* on_sent comes back here */
     if (err == PX_AGAIN)
@@ -190,15 +145,15 @@ static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
         if (err != PX_OK)
             return err;
         if (bytes.len > 0)
-            memcpy(h1->out->bytes + h1->out->len, bytes.ptr, bytes.len);
-        h1->out->len += (uint32_t)bytes.len;
+            memcpy(h1->conn.out->bytes + h1->conn.out->len, bytes.ptr, bytes.len);
+        h1->conn.out->len += (uint32_t)bytes.len;
         return reply_done(h1, exchange);
     }
     px_err err = h1_out_reserve(h1, 0);
 
     if (err != PX_OK)
         return err;
-    err = h1_send(h1, &part);
+    err = conn_send(&h1->conn, &part);
     if (err == PX_AGAIN)
         h1->writing = WRITE_LAST; /* on_sent ends the exchange */
     return err == PX_OK ? reply_done(h1, exchange) : err;
@@ -246,23 +201,17 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
 
     if (tail > TRAILER_ROOM_MAX)
         return PX_ERR_LIMIT;
-    if (PX_UNLIKELY(exchange->filtered) && loop_work_is_over(h1->conn.server->loop)) {
-        turn_count(h1, SEND_TURN_BYTES);
+    if (conn_filters_rest(&h1->conn, exchange))
         return PX_OK;
-    }
     px_err err = h1_out_reserve(h1, frame + tail + PULL_BYTES_MIN);
 
     if (err != PX_OK)
         return err;
-    char *start = h1->out->bytes + h1->out->len;
+    char *start = h1->conn.out->bytes + h1->conn.out->len;
     char *data = start + (h1->chunked ? H1_CHUNK_HEAD_BYTES : 0);
-    px_pull pull = exchange_pull(exchange, data, out_room(h1->out) - frame - tail, &bytes);
+    px_pull pull =
+        conn_pull(&h1->conn, exchange, data, out_room(h1->conn.out) - frame - tail, &bytes);
 
-    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    uint32_t work = exchange_take_work(exchange);
-
-    turn_count(h1, (size_t)work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
-    loop_work_count(h1->conn.server->loop, work);
     if (bytes > 0 && pull != PX_PULL_ERROR) {
         char *end = data + bytes;
 
@@ -271,14 +220,14 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
             *end++ = '\r';
             *end++ = '\n';
         }
-        h1->out->len += (uint32_t)(end - start);
+        h1->conn.out->len += (uint32_t)(end - start);
     }
     switch (pull) {
     case PX_PULL_MORE:
         return PX_OK;
     case PX_PULL_LATER:
-        if (h1->out->len == 0)
-            h1_out_release(h1);
+        if (h1->conn.out->len == 0)
+            conn_out_release(&h1->conn);
         return PX_AGAIN;
     case PX_PULL_END:
         break;
@@ -287,10 +236,10 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
     }
     if (h1->chunked) {
         /* A producer may have added trailers while it was asked. */
-        if (trailer_room(exchange) > out_room(h1->out))
+        if (trailer_room(exchange) > out_room(h1->conn.out))
             return PX_ERR_LIMIT;
-        start = h1->out->bytes + h1->out->len;
-        h1->out->len += (uint32_t)(write_last_chunk(start, exchange) - start);
+        start = h1->conn.out->bytes + h1->conn.out->len;
+        h1->conn.out->len += (uint32_t)(write_last_chunk(start, exchange) - start);
     }
     return reply_done(h1, exchange);
 }
@@ -303,16 +252,16 @@ static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
 
     if (err != PX_OK)
         return err;
-    px_pull pull =
-        exchange_pull(exchange, h1->out->bytes + h1->out->len, out_room(h1->out), &bytes);
+    px_pull pull = exchange_pull(exchange, h1->conn.out->bytes + h1->conn.out->len,
+                                 out_room(h1->conn.out), &bytes);
 
-    h1->out->len += (uint32_t)bytes;
+    h1->conn.out->len += (uint32_t)bytes;
     if (pull == PX_PULL_MORE)
         return PX_OK;
     if (pull == PX_PULL_ERROR)
         return PX_ERR_MALFORMED;
-    if (h1->out->len == 0)
-        h1_out_release(h1);
+    if (h1->conn.out->len == 0)
+        conn_out_release(&h1->conn);
     if (pull == PX_PULL_LATER)
         return PX_AGAIN;
     return reply_done(h1, exchange);
@@ -329,10 +278,10 @@ static px_err refusal_render(struct h1_conn *h1)
 
     if (err != PX_OK)
         return err;
-    char *out = refusal_write(h1->conn.server, h1->refusal, refusal_hint(h1),
-                              h1->out->bytes + h1->out->len);
+    char *out = refusal_write(h1->conn.session.server, h1->refusal, refusal_hint(h1),
+                              h1->conn.out->bytes + h1->conn.out->len);
 
-    h1->out->len = (uint32_t)(out - h1->out->bytes);
+    h1->conn.out->len = (uint32_t)(out - h1->conn.out->bytes);
     h1->refusal = 0;
     h1->writing = WRITE_CLOSED;
     return PX_OK;
@@ -354,7 +303,7 @@ px_err h1_step_write(struct h1_conn *h1)
     px_exchange *exchange = h1->exchange;
     px_err err;
 
-    if (h1->sending)
+    if (h1->conn.sending)
         return PX_AGAIN;
     if (!exchange)
         return PX_UNLIKELY(h1->refusal) ? refusal_render(h1) : PX_AGAIN;
@@ -372,8 +321,8 @@ px_err h1_step_write(struct h1_conn *h1)
     case WRITE_CONTENT:
         return reply_content(h1, exchange);
     case WRITE_LAST:
-        if (h1->out) {
-            err = h1_send(h1, NULL);
+        if (h1->conn.out) {
+            err = conn_send(&h1->conn, NULL);
             if (err != PX_OK)
                 return err;
         }
@@ -398,8 +347,8 @@ px_err h1_continue(struct h1_conn *h1)
     if (err != PX_OK)
         return err;
     h1->expecting = false;
-    memcpy(h1->out->bytes + h1->out->len, text, sizeof(text) - 1);
-    h1->out->len += sizeof(text) - 1;
+    memcpy(h1->conn.out->bytes + h1->conn.out->len, text, sizeof(text) - 1);
+    h1->conn.out->len += sizeof(text) - 1;
     return PX_OK;
 }
 
@@ -410,22 +359,21 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
     /* Informational responses may be left out: not worth waiting for room. */
     if (h1_out_reserve(h1, 64 + name.len + value.len) != PX_OK)
         return;
-    char *start = h1->out->bytes + h1->out->len;
+    char *start = h1->conn.out->bytes + h1->conn.out->len;
 
-    h1->out->len += (uint32_t)(h1_write_inform(start, status, name, value) - start);
+    h1->conn.out->len += (uint32_t)(h1_write_inform(start, status, name, value) - start);
     h1_transport.exchange.send_content(exchange);
 }
 
 px_err h1_conn_refuse(struct h1_conn *h1, unsigned status)
 {
-    if (!request_refuse(&h1->conn, h1->exchange, 11, status, refusal_hint(h1)))
+    if (!request_refuse(&h1->conn.session, h1->exchange, 11, status, refusal_hint(h1)))
         return PX_ERR_CANCELLED;
     if (h1->exchange)
         h1_finish(h1, request_refused_end(status));
     h1_work_release(h1);
     h1->refusal = (uint16_t)status; /* rendered when there is room for it */
-    h1->keep_alive = false;
-    h1->linger = true;
+    h1->after = AFTER_LINGER;
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_NOTHING;
     return PX_OK;

@@ -13,30 +13,6 @@ enum { ROUNDS_PER_TURN = 64 };
 
 /* --- The driver ------------------------------------------------------------------------------- */
 
-static void out_release(struct h2_conn *h2)
-{
-    if (h2->out)
-        pool_put(&h2->conn.server->outs, h2->out);
-    h2->out = NULL;
-}
-
-void h2_turn_count(struct h2_conn *h2, uint32_t bytes)
-{
-    uint32_t tick = (uint32_t)h2->conn.server->loop->tick;
-
-    if (h2->turn_tick != tick) {
-        h2->turn_tick = tick;
-        h2->turn_bytes = 0;
-    }
-    h2->turn_bytes += bytes;
-}
-
-static bool turn_is_over(const struct h2_conn *h2)
-{
-    return h2->turn_bytes >= SEND_TURN_BYTES &&
-           h2->turn_tick == (uint32_t)h2->conn.server->loop->tick;
-}
-
 /* Requests whose answer was in the block that is out now. */
 static void block_is_out(struct h2_conn *h2)
 {
@@ -58,24 +34,17 @@ static px_err send_block(struct h2_conn *h2)
 {
     struct conn *conn = &h2->conn;
 
-    if (h2->sending || !h2_session_has_output(h2->session))
+    if (h2->conn.sending || !h2_session_has_output(h2->session))
         return PX_AGAIN;
-    if (!h2->out)
-        h2->out = pool_take(&conn->server->outs);
-    if (!h2->out)
+    if (conn_out_take(conn) != PX_OK)
         return PX_ERR_MEMORY;
-    h2->out->len = (uint32_t)h2_session_render(h2->session, h2->out->bytes, OUT_BYTES);
-    if (h2->out->len == 0) {
-        out_release(h2);
+    h2->conn.out->len = (uint32_t)h2_session_render(h2->session, h2->conn.out->bytes, OUT_BYTES);
+    if (h2->conn.out->len == 0) {
+        conn_out_release(conn);
         return PX_AGAIN;
     }
-    h2_turn_count(h2, h2->out->len);
-    h2->out->parts[0] = (px_part){.bytes = px_str_make(h2->out->bytes, h2->out->len)};
-    h2->out->part_count = 1;
-    h2->sending = conduit_send(&conn->conduit, h2->out->parts, 1) == PX_SENT_PENDING;
-    if (h2->sending)
+    if (conn_send(conn, NULL) != PX_OK)
         return PX_AGAIN;
-    out_release(h2);
     if (h2->rendered_count > 0)
         block_is_out(h2);
     return PX_OK;
@@ -102,23 +71,23 @@ void h2_advance(struct h2_conn *h2)
     struct conn *conn = &h2->conn;
     px_err err = PX_OK;
 
-    if (h2->driving || !h2->session || conn->state != CONN_OPEN)
+    if (h2->conn.driving || !h2->session || conn->session.state != SESSION_OPEN)
         return;
-    h2->driving = true;
+    h2->conn.driving = true;
     for (uint32_t round = 0; err == PX_OK || !list_empty(&h2->ready); round++) {
-        if (round == ROUNDS_PER_TURN || turn_is_over(h2)) {
-            loop_task_add(conn->server->loop, &conn->wake);
+        if (round == ROUNDS_PER_TURN || conn_turn_is_over(conn)) {
+            loop_task_add(conn->session.server->loop, &conn->session.wake);
             break;
         }
         answer_ready_ones(h2);
         err = send_block(h2);
         if (err != PX_OK && err != PX_AGAIN) {
-            conn_close(conn, PX_END_NO_MEMORY);
+            session_close(&conn->session, PX_END_NO_MEMORY);
             break;
         }
     }
-    h2->driving = false;
-    if (conn->state == CONN_OPEN)
+    h2->conn.driving = false;
+    if (conn->session.state == SESSION_OPEN)
         h2_rest(h2);
 }
 
@@ -129,8 +98,8 @@ void h2_note(struct h2_request *request)
     if (!list_linked(&request->ready))
         list_append(&h2->ready, &request->ready);
     /* A connection that is closing waits for its last report alone. */
-    if (!h2->driving && h2->conn.state == CONN_OPEN)
-        loop_task_add(h2->conn.server->loop, &h2->conn.wake);
+    if (!h2->conn.driving && h2->conn.session.state == SESSION_OPEN)
+        loop_task_add(h2->conn.session.server->loop, &h2->conn.session.wake);
 }
 
 /* --- Events of the stream --------------------------------------------------------------------- */
@@ -139,22 +108,15 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct h2_conn *h2 = context;
     struct conn *conn = &h2->conn;
-    size_t fresh = bytes.len - conn->kept;
 
     (void)stream;
-    conn->kept = 0;
-    conn->received += (uint32_t)fresh;
-    conn->server->counters.bytes_received += fresh;
-    if (PX_UNLIKELY(conn->state == CONN_LINGERING)) {
-        if (conn->received > LINGER_BYTES_MAX)
-            conn_close(conn, PX_END_COMPLETE);
+    if (PX_UNLIKELY(!conn_takes(conn, bytes.len)))
         return bytes.len;
-    }
     h2->heard = true;
     /* Handlers are called from here: what they answer is picked up below. */
-    h2->driving = true;
-    h2_session_feed(h2->session, conn->server->loop->now_ms, bytes);
-    h2->driving = false;
+    h2->conn.driving = true;
+    h2_session_feed(h2->session, conn->session.server->loop->now_ms, bytes);
+    h2->conn.driving = false;
     h2_advance(h2);
     return bytes.len;
 }
@@ -164,9 +126,9 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     struct h2_conn *h2 = context;
 
     (void)stream;
-    h2->peer_ended = true;
-    if (reason != PX_OK || h2->conn.state == CONN_LINGERING) {
-        conn_close(&h2->conn, PX_END_PEER_GONE);
+    h2->conn.peer_ended = true;
+    if (reason != PX_OK || h2->conn.session.state == SESSION_LINGERING) {
+        session_close(&h2->conn.session, PX_END_PEER_GONE);
         return;
     }
     /* What was asked is still answered; what was not asked whole never will be. */
@@ -184,31 +146,14 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     struct h2_conn *h2 = context;
 
     (void)stream;
-    h2->sending = false;
-    out_release(h2);
-    if (h2->conn.state == CONN_CLOSING) {
-        h2_protocol.abandon(&h2->conn, (px_end)h2->conn.end);
+    if (!conn_sent(&h2->conn, result))
         return;
-    }
-    if (result != PX_OK) {
-        h2->conn.reset = true; /* what was in flight is cut short */
-        conn_close(&h2->conn, result == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_ABORTED);
-        return;
-    }
     if (h2->rendered_count > 0)
         block_is_out(h2);
     h2_advance(h2);
 }
 
-static void on_closed(px_stream *stream, void *context)
-{
-    struct h2_conn *h2 = context;
-
-    (void)stream;
-    conn_freed(&h2->conn);
-}
-
-const px_stream_events h2_stream_events = {on_recv, on_recv_end, on_sent, on_closed};
+const px_stream_events h2_stream_events = {on_recv, on_recv_end, on_sent, conn_on_closed};
 
 /* --- Events of the exchange ------------------------------------------------------------------- */
 
@@ -241,14 +186,14 @@ static void transport_inform(px_exchange *exchange, unsigned status, px_str name
     h2_note(request);
 }
 
-static struct conn *transport_conn(const px_exchange *exchange)
+static struct session *transport_session(const px_exchange *exchange)
 {
     const struct h2_request *request = exchange->carrier;
 
-    return &request->h2->conn;
+    return &request->h2->conn.session;
 }
 
-const struct conn_transport h2_transport = {
+const struct session_transport h2_transport = {
     .exchange =
         {
             .send_head = transport_note,
@@ -256,9 +201,9 @@ const struct conn_transport h2_transport = {
             .give_credit = transport_credit,
             .reset = transport_reset,
             .inform = transport_inform,
-            CONN_TRANSPORT_FACTS,
+            SESSION_TRANSPORT_FACTS,
         },
-    .conn = transport_conn,
+    .session = transport_session,
 };
 
 const struct h2_events h2_session_events = {

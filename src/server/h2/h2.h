@@ -14,10 +14,24 @@
 #define PX_SERVER_H2_H
 
 #include "http/h2/h2_session.h"
+#include "server/session/conn.h"
 #include "server/session/facts.h"
-#include "server/session/out.h"
 
 struct h2_conn;
+
+/* What a request is. */
+enum h2_kind {
+    REQUEST_PLAIN,
+    REQUEST_CONNECT, /* what comes is no content but a tunnel's bytes */
+    REQUEST_EXTENDED /* ... of the extended CONNECT, which a handler sees as an upgrade */
+};
+
+/* How far the content of a request is, beside what is held of it. */
+enum h2_content {
+    CONTENT_COMES,
+    CONTENT_EXPECTED, /* the peer waits for 100 (Continue) */
+    CONTENT_END_HELD  /* its end waits behind what is held */
+};
 
 /* A request and its answer: what is there of a stream above the session. */
 struct h2_request {
@@ -32,11 +46,9 @@ struct h2_request {
     uint64_t moved_bytes;   /* in and out, since the last look */
     uint32_t dropped_bytes; /* of content that nobody waits for */
     uint16_t refusal;       /* a status to be answered without a handler, or 0 */
+    uint8_t kind;           /* enum h2_kind */
+    uint8_t content;        /* enum h2_content */
     uint8_t refusal_at;     /* bytes of its text that were rendered */
-    bool expecting;         /* the peer waits for 100 (Continue) */
-    bool connect;           /* CONNECT: what comes is no content but a tunnel's bytes */
-    bool extended;          /* ... and the extended one, which a handler sees as an upgrade */
-    bool end_held;          /* the end of the content waits behind what is held */
     bool broken;            /* the exchange asked for a reset */
     bool rendered;          /* the answer is in the block: over when that is out */
     bool timed_out;         /* it had its time */
@@ -47,26 +59,20 @@ struct h2_request {
 struct h2_conn {
     struct conn conn;
     struct h2_session *session; /* owned, or NULL when it could not be had */
-    struct out *out;            /* owned, or NULL with nothing to say */
     struct list requests;       /* of h2_request */
     struct list ready;          /* of h2_request.ready */
     uint64_t look_ms;           /* when its requests are looked at next */
     uint32_t block;             /* the header block or frame that was not whole at ... */
     uint32_t block_ms;          /* ... this time, its lower half */
-    uint32_t turn_tick;         /* the tick of its last turn, its lower half */
-    uint32_t turn_bytes;        /* handed to the stream in it */
     uint16_t rendered_count;    /* requests that are over when the block is out */
-    bool driving : 1;           /* inside of h2_advance, or of the session */
-    bool sending : 1;           /* a send is in flight */
-    bool peer_ended : 1;        /* no more bytes will come */
-    bool served : 1;            /* a request began since it was last idle */
-    bool heard : 1;             /* bytes came since the last look */
-    bool timed_out : 1;         /* why the session was ended */
+    bool served;                /* a request began since it was last idle */
+    bool heard;                 /* bytes came since the last look */
+    bool timed_out;             /* why the session was ended */
 };
 
-static inline struct h2_conn *h2_of(struct conn *conn)
+static inline struct h2_conn *h2_of(struct session *session)
 {
-    return CONTAINER_OF(conn, struct h2_conn, conn);
+    return CONTAINER_OF(session, struct h2_conn, conn.session);
 }
 
 static inline struct h2_request *h2_request_of(struct h2_stream *stream)
@@ -78,9 +84,6 @@ void h2_advance(struct h2_conn *h2);
 
 /* The driver has something to do for a request. */
 void h2_note(struct h2_request *request);
-
-/* Counts work against the connection's turn of this tick, as bytes sent. */
-void h2_turn_count(struct h2_conn *h2, uint32_t bytes);
 
 /* Ends the exchange of a request. */
 void h2_finish(struct h2_request *request, px_end end);
@@ -107,8 +110,8 @@ void h2_rendered(struct h2_stream *stream, void *context);
 void h2_closed(struct h2_stream *stream, uint32_t error, void *context);
 
 extern const struct h2_events h2_session_events;
-extern const struct conn_transport h2_transport;
-extern const struct conn_protocol h2_protocol;
+extern const struct session_transport h2_transport;
+extern const struct session_protocol h2_protocol;
 extern const px_stream_events h2_stream_events;
 
 /* The driver's part in h2_life.c: what the connection waits for now, or its end. */

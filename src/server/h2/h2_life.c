@@ -11,42 +11,35 @@
 /* Frames that wait for the peer to read: above this nothing more is read from it. */
 enum { BACKLOG_MAX = 512 };
 
-static void h2_wake(struct loop_task *task)
+static void h2_wake(struct session *session)
 {
-    h2_advance(CONTAINER_OF(task, struct h2_conn, conn.wake));
+    h2_advance(h2_of(session));
 }
 
-static void h2_open(struct conn *conn)
+static void h2_open(struct session *session)
 {
-    struct h2_conn *h2 = h2_of(conn);
+    struct conn *conn = conn_of(session);
+    struct h2_conn *h2 = h2_of(session);
 
     memset(&h2->session, 0, sizeof(*h2) - offsetof(struct h2_conn, session));
     list_init(&h2->requests);
     list_init(&h2->ready);
-    loop_task_init(&conn->wake, h2_wake);
     conduit_attach(&conn->conduit, &h2_stream_events, h2);
-    if (h2_session_open(conn->server->h2, h2, &h2->session) != PX_OK) {
+    if (h2_session_open(session->server->h2, h2, &h2->session) != PX_OK) {
         h2->session = NULL;
-        conn_close(conn, PX_END_NO_MEMORY);
+        session_close(session, PX_END_NO_MEMORY);
         return;
     }
     conduit_recv_start(&conn->conduit);
     /* Our SETTINGS leave at the end of the tick, with the first answers where they come with it. */
-    loop_task_add(conn->server->loop, &conn->wake);
+    loop_task_add(session->server->loop, &session->wake);
 }
 
-/* An idle connection says good-bye first: its peer may be asking something just now. */
-static bool h2_is_idle(const struct conn *conn)
+static void h2_abandon(struct session *session, px_end end)
 {
-    (void)conn;
-    return false;
-}
+    struct h2_conn *h2 = h2_of(session);
 
-static void h2_abandon(struct conn *conn, px_end end)
-{
-    struct h2_conn *h2 = h2_of(conn);
-
-    if (h2->sending)
+    if (h2->conn.sending)
         return; /* the block is in use: on_sent comes first */
     while (!list_empty(&h2->requests)) {
         struct h2_request *request = LIST_ENTRY(h2->requests.next, struct h2_request, node);
@@ -56,9 +49,7 @@ static void h2_abandon(struct conn *conn, px_end end)
     if (h2->session)
         h2_session_close(h2->session);
     h2->session = NULL;
-    if (h2->out)
-        pool_put(&conn->server->outs, h2->out);
-    h2->out = NULL;
+    conn_out_release(&h2->conn);
 }
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
@@ -70,7 +61,7 @@ static bool block_note(struct h2_conn *h2)
     bool is_new = block != h2->block;
 
     if (is_new)
-        h2->block_ms = (uint32_t)h2->conn.server->loop->now_ms;
+        h2->block_ms = (uint32_t)h2->conn.session.server->loop->now_ms;
     h2->block = block;
     return is_new;
 }
@@ -78,12 +69,12 @@ static bool block_note(struct h2_conn *h2)
 /* The connection has said its last word. */
 static void h2_end(struct h2_conn *h2)
 {
-    bool leave = h2->peer_ended || h2_session_has_failed(h2->session);
+    bool leave = h2->conn.peer_ended || h2_session_has_failed(h2->session);
 
     /* What is in progress was cut short by what ended the session. */
-    h2_abandon(&h2->conn, h2->timed_out ? PX_END_TIMEOUT : PX_END_ABORTED);
+    h2_abandon(&h2->conn.session, h2->timed_out ? PX_END_TIMEOUT : PX_END_ABORTED);
     if (leave)
-        conn_close(&h2->conn, PX_END_PEER_GONE);
+        session_close(&h2->conn.session, PX_END_PEER_GONE);
     else
         conn_linger(&h2->conn);
 }
@@ -96,7 +87,7 @@ static void reset_stalled(struct h2_conn *h2)
 
         if (h2_session_is_stalled(h2->session, &request->stream)) {
             h2_session_reset(h2->session, &request->stream, H2_CANCEL);
-            loop_task_add(h2->conn.server->loop, &h2->conn.wake);
+            loop_task_add(h2->conn.session.server->loop, &h2->conn.session.wake);
         }
     }
 }
@@ -105,68 +96,70 @@ void h2_rest(struct h2_conn *h2)
 {
     struct conn *conn = &h2->conn;
 
-    if (PX_UNLIKELY(h2->peer_ended) && !h2->sending)
+    if (PX_UNLIKELY(h2->conn.peer_ended) && !h2->conn.sending)
         reset_stalled(h2);
-    bool over = h2_session_is_over(h2->session) || (h2->peer_ended && list_empty(&h2->requests));
+    bool over =
+        h2_session_is_over(h2->session) || (h2->conn.peer_ended && list_empty(&h2->requests));
 
-    if (over && !h2->sending && (h2->peer_ended || !h2_session_has_output(h2->session))) {
+    if (over && !h2->conn.sending && (h2->conn.peer_ended || !h2_session_has_output(h2->session))) {
         h2_end(h2);
         return;
     }
-    if (!over && !h2->peer_ended && h2_session_backlog(h2->session) < BACKLOG_MAX)
+    if (!over && !h2->conn.peer_ended && h2_session_backlog(h2->session) < BACKLOG_MAX)
         conduit_recv_start(&conn->conduit);
     else
         conduit_recv_stop(&conn->conduit);
 
     bool is_new = block_note(h2);
 
-    if (!list_empty(&h2->requests) || h2->sending) {
-        if (conn->wait != WAIT_WORK)
-            h2->look_ms = conn->server->loop->now_ms + conn->server->options.rate_window_ms;
-        conn_wait(conn, WAIT_WORK);
+    if (!list_empty(&h2->requests) || h2->conn.sending) {
+        if (conn->session.wait != WAIT_WORK)
+            h2->look_ms =
+                conn->session.server->loop->now_ms + conn->session.server->options.rate_window_ms;
+        session_wait(&conn->session, WAIT_WORK);
     } else if (h2_session_is_draining(h2->session)) {
         /* A peer that hears GOAWAY may leave, or stay and say nothing. */
-        conn_wait(conn, WAIT_LINGER);
+        session_wait(&conn->session, WAIT_LINGER);
     } else if (h2->block != 0) {
         if (is_new)
-            conn_wait(conn, WAIT_NONE); /* the one before is whole: this has time of its own */
-        if (conn->wait != WAIT_HEAD)
-            conn_wait(conn, WAIT_HEAD);
-    } else if (conn->wait != WAIT_IDLE || h2->served) {
+            session_wait(&conn->session, WAIT_NONE); /* another one, with time of its own */
+        if (conn->session.wait != WAIT_HEAD)
+            session_wait(&conn->session, WAIT_HEAD);
+    } else if (conn->session.wait != WAIT_IDLE || h2->served) {
         /* Frames that ask for nothing do not make a connection less idle. */
-        conn_wait(conn, WAIT_IDLE);
+        session_wait(&conn->session, WAIT_IDLE);
     }
     h2->served = false;
 }
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
-static enum conn_rate h2_rate(const struct conn *conn)
+static enum session_rate h2_rate(const struct session *session)
 {
-    const struct h2_conn *h2 = CONTAINER_OF(conn, const struct h2_conn, conn);
+    const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
 
     /* What comes is looked at request by request. */
-    return h2->sending ? RATE_SENDING : RATE_NONE;
+    return h2->conn.sending ? RATE_SENDING : RATE_NONE;
 }
 
 static uint64_t block_due(const struct h2_conn *h2)
 {
     const struct conn *conn = &h2->conn;
-    uint32_t timeout_ms = conn->server->options.head_timeout_ms;
-    uint64_t now_ms = conn->server->loop->now_ms;
+    uint32_t timeout_ms = conn->session.server->options.head_timeout_ms;
+    uint64_t now_ms = conn->session.server->loop->now_ms;
 
     if (h2->block == 0 || timeout_ms == PX_OFF)
         return UINT64_MAX;
     return now_ms - (uint32_t)((uint32_t)now_ms - h2->block_ms) + timeout_ms;
 }
 
-static uint64_t h2_total_due(const struct conn *conn)
+static uint64_t h2_total_due(const struct session *session)
 {
-    const struct h2_conn *h2 = CONTAINER_OF(conn, const struct h2_conn, conn);
-    uint32_t total_ms = conn->server->options.total_timeout_ms;
+    const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
+    uint32_t total_ms = session->server->options.total_timeout_ms;
     uint64_t due_ms = block_due(h2);
 
-    if (conn->server->options.rate_window_ms != PX_OFF && h2->look_ms < due_ms)
+    if (session->server->options.rate_window_ms != PX_OFF && h2->look_ms < due_ms)
         due_ms = h2->look_ms;
     if (total_ms == PX_OFF)
         return due_ms;
@@ -187,7 +180,7 @@ static void request_timeout(struct h2_request *request)
 {
     struct h2_conn *h2 = request->h2;
 
-    h2->conn.server->counters.timed_out++;
+    h2->conn.session.server->counters.timed_out++;
     if (request->exchange && request->exchange->answer == ANSWER_NONE &&
         !request->stream.remote_ended) {
         h2_refuse(request, 408);
@@ -200,7 +193,7 @@ static void request_timeout(struct h2_request *request)
 /* Whether its peer keeps it waiting, and how fast it should go. */
 static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
 {
-    const px_server_options *options = &request->h2->conn.server->options;
+    const px_server_options *options = &request->h2->conn.session.server->options;
     const px_exchange *exchange = request->exchange;
     bool asked_before = request->asked;
     uint32_t rate = PX_OFF;
@@ -214,7 +207,8 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
         request->asked = true;
         rate = options->send_rate_min;
     } else if (exchange && exchange->answer == ANSWER_NONE && !request->stream.remote_ended &&
-               request->stream.head_done && !request->connect && exchange_takes_content(exchange)) {
+               request->stream.head_done && request->kind == REQUEST_PLAIN &&
+               exchange_takes_content(exchange)) {
         request->asked = true;
         rate = options->content_rate_min;
     }
@@ -224,7 +218,7 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
 
 static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 {
-    const px_server_options *options = &h2->conn.server->options;
+    const px_server_options *options = &h2->conn.session.server->options;
 
     for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
         struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
@@ -242,62 +236,58 @@ static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 }
 
 /* Looks at the requests: true when the connection itself has timed out. */
-static bool h2_overdue(struct conn *conn)
+static bool h2_overdue(struct session *session)
 {
-    struct h2_conn *h2 = h2_of(conn);
-    uint64_t now_ms = conn->server->loop->now_ms;
+    struct h2_conn *h2 = h2_of(session);
+    uint64_t now_ms = session->server->loop->now_ms;
 
     if (now_ms >= block_due(h2))
         return true;
     requests_look(h2, now_ms);
     if (now_ms >= h2->look_ms) {
-        h2->look_ms = now_ms + conn->server->options.rate_window_ms;
+        h2->look_ms = now_ms + session->server->options.rate_window_ms;
         if (!h2->heard && !h2_session_ping(h2->session))
             return true;
         h2->heard = false;
     }
-    loop_task_add(conn->server->loop, &conn->wake);
+    loop_task_add(session->server->loop, &session->wake);
     return false;
 }
 
-static void h2_timeout(struct conn *conn)
+static void h2_timeout(struct session *session)
 {
-    struct h2_conn *h2 = h2_of(conn);
+    struct h2_conn *h2 = h2_of(session);
 
-    if (h2->sending) {
-        conn_close(conn, PX_END_TIMEOUT);
+    if (h2->conn.sending) {
+        session_close(session, PX_END_TIMEOUT);
         return;
     }
     h2->timed_out = true;
-    h2_session_terminate(h2->session, conn->wait == WAIT_IDLE ? H2_NO_ERROR : H2_ENHANCE_YOUR_CALM);
-    conn_wait(conn, WAIT_NONE);
+    h2_session_terminate(h2->session,
+                         session->wait == WAIT_IDLE ? H2_NO_ERROR : H2_ENHANCE_YOUR_CALM);
+    session_wait(session, WAIT_NONE);
     h2_advance(h2);
 }
 
-/* A stream that is cut short never looks complete, whatever becomes of the connection. */
-static bool h2_cut_short(const struct conn *conn)
+static void h2_drain(struct session *session)
 {
-    (void)conn;
-    return false;
-}
+    struct h2_conn *h2 = h2_of(session);
 
-static void h2_drain(struct conn *conn)
-{
-    struct h2_conn *h2 = h2_of(conn);
-
-    if (conn->state != CONN_OPEN)
+    if (session->state != SESSION_OPEN)
         return;
     h2_session_drain(h2->session);
-    loop_task_add(conn->server->loop, &conn->wake);
+    loop_task_add(session->server->loop, &session->wake);
 }
 
-const struct conn_protocol h2_protocol = {
+const struct session_protocol h2_protocol = {
+    .carrier = &conn_carrier,
     .open = h2_open,
-    .is_idle = h2_is_idle,
+    .wake = h2_wake,
+    /* Never idle: it says good-bye first, for its peer may be asking something just now. */
     .abandon = h2_abandon,
     .timeout = h2_timeout,
     .rate = h2_rate,
-    .cut_short = h2_cut_short,
+    /* Never cut short: a stream that is looks so, whatever becomes of the connection. */
     .drain = h2_drain,
     .total_due = h2_total_due,
     .overdue = h2_overdue,

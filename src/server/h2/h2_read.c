@@ -13,7 +13,7 @@
 struct h2_stream *h2_begin(void *context)
 {
     struct h2_conn *h2 = context;
-    px_server *server = h2->conn.server;
+    px_server *server = h2->conn.session.server;
     struct h2_request *request;
 
     /* Refused, and so free to be tried again: no handler has seen it. */
@@ -38,27 +38,29 @@ static void exchange_describe(struct h2_request *request, const struct h2_head *
 {
     px_exchange *exchange = request->exchange;
 
-    request->connect = head->method_id == METHOD_CONNECT;
-    request->extended = head->extended;
+    request->kind = REQUEST_PLAIN;
+    if (head->method_id == METHOD_CONNECT)
+        request->kind = head->extended ? REQUEST_EXTENDED : REQUEST_CONNECT;
     exchange->method = head->extended ? METHOD_GET : head->method_id;
     exchange->version = 20;
     exchange->asks_upgrade = head->extended;
     exchange->content_max = UINT64_MAX;
     /* A length of 0 is not known to be true before the stream has ended. */
-    if (request->connect || request->stream.remote_ended)
+    if (request->kind != REQUEST_PLAIN || request->stream.remote_ended)
         exchange->content_length = 0;
     else if (head->has_length && head->content_length > 0)
         exchange->content_length = head->content_length;
     else
         exchange->content_length = PX_LENGTH_UNKNOWN;
-    request->expecting = head->expect_continue && exchange->content_length != 0;
+    if (head->expect_continue && exchange->content_length != 0)
+        request->content = CONTENT_EXPECTED;
 }
 
 void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
     struct h2_request *request = h2_request_of(stream);
     struct h2_conn *h2 = context;
-    px_server *server = h2->conn.server;
+    px_server *server = h2->conn.session.server;
     px_exchange *exchange = exchange_create(&server->service, &h2_transport.exchange, request);
 
     if (!exchange || h2_head_take(head, &exchange->arena, &exchange->request) != PX_OK) {
@@ -71,8 +73,9 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     exchange_describe(request, head);
     if (server->options.log_format == PX_LOG_REQUEST && server->logging)
         access_log_request(server, exchange);
-    request_begin(&h2->conn, exchange, head->expect_unknown);
-    if (stream->remote_ended || (request->connect && exchange->kind != CONTENT_TUNNEL))
+    request_begin(&h2->conn.session, exchange, head->expect_unknown);
+    if (stream->remote_ended ||
+        (request->kind != REQUEST_PLAIN && exchange->kind != CONTENT_TUNNEL))
         exchange_receive_end(exchange);
     h2_note(request);
 }
@@ -89,7 +92,7 @@ static bool takes_content(const struct h2_request *request)
 {
     const px_exchange *exchange = request->exchange;
 
-    if (request->connect)
+    if (request->kind != REQUEST_PLAIN)
         return exchange->kind == CONTENT_TUNNEL && exchange->answer == ANSWER_TAKEN &&
                !exchange->content_paused;
     return exchange_takes_content(exchange);
@@ -99,7 +102,8 @@ static void receive(struct h2_request *request, px_str bytes)
 {
     px_err err;
 
-    request->expecting = false; /* it did not wait */
+    if (request->content == CONTENT_EXPECTED)
+        request->content = CONTENT_COMES; /* it did not wait */
     request->moved_bytes += bytes.len;
     h2_session_give(request->h2->session, &request->stream, (uint32_t)bytes.len);
     err = exchange_receive(request->exchange, bytes);
@@ -110,7 +114,7 @@ static void receive(struct h2_request *request, px_str bytes)
 /* What a handler does not take is kept beside what streams keep in their inboxes. */
 static bool hold(struct h2_request *request, px_str bytes)
 {
-    px_loop *loop = request->h2->conn.server->loop;
+    px_loop *loop = request->h2->conn.session.server->loop;
 
     if (loop->inbox_bytes + bytes.len > loop->inbox_bytes_max)
         return false;
@@ -122,7 +126,7 @@ static bool hold(struct h2_request *request, px_str bytes)
 
 static void held_release(struct h2_request *request)
 {
-    request->h2->conn.server->loop->inbox_bytes -= request->held.len;
+    request->h2->conn.session.server->loop->inbox_bytes -= request->held.len;
     buf_deinit(&request->held);
 }
 
@@ -171,11 +175,12 @@ void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void 
     (void)context;
     if (!request->exchange)
         return;
-    request->expecting = false;
+    request->content = CONTENT_COMES;
     if (trailers && trailers->field_count > 0)
         take_trailers(request, trailers);
-    if (request->held.len > 0 || (request->connect && request->exchange->kind != CONTENT_TUNNEL))
-        request->end_held = true;
+    if (request->held.len > 0 ||
+        (request->kind != REQUEST_PLAIN && request->exchange->kind != CONTENT_TUNNEL))
+        request->content = CONTENT_END_HELD;
     else
         exchange_receive_end(request->exchange);
     h2_note(request);
@@ -191,19 +196,19 @@ void h2_read_step(struct h2_request *request)
         struct buf held = request->held;
 
         /* The handler may pause again: that holds for what comes after. */
-        request->h2->conn.server->loop->inbox_bytes -= held.len;
+        request->h2->conn.session.server->loop->inbox_bytes -= held.len;
         buf_init(&request->held, held.allocator, H2_STREAM_WINDOW);
         receive(request, buf_str(&held));
         buf_deinit(&held);
     }
-    if (request->exchange && request->end_held && request->held.len == 0 &&
+    if (request->exchange && request->content == CONTENT_END_HELD && request->held.len == 0 &&
         takes_content(request)) {
-        request->end_held = false;
+        request->content = CONTENT_COMES;
         exchange_receive_end(request->exchange);
     }
-    if (request->exchange && request->expecting && exchange->answer == ANSWER_NONE &&
-        takes_content(request)) {
-        request->expecting = false;
+    if (request->exchange && request->content == CONTENT_EXPECTED &&
+        exchange->answer == ANSWER_NONE && takes_content(request)) {
+        request->content = CONTENT_COMES;
         h2_session_inform(request->h2->session, &request->stream, 100, px_str_make(NULL, 0),
                           px_str_make(NULL, 0));
     }
@@ -223,7 +228,7 @@ void h2_finish(struct h2_request *request, px_end end)
         held_release(request);
     if (request->lingering) /* what was held is dropped as well */
         h2_session_give(request->h2->session, &request->stream, request->stream.unread);
-    request_finish(&request->h2->conn, exchange, request->timed_out ? PX_END_TIMEOUT : end);
+    request_finish(&request->h2->conn.session, exchange, request->timed_out ? PX_END_TIMEOUT : end);
 }
 
 void h2_request_free(struct h2_request *request, px_end end)
@@ -236,7 +241,7 @@ void h2_request_free(struct h2_request *request, px_end end)
         h2->rendered_count--;
     list_remove(&request->node);
     list_remove(&request->ready);
-    pool_put(&h2->conn.server->h2_requests, request);
+    pool_put(&h2->conn.session.server->h2_requests, request);
 }
 
 void h2_closed(struct h2_stream *stream, uint32_t error, void *context)

@@ -43,7 +43,7 @@ static void respond(struct h2_request *request, struct h2_response *response)
 
 void h2_refuse(struct h2_request *request, unsigned status)
 {
-    if (!request_refuse(&request->h2->conn, request->exchange, 20, status, NULL)) {
+    if (!request_refuse(&request->h2->conn.session, request->exchange, 20, status, NULL)) {
         h2_session_reset(request->h2->session, &request->stream, H2_INTERNAL_ERROR);
         return;
     }
@@ -55,7 +55,7 @@ void h2_refuse(struct h2_request *request, unsigned status)
 
 static void reply_refusal(struct h2_request *request)
 {
-    px_server *server = request->h2->conn.server;
+    px_server *server = request->h2->conn.session.server;
     char text[REFUSAL_TEXT_BYTES];
     struct h2_response response = {
         .status = request->refusal,
@@ -97,13 +97,13 @@ static bool has_trailers(const px_exchange *exchange)
  * that knows of none: CONNECT is not among the methods of its target. */
 static bool answers_extended_connect(const struct h2_request *request)
 {
-    return request->extended && request->exchange->kind != CONTENT_TUNNEL &&
+    return request->kind == REQUEST_EXTENDED && request->exchange->kind != CONTENT_TUNNEL &&
            request->exchange->status < 300;
 }
 
 static void reply_head(struct h2_request *request)
 {
-    px_server *server = request->h2->conn.server;
+    px_server *server = request->h2->conn.session.server;
     px_exchange *exchange = request->exchange;
     bool tunnel = exchange->kind == CONTENT_TUNNEL;
 
@@ -174,19 +174,12 @@ px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_by
         return pull_refusal(request, out, room, out_bytes);
     if (!request->exchange || request->exchange->broken)
         return PX_PULL_ERROR;
-    px_loop *loop = request->h2->conn.server->loop;
-
-    if (request->exchange->filtered && loop_work_is_over(loop)) {
-        h2_turn_count(request->h2, SEND_TURN_BYTES);
+    if (conn_filters_rest(&request->h2->conn, request->exchange)) {
         h2_note(request);
         return PX_PULL_MORE;
     }
-    px_pull pull = exchange_pull(request->exchange, out, room, out_bytes);
-    uint32_t work = exchange_take_work(request->exchange);
+    px_pull pull = conn_pull(&request->h2->conn, request->exchange, out, room, out_bytes);
 
-    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    h2_turn_count(request->h2, work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
-    loop_work_count(loop, work);
     request->moved_bytes += *out_bytes;
     /* A filter that takes much and gives little: others go on first. */
     if (pull == PX_PULL_MORE && *out_bytes == 0)

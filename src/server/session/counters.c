@@ -61,10 +61,10 @@ void counters_publish(px_server *server)
 /* What open connections have sent since that was last counted. */
 static void sent_visit(void *object, void *context)
 {
-    const struct conn *conn = object;
+    const struct session *session = object;
     px_counters *counters = context;
 
-    counters->bytes_sent += conduit_sent_bytes(&conn->conduit) - conn->mark_sent;
+    counters->bytes_sent += session_carrier(session)->sent_bytes(session) - session->mark_sent;
 }
 
 void px_server_counters(const px_server *server, px_counters *out_counters)

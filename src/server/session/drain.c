@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
-#include "server/session/conn.h"
 #include "server/session/listeners.h"
+#include "server/session/session.h"
 
 /* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
  * these came when the drain had begun. */
@@ -38,7 +38,7 @@ static void drain_idle(px_server *server)
         server->listener_count > 0)
         return;
     server->drain.ends_idle = true;
-    conn_close_all(server, true, PX_END_SERVER_CLOSED);
+    session_close_all(server, true, PX_END_SERVER_CLOSED);
 }
 
 /* A turn of accepting what waits.  Newcomers are told at once that their answer is the last. */
@@ -61,7 +61,7 @@ static void drain_queue(struct loop_task *task)
 static void drain_begin(px_server *server)
 {
     server->phase = SERVER_DRAINING;
-    conn_drain_all(server);
+    session_drain_all(server);
     if (server->drain.leaves_queue)
         server_listeners_close(server);
     else
@@ -77,7 +77,7 @@ static void drain_due(struct io_timer *timer)
     if (server->phase == SERVER_DRAIN_DELAY)
         drain_begin(server);
     else if (server->drain.deadline_ms <= now_ms)
-        conn_close_all(server, false, PX_END_SERVER_CLOSED);
+        session_close_all(server, false, PX_END_SERVER_CLOSED);
     else
         drain_idle(server);
     if (server->phase == SERVER_DRAINING && server->drain.deadline_ms > now_ms)

@@ -20,19 +20,19 @@ struct shed_search {
     uint64_t head_before_ms; /* heads that began before this have been unfinished for long */
     uint32_t wanted;
     uint32_t count;
-    struct conn *found[SHED_COUNT_MAX];
+    struct session *found[SHED_COUNT_MAX];
 };
 
-static bool shed_can_go(const struct shed_search *search, const struct conn *conn)
+static bool shed_can_go(const struct shed_search *search, const struct session *session)
 {
-    if (conn->state != CONN_OPEN || list_linked(&conn->wake.node))
+    if (session->state != SESSION_OPEN || list_linked(&session->wake.node))
         return false;
-    return conn->wait == WAIT_IDLE ||
-           (conn->wait == WAIT_HEAD && conn->active_ms <= search->head_before_ms);
+    return session->wait == WAIT_IDLE ||
+           (session->wait == WAIT_HEAD && session->active_ms <= search->head_before_ms);
 }
 
 /* Idle connections before unfinished heads, and the older before the younger. */
-static bool shed_goes_before(const struct conn *left, const struct conn *right)
+static bool shed_goes_before(const struct session *left, const struct session *right)
 {
     if (left->wait != right->wait)
         return left->wait == WAIT_IDLE;
@@ -42,20 +42,20 @@ static bool shed_goes_before(const struct conn *left, const struct conn *right)
 static void shed_visit(void *object, void *context)
 {
     struct shed_search *search = context;
-    struct conn *conn = object;
+    struct session *session = object;
     uint32_t at = search->count;
 
-    if (!shed_can_go(search, conn))
+    if (!shed_can_go(search, session))
         return;
-    if (at == search->wanted && !shed_goes_before(conn, search->found[at - 1]))
+    if (at == search->wanted && !shed_goes_before(session, search->found[at - 1]))
         return;
     if (at < search->wanted)
         search->count++;
     else
         at--;
-    for (; at > 0 && shed_goes_before(conn, search->found[at - 1]); at--)
+    for (; at > 0 && shed_goes_before(session, search->found[at - 1]); at--)
         search->found[at] = search->found[at - 1];
-    search->found[at] = conn;
+    search->found[at] = session;
 }
 
 /* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
@@ -73,7 +73,7 @@ static uint32_t shed(px_server *server, uint32_t count)
         server->shed_again_ms = now_ms + SHED_PAUSE_MS;
     for (uint32_t index = 0; index < search.count; index++) {
         server->counters.shed++;
-        conn_close(search.found[index], PX_END_PEER_GONE);
+        session_close(search.found[index], PX_END_PEER_GONE);
     }
     return search.count;
 }

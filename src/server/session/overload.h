@@ -8,7 +8,7 @@
 #ifndef PX_SERVER_OVERLOAD_H
 #define PX_SERVER_OVERLOAD_H
 
-#include "server/session/conn.h"
+#include "server/session/session.h"
 
 /* Makes room for a newcomer at the connection limit; false when there is none to be had. */
 bool overload_admits(px_server *server);

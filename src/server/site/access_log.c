@@ -191,16 +191,16 @@ static bool format_is_per_answer(const px_server *server)
            server->options.log_format == PX_LOG_JSON;
 }
 
-void access_log_exchange(struct conn *conn, const px_exchange *exchange)
+void access_log_exchange(struct session *session, const px_exchange *exchange)
 {
-    px_server *server = conn->server;
+    px_server *server = session->server;
     const struct http_request *request = &exchange->request;
     char peer[ADDRESS_TEXT_BYTES];
 
     if (!format_is_per_answer(server))
         return;
     struct log_entry entry = {
-        .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
+        .peer = px_str_make(peer, session_peer_text(session, false, peer, sizeof(peer))),
         .client = exchange->client,
         .method = request->method,
         .target = request->target,
@@ -217,15 +217,15 @@ void access_log_exchange(struct conn *conn, const px_exchange *exchange)
     log_entry(server, &entry);
 }
 
-void access_log_refusal(struct conn *conn, unsigned version, unsigned status, uint64_t bytes)
+void access_log_refusal(struct session *session, unsigned version, unsigned status, uint64_t bytes)
 {
-    px_server *server = conn->server;
+    px_server *server = session->server;
     char peer[ADDRESS_TEXT_BYTES];
 
     if (!format_is_per_answer(server))
         return;
     struct log_entry entry = {
-        .peer = px_str_make(peer, conn_peer_text(conn, false, peer, sizeof(peer))),
+        .peer = px_str_make(peer, session_peer_text(session, false, peer, sizeof(peer))),
         .unix_time = server->loop->unix_time,
         .bytes = bytes,
         .status = status,

@@ -7,14 +7,14 @@
 #ifndef PX_SERVER_ACCESS_LOG_H
 #define PX_SERVER_ACCESS_LOG_H
 
-#include "server/session/conn.h"
+#include "server/session/session.h"
 
 /* An exchange has ended (combined and json). */
-void access_log_exchange(struct conn *conn, const px_exchange *exchange);
+void access_log_exchange(struct session *session, const px_exchange *exchange);
 
 /* A request was refused before there was an exchange (combined and json); `bytes` of content were
  * answered. */
-void access_log_refusal(struct conn *conn, unsigned version, unsigned status, uint64_t bytes);
+void access_log_refusal(struct session *session, unsigned version, unsigned status, uint64_t bytes);
 
 /* A head was accepted (request). */
 void access_log_head(px_server *server, px_str head);

@@ -12,47 +12,48 @@
 #include "server/site/dispatch.h"
 #include "server/site/refusal_text.h"
 
-void request_begin(struct conn *conn, px_exchange *exchange, bool expect_unknown)
+void request_begin(struct session *session, px_exchange *exchange, bool expect_unknown)
 {
-    conn->server->counters.requests++;
-    exchange->https = conn_is_secure(conn);
-    exchange->scheme_https = exchange->https || conn->proxied_tls;
-    exchange->redirect_port = conn_redirect_port(conn);
+    session->server->counters.requests++;
+    exchange->https = session_carrier(session)->is_secure(session);
+    exchange->scheme_https = exchange->https || session->proxied_tls;
+    exchange->redirect_port = session_redirect_port(session);
     if (PX_UNLIKELY(expect_unknown))
         px_respond_error(exchange, 417);
     else
         server_dispatch(exchange);
 }
 
-void request_finish(struct conn *conn, px_exchange *exchange, px_end end)
+void request_finish(struct session *session, px_exchange *exchange, px_end end)
 {
-    px_server *server = conn->server;
+    px_server *server = session->server;
 
     if (exchange->status >= 200)
         server->counters.responses[exchange->status / 100]++;
     if (server->logging)
-        access_log_exchange(conn, exchange);
+        access_log_exchange(session, exchange);
     exchange_finish(exchange, end);
 }
 
-void request_note_refusal(struct conn *conn, unsigned version, unsigned status, const char *hint)
+void request_note_refusal(struct session *session, unsigned version, unsigned status,
+                          const char *hint)
 {
-    px_server *server = conn->server;
+    px_server *server = session->server;
     char text[REFUSAL_TEXT_BYTES];
 
     server->counters.responses[status / 100]++;
     if (server->logging)
-        access_log_refusal(conn, version, status, refusal_text(status, hint, text));
+        access_log_refusal(session, version, status, refusal_text(status, hint, text));
 }
 
-bool request_refuse(struct conn *conn, px_exchange *exchange, unsigned version, unsigned status,
-                    const char *hint)
+bool request_refuse(struct session *session, px_exchange *exchange, unsigned version,
+                    unsigned status, const char *hint)
 {
     char text[REFUSAL_TEXT_BYTES];
 
-    conn->server->counters.refused++;
+    session->server->counters.refused++;
     if (!exchange) {
-        request_note_refusal(conn, version, status, hint);
+        request_note_refusal(session, version, status, hint);
         return true;
     }
     if (exchange->answer >= ANSWER_TAKEN)

@@ -4,22 +4,23 @@
 #ifndef PX_SERVER_REQUEST_H
 #define PX_SERVER_REQUEST_H
 
-#include "server/session/conn.h"
+#include "server/session/session.h"
 
 /* A request was taken whole into its exchange: counts it, and dispatches it.  `expect_unknown`: it
  * expects what is not known, which is 417 (RFC 9110 section 10.1.1). */
-void request_begin(struct conn *conn, px_exchange *exchange, bool expect_unknown);
+void request_begin(struct session *session, px_exchange *exchange, bool expect_unknown);
 
 /* The exchange is over: counts and logs it, and lets it go. */
-void request_finish(struct conn *conn, px_exchange *exchange, px_end end);
+void request_finish(struct session *session, px_exchange *exchange, px_end end);
 
 /* Counts and logs an answer to what never became an exchange. */
-void request_note_refusal(struct conn *conn, unsigned version, unsigned status, const char *hint);
+void request_note_refusal(struct session *session, unsigned version, unsigned status,
+                          const char *hint);
 
 /* A request is refused without a handler: counts it, and logs it, where there is no exchange
  * (NULL) that does so when it is finished.  False when another answer is on its way already: that
  * must end visibly broken.  `version` is 11 or 20. */
-PX_MUST_CHECK bool request_refuse(struct conn *conn, px_exchange *exchange, unsigned version,
+PX_MUST_CHECK bool request_refuse(struct session *session, px_exchange *exchange, unsigned version,
                                   unsigned status, const char *hint);
 
 /* How an exchange ends that is refused. */

@@ -145,12 +145,12 @@ void trust_settle(px_exchange *exchange)
 {
     const px_server *server = server_of(exchange);
     struct walk rfc7239 = {.server = server}, plain = {.server = server};
-    const struct conn *conn = conn_of_exchange(exchange);
+    const struct session *session = session_of_exchange(exchange);
     struct net_address peer;
 
-    if (!conn)
+    if (!session)
         return;
-    conn_peer_address(conn, &peer);
+    session_peer_address(session, &peer);
     if (!trust_has(server, &peer))
         return;
     rfc7239.client = plain.client = peer;

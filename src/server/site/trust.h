@@ -4,7 +4,7 @@
 #ifndef PX_SERVER_TRUST_H
 #define PX_SERVER_TRUST_H
 
-#include "server/session/conn.h"
+#include "server/session/session.h"
 
 /* Takes the set from the options: PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err trust_init(px_server *server, px_error *out_error);
