@@ -68,13 +68,33 @@ px_err files_register(px_server *server, const struct options *options, px_error
                                                       : px_server_compress(server, NULL, out_error);
 }
 
+/* Whether a line is about a file, as "404.html: there is no such file". */
+static bool is_about(const px_error *error, const char *file)
+{
+    size_t len = file ? strlen(file) : 0;
+
+    return len > 0 && strncmp(error->text, file, len) == 0 && error->text[len] == ':';
+}
+
+/* A file is called as the command line has it; which flag named it is said too. */
+static void files_complain(const struct files_options *options, const px_error *error)
+{
+    for (uint32_t i = 0; i < options->page_count; i++) {
+        if (is_about(error, options->pages[i].file)) {
+            diagnostics_say("--error-page %u=%s", options->pages[i].status, error->text);
+            return;
+        }
+    }
+    diagnostics_say("%s%s", is_about(error, options->spa) ? "--spa " : "", error->text);
+}
+
 enum exit_code files_serve(const struct options *options)
 {
     px_error error;
     px_files *files = files_create(&options->files, &error);
 
     if (!files) {
-        diagnostics_say("%s", error.text);
+        files_complain(&options->files, &error);
         return exit_code_of(error.code);
     }
     px_files_destroy(files);

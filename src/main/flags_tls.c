@@ -100,6 +100,7 @@ static px_err set_client(struct options *options, const struct flag *flag, const
 {
     static const char *const words[] = {"off", "optional", "required"};
 
+    options->secure.client_given = true;
     return set_word(flag, value, words, ARRAY_COUNT(words), &options->secure.tls.client, out_error);
 }
 
@@ -107,7 +108,7 @@ static px_err set_client(struct options *options, const struct flag *flag, const
 static px_err set_client_ca(struct options *options, const struct flag *flag, const char *value,
                             px_error *out_error)
 {
-    if (options->secure.tls.client == PX_TLS_CLIENT_OFF)
+    if (!options->secure.client_given)
         options->secure.tls.client = PX_TLS_CLIENT_REQUIRED;
     return flag_set_path(options, flag, value, out_error);
 }
@@ -123,14 +124,26 @@ static px_err set_hsts(struct options *options, const struct flag *flag, const c
     return PX_OK;
 }
 
+/* ADDR, or ADDR=PORT where clients meet another port than the one that is listened on. */
 static px_err set_redirect(struct options *options, const struct flag *flag, const char *value,
                            px_error *out_error)
 {
-    if (options->secure.redirect || address_is_secure(value))
+    struct secure_options *secure = &options->secure;
+    const char *equals = strrchr(value, '=');
+    size_t len = equals ? (size_t)(equals - value) : strlen(value);
+    uint64_t port = 0;
+
+    if (secure->redirect || address_is_secure(value) || len >= sizeof(secure->redirect_address) ||
+        (equals && !value_count(equals + 1, 1, UINT16_MAX, &port)))
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "--%s %s: it is one address without https, as :80", flag->name, value);
-    options->secure.redirect = value;
-    return options_listen(options, value, out_error);
+                         "--%s %s: it is one address without https, as :80, or with the port that "
+                         "clients are sent to, as :80=443",
+                         flag->name, value);
+    memcpy(secure->redirect_address, value, len);
+    secure->redirect_address[len] = '\0';
+    secure->redirect = secure->redirect_address;
+    secure->redirect_port = (uint32_t)port;
+    return options_listen(options, secure->redirect, out_error);
 }
 
 const struct flag flags_tls[] = {
@@ -156,7 +169,7 @@ const struct flag flags_tls[] = {
      "TLS handshakes in flight, per worker (default 1024)"},
     {"hsts", 0, "[SECONDS]", FOR_SERVING, set_hsts, 0,
      "Strict-Transport-Security on answers over TLS (default a year)"},
-    {"https-redirect", 0, "ADDR", FOR_SERVING, set_redirect, 0,
-     "an address that sends everybody to https"},
+    {"https-redirect", 0, "ADDR[=PORT]", FOR_SERVING, set_redirect, 0,
+     "redirects to https (default PORT: that of -l https://)"},
     {0},
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "main/values.h"
 
 static bool is_visible(const char *text)
@@ -38,22 +39,45 @@ static const char *port_of(px_str authority)
     return NULL;
 }
 
+/* The schemes, and the ports where they are spoken (RFC 9110 section 4.2). */
+static const struct {
+    const char *prefix;
+    const char *port;
+    bool is_secure;
+} schemes[] = {{"http://", ":80", false}, {"https://", ":443", true}};
+
+/* Of "[::1]:80": what is between the brackets. */
+static void host_write(struct health_target *target, px_str authority, const char *port)
+{
+    px_str host = authority;
+
+    if (port)
+        host.len = (size_t)(port - 1 - authority.ptr);
+    if (host.len > 1 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host = px_str_make(host.ptr + 1, host.len - 2);
+    snprintf(target->host, sizeof(target->host), "%.*s", (int)host.len, host.ptr);
+}
+
 bool health_target_parse(const char *url, struct health_target *out_target)
 {
-    static const char scheme[] = "http://";
     char *address = out_target->address;
-    size_t room = sizeof(out_target->address);
+    size_t room = sizeof(out_target->address), scheme = 0;
 
+    out_target->is_secure = false;
+    out_target->host[0] = '\0';
     if (strlen(url) >= HEALTH_URL_BYTES_MAX - 8 || !is_visible(url))
         return false;
     if (strncmp(url, "unix:/", 6) == 0) {
         snprintf(address, room, "%s", url);
         return request_write(out_target, px_str_of("localhost"), "/");
     }
-    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || strpbrk(url, "#@\\"))
+    while (scheme < ARRAY_COUNT(schemes) &&
+           strncmp(url, schemes[scheme].prefix, strlen(schemes[scheme].prefix)) != 0)
+        scheme++;
+    if (scheme == ARRAY_COUNT(schemes) || strpbrk(url, "#@\\"))
         return false;
 
-    px_str authority = px_str_of(url + sizeof(scheme) - 1);
+    px_str authority = px_str_of(url + strlen(schemes[scheme].prefix));
     authority.len = strcspn(authority.ptr, "/?");
     const char *port = port_of(authority);
     if (authority.len == 0 || authority.ptr[0] == ':')
@@ -67,7 +91,10 @@ bool health_target_parse(const char *url, struct health_target *out_target)
         if (len >= sizeof(digits) || !value_count(digits, 1, UINT16_MAX, &number))
             return false;
     }
-    snprintf(address, room, "%.*s%s", (int)authority.len, authority.ptr, port ? "" : ":80");
+    snprintf(address, room, "%.*s%s", (int)authority.len, authority.ptr,
+             port ? "" : schemes[scheme].port);
+    out_target->is_secure = schemes[scheme].is_secure;
+    host_write(out_target, authority, port);
     return request_write(out_target, authority, authority.ptr + authority.len);
 }
 

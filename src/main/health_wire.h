@@ -16,11 +16,14 @@ enum {
 };
 
 struct health_target {
+    bool is_secure;                  /* https */
+    char host[HEALTH_URL_BYTES_MAX]; /* without its port and brackets: whom a certificate is for */
     char address[HEALTH_URL_BYTES_MAX]; /* for px_dial */
     char request[2 * HEALTH_URL_BYTES_MAX];
 };
 
-/* "http://host[:port][/path][?query]", or "unix:/path" which is asked for "/". */
+/* "http://host[:port][/path][?query]", the same with "https://", or "unix:/path" which is asked for
+ * "/". */
 bool health_target_parse(const char *url, struct health_target *out_target);
 
 /* The status of the first final answer in `bytes` (RFC 9112 section 4; informational ones are

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "main/diagnostics.h"
+#include "main/health_tls.h"
 #include "main/health_wire.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
@@ -17,7 +18,9 @@
 struct check {
     const struct options *options; /* borrowed */
     struct health_target target;
-    px_part part;      /* the request, until it is sent */
+    struct health_tls *tls; /* owned; NULL: without TLS */
+    px_part part;           /* what is sent, until it is */
+    bool is_sending;
     px_loop *loop;     /* owned */
     px_timer *timer;   /* owned */
     px_stream *stream; /* owned; NULL when closed */
@@ -41,21 +44,45 @@ static void check_end(struct check *check, unsigned status, const char *complain
     px_loop_stop(check->loop);
 }
 
+/* One send is in flight at most. */
+static void check_send(struct check *check)
+{
+    if (check->is_decided || check->is_sending)
+        return;
+    check->part.bytes = health_tls_pending(check->tls);
+    if (check->part.bytes.len > 0)
+        check->is_sending = px_stream_send(check->stream, &check->part, 1) == PX_SENT_PENDING;
+}
+
+/* TLS takes what came; its answer, which may be empty, is looked at as any other. */
+static px_err check_unwrap(struct check *check, px_str bytes, px_str *out_answer)
+{
+    px_err err = health_tls_receive(check->tls, bytes, out_answer);
+
+    if (err != PX_OK)
+        check_end(check, 0, health_tls_complaint(check->tls));
+    check_send(check);
+    return err;
+}
+
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct check *check = context;
+    size_t used = check->tls ? bytes.len : 0; /* what was not enough comes again, with more */
     unsigned status = 0;
 
     (void)stream;
+    if (check->tls && check_unwrap(check, bytes, &bytes) != PX_OK)
+        return used;
 
     px_err err = health_read_status(bytes, &status);
     if (err == PX_OK)
         check_end(check, status, NULL);
     else if (err != PX_AGAIN)
         check_end(check, 0, "the answer is not HTTP/1.1");
-    else if (bytes.len > HEALTH_ANSWER_BYTES_MAX)
+    else if (bytes.len >= HEALTH_ANSWER_BYTES_MAX)
         check_end(check, 0, "the answer is too long");
-    return 0; /* what was not enough comes again, with more */
+    return used;
 }
 
 static void on_recv_end(px_stream *stream, px_err reason, void *context)
@@ -67,7 +94,12 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
 
 static void on_sent(px_stream *stream, px_err result, void *context)
 {
+    struct check *check = context;
+
     (void)stream;
+    check->is_sending = false;
+    if (check->tls && result == PX_OK)
+        check_send(check);
     /* A peer that answers before it has read everything is still heard. */
     if (result != PX_OK && result != PX_ERR_CLOSED && result != PX_ERR_CANCELLED)
         check_end(context, 0, px_err_name(result));
@@ -99,6 +131,12 @@ static void on_dialled(px_stream *stream, px_err result, void *context)
                    now < check->deadline_ms ? (uint32_t)(check->deadline_ms - now) : 0);
     px_stream_attach(stream, &check_events, check);
     px_stream_recv_start(stream);
+    if (check->tls) {
+        px_str answer;
+
+        (void)check_unwrap(check, px_str_make("", 0), &answer);
+        return;
+    }
     check->part.bytes = px_str_of(check->target.request);
     (void)px_stream_send(stream, &check->part, 1);
 }
@@ -137,6 +175,7 @@ static void check_deinit(struct check *check)
         if (px_loop_wait(check->loop, -1, &error) != PX_OK)
             break;
     px_loop_destroy(check->loop);
+    health_tls_destroy(check->tls);
 }
 
 enum exit_code healthcheck(const struct options *options)
@@ -145,9 +184,21 @@ enum exit_code healthcheck(const struct options *options)
     px_error error = {0};
 
     if (!health_target_parse(options->healthcheck.url, &check.target)) {
-        diagnostics_say("%s is not a URL that can be checked: write http://host:port/path or "
-                        "unix:/path",
+        diagnostics_say("%s is not a URL that can be checked: write http://host:port/path, "
+                        "https://host:port/path or unix:/path",
                         options->healthcheck.url);
+        return CODE_USAGE;
+    }
+    if (check.target.is_secure &&
+        health_tls_create(&check.tls, &options->healthcheck, check.target.host,
+                          check.target.request, &error) != PX_OK) {
+        diagnostics_say("%s: %s", options->healthcheck.url, error.text);
+        return exit_code_of(error.code);
+    }
+    if (!check.target.is_secure &&
+        (options->healthcheck.ca_file || options->healthcheck.insecure)) {
+        diagnostics_say("--%s is for TLS: write https:// in front of the URL",
+                        options->healthcheck.insecure ? "insecure" : "ca");
         return CODE_USAGE;
     }
     px_err err = check_run(&check, &error);

@@ -17,7 +17,8 @@ static const char help_text[] =
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
-    "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
+    "                      https://ADDR for TLS (default 0.0.0.0:8080: IPv4, every\n"
+    "                      interface; or $PORT)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
     "  --status N          status of the answer, 200 to 599 (default 200)\n"
     "  --type TYPE         its Content-Type (default text/plain)\n"
@@ -30,9 +31,12 @@ static const char help_text[] =
     "  --max-connections N per worker; --timeout-head TIME, --timeout-idle TIME and\n"
     "                      more limits: pollux respond --help\n"
     "  -q, --quiet         do not say where it listens\n"
-    "  -h, --help, --version\n"
+    "  -h, --help, --version         TIME: seconds, or 500ms, 10s, 1m; SIZE: 64k, 1m\n"
     "Signals: TERM, INT, QUIT drain, twice: now; HUP reloads; USR1 counts and\n"
     "         reopens the log; USR2 replaces the program.\n";
+
+static const char help_units[] = "TIME: seconds, or with a unit: 500ms, 10s, 1m, 2h.\n"
+                                 "SIZE: bytes, or with a unit, times 1024: 64k, 1m, 2g.\n";
 
 static int print(const char *text)
 {
@@ -85,6 +89,8 @@ int help_print_command(enum command command)
         for (const struct flag *flag = flag_groups[group]; flag->name; flag++)
             if ((flag->commands & (1U << command)) && flag->help && print_flag(flag) != 0)
                 result = -1;
+    if (printf("\n%s", help_units) < 0)
+        result = -1;
     return fflush(stdout) == 0 ? result : -1;
 }
 

@@ -203,6 +203,20 @@ px_err listeners_serve(struct listeners *listeners, px_server *server, px_error 
     return error_clear(out_error);
 }
 
+uint32_t listeners_secure_port(const struct listeners *listeners)
+{
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        const struct listening *one = &listeners->at[i];
+        long port = address_is_secure(listeners->texts[one->address])
+                        ? address_port(px_listener_address(one->listener))
+                        : -1;
+
+        if (port > 0)
+            return (uint32_t)port;
+    }
+    return 0;
+}
+
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count)
 {
     diagnostics_tell(LEVEL_INFO, "listening on %.*s (%u workers)", (int)listeners->addresses.len,

@@ -63,6 +63,9 @@ PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners, px_server *
  * anew, and says so.  Whether one was made anew: workers have the old one. */
 bool listeners_mend(struct listeners *listeners);
 
+/* The port of the first address where TLS is spoken; 0: none has one. */
+uint32_t listeners_secure_port(const struct listeners *listeners);
+
 /* Says on stderr where it listens, in one line. */
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count);
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "main/address.h"
 #include "main/flag.h"
+#include "main/suggest.h"
 #include "main/values.h"
 
 enum {
@@ -30,6 +31,12 @@ static const struct {
     {"files", COMMAND_FILES, false},     {"proxy", COMMAND_RESPOND, true},
     {"run", COMMAND_RESPOND, true},      {"check", COMMAND_RESPOND, true},
 };
+
+/* For whose help a line sends to. */
+static const char *command_name(const struct options *options)
+{
+    return options->name ? options->name : "respond";
+}
 
 px_err options_listen(struct options *options, const char *address, px_error *out_error)
 {
@@ -62,7 +69,19 @@ static int flag_has_value(const struct flag *flag)
     return flag->value[0] == '[' ? optional_argument : required_argument;
 }
 
-static void getopt_tables_fill(struct getopt_tables *out_tables)
+/* Where two commands have a flag of one name, theirs counts that is given it. */
+static bool flag_is_shadowed(const struct flag *flag, unsigned command)
+{
+    if (flag->commands & command)
+        return false;
+    for (size_t group = 0; group < flag_group_count; group++)
+        for (const struct flag *other = flag_groups[group]; other->name; other++)
+            if ((other->commands & command) && strcmp(other->name, flag->name) == 0)
+                return true;
+    return false;
+}
+
+static void getopt_tables_fill(struct getopt_tables *out_tables, unsigned command)
 {
     char *letter = out_tables->letters;
     int count = 0;
@@ -72,6 +91,8 @@ static void getopt_tables_fill(struct getopt_tables *out_tables)
         for (const struct flag *flag = flag_groups[group]; flag->name; flag++) {
             int has_value = flag_has_value(flag);
 
+            if (flag_is_shadowed(flag, command))
+                continue;
             CHECK(count < FLAG_COUNT_MAX);
             out_tables->flags[count] = flag;
             out_tables->longs[count] =
@@ -99,50 +120,83 @@ static const struct flag *flag_find(const struct getopt_tables *tables, int valu
     return NULL;
 }
 
+/* "--lisen=x" is not known, or could be several: says which one is near. */
+static px_err flag_unknown(const struct options *options, const char *word, px_error *out_error)
+{
+    struct suggestion near = suggest(word + 2, strcspn(word + 2, "="));
+    unsigned command = 1U << options->command;
+
+    for (size_t group = 0; group < flag_group_count; group++)
+        for (const struct flag *flag = flag_groups[group]; flag->name; flag++)
+            if ((flag->commands & command) && flag->help)
+                suggest_try(&near, flag->name);
+    return error_set(out_error, PX_ERR_INVALID, 0, "unknown flag %s%s%s%s (see pollux %s --help)",
+                     word, near.nearest ? ": did you mean --" : "",
+                     near.nearest ? near.nearest : "", near.nearest ? "?" : "",
+                     command_name(options));
+}
+
 /* Why getopt_long refused the last word: optopt is the flag's value, 0 when it is not known. */
-static px_err flag_refused(const struct getopt_tables *tables, int reason, char **argv,
-                           px_error *out_error)
+static px_err flag_refused(const struct options *options, const struct getopt_tables *tables,
+                           int reason, char **argv, px_error *out_error)
 {
     const struct flag *flag = flag_find(tables, optopt);
     char letter[2] = {(char)optopt, '\0'};
 
-    if (flag && reason == ':')
-        return error_set(out_error, PX_ERR_INVALID, 0, "--%s needs a value (see pollux --help)",
-                         flag->name);
     if (flag)
-        return error_set(out_error, PX_ERR_INVALID, 0, "--%s takes no value (see pollux --help)",
-                         flag->name);
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s (see pollux %s --help)", flag->name,
+                         reason == ':' ? "needs a value" : "takes no value", command_name(options));
     if (optopt != 0)
-        return error_set(out_error, PX_ERR_INVALID, 0, "unknown flag -%s (see pollux --help)",
-                         letter);
-    return error_set(out_error, PX_ERR_INVALID, 0, "unknown flag %s (see pollux --help)",
-                     argv[optind - 1]);
+        return error_set(out_error, PX_ERR_INVALID, 0, "unknown flag -%s (see pollux %s --help)",
+                         letter, command_name(options));
+    return flag_unknown(options, argv[optind - 1], out_error);
 }
 
-static px_err flags_parse(struct options *options, int argc, char **argv, const char *command_name,
-                          px_error *out_error)
+/* It is a flag, but of others. */
+static px_err flag_misplaced(const struct options *options, const struct flag *flag,
+                             px_error *out_error)
+{
+    const char *owner = NULL;
+
+    for (size_t i = 0; i < ARRAY_COUNT(commands) && !owner; i++)
+        if (!commands[i].is_later && (flag->commands & 1U << commands[i].command))
+            owner = commands[i].name;
+    return error_set(out_error, PX_ERR_INVALID, 0,
+                     "--%s is a flag of pollux %s, not of pollux %s (see pollux %s --help)",
+                     flag->name, owner, command_name(options), command_name(options));
+}
+
+static bool flag_is_of(const struct flag *flag, const struct flag *group)
+{
+    for (; group->name; group++)
+        if (group == flag)
+            return true;
+    return false;
+}
+
+static px_err flags_parse(struct options *options, int argc, char **argv, px_error *out_error)
 {
     unsigned command = 1U << options->command;
     struct getopt_tables tables = {0};
     int value;
 
     options->help_command = options->command;
-    getopt_tables_fill(&tables);
+    getopt_tables_fill(&tables, command);
     opterr = 0;
     optind = 0; /* glibc: begin anew */
     while ((value = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
         const struct flag *flag = flag_find(&tables, value);
 
         if (!flag)
-            return flag_refused(&tables, value, argv, out_error);
+            return flag_refused(options, &tables, value, argv, out_error);
         if (!(flag->commands & command))
-            return error_set(out_error, PX_ERR_INVALID, 0,
-                             "--%s is not a flag of pollux %s (see pollux --help)", flag->name,
-                             command_name);
+            return flag_misplaced(options, flag, out_error);
         if (flag->set(options, flag, optarg, out_error) != PX_OK)
             return PX_ERR_INVALID;
         if (options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
             return PX_OK;
+        if (!options->secure.given && flag_is_of(flag, flags_tls))
+            options->secure.given = flag->name;
     }
     return PX_OK;
 }
@@ -189,6 +243,10 @@ static px_err words_parse(struct options *options, int count, char **words, bool
         if (count != 1)
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "healthcheck needs one URL, like http://localhost:8080/");
+        if (options->healthcheck.insecure && options->healthcheck.ca_file)
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "--insecure looks at no certificate that --ca could have signed: "
+                             "leave one of them out");
         options->healthcheck.url = words[0];
         return PX_OK;
     case COMMAND_HELP:
@@ -219,15 +277,24 @@ static px_err secure_check(struct options *options, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "there are %u of --tls-cert and %u of --tls-key: give one for each",
                          secure->certificate_count, secure->key_count);
-    if (secure->redirect && (!address || address_port(address_bare(address)) <= 0))
+    if (secure->certificate_count > 0 && secure->self_signed)
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "--https-redirect %s: it needs -l https://... with a port to redirect to",
+                         "--tls-self-signed stands in for --tls-cert: leave one of them out");
+    if (secure->redirect && !address)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--https-redirect %s: it needs -l https://... to redirect to",
                          secure->redirect);
-    if (secure->redirect)
-        secure->redirect_port = (uint32_t)address_port(address_bare(address));
+    if (secure->given && !address)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--%s is for TLS, and no address speaks it: add -l https://:8443",
+                         secure->given);
     if (secure->tls.client != PX_TLS_CLIENT_OFF && !secure->tls.client_ca_file)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--tls-client needs --tls-client-ca: who signs client certificates");
+    if (secure->tls.client == PX_TLS_CLIENT_OFF && secure->tls.client_ca_file)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--tls-client off asks for no certificate that --tls-client-ca could "
+                         "have signed: leave one of them out");
     return PX_OK;
 }
 
@@ -237,7 +304,43 @@ static px_err proxy_check(const struct options *options, px_error *out_error)
     if (options->proxy.protocol && options->proxy.trusted_count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--proxy-protocol needs --trust-proxy: whose header is believed");
+    if (options->proxy.trusted_count == 0 && (options->server.forwarded == PX_FORWARDED_RFC7239 ||
+                                              options->server.forwarded == PX_FORWARDED_PLAIN))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--proxy-header needs --trust-proxy: whose field is believed");
     return PX_OK;
+}
+
+/* What would be without effect, and so was meant otherwise. */
+static px_err process_check(const struct options *options, px_error *out_error)
+{
+    const struct process_options *process = &options->process;
+
+    if (process->max_workers > 0 && process->workers_given && process->workers == 0)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--max-workers %u: with --workers 0 there are none", process->max_workers);
+    if (process->max_workers > 0 && process->workers > process->max_workers)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--max-workers %u: it is less than --workers %u", process->max_workers,
+                         process->workers);
+    if (options->log_file && options->server.log_format == PX_LOG_OFF)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--log off leaves nothing for --log-file: leave one of them out");
+    return PX_OK;
+}
+
+/* A word that is no command. */
+static px_err command_unknown(const char *word, px_error *out_error)
+{
+    struct suggestion near = suggest(word, strlen(word));
+
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        if (!commands[i].is_later)
+            suggest_try(&near, commands[i].name);
+    return error_set(out_error, PX_ERR_INVALID, 0,
+                     "'%s' is not a command%s%s%s (see pollux --help)", word,
+                     near.nearest ? ": did you mean " : "", near.nearest ? near.nearest : "",
+                     near.nearest ? "?" : "");
 }
 
 static void options_init(struct options *options)
@@ -265,8 +368,7 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
         while (i < ARRAY_COUNT(commands) && strcmp(name, commands[i].name) != 0)
             i++;
         if (i == ARRAY_COUNT(commands))
-            return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s is not a command (see pollux --help)", name);
+            return command_unknown(name, out_error);
         if (commands[i].is_later)
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "%s is not in this version (see pollux --help)", name);
@@ -276,12 +378,13 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
         argc--;
         argv++;
     }
-    if (flags_parse(out_options, argc, argv, name ? name : "respond", out_error) != PX_OK)
+    if (flags_parse(out_options, argc, argv, out_error) != PX_OK)
         return PX_ERR_INVALID;
     if (words_parse(out_options, argc - optind, argv + optind, name != NULL, port, out_error) !=
         PX_OK)
         return PX_ERR_INVALID;
     if (secure_check(out_options, out_error) != PX_OK ||
+        process_check(out_options, out_error) != PX_OK ||
         proxy_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;
     return error_clear(out_error);

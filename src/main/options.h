@@ -23,6 +23,7 @@ enum {
     TRUSTED_COUNT_MAX = 256,    /* blocks given with --trust-proxy */
     RULE_COUNT_MAX = 64,        /* patterns given with --cache-control */
     PAGE_COUNT_MAX = 32,        /* codes given with --error-page */
+    REDIRECT_BYTES_MAX = 512,   /* an address given with --https-redirect */
 };
 
 enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
@@ -85,14 +86,19 @@ struct secure_options {
     bool self_signed;
     const char *self_signed_names; /* NULL: localhost and its addresses */
     const char *redirect;          /* an address that sends everybody to https; in `listen` too */
-    uint32_t redirect_port;        /* ... on this port */
-    bool hsts;                     /* tell browsers to come back with https alone */
-    uint64_t hsts_s;               /* ... for so many seconds */
-    px_tls_options tls;            /* profile, client certificates, ticket keys, handshakes */
+    uint32_t redirect_port;        /* ... on this port; 0: that of the first https:// address */
+    char redirect_address[REDIRECT_BYTES_MAX]; /* redirect points here */
+    const char *given;                         /* the first flag of TLS; NULL: none was given */
+    bool client_given;                         /* --tls-client was */
+    bool hsts;                                 /* tell browsers to come back with https alone */
+    uint64_t hsts_s;                           /* ... for so many seconds */
+    px_tls_options tls; /* profile, client certificates, ticket keys, handshakes */
 };
 
 struct healthcheck_options {
     const char *url;
+    const char *ca_file; /* NULL: what the system trusts */
+    bool insecure;       /* whoever answers is believed */
     uint32_t timeout_ms;
 };
 

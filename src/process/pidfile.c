@@ -50,7 +50,8 @@ static int write_new(const char *path, const char *text, size_t len)
     return result;
 }
 
-/* The number in a pid file, or 0. */
+/* The number in a pid file; 0 where it is empty or cannot be read, -1 where it holds something
+ * else, and so is no pid file. */
 static pid_t read_pid(const char *path)
 {
     char text[PID_TEXT_BYTES];
@@ -59,9 +60,13 @@ static pid_t read_pid(const char *path)
 
     if (fd >= 0)
         close(fd);
-    text[bytes > 0 ? bytes : 0] = '\0';
+    bytes = bytes > 0 ? bytes : 0;
+    text[bytes] = '\0';
+    size_t digits = strspn(text, "0123456789"), blanks = strspn(text + digits, " \n");
     long number = strtol(text, NULL, 10);
 
+    if (digits + blanks != (size_t)bytes || bytes == (ssize_t)sizeof(text) - 1)
+        return -1;
     return number > 0 && number <= INT_MAX ? (pid_t)number : 0;
 }
 
@@ -104,6 +109,11 @@ px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error)
                          "cannot write the pid file %s: it is not a regular file", path);
     pid_t pid = read_pid(path);
 
+    if (pid < 0)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "cannot write the pid file %s: it holds something else than a process id; "
+                         "name another file, or remove this one",
+                         path);
     if (pid != 0 && pid != predecessor && pid != getpid() && is_alive(pid))
         return error_set(out_error, PX_ERR_CONFLICT, 0,
                          "cannot write the pid file %s: it is that of process %ld, which runs",

@@ -64,7 +64,8 @@ def test_a_file_is_no_folder(root):
 def test_a_page_that_is_not_there(root, flag):
     args = [flag, "no-such.html"] if flag == "--spa" else [flag + "=no-such.html"]
     code, _, err = run("files", root, *args, "-l", "127.0.0.1:0")
-    assert code == 66 and "no-such.html" in err
+    named = "--spa no-such.html: " if flag == "--spa" else "--error-page 404=no-such.html: "
+    assert code == 66 and err.startswith("pollux: " + named), "the line names the flag"
 
 
 def test_the_default_is_where_one_stands(root):

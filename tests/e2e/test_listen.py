@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from lib.activation import inherited
 from lib.runner import PROGRAM, Pollux, Server, run
 from lib.wire import Wire, ask
 
@@ -122,27 +123,6 @@ def test_a_file_is_not_replaced(tmp_path):
 
 
 # --- Inherited descriptors -----------------------------------------------------------------------
-
-
-def inherited(*names, listen=None, pid=True, **environment):
-    """A wrapper that hands over listening sockets as systemd does: from 3 on, named."""
-    socks = []
-    for _ in names:
-        sock = socket.socket()
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        socks.append(sock)
-    # The shell moves them into place and becomes the program, so that LISTEN_PID is right.  Not sh:
-    # dash takes descriptors of one digit only.
-    moves = " ".join(f"{3 + n}<&{sock.fileno() + 20}" for n, sock in enumerate(socks))
-    keep = [os.dup2(sock.fileno(), sock.fileno() + 20) for sock in socks]
-    script = f'exec "$@" {moves}'
-    if pid:
-        script = "LISTEN_PID=$$; export LISTEN_PID; " + script
-    env = {"LISTEN_FDS": str(len(names)), "LISTEN_FDNAMES": ":".join(names), **environment}
-    argv = ["bash", "-c", script, "bash", PROGRAM, *QUIET, "-w1"]
-    argv += listen or [part for name in names for part in ("-l", f"fd:{name}")]
-    return argv, env, keep, [sock.getsockname() for sock in socks], socks
 
 
 @pytest.mark.parametrize("pid", [True, False], ids=["pid", "no-pid"])

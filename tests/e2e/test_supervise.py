@@ -560,6 +560,14 @@ def test_the_pid_file_of_a_live_program_is_left_alone(tmp_path):
     assert not path.exists()
 
 
+def test_what_is_no_pid_file_is_left_alone(tmp_path):
+    path = tmp_path / "hello.c"
+    path.write_text("int main(void)\n")
+    code, _, err = run("respond", "-l", "127.0.0.1:0", "--pid-file", path)
+    assert code == 73 and "something else than a process id" in err and len(err.splitlines()) == 1
+    assert path.read_text() == "int main(void)\n"
+
+
 # --- Process 1 ---------------------------------------------------------------------------------
 
 CAN_UNSHARE = (

@@ -7,11 +7,13 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
 
-from lib.runner import IS_RELEASE, PROGRAM, SANITIZER, Pollux, run
+from lib.activation import inherited
+from lib.runner import IS_RELEASE, PROGRAM, SANITIZER, Pollux, Server, run
 from lib.tls import Authority, TlsWire, WireTruncated
 from lib.wire import Wire, WireReset
 
@@ -225,7 +227,7 @@ def test_ticket_keys_of_a_file(pairs, tmp_path):
 def test_client_certificates(pairs, authority, tmp_path):
     mine = authority.issue("me", client=True)
     stranger = Authority(tmp_path / "stranger").issue("stranger", client=True)
-    for rule, results in ((None, "100"), ("required", "100"), ("optional", "101"), ("off", "111")):
+    for rule, results in ((None, "100"), ("required", "100"), ("optional", "101")):
         argv = ["--tls-client", rule] if rule else []
         with tls(*flags(pairs[0]), "--tls-client-ca", authority.path, *argv) as server:
             got = ""
@@ -488,9 +490,118 @@ def test_redirect(pairs):
             assert wire.reply().status == 400
 
 
+@pytest.mark.parametrize("said", ["", "=443", "=8443"])
+def test_redirect_goes_to_the_port_of_the_socket_or_the_one_that_is_said(pairs, said):
+    argv = ["-l", "https://127.0.0.1:0", "--https-redirect", "127.0.0.1:0" + said]
+    with Pollux("respond", "--log", "off", "-w", "1", *flags(pairs[0]), *argv) as server:
+        port = {"": f":{server.address[1]}", "=443": "", "=8443": ":8443"}[said]
+        with Wire(server.addresses[1]) as wire:
+            wire.send(b"GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            assert wire.reply().value("Location") == f"https://a.test{port}/x"
+        assert ("sends clients to https on port" in server.stderr) == (not said), "a mapped port may be meant"
+
+
+def test_redirect_between_inherited_sockets(pairs):
+    """As systemd hands them over: no port is in the text, and the socket has it."""
+    argv = ["-l", "https://fd:https", "--https-redirect", "fd:http", *flags(pairs[0])]
+    argv, env, keep, names, socks = inherited("http", "https", listen=argv)
+    try:
+        with Server(argv, env=env, pass_fds=keep):
+            with Wire(names[0]) as wire:
+                wire.send(b"GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n")
+                assert wire.reply().value("Location") == f"https://a.test:{names[1][1]}/x"
+    finally:
+        for sock in socks:
+            sock.close()
+        for fd in keep:
+            os.close(fd)
+
+
+def test_redirect_to_no_port(pairs, tmp_path):
+    argv = ["-l", f"https://unix:{tmp_path}/s", "--https-redirect", "127.0.0.1:0", *flags(pairs[0])]
+    result, _, err = run("respond", *argv)
+    assert result == 64 and "write 127.0.0.1:0=443" in err
+
+
+# --- healthcheck ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options,code,says", [
+    (["--ca", "CA"], 0, ""),
+    (["--insecure"], 0, ""),
+    ([], 1, "not trusted"),
+    (["--ca", "OTHER"], 1, "not trusted"),
+    (["--ca", "/nonexistent"], 66, "--ca /nonexistent"),
+])  # fmt: skip
+def test_healthcheck(server, authority, tmp_path, options, code, says):
+    names = {"CA": authority.path, "OTHER": Authority(tmp_path).path}
+    host, port = server.address
+    options = [names.get(word, word) for word in options]
+    result, out, err = run("healthcheck", *options, f"https://{host}:{port}/")
+    assert (result, out) == (code, "") and says in err and (err == "") == (code == 0), err
+    assert run("healthcheck", "-q", *options, f"https://{host}:{port}/")[2] == "" or code == 66
+
+
+def test_healthcheck_looks_at_the_name(pairs, authority):
+    """b.test's certificate, asked as 127.0.0.1."""
+    with tls(*flags(pairs[2])) as server:
+        host, port = server.address
+        result, _, err = run("healthcheck", "--ca", authority.path, f"https://{host}:{port}/")
+        assert result == 1 and "mismatch" in err
+        assert run("healthcheck", "--insecure", f"https://{host}:{port}/") == (0, "", "")
+
+
+def test_healthcheck_judges_the_status_over_tls(pairs, authority):
+    with tls(*flags(pairs[0]), "--status", "503") as server:
+        host, port = server.address
+        result, _, err = run("healthcheck", "--ca", authority.path, f"https://{host}:{port}/x?y")
+        assert result == 1 and "answered 503" in err
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("wants_client", [False, True])
+def test_healthcheck_of_another_server(authority, pairs, version, wants_client):
+    """Python's own TLS, a byte at a time; and one that refuses clients without a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(*map(str, pairs[0]))
+    if wants_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(str(authority.path))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            sock, _ = listener.accept()
+            try:
+                with context.wrap_socket(sock, server_side=True) as wire:
+                    wire.recv(65536)
+                    for byte in b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n":
+                        wire.send(bytes([byte]))
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = "https://127.0.0.1:%d/" % listener.getsockname()[1]
+        result, _, err = run("healthcheck", "--ca", authority.path, url)
+        thread.join(10)
+        assert result == (1 if wants_client else 0), err
+        assert ("TLS failed: " in err) == wants_client, err
+
+
+def test_healthcheck_of_what_speaks_no_tls(server):
+    host, port = server.addresses[1]
+    result, _, err = run("healthcheck", "--insecure", f"https://{host}:{port}/")
+    assert result == 1 and "TLS failed" in err
+
+
+@pytest.mark.parametrize("flag", [["--ca", "/etc/passwd"], ["--insecure"]])
+def test_healthcheck_without_tls_takes_no_flags_of_it(server, flag):
+    result, _, err = run("healthcheck", *flag, "http://127.0.0.1:1/")
+    assert result == 64 and "https://" in err
+
+
 def test_flags_that_need_each_other(pairs):
-    for argv in (["--https-redirect", ":80"], ["-l", "https://127.0.0.1:0", *flags(pairs[0]), "--https-redirect", "127.0.0.1:0"],
-                 ["--hsts=x"], ["--tls-client", "required", "-l", "https://127.0.0.1:0", *flags(pairs[0])]):  # fmt: skip
+    for argv in (["--https-redirect", ":80"], ["--hsts=x"], ["--tls-client", "required", "-l", "https://127.0.0.1:0", *flags(pairs[0])]):  # fmt: skip
         assert run("respond", *argv)[0] == 64
 
 

@@ -129,7 +129,8 @@ class TidyTest(unittest.TestCase):
     def test_foreign_headers(self):
         self.bad("src/net/a.c", HEAD + "#include <sys/epoll.h>\n", "src/io/engine_")
         self.good("src/io/engine_epoll.c", HEAD + "#include <sys/epoll.h>\n")
-        self.bad("src/server/a.c", HEAD + "#include <openssl/ssl.h>\n", "src/tls/")
+        self.bad("src/server/a.c", HEAD + "#include <openssl/ssl.h>\n", "src/(tls/")
+        self.bad("src/main/a.c", HEAD + "#include <openssl/ssl.h>\n", "src/(tls/")
         self.bad("src/server/a.c", HEAD + "#include <nghttp2/nghttp2.h>\n", "src/http/")
 
     # --- bans ----------------------------------------------------------------------------------

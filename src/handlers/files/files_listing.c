@@ -127,9 +127,8 @@ static void listing_answer(px_exchange *exchange, struct listing_job *job)
     struct conditional conditional;
     char etag[ETAG_BYTES_MAX];
     px_body body;
-    struct validators validators = {
-        .etag = px_str_make(
-            etag, etag_write(job->out.len, siphash(&tag_key, job->out.ptr, job->out.len), etag))};
+    size_t etag_len = etag_write(job->out.len, siphash(&tag_key, job->out.ptr, job->out.len), etag);
+    struct validators validators = {.etag = px_str_make(etag, etag_len)};
     px_str type =
         px_str_of(job->listing.view.json ? "application/json" : "text/html; charset=utf-8");
 

@@ -81,11 +81,12 @@ void h2_session_inform(struct h2_session *session, struct h2_stream *stream, uns
 {
     uint8_t text[H2_STATUS_BYTES];
     px_field field = {name, value};
-    nghttp2_nv fields[2] = {field_of(":status", text, sizeof(text))};
+    nghttp2_nv fields[2];
 
     if (stream->id == 0 || stream->dead || stream->responded)
         return;
     status_put(text, status);
+    fields[0] = field_of(":status", text, sizeof(text));
     fields[0].flags = NGHTTP2_NV_FLAG_NONE;
     if (name.ptr)
         fields[1] = field_copied(&field, NGHTTP2_NV_FLAG_NONE);

@@ -25,6 +25,9 @@ static void urls(void **state)
         {"http://[::1]/", "[::1]:80", "/", "[::1]"},
         {"http://[::1]:8080/", "[::1]:8080", "/", "[::1]:8080"},
         {"unix:/run/x.sock", "unix:/run/x.sock", "/", "localhost"},
+        {"https://a/x", "a:443", "/x", "a"},
+        {"https://a:8443?y", "a:8443", "/?y", "a:8443"},
+        {"https://[::1]:8443/", "[::1]:8443", "/", "[::1]:8443"},
     };
     struct health_target target;
     char request[4096];
@@ -38,6 +41,32 @@ static void urls(void **state)
                  "Connection: close\r\n\r\n",
                  cases[i].target, cases[i].host);
         assert_string_equal(target.request, request);
+    }
+}
+
+/* Whom a certificate must be for: neither port nor brackets. */
+static void hosts(void **state)
+{
+    static const struct {
+        const char *url;
+        const char *host;
+        bool is_secure;
+    } cases[] = {
+        {"https://a.test/", "a.test", true},
+        {"https://a.test:8443/x", "a.test", true},
+        {"https://127.0.0.1:1/", "127.0.0.1", true},
+        {"https://[::1]/", "::1", true},
+        {"https://[::1]:8443?x", "::1", true},
+        {"http://a:80/", "a", false},
+        {"unix:/run/x", "", false},
+    };
+    struct health_target target;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(health_target_parse(cases[i].url, &target));
+        assert_string_equal(target.host, cases[i].host);
+        assert_int_equal(target.is_secure, cases[i].is_secure);
     }
 }
 
@@ -65,7 +94,9 @@ static void what_is_no_url(void **state)
         "http://a/\r\nX: y",
         "http://a/\x7f",
         "http://gr\xc3\xbc\xc3\x9f/",
-        "https://a/",
+        "https://",
+        "https://:443/",
+        "https:/a/",
         "HTTP://a/",
         "ftp://a/",
         "unix:x",
@@ -175,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls),
+        cmocka_unit_test(hosts),
         cmocka_unit_test(what_is_no_url),
         cmocka_unit_test(answers_at_every_split),
     };

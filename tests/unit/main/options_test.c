@@ -220,6 +220,7 @@ static void proxies(void **state)
     assert_string_equal(options->server.trusted_proxies[0], "10.0.0.0/8");
     assert_string_equal(options->server.trusted_proxies[1], "unix:");
     assert_int_equal(options->server.forwarded, PX_FORWARDED_PLAIN);
+    assert_true(good("pollux healthcheck -q --insecure https://a/")->healthcheck.insecure);
     assert_int_equal(good("pollux --proxy-header off")->server.forwarded, PX_FORWARDED_NONE);
 }
 
@@ -229,8 +230,8 @@ static void refusals(void **state)
         const char *line;
         const char *says;
     } cases[] = {
-        {"pollux nonsense", "nonsense is not a command (see pollux --help)"},
-        {"pollux Respond", "Respond is not a command (see pollux --help)"},
+        {"pollux nonsense", "'nonsense' is not a command (see pollux --help)"},
+        {"pollux Respond", "'Respond' is not a command: did you mean respond? (see pollux --help)"},
         {"pollux files a b", "b: there is one DIR already; serve several from one above them"},
         {"pollux files --index a/b", "--index a/b: it is the name of a file, without a slash"},
         {"pollux files --index .a", "--index .a: it is the name of a file, without a slash"},
@@ -243,28 +244,33 @@ static void refusals(void **state)
                                             "code from 400 to 599"},
         {"pollux files --error-page 404=a --error-page 404=b",
          "--error-page 404=b: there is a page for that code already"},
-        {"pollux files --status 200", "--status is not a flag of pollux files (see pollux --help)"},
+        {"pollux files --status 200",
+         "--status is a flag of pollux respond, not of pollux files (see pollux files --help)"},
         {"pollux respond --listing",
-         "--listing is not a flag of pollux respond (see pollux --help)"},
+         "--listing is a flag of pollux files, not of pollux respond (see pollux respond --help)"},
         {"pollux proxy", "proxy is not in this version (see pollux --help)"},
         {"pollux run", "run is not in this version (see pollux --help)"},
         {"pollux check -q", "check is not in this version (see pollux --help)"},
         {"pollux --user=", "--user: name a user, or give a number, as www-data or 1000:1000"},
-        {"pollux --user", "--user needs a value (see pollux --help)"},
-        {"pollux respond --sandbox", "--sandbox needs a value (see pollux --help)"},
+        {"pollux --user", "--user needs a value (see pollux respond --help)"},
+        {"pollux respond --sandbox", "--sandbox needs a value (see pollux respond --help)"},
         {"pollux --sandbox=yes", "--sandbox yes: it is one of on, off, require"},
         {"pollux healthcheck --user x http://a/",
-         "--user is not a flag of pollux healthcheck (see pollux --help)"},
-        {"pollux --nonsense", "unknown flag --nonsense (see pollux --help)"},
-        {"pollux --nonsense=x", "unknown flag --nonsense=x (see pollux --help)"},
-        {"pollux -x", "unknown flag -x (see pollux --help)"},
-        {"pollux -qx", "unknown flag -x (see pollux --help)"},
-        {"pollux -w", "--workers needs a value (see pollux --help)"},
-        {"pollux --log", "--log needs a value (see pollux --help)"},
-        {"pollux --quiet=yes", "--quiet takes no value (see pollux --help)"},
-        {"pollux --timeout 5", "--timeout is not a flag of pollux respond (see pollux --help)"},
+         "--user is a flag of pollux respond, not of pollux healthcheck (see pollux healthcheck "
+         "--help)"},
+        {"pollux --nonsense", "unknown flag --nonsense (see pollux respond --help)"},
+        {"pollux --nonsense=x", "unknown flag --nonsense=x (see pollux respond --help)"},
+        {"pollux -x", "unknown flag -x (see pollux respond --help)"},
+        {"pollux -qx", "unknown flag -x (see pollux respond --help)"},
+        {"pollux -w", "--workers needs a value (see pollux respond --help)"},
+        {"pollux --log", "--log needs a value (see pollux respond --help)"},
+        {"pollux --quiet=yes", "--quiet takes no value (see pollux respond --help)"},
+        {"pollux --timeout 5",
+         "--timeout is a flag of pollux healthcheck, not of pollux respond (see pollux "
+         "respond --help)"},
         {"pollux healthcheck -w 1 http://a/",
-         "--workers is not a flag of pollux healthcheck (see pollux --help)"},
+         "--workers is a flag of pollux respond, not of pollux healthcheck (see pollux healthcheck "
+         "--help)"},
         {"pollux healthcheck", "healthcheck needs one URL, like http://localhost:8080/"},
         {"pollux healthcheck a b", "healthcheck needs one URL, like http://localhost:8080/"},
         {"pollux respond one two", "two: there is one TEXT already; quote blanks"},
@@ -321,6 +327,44 @@ static void refusals(void **state)
         {"pollux --timeout-idle never",
          "--timeout-idle never: it is a time, like 10s, 500ms or 1m, or off"},
         {"pollux --rate-send 0", "--rate-send 0: it is a number from 1 on, or off"},
+        {"pollux fils", "'fils' is not a command: did you mean files? (see pollux --help)"},
+        {"pollux healthchek http://a/",
+         "'healthchek' is not a command: did you mean healthcheck? (see pollux --help)"},
+        {"pollux files --lisen :1",
+         "unknown flag --lisen: did you mean --listen? (see pollux files --help)"},
+        {"pollux files --max-conections=5", "unknown flag --max-conections=5: did you mean "
+                                            "--max-connections? (see pollux files --help)"},
+        {"pollux respond --lis", "unknown flag --lis: did you mean --listen? (see pollux respond "
+                                 "--help)"},
+        {"pollux -l https://:443 --tls-self-signed --tls-cert x",
+         "--tls-self-signed stands in for --tls-cert: leave one of them out"},
+        {"pollux -l https://:443 --tls-cert x --tls-client-ca a --tls-client off",
+         "--tls-client off asks for no certificate that --tls-client-ca could have signed: leave "
+         "one of them out"},
+        {"pollux -l https://:443 --tls-cert x --tls-client off --tls-client-ca a",
+         "--tls-client off asks for no certificate that --tls-client-ca could have signed: leave "
+         "one of them out"},
+        {"pollux --hsts", "--hsts is for TLS, and no address speaks it: add -l https://:8443"},
+        {"pollux --tls-modern --hsts",
+         "--tls-modern is for TLS, and no address speaks it: add -l https://:8443"},
+        {"pollux --max-handshakes 5",
+         "--max-handshakes is for TLS, and no address speaks it: add -l https://:8443"},
+        {"pollux --https-redirect :80",
+         "--https-redirect :80: it needs -l https://... to redirect to"},
+        {"pollux --https-redirect :80=0",
+         "--https-redirect :80=0: it is one address without https, as :80, or with the port that "
+         "clients are sent to, as :80=443"},
+        {"pollux --https-redirect https://:80",
+         "--https-redirect https://:80: it is one address without https, as :80, or with the port "
+         "that clients are sent to, as :80=443"},
+        {"pollux --max-workers 1 -w 2", "--max-workers 1: it is less than --workers 2"},
+        {"pollux -w 0 --max-workers 4", "--max-workers 4: with --workers 0 there are none"},
+        {"pollux --log off --log-file x",
+         "--log off leaves nothing for --log-file: leave one of them out"},
+        {"pollux --proxy-header forwarded",
+         "--proxy-header needs --trust-proxy: whose field is believed"},
+        {"pollux healthcheck --ca x --insecure https://a/",
+         "--insecure looks at no certificate that --ca could have signed: leave one of them out"},
     };
 
     (void)state;
@@ -330,7 +374,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 68);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 87);
 }
 
 static void lists_have_an_end(void **state)

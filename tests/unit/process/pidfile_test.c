@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,44 @@ static void it_holds_the_number(void **state)
     read_file(folder.file, text, sizeof(text));
     assert_string_equal(text, "12\n");
     pidfile_remove(folder.file, 12);
+    folder_deinit(&folder);
+}
+
+/* What holds no number is no pid file: somebody's work, named by a slip. */
+static void what_is_no_pid_file_is_left_alone(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_taken;
+    } cases[] = {
+        {"int main(void)\n", false},
+        {"12a\n", false},
+        {"12 13\n", false},
+        {"-1\n", false},
+        {"\n12\n", false},
+        {"1234567890123456789012345\n", false},
+        {"", true},
+        {"0\n", true},
+        {"999999999", true},
+        {"999999999 \n", true},
+    };
+    struct folder folder;
+    px_error error;
+    char text[64];
+
+    (void)state;
+    folder_init(&folder);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        FILE *stream = fopen(folder.file, "w");
+
+        assert_non_null(stream);
+        assert_true(fputs(cases[i].text, stream) >= 0);
+        fclose(stream);
+        assert_int_equal(pidfile_write(folder.file, 4711, 0, &error) == PX_OK, cases[i].is_taken);
+        read_file(folder.file, text, sizeof(text));
+        assert_string_equal(text, cases[i].is_taken ? "4711\n" : cases[i].text);
+        assert_int_equal(unlink(folder.file), 0);
+    }
     folder_deinit(&folder);
 }
 
@@ -161,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_holds_the_number),
+        cmocka_unit_test(what_is_no_pid_file_is_left_alone),
         cmocka_unit_test(only_its_owner_removes_it),
         cmocka_unit_test(what_is_no_file_stays),
         cmocka_unit_test(that_of_a_live_program_is_left_alone),
