@@ -1,24 +1,76 @@
-# What `cmake --install` ships: headers, both libraries, pollux.pc and the CMake package.
+# What `cmake --install` ships: headers, the libraries, pollux.pc and the CMake package; the
+# licence, pages and examples; and for the program its units, what makes its folder, and completion
+# for bash. Paths may be relative to the prefix, or absolute.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS pollux_static pollux_shared EXPORT polluxTargets
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pollux DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 
+# Each library with an export of its own, so that a package may hold one of them.
 set(cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pollux)
-install(EXPORT polluxTargets NAMESPACE pollux:: DESTINATION ${cmake_dir})
+foreach(kind static shared)
+    string(TOUPPER ${kind} option)
+    if(PX_${option})
+        install(TARGETS pollux_${kind} EXPORT pollux_${kind}
+            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+        install(EXPORT pollux_${kind} NAMESPACE pollux:: DESTINATION ${cmake_dir}
+            FILE pollux-${kind}.cmake)
+    endif()
+endforeach()
+set(px_static_path ${CMAKE_INSTALL_LIBDIR}/${CMAKE_STATIC_LIBRARY_PREFIX}pollux${CMAKE_STATIC_LIBRARY_SUFFIX})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/polluxConfig.cmake.in
-    ${PROJECT_BINARY_DIR}/polluxConfig.cmake INSTALL_DESTINATION ${cmake_dir})
+    ${PROJECT_BINARY_DIR}/polluxConfig.cmake INSTALL_DESTINATION ${cmake_dir}
+    PATH_VARS px_static_path)
 # While the version is 0.x a new minor version may change anything.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/polluxConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/polluxConfig.cmake
     ${PROJECT_BINARY_DIR}/polluxConfigVersion.cmake DESTINATION ${cmake_dir})
 
-# pollux.pc finds its prefix from its own place, so that an installed tree can be moved.
-file(RELATIVE_PATH px_pc_to_prefix
-    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+# pollux.pc finds its prefix from its own place, so that an installed tree can be moved; not so where
+# a folder was given as an absolute path.
+set(px_pc_prefix ${CMAKE_INSTALL_PREFIX})
+if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    file(RELATIVE_PATH px_pc_prefix
+        ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+    set(px_pc_prefix "\${pcfiledir}/${px_pc_prefix}")
+endif()
+set(px_pc_libdir "\${prefix}")
+set(px_pc_includedir "\${prefix}")
+cmake_path(APPEND px_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+cmake_path(APPEND px_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+# What the library is linked with is the affair of those who link the static one.
+set(px_pc_private .private)
+set(px_pc_libs "")
+if(NOT PX_SHARED)
+    set(px_pc_private "")
+    set(px_pc_libs " -pthread")
+endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pollux.pc.in ${PROJECT_BINARY_DIR}/pollux.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pollux.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+foreach(page LICENSE README.md CHANGELOG.md SECURITY.md)
+    install(FILES ${PROJECT_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endforeach()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+    FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+    FILES_MATCHING PATTERN "*.c")
+
+if(PX_PROGRAM)
+    # They name /usr/local/bin, where this installs by default.
+    foreach(unit pollux.service pollux.socket pollux-tls.socket)
+        file(READ ${PROJECT_SOURCE_DIR}/deploy/systemd/${unit} px_unit)
+        string(REPLACE "/usr/local/bin/pollux" "${CMAKE_INSTALL_FULL_BINDIR}/pollux" px_unit "${px_unit}")
+        file(WRITE ${PROJECT_BINARY_DIR}/systemd/${unit} "${px_unit}")
+        install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit} DESTINATION lib/systemd/system)
+    endforeach()
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.tmpfiles
+        DESTINATION lib/tmpfiles.d RENAME pollux.conf)
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/systemd/tls.conf
+        ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.logrotate
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pollux)
+endif()

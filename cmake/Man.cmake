@@ -1,11 +1,7 @@
-# The man page, from scdoc.  On where scdoc is; asked for and missing is an error.
+# The man page, from scdoc. It belongs to the program; scdoc missing is an error.
+option(PX_MAN "Build and install pollux(1) (needs scdoc)" ${PX_PROGRAM})
 find_program(PX_SCDOC scdoc)
 mark_as_advanced(PX_SCDOC)
-set(px_man_default OFF)
-if(PX_SCDOC)
-    set(px_man_default ON)
-endif()
-option(PX_MAN "Build and install pollux(1) (needs scdoc)" ${px_man_default})
 
 if(PX_MAN)
     if(NOT PX_SCDOC)

@@ -1,11 +1,17 @@
 """The units of deploy/systemd: rated by systemd-analyze, read by it without a complaint, and wide
 enough for what pollux does inside of them."""
 
+import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
+from pathlib import Path
 
-from deployment import ROOT, help_of
+import pytest
+
+from deployment import BUILD, ROOT, help_of
 
 FOLDER = ROOT / "deploy" / "systemd"
 EXPOSURE_MAX = 2.0
@@ -39,7 +45,7 @@ def test_exposure(tmp_path):
 
 
 def verify(folder):
-    units = [folder / "pollux.service", folder / "pollux.socket"]
+    units = sorted(folder.glob("pollux*.s*t")) + [folder / "pollux.service"]
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *units],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
@@ -48,15 +54,98 @@ def verify(folder):
 
 
 def test_systemd_reads_them(tmp_path):
-    """With a program that is there: /usr/bin/pollux may not be."""
+    """With a program that is there: /usr/local/bin/pollux may not be."""
     for name in ("pollux.service", "pollux.socket"):
         text = (FOLDER / name).read_text()
-        assert "ExecStart=/usr/bin/pollux " in text or name.endswith(".socket")
-        (tmp_path / name).write_text(text.replace("/usr/bin/pollux ", f"{shutil.which('true')} "))
+        assert "ExecStart=/usr/local/bin/pollux " in text or name.endswith(".socket")
+        (tmp_path / name).write_text(text.replace("/usr/local/bin/pollux ", f"{shutil.which('true')} "))
     assert verify(tmp_path) == []
     with open(tmp_path / "pollux.service", "a") as file:
         file.write("\n[Service]\nNoNewPrivilege=yes\n")
     assert verify(tmp_path), "the check can fail"
+
+
+def test_the_units_and_README_agree_where_the_program_is():
+    """README installs with CMake's default prefix."""
+    assert "cmake --install build/release &&" in (ROOT / "README.md").read_text()
+    for name in ("pollux.service", "tls.conf"):
+        for start in sections(name)["Service", "ExecStart"]:
+            assert start == "" or start.split()[0] == "/usr/local/bin/pollux"
+
+
+def test_tls_by_a_second_socket(tmp_path):
+    """systemd reads the unit with its drop-in and both sockets, and they name each other."""
+    drop_in, unit = sections("tls.conf"), sections("pollux-tls.socket")
+    start = drop_in["Service", "ExecStart"][-1]
+    assert drop_in["Service", "ExecStart"][0] == "", "in place of the unit's own"
+    (name,) = unit["Socket", "FileDescriptorName"]
+    (plain,) = sections("pollux.socket")["Socket", "FileDescriptorName"]
+    assert f"--listen https://fd:{name} " in start and f"--https-redirect fd:{plain} " in start
+    assert unit["Socket", "Service"] == ["pollux.service"]
+    assert drop_in["Service", "Sockets"] == ["pollux.socket pollux-tls.socket"]
+    credentials = {value.split(":")[0] for value in drop_in["Service", "LoadCredential"]}
+    assert set(re.findall(r"%d/(\S+)", start)) == credentials and len(credentials) == 2
+    for flag in re.findall(r"--[a-z-]+", start):
+        assert flag in help_of("files"), flag
+    (tmp_path / "pollux.service.d").mkdir()
+    for source, target in (("pollux.service", ""), ("pollux.socket", ""), ("pollux-tls.socket", ""),
+                           ("tls.conf", "pollux.service.d")):  # fmt: skip
+        text = (FOLDER / source).read_text().replace("/usr/local/bin/pollux ", f"{shutil.which('true')} ")
+        (tmp_path / target / source).write_text(text)
+    assert verify(tmp_path) == []
+    with open(tmp_path / "pollux.service.d" / "tls.conf", "a") as file:
+        file.write("LoadCredentials=a:b\n")
+    assert verify(tmp_path), "the check can fail, and reads the drop-in"
+
+
+@pytest.fixture()
+def site():
+    """A folder that workers can read, as whomever they run."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_what_is_inherited_is_redirected_and_served(tmp_path, site):
+    """The command line of the drop-in, with systemd's own socket activation."""
+    start = sections("tls.conf")["Service", "ExecStart"][-1].replace("%d", str(tmp_path)).split()
+    start = [str(BUILD / "pollux"), *start[1:-1], "--log", "off", "-w", "1", "--sandbox", "off", site]
+    key = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+           "-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test,IP:127.0.0.1", "-keyout", tmp_path / "key.pem",
+           "-out", tmp_path / "cert.pem"]  # fmt: skip
+    subprocess.run(key, check=True, capture_output=True, timeout=30)
+    (site / "index.html").write_text("hello")
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    command = ["systemd-socket-activate", "--fdname=http:https", *(f"--listen=127.0.0.1:{port}" for port in ports)]
+    process = subprocess.Popen([*command, *start], stderr=subprocess.PIPE)
+    try:
+        curl = ["curl", "-sS", "--retry-connrefused", "--retry", "20", "--retry-delay", "1", "--cacert",
+                tmp_path / "cert.pem", "-L", "-w", "%{num_redirects} %{url_effective}", f"http://127.0.0.1:{ports[0]}/"]
+        done = subprocess.run(curl, capture_output=True, text=True, timeout=60)
+        assert done.stdout == f"hello1 https://127.0.0.1:{ports[1]}/", done
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_the_log_is_rotated_with_the_unit_as_it_is():
+    """Where the unit may write, and by a signal to its main process: it has no pid file."""
+    text = (FOLDER / "pollux.logrotate").read_text()
+    assert sections("pollux.service")["Service", "LogsDirectory"] == ["pollux"]
+    assert re.search(r"^/var/log/pollux/access.log \{$", text, re.M)
+    (line,) = [line.strip() for line in text.splitlines() if "USR1" in line]
+    assert line == "systemctl kill --kill-whom=main --signal=USR1 pollux.service"
+    assert "".join(text.partition("\n/var/log/pollux")[1:]).replace("    ", "") in \
+        (ROOT / "docs" / "OPERATIONS.md").read_text().replace("    ", "")
+
+
+def test_what_the_unit_serves_is_made():
+    start = sections("pollux.service")["Service", "ExecStart"][0]
+    assert f"d {start.split()[-1]} 0755 " in (FOLDER / "pollux.tmpfiles").read_text()
 
 
 def test_the_socket_is_the_one_it_asks_for():

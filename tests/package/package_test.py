@@ -3,8 +3,11 @@
 With pkg-config and with find_package, against the shared and the static library, as C and as C++;
 checks which symbols are visible, and that a program's own px_on_fatal takes the place of ours.
 """
+import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import textwrap
 
@@ -79,21 +82,31 @@ FLAGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 
 def run(*command, **more):
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                            timeout=300, **more)
+                            timeout=900, **more)
     assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result.stdout
+
+
+BUILD = os.path.join(ROOT, "build", "package")
+DEFAULTS = {"CMAKE_BUILD_TYPE": "Release", "PX_EXAMPLES": "OFF", "PX_TESTS": "OFF", "PX_MAN": "ON", "PX_STATIC": "ON",
+            "PX_SHARED": "ON", "PX_PROGRAM": "ON", "PX_PROGRAM_SHARED": "OFF", "CMAKE_INSTALL_LIBDIR": "lib",
+            "CMAKE_INSTALL_INCLUDEDIR": "include"}
+
+
+def installed(prefix, **options):
+    """Builds what these options ask for beside the defaults, and installs it. Objects are built once."""
+    given = {**DEFAULTS, **options, "CMAKE_INSTALL_PREFIX": prefix}
+    run("cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", *(f"-D{name}={value}" for name, value in given.items()))
+    run("cmake", "--build", BUILD, "-j", "2")
+    run("cmake", "--install", BUILD)
+    return prefix
 
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
     """Builds the release and installs it, then moves it: nothing may know where it was."""
     folder = tmp_path_factory.mktemp("package")
-    build = os.path.join(ROOT, "build", "package")
-    run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-        "-DPX_EXAMPLES=OFF", "-DPX_TESTS=OFF", f"-DCMAKE_INSTALL_PREFIX={folder / 'first'}")
-    run("cmake", "--build", build, "-j", "2")
-    run("cmake", "--install", build)
-    os.rename(folder / "first", folder / "moved")
+    os.rename(installed(folder / "first"), folder / "moved")
     return folder / "moved"
 
 
@@ -136,7 +149,7 @@ def test_pkg_config(prefix, libraries, outside, compiler, source, standard, stat
     run(compiler, f"-std={standard}", *FLAGS, source, *flags, "-o", "program", cwd=outside)
     works(outside / "program", libraries)
     needed = run("readelf", "-d", outside / "program")
-    assert ("libpollux.so.0" in needed) != static
+    assert ("libpollux.so.0.1" in needed) != static
 
 
 def test_find_package(prefix, libraries, outside):
@@ -146,7 +159,7 @@ def test_find_package(prefix, libraries, outside):
     for name in ("shared_c", "shared_cpp", "static_c", "static_cpp"):
         works(outside / "build" / name, libraries)
         needed = run("readelf", "-d", outside / "build" / name)
-        assert ("libpollux.so.0" in needed) == name.startswith("shared")
+        assert ("libpollux.so.0.1" in needed) == name.startswith("shared")
 
 
 def test_other_version_is_refused(prefix, outside):
@@ -204,7 +217,7 @@ def test_every_public_function_is_there(libraries):
 
 def test_soname(libraries):
     dynamic = run("readelf", "-d", os.path.join(libraries, "libpollux.so"))
-    assert "Library soname: [libpollux.so.0]" in dynamic
+    assert "Library soname: [libpollux.so.0.1]" in dynamic
     assert "TEXTREL" not in dynamic
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
     known = r"(libc|libssl|libcrypto|libnghttp2|libz|libbrotlienc|libbrotlicommon|libzstd)\.so|ld-linux"
@@ -213,6 +226,140 @@ def test_soname(libraries):
 
 def test_the_man_page_is_installed(prefix):
     assert ".TH" in (prefix / "share" / "man" / "man1" / "pollux.1").read_text()
+
+
+def test_what_else_is_installed(prefix):
+    docs = prefix / "share" / "doc" / "pollux"
+    for name in ("LICENSE", "README.md", "CHANGELOG.md", "docs/OPERATIONS.md", "docs/decisions/sandbox.md",
+                 "examples/hello.c", "systemd/tls.conf", "systemd/pollux.logrotate"):
+        assert (docs / name).is_file(), name
+    assert "/srv/www" in (prefix / "lib/tmpfiles.d/pollux.conf").read_text()
+    service = (prefix / "lib/systemd/system/pollux.service").read_text()
+    assert re.search(r"^ExecStart=(\S+)", service, re.M)[1] == str(prefix.parent / "first" / "bin" / "pollux")
+    for name in ("pollux.socket", "pollux-tls.socket"):
+        assert "ListenStream=" in (prefix / "lib/systemd/system" / name).read_text()
+
+
+COMPLETED = [
+    (["pollux", "fi"], ["files"]),
+    (["pollux", "files", "--lis"], ["--listen", "--listing"]),
+    (["pollux", "respond", "--stat"], ["--status"]),
+    (["pollux", "healthcheck", "--time"], ["--timeout"]),
+    (["pollux", "files", "--spa", "ind"], ["index.html"]),
+    (["pollux", "files", "--log-file", "=", "ind"], ["index.html"]),
+    (["pollux", "files", "--workers", ""], []),
+    (["pollux", "files", "fo"], ["folder"]),
+]
+
+
+@pytest.mark.parametrize("words,found", COMPLETED)
+def test_completion(prefix, tmp_path, words, found):
+    (tmp_path / "index.html").touch()
+    (tmp_path / "folder").mkdir()
+    script = prefix / "share/bash-completion/completions/pollux"
+    line = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pollux; printf "%s\\n" "${COMPREPLY[@]}"'
+    out = run("bash", "-c", line, script, str(prefix / "bin" / "pollux"), *words[1:], cwd=tmp_path)
+    assert out.split() == found
+
+
+def links(prefix, outside, names):
+    """A program outside, by find_package and each of the targets."""
+    text = CMAKE[:CMAKE.index("foreach")]
+    for name in names:
+        text += f"add_executable({name} program.c)\ntarget_link_libraries({name} PRIVATE pollux::{name})\n"
+    (outside / "CMakeLists.txt").write_text(text)
+    run("cmake", "-S", outside, "-B", outside / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", outside / "build", "-j", "2")
+    for name in names:
+        works(outside / "build" / name, prefix / "lib")
+
+
+def test_static_alone(tmp_path, outside):
+    prefix = installed(tmp_path / "prefix", PX_SHARED="OFF")
+    assert sorted(path.name for path in prefix.glob("lib/libpollux*")) == ["libpollux.a"]
+    links(prefix, outside, ["pollux", "static"])
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "pollux", env=environment).split()
+    run("gcc", "program.c", *flags, "-o", "by-pkg-config", cwd=outside)
+    works(outside / "by-pkg-config", prefix / "lib")
+
+
+def test_shared_alone(tmp_path, outside):
+    prefix = installed(tmp_path / "prefix", PX_STATIC="OFF", PX_PROGRAM_SHARED="ON")
+    assert not list(prefix.glob("lib/*.a"))
+    links(prefix, outside, ["pollux"])
+    assert "libpollux.so.0.1" in run("readelf", "-d", prefix / "bin" / "pollux")
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    assert run(prefix / "bin" / "pollux", "--version", env=environment).startswith("pollux 0.")
+
+
+def test_the_static_library_in_a_package_of_its_own(prefix, outside, tmp_path):
+    """find_package works where the file was left out."""
+    shutil.copytree(prefix, tmp_path / "prefix", symlinks=True)
+    os.remove(tmp_path / "prefix" / "lib" / "libpollux.a")
+    links(tmp_path / "prefix", outside, ["pollux"])
+
+
+def test_library_alone(tmp_path):
+    prefix = installed(tmp_path / "prefix", PX_PROGRAM="OFF", PX_MAN="OFF")
+    assert sorted(path.name for path in prefix.iterdir()) == ["include", "lib", "share"]
+    assert sorted(path.name for path in (prefix / "lib").iterdir() if path.is_dir()) == ["cmake", "pkgconfig"]
+    assert [path.name for path in (prefix / "share").iterdir()] == ["doc"]
+
+
+def test_absolute_folders(tmp_path, outside):
+    """As Nix and Guix have them: outside of the prefix."""
+    lib, include = tmp_path / "out" / "lib", tmp_path / "dev" / "include"
+    installed(tmp_path / "prefix", CMAKE_INSTALL_LIBDIR=lib, CMAKE_INSTALL_INCLUDEDIR=include)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(lib / "pkgconfig")}
+    for name, wanted in (("libdir", lib), ("includedir", include), ("prefix", tmp_path / "prefix")):
+        assert run("pkg-config", f"--variable={name}", "pollux", env=environment).strip() == str(wanted)
+    flags = run("pkg-config", "--cflags", "--libs", "pollux", env=environment).split()
+    run("gcc", "program.c", *flags, "-o", "program", cwd=outside)
+    works(outside / "program", lib)
+
+
+@pytest.mark.parametrize("kind", ["Release", "RelWithDebInfo", "MinSizeRel", "None"])
+def test_hardening_whatever_the_build_type(tmp_path, kind):
+    flags = ["-DCMAKE_C_FLAGS=-O2 -D_FORTIFY_SOURCE=2 -Wall"] if kind == "None" else []
+    run("cmake", "-S", ROOT, "-B", tmp_path, "-G", "Ninja", f"-DCMAKE_BUILD_TYPE={kind}", *flags)
+    for entry in json.loads((tmp_path / "compile_commands.json").read_text()):
+        if "/src/" not in entry["file"]:
+            continue
+        words = entry["command"].split()
+        for flag in ("-fstack-protector-strong", "-fstack-clash-protection", f"-ffile-prefix-map={ROOT}=."):
+            assert flag in words, (flag, entry["command"])
+        assert ("-fcf-protection" in words) == (platform.machine() == "x86_64")
+        assert [word for word in words if "_FORTIFY_SOURCE" in word][-1] == "-D_FORTIFY_SOURCE=3"
+
+
+def test_hardening_as_linked(prefix):
+    for name in ("bin/pollux", "lib/libpollux.so"):
+        dynamic = run("readelf", "-dlW", prefix / name)
+        assert "GNU_RELRO" in dynamic and "BIND_NOW" in dynamic
+        assert re.search(r"GNU_STACK .* RW ", dynamic)
+        assert "_chk" in run("nm", "-D", prefix / name)
+
+
+def test_the_same_bytes_in_two_folders(tmp_path):
+    """src/base as it is optimised and merged, and TLS, where OpenSSL's macros have __FILE__."""
+    merged = []
+    for name in ("a", "another-folder"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for part in ("CMakeLists.txt", "cmake", "include", "src", "deploy"):
+            where = os.path.join(ROOT, part)
+            (shutil.copytree if os.path.isdir(where) else shutil.copy)(where, folder / part)
+        run("cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+            "-DPX_EXAMPLES=OFF", "-DPX_MAN=OFF")
+        run("cmake", "--build", folder / "build", "-j", "2", "--target", "base.o", "px_tls")
+        merged.append((folder / "build" / "base.o").read_bytes())
+        for path in (folder / "build" / "src" / "tls").rglob("*.o"):
+            # What the optimiser is told stays in objects alone, and has the flag itself.
+            run("objcopy", "-R", ".gnu.lto_*", path, tmp_path / "plain.o")
+            assert str(tmp_path).encode() not in (tmp_path / "plain.o").read_bytes(), path
+    assert merged[0] == merged[1]
+    assert str(tmp_path).encode() not in merged[0]
 
 
 def test_every_header_is_installed(prefix):
