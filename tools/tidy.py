@@ -21,6 +21,8 @@ C_LINES_MAX = 450
 HEADER_LINES_MAX = 200
 MACRO_LINES_MAX = 10
 EXCEPTIONS_MAX = 5
+STRUCT_MEMBERS_MAX = 40
+STRUCT_BOOLS_MAX = 8
 OUTSIDE_TABLE_LINES_MAX = 10    # of a function that "is one switch or one table"
 
 # The house: what a folder of src/ may include beside itself and the public headers.
@@ -81,6 +83,7 @@ class Tree:
         self.files = [File(root, path) for path in sorted(self._paths())]
         self.exceptions = self._list("tools/tidy_exceptions.txt")
         self.globals = self._list("tools/tidy_globals.txt")
+        self.structs = self._list("tools/tidy_structs.txt")
         self.found = []
 
     def _paths(self):
@@ -197,6 +200,75 @@ def check_layer(tree, file, line, bracket, name):
         room = os.path.dirname(file.path)[len("src/"):]
         if room == "handlers" or os.path.dirname(name) != room:
             tree.report(file, line, f"a handler may not include another ({name})")
+
+
+def circles(edges):
+    """Groups of names that reach each other, largest first."""
+    def reach(start):
+        found, todo = set(), [start]
+        while todo:
+            for name in edges.get(todo.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    todo.append(name)
+        return found
+
+    reached = {name: reach(name) for name in edges}
+    groups = {frozenset(other for other in reached[name] if name in reached.get(other, ()))
+              for name in edges if name in reached[name]}
+    return sorted((sorted(group) for group in groups if len(group) > 1), key=len, reverse=True)
+
+
+def rule_circles(tree):
+    """The files of src/server call downwards: none reaches itself through another.  The files of
+    one driver (h1/, h2/) are one noun and count as one."""
+    def noun(path):
+        return os.path.dirname(path) if path.startswith(("src/server/h1/", "src/server/h2/")) \
+            else path
+
+    sources = [file for file in tree.files if file.under("src/server") and file.path.endswith(".c")]
+    owners = {}
+    for file in sources:
+        for item in file.source.items:
+            if item.kind() in ("function", "variable") and not re.match(r"\s*static\b", item.text):
+                owners[item.name()] = noun(file.path)
+    edges = {}
+    for file in sources:
+        used = {owners[name] for name in set(re.findall(r"\b[a-z_]\w*", file.source.bare))
+                if name in owners}
+        edges.setdefault(noun(file.path), set()).update(used - {noun(file.path)})
+    for group in circles(edges):
+        tree.report(group[0], 1, "a circle of files: " + ", ".join(group))
+
+
+def rule_structs(tree):
+    """A struct with very many members, or a state told by booleans, is several things in one."""
+    path, used = "tools/tidy_structs.txt", set()
+    for file in tree.files:
+        if not file.is_c or not file.under("src"):
+            continue
+        for match in re.finditer(r"\bstruct (\w+) \{", file.source.bare):
+            depth, at, members = 1, match.end(), ""
+            while depth and at < len(file.source.bare):
+                depth += {"{": 1, "}": -1}.get(file.source.bare[at], 0)
+                if depth == 1:
+                    members += file.source.bare[at]
+                at += 1
+            lines = [line for line in re.sub(r"\([^()]*\)", "", members).split(";") if line.strip()]
+            count = sum(1 + line.count(",") for line in lines)
+            flags = sum(1 + line.count(",") for line in lines if re.match(r"\s*\}?\s*bool\b", line))
+            if count <= STRUCT_MEMBERS_MAX and flags <= STRUCT_BOOLS_MAX:
+                continue
+            used.add(match.group(1))
+            if match.group(1) not in tree.structs:
+                tree.report(file, file.source.line_of(match.start()),
+                            f"struct {match.group(1)} has {count} members, {flags} of them bool; at "
+                            f"most {STRUCT_MEMBERS_MAX} and {STRUCT_BOOLS_MAX}")
+    for name, reason in tree.structs.items():
+        if name not in used:
+            tree.report(path, 1, f"struct {name} needs no exception (any more)")
+        if len(reason.split()) < 3:
+            tree.report(path, 1, f"struct {name}: an exception needs a reason")
 
 
 def rule_bans(tree):

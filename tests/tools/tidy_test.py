@@ -97,8 +97,8 @@ class TidyTest(unittest.TestCase):
                     self.bad(f"src/{floor}/a.c", text, f"src/{floor} may not use {other}/thing.h")
 
     def test_table_of_floors_goes_downwards(self):
-        order = ["base", "io", "net", "tls", "http", "exchange", "client", "route", "handlers",
-                 "server", "config", "process", "main"]
+        order = ["base", "io", "net", "tls", "http", "conduit", "exchange", "client", "route",
+                 "handlers", "server", "config", "process", "main"]
         self.assertEqual(sorted(order), sorted(tidy.FLOORS))
         for floor, uses in tidy.FLOORS.items():
             for other in uses:
@@ -237,6 +237,28 @@ class TidyTest(unittest.TestCase):
                             "src/base/CMakeLists.txt": "in/b.c\n"}, False)
         self.assertEqual(found, ["src/base/in/a.c:1: is not listed in src/base/CMakeLists.txt"])
 
+    def test_circles(self):
+        up = HEAD + "int up(void);\nint up(void)\n{\n    return down();\n}\n"
+        found = self.found({"src/server/a.c": up,
+                            "src/server/site/b.c": HEAD + "int down(void)\n{\n    return up();\n}\n"})
+        self.assertEqual(found, ["src/server/a.c:1: a circle of files: "
+                                 "src/server/a.c, src/server/site/b.c"])
+        for below in ("static int down(void)\n{\n    return 1;\n}\n", "int down(void)\n{\n    return 1;\n}\n"):
+            self.good("src/server/b.c", HEAD + below)
+        self.assertEqual(self.found({"src/server/h1/a.c": up, "src/server/h1/b.c":
+                                     HEAD + "int down(void)\n{\n    return up();\n}\n"}), [])
+
+    def test_structs(self):
+        flags = "".join(f"    bool b{at};\n" for at in range(9))
+        numbers = "".join(f"    int n{at};\n" for at in range(41))
+        for body, counts in ((flags, "9 members, 9 of them bool"),
+                             (numbers, "41 members, 0 of them bool")):
+            found = self.found({"src/base/a.c": HEAD + "struct a {\n" + body + "};\n"})
+            self.assertEqual(found, [f"src/base/a.c:4: struct a has {counts}; at most 40 and 8"])
+        self.good("src/base/a.c", HEAD + "struct a {\n" + flags[:-13] + "};\n")
+        found = self.found({"src/base/a.c": HEAD, "tools/tidy_structs.txt": "a: for no reason\n"})
+        self.assertEqual(found, ["tools/tidy_structs.txt:1: struct a needs no exception (any more)"])
+
     def test_first_comment(self):
         for path, bad, good in (
                 ("src/base/a.c", "int x(void);\n", HEAD),
@@ -293,8 +315,8 @@ class TidyTest(unittest.TestCase):
     def test_every_rule_is_tested(self):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
-            "bans", "conditionals", "first_comment", "globals", "layers", "listed", "macros",
-            "markers", "names", "public_headers", "sizes")})
+            "bans", "circles", "conditionals", "first_comment", "globals", "layers", "listed", "macros",
+            "markers", "names", "public_headers", "sizes", "structs")})
 
     def test_items(self):
         source = Source("int a(void)\n{\n}\n\nstruct b {\n    int x;\n};\nstatic int c = 1;\n")
