@@ -383,10 +383,10 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
                          "serve options: unknown or missing struct_size");
     if (server->phase > SERVER_DRAIN_DELAY)
         return error_set(out_error, PX_ERR_CLOSED, 0, "the server is draining");
-    if (options.proxy_protocol && server->trusted_count == 0)
+    if (options.proxy_protocol && server->trust.count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "the PROXY protocol needs trusted_proxies: who may speak it");
-    if (server->listener_count == LISTENERS_MAX)
+    if (server->listening.count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);
     uint16_t secure = 0, redirect = 0;
@@ -406,11 +406,11 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
         alloc_put(&server->loop->allocator, serving);
         return err;
     }
-    server->listeners[server->listener_count++] = serving;
-    size_t len = strlen(server->address);
+    server->listening.listeners[server->listening.count++] = serving;
+    size_t len = strlen(server->listening.address);
 
-    snprintf(server->address + len, sizeof(server->address) - len, "%s%s", len > 0 ? ", " : "",
-             px_listener_address(listener));
+    snprintf(server->listening.address + len, sizeof(server->listening.address) - len, "%s%s",
+             len > 0 ? ", " : "", px_listener_address(listener));
     return PX_OK;
 }
 
@@ -435,7 +435,7 @@ px_err px_server_listen(px_server *server, const char *address, px_error *out_er
 
 const char *px_server_address(const px_server *server)
 {
-    return server->address;
+    return server->listening.address;
 }
 
 /* --- Running ---------------------------------------------------------------------------------- */

@@ -38,7 +38,26 @@ struct server_listener {
     px_listener *listener; /* owned */
     px_serve_options options;
     uint16_t secure; /* whose TLS its connections speak: an index of tls_service's, from 1; or 0 */
-    uint16_t redirect; /* where its requests are sent: an index of redirect_ports, from 1; or 0 */
+    uint16_t redirect; /* where its requests are sent: an index of redirects.ports, from 1; or 0 */
+};
+
+/* What is served. */
+struct server_listening {
+    struct server_listener *listeners[LISTENERS_MAX]; /* owned */
+    uint32_t count;
+    char address[1024]; /* of all of them, for px_server_address */
+};
+
+/* Ports of https, for listeners that redirect. */
+struct server_redirects {
+    uint16_t ports[LISTENERS_MAX];
+    uint32_t count;
+};
+
+/* Proxies that are believed. */
+struct server_trust {
+    struct cidr *blocks; /* owned */
+    uint32_t count;
 };
 
 /* How far a drain is. */
@@ -69,7 +88,6 @@ struct px_server {
     struct server_route *routes;
     uint32_t middleware_count;
     uint32_t filter_count;
-    uint32_t listener_count;
     uint32_t conn_count;    /* slots of the pool in use */
     uint32_t idle_count;    /* of those, the ones that wait for a request */
     uint32_t head_count;    /* likewise, for the end of a head */
@@ -79,18 +97,16 @@ struct px_server {
     uint64_t shed_again_ms;  /* when unfinished heads are worth looking for again */
     struct server_middleware middleware[MIDDLEWARE_MAX];
     struct exchange_filter filters[FILTERS_MAX];
-    struct server_listener *listeners[LISTENERS_MAX]; /* owned */
-    const struct session_protocol *const *protocols;  /* borrowed: static, by session_protocol_id */
-    struct pool conns;       /* of what any protocol makes of struct conn */
-    struct pool works;       /* of h1_work */
-    struct pool outs;        /* of struct out */
-    struct pool h2_requests; /* of h2_request */
-    struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
-    uint16_t redirect_ports[LISTENERS_MAX]; /* of https, for listeners that redirect */
-    uint32_t redirect_count;
+    const struct session_protocol *const *protocols; /* borrowed: static, by session_protocol_id */
+    struct pool conns;                               /* of what any protocol makes of struct conn */
+    struct pool works;                               /* of h1_work */
+    struct pool outs;                                /* of struct out */
+    struct pool h2_requests;                         /* of h2_request */
+    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    struct server_listening listening;
+    struct server_redirects redirects;
+    struct server_trust trust;
     struct tls_service *tls; /* owned; NULL without a TLS listener */
-    struct cidr *trusted;    /* owned: proxies that are believed */
-    uint32_t trusted_count;
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
     struct http_limits parse_limits;
@@ -102,7 +118,6 @@ struct px_server {
     struct server_drain drain;
     px_counters counters;
     char server_name[H1_SERVER_NAME_MAX + 1];
-    char address[1024]; /* of all listeners, for px_server_address */
 };
 
 static inline px_server *server_of(const px_exchange *exchange)

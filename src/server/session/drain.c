@@ -35,7 +35,7 @@ static void drain_timer_set(px_server *server)
 static void drain_idle(px_server *server)
 {
     if (server->drain.ends_idle || server->drain.idle_ms > server->loop->now_ms ||
-        server->listener_count > 0)
+        server->listening.count > 0)
         return;
     server->drain.ends_idle = true;
     session_close_all(server, true, PX_END_SERVER_CLOSED);
@@ -47,13 +47,13 @@ static void drain_queue(struct loop_task *task)
     px_server *server = CONTAINER_OF(task, px_server, drain.queue);
     bool is_last = ++server->drain.rounds >= DRAIN_ROUNDS_MAX;
 
-    for (uint32_t index = server->listener_count; index-- > 0;) {
-        px_listener *listener = server->listeners[index]->listener;
+    for (uint32_t index = server->listening.count; index-- > 0;) {
+        px_listener *listener = server->listening.listeners[index]->listener;
 
         if (listener_take(listener) || is_last)
             px_server_unserve(server, listener);
     }
-    if (server->listener_count > 0)
+    if (server->listening.count > 0)
         loop_task_add(server->loop, &server->drain.queue);
     drain_idle(server);
 }
@@ -101,7 +101,7 @@ void drain_deinit(px_server *server)
 
 void drain_look(px_server *server)
 {
-    if (server->phase != SERVER_DRAINING || server->conn_count > 0 || server->listener_count > 0)
+    if (server->phase != SERVER_DRAINING || server->conn_count > 0 || server->listening.count > 0)
         return;
     server->phase = SERVER_DRAINED;
     timer_stop(&server->loop->timers, &server->drain.timer);

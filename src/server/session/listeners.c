@@ -8,31 +8,31 @@
 
 void server_listeners_accept(px_server *server, bool on)
 {
-    for (uint32_t index = 0; index < server->listener_count; index++) {
+    for (uint32_t index = 0; index < server->listening.count; index++) {
         if (on)
-            listener_resume(server->listeners[index]->listener);
+            listener_resume(server->listening.listeners[index]->listener);
         else
-            listener_pause(server->listeners[index]->listener);
+            listener_pause(server->listening.listeners[index]->listener);
     }
 }
 
 void server_listeners_close(px_server *server)
 {
-    for (uint32_t index = 0; index < server->listener_count; index++) {
-        px_listener_close(server->listeners[index]->listener);
-        alloc_put(&server->loop->allocator, server->listeners[index]);
+    for (uint32_t index = 0; index < server->listening.count; index++) {
+        px_listener_close(server->listening.listeners[index]->listener);
+        alloc_put(&server->loop->allocator, server->listening.listeners[index]);
     }
-    server->listener_count = 0;
+    server->listening.count = 0;
 }
 
 void px_server_unserve(px_server *server, px_listener *listener)
 {
-    for (uint32_t index = 0; index < server->listener_count; index++) {
-        struct server_listener *serving = server->listeners[index];
+    for (uint32_t index = 0; index < server->listening.count; index++) {
+        struct server_listener *serving = server->listening.listeners[index];
 
         if (serving->listener != listener)
             continue;
-        server->listeners[index] = server->listeners[--server->listener_count];
+        server->listening.listeners[index] = server->listening.listeners[--server->listening.count];
         px_listener_close(listener);
         alloc_put(&server->loop->allocator, serving);
         return;

@@ -141,7 +141,7 @@ static inline const struct session_carrier *session_carrier(const struct session
 /* The port of https that its requests are sent to, or 0: they are served. */
 static inline uint16_t session_redirect_port(const struct session *session)
 {
-    return session->redirect == 0 ? 0 : session->server->redirect_ports[session->redirect - 1];
+    return session->redirect == 0 ? 0 : session->server->redirects.ports[session->redirect - 1];
 }
 
 /* A session in a slot of the pool: counted, open, waiting for nothing. */

@@ -168,7 +168,7 @@ void server_dispatch(px_exchange *exchange)
         px_respond_error(exchange, 421);
         return;
     }
-    if (PX_UNLIKELY(server->trusted_count > 0) && exchange->middleware_index == 0)
+    if (PX_UNLIKELY(server->trust.count > 0) && exchange->middleware_index == 0)
         trust_settle(exchange);
     while (exchange->middleware_index < server->middleware_count) {
         const struct server_middleware *middleware =

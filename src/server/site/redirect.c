@@ -23,14 +23,14 @@ px_err redirect_serve(px_server *server, const px_serve_options *options, uint16
     if (port > UINT16_MAX || options->tls)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "a redirect goes from a listener without TLS to a port");
-    while (index < server->redirect_count && server->redirect_ports[index] != port)
+    while (index < server->redirects.count && server->redirects.ports[index] != port)
         index++;
     if (index == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server redirects to at most %d ports",
                          LISTENERS_MAX);
-    server->redirect_ports[index] = (uint16_t)port;
-    if (index == server->redirect_count)
-        server->redirect_count++;
+    server->redirects.ports[index] = (uint16_t)port;
+    if (index == server->redirects.count)
+        server->redirects.count++;
     *out_index = (uint16_t)(index + 1);
     return PX_OK;
 }

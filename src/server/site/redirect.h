@@ -6,7 +6,7 @@
 
 #include "server/server.h"
 
-/* A listener is to redirect: gives the index of its port in redirect_ports, from 1.  PX_OK,
+/* A listener is to redirect: gives the index of its port in redirects.ports, from 1.  PX_OK,
  * PX_ERR_INVALID or PX_ERR_LIMIT. */
 PX_MUST_CHECK px_err redirect_serve(px_server *server, const px_serve_options *options,
                                     uint16_t *out_index, px_error *out_error);

@@ -30,29 +30,29 @@ px_err trust_init(px_server *server, px_error *out_error)
     if (options->trusted_proxy_count > TRUSTED_PROXIES_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server trusts at most %d blocks",
                          TRUSTED_PROXIES_MAX);
-    server->trusted = alloc_take(&server->loop->allocator,
-                                 options->trusted_proxy_count * sizeof(server->trusted[0]));
-    if (!server->trusted)
+    server->trust.blocks = alloc_take(
+        &server->loop->allocator, options->trusted_proxy_count * sizeof(server->trust.blocks[0]));
+    if (!server->trust.blocks)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     for (uint32_t index = 0; index < options->trusted_proxy_count; index++) {
         px_err err =
-            cidr_parse(options->trusted_proxies[index], &server->trusted[index], out_error);
+            cidr_parse(options->trusted_proxies[index], &server->trust.blocks[index], out_error);
 
         if (err != PX_OK)
             return err;
     }
-    server->trusted_count = options->trusted_proxy_count;
+    server->trust.count = options->trusted_proxy_count;
     return PX_OK;
 }
 
 void trust_deinit(px_server *server)
 {
-    alloc_put(&server->loop->allocator, server->trusted);
+    alloc_put(&server->loop->allocator, server->trust.blocks);
 }
 
 bool trust_has(const px_server *server, const struct net_address *address)
 {
-    return cidr_any_has(server->trusted, server->trusted_count, address);
+    return cidr_any_has(server->trust.blocks, server->trust.count, address);
 }
 
 /* --- The walk --------------------------------------------------------------------------------- */
