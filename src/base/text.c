@@ -59,3 +59,28 @@ size_t text_utf8_len(px_str text, uint32_t *out_code)
     *out_code = code;
     return len;
 }
+
+bool text_utf8_step(struct text_utf8 *utf8, uint8_t byte)
+{
+    if (utf8->left > 0) {
+        if (byte < utf8->low || byte > utf8->high)
+            return false;
+        *utf8 = (struct text_utf8){(uint8_t)(utf8->left - 1), 0x80, 0xbf};
+        return true;
+    }
+    if (byte < 0x80)
+        return true;
+    if (byte < 0xc2 || byte > 0xf4)
+        return false;
+    *utf8 = (struct text_utf8){byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3, 0x80, 0xbf};
+    /* Overlong forms, surrogates, and what is above the last code. */
+    if (byte == 0xe0)
+        utf8->low = 0xa0;
+    else if (byte == 0xf0)
+        utf8->low = 0x90;
+    else if (byte == 0xed)
+        utf8->high = 0x9f;
+    else if (byte == 0xf4)
+        utf8->high = 0x8f;
+    return true;
+}

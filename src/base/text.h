@@ -90,4 +90,16 @@ px_str text_trim(px_str text);
  * when it begins with none. */
 size_t text_utf8_len(px_str text, uint32_t *out_code);
 
+/* UTF-8 a byte at a time (RFC 3629 section 4), for text that arrives in pieces.  Zeroed: between
+ * two characters. */
+struct text_utf8 {
+    uint8_t left; /* bytes of a character that are to come */
+    uint8_t low;  /* the least that the next of them may be */
+    uint8_t high; /* the most */
+};
+
+/* Takes the first byte of a character, or with `left` the next; false when it may not stand there.
+ */
+bool text_utf8_step(struct text_utf8 *utf8, uint8_t byte);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/message/uri.h"
 #include "http/scan/scan.h"
 
 #define EACH_BYTE(value) (0x0101010101010101u * (uint64_t)(value))
@@ -76,37 +77,21 @@ bool router_path_clean_needed(px_str raw_path)
     return false;
 }
 
-/* Writes "/" and a segment; a byte that may not stand in a path is written as %XX. */
+/* Writes "/" and a segment, encoded again. */
 static size_t write_segment(char *out, size_t at, px_str segment)
 {
-    static const char digits[] = "0123456789ABCDEF";
-
     out[at++] = '/';
-    for (size_t index = 0; index < segment.len; index++) {
-        uint8_t byte = (uint8_t)segment.ptr[index];
-
-        if (byte == '%' || (char_class[byte] & CHAR_PATH)) {
-            out[at++] = (char)byte;
-        } else {
-            out[at++] = '%';
-            out[at++] = digits[byte >> 4];
-            out[at++] = digits[byte & 15];
-        }
-    }
-    return at;
+    return (size_t)(uri_target_write(out + at, segment, URI_PATH) - out);
 }
 
 px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena, px_str *out_path)
 {
     size_t at = 0;
-
-    for (size_t index = 0; index < raw_path.len; index++)
-        at += (char_class[(uint8_t)raw_path.ptr[index]] & CHAR_PATH) ? 1 : 3;
-    char *out = arena_take_text(arena, at + 3); /* a slash at either end, and the NUL */
+    /* A slash at either end, and the NUL. */
+    char *out = arena_take_text(arena, uri_target_room(raw_path) + 3);
 
     if (!out)
         return PX_ERR_MEMORY;
-    at = 0;
     for (size_t from = raw_path.len > 0 && raw_path.ptr[0] == '/'; from <= raw_path.len;) {
         px_str segment = segment_at(raw_path, from);
 

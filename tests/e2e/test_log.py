@@ -162,7 +162,7 @@ def test_combined_escapes():
     data = request(b"GET /?a\\b{}|^ HTTP/1.1", b'User-Agent: a"b\\c\td\xe9', b"Referer: \x80\xff")
     line = combined(data)
     assert line == (
-        b'127.0.0.1 - - [DATE] "GET /?a\\x5Cb{}|^ HTTP/1.1" 200 13 '
+        b'127.0.0.1 - - [DATE] "GET /?a%5Cb%7B%7D%7C%5E HTTP/1.1" 200 13 '
         b'"\\x80\\xFF" "a\\x22b\\x5Cc\\x09d\\xE9"\n'
     )
 

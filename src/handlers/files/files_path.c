@@ -140,24 +140,23 @@ px_str files_path_with_slash(px_exchange *exchange)
     if (path_clean(exchange, path, &path) != PX_OK ||
         uri_path_encode(&exchange->arena, path, &path) != PX_OK)
         return absent;
-    char *text = arena_take_text(&exchange->arena, route.len + path.len + 2 + query.len);
+    char *text = arena_take_text(&exchange->arena,
+                                 uri_target_room(route) + path.len + 2 + uri_target_room(query));
 
     if (!text)
         return absent;
-    memcpy(text, route.ptr, route.len);
-    memcpy(text + route.len, path.ptr, path.len);
-    size_t len = route.len + path.len;
+    char *end = uri_target_write(text, route, URI_PATH);
 
+    memcpy(end, path.ptr, path.len);
+    end += path.len;
     /* Two in front would name a host (RFC 3986 section 4.2). */
-    if (text[len - 1] != '/')
-        text[len++] = '/';
-
+    if (end[-1] != '/')
+        *end++ = '/';
     if (query.ptr) {
-        text[len++] = '?';
-        memcpy(text + len, query.ptr, query.len);
-        len += query.len;
+        *end++ = '?';
+        end = uri_target_write(end, query, URI_QUERY);
     }
-    return px_str_make(text, len);
+    return px_str_make(text, (size_t)(end - text));
 }
 
 bool files_glob(const char *pattern, px_str text)

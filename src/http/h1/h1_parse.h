@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "http/message/message.h"
 #include "http/message/method.h"
 #include "http/scan/scan.h"
@@ -65,6 +66,7 @@ struct h1_parser {
     uint8_t empty_lines;   /* skipped before the request line */
     uint8_t step;          /* private: bytes of the version or status read */
     uint8_t hex_left;      /* private: digits to come of a %XX */
+    struct text_utf8 utf8; /* private: of the target's character at hand */
     bool head_response; /* responses, set by the caller after init: it answers a HEAD or is a 2xx to
                            CONNECT, so there is no content whatever the fields say */
     bool has_host;

@@ -32,8 +32,9 @@ static bool begins_with(px_str text, const char *prefix)
     return text.len > len && field_name_is(px_str_make(text.ptr, len), prefix);
 }
 
-/* RFC 9112 section 3.2, byte by byte: visible ASCII.  What else a target may be is for its maker to
- * know; here it must not end its line, nor look like more than one target. */
+/* RFC 9112 section 3.2, byte by byte: visible ASCII but "#"; uri_target_encode makes it so.  What
+ * else a target may be is for its maker to know; here it must not end its line, nor look like more
+ * than one target. */
 static bool target_is_good(const struct h1_request_head *head)
 {
     px_str target = head->target;
@@ -41,8 +42,7 @@ static bool target_is_good(const struct h1_request_head *head)
 
     if (head->form == H1_TARGET_ASTERISK)
         return px_str_equal(head->method, px_str_make("OPTIONS", 7));
-    if (target.len == 0 || scan_short(target.ptr, 0, target.len, CHAR_TARGET) < target.len ||
-        memchr(target.ptr, '#', target.len))
+    if (target.len == 0 || scan_short(target.ptr, 0, target.len, CHAR_QUERY) < target.len)
         return false;
     switch ((enum h1_target_form)head->form) {
     case H1_TARGET_ORIGIN:

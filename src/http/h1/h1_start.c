@@ -1,13 +1,14 @@
 /*
  * The start line: a request line (RFC 9112 section 3) or a status line (section 4).
  *
- * Every byte of a target is checked against its place in RFC 3986 as it comes, so that the target
- * needs no second look.  What can go wrong is the peer's doing, and is refused where it stands.
+ * Every byte of a target is checked against its place as it comes, so that the target needs no
+ * second look.  What can go wrong is the peer's doing, and is refused where it stands.
  */
 #include <string.h>
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "http/h1/h1_machine.h"
 #include "http/message/host.h"
 
@@ -84,9 +85,22 @@ static enum h1_step end_target(struct h1_parser *parser, struct h1_cursor *c)
     return STEP_ON;
 }
 
-/* Reads bytes of a class and %XX up to the first other byte (STEP_ON: the cursor is at it). */
-static enum h1_step read_escaped(struct h1_parser *parser, struct h1_cursor *c, uint8_t class,
-                                 size_t (*scan)(const char *ptr, size_t from, size_t len))
+/* A byte of the target that is not ASCII, or one that must continue such a character. */
+static bool take_utf8(struct h1_parser *parser, struct h1_cursor *c)
+{
+    uint8_t byte = (uint8_t)c->head[c->at];
+
+    if ((byte < 0x80 && parser->utf8.left == 0) || !text_utf8_step(&parser->utf8, byte))
+        return false;
+    c->at++;
+    return true;
+}
+
+/* Reads bytes of a class, UTF-8 and, in a path, %XX up to the first other byte (STEP_ON: the cursor
+ * is at it).  Clients send nearly all visible ASCII, and UTF-8, as it is; "#" ends what a client
+ * may send, and RFC 3986 section 2.1 says what follows a "%". */
+static enum h1_step read_data(struct h1_parser *parser, struct h1_cursor *c, uint8_t class,
+                              size_t (*scan)(const char *ptr, size_t from, size_t len))
 {
     size_t target_max = parser->limits->target_bytes_max;
     size_t stop = c->end - parser->target.at > target_max ? parser->target.at + target_max : c->end;
@@ -98,10 +112,17 @@ static enum h1_step read_escaped(struct h1_parser *parser, struct h1_cursor *c, 
             if (c->at == stop || !h1_is_class(c, CHAR_HEX))
                 return refuse_target(parser, c);
         }
-        c->at = scan_mixed(c->head, c->at, stop, class, scan);
+        if (parser->utf8.left == 0)
+            c->at = scan_mixed(c->head, c->at, stop, class, scan);
         if (c->at == c->end)
             return STEP_MORE;
-        if (c->at == stop || c->head[c->at] != '%')
+        if (c->at == stop)
+            return STEP_ON;
+        if (take_utf8(parser, c))
+            continue;
+        if (parser->utf8.left > 0)
+            return refuse_target(parser, c);
+        if (class == CHAR_QUERY || c->head[c->at] != '%')
             return STEP_ON;
         parser->hex_left = 2;
         c->at++;
@@ -110,7 +131,7 @@ static enum h1_step read_escaped(struct h1_parser *parser, struct h1_cursor *c, 
 
 static enum h1_step read_query(struct h1_parser *parser, struct h1_cursor *c)
 {
-    enum h1_step step = read_escaped(parser, c, CHAR_QUERY, parser->scan->query);
+    enum h1_step step = read_data(parser, c, CHAR_QUERY, parser->scan->query);
 
     if (step != STEP_ON)
         return step;
@@ -119,7 +140,7 @@ static enum h1_step read_query(struct h1_parser *parser, struct h1_cursor *c)
 
 static enum h1_step read_path(struct h1_parser *parser, struct h1_cursor *c)
 {
-    enum h1_step step = read_escaped(parser, c, CHAR_PATH, parser->scan->path);
+    enum h1_step step = read_data(parser, c, CHAR_PATH, parser->scan->path);
 
     if (step != STEP_ON)
         return step;

@@ -13,6 +13,7 @@
 #include "http/fields/field.h"
 #include "http/message/host.h"
 #include "http/message/trailer.h"
+#include "http/message/uri.h"
 
 /* What one field costs beside its bytes in an HTTP/1 head: colon, blank, CR, LF.  More than the two
  * NULs that it costs here. */
@@ -68,20 +69,6 @@ static void refuse(struct h2_head *head, uint16_t status)
 
 /* --- Pseudo-fields ---------------------------------------------------------------------------- */
 
-/* Bytes of a class and %XX from `at` on; returns the index of the first other byte. */
-static size_t escaped_end(px_str text, size_t at, uint8_t class,
-                          size_t (*scan)(const char *ptr, size_t from, size_t len))
-{
-    for (;;) {
-        at = scan_mixed(text.ptr, at, text.len, class, scan);
-        if (text.len - at < 3 || text.ptr[at] != '%' ||
-            !(char_class[(uint8_t)text.ptr[at + 1]] & CHAR_HEX) ||
-            !(char_class[(uint8_t)text.ptr[at + 2]] & CHAR_HEX))
-            return at;
-        at += 3;
-    }
-}
-
 /* RFC 9113 section 8.3.1: a path and a query as in an HTTP/1 request line, or "*". */
 static void note_path(struct h2_head *head, px_str path)
 {
@@ -94,12 +81,13 @@ static void note_path(struct h2_head *head, px_str path)
     }
     if (text_is(path, "*"))
         return;
-    at = escaped_end(path, 0, CHAR_PATH, head->scan->path);
+    at = uri_path_end(path, 0, head->scan);
     head->path_bytes = (uint32_t)at;
     if (at < path.len && path.ptr[at] == '?')
-        at = escaped_end(path, at + 1, CHAR_QUERY, head->scan->query);
+        at = uri_query_end(path, at + 1, head->scan);
+    /* As over HTTP/1: a target that is none is answered. */
     if (path.ptr[0] != '/' || at < path.len)
-        head->malformed = true;
+        refuse(head, 400);
 }
 
 static void note_method(struct h2_head *head, px_str method)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "http/message/host.h"
 #include "http/scan/scan.h"
 
@@ -90,32 +91,98 @@ px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path)
     return PX_OK;
 }
 
-px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded)
+static char *write_byte(char *out, uint8_t byte)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t bytes = path.len;
-    size_t len = 0;
-    char *text;
 
-    for (size_t at = 0; at < path.len; at++)
-        bytes += (char_class[(uint8_t)path.ptr[at]] & CHAR_PATH) ? 0 : 2;
-    text = arena_take_text(arena, bytes + 1);
+    *out++ = '%';
+    *out++ = digits[byte >> 4];
+    *out++ = digits[byte & 15];
+    return out;
+}
+
+px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded)
+{
+    char *text = arena_take_text(arena, path.len * 3 + 1);
+    char *end = text;
+
     if (!text)
         return PX_ERR_MEMORY;
     for (size_t at = 0; at < path.len; at++) {
         uint8_t byte = (uint8_t)path.ptr[at];
 
-        if (char_class[byte] & CHAR_PATH) {
-            text[len++] = (char)byte;
-        } else {
-            text[len++] = '%';
-            text[len++] = digits[byte >> 4];
-            text[len++] = digits[byte & 15];
-        }
+        if (char_class[byte] & CHAR_PCHAR)
+            *end++ = (char)byte;
+        else
+            end = write_byte(end, byte);
     }
-    text[len] = '\0';
-    *out_encoded = px_str_make(text, len);
+    *end = '\0';
+    *out_encoded = px_str_make(text, (size_t)(end - text));
     return PX_OK;
+}
+
+/* Whether a "%" at `at` has its two digits. */
+static bool is_encoded(px_str text, size_t at)
+{
+    return text.len - at > 2 && number_hex_digit(text.ptr[at + 1]) >= 0 &&
+           number_hex_digit(text.ptr[at + 2]) >= 0;
+}
+
+/* The bytes of the class and UTF-8 from `at` on. */
+static size_t data_end(px_str text, size_t at, uint8_t class,
+                       size_t (*scan)(const char *ptr, size_t from, size_t len))
+{
+    for (;;) {
+        uint32_t code;
+        size_t bytes;
+
+        at = scan_mixed(text.ptr, at, text.len, class, scan);
+        if (at == text.len || (uint8_t)text.ptr[at] < 0x80)
+            return at;
+        bytes = text_utf8_len(px_str_make(text.ptr + at, text.len - at), &code);
+        if (bytes == 0)
+            return at;
+        at += bytes;
+    }
+}
+
+size_t uri_path_end(px_str text, size_t at, const struct scan_table *scan)
+{
+    for (;;) {
+        at = data_end(text, at, CHAR_PATH, scan->path);
+        if (at == text.len || text.ptr[at] != '%' || !is_encoded(text, at))
+            return at;
+        at += 3;
+    }
+}
+
+size_t uri_query_end(px_str text, size_t at, const struct scan_table *scan)
+{
+    return data_end(text, at, CHAR_QUERY, scan->query);
+}
+
+size_t uri_target_room(px_str target)
+{
+    size_t room = target.len;
+
+    for (size_t at = 0; at < target.len; at++)
+        room += (char_class[(uint8_t)target.ptr[at]] & CHAR_PCHAR) ? 0 : 2;
+    return room;
+}
+
+char *uri_target_write(char *out, px_str target, enum uri_part part)
+{
+    for (size_t at = 0; at < target.len; at++) {
+        uint8_t byte = (uint8_t)target.ptr[at];
+
+        /* RFC 3986 section 3.4: a query has "?" too. */
+        if ((char_class[byte] & CHAR_PCHAR) || (byte == '?' && part == URI_QUERY) ||
+            (byte == '%' && is_encoded(target, at)))
+            *out++ = (char)byte;
+        else
+            out = write_byte(out, byte);
+    }
+    return out;
 }
 
 /* The bytes of the scheme with its "://", or 0. */
@@ -135,22 +202,11 @@ static size_t scheme_bytes(px_str text, bool *out_https)
 /* Path and query: what a request line may carry (RFC 9112 section 3.2.1). */
 static bool target_valid(px_str target)
 {
-    uint8_t class = CHAR_PATH;
+    size_t at = uri_path_end(target, 0, &scan_plain);
 
-    for (size_t at = 0; at < target.len; at++) {
-        char byte = target.ptr[at];
-
-        if (byte == '%') {
-            if (target.len - at <= 2 || number_hex_digit(target.ptr[at + 1]) < 0 ||
-                number_hex_digit(target.ptr[at + 2]) < 0)
-                return false;
-        } else if (byte == '?') {
-            class = CHAR_QUERY;
-        } else if (!(char_class[(uint8_t)byte] & class)) {
-            return false;
-        }
-    }
-    return true;
+    if (at < target.len && target.ptr[at] == '?')
+        at = uri_query_end(target, at + 1, &scan_plain);
+    return at == target.len;
 }
 
 px_err uri_split(px_str text, struct uri_parts *out_parts)

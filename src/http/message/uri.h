@@ -1,7 +1,7 @@
 /*
  * Paths and percent-encoding (RFC 3986), without I/O.
  *
- * The head parser has checked that every "%" in a target is followed by two hexadecimal digits; the
+ * The head parser has checked that every "%" in a path is followed by two hexadecimal digits; the
  * functions here check it again, since others call them too.  Decoding happens once.  A path is
  * matched segment by segment as received and its segments are decoded apart, so that "%2F" never
  * becomes a separator; what is decoded whole (to name a file) can refuse it.
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "http/scan/scan.h"
 #include "pollux/error.h"
 #include "pollux/str.h"
 
@@ -35,9 +36,35 @@ PX_MUST_CHECK px_err uri_path_decode(struct arena *arena, px_str raw, px_str *ou
  * PX_OK, PX_ERR_MALFORMED (above the root, or no leading slash) or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path);
 
-/* Percent-encodes what may not stand in a path (all but pchar and "/"; "%" too), for redirects and
- * links; the copy ends in NUL.  PX_OK or PX_ERR_MEMORY. */
+/* Percent-encodes what may not stand in a path (all but pchar and "/"; "%" too), for links to
+ * names; the copy ends in NUL.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded);
+
+/* --- Targets as received ---------------------------------------------------------------------- */
+
+/* Clients send more in a target than RFC 3986 lets them, and it is taken as data.  Wherever a
+ * target goes on (a redirect, a log, another server) it is encoded again, by this function alone.
+ */
+
+/* Where the path that begins at `at` ends: the index of the first byte that is neither visible
+ * ASCII data, nor UTF-8, nor a whole %XX. */
+size_t uri_path_end(px_str text, size_t at, const struct scan_table *scan);
+
+/* Likewise a query, in which a "%" is a byte like any other. */
+size_t uri_query_end(px_str text, size_t at, const struct scan_table *scan);
+
+/* What of a target is written: in a path a "?" is encoded too. */
+enum uri_part {
+    URI_PATH,
+    URI_QUERY /* a query, or a whole target */
+};
+
+/* The bytes that uri_target_write needs at most. */
+size_t uri_target_room(px_str target);
+
+/* Writes it with what RFC 3986 does not allow there as %XX.  What is encoded already stays; a "%"
+ * without two digits is written as "%25".  Returns one past the end. */
+char *uri_target_write(char *out, px_str target, enum uri_part part);
 
 /* An absolute http or https address, as a program is given one. */
 struct uri_parts {

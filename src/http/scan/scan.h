@@ -13,15 +13,13 @@
 #include <stdint.h>
 
 struct scan_table {
-    /* 0x21 to 0x7e: what may stand in a request target at all. */
-    size_t (*target)(const char *ptr, size_t from, size_t len);
     /* Field values (RFC 9110 section 5.5): HTAB, SP, VCHAR, obs-text; stops at any other CTL. */
     size_t (*value)(const char *ptr, size_t from, size_t len);
     /* Tokens (RFC 9110 section 5.6.2). */
     size_t (*token)(const char *ptr, size_t from, size_t len);
-    /* CHAR_PATH: stops at "%" too, whose two digits are the caller's to check. */
+    /* CHAR_PATH: stops at "%" too, whose two digits are the caller's to check, and at UTF-8. */
     size_t (*path)(const char *ptr, size_t from, size_t len);
-    /* CHAR_QUERY: stops at "%" too. */
+    /* CHAR_QUERY: stops at UTF-8. */
     size_t (*query)(const char *ptr, size_t from, size_t len);
     const char *name; /* "plain", "avx2", ... */
 };
@@ -37,12 +35,13 @@ size_t scan_tables(const struct scan_table **out_tables, size_t room);
 /* Character classes, one bit each, of every byte. */
 enum {
     CHAR_TOKEN = 1,
-    CHAR_TARGET = 2,
+    CHAR_PCHAR = 2, /* pchar and "/" without "%" (RFC 3986 section 3.3): what needs no encoding */
     CHAR_VALUE = 4,
     CHAR_DIGIT = 8,
     CHAR_HEX = 16,
-    CHAR_PATH = 32,  /* pchar and "/" without "%" (RFC 3986 section 3.3) */
-    CHAR_QUERY = 64, /* CHAR_PATH, "?", and { } | ^ [ ] \ ` which browsers send raw */
+    CHAR_PATH =
+        32, /* visible ASCII without "#", "%" and "?": clients encode less than RFC 3986 asks */
+    CHAR_QUERY = 64, /* visible ASCII without "#": a query passes as it is */
     CHAR_HOST = 128  /* reg-name without "%" and "," (RFC 3986 section 3.2.2) */
 };
 extern const uint8_t char_class[256];

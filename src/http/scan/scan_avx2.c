@@ -15,12 +15,6 @@ enum { STEP_BYTES = 32 };
 static const uint8_t nibbles_token[16] = {0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc,
                                           0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70};
 
-static const uint8_t nibbles_path[16] = {0xb8, 0xfc, 0xf8, 0xf8, 0xfc, 0xf8, 0xfc, 0xfc,
-                                         0xfc, 0xfc, 0xfc, 0x5c, 0x54, 0x5c, 0xd4, 0x74};
-
-static const uint8_t nibbles_query[16] = {0xf8, 0xfc, 0xf8, 0xf8, 0xfc, 0xf8, 0xfc, 0xfc,
-                                          0xfc, 0xfc, 0xfc, 0xfc, 0xf4, 0xfc, 0xf4, 0x7c};
-
 /* For the high nibble: its bit.  Bytes from 0x80 have none. */
 static const uint8_t nibbles_high[16] = {1, 2, 4, 8, 16, 32, 64, 128};
 
@@ -40,14 +34,32 @@ static inline uint32_t outside_nibbles(const char *at, const uint8_t nibbles[16]
     return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(member, _mm256_setzero_si256()));
 }
 
-/* Signed comparison: bytes from 0x80 are negative, hence outside; so are 0x00-0x20 and DEL. */
-static inline uint32_t outside_target(const char *at)
+/* CHAR_QUERY.  Signed comparison: bytes from 0x80 are negative, hence outside; so are 0x00-0x20 and
+ * DEL. */
+static inline __m256i inside_query(__m256i bytes)
 {
-    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
     __m256i above = _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(0x20));
     __m256i del = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(0x7f));
+    __m256i hash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('#'));
 
-    return ~(uint32_t)_mm256_movemask_epi8(_mm256_andnot_si256(del, above));
+    return _mm256_andnot_si256(_mm256_or_si256(del, hash), above);
+}
+
+static inline uint32_t outside_query(const char *at)
+{
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+
+    return ~(uint32_t)_mm256_movemask_epi8(inside_query(bytes));
+}
+
+static inline uint32_t outside_path(const char *at)
+{
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
+    __m256i percent = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('%'));
+    __m256i question = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('?'));
+    __m256i inside = _mm256_andnot_si256(_mm256_or_si256(percent, question), inside_query(bytes));
+
+    return ~(uint32_t)_mm256_movemask_epi8(inside);
 }
 
 /* 0x00-0x1f without HTAB, and DEL: bytes from 0x80 pass, so the comparison is unsigned. */
@@ -62,12 +74,14 @@ static inline uint32_t outside_value(const char *at)
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_andnot_si256(tab, control), del));
 }
 
-enum scan_kind { SCAN_TARGET, SCAN_VALUE, SCAN_NIBBLES };
+enum scan_kind { SCAN_PATH, SCAN_QUERY, SCAN_VALUE, SCAN_NIBBLES };
 
 static inline uint32_t outside(const char *at, enum scan_kind kind, const uint8_t *nibbles)
 {
-    if (kind == SCAN_TARGET)
-        return outside_target(at);
+    if (kind == SCAN_PATH)
+        return outside_path(at);
+    if (kind == SCAN_QUERY)
+        return outside_query(at);
     if (kind == SCAN_VALUE)
         return outside_value(at);
     return outside_nibbles(at, nibbles);
@@ -94,11 +108,6 @@ static inline size_t scan_wide(const char *ptr, size_t from, size_t len, enum sc
     return from;
 }
 
-static size_t scan_avx2_target(const char *ptr, size_t from, size_t len)
-{
-    return scan_wide(ptr, from, len, SCAN_TARGET, NULL, CHAR_TARGET);
-}
-
 static size_t scan_avx2_value(const char *ptr, size_t from, size_t len)
 {
     return scan_wide(ptr, from, len, SCAN_VALUE, NULL, CHAR_VALUE);
@@ -111,16 +120,15 @@ static size_t scan_avx2_token(const char *ptr, size_t from, size_t len)
 
 static size_t scan_avx2_path(const char *ptr, size_t from, size_t len)
 {
-    return scan_wide(ptr, from, len, SCAN_NIBBLES, nibbles_path, CHAR_PATH);
+    return scan_wide(ptr, from, len, SCAN_PATH, NULL, CHAR_PATH);
 }
 
 static size_t scan_avx2_query(const char *ptr, size_t from, size_t len)
 {
-    return scan_wide(ptr, from, len, SCAN_NIBBLES, nibbles_query, CHAR_QUERY);
+    return scan_wide(ptr, from, len, SCAN_QUERY, NULL, CHAR_QUERY);
 }
 
 const struct scan_table scan_avx2 = {
-    .target = scan_avx2_target,
     .value = scan_avx2_value,
     .token = scan_avx2_token,
     .path = scan_avx2_path,

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/fields/date.h"
 #include "http/fields/field.h"
+#include "http/message/uri.h"
 
 enum {
     STATUS_PEER_GONE = 499, /* as nginx logs a peer that left before there was an answer */
@@ -102,6 +103,16 @@ struct log_entry {
     unsigned version;
 };
 
+/* A path and a query are encoded again, so that whatever reads the line can take them apart; other
+ * forms, and what was refused, are escaped as they came. */
+static void put_target(struct log_line *line, px_str target, enum escape escape)
+{
+    if (target.len > 0 && target.ptr[0] == '/')
+        line->at = uri_target_write(line->at, target, URI_QUERY);
+    else
+        put_escaped(line, target, escape);
+}
+
 static void put_combined(struct log_line *line, const struct log_entry *entry)
 {
     char date[DATE_LOG_BYTES];
@@ -114,7 +125,7 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     if (entry->method.ptr) {
         put_escaped(line, entry->method, ESCAPE_QUOTED);
         put_text(line, " ");
-        put_escaped(line, entry->target, ESCAPE_QUOTED);
+        put_target(line, entry->target, ESCAPE_QUOTED);
         put_text(line, entry->version == 10   ? " HTTP/1.0"
                        : entry->version == 11 ? " HTTP/1.1"
                                               : " HTTP/2.0");
@@ -153,7 +164,9 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     if (entry->client.ptr && !px_str_equal(entry->client, entry->peer))
         put_member(line, "client", entry->client);
     put_member(line, "method", entry->method);
-    put_member(line, "target", entry->target);
+    put_text(line, ",\"target\":\"");
+    put_target(line, entry->target, ESCAPE_JSON);
+    put_text(line, "\"");
     put_member(line, "host", entry->host);
     put_text(line, ",\"version\":");
     put_number(line, entry->version / 10);

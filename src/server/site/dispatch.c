@@ -48,7 +48,7 @@ static void answer_path(px_exchange *exchange, bool add_slash)
         return;
     }
     if (query.ptr) {
-        char *text = arena_take_text(&exchange->arena, path.len + 1 + query.len);
+        char *text = arena_take_text(&exchange->arena, path.len + 1 + uri_target_room(query));
 
         if (!text) {
             px_respond_error(exchange, 503);
@@ -56,8 +56,8 @@ static void answer_path(px_exchange *exchange, bool add_slash)
         }
         memcpy(text, path.ptr, path.len);
         text[path.len] = '?';
-        memcpy(text + path.len + 1, query.ptr, query.len);
-        path = px_str_make(text, path.len + 1 + query.len);
+        path = px_str_make(
+            text, (size_t)(uri_target_write(text + path.len + 1, query, URI_QUERY) - text));
     }
     bool safe = exchange->method == METHOD_GET || exchange->method == METHOD_HEAD;
 

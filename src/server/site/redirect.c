@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "http/message/host.h"
+#include "http/message/uri.h"
 
 enum { HTTPS_PORT = 443, PREFIX_BYTES = 8 + HOST_BYTES_MAX + 2 + 6 };
 
@@ -56,24 +57,24 @@ void redirect_answer(px_exchange *exchange)
     px_str path = exchange->request.raw_path, query = exchange->request.query;
     bool safe = exchange->method == METHOD_GET || exchange->method == METHOD_HEAD;
     char prefix[PREFIX_BYTES];
-    size_t prefix_len = prefix_write(exchange, prefix, sizeof(prefix)), len;
-    char *text;
+    size_t prefix_len = prefix_write(exchange, prefix, sizeof(prefix));
+    char *text, *end;
 
     if (prefix_len == 0 || path.len == 0 || path.ptr[0] != '/') {
         px_respond_error(exchange, 400);
         return;
     }
-    len = prefix_len + path.len + (query.ptr ? 1 + query.len : 0);
-    text = arena_take_text(&exchange->arena, len);
+    text = arena_take_text(&exchange->arena,
+                           prefix_len + uri_target_room(path) + 1 + uri_target_room(query));
     if (!text) {
         px_respond_error(exchange, 503);
         return;
     }
     memcpy(text, prefix, prefix_len);
-    memcpy(text + prefix_len, path.ptr, path.len);
+    end = uri_target_write(text + prefix_len, path, URI_PATH);
     if (query.ptr) {
-        text[prefix_len + path.len] = '?';
-        memcpy(text + prefix_len + path.len + 1, query.ptr, query.len);
+        *end++ = '?';
+        end = uri_target_write(end, query, URI_QUERY);
     }
-    px_respond_redirect(exchange, safe ? 301 : 308, px_str_make(text, len));
+    px_respond_redirect(exchange, safe ? 301 : 308, px_str_make(text, (size_t)(end - text)));
 }

@@ -125,15 +125,31 @@ bad("target-tab", get(b"/a\tb"))
 bad("target-cr", get(b"/a\rb"))
 bad("target-lf", get(b"/a\nb"))
 for byte in b'"<>\\^`{|}[]':
-    bad(f"path-byte-{byte:02x}", get(b"/a" + bytes([byte]) + b"b"))
-for byte in b'"<>':
-    bad(f"query-byte-{byte:02x}", get(b"/?a" + bytes([byte]) + b"b"))
-for byte in b"{}|^[]\\`":
-    fine(f"query-byte-{byte:02x}", get(b"/?a" + bytes([byte]) + b"b"), "browsers send it raw")
+    fine(f"path-byte-{byte:02x}", get(b"/a" + bytes([byte]) + b"b"), "clients send it raw")
+    fine(f"query-byte-{byte:02x}", get(b"/?a" + bytes([byte]) + b"b"), "clients send it raw")
+for name, text in {
+    "two": "\u00e4".encode(),
+    "three": "\u20ac".encode(),
+    "four": "\U0001f600".encode(),
+    "last": "\U0010ffff".encode(),
+}.items():
+    fine(f"path-utf8-{name}", get(b"/a" + text + b"b"), "clients send it raw")
+    fine(f"query-utf8-{name}", get(b"/?a" + text + b"b"), "clients send it raw")
+for name, text in {
+    "lone": b"\xc3",
+    "cut": b"\xe2\x82",
+    "overlong": b"\xc0\xaf",
+    "overlong-three": b"\xe0\x80\xaf",
+    "surrogate": b"\xed\xa0\x80",
+    "above": b"\xf4\x90\x80\x80",
+    "then-encoded": b"\xc3%a4",
+}.items():
+    bad(f"path-utf8-{name}", get(b"/a" + text + b"b"))
+    bad(f"query-utf8-{name}", get(b"/?a" + text + b"b"))
 for name, text in {"end": b"/%", "one-digit": b"/%2", "not-hex": b"/%zz", "half-hex": b"/%2g", "twice": b"/%%20"}.items():
     bad(f"percent-{name}", get(text))
-bad("percent-in-query", get(b"/?a=%zz"))
-bad("percent-in-query-end", get(b"/?a=%"))
+fine("percent-in-query", get(b"/?a=%zz"), "it stands for itself")
+fine("percent-in-query-end", get(b"/?a=100%"), "it stands for itself")
 fine("path-every-byte", get(b"/-._~!$&'()*+,;=:@%20%C3%A9/09AZaz"))
 fine("query-every-byte", get(b"/?-._~!$&'()*+,;=:@/?%20"))
 fine("query-empty", get(b"/?"))

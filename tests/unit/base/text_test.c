@@ -82,6 +82,20 @@ static void blanks_are_trimmed(void **state)
     assert_int_equal(text_trim(px_str_of(NULL)).len, 0);
 }
 
+/* The same a byte at a time: the length of the first character, or 0. */
+static size_t steps_of(px_str bytes)
+{
+    struct text_utf8 utf8 = {0};
+
+    for (size_t at = 0; at < bytes.len; at++) {
+        if (!text_utf8_step(&utf8, (uint8_t)bytes.ptr[at]))
+            return 0;
+        if (utf8.left == 0)
+            return at + 1;
+    }
+    return 0;
+}
+
 static void utf8_is_strict(void **state)
 {
     static const struct {
@@ -121,6 +135,7 @@ static void utf8_is_strict(void **state)
 
         assert_int_equal(text_utf8_len(bytes, &code), cases[index].len);
         assert_int_equal(code, cases[index].code);
+        assert_int_equal(steps_of(bytes), cases[index].len);
     }
     guard_deinit(&guard);
 }

@@ -57,6 +57,75 @@ static void uri_decodes_once(void **state)
     assert_gives(decode_segment, LITERAL("%0d%0A%01"), "\r\n\x01");
 }
 
+static px_err target_encode(struct arena *arena, px_str target, px_str *out_text)
+{
+    size_t room = uri_target_room(target);
+    char *text = arena_take_text(arena, room + 1);
+    char *end = uri_target_write(text, target, URI_QUERY);
+
+    assert_true(end <= text + room);
+    *end = '\0';
+    *out_text = px_str_make(text, (size_t)(end - text));
+    return PX_OK;
+}
+
+/* What goes on is RFC 3986's, says the same, and is not encoded twice. */
+static void uri_targets_are_encoded_again(void **state)
+{
+    static const struct {
+        const char *target;
+        const char *encoded;
+    } cases[] = {
+        {"", ""},
+        {"/a/b?c=d", "/a/b?c=d"},
+        {"/-._~!$&'()*+,;=:@", "/-._~!$&'()*+,;=:@"},
+        {"/a[b].txt", "/a%5Bb%5D.txt"},
+        {"/{}|^\"<>\\`", "/%7B%7D%7C%5E%22%3C%3E%5C%60"},
+        {"/\\evil.example", "/%5Cevil.example"},
+        {"/\xc3\xa4", "/%C3%A4"},
+        {"/%C3%a4", "/%C3%a4"},
+        {"/?off=100%", "/?off=100%25"},
+        {"/?%", "/?%25"},
+        {"/?%4", "/?%254"},
+        {"/?%zz%41", "/?%25zz%41"},
+        {"/?a?b", "/?a?b"},
+        {"a b\r\n", "a%20b%0D%0A"},
+    };
+
+    (void)state;
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 14);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        assert_gives(target_encode, px_str_of(cases[index].target), cases[index].encoded);
+        assert_gives(target_encode, px_str_of(cases[index].encoded), cases[index].encoded);
+    }
+}
+
+static void uri_ends_where_data_does(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t path;
+        size_t query;
+    } cases[] = {
+        {"/a?b", 2, 4},    {"/a[b]\"<>\\^`{|}", 14, 14},
+        {"/%41%4g", 4, 7}, {"/\xc3\xa4\xc3", 3, 3},
+        {"/a#b", 2, 2},    {"/a b", 2, 2},
+        {"/%", 1, 2},      {"/\xe2\x82\xac/\xf4\x90\x80\x80", 5, 5},
+    };
+    struct guard guard;
+
+    (void)state;
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 8);
+    guard_init(&guard, 64);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        px_str text = guard_at_end(&guard, px_str_of(cases[index].text));
+
+        assert_int_equal(uri_path_end(text, 0, scan_table_best()), cases[index].path);
+        assert_int_equal(uri_query_end(text, 0, scan_table_best()), cases[index].query);
+    }
+    guard_deinit(&guard);
+}
+
 static void uri_refuses_what_is_no_encoding(void **state)
 {
     (void)state;
@@ -185,10 +254,10 @@ static void uri_splits_addresses(void **state)
 static void uri_refuses_other_addresses(void **state)
 {
     static const char *const bad[] = {
-        "",           "a",           "/a",         "http:",       "http:/a",        "http://",
-        "http:///a",  "http://?a",   "http://a?b", "ftp://a/",    "http://u@a/",    "http://a:b/",
-        "http://a b", "http://a/ b", "http://a/%", "http://a/{",  "http://a:65536", "http://[::1",
-        "http://#a",  "httpss://a",  " http://a",  "http://a\\b", "http://a/\xc3",  "http://a,b/",
+        "",           "a",           "/a",         "http:",         "http:/a",        "http://",
+        "http:///a",  "http://?a",   "http://a?b", "ftp://a/",      "http://u@a/",    "http://a:b/",
+        "http://a b", "http://a/ b", "http://a/%", "http://a/\x01", "http://a:65536", "http://[::1",
+        "http://#a",  "httpss://a",  " http://a",  "http://a\\b",   "http://a/\xc3",  "http://a,b/",
     };
     struct uri_parts parts;
 
@@ -304,6 +373,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uri_decodes_once),
+        cmocka_unit_test(uri_targets_are_encoded_again),
+        cmocka_unit_test(uri_ends_where_data_does),
         cmocka_unit_test(uri_refuses_what_is_no_encoding),
         cmocka_unit_test(uri_path_keeps_its_separators),
         cmocka_unit_test(uri_removes_dot_segments),
