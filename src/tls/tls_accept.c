@@ -53,13 +53,16 @@ static int on_hello(SSL *ssl, int *out_alert, void *context)
     struct tls_session *session = SSL_get_app_data(ssl);
     const unsigned char *data;
     px_str name = {NULL, 0};
+    px_err err = PX_OK;
     size_t len;
 
     (void)context;
     *out_alert = SSL_AD_INTERNAL_ERROR;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &len) == 1 &&
-        tls_hello_name(px_str_make((const char *)data, len), &name) != PX_OK) {
-        *out_alert = SSL_AD_DECODE_ERROR;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &len) == 1)
+        err = tls_hello_name(px_str_make((const char *)data, len), &name);
+    /* RFC 8446 section 6.2: a broken syntax is one alert, a value that is not allowed another. */
+    if (err != PX_OK) {
+        *out_alert = err == PX_ERR_INVALID ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_DECODE_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
     session->set = session->context->fallback;

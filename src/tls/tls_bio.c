@@ -3,7 +3,8 @@
  *
  * OpenSSL takes a record in two reads, head and rest, straight out of the bytes that were received,
  * and writes each record once, into the queue.  Nothing to read, or no room to write, is "try
- * again", as with a socket.
+ * again", as with a socket.  Of a peer that floods there is nothing more to read, which ends the
+ * session.
  */
 #include "tls/tls_bio.h"
 
@@ -17,6 +18,8 @@ static int bio_read(BIO *bio, char *out, int room)
     size_t count = session->in.len < (size_t)room ? session->in.len : (size_t)room;
 
     BIO_clear_retry_flags(bio);
+    if (tls_session_is_flooded(session))
+        return -1;
     if (count == 0) {
         BIO_set_retry_read(bio);
         return -1;

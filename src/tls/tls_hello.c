@@ -27,12 +27,13 @@ static bool is_host_name(px_str name)
             !(byte >= '0' && byte <= '9') && byte != '-' && byte != '_' && byte != '.')
             return false;
     }
-    return name.len > 0 && name.len <= TLS_NAME_BYTES_MAX;
+    return name.len <= TLS_NAME_BYTES_MAX;
 }
 
 px_err tls_hello_name(px_str data, px_str *out_name)
 {
     px_str found = {NULL, 0};
+    bool allowed = true;
 
     if (data.len < 2 || read_u16(data.ptr) != data.len - 2)
         return PX_ERR_MALFORMED;
@@ -42,24 +43,24 @@ px_err tls_hello_name(px_str data, px_str *out_name)
         unsigned type = (unsigned char)data.ptr[at];
         px_str name = {data.ptr + at + 3, read_u16(data.ptr + at + 1)};
 
-        if (name.len > data.len - at - 3)
+        if (name.len > data.len - at - 3 || (type == NAME_TYPE_HOST && name.len == 0))
             return PX_ERR_MALFORMED;
-        /* "MUST NOT contain more than one name of the same name_type". */
-        if (type == NAME_TYPE_HOST && found.ptr)
-            return PX_ERR_MALFORMED;
-        if (type == NAME_TYPE_HOST && !is_host_name(name))
-            return PX_ERR_MALFORMED;
-        if (type == NAME_TYPE_HOST)
+        if (type == NAME_TYPE_HOST) {
+            /* "MUST NOT contain more than one name of the same name_type". */
+            allowed = allowed && !found.ptr && is_host_name(name);
             found = name;
+        }
         at += 3 + name.len;
     }
+    if (!allowed)
+        return PX_ERR_INVALID;
     *out_name = found;
     return PX_OK;
 }
 
 px_str tls_hello_protocol(px_str list, bool http2)
 {
-    px_str chosen = {NULL, 0};
+    px_str chosen = {NULL, 0}, oldest = {NULL, 0};
 
     for (size_t at = 0; at < list.len;) {
         size_t len = (unsigned char)list.ptr[at];
@@ -71,9 +72,11 @@ px_str tls_hello_protocol(px_str list, bool http2)
             return name;
         if (!chosen.ptr && px_str_equal(name, px_str_of("http/1.1")))
             chosen = name;
+        if (!oldest.ptr && px_str_equal(name, px_str_of("http/1.0")))
+            oldest = name;
         at += 1 + len;
     }
-    return chosen;
+    return chosen.ptr ? chosen : oldest;
 }
 
 size_t tls_hello_fold(px_str name, char *out)

@@ -51,6 +51,12 @@ PX_MUST_CHECK px_err tls_session_handshake(struct tls_session *session);
 PX_MUST_CHECK px_err tls_session_read(struct tls_session *session, char *out, size_t room,
                                       size_t *out_bytes);
 
+/* The peer has asked for more new keys, or handshakes, than it may: nothing more is read. */
+static inline bool tls_session_is_flooded(const struct tls_session *session)
+{
+    return session->updates > TLS_UPDATES_MAX;
+}
+
 /* Content that was received and has not been read, for lack of room. */
 bool tls_session_has_content(const struct tls_session *session);
 

@@ -23,7 +23,7 @@ static void names(void **state)
         {LITERAL("\0\0"), PX_OK, NULL},
         {LITERAL("\0\4\7\0\1x"), PX_OK, NULL},
         {LITERAL("\0\x0d\7\0\1x\0\0\6a.test"), PX_OK, "a.test"},
-        {LITERAL("\0\x12\0\0\6a.test\0\0\6b.test"), PX_ERR_MALFORMED, NULL},
+        {LITERAL("\0\x12\0\0\6a.test\0\0\6b.test"), PX_ERR_INVALID, NULL},
         {LITERAL(""), PX_ERR_MALFORMED, NULL},
         {LITERAL("\0"), PX_ERR_MALFORMED, NULL},
         {LITERAL("\0\1"), PX_ERR_MALFORMED, NULL},
@@ -31,12 +31,14 @@ static void names(void **state)
         {LITERAL("\0\3\0\0\0"), PX_ERR_MALFORMED, NULL},
         {LITERAL("\0\x09\0\0\7a.test"), PX_ERR_MALFORMED, NULL},
         {LITERAL("\0\x08\0\0\6a.test"), PX_ERR_MALFORMED, NULL},
-        {LITERAL("\0\x09\0\0\6a\0test"), PX_ERR_MALFORMED, NULL},
-        {LITERAL("\0\x09\0\0\6a test"), PX_ERR_MALFORMED, NULL},
-        {LITERAL("\0\x09\0\0\6a/test"), PX_ERR_MALFORMED, NULL},
-        {LITERAL("\0\x09\0\0\6a\xff"
+        {LITERAL("\0\x09\0\0\6a\0test"), PX_ERR_INVALID, NULL},
+        {LITERAL("\0\x09\0\0\6a test"), PX_ERR_INVALID, NULL},
+        {LITERAL("\0\x09\0\0\6a/test"), PX_ERR_INVALID, NULL},
+        {LITERAL("\0\x08\0\0\5a\xff"
                  "est"),
-         PX_ERR_MALFORMED, NULL},
+         PX_ERR_INVALID, NULL},
+        {LITERAL("\0\x12\0\0\6a test\0\0\7b.test"), PX_ERR_MALFORMED, NULL},
+        {LITERAL("\0\x09\0\0\6a\7test"), PX_ERR_INVALID, NULL},
     };
     struct guard guard;
 
@@ -69,7 +71,7 @@ static void a_name_has_at_most_255_bytes(void **state)
         data[4] = (char)len;
         px_err err = tls_hello_name(px_str_make(data, 5 + len), &name);
 
-        assert_int_equal(err, len == TLS_NAME_BYTES_MAX ? PX_OK : PX_ERR_MALFORMED);
+        assert_int_equal(err, len == TLS_NAME_BYTES_MAX ? PX_OK : PX_ERR_INVALID);
     }
 }
 
@@ -84,7 +86,10 @@ static void protocols(void **state)
         {LITERAL("\x08http/1.1\2h2"), true, "h2"},
         {LITERAL("\x08http/1.1\2h2"), false, "http/1.1"},
         {LITERAL("\2h2"), false, NULL},
-        {LITERAL("\x08http/1.0"), true, NULL},
+        {LITERAL("\x08http/1.0"), true, "http/1.0"},
+        {LITERAL("\x08http/1.0\x08http/1.1"), true, "http/1.1"},
+        {LITERAL("\x08http/1.0\2h2"), true, "h2"},
+        {LITERAL("\x08http/0.9"), true, NULL},
         {LITERAL("\3h2c"), true, NULL},
         {LITERAL(""), true, NULL},
         {LITERAL("\0"), true, NULL},

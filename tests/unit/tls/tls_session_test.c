@@ -590,6 +590,58 @@ static void new_keys_have_a_budget(void **state)
     px_tls_destroy(tls);
 }
 
+/* Requests for new keys that come with one receive: what is past the limit is not even opened, or a
+ * tick would be spent on it. */
+static void a_flood_of_updates_is_not_read(void **state)
+{
+    enum { UPDATES = 2000 };
+    static char bytes[128 * 1024];
+    px_tls *tls = tls_make(NULL);
+    SSL_CTX *ctx = ctx_of_version(TLS1_3_VERSION);
+    size_t opened;
+
+    (void)state;
+    peer_init(&peer, tls, ctx, "a.test", 0);
+    assert_true(peer_shake(&peer));
+    for (int count = 0; count < UPDATES; count++) {
+        assert_int_equal(SSL_key_update(peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(peer.ssl), 1);
+    }
+    int len = BIO_read(peer.out, bytes, sizeof(bytes));
+
+    assert_true(len > UPDATES * 20);
+    peer.session.in = px_str_make(bytes, (size_t)len);
+    assert_int_equal(tls_session_read(&peer.session, peer.received, 100, &opened),
+                     PX_ERR_MALFORMED);
+    assert_true(peer.session.failed);
+    assert_int_equal(peer.session.updates, TLS_UPDATES_MAX + 1);
+    assert_int_equal(peer.session.in.len,
+                     (size_t)(len / UPDATES) * (UPDATES - TLS_UPDATES_MAX - 1));
+    assert_int_equal(ERR_peek_error(), 0);
+    peer_deinit(&peer);
+    SSL_CTX_free(ctx);
+    px_tls_destroy(tls);
+}
+
+/* A name in SNI that is no host name, and two of them (RFC 8446 section 6.2). */
+static void names_that_are_none(void **state)
+{
+    static const char *const names[] = {"a\x07test", "a\xfftest", "a test"};
+    px_tls *tls = tls_make(NULL);
+    SSL_CTX *ctx = ctx_of_version(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        peer_init(&peer, tls, ctx, NULL, 0);
+        SSL_set_tlsext_host_name(peer.ssl, names[i]);
+        assert_false(peer_shake(&peer));
+        assert_int_equal(peer.alert, SSL_AD_ILLEGAL_PARAMETER);
+        peer_deinit(&peer);
+    }
+    SSL_CTX_free(ctx);
+    px_tls_destroy(tls);
+}
+
 static void garbage(void **state)
 {
     static const char *const texts[] = {
@@ -711,6 +763,8 @@ int main(void)
         cmocka_unit_test(clients_show_who_they_are),
         cmocka_unit_test(rules_for_clients_bind_sessions),
         cmocka_unit_test(no_renegotiation),
+        cmocka_unit_test(a_flood_of_updates_is_not_read),
+        cmocka_unit_test(names_that_are_none),
         cmocka_unit_test(new_keys_have_a_budget),
         cmocka_unit_test(garbage),
         cmocka_unit_test(damage_is_noticed),
