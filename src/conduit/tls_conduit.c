@@ -87,6 +87,9 @@ static px_err content_step(struct tls_conduit *tls)
         err = tls_session_read(session, ptr + count, room - count, &bytes);
         if (err == PX_OK)
             count += bytes;
+        /* Another call would find nothing. */
+        if (err == PX_OK && session->in.len == 0 && !tls_session_has_content(session))
+            err = PX_AGAIN;
     }
     if (count > 0)
         content_deliver(tls, ptr, count);
