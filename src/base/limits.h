@@ -192,7 +192,7 @@ enum {
     TLS_BURST_BYTES = 64 * 1024,  /* after so many, records are whole */
     TLS_BURST_PAUSE_MS = 1000,    /* a pause after which the window may have shrunk */
     TLS_FILL_BYTES =
-        32 * 1024, /* content sealed before it is sent: two records stay in the cache */
+        48 * 1024, /* content sealed before it is sent: three records stay in the cache */
     TLS_QUEUE_BYTES = 68 * 1024, /* the most a session seals: four records and what they cost */
     TLS_BLOCK_BYTES = 16 * 1024, /* the queue grows by so many */
     TLS_BLOCKS_MAX = 8,          /* the queue's content, and room for handshakes and alerts */

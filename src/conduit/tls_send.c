@@ -1,7 +1,7 @@
 /*
  * Sending over TLS: content is sealed into the session's queue, and the queue goes to the stream.
  *
- * Happy path: a small answer is one record and one send.  Large ones are sealed two records at a
+ * Happy path: a small answer is one record and one send.  Large ones are sealed three records at a
  * time, straight from where they lie; small parts, and files, are gathered first, files without
  * waiting for a disk, or by a helper thread.  What can go wrong: a file that is shorter than was
  * said, the peer is gone, memory.
