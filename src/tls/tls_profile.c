@@ -40,6 +40,9 @@ px_err tls_profile_apply(SSL_CTX *ctx, px_tls_profile profile, px_error *out_err
     /* Tickets carry the state; nothing is kept here. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_early_data(ctx, 0);
+    /* One ticket a handshake and not two: a client that opens several connections at once makes a
+     * full handshake more, and all others save the sealing and sending of the second. */
+    SSL_CTX_set_num_tickets(ctx, 1);
     if (SSL_CTX_set_min_proto_version(ctx, least) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(ctx, suites_12) != 1 ||
