@@ -138,10 +138,12 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
         return bytes.len;
     }
     tls->session.in = bytes;
+    tls->corked = true;
     if (tls->stage <= TLS_HANDSHAKE)
         tls_handshake(tls, bytes);
     if (tls->stage == TLS_OPEN)
         tls_content_run(tls);
+    tls->corked = false;
     size_t used = bytes.len - tls->session.in.len;
 
     tls->starved = is_receiving(tls) && used < bytes.len;

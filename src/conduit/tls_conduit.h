@@ -118,7 +118,8 @@ struct tls_conduit {
     uint8_t sending;       /* enum tls_sending */
     uint8_t end;           /* px_err: how receiving ended; PX_AGAIN: it has not */
     uint8_t send_error;    /* px_err: a failure that the loop has yet to report, or PX_OK */
-    bool starved;          /* records wait in the stream for room to be answered in */
+    bool corked;  /* what is sealed waits for the end of on_recv, and leaves with the rest of it */
+    bool starved; /* records wait in the stream for room to be answered in */
     px_part flushed[TLS_BLOCKS_MAX]; /* what the stream's send is of */
 };
 

@@ -42,7 +42,8 @@ bool tls_flush(struct tls_conduit *tls)
 
 static void read_free(struct tls_read *read)
 {
-    close(read->fd);
+    if (read->fd >= 0)
+        close(read->fd);
     alloc_put(&read->loop->allocator, read);
 }
 
@@ -57,6 +58,14 @@ void tls_read_forget(struct tls_conduit *tls)
     tls->read = NULL;
 }
 
+/* What a read that is over means for the send. */
+static px_err read_result(const struct tls_read *read)
+{
+    if (read->read.count > 0)
+        return PX_OK;
+    return read->read.count == 0 ? PX_ERR_MALFORMED : PX_ERR_SYSTEM;
+}
+
 static void read_done(struct file_read *file_read, px_err status)
 {
     struct tls_read *read = CONTAINER_OF(file_read, struct tls_read, read);
@@ -66,18 +75,32 @@ static void read_done(struct file_read *file_read, px_err status)
         read_free(read);
         return;
     }
-    if (status == PX_OK && read->read.count > 0) {
+    px_err err = status == PX_OK ? read_result(read) : status;
+
+    if (err == PX_OK) {
         read->len = (uint32_t)read->read.count;
     } else {
         tls->read = NULL;
-        tls->send_error = status != PX_OK         ? (uint8_t)status
-                          : read->read.count == 0 ? PX_ERR_MALFORMED
-                                                  : PX_ERR_SYSTEM;
+        tls->send_error = (uint8_t)err;
         read_free(read);
     }
     tls_send_resume(tls);
 }
 
+/* No descriptor is left for a thread: waiting for the disk here is better than an answer that is
+ * cut short. */
+static px_err read_here(struct tls_read *read, int fd)
+{
+    read->read.fd = fd;
+    file_read_waiting(&read->read);
+    px_err err = read_result(read);
+
+    if (err == PX_OK)
+        read->len = (uint32_t)read->read.count;
+    return err;
+}
+
+/* PX_AGAIN when a thread reads, PX_OK when it was read here. */
 static px_err read_begin(struct tls_conduit *tls, int fd, uint64_t offset, uint64_t left)
 {
     px_loop *loop = tls->shared->loop;
@@ -94,16 +117,14 @@ static px_err read_begin(struct tls_conduit *tls, int fd, uint64_t offset, uint6
     read->read.room = left < sizeof(read->bytes) ? (size_t)left : sizeof(read->bytes);
     read->read.out = read->bytes;
     read->read.done = read_done;
-    px_err err = read->fd < 0 ? PX_ERR_LIMIT : file_read_later(loop, &read->read);
+    px_err err = read->fd < 0 ? read_here(read, fd) : file_read_later(loop, &read->read);
 
-    if (err == PX_OK) {
-        tls->read = read;
-        return PX_AGAIN;
+    if (err != PX_OK) {
+        read_free(read);
+        return err;
     }
-    if (read->fd >= 0)
-        close(read->fd);
-    alloc_put(&loop->allocator, read);
-    return err;
+    tls->read = read;
+    return read->len > 0 ? PX_OK : PX_AGAIN;
 }
 
 /* --- Sealing ---------------------------------------------------------------------------------- */
@@ -218,7 +239,16 @@ static px_err fill(struct tls_conduit *tls)
     return seal_gathered(tls, room);
 }
 
-/* PX_OK when the system has taken everything, PX_AGAIN when an event, or the loop, will go on. */
+/* Whether what is sealed may wait: the end of on_recv sends it, with the tickets before it and the
+ * answers and the close_notify behind it.  A queue that is filled again would not hold more. */
+static bool may_wait(const struct tls_conduit *tls)
+{
+    return tls->corked && tls->flushing == 0 && tls->stage == TLS_OPEN &&
+           tls->session.out.bytes < TLS_QUEUE_BYTES - TLS_FILL_BYTES - TLS_RECORD_FIRST_BYTES;
+}
+
+/* PX_OK when everything was taken, by the system or by the queue; PX_AGAIN when an event, or the
+ * loop, will go on. */
 static px_err push(struct tls_conduit *tls)
 {
     uint64_t now_ms = tls->shared->loop->now_ms;
@@ -227,7 +257,8 @@ static px_err push(struct tls_conduit *tls)
         tls_session_pause(&tls->session);
     tls->written_ms = now_ms;
     /* Turns are as short as those of files: what is sealed and sent stays in the cache. */
-    for (uint32_t budget = FILE_TURN_BYTES / TLS_FILL_BYTES; tls_flush(tls); budget--) {
+    for (uint32_t budget = FILE_TURN_BYTES / TLS_FILL_BYTES; may_wait(tls) || tls_flush(tls);
+         budget--) {
         if (tls->send_error != PX_OK)
             return (px_err)tls->send_error;
         if (tls->part_count == 0)

@@ -53,15 +53,18 @@ static void warm_work(void *context)
     read->sys_errno = count < 0 ? errno : 0;
 }
 
-/* On a helper thread. */
-static void read_work(void *context)
+void file_read_waiting(struct file_read *read)
 {
-    struct file_read *read = context;
-
     do
         read->count = pread(read->fd, read->out, read->room, (off_t)read->offset);
     while (read->count < 0 && errno == EINTR);
     read->sys_errno = read->count < 0 ? errno : 0;
+}
+
+/* On a helper thread. */
+static void read_work(void *context)
+{
+    file_read_waiting(context);
 }
 
 static void read_done(px_err status, void *context)

@@ -38,6 +38,9 @@ struct file_read {
  * else; `out` is not used.  As file_read_later. */
 PX_MUST_CHECK px_err file_warm_later(px_loop *loop, struct file_read *read);
 
+/* Reads here and now, waiting for the disk; `done` is not called. */
+void file_read_waiting(struct file_read *read);
+
 /* Begins it: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err file_read_later(px_loop *loop, struct file_read *read);
 
