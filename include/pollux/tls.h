@@ -75,8 +75,8 @@ void px_tls_destroy(px_tls *tls);
  *  @param certificate_file PEM: the certificate first, then those that sign it, in order; copied.
  *  @param key_file PEM, not encrypted; NULL: in the same file.  Copied.
  *  @return PX_OK, or with everything as it was PX_ERR_NOT_FOUND, PX_ERR_PERMISSION,
- *  PX_ERR_INVALID (not PEM, key and certificate do not belong together, chain out of order,
- *  expired), PX_ERR_LIMIT, PX_ERR_MEMORY. */
+ *  PX_ERR_INVALID (not PEM, key and certificate do not belong together, chain out of order),
+ *  PX_ERR_LIMIT, PX_ERR_MEMORY.  Dates are no error: see px_tls_certificate_at. */
 PX_MUST_CHECK px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file,
                                             const char *key_file, px_error *out_error);
 
@@ -95,10 +95,80 @@ PX_MUST_CHECK px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_
  *  @return PX_OK, or with everything as it was what the calls that named the files return. */
 PX_MUST_CHECK px_err px_tls_reload(px_tls *tls, px_error *out_error);
 
+/** A certificate that is served.  Strings are borrowed: until the next call that changes px_tls. */
+typedef struct px_tls_certificate {
+    size_t struct_size; /**< sizeof(px_tls_certificate). */
+    const char *name;   /**< The first name it is made out for; "" without any. */
+    const char *file;   /**< Where it was read from; NULL for a self-signed one. */
+    int64_t not_before; /**< Seconds since 1970: valid from then on ... */
+    int64_t not_after;  /**< ... to then (RFC 5280 section 4.1.2.5). */
+} px_tls_certificate;
+
+/** Tells a certificate by its index, from 0, in the order they were added.  One that has expired,
+ * or is not valid yet, is served all the same: compare its dates with the clock, at the start and
+ *  daily, and say so.
+ *  @param out_certificate written on PX_OK.
+ *  @return PX_OK, PX_ERR_NOT_FOUND (there are not so many) or PX_ERR_INVALID (no dates). */
+PX_MUST_CHECK px_err px_tls_certificate_at(const px_tls *tls, size_t index,
+                                           px_tls_certificate *out_certificate);
+
+/** Tells a name that a certificate is made out for, by its index, from 0: "a.test", "*.a.test".
+ *  @param out_name written on PX_OK; borrowed as above.
+ *  @return PX_OK or PX_ERR_NOT_FOUND. */
+PX_MUST_CHECK px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name_index,
+                                    const char **out_name);
+
 /** The SHA-256 fingerprint of the first certificate ("AB:CD:...", 95 characters).
  *  @param out_text filled and NUL-terminated; "" without a certificate.
  *  @return its length, at most `room` - 1. */
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room);
+
+/* --- The client's side ------------------------------------------------------------------------ */
+
+typedef struct px_tls_trust px_tls_trust; /**< What a client believes, and shows of itself. */
+
+/** Whether a server's certificate is verified. */
+typedef enum px_tls_verify {
+    PX_TLS_VERIFY = 0, /**< Its chain, its dates and its name must hold. */
+    PX_TLS_VERIFY_OFF  /**< Anything is taken: whoever is in between reads and changes all. */
+} px_tls_verify;
+
+/** Options of a px_tls_trust.  Zero is the default everywhere.  Strings are read in the call. */
+typedef struct px_tls_trust_options {
+    size_t struct_size;            /**< sizeof(px_tls_trust_options). */
+    const px_allocator *allocator; /**< Copied; NULL: malloc.  OpenSSL uses malloc in any case. */
+    uint32_t profile;              /**< A px_tls_profile: which versions are spoken. */
+    uint32_t verify;               /**< A px_tls_verify. */
+    const char *ca_file;           /**< PEM: who signs servers; NULL: the system's roots. */
+    const char *certificate_file;  /**< PEM: shown to servers that ask, chain behind it; or NULL. */
+    const char *key_file;          /**< PEM: its key; NULL: in the same file. */
+    uint32_t sessions_max;         /**< Hosts with a session to resume; 0: 256; PX_OFF. */
+    uint32_t handshake_timeout_ms; /**< For a whole handshake; 0: 10 s; PX_OFF. */
+} px_tls_trust_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_tls_trust_options px_tls_trust_options_default(void)
+{
+    px_tls_trust_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_tls_trust_options. */
+#define PX_TLS_TRUST_OPTIONS_DEFAULT px_tls_trust_options_default()
+
+/** Makes one.  Its files are read here and not again.  Clients that share it resume each other's
+ *  sessions (RFC 8446 section 2.2), so one stands for one identity.
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @return owned by the caller (px_tls_trust_destroy), or NULL: PX_ERR_INVALID, PX_ERR_NOT_FOUND or
+ *  PX_ERR_PERMISSION (a file), PX_ERR_MEMORY, PX_ERR_UNSUPPORTED (built without TLS).
+ *  The thread of the clients that use it. */
+px_tls_trust *px_tls_trust_create(const px_tls_trust_options *options, px_error *out_error);
+
+/** Ends it; connections that use it go on.  NULL is fine.  The thread of its clients. */
+void px_tls_trust_destroy(px_tls_trust *trust);
 
 #ifdef __cplusplus
 }

@@ -202,6 +202,9 @@ enum {
     TLS_UPDATES_MAX = 32,
     TLS_UPDATE_BYTES = 64 * 1024,
 
+    TLS_CLIENT_SESSIONS_DEFAULT = 256, /* hosts a client can resume with: some KiB each */
+    TLS_REASON_BYTES = 96,             /* why a handshake failed, for a line of log */
+
     ARENA_BLOCK_BYTES = 4 * 1024,
     HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */
     HELPER_THREADS_LIMIT = 32,

@@ -153,6 +153,13 @@ struct tls_conduit *tls_conduit_accept(struct tls_shared *shared, struct conduit
                                        px_stream *stream, px_tls *settings,
                                        const struct tls_owner *owner, void *context);
 
+/* The same on the client's side, with a host and what is offered by ALPN (tls_session_connect); the
+ * first flight is on its way. */
+struct tls_conduit *tls_conduit_connect(struct tls_shared *shared, struct conduit *conduit,
+                                        px_stream *stream, px_tls_trust *trust, px_str host,
+                                        enum tls_offer offer, const struct tls_owner *owner,
+                                        void *context);
+
 /* Goes on with the handshake after bytes have come. */
 void tls_handshake(struct tls_conduit *tls, px_str bytes);
 

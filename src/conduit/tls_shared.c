@@ -68,9 +68,9 @@ struct tls_conduit *tls_shared_oldest(const struct tls_shared *shared)
 
 /* --- Making and leaving ----------------------------------------------------------------------- */
 
-struct tls_conduit *tls_conduit_accept(struct tls_shared *shared, struct conduit *conduit,
-                                       px_stream *stream, px_tls *settings,
-                                       const struct tls_owner *owner, void *context)
+/* A conduit whose session is yet to be made, or NULL. */
+static struct tls_conduit *conduit_take(struct tls_shared *shared, px_stream *stream,
+                                        const struct tls_owner *owner, void *context)
 {
     struct tls_conduit *tls = pool_take(&shared->conduits);
 
@@ -85,16 +85,51 @@ struct tls_conduit *tls_conduit_accept(struct tls_shared *shared, struct conduit
     tls->owner_context = context;
     tls->end = (uint8_t)PX_AGAIN;
     tls->inbox.max = stream->inbox.max;
+    return tls;
+}
+
+static void conduit_begin(struct tls_conduit *tls, struct conduit *conduit)
+{
+    conduit->ops = &tls_conduit_ops;
+    conduit->below = tls;
+    list_append(&tls->shared->handshaking, &tls->node);
+    tls->shared->handshake_count++;
+    px_stream_attach(tls->stream, &tls_stream_events, tls);
+    px_stream_recv_start(tls->stream);
+}
+
+struct tls_conduit *tls_conduit_accept(struct tls_shared *shared, struct conduit *conduit,
+                                       px_stream *stream, px_tls *settings,
+                                       const struct tls_owner *owner, void *context)
+{
+    struct tls_conduit *tls = conduit_take(shared, stream, owner, context);
+
+    if (!tls)
+        return NULL;
     if (tls_session_init(&tls->session, settings, &shared->blocks) != PX_OK) {
         conduit_free(tls);
         return NULL;
     }
-    conduit->ops = &tls_conduit_ops;
-    conduit->below = tls;
-    list_append(&shared->handshaking, &tls->node);
-    shared->handshake_count++;
-    px_stream_attach(stream, &tls_stream_events, tls);
-    px_stream_recv_start(stream);
+    conduit_begin(tls, conduit);
+    return tls;
+}
+
+struct tls_conduit *tls_conduit_connect(struct tls_shared *shared, struct conduit *conduit,
+                                        px_stream *stream, px_tls_trust *trust, px_str host,
+                                        enum tls_offer offer, const struct tls_owner *owner,
+                                        void *context)
+{
+    struct tls_conduit *tls = conduit_take(shared, stream, owner, context);
+
+    if (!tls)
+        return NULL;
+    if (tls_session_connect(&tls->session, trust, &shared->blocks, host, offer) != PX_OK ||
+        tls_session_handshake(&tls->session) != PX_AGAIN) {
+        conduit_free(tls);
+        return NULL;
+    }
+    conduit_begin(tls, conduit);
+    tls_flush(tls);
     return tls;
 }
 

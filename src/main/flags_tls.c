@@ -95,6 +95,16 @@ static px_err set_modern(struct options *options, const struct flag *flag, const
     return PX_OK;
 }
 
+static px_err set_strict(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    (void)flag;
+    (void)value;
+    (void)out_error;
+    options->secure.strict = true;
+    return PX_OK;
+}
+
 static px_err set_client(struct options *options, const struct flag *flag, const char *value,
                          px_error *out_error)
 {
@@ -163,6 +173,8 @@ const struct flag flags_tls[] = {
     {"tls-ticket-keys", 0, "FILE", FOR_SERVING, flag_set_path, FLAG_AT(secure.tls.ticket_keys_file),
      "keys of session tickets that machines share"},
     {"tls-ocsp", 0, "FILE", FOR_SERVING, add_staple, 0, "DER: an OCSP response to staple; repeat"},
+    {"tls-strict", 0, NULL, FOR_SERVING, set_strict, 0,
+     "a certificate that has expired, or is not valid yet, is an error (default: a warning)"},
     {"timeout-handshake", 0, "TIME", FOR_SERVING, flag_set_duration,
      FLAG_AT(secure.tls.handshake_timeout_ms), "for a TLS handshake (default 10s), or off"},
     {"max-handshakes", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(secure.tls.handshakes_max),

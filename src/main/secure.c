@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "main/address.h"
@@ -28,6 +29,52 @@ static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_e
     for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++)
         err = px_tls_add_ocsp(tls, secure->staples[i], out_error);
     return err;
+}
+
+/* "expired on 2026-01-02, 3 days ago", or how long it is still good; false when there is nothing to
+ * say.  What is said of the last 30, 7 and 1 days is a warning before it is too late. */
+static bool date_say(const px_tls_certificate *certificate, int64_t now, char *out_text,
+                     size_t room)
+{
+    enum { DAY_S = 24 * 3600 };
+    bool early = certificate->not_before > now, expired = certificate->not_after < now;
+    int64_t when = early ? certificate->not_before : certificate->not_after;
+    int64_t days = (when > now ? when - now : now - when) / DAY_S;
+    struct tm tm;
+    char date[16] = "";
+
+    if (!early && !expired && days >= 30)
+        return false;
+    if (gmtime_r(&(time_t){(time_t)when}, &tm))
+        strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+    snprintf(out_text, room, "%s %s, %s%" PRId64 " day%s%s",
+             early     ? "is not valid before"
+             : expired ? "expired on"
+                       : "expires on",
+             date, expired ? "" : "in ", days, days == 1 ? "" : "s", expired ? " ago" : "");
+    return true;
+}
+
+/* RFC 5280 section 4.1.2.5: dates that do not hold make a warning, or an error where that is asked
+ * for. */
+static enum exit_code secure_judge(const px_tls *tls, bool strict)
+{
+    int64_t now = (int64_t)time(NULL);
+    px_tls_certificate certificate;
+    enum exit_code code = CODE_OK;
+    char text[128];
+
+    for (size_t i = 0; px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
+        bool invalid = certificate.not_before > now || certificate.not_after < now;
+
+        if (!certificate.file || !date_say(&certificate, now, text, sizeof(text)))
+            continue;
+        diagnostics_say("%sthe certificate in %s %s",
+                        strict && invalid ? "" : "warning: ", certificate.file, text);
+        if (strict && invalid)
+            code = CODE_CONFIG;
+    }
+    return code;
 }
 
 bool options_are_secure(const struct options *options)
@@ -58,6 +105,12 @@ enum exit_code secure_open(const struct options *options, px_tls **out_tls)
         diagnostics_say("%s", error.text);
         px_tls_destroy(tls);
         return code_of(error.code);
+    }
+    enum exit_code code = secure_judge(tls, options->secure.strict);
+
+    if (code != CODE_OK) {
+        px_tls_destroy(tls);
+        return code;
     }
     if (options->secure.self_signed && options->secure.certificate_count == 0 && !options->quiet) {
         px_tls_fingerprint(tls, fingerprint, sizeof(fingerprint));

@@ -145,6 +145,7 @@ static px_err source_load(px_tls *tls, const struct tls_source *source,
     }
     if (!certificate)
         return out_error->code;
+    certificate->file = source->path;
     certificates[(*count)++] = certificate;
     return PX_OK;
 }
@@ -275,6 +276,39 @@ px_err px_tls_reload(px_tls *tls, px_error *out_error)
         tls->tickets = tickets;
     tls_tickets_wipe(&tickets);
     return err;
+}
+
+px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate *out_certificate)
+{
+    const struct tls_context *context = tls->context;
+    px_tls_certificate found = {.struct_size = sizeof(found)};
+
+    if (!context || index >= context->certificate_count)
+        return PX_ERR_NOT_FOUND;
+    const struct tls_certificate *certificate = context->certificates[index];
+
+    found.name = certificate->names ? certificate->names->text : "";
+    found.file = certificate->file;
+    px_err err = tls_certificate_dates(certificate, &found.not_before, &found.not_after);
+
+    if (err == PX_OK)
+        *out_certificate = found;
+    return err;
+}
+
+px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name_index, const char **out_name)
+{
+    const struct tls_context *context = tls->context;
+    const struct tls_name *name;
+
+    if (!context || index >= context->certificate_count)
+        return PX_ERR_NOT_FOUND;
+    for (name = context->certificates[index]->names; name && name_index > 0; name_index--)
+        name = name->next;
+    if (!name)
+        return PX_ERR_NOT_FOUND;
+    *out_name = name->text;
+    return PX_OK;
 }
 
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)

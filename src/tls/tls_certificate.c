@@ -2,8 +2,10 @@
  * Loading certificates and keys, and what is wrong with them in one line.
  *
  * Happy path: the leaf, its chain and its key are read, the key fits, each certificate signs the
- * one before it, the dates hold, the names are taken from subjectAltName.  Everything else is an
- * error here and now, and not a handshake that fails for somebody else later.
+ * one before it, the names are taken from subjectAltName.  Everything else is an error here and
+ * now, and not a handshake that fails later.  Dates are no error: a certificate that has expired is
+ * served, since a client may take it and a server that does not start serves nothing
+ * (px_tls_certificate_at tells them).
  */
 #include "tls/tls_certificate.h"
 
@@ -161,6 +163,33 @@ void tls_certificate_free(struct tls_certificate *certificate)
     alloc_put(certificate->allocator, certificate);
 }
 
+static bool date_read(const ASN1_TIME *date, int64_t *out_unix_time)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days, seconds;
+    bool fine = epoch && ASN1_TIME_diff(&days, &seconds, epoch, date) == 1;
+
+    ASN1_TIME_free(epoch);
+    if (fine)
+        *out_unix_time = (int64_t)days * (24 * 3600) + seconds;
+    return fine;
+}
+
+px_err tls_certificate_dates(const struct tls_certificate *certificate, int64_t *out_from,
+                             int64_t *out_until)
+{
+    int64_t from, until;
+
+    if (!date_read(X509_get0_notBefore(certificate->leaf), &from) ||
+        !date_read(X509_get0_notAfter(certificate->leaf), &until)) {
+        ERR_clear_error();
+        return PX_ERR_INVALID;
+    }
+    *out_from = from;
+    *out_until = until;
+    return PX_OK;
+}
+
 size_t tls_certificate_fingerprint(const struct tls_certificate *certificate, char *out_text,
                                    size_t room)
 {
@@ -239,31 +268,6 @@ static px_err chain_check(X509 *leaf, STACK_OF(X509) * chain, const char *path, 
         subject = issuer;
     }
     return PX_OK;
-}
-
-static px_err dates_check(const X509 *leaf, const char *path, px_error *out_error)
-{
-    const ASN1_TIME *until = X509_get0_notAfter(leaf);
-    const ASN1_TIME *from = X509_get0_notBefore(leaf);
-    bool expired = X509_cmp_current_time(until) < 0;
-    bool early = X509_cmp_current_time(from) > 0;
-    char text[64] = "";
-    BIO *bio;
-
-    if (!expired && !early)
-        return PX_OK;
-    bio = BIO_new(BIO_s_mem());
-    if (bio && ASN1_TIME_print(bio, expired ? until : from)) {
-        int len = BIO_read(bio, text, sizeof(text) - 1);
-
-        text[len > 0 ? len : 0] = '\0';
-    }
-    BIO_free(bio);
-    ERR_clear_error();
-    return error_set(out_error, PX_ERR_INVALID, 0,
-                     expired ? "the certificate in %s expired on %s: renew it"
-                             : "the certificate in %s is not valid before %s: is the clock right?",
-                     path, text);
 }
 
 /* Nobody is there to type a pass phrase. */
@@ -351,8 +355,6 @@ struct tls_certificate *tls_certificate_load(const px_allocator *allocator,
     }
     if (err == PX_OK)
         err = chain_check(leaf, chain, certificate_file, out_error);
-    if (err == PX_OK)
-        err = dates_check(leaf, certificate_file, out_error);
     if (err != PX_OK)
         goto fail;
     return tls_certificate_of(allocator, leaf, key, chain, out_error);

@@ -29,6 +29,7 @@ struct tls_certificate {
     X509 *leaf;                    /* a reference, as the next two */
     EVP_PKEY *key;
     STACK_OF(X509) * chain; /* owned: what follows the leaf; may be NULL */
+    const char *file;       /* borrowed: the source's; NULL for one that was made */
     struct tls_name *names; /* owned, in the order of the certificate */
     enum tls_key_type key_type;
     unsigned char *staple; /* owned: an OCSP response, DER; or NULL */
@@ -59,6 +60,10 @@ static inline void tls_chain_free(STACK_OF(X509) * chain)
 {
     sk_X509_pop_free(chain, X509_free);
 }
+
+/* The dates between which it is valid, as unix times; PX_ERR_INVALID when they cannot be read. */
+PX_MUST_CHECK px_err tls_certificate_dates(const struct tls_certificate *certificate,
+                                           int64_t *out_from, int64_t *out_until);
 
 /* "AB:CD:...": SHA-256 over the leaf; "" when it does not fit. */
 size_t tls_certificate_fingerprint(const struct tls_certificate *certificate, char *out_text,

@@ -47,12 +47,58 @@ px_err px_tls_reload(px_tls *tls, px_error *out_error)
     return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
 }
 
+px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate *out_certificate)
+{
+    (void)tls;
+    (void)index;
+    (void)out_certificate;
+    return PX_ERR_NOT_FOUND;
+}
+
+px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name_index, const char **out_name)
+{
+    (void)tls;
+    (void)index;
+    (void)name_index;
+    (void)out_name;
+    return PX_ERR_NOT_FOUND;
+}
+
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)
 {
     (void)tls;
     if (room > 0)
         out_text[0] = '\0';
     return 0;
+}
+
+px_tls_trust *px_tls_trust_create(const px_tls_trust_options *options, px_error *out_error)
+{
+    (void)options;
+    error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+    return NULL;
+}
+
+void px_tls_trust_destroy(px_tls_trust *trust)
+{
+    (void)trust;
+}
+
+px_err tls_session_connect(struct tls_session *session, px_tls_trust *trust, struct pool *pool,
+                           px_str host, enum tls_offer offer)
+{
+    (void)session;
+    (void)trust;
+    (void)pool;
+    (void)host;
+    (void)offer;
+    return PX_ERR_UNSUPPORTED;
+}
+
+const char *tls_session_reason(const struct tls_session *session)
+{
+    (void)session;
+    return "";
 }
 
 px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool)

@@ -9,14 +9,24 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_hello.h"
+#include "tls/tls_trust.h"
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
+
+/* Has OpenSSL's queue of errors empty, as its calls want it.  It is, nearly always, and a look
+ * costs less than clearing sixteen places. */
+static void errors_clear(void)
+{
+    if (PX_UNLIKELY(ERR_peek_error() != 0))
+        ERR_clear_error();
+}
 
 px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool)
 {
@@ -48,23 +58,91 @@ void tls_session_deinit(struct tls_session *session)
     SSL_free(session->ssl);
     session->ssl = NULL;
     tls_queue_deinit(&session->out);
-    if (!session->context)
-        return;
-    alloc_put(&session->context->tls->allocator, session->name);
+    if (session->context)
+        alloc_put(&session->context->tls->allocator, session->name);
+    else if (session->trust)
+        alloc_put(&session->trust->allocator, session->name);
     session->name = NULL;
     tls_context_put(session->context);
     session->context = NULL;
+    tls_trust_put(session->trust);
+    session->trust = NULL;
+}
+
+/* RFC 9110 section 4.3.4: the host is checked against the certificate; RFC 6066 section 3: an
+ * address is not sent as a name. */
+static bool session_name(struct tls_session *session)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(session->ssl);
+
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, session->name) == 1)
+        return true;
+    errors_clear();
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set_tlsext_host_name(session->ssl, session->name) == 1 &&
+           X509_VERIFY_PARAM_set1_host(param, session->name, 0) == 1;
+}
+
+static bool session_offer(struct tls_session *session, enum tls_offer offer)
+{
+    static const unsigned char list[] = "\2h2\x08http/1.1";
+
+    switch (offer) {
+    case TLS_OFFER_NONE:
+        return true;
+    case TLS_OFFER_HTTP1:
+        return SSL_set_alpn_protos(session->ssl, list + 3, 9) == 0;
+    case TLS_OFFER_HTTP2:
+        return SSL_set_alpn_protos(session->ssl, list, 3) == 0;
+    case TLS_OFFER_BOTH:
+        return SSL_set_alpn_protos(session->ssl, list, 12) == 0;
+    }
+    return false;
+}
+
+/* A session that cannot be resumed is one that is made anew. */
+static void session_resume(struct tls_session *session)
+{
+    SSL_SESSION *kept = tls_trust_resume(session->trust, session->name);
+
+    if (kept && SSL_set_session(session->ssl, kept) != 1)
+        errors_clear();
+    SSL_SESSION_free(kept);
+}
+
+px_err tls_session_connect(struct tls_session *session, px_tls_trust *trust, struct pool *pool,
+                           px_str host, enum tls_offer offer)
+{
+    BIO *bio;
+
+    memset(session, 0, sizeof(*session));
+    tls_queue_init(&session->out, pool);
+    errors_clear();
+    session->trust = tls_trust_take(trust);
+    if (host.len == 0 || host.len > TLS_NAME_BYTES_MAX || memchr(host.ptr, '\0', host.len))
+        return PX_ERR_INVALID;
+    session->name = alloc_take(&trust->allocator, host.len + 1);
+    session->ssl = SSL_new(trust->ctx);
+    bio = session->ssl ? tls_bio_create(trust->bio_method, session) : NULL;
+    if (!session->name || !bio)
+        goto fail;
+    session->name[tls_hello_fold(host, session->name)] = '\0';
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_app_data(session->ssl, session);
+    SSL_set_connect_state(session->ssl);
+    bio = NULL;
+    if (!session_name(session) || !session_offer(session, offer))
+        goto fail;
+    session_resume(session);
+    return PX_OK;
+
+fail:
+    BIO_free(bio);
+    ERR_clear_error();
+    return PX_ERR_MEMORY;
 }
 
 /* --- The handshake ---------------------------------------------------------------------------- */
-
-/* Has OpenSSL's queue of errors empty, as its calls want it.  It is, nearly always, and a look
- * costs less than clearing sixteen places. */
-static void errors_clear(void)
-{
-    if (PX_UNLIKELY(ERR_peek_error() != 0))
-        ERR_clear_error();
-}
 
 /* What a call that did not succeed means.  OpenSSL's queue tells, and is cleared. */
 static px_err session_error(struct tls_session *session, int result)
@@ -83,6 +161,7 @@ static px_err session_error(struct tls_session *session, int result)
         return PX_ERR_CLOSED;
     }
     session->failed = true;
+    session->reason = first != 0 ? ERR_reason_error_string(first) : NULL;
     return ERR_GET_REASON(first) == ERR_R_MALLOC_FAILURE ? PX_ERR_MEMORY : PX_ERR_MALFORMED;
 }
 
@@ -214,7 +293,11 @@ bool tls_session_serves(const struct tls_session *session, px_str host)
 {
     char folded[TLS_NAME_BYTES_MAX];
 
-    if (!session->name)
+    /* A Host that differs from the SNI is what proxies send, and no harm where every name has the
+     * same rules: only those for client certificates, and HTTP/2's joining of connections (RFC 9113
+     * section 9.1.1), make it matter. */
+    if (!session->name ||
+        (!session->http2 && session->context->tls->options.client == PX_TLS_CLIENT_OFF))
         return true;
     if (host.len > sizeof(folded))
         return false;
@@ -242,6 +325,16 @@ size_t tls_session_subject(const struct tls_session *session, char *out_text, si
     if (room > 0)
         out_text[len] = '\0';
     return (size_t)len;
+}
+
+const char *tls_session_reason(const struct tls_session *session)
+{
+    if (!session->failed)
+        return "";
+    if (session->trust && SSL_get_verify_result(session->ssl) != X509_V_OK &&
+        SSL_get_verify_mode(session->ssl) != SSL_VERIFY_NONE)
+        return X509_verify_cert_error_string(SSL_get_verify_result(session->ssl));
+    return session->reason ? session->reason : "the peer broke off";
 }
 
 const char *tls_session_version(const struct tls_session *session)

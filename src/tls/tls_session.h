@@ -18,11 +18,21 @@ struct ssl_st;
 struct tls_context;
 struct tls_set;
 
+/* What a client offers by ALPN. */
+enum tls_offer {
+    TLS_OFFER_NONE,
+    TLS_OFFER_HTTP1, /* "http/1.1" */
+    TLS_OFFER_HTTP2, /* "h2" */
+    TLS_OFFER_BOTH   /* the server chooses; "h2" first */
+};
+
 struct tls_session {
     struct ssl_st *ssl;          /* owned */
-    struct tls_context *context; /* a reference */
+    struct tls_context *context; /* a reference; NULL on the client's side */
+    px_tls_trust *trust;         /* a reference; NULL on the server's side */
     const struct tls_set *set;   /* borrowed: the context's; what serves the name it asked for */
-    char *name;                  /* owned: what it asked for, folded, with a NUL; or NULL */
+    char *name;                  /* owned: what was asked for, folded, with a NUL; or NULL */
+    const char *reason;          /* static: why it failed, or NULL */
     px_str in;                   /* borrowed: bytes of the peer that were not used yet */
     struct tls_queue out;
     uint32_t burst;   /* bytes written since the last pause: the next record's size */
@@ -39,8 +49,18 @@ struct tls_session {
 /* Begins one on the server's side.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool);
 
+/* Begins one on the client's side, with a host: a name, which is sent as SNI and which the server's
+ * certificate must be made out for, or an address ("192.0.2.1", "2001:db8::1"), which is only
+ * checked.  The first flight is made by tls_session_handshake.  PX_OK, PX_ERR_INVALID (no host) or
+ * PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err tls_session_connect(struct tls_session *session, px_tls_trust *trust,
+                                         struct pool *pool, px_str host, enum tls_offer offer);
+
 /* May be called after init failed. */
 void tls_session_deinit(struct tls_session *session);
+
+/* Why it failed, in some words; "" when it did not. */
+const char *tls_session_reason(const struct tls_session *session);
 
 /* Goes on with the handshake: PX_OK when it is done, PX_AGAIN, PX_ERR_MALFORMED (it failed),
  * PX_ERR_MEMORY. */

@@ -371,6 +371,45 @@ static void every_allocation_may_fail(void **state)
     assert_true(fault_alloc_each("create, serve, destroy", serve_and_fail, NULL) >= 20);
 }
 
+/* Each listener has its own TLS, or redirect, however many there are. */
+static void listeners_beyond_255(void **state)
+{
+    enum { COUNT = 258 };
+    static px_tls *tls[COUNT];
+    struct site site, last;
+    px_error error;
+
+    (void)state;
+    px_tls *probe = px_tls_create(NULL, &error);
+
+    px_tls_destroy(probe);
+    if (!probe)
+        return; /* a build without TLS */
+    site_open(&site, NULL);
+    last = site;
+    for (int i = 0; i < COUNT; i++) {
+        px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
+        px_listener *listener = px_listener_open("127.0.0.1:0", NULL, &error);
+
+        assert_non_null(listener);
+        tls[i] = px_tls_create(NULL, &error);
+        assert_int_equal(px_tls_add_self_signed(tls[i], NULL, &error), PX_OK);
+        options.tls = tls[i];
+        snprintf(last.address, sizeof(last.address), "%s", px_listener_address(listener));
+        assert_int_equal(px_server_serve_with(site.server, listener, &options, &error), PX_OK);
+        if (i >= 254)
+            site_exchange(
+                &last, "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                ANSWER_TEXT("400 Bad Request",
+                            "400 Bad Request: this port speaks TLS, ask it with https://\n", "60",
+                            "Connection: close\r\n"),
+                CLIENT_ENDED);
+    }
+    site_close(&site);
+    for (int i = 0; i < COUNT; i++)
+        px_tls_destroy(tls[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +417,7 @@ int main(void)
         cmocka_unit_test(addresses_are_listed),        cmocka_unit_test(run_until_stopped),
         cmocka_unit_test(two_servers_on_one_loop),     cmocka_unit_test(counters_of_any_size),
         cmocka_unit_test(counters_outlive_the_server), cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(listeners_beyond_255),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "authority.h"
@@ -86,7 +87,6 @@ static void bad_files(void **state)
         {"a.pem", "b.key", PX_ERR_INVALID, "does not belong to the certificate in "},
         {"a.key", "a.key", PX_ERR_INVALID, "there is no certificate in "},
         {"a.pem", "a.pem", PX_ERR_INVALID, "there is no private key in "},
-        {"old.pem", "old.key", PX_ERR_INVALID, " expired on "},
         {"order.pem", "a.key", PX_ERR_INVALID,
          " is out of order: certificate 2 was not signed by certificate 3"},
         {"junk.pem", "a.key", PX_ERR_INVALID, "there is no certificate in "},
@@ -203,6 +203,36 @@ static void self_signed(void **state)
     px_tls_destroy(tls);
 }
 
+/* One that has expired is served, and told. */
+static void dates_are_told(void **state)
+{
+    px_tls *tls = px_tls_create(NULL, NULL);
+    px_tls_certificate told;
+    const char *name = NULL;
+    int64_t now = (int64_t)time(NULL);
+
+    (void)state;
+    assert_int_equal(px_tls_certificate_at(tls, 0, &told), PX_ERR_NOT_FOUND);
+    assert_int_equal(px_tls_name_at(tls, 0, 0, &name), PX_ERR_NOT_FOUND);
+    assert_int_equal(px_tls_add_certificate(tls, PATH("old.pem"), PATH("old.key"), NULL), PX_OK);
+    assert_int_equal(px_tls_add_certificate(tls, PATH("a.pem"), PATH("a.key"), NULL), PX_OK);
+    assert_int_equal(px_tls_add_self_signed(tls, "x.test,y.test", NULL), PX_OK);
+    assert_int_equal(px_tls_certificate_at(tls, 0, &told), PX_OK);
+    assert_string_equal(told.file, PATH("old.pem"));
+    assert_true(told.not_before < told.not_after && told.not_after < now);
+    assert_int_equal(px_tls_certificate_at(tls, 1, &told), PX_OK);
+    assert_true(told.not_before <= now && told.not_after > now + 29 * 24 * 3600);
+    assert_true(told.not_after <= now + 30 * 24 * 3600 + 60);
+    assert_int_equal(px_tls_certificate_at(tls, 2, &told), PX_OK);
+    assert_null(told.file);
+    assert_string_equal(told.name, "x.test");
+    assert_int_equal(px_tls_name_at(tls, 2, 1, &name), PX_OK);
+    assert_string_equal(name, "y.test");
+    assert_int_equal(px_tls_name_at(tls, 2, 2, &name), PX_ERR_NOT_FOUND);
+    assert_int_equal(px_tls_certificate_at(tls, 3, &told), PX_ERR_NOT_FOUND);
+    px_tls_destroy(tls);
+}
+
 static void staples(void **state)
 {
     px_tls *tls = px_tls_create(NULL, NULL);
@@ -272,10 +302,10 @@ static void options_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_files),          cmocka_unit_test(bad_files),
-        cmocka_unit_test(unreadable_files),    cmocka_unit_test(names_choose),
-        cmocka_unit_test(self_signed),         cmocka_unit_test(staples),
-        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(good_files),       cmocka_unit_test(bad_files),
+        cmocka_unit_test(unreadable_files), cmocka_unit_test(names_choose),
+        cmocka_unit_test(self_signed),      cmocka_unit_test(dates_are_told),
+        cmocka_unit_test(staples),          cmocka_unit_test(options_are_checked),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

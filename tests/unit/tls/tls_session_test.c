@@ -221,8 +221,16 @@ static void hosts_that_may_be_asked_for(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         peer_init(&peer, tls, ctx, cases[i].name, 0);
         assert_true(peer_shake(&peer));
+        assert_true(tls_session_serves(&peer.session, px_str_of(cases[i].host)));
+        peer.session.http2 = true;
         if (tls_session_serves(&peer.session, px_str_of(cases[i].host)) != cases[i].serves)
             fail_msg("case %zu", i);
+        /* Where clients show certificates it matters over HTTP/1 too. */
+        peer.session.http2 = false;
+        tls->options.client = PX_TLS_CLIENT_OPTIONAL;
+        assert_int_equal(tls_session_serves(&peer.session, px_str_of(cases[i].host)),
+                         cases[i].serves);
+        tls->options.client = PX_TLS_CLIENT_OFF;
         peer_deinit(&peer);
     }
     SSL_CTX_free(ctx);
