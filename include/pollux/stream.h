@@ -191,7 +191,8 @@ int px_listener_fd(const px_listener *listener, size_t index);
 /* --- Dialling ----------------------------------------------------------------------------- */
 
 /** Connects to an address ("host:port", "[v6]:port", "unix:/path"); numeric hosts are
- *  taken as they are, names are resolved on a helper thread; each address found is tried in turn.
+ *  taken as they are, names are resolved on a helper thread; the addresses found race, as with
+ *  px_dial_start.
  *  @param timeout_ms for the whole of it; 0: 10 s.
  *  @param on_dialled called once, from the loop: with the stream (attach it or close it) and
  *  PX_OK, or with NULL and PX_ERR_TIMEOUT, PX_ERR_CLOSED (refused), PX_ERR_NOT_FOUND,
@@ -200,6 +201,47 @@ int px_listener_fd(const px_listener *listener, size_t index);
 PX_MUST_CHECK px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
                              void (*on_dialled)(px_stream *stream, px_err result, void *context),
                              void *context, px_error *out_error);
+
+/** A dial that is under way: good until its callback is called. */
+typedef struct px_dialing px_dialing;
+
+/** Options of a dial.  Zero is the default everywhere. */
+typedef struct px_dial_options {
+    size_t struct_size;          /**< sizeof(px_dial_options). */
+    uint32_t timeout_ms;         /**< For the whole of it; 0: 10 s. */
+    uint32_t address_timeout_ms; /**< For each address; 0: only the whole has a limit. */
+    uint32_t stagger_ms;         /**< Between the beginnings of two attempts that race (RFC 8305);
+                                      0: 250; PX_OFF: one after the other. */
+} px_dial_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_dial_options px_dial_options_default(void)
+{
+    px_dial_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** Initialiser of a px_dial_options. */
+#define PX_DIAL_OPTIONS_DEFAULT px_dial_options_default()
+
+/** As px_dial, with a handle, deadlines for each address, and what went wrong in words.  The
+ *  addresses of a name race: families by turns, IPv6 first, each attempt beginning 250 ms after the
+ *  one before it or as soon as that has failed; the first that connects ends the others.
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @param on_done called once, from the loop: with the stream (attach it or close it) and an error
+ *  with the code PX_OK, or with NULL and the error of the attempt that failed last, PX_ERR_TIMEOUT
+ *  or PX_ERR_CANCELLED.  `error` is borrowed until it returns.
+ *  @return the dial, or NULL: PX_ERR_INVALID, PX_ERR_MEMORY, PX_ERR_LIMIT.  The loop's thread. */
+px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_options *options,
+                          void (*on_done)(px_stream *stream, const px_error *error, void *context),
+                          void *context, px_error *out_error);
+
+/** Gives a dial up: its callback comes from the loop, with PX_ERR_CANCELLED.  Any number of times
+ *  before that.  The loop's thread. */
+void px_dial_cancel(px_dialing *dial);
 
 #ifdef __cplusplus
 }

@@ -1,9 +1,11 @@
 /*
- * Dialling: resolve, connect to each address in turn, hand out a stream.
+ * Dialling: resolve, race the addresses, hand out a stream.
  *
  * Happy path: a numeric address is connected to without blocking, a watch tells when it is there.
- * Names are resolved on a helper thread.  It can fail by refusal, by its deadline, or for want of
- * memory or descriptors; on_dialled is called exactly once, from the loop.
+ * Names are resolved on a helper thread; their addresses are tried a quarter of a second apart,
+ * families by turns and IPv6 first (RFC 8305), and the first that connects ends the others.  It can
+ * fail by refusal, by a deadline of one address or of all, by being cancelled, or for want of
+ * memory or descriptors; the callback comes exactly once, from the loop.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -13,174 +15,272 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "io/io.h"
 #include "net/address.h"
 
-enum { DIAL_TIMEOUT_MS_DEFAULT = 10 * 1000 };
+enum {
+    DIAL_TIMEOUT_MS_DEFAULT = 10 * 1000,
+    DIAL_STAGGER_MS_DEFAULT = 250, /* RFC 8305 section 5 */
+};
 
-struct dial {
+/* A connection that is being made to one address. */
+struct attempt {
+    px_dialing *dial; /* borrowed: holds it */
+    px_watch *watch;  /* owned; NULL when it is not under way */
+    int fd;           /* owned, or -1 */
+    uint64_t due_ms;  /* when it is given up */
+};
+
+struct px_dialing {
     px_loop *loop;        /* borrowed: outlives the dial */
-    struct io_timer step; /* the deadline; also takes the first step from the loop */
+    struct io_timer step; /* what is due first; also takes the first step from the loop */
     uint64_t deadline_ms;
-    px_watch *watch; /* owned: the connection attempt */
-    int fd;          /* owned: its descriptor, or -1 */
-    int sys_errno;   /* of the last attempt */
-    bool resolving;  /* the helper thread holds it */
-    bool abandoned;  /* it timed out meanwhile: freed when the thread lets go */
+    uint64_t next_ms;            /* when the next address has its turn */
+    uint32_t address_timeout_ms; /* 0: none of its own */
+    uint32_t stagger_ms;         /* or PX_OFF: one after the other */
+    uint32_t live;               /* attempts under way */
+    bool resolving;              /* the helper thread holds it */
+    bool abandoned;              /* it ended meanwhile: freed when the thread lets go */
+    bool cancelled;
     px_err resolved;
+    px_error error; /* of the attempt that failed last */
     struct address_text split;
     struct net_address addresses[ADDRESS_COUNT_MAX];
+    struct attempt attempts[ADDRESS_COUNT_MAX];
     size_t count;
     size_t next;
-    void (*on_dialled)(px_stream *stream, px_err result, void *context);
+    void (*on_dialled)(px_stream *stream, px_err result, void *context); /* or NULL: */
+    void (*on_done)(px_stream *stream, const px_error *error, void *context);
     void *context;
     char text[]; /* the address as written */
 };
 
-static void dial_next(struct dial *dial);
-
-static void dial_drop(struct dial *dial)
+static void attempt_drop(struct attempt *attempt)
 {
-    px_watch_destroy(dial->watch);
-    dial->watch = NULL;
-    if (dial->fd >= 0)
-        close(dial->fd);
-    dial->fd = -1;
+    if (attempt->watch)
+        attempt->dial->live--;
+    px_watch_destroy(attempt->watch);
+    attempt->watch = NULL;
+    if (attempt->fd >= 0)
+        close(attempt->fd);
+    attempt->fd = -1;
 }
 
 /* Ends the dial; its last line of life. */
-static void dial_finish(struct dial *dial, px_stream *stream, px_err result)
+static void dial_finish(px_dialing *dial, px_stream *stream, px_err result, const char *why)
 {
     void (*on_dialled)(px_stream *, px_err, void *) = dial->on_dialled;
+    void (*on_done)(px_stream *, const px_error *, void *) = dial->on_done;
     void *context = dial->context;
     px_loop *loop = dial->loop;
+    px_error error;
 
-    dial_drop(dial);
+    for (size_t index = 0; index < dial->next; index++)
+        attempt_drop(&dial->attempts[index]);
     timer_deinit(&loop->timers, &dial->step);
     loop->handle_count--;
+    if (result == PX_OK)
+        error_clear(&dial->error);
+    else if (why)
+        error_set(&dial->error, result, 0, "cannot connect to %s: %s", dial->text, why);
+    error = dial->error;
     if (dial->resolving)
         dial->abandoned = true;
     else
         alloc_put(&loop->allocator, dial);
-    on_dialled(stream, result, context);
+    if (on_dialled)
+        on_dialled(stream, result, context);
+    else
+        on_done(stream, &error, context);
 }
 
-static void dial_connected(struct dial *dial)
+static void attempt_failed(struct attempt *attempt, int sys_errno)
 {
-    int fd = dial->fd;
+    px_dialing *dial = attempt->dial;
+    char text[ADDRESS_TEXT_BYTES];
 
-    px_watch_destroy(dial->watch);
-    dial->watch = NULL;
-    px_stream *stream = stream_create(dial->loop, fd, false);
+    address_format(&dial->addresses[attempt - dial->attempts], text, sizeof(text));
+    error_set(&dial->error, sys_errno == ETIMEDOUT ? PX_ERR_TIMEOUT : error_category(sys_errno),
+              sys_errno, "cannot connect to %s: %s", text, strerror(sys_errno));
+    attempt_drop(attempt);
+}
 
+static void attempt_connected(struct attempt *attempt)
+{
+    px_dialing *dial = attempt->dial;
+    px_stream *stream;
+
+    px_watch_destroy(attempt->watch);
+    attempt->watch = NULL;
+    dial->live--;
+    stream = stream_create(dial->loop, attempt->fd, false);
     if (stream)
-        dial->fd = -1;
-    dial_finish(dial, stream, stream ? PX_OK : PX_ERR_MEMORY);
+        attempt->fd = -1;
+    dial_finish(dial, stream, stream ? PX_OK : PX_ERR_MEMORY, "out of memory");
 }
 
-static void dial_ready(px_watch *watch, unsigned events, void *context)
+static void dial_go_on(px_dialing *dial);
+
+static void attempt_ready(px_watch *watch, unsigned events, void *context)
 {
-    struct dial *dial = context;
+    struct attempt *attempt = context;
     int sys_errno = 0;
     socklen_t bytes = sizeof(sys_errno);
 
     (void)watch;
     (void)events;
-    if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &bytes) != 0)
+    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &bytes) != 0)
         sys_errno = errno;
     if (sys_errno == 0) {
-        dial_connected(dial);
+        attempt_connected(attempt);
         return;
     }
-    dial->sys_errno = sys_errno;
-    dial_drop(dial);
-    dial_next(dial);
+    attempt_failed(attempt, sys_errno);
+    /* RFC 8305 section 5: after a failure the next address need not wait for its turn. */
+    attempt->dial->next_ms = 0;
+    dial_go_on(attempt->dial);
 }
 
-/* Begins to connect to one address: PX_OK, or a category when it failed at once. */
-static px_err dial_attempt(struct dial *dial, const struct net_address *address)
+/* Begins to connect to the next address; a failure at once is one like any other. */
+static void attempt_begin(px_dialing *dial)
 {
+    const struct net_address *address = &dial->addresses[dial->next];
+    struct attempt *attempt = &dial->attempts[dial->next++];
     const int on = 1;
 
-    dial->fd = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (dial->fd < 0)
+    attempt->dial = dial;
+    attempt->due_ms =
+        dial->address_timeout_ms ? dial->loop->now_ms + dial->address_timeout_ms : UINT64_MAX;
+    dial->next_ms = dial->stagger_ms == PX_OFF ? UINT64_MAX : dial->loop->now_ms + dial->stagger_ms;
+    attempt->fd =
+        socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (attempt->fd < 0)
         goto fail;
     if (address->socket.any.sa_family != AF_UNIX) {
-        setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        setsockopt(dial->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+        setsockopt(attempt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(attempt->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
     }
-    if (connect(dial->fd, &address->socket.any, address->bytes) != 0 && errno != EINPROGRESS)
+    if (connect(attempt->fd, &address->socket.any, address->bytes) != 0 && errno != EINPROGRESS)
         goto fail;
-    dial->watch = px_watch_create(dial->loop, dial->fd, PX_WATCH_WRITE, dial_ready, dial, NULL);
-    if (dial->watch)
-        return PX_OK;
+    attempt->watch =
+        px_watch_create(dial->loop, attempt->fd, PX_WATCH_WRITE, attempt_ready, attempt, NULL);
+    if (attempt->watch) {
+        dial->live++;
+        return;
+    }
     errno = ENOMEM;
 
 fail:
-    dial->sys_errno = errno;
-    dial_drop(dial);
-    return error_category(dial->sys_errno);
+    attempt_failed(attempt, errno);
+    dial->next_ms = 0;
 }
 
-static void dial_next(struct dial *dial)
+/* Begins what may begin, and waits for what is due first. */
+static void dial_go_on(px_dialing *dial)
 {
-    while (dial->next < dial->count) {
-        if (dial_attempt(dial, &dial->addresses[dial->next++]) == PX_OK)
-            return;
-    }
-    px_err err = error_category(dial->sys_errno);
+    px_loop *loop = dial->loop;
 
-    dial_finish(dial, NULL, err == PX_OK ? PX_ERR_NOT_FOUND : err);
+    while (dial->next < dial->count && (dial->live == 0 || loop->now_ms >= dial->next_ms))
+        attempt_begin(dial);
+    if (dial->live == 0) {
+        px_err err = (px_err)dial->error.code;
+
+        dial_finish(dial, NULL, err == PX_OK ? PX_ERR_NOT_FOUND : err,
+                    err == PX_OK ? "it has no address" : NULL);
+        return;
+    }
+    uint64_t due_ms = dial->deadline_ms;
+
+    if (dial->next < dial->count && dial->next_ms < due_ms)
+        due_ms = dial->next_ms;
+    for (size_t index = 0; index < dial->next; index++)
+        if (dial->attempts[index].watch && dial->attempts[index].due_ms < due_ms)
+            due_ms = dial->attempts[index].due_ms;
+    timer_start(&loop->timers, &dial->step, due_ms);
+}
+
+/* RFC 8305 section 4: families by turns, IPv6 first, each in the order it was found. */
+static void addresses_interleave(px_dialing *dial)
+{
+    struct net_address sorted[ADDRESS_COUNT_MAX];
+    size_t places[2] = {0, 0};
+    int family = 0; /* 0: IPv6, 1: any other */
+
+    for (size_t count = 0; count < dial->count; count++, family = !family) {
+        for (int turn = 0; turn < 2; turn++, family = !family) {
+            size_t *place = &places[family];
+
+            while (*place < dial->count &&
+                   (dial->addresses[*place].socket.any.sa_family != AF_INET6) != family)
+                ++*place;
+            if (*place < dial->count) {
+                sorted[count] = dial->addresses[(*place)++];
+                break;
+            }
+        }
+    }
+    memcpy(dial->addresses, sorted, dial->count * sizeof(*sorted));
 }
 
 /* On a helper thread. */
 static void dial_resolve(void *context)
 {
-    struct dial *dial = context;
+    px_dialing *dial = context;
 
     dial->resolved = address_resolve(&dial->split, dial->addresses, &dial->count, NULL);
 }
 
 static void dial_resolved(px_err status, void *context)
 {
-    struct dial *dial = context;
+    px_dialing *dial = context;
 
     dial->resolving = false;
     if (dial->abandoned) {
         alloc_put(&dial->loop->allocator, dial);
         return;
     }
-    if (status != PX_OK)
-        dial_finish(dial, NULL, status);
-    else if (dial->resolved != PX_OK)
-        dial_finish(dial, NULL, dial->resolved);
-    else if (dial->deadline_ms <= dial->loop->now_ms)
-        dial_finish(dial, NULL, PX_ERR_TIMEOUT);
-    else
-        dial_next(dial);
+    px_err err = status != PX_OK ? status : dial->resolved;
+
+    if (dial->cancelled)
+        return; /* the timer has the last word */
+    if (err != PX_OK) {
+        dial_finish(dial, NULL, err, "its name cannot be resolved");
+    } else if (dial->deadline_ms <= dial->loop->now_ms) {
+        dial_finish(dial, NULL, PX_ERR_TIMEOUT, "timed out");
+    } else {
+        addresses_interleave(dial);
+        dial_go_on(dial);
+    }
 }
 
 static void dial_step(struct io_timer *timer)
 {
-    struct dial *dial = CONTAINER_OF(timer, struct dial, step);
+    px_dialing *dial = CONTAINER_OF(timer, px_dialing, step);
     px_loop *loop = dial->loop;
 
-    if (loop->now_ms >= dial->deadline_ms) {
-        dial_finish(dial, NULL, PX_ERR_TIMEOUT);
+    if (dial->cancelled) {
+        dial_finish(dial, NULL, PX_ERR_CANCELLED, "cancelled");
         return;
     }
-    timer_start(&loop->timers, &dial->step, dial->deadline_ms);
-    dial_next(dial);
+    if (loop->now_ms >= dial->deadline_ms) {
+        dial_finish(dial, NULL, PX_ERR_TIMEOUT, "timed out");
+        return;
+    }
+    for (size_t index = 0; index < dial->next; index++)
+        if (dial->attempts[index].watch && dial->attempts[index].due_ms <= loop->now_ms)
+            attempt_failed(&dial->attempts[index], ETIMEDOUT);
+    dial_go_on(dial);
 }
 
-static px_err dial_start(struct dial *dial)
+static px_err dial_start(px_dialing *dial)
 {
     if (address_is_name(&dial->split)) {
         dial->resolving = true;
         timer_start(&dial->loop->timers, &dial->step, dial->deadline_ms);
         return px_loop_work(dial->loop, dial_resolve, dial_resolved, dial);
     }
-    /* The first attempt is made from the loop, so that on_dialled never comes from inside px_dial.
+    /* The first attempt is made from the loop, so that no callback ever comes from inside a call.
      */
     px_err err = address_resolve(&dial->split, dial->addresses, &dial->count, NULL);
 
@@ -189,44 +289,90 @@ static px_err dial_start(struct dial *dial)
     return err;
 }
 
-px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
-               void (*on_dialled)(px_stream *stream, px_err result, void *context), void *context,
-               px_error *out_error)
+static px_err dial_make(px_loop *loop, const char *address, const px_dial_options *options,
+                        px_dialing **out_dial, px_error *out_error)
 {
     size_t bytes = strlen(address) + 1;
-
-    error_clear(out_error);
-    struct dial *dial = alloc_take_zeroed(&loop->allocator, sizeof(*dial) + bytes);
+    px_dialing *dial = alloc_take_zeroed(&loop->allocator, sizeof(*dial) + bytes);
 
     if (!dial)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     dial->loop = loop;
-    dial->fd = -1;
-    dial->on_dialled = on_dialled;
-    dial->context = context;
     memcpy(dial->text, address, bytes);
+    for (size_t index = 0; index < ARRAY_COUNT(dial->attempts); index++)
+        dial->attempts[index].fd = -1;
+    dial->deadline_ms =
+        loop->now_ms + (options->timeout_ms ? options->timeout_ms : DIAL_TIMEOUT_MS_DEFAULT);
+    dial->address_timeout_ms = options->address_timeout_ms;
+    dial->stagger_ms = options->stagger_ms ? options->stagger_ms : DIAL_STAGGER_MS_DEFAULT;
     px_err err = address_split(dial->text, &dial->split, out_error);
 
     if (err == PX_OK && (dial->split.kind == ADDRESS_FD || dial->split.host.len == 0))
         err = error_set(out_error, PX_ERR_INVALID, 0, "'%s' is not an address to connect to",
                         address);
-    if (err != PX_OK)
-        goto fail;
-    err = timer_init(&loop->timers, &dial->step, dial_step);
+    if (err == PX_OK) {
+        err = timer_init(&loop->timers, &dial->step, dial_step);
+        if (err != PX_OK)
+            error_set(out_error, err, 0, "out of memory");
+    }
     if (err != PX_OK) {
-        error_set(out_error, err, 0, "out of memory");
-        goto fail;
+        alloc_put(&loop->allocator, dial);
+        return err;
     }
     loop->handle_count++;
-    dial->deadline_ms = loop->now_ms + (timeout_ms ? timeout_ms : DIAL_TIMEOUT_MS_DEFAULT);
     err = dial_start(dial);
-    if (err == PX_OK)
+    if (err == PX_OK) {
+        *out_dial = dial;
         return PX_OK;
+    }
     loop->handle_count--;
     timer_deinit(&loop->timers, &dial->step);
     error_set(out_error, err, 0, "cannot dial '%s': %s", address, px_err_name(err));
-
-fail:
     alloc_put(&loop->allocator, dial);
     return err;
+}
+
+px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
+               void (*on_dialled)(px_stream *stream, px_err result, void *context), void *context,
+               px_error *out_error)
+{
+    px_dial_options options = PX_DIAL_OPTIONS_DEFAULT;
+    px_dialing *dial;
+
+    error_clear(out_error);
+    options.timeout_ms = timeout_ms;
+    px_err err = dial_make(loop, address, &options, &dial, out_error);
+
+    if (err != PX_OK)
+        return err;
+    dial->on_dialled = on_dialled;
+    dial->context = context;
+    return PX_OK;
+}
+
+px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_options *given,
+                          void (*on_done)(px_stream *stream, const px_error *error, void *context),
+                          void *context, px_error *out_error)
+{
+    px_dial_options options;
+    px_dialing *dial;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "dial options: unknown or missing struct_size");
+        return NULL;
+    }
+    if (dial_make(loop, address, &options, &dial, out_error) != PX_OK)
+        return NULL;
+    dial->on_done = on_done;
+    dial->context = context;
+    return dial;
+}
+
+void px_dial_cancel(px_dialing *dial)
+{
+    dial->cancelled = true;
+    for (size_t index = 0; index < dial->next; index++)
+        attempt_drop(&dial->attempts[index]);
+    timer_start(&dial->loop->timers, &dial->step, dial->loop->now_ms);
 }

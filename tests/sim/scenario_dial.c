@@ -2,8 +2,9 @@
  * Dialling: the program connects to simulated servers that answer, refuse, or do not react.
  *
  * The oracle: on_dialled comes once for each dial, with a stream where there was somebody, with
- * "closed" where nobody listens, with "timed out" where nobody reacts; a stream that was dialled
- * brings what the other end sends.
+ * "closed" where nobody listens, with "timed out" where nobody reacts, with "cancelled" where that
+ * was asked for in time; a name's first address may be a black hole, which holds nothing up; a
+ * stream that was dialled brings what the other end sends.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,7 +28,11 @@ struct dialler;
 struct dial {
     struct dialler *dialler;
     struct sim_event start;
+    struct sim_event stop;
     enum dial_kind kind;
+    px_dialing *dialing; /* good until it was told */
+    bool cancels;        /* it will be given up, at some moment */
+    bool cancelled;
     px_stream *stream;
     uint64_t received;
     bool begun;
@@ -49,6 +54,7 @@ struct dialler {
     uint32_t dial_count;
     struct sim_sock *served; /* owned: listeners */
     struct sim_sock *mute;
+    struct sim_sock *hole; /* owned, or NULL: the first address of a name does not react */
     struct host_conn conns[HOSTS_MAX];
     uint32_t conn_count;
     uint64_t length; /* what each simulated server sends */
@@ -92,6 +98,19 @@ static void host_accepts(struct sim_sock *sock, uint32_t key, void *context)
     conn->sock = accepted;
     conn->length = dialler->length;
     sim_event_start(&sim_world->clock, &conn->step, SIM_NS_PER_US, host_step);
+}
+
+static struct sim_sock *hole_listen(uint16_t port)
+{
+    struct sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sim_sock *sock = sim_sock_create(AF_INET6);
+
+    sock->of_peer = true;
+    if (sim_sock_bind(sock, (void *)&address, sizeof(address)) != 0 ||
+        sim_sock_listen(sock, 0) != 0)
+        sim_fail("a simulated server cannot listen");
+    return sock;
 }
 
 static struct sim_sock *host_listen(uint16_t port, int backlog)
@@ -145,9 +164,8 @@ static void dial_closed(px_stream *stream, void *context)
 
 static const px_stream_events dial_events = {dial_recv, dial_end, NULL, dial_closed};
 
-static void on_dialled(px_stream *stream, px_err result, void *context)
+static void dial_told(px_stream *stream, px_err result, struct dial *dial)
 {
-    struct dial *dial = context;
 
     if (dial->told || (stream != NULL) != (result == PX_OK))
         sim_fail("on_dialled came twice, or with a stream and an error");
@@ -157,20 +175,65 @@ static void on_dialled(px_stream *stream, px_err result, void *context)
         bool expected = (dial->kind == DIAL_REFUSED && result == PX_ERR_CLOSED) ||
                         (dial->kind == DIAL_MUTE && result == PX_ERR_TIMEOUT);
 
-        if (expected)
+        if (result == PX_ERR_CANCELLED && dial->cancelled)
+            sim_sometimes("a dial was cancelled");
+        else if (dial->cancelled)
+            sim_fail("a dial was cancelled and ended with %s", px_err_name(result));
+        else if (expected)
             sim_sometimes(dial->kind == DIAL_MUTE ? "a dial timed out" : "a dial was refused");
         else if (!sim_weather_cuts())
             sim_fail("a dial of kind %d ended with %s", (int)dial->kind, px_err_name(result));
         dial->over = true;
         return;
     }
-    if (dial->kind == DIAL_REFUSED)
+    if (dial->kind == DIAL_REFUSED || dial->cancelled)
         sim_fail("a stream from nobody");
+    char peer[64] = "";
+    bool fell_in = false;
+
+    /* Before its queue is full a hole connects, and says nothing. */
+    if (dial->kind == DIAL_SERVED_NAME && dial->dialler->hole) {
+        px_stream_peer(stream, peer, sizeof(peer));
+        fell_in = peer[0] == '[';
+        if (!fell_in)
+            sim_sometimes("a black hole was overtaken");
+    }
     px_stream_attach(stream, &dial_events, dial);
-    if (dial->kind == DIAL_MUTE)
+    if (dial->kind == DIAL_MUTE || fell_in)
         px_stream_close(stream);
     else
         px_stream_recv_start(stream);
+}
+
+static void on_dialled(px_stream *stream, px_err result, void *context)
+{
+    dial_told(stream, result, context);
+}
+
+static void on_done(px_stream *stream, const px_error *error, void *context)
+{
+    if (error->code != PX_OK && error->text[0] == '\0')
+        sim_fail("a dial failed without a word");
+    dial_told(stream, error->code, context);
+}
+
+static void stop_posted(px_err status, void *context)
+{
+    struct dial *dial = context;
+
+    if (status != PX_OK || dial->told)
+        return;
+    dial->cancelled = true;
+    px_dial_cancel(dial->dialing);
+}
+
+static void dial_stops(struct sim_event *event)
+{
+    struct dial *dial = CONTAINER_OF(event, struct dial, stop);
+
+    /* Without memory for the post it is not given up. */
+    if (!dial->told)
+        (void)!px_loop_post(dial->dialler->loop, stop_posted, dial);
 }
 
 static void dial_starts(struct sim_event *event);
@@ -186,8 +249,18 @@ static void dial_posted(px_err status, void *context)
 
     if (status != PX_OK)
         sim_fail("a post was not run");
-    if (px_dial(dial->dialler->loop, addresses[dial->kind], 0, on_dialled, dial, &error) == PX_OK)
+    if (dial->cancels) {
+        dial->dialing =
+            px_dial_start(dial->dialler->loop, addresses[dial->kind], NULL, on_done, dial, &error);
+        if (dial->dialing) {
+            sim_event_start(&sim_world->clock, &dial->stop,
+                            sim_random_skewed(&sim_world->random, 0, SIM_NS_PER_S), dial_stops);
+            return;
+        }
+    } else if (px_dial(dial->dialler->loop, addresses[dial->kind], 0, on_dialled, dial, &error) ==
+               PX_OK) {
         return;
+    }
     if (!sim_weather_cuts())
         sim_fail("px_dial: %s", error.text);
     dial->told = true;
@@ -226,6 +299,7 @@ static void dials_make(struct dialler *dialler)
 
         dial->dialler = dialler;
         dial->kind = (enum dial_kind)sim_random_below(random, DIAL_KIND_COUNT);
+        dial->cancels = sim_random_chance(random, 20000);
         sim_event_start(&sim_world->clock, &dial->start,
                         sim_random_skewed(random, 0, 2 * SIM_NS_PER_S), dial_starts);
     }
@@ -252,11 +326,17 @@ static void dial_run(void)
     dialler->served->wake_context = dialler;
     /* It accepts nothing, and its queue is full: further SYNs are dropped. */
     dialler->mute = host_listen(PORT_MUTE, 0);
+    if (sim_random_chance(&sim_world->random, 32768))
+        dialler->hole = hole_listen(PORT_SERVED);
     dialler->length = sim_random_skewed(&sim_world->random, 0, 20000);
     dials_make(dialler);
     sim_weather_begin(&weather, 20, 300);
     sim_drive(dialler->loop, dials_done, dialler);
     px_loop_destroy(dialler->loop);
+    for (uint32_t index = 0; index < dialler->dial_count; index++)
+        sim_event_stop(&sim_world->clock, &dialler->dials[index].stop);
+    if (dialler->hole)
+        sim_desc_put(&dialler->hole->desc);
     for (uint32_t index = 0; index < dialler->conn_count; index++) {
         sim_event_stop(&sim_world->clock, &dialler->conns[index].step);
         sim_desc_put(&dialler->conns[index].sock->desc);
@@ -277,5 +357,6 @@ const struct sim_scenario scenario_dial = {
                SIM_CLOCK_BACK, SIM_MEMORY},
     .fault_count = 12,
     .states = {"a dialled stream was read to its end", "a dial timed out", "a dial was refused",
-               "a SYN found the queue full", NULL},
+               "a SYN found the queue full", "a dial was cancelled", "a black hole was overtaken",
+               NULL},
 };
