@@ -67,6 +67,17 @@ struct io_handle {
     uint16_t flags;   /* enum stream_flags for a stream */
 };
 
+/* A handle that the engine does not know yet; its owner has zeroed it. */
+static inline void handle_init(struct io_handle *handle, px_loop *loop, int fd,
+                               enum handle_kind kind)
+{
+    list_init(&handle->work);
+    handle->loop = loop;
+    handle->fd = fd;
+    handle->slot = SLOT_NONE;
+    handle->kind = (uint8_t)kind;
+}
+
 enum stream_flags {
     STREAM_RECV = 1 << 0,      /* receiving is wanted */
     STREAM_PRESENT = 1 << 1,   /* the inbox is to be presented without new bytes */

@@ -67,11 +67,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     if (!loop->mailbox)
         return error_set(out_error, error_category(errno), errno,
                          "cannot create an event descriptor: %s", strerror(errno));
-    list_init(&loop->wake.handle.work);
-    loop->wake.handle.loop = loop;
-    loop->wake.handle.fd = mailbox_fd(loop->mailbox);
-    loop->wake.handle.slot = SLOT_NONE;
-    loop->wake.handle.kind = HANDLE_WATCH;
+    handle_init(&loop->wake.handle, loop, mailbox_fd(loop->mailbox), HANDLE_WATCH);
     loop->wake.events = PX_WATCH_READ;
     loop->wake.on_ready = wake_ready;
     loop->wake.context = loop;
@@ -114,7 +110,7 @@ px_loop *px_loop_create(const px_loop_options *options, px_error *out_error)
         return NULL;
     }
     loop->allocator = *allocator;
-    loop->wake.handle.slot = SLOT_NONE;
+    handle_init(&loop->wake.handle, loop, -1, HANDLE_WATCH);
     if (loop_init(loop, &wanted, out_error) != PX_OK) {
         loop_free(loop);
         return NULL;

@@ -13,11 +13,7 @@
 void stream_init(px_stream *stream, px_loop *loop, int fd, bool eager)
 {
     memset(stream, 0, sizeof(*stream));
-    list_init(&stream->handle.work);
-    stream->handle.loop = loop;
-    stream->handle.fd = fd;
-    stream->handle.slot = SLOT_NONE;
-    stream->handle.kind = HANDLE_STREAM;
+    handle_init(&stream->handle, loop, fd, HANDLE_STREAM);
     stream->handle.flags = eager ? STREAM_EAGER : 0;
     stream->inbox.max = STREAM_INBOX_BYTES_DEFAULT;
     loop->handle_count++;

@@ -19,11 +19,7 @@ px_watch *px_watch_create(px_loop *loop, int fd, unsigned events,
         error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
         return NULL;
     }
-    list_init(&watch->handle.work);
-    watch->handle.loop = loop;
-    watch->handle.fd = fd;
-    watch->handle.slot = SLOT_NONE;
-    watch->handle.kind = HANDLE_WATCH;
+    handle_init(&watch->handle, loop, fd, HANDLE_WATCH);
     watch->on_ready = on_ready;
     watch->context = context;
     watch->events = events;

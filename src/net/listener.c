@@ -46,10 +46,7 @@ static void acceptor_add(px_listener *listener, int fd)
     struct io_acceptor *acceptor = &listener->acceptors[listener->count++];
 
     memset(acceptor, 0, sizeof(*acceptor));
-    list_init(&acceptor->handle.work);
-    acceptor->handle.fd = fd;
-    acceptor->handle.slot = SLOT_NONE;
-    acceptor->handle.kind = HANDLE_ACCEPTOR;
+    handle_init(&acceptor->handle, NULL, fd, HANDLE_ACCEPTOR); /* its loop comes with the start */
     acceptor->retry.index = TIMER_IDLE;
     acceptor->context = listener;
 }
