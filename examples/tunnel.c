@@ -28,8 +28,10 @@ static void on_receive_end(px_exchange *exchange, void *context)
     px_response_end(exchange);
 }
 
-static const px_tunnel_callbacks callbacks = {sizeof(callbacks), on_receive, on_receive_end,
-                                              on_room};
+static const px_tunnel_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                              .on_receive = on_receive,
+                                              .on_receive_end = on_receive_end,
+                                              .on_room = on_room};
 
 static void upgrade(px_exchange *exchange, void *context)
 {

@@ -27,14 +27,17 @@ typedef void (*px_handler)(px_exchange *exchange, void *context);
 
 /** How an exchange ended. */
 typedef enum px_end {
-    PX_END_COMPLETE,  /**< The whole answer was handed to the system. */
-    PX_END_PEER_GONE, /**< The peer closed or reset before that. */
-    PX_END_TIMEOUT,   /**< A deadline or a minimum rate was missed. */
-    PX_END_ABORTED,   /**< px_exchange_abort, or the handler broke a rule (see the text of the
-                           function): content longer or shorter than declared, an invalid field,
-                           a producer's error, a file that is too short. */
-    PX_END_REFUSED,   /**< The request's content broke the protocol or a limit; pollux answered. */
-    PX_END_NO_MEMORY, /**< Memory, or a cap of the exchange, was not enough. */
+    PX_END_COMPLETE,     /**< The whole answer was handed to the system. */
+    PX_END_PEER_GONE,    /**< The peer closed or reset before that, its request being whole. */
+    PX_END_TIMEOUT,      /**< A deadline or a minimum rate was missed. */
+    PX_END_ABORTED,      /**< px_exchange_abort, or the handler broke a rule (see the text of the
+                              function): content longer or shorter than declared, an invalid field,
+                              a producer's error, a file that is too short.  Where nothing was sent
+                              the peer has got a 500. */
+    PX_END_REFUSED,      /**< The request's content broke the protocol or a limit, or the peer left
+                              before it was whole; pollux answered. */
+    PX_END_NO_MEMORY,    /**< Memory, or a cap of the exchange or of a head, was not enough.  Where
+                              nothing was sent the peer has got a 503. */
     PX_END_SERVER_CLOSED /**< The server was destroyed or its drain deadline passed. */
 } px_end;
 
@@ -50,6 +53,11 @@ typedef struct px_exchange_callbacks {
     void (*on_room)(px_exchange *exchange, void *context);
     /** The end, exactly once, whatever happened: the handler's last use of the exchange. */
     void (*on_end)(px_exchange *exchange, px_end end, void *context);
+    /** In place of on_content, for a receiver that may be slower than the peer: returns how many of
+     *  the bytes, from the first, it has used.  After fewer than all content is paused, the rest
+     *  stays where it was received, and px_request_resume (after this has returned) shows it again
+     *  in front of what follows.  NULL: on_content is called. */
+    size_t (*on_content_some)(px_exchange *exchange, px_str bytes, void *context);
 } px_exchange_callbacks;
 
 /** The empty callbacks, as a value.  Any thread. */
@@ -65,7 +73,8 @@ static inline px_exchange_callbacks px_exchange_callbacks_default(void)
 /** Initialiser of a px_exchange_callbacks. */
 #define PX_EXCHANGE_CALLBACKS_DEFAULT px_exchange_callbacks_default()
 
-/** Sets who hears of this exchange from now on; a later call replaces it.
+/** Sets the callbacks of this exchange from now on; a later call replaces them, also those that a
+ *  middleware has set.
  *  @param callbacks borrowed: outlives the exchange (a static table).
  *  @param context borrowed likewise. */
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
@@ -80,8 +89,8 @@ void *px_exchange_user_data(const px_exchange *exchange);
 /** Memory that lives as long as the exchange, aligned to 8 bytes; NULL when its cap is reached. */
 void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
 
-/** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken; on_end comes from
- *  the loop with PX_END_ABORTED. */
+/** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken, whether an answer
+ *  was begun or not; on_end comes from the loop with PX_END_ABORTED. */
 void px_exchange_abort(px_exchange *exchange);
 
 /** Goes on after a middleware's PX_STOP (server.h): the next middleware, or the route's handler, is

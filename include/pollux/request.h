@@ -88,7 +88,9 @@ px_str px_request_cookie(px_exchange *exchange, const char *name);
  * declared. */
 uint64_t px_request_content_length(const px_exchange *exchange);
 
-/** Collects the content; on_content is not called any more.  Call it from the handler.
+/** Collects the content; on_content is not called any more.  Call it from the handler; to call it
+ *  later, px_request_pause before the handler returns: once some of the content was dropped, or
+ *  given to on_content, this aborts the exchange instead of giving a part for the whole.
  *  @param bytes_max more than that is answered 413 by pollux.
  *  @param on_collected called once with the whole content (it lives as long as the exchange; empty
  *  when there is none), from the loop; not called when the exchange ends before. */
@@ -99,7 +101,8 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
 /** The collected content; absent before it is whole. */
 px_str px_request_content(const px_exchange *exchange);
 
-/** Stops content: on_content is not called until px_request_resume, and the peer is slowed down. */
+/** Stops content: on_content, on_content_end, the callbacks of px_request_multipart and a tunnel's
+ *  on_receive are not called until px_request_resume, and the peer is slowed down. */
 void px_request_pause(px_exchange *exchange);
 
 /** Goes on with content; never calls back itself. */
@@ -135,8 +138,10 @@ typedef struct px_multipart_callbacks {
 } px_multipart_callbacks;
 
 /** Reads the content as `multipart/form-data`, streaming; on_content is not called any more.
- *  Call it from the handler.  @param callbacks borrowed: outlives the exchange.
- *  @return PX_OK, PX_ERR_INVALID when the content is of another type, or PX_ERR_MEMORY. */
+ *  Call it from the handler.  The callbacks go on after an answer, until the content ends.
+ *  @param callbacks borrowed: outlives the exchange.
+ *  @return PX_OK, PX_ERR_INVALID when the content is of another type or some of it has gone by, or
+ *  PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_request_multipart(px_exchange *exchange,
                                           const px_multipart_callbacks *callbacks, void *context);
 

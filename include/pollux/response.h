@@ -1,7 +1,9 @@
 /*
  * Answering.  None of these returns an error: a call that breaks a rule (a second answer, a field
- * with CR, LF or NUL, a status outside 200 to 599, a 2xx to CONNECT that is no tunnel, a head of
- * more than 16 KiB) aborts the exchange, and on_end says so. The thread of the server's loop.
+ * with CR, LF or NUL, a status outside 200 to 599, a 2xx to CONNECT that is no tunnel) aborts the
+ * exchange, and on_end says so.  Before anything was sent the peer then gets a 500 in place of the
+ * answer; after that the answer ends visibly broken.  A head of more than 16 KiB does too, with
+ * PX_END_NO_MEMORY.  The thread of the server's loop.
  */
 #ifndef PX_RESPONSE_H
 #define PX_RESPONSE_H
@@ -23,7 +25,8 @@ typedef struct px_body {
 /** The length of content that is not known in advance (chunked in HTTP/1.1). */
 #define PX_LENGTH_UNKNOWN UINT64_MAX
 
-/** Answers with content that is copied.  With HEAD the content is left out by itself.
+/** Answers with content that is copied: at most px_server_options.respond_bytes_max, more is
+ *  PX_END_NO_MEMORY.  With HEAD the content is left out by itself.
  *  @param status 200 to 599.  @param type Content-Type, copied; absent: none. */
 void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str content);
 
@@ -118,11 +121,13 @@ typedef struct px_cookie {
     int http_only;     /**< 1: HttpOnly. */
 } px_cookie;
 
-/** Adds a Set-Cookie field.  @param cookie copied; an invalid one aborts. */
+/** Adds a Set-Cookie field.  @param cookie copied.  An invalid one aborts: a name or value with
+ *  bytes that RFC 6265 section 4.1.1 does not allow, a path or domain with control bytes or ";",
+ *  another `same_site`, or more than a browser keeps (4 KiB of name and value). */
 void px_response_add_cookie(px_exchange *exchange, const px_cookie *cookie);
 
-/** Sends an informational response (1xx but 101) with fields, at once; nothing to an HTTP/1.0 peer.
- *  @param fields copied: `Link` for 103 (RFC 8297). */
+/** Sends an informational response (1xx but 101) with a field, at once; nothing to an HTTP/1.0 peer.
+ *  @param name copied, absent: no field; `Link` for 103 (RFC 8297).  @param value copied. */
 void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
 
 /* --- In pieces -------------------------------------------------------------------------------- */
@@ -153,6 +158,8 @@ typedef struct px_tunnel_callbacks {
     void (*on_receive_end)(px_exchange *exchange, void *context);
     /** As on_room of px_exchange_callbacks. */
     void (*on_room)(px_exchange *exchange, void *context);
+    /** In place of on_receive: as on_content_some of px_exchange_callbacks. */
+    size_t (*on_receive_some)(px_exchange *exchange, px_str bytes, void *context);
 } px_tunnel_callbacks;
 
 /** Answers 101 with `Upgrade: protocol` (the request must ask for it, HTTP/1.1), or 200 to CONNECT,

@@ -104,6 +104,10 @@ typedef struct px_server_options {
     const char *const *trusted_proxies;
     uint32_t trusted_proxy_count; /**< Of trusted_proxies, at most 256. */
     uint32_t forwarded;           /**< A px_forwarded; 0: either. */
+    /** What one px_respond may copy; 0: 16 MiB.  Above 64 KiB the copy is not part of
+     *  exchange_bytes_max; all of a server's that peers have not taken are at most 16 times this.
+     */
+    uint32_t respond_bytes_max;
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */

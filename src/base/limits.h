@@ -113,6 +113,11 @@ enum {
     OUT_BYTES = 16 * 1024,
     /* Content up to this is copied behind its head; more is sent from where it lies. */
     OUT_COPY_BYTES_MAX = 4 * 1024,
+    /* px_respond copies up to this into the exchange's memory, more into memory of its own, so that
+     * the cap of the one is no cap of the other. */
+    RESPOND_ARENA_BYTES_MAX = 64 * 1024,
+    RESPOND_BYTES_DEFAULT = 16 * 1024 * 1024, /* of one px_respond; more is a file or a producer */
+    RESPOND_COPIES_MAX = 16, /* times that for all of a server: peers that read slowly hold them */
     LOG_BYTES_MAX =
         1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 

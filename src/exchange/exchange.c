@@ -11,7 +11,7 @@
 
 #include "io/mailbox.h"
 
-enum { EXCHANGE_SLAB_OBJECTS = 16 };
+enum { EXCHANGE_SLAB_OBJECTS = 16, STATUS_PEER_GONE = 499 /* in the log alone */ };
 
 void exchange_free(px_exchange *exchange)
 {
@@ -46,7 +46,7 @@ static void service_run_ends(struct loop_hook *hook)
         px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
 
         list_remove(&exchange->node);
-        if (exchange->filtered)
+        if (exchange->output && exchange->output->stage_count > 0)
             filters_end(exchange);
         if (exchange_tells_end(exchange))
             exchange->callbacks->on_end(exchange, (px_end)exchange->end,
@@ -69,6 +69,11 @@ static void service_resume(struct loop_task *task)
         px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
 
         list_remove(&exchange->node);
+        if (exchange->answer != ANSWER_NONE || !exchange_alive(exchange)) {
+            exchange->handler_called = true; /* answered, or broken, since it asked to go on */
+            exchange->transport->give_credit(exchange);
+            continue;
+        }
         service->dispatch(exchange);
         if (exchange->content_ended)
             exchange_receive_end(exchange);
@@ -125,23 +130,43 @@ void exchange_finish(px_exchange *exchange, px_end end)
     CHECK(exchange->transport);
     exchange->transport = NULL;
     exchange->answer = ANSWER_DONE;
-    exchange->end = (uint8_t)(exchange->broken ? exchange->end : end);
+    exchange->end = (uint8_t)(exchange->broken || exchange->failed ? exchange->end : end);
     if (exchange->end != PX_END_COMPLETE)
         service->aborted++;
     list_remove(&exchange->node);
-    if (exchange_tells_end(exchange) || exchange->output || exchange->filtered)
+    if (exchange_tells_end(exchange) || exchange->output)
         list_append(&service->ended, &exchange->node);
     else
         exchange_free(exchange);
+}
+
+/* Ends it visibly broken. */
+static void exchange_reset(px_exchange *exchange, px_end end)
+{
+    exchange->broken = true;
+    exchange->end = (uint8_t)end;
+    exchange->transport->reset(exchange);
 }
 
 void exchange_break(px_exchange *exchange, px_end end)
 {
     if (!exchange_alive(exchange))
         return;
-    exchange->broken = true;
+    if (exchange->answer >= ANSWER_TAKEN) {
+        exchange_reset(exchange, end);
+        return;
+    }
+    /* Nothing is out: the peer is told (RFC 9110 section 15.6). */
+    exchange->failed = true;
     exchange->end = (uint8_t)end;
-    exchange->transport->reset(exchange);
+    answer_replace(exchange, end == PX_END_NO_MEMORY ? 503 : 500);
+}
+
+unsigned exchange_log_status(const px_exchange *exchange)
+{
+    if (exchange->broken)
+        return 500;
+    return exchange->status != 0 ? exchange->status : STATUS_PEER_GONE;
 }
 
 struct exchange_input *exchange_input(px_exchange *exchange)
@@ -207,7 +232,8 @@ void *px_exchange_alloc(px_exchange *exchange, size_t bytes)
 
 void px_exchange_abort(px_exchange *exchange)
 {
-    exchange_break(exchange, PX_END_ABORTED);
+    if (exchange_alive(exchange))
+        exchange_reset(exchange, PX_END_ABORTED);
 }
 
 px_loop *px_exchange_loop(const px_exchange *exchange)

@@ -155,7 +155,8 @@ struct px_exchange {
     bool later;             /* the producer said LATER */
     bool pieces_done;       /* px_response_end */
     bool room_wanted;       /* px_response_room was less than half */
-    bool broken;            /* a rule was broken or memory ran out; the transport was told */
+    bool broken;            /* it is to end visibly broken; the transport was told */
+    bool failed;            /* an error of ours stands in place of the handler's answer */
     bool error_page;        /* inside of the error-page hook */
     bool close_after;       /* the connection does not persist after this answer */
     bool fields_lent;       /* `fields` is somebody's who lent it: it is copied before it changes */
@@ -183,16 +184,18 @@ struct exchange_output *exchange_output(px_exchange *exchange);
 px_exchange *exchange_create(struct exchange_service *service,
                              const struct exchange_transport *transport, void *carrier);
 
-/* Request content: PX_OK, PX_ERR_LIMIT (413) or PX_ERR_MEMORY.  Look at content_paused afterwards.
- */
-PX_MUST_CHECK px_err exchange_receive(px_exchange *exchange, px_str bytes);
+/* Request content: PX_OK, PX_ERR_LIMIT (413) or PX_ERR_MEMORY.  *out_used says how many bytes the
+ * receiver used; after fewer than all it is paused, and the transport keeps the rest where it is
+ * and shows it again.  Look at exchange_takes_content afterwards. */
+PX_MUST_CHECK px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used);
 void exchange_receive_end(px_exchange *exchange);
 
 /* Calls the handler that a route or a middleware left to be called; for the server's dispatch. */
 void exchange_call_handler(px_exchange *exchange);
 
 /* Content that px_request_multipart reads. */
-void form_data_receive(px_exchange *exchange, px_str bytes);
+size_t form_data_receive(px_exchange *exchange, px_str bytes);
+void form_data_pause(px_exchange *exchange);
 void form_data_finish(px_exchange *exchange);
 void form_data_release(px_exchange *exchange);
 
@@ -235,8 +238,16 @@ void exchange_finish(px_exchange *exchange, px_end end);
 /* --- For the handlers' side ---------------------------------------------------------------------
  */
 
-/* A rule was broken, or memory ran out: remembers why and tells the transport, once. */
+/* A rule was broken, or memory ran out: remembers why, once.  What was not begun is answered 500,
+ * or 503 without memory; what was ends visibly broken. */
 void exchange_break(px_exchange *exchange, px_end end);
+
+/* Puts a line of text in place of what the handler has answered so far. */
+void answer_replace(px_exchange *exchange, unsigned status);
+
+/* What the log says: the status that was sent; 500 where the program cut it short; 499 where the
+ * peer did before. */
+unsigned exchange_log_status(const px_exchange *exchange);
 
 /* Begins an answer: false (and the exchange is broken) when there is one already. */
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
@@ -278,7 +289,7 @@ static inline bool exchange_tells_end(const px_exchange *exchange)
 /* Whether the exchange, however the handler holds it, can still be acted on. */
 static inline bool exchange_alive(const px_exchange *exchange)
 {
-    return exchange->transport != NULL && !exchange->broken;
+    return exchange->transport != NULL && !exchange->broken && !exchange->failed;
 }
 
 #endif

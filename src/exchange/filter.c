@@ -28,16 +28,19 @@ void filters_take_head(px_exchange *exchange)
         const struct exchange_filter *entry = &service->filters[index];
         void *state = NULL;
 
-        if (!entry->filter->on_head(exchange, entry->context, &state))
-            continue;
-        struct filter_stage *stage = stage_take(exchange);
+        bool is_wanted = entry->filter->on_head(exchange, entry->context, &state) != 0;
+        struct filter_stage *stage =
+            is_wanted && exchange_alive(exchange) ? stage_take(exchange) : NULL;
 
-        if (!stage) {
+        if (is_wanted && !stage) {
             if (TABLE_MEMBER(entry->filter, on_end))
                 entry->filter->on_end(exchange, state);
             exchange_break(exchange, PX_END_NO_MEMORY);
-            return;
         }
+        if (!exchange_alive(exchange))
+            return;
+        if (!is_wanted)
+            continue;
         *stage = (struct filter_stage){.filter = entry->filter, .state = state};
         exchange->output->stage_count++;
         exchange->filtered = true;
@@ -146,7 +149,7 @@ void filters_end(px_exchange *exchange)
         if (TABLE_MEMBER(stage->filter, on_end))
             stage->filter->on_end(exchange, stage->state);
     }
-    exchange->filtered = false;
+    exchange->output->stage_count = 0;
 }
 
 uint32_t exchange_take_work(px_exchange *exchange)

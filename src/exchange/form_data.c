@@ -7,6 +7,12 @@
 #include "exchange/exchange.h"
 #include "http/forms/multipart.h"
 
+/* The rest of what is being fed is not told once there is an end, or an answer of ours. */
+static px_err told(const px_exchange *exchange)
+{
+    return exchange_alive(exchange) ? PX_OK : PX_ERR_CANCELLED;
+}
+
 static px_err part_begin(const struct multipart_part *part, void *context)
 {
     px_exchange *exchange = context;
@@ -15,7 +21,7 @@ static px_err part_begin(const struct multipart_part *part, void *context)
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part))
         input->multipart_callbacks->on_part(exchange, &head, input->multipart_context);
-    return PX_OK;
+    return told(exchange);
 }
 
 static px_err part_data(px_str bytes, void *context)
@@ -25,7 +31,7 @@ static px_err part_data(px_str bytes, void *context)
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part_content))
         input->multipart_callbacks->on_part_content(exchange, bytes, input->multipart_context);
-    return PX_OK;
+    return told(exchange);
 }
 
 static px_err part_end(void *context)
@@ -35,7 +41,7 @@ static px_err part_end(void *context)
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part_end))
         input->multipart_callbacks->on_part_end(exchange, input->multipart_context);
-    return PX_OK;
+    return told(exchange);
 }
 
 static px_err form_end(void *context)
@@ -52,7 +58,8 @@ px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks 
     px_str boundary;
     struct exchange_input *input;
 
-    if (!exchange_alive(exchange) || callbacks->struct_size < sizeof(callbacks->struct_size) ||
+    if (!exchange_alive(exchange) || exchange->content_received > 0 ||
+        callbacks->struct_size < sizeof(callbacks->struct_size) ||
         multipart_boundary(px_request_field(exchange, "Content-Type"), &boundary) != PX_OK)
         return PX_ERR_INVALID;
     input = exchange_input(exchange);
@@ -86,16 +93,24 @@ static void form_data_tell(px_exchange *exchange, px_err result)
         input->multipart_callbacks->on_multipart_end(exchange, result, input->multipart_context);
 }
 
-void form_data_receive(px_exchange *exchange, px_str bytes)
+size_t form_data_receive(px_exchange *exchange, px_str bytes)
 {
     struct exchange_input *input = exchange->input;
+    size_t used = bytes.len;
 
     if (input->told)
-        return;
-    px_err err = multipart_feed(input->multipart, bytes);
+        return bytes.len;
+    px_err err = multipart_feed(input->multipart, bytes, &used);
 
-    if (err != PX_OK)
+    if (err != PX_OK && exchange_alive(exchange))
         form_data_tell(exchange, err);
+    return err == PX_OK ? used : bytes.len;
+}
+
+void form_data_pause(px_exchange *exchange)
+{
+    if (exchange->sink == SINK_MULTIPART)
+        multipart_pause(exchange->input->multipart);
 }
 
 void form_data_finish(px_exchange *exchange)

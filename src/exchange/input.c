@@ -9,29 +9,69 @@
 #include "http/fields/field.h"
 #include "http/forms/query.h"
 
-px_err exchange_receive(px_exchange *exchange, px_str bytes)
+/* A receiver that uses less than all is paused with that. */
+static size_t use_some(px_exchange *exchange, px_str bytes, size_t used)
 {
-    exchange->content_received += bytes.len;
-    if (exchange->content_received > exchange->content_max)
+    if (used > bytes.len) {
+        exchange_break(exchange, PX_END_ABORTED);
+        return bytes.len;
+    }
+    if (used < bytes.len)
+        exchange->content_paused = true;
+    return used;
+}
+
+static size_t callback_receive(px_exchange *exchange, px_str bytes)
+{
+    const px_exchange_callbacks *callbacks = exchange->callbacks;
+    void *context = exchange->callbacks_context;
+
+    if (callbacks && TABLE_MEMBER(callbacks, on_content_some))
+        return use_some(exchange, bytes, callbacks->on_content_some(exchange, bytes, context));
+    if (callbacks && TABLE_MEMBER(callbacks, on_content))
+        callbacks->on_content(exchange, bytes, context);
+    return bytes.len;
+}
+
+static size_t tunnel_receive(px_exchange *exchange, px_str bytes)
+{
+    const px_tunnel_callbacks *tunnel = exchange->output->tunnel;
+    void *context = exchange->output->tunnel_context;
+
+    if (TABLE_MEMBER(tunnel, on_receive_some))
+        return use_some(exchange, bytes, tunnel->on_receive_some(exchange, bytes, context));
+    if (TABLE_MEMBER(tunnel, on_receive))
+        tunnel->on_receive(exchange, bytes, context);
+    return bytes.len;
+}
+
+px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used)
+{
+    px_err err = PX_OK;
+    size_t used = bytes.len;
+
+    *out_used = used;
+    if (exchange->content_received + bytes.len > exchange->content_max)
         return PX_ERR_LIMIT;
     switch ((enum content_sink)exchange->sink) {
     case SINK_DROP:
-        return PX_OK;
+        break;
     case SINK_CALLBACK:
-        if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_content))
-            exchange->callbacks->on_content(exchange, bytes, exchange->callbacks_context);
-        return PX_OK;
+        used = callback_receive(exchange, bytes);
+        break;
     case SINK_COLLECT:
-        return buf_append(&exchange->input->collected, bytes);
+        err = buf_append(&exchange->input->collected, bytes);
+        break;
     case SINK_MULTIPART:
-        form_data_receive(exchange, bytes);
-        return PX_OK;
+        used = form_data_receive(exchange, bytes);
+        break;
     case SINK_TUNNEL:
-        if (TABLE_MEMBER(exchange->output->tunnel, on_receive))
-            exchange->output->tunnel->on_receive(exchange, bytes, exchange->output->tunnel_context);
-        return PX_OK;
+        used = tunnel_receive(exchange, bytes);
+        break;
     }
-    return PX_OK;
+    exchange->content_received += used;
+    *out_used = used;
+    return err;
 }
 
 static void collected_tell(px_exchange *exchange)
@@ -122,6 +162,14 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
 {
     if (!exchange_alive(exchange))
         return;
+    bool is_whole =
+        exchange->content_received == 0 ||
+        (exchange->input && exchange->input->collecting && exchange->sink == SINK_COLLECT);
+
+    if (!is_whole) {
+        exchange_break(exchange, PX_END_ABORTED); /* the rest is not the whole */
+        return;
+    }
     exchange->content_max = bytes_max;
     exchange_collect(exchange);
     if (!exchange->input)
@@ -145,6 +193,7 @@ px_str px_request_content(const px_exchange *exchange)
 void px_request_pause(px_exchange *exchange)
 {
     exchange->content_paused = true;
+    form_data_pause(exchange);
 }
 
 void px_request_resume(px_exchange *exchange)

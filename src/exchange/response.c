@@ -1,5 +1,5 @@
 /*
- * Answering: the public calls that record status, fields and content.
+ * Answering: the public calls that record status and content.
  *
  * Happy path: px_respond copies what it is given into the arena and tells the transport, which
  * picks it up.  A call that breaks a rule, or finds no memory, breaks the exchange; nothing is
@@ -7,16 +7,10 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "exchange/exchange.h"
-#include "http/fields/cookie.h"
 #include "http/fields/field.h"
 #include "http/message/status.h"
-
-/* Fields that pollux writes itself, because they frame the message or steer the connection. */
-static bool field_allowed(px_str name, px_str value)
-{
-    return field_name_valid(name) && field_value_valid(value) && !field_is_framing(name);
-}
 
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length)
@@ -44,6 +38,33 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
     return true;
 }
 
+void answer_replace(px_exchange *exchange, unsigned status)
+{
+    static const px_str texts[] = {{"500 Internal Server Error\n", 26},
+                                   {"503 Service Unavailable\n", 24}};
+
+    source_release(exchange);
+    if (exchange->output)
+        exchange->output->trailer_count = 0;
+    exchange->handler_called = true;
+    exchange->call_when_whole = false;
+    exchange->sink = SINK_DROP;
+    exchange->content_paused = false;
+    exchange->filtered = false;
+    exchange->close_after = true;
+    exchange->no_server = false;
+    exchange->no_date = false;
+    exchange->fields = NULL;
+    exchange->field_count = 0;
+    exchange->field_room = 0;
+    exchange->status = (uint16_t)status;
+    exchange->type = px_str_make("text/plain; charset=utf-8", 25);
+    exchange->kind = CONTENT_BYTES;
+    exchange->body = (px_body){.bytes = texts[status == 503]};
+    exchange->length = exchange->body.bytes.len;
+    answer_ready(exchange);
+}
+
 void exchange_take_head(px_exchange *exchange)
 {
     if (PX_UNLIKELY(exchange->service->filter_count > 0) && exchange->kind != CONTENT_TUNNEL)
@@ -61,11 +82,47 @@ void exchange_take_head(px_exchange *exchange)
                           exchange->status == 205 || exchange->status == 304;
 }
 
+/* Content that was copied beside the arena. */
+struct content_copied {
+    struct exchange_service *service; /* borrowed: outlives it */
+    size_t bytes;
+    char text[];
+};
+
+static void content_copied_release(void *context)
+{
+    struct content_copied *copied = context;
+
+    copied->service->copied_bytes -= copied->bytes;
+    alloc_put(&copied->service->loop->allocator, copied);
+}
+
+/* Without memory, or beyond a bound, its bytes are absent. */
+static px_body content_copy(struct exchange_service *service, px_str content)
+{
+    uint64_t all_max = (uint64_t)service->respond_bytes_max * RESPOND_COPIES_MAX;
+    struct content_copied *copied = NULL;
+
+    if (content.len <= service->respond_bytes_max && content.len <= all_max - service->copied_bytes)
+        copied = alloc_take(&service->loop->allocator, sizeof(*copied) + content.len);
+    if (!copied)
+        return (px_body){.bytes = {NULL, 0}};
+    *copied = (struct content_copied){.service = service, .bytes = content.len};
+    memcpy(copied->text, content.ptr, content.len);
+    service->copied_bytes += content.len;
+    return (px_body){.bytes = px_str_make(copied->text, content.len),
+                     .release = content_copied_release,
+                     .context = copied};
+}
+
 void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str content)
 {
     if (!answer_begin(exchange, status, type, CONTENT_BYTES, content.len))
         return;
-    exchange->body.bytes = arena_copy(&exchange->arena, content);
+    if (content.len > RESPOND_ARENA_BYTES_MAX)
+        exchange->body = content_copy(exchange->service, content);
+    else
+        exchange->body.bytes = arena_copy(&exchange->arena, content);
     if (!exchange->body.bytes.ptr) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
@@ -160,8 +217,7 @@ void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location
 void px_respond_error(px_exchange *exchange, unsigned status)
 {
     const struct exchange_service *service = exchange->service;
-    char text[96];
-    size_t len;
+    char text[STATUS_TEXT_BYTES + 1];
 
     if (!exchange_alive(exchange))
         return;
@@ -176,235 +232,11 @@ void px_respond_error(px_exchange *exchange, unsigned status)
         if (exchange->answer != ANSWER_NONE || exchange->broken)
             return;
     }
-    len = status_text(status, text);
+    size_t len = status_text(status, text);
+
     text[len] = '\n';
     px_respond(exchange, status, px_str_of("text/plain; charset=utf-8"),
                px_str_make(text, len + 1));
-}
-
-/* --- Fields ----------------------------------------------------------------------------------- */
-
-/* Appends a copy of a field to an array in the arena, which doubles. */
-static bool fields_append(px_exchange *exchange, px_field **fields, uint32_t count, uint32_t *room,
-                          px_str name, px_str value)
-{
-    if (count == *room) {
-        uint32_t more = *room ? *room * 2 : 8;
-        px_field *grown =
-            count < FIELD_COUNT_LIMIT ? arena_take(&exchange->arena, more * sizeof(*grown)) : NULL;
-
-        if (!grown)
-            return false;
-        if (count > 0)
-            memcpy(grown, *fields, count * sizeof(*grown));
-        *fields = grown;
-        *room = more;
-    }
-    px_field field = {arena_copy(&exchange->arena, name), arena_copy(&exchange->arena, value)};
-
-    if (!field.name.ptr || !field.value.ptr)
-        return false;
-    (*fields)[count] = field;
-    return true;
-}
-
-/* Whether fields may still be set; a late one is a broken rule. */
-static bool fields_open(px_exchange *exchange)
-{
-    if (!exchange_alive(exchange))
-        return false;
-    if (exchange->answer == ANSWER_NONE || exchange->answer == ANSWER_READY)
-        return true;
-    exchange_break(exchange, PX_END_ABORTED);
-    return false;
-}
-
-static void field_add(px_exchange *exchange, px_str name, px_str value)
-{
-    uint32_t room = exchange->field_room;
-
-    if (field_name_is(name, "content-type")) {
-        exchange->type = arena_copy(&exchange->arena, value);
-        if (!exchange->type.ptr)
-            exchange_break(exchange, PX_END_NO_MEMORY);
-        return;
-    }
-    if (!fields_append(exchange, &exchange->fields, exchange->field_count, &room, name, value)) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
-        return;
-    }
-    exchange->field_count++;
-    exchange->field_room = (uint16_t)room;
-    if (field_name_is(name, "date"))
-        exchange->no_date = true;
-    if (field_name_is(name, "server"))
-        exchange->no_server = true;
-}
-
-void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count)
-{
-    if (PX_UNLIKELY(exchange->field_count > 0)) {
-        for (uint32_t index = 0; index < count; index++)
-            px_response_add_field(exchange, fields[index].name, fields[index].value);
-        return;
-    }
-    if (!fields_open(exchange))
-        return;
-    /* Full: whoever adds one gets a copy first (fields_append). */
-    exchange->fields = (px_field *)(uintptr_t)fields;
-    exchange->field_count = (uint16_t)count;
-    exchange->field_room = (uint16_t)count;
-    exchange->fields_lent = true;
-}
-
-/* Before a field is taken out: a lent array is not ours to change. */
-static bool fields_own(px_exchange *exchange)
-{
-    if (!exchange->fields_lent || exchange->field_count == 0)
-        return true;
-    px_field *own = arena_take(&exchange->arena, exchange->field_count * sizeof(*own));
-
-    if (!own) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
-        return false;
-    }
-    memcpy(own, exchange->fields, exchange->field_count * sizeof(*own));
-    exchange->fields = own;
-    exchange->fields_lent = false;
-    return true;
-}
-
-void px_response_add_field(px_exchange *exchange, px_str name, px_str value)
-{
-    if (!fields_open(exchange))
-        return;
-    if (!field_allowed(name, value)) {
-        exchange_break(exchange, PX_END_ABORTED);
-        return;
-    }
-    field_add(exchange, name, value);
-}
-
-void px_response_set_field(px_exchange *exchange, px_str name, px_str value)
-{
-    uint16_t kept = 0;
-
-    if (!fields_open(exchange))
-        return;
-    if (!field_allowed(name, value.ptr ? value : px_str_make("", 0))) {
-        exchange_break(exchange, PX_END_ABORTED);
-        return;
-    }
-    if (!fields_own(exchange))
-        return;
-    for (uint16_t index = 0; index < exchange->field_count; index++) {
-        if (!field_text_equal(exchange->fields[index].name, name))
-            exchange->fields[kept++] = exchange->fields[index];
-    }
-    exchange->field_count = kept;
-    if (value.ptr) {
-        field_add(exchange, name, value);
-        return;
-    }
-    if (field_name_is(name, "content-type"))
-        exchange->type = px_str_make(NULL, 0);
-    if (field_name_is(name, "date"))
-        exchange->no_date = true;
-    if (field_name_is(name, "server"))
-        exchange->no_server = true;
-}
-
-px_str px_response_field(const px_exchange *exchange, const char *name)
-{
-    if (field_name_is(px_str_of(name), "content-type"))
-        return exchange->type;
-    return field_find_value(exchange->fields, exchange->field_count, name);
-}
-
-void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
-{
-    if (!exchange_alive(exchange))
-        return;
-    if (!field_allowed(name, value)) {
-        exchange_break(exchange, PX_END_ABORTED);
-        return;
-    }
-    struct exchange_output *output = exchange_output(exchange);
-
-    if (!output)
-        return;
-    if (fields_append(exchange, &output->trailers, output->trailer_count, &output->trailer_room,
-                      name, value))
-        output->trailer_count++;
-    else
-        exchange_break(exchange, PX_END_NO_MEMORY);
-}
-
-unsigned px_response_status(const px_exchange *exchange)
-{
-    return exchange->status;
-}
-
-void px_response_set_status(px_exchange *exchange, unsigned status)
-{
-    if (!fields_open(exchange))
-        return;
-    if (status < 200 || status > 599) {
-        exchange_break(exchange, PX_END_ABORTED);
-        return;
-    }
-    exchange->status = (uint16_t)status;
-}
-
-static enum cookie_same_site same_site_of(px_str text)
-{
-    if (field_name_is(text, "strict"))
-        return COOKIE_SAME_SITE_STRICT;
-    if (field_name_is(text, "lax"))
-        return COOKIE_SAME_SITE_LAX;
-    if (field_name_is(text, "none"))
-        return COOKIE_SAME_SITE_NONE;
-    return COOKIE_SAME_SITE_UNSET;
-}
-
-void px_response_add_cookie(px_exchange *exchange, const px_cookie *given)
-{
-    px_str value;
-    struct cookie cookie = {
-        .name = given->name,
-        .value = given->value,
-        .path = given->path,
-        .domain = given->domain,
-        .max_age = given->max_age_s > 0 ? given->max_age_s : 0,
-        .has_max_age = given->max_age_s != 0,
-        .secure = given->secure != 0,
-        .http_only = given->http_only != 0,
-        .same_site = given->same_site.ptr ? same_site_of(given->same_site) : COOKIE_SAME_SITE_UNSET,
-    };
-
-    if (!fields_open(exchange))
-        return;
-    px_err err = cookie_build(&cookie, &exchange->arena, &value);
-
-    if (err != PX_OK || (given->same_site.ptr && cookie.same_site == COOKIE_SAME_SITE_UNSET)) {
-        exchange_break(exchange, err == PX_ERR_MEMORY ? PX_END_NO_MEMORY : PX_END_ABORTED);
-        return;
-    }
-    field_add(exchange, px_str_make("Set-Cookie", 10), value);
-}
-
-void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
-{
-    if (!fields_open(exchange))
-        return;
-    if (status < 100 || status > 199 || status == 101 || exchange->answer != ANSWER_NONE ||
-        (name.ptr && !field_allowed(name, value))) {
-        exchange_break(exchange, PX_END_ABORTED);
-        return;
-    }
-    /* RFC 9110 section 15.2: not to a client of HTTP/1.0. */
-    if (exchange->version > 10)
-        exchange->transport->inform(exchange, status, name, value);
 }
 
 /* --- In pieces -------------------------------------------------------------------------------- */
@@ -460,7 +292,7 @@ size_t px_response_room(px_exchange *exchange)
 
 void px_response_end(px_exchange *exchange)
 {
-    if (!pieces_open(exchange))
+    if (exchange->pieces_done || !pieces_open(exchange))
         return;
     exchange->pieces_done = true;
     exchange->transport->send_content(exchange);

@@ -27,6 +27,8 @@ struct exchange_service {
     const struct exchange_filter *filters; /* borrowed: the server's */
     uint32_t filter_count;
     uint32_t output_bytes_max;
+    uint32_t respond_bytes_max; /* copied by one px_respond */
+    uint64_t copied_bytes;      /* by all of them, beside the arenas */
     uint32_t exchange_bytes_max;
     void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
     void *error_page_context;

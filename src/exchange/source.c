@@ -286,6 +286,15 @@ void source_release(px_exchange *exchange)
 
 px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
-    return exchange->filtered ? filters_pull(exchange, out, room, out_bytes)
-                              : source_pull(exchange, out, room, out_bytes);
+    px_pull pull = exchange->filtered ? filters_pull(exchange, out, room, out_bytes)
+                                      : source_pull(exchange, out, room, out_bytes);
+
+    /* What a producer or a filter gave up while it was asked is not whole, whatever it says. */
+    if (PX_UNLIKELY(exchange->broken))
+        return PX_PULL_ERROR;
+    if (PX_UNLIKELY(pull == PX_PULL_ERROR)) {
+        exchange->broken = true; /* the transport is told by the result */
+        exchange->end = PX_END_ABORTED;
+    }
+    return pull;
 }

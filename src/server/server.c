@@ -73,6 +73,7 @@ static px_err options_settle(px_server_options *options, px_error *out_error)
     default_u32(&options->pipeline_count_max, PIPELINE_COUNT_DEFAULT);
     default_u32(&options->exchange_bytes_max, EXCHANGE_ARENA_BYTES_DEFAULT);
     default_u32(&options->output_bytes_max, OUTPUT_BYTES_DEFAULT);
+    default_u32(&options->respond_bytes_max, RESPOND_BYTES_DEFAULT);
     default_u64(&options->content_bytes_max, CONTENT_BYTES_DEFAULT);
     default_u32(&options->head_timeout_ms, HEAD_TIMEOUT_MS_DEFAULT);
     default_u32(&options->idle_timeout_ms, IDLE_TIMEOUT_MS_DEFAULT);
@@ -131,6 +132,7 @@ static px_err server_init(px_server *server, px_error *out_error)
                               : connections);
     server->service.filters = server->filters;
     server->service.output_bytes_max = options->output_bytes_max;
+    server->service.respond_bytes_max = options->respond_bytes_max;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
     server->service.on_error_page = options->on_error_page;
     server->service.error_page_context = options->error_page_context;

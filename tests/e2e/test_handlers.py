@@ -130,11 +130,17 @@ def test_many_at_once(client):
 
 
 @pytest.mark.parametrize("target", [
-    "/wrong?how=short", "/wrong?how=long", "/wrong?how=field", "/wrong?how=begun", "/wrong?how=now",
+    "/wrong?how=short", "/wrong?how=long", "/wrong?how=begun", "/wrong?how=now", "/wrong?how=end",
     "/producer?n=50000&fails=1", "/producer?n=50000&fails=1&known=1", "/file?at=4194300&n=100",
 ])  # fmt: skip
 def test_what_breaks_never_looks_complete(client, target):
     assert client.breaks(target), f"{target} looks complete"
+
+
+@pytest.mark.parametrize("how", ["field", "twice"])
+def test_what_breaks_before_it_was_begun_is_a_500(client, how):
+    answer = client.ask("GET", f"/wrong?how={how}")
+    assert (answer.status, answer.content) == (500, b"500 Internal Server Error\n")
 
 
 # --- Requests ------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ px_err multipart_init(struct multipart *multipart, px_str boundary, const px_all
     multipart->reason = NULL;
     multipart->err = PX_OK;
     multipart->part_count = 0;
+    multipart->paused = false;
     start_line(multipart);
     multipart->state = MULTIPART_PREAMBLE;
     multipart->delimiter_len = (uint8_t)(boundary.len + 4);
@@ -162,7 +163,7 @@ static px_err read_content(struct multipart *multipart, const char **at, const c
 
         multipart->matched = 0;
         multipart->matched_outside = 0;
-        if (err != PX_OK)
+        if (err != PX_OK || multipart->paused)
             return err;
     }
     for (const char *cr = from; (cr = memchr(cr, '\r', (size_t)(end - cr))); cr++) {
@@ -175,6 +176,9 @@ static px_err read_content(struct multipart *multipart, const char **at, const c
 
         if (err != PX_OK)
             return err;
+        *at = cr;
+        if (multipart->paused)
+            return PX_OK;
         *at = cr + len;
         multipart->matched = (uint8_t)len;
         return len == multipart->delimiter_len ? delimiter_found(multipart) : PX_OK;
@@ -290,14 +294,20 @@ static px_err read_framing(struct multipart *multipart, char byte)
     return PX_ERR_MALFORMED;
 }
 
-px_err multipart_feed(struct multipart *multipart, px_str bytes)
+void multipart_pause(struct multipart *multipart)
+{
+    multipart->paused = true;
+}
+
+px_err multipart_feed(struct multipart *multipart, px_str bytes, size_t *out_used)
 {
     const char *at = bytes.ptr;
     const char *end = bytes.len > 0 ? at + bytes.len : at;
     px_err err = multipart->err;
 
     CHECK(multipart->state != MULTIPART_ENDED);
-    while (err == PX_OK && at < end) {
+    multipart->paused = false;
+    while (err == PX_OK && at < end && !multipart->paused) {
         switch ((enum multipart_state)multipart->state) {
         case MULTIPART_PREAMBLE:
         case MULTIPART_CONTENT:
@@ -320,6 +330,8 @@ px_err multipart_feed(struct multipart *multipart, px_str bytes)
             break;
         }
     }
+    if (err == PX_OK)
+        *out_used = bytes.len - (size_t)(end - at);
     return err;
 }
 

@@ -51,6 +51,7 @@ struct multipart {
     uint8_t
         matched_outside; /* of those, the ones that are no content if it turns out not to be one */
     uint8_t delimiter_len;
+    bool paused;                                      /* by a callback of the feed at hand */
     uint8_t state;                                    /* private to multipart.c */
     char delimiter[MULTIPART_BOUNDARY_BYTES_MAX + 4]; /* CR LF "--" boundary */
     px_field fields[MULTIPART_FIELDS_MAX];            /* slices of `head` */
@@ -68,9 +69,13 @@ PX_MUST_CHECK px_err multipart_init(struct multipart *multipart, px_str boundary
                                     const struct multipart_events *events, void *context);
 void multipart_deinit(struct multipart *multipart);
 
-/* Takes the next bytes, all of them: PX_OK, PX_ERR_MALFORMED, PX_ERR_LIMIT (parts, or the fields of
- * one), PX_ERR_MEMORY, or what a callback returned. */
-PX_MUST_CHECK px_err multipart_feed(struct multipart *multipart, px_str bytes);
+/* Takes the next bytes: PX_OK, PX_ERR_MALFORMED, PX_ERR_LIMIT (parts, or the fields of one),
+ * PX_ERR_MEMORY, or what a callback returned.  *out_used, written on PX_OK, is all of them, or
+ * where a callback called multipart_pause, those it was told of: the rest is fed again. */
+PX_MUST_CHECK px_err multipart_feed(struct multipart *multipart, px_str bytes, size_t *out_used);
+
+/* For a callback: nothing is told after it returns, until the next multipart_feed. */
+void multipart_pause(struct multipart *multipart);
 
 /* The content has ended: PX_OK after the last boundary (on_end was called), else as multipart_feed.
  * To be called once. */

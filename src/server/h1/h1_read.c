@@ -40,6 +40,8 @@ static px_err work_take(struct h1_conn *h1)
     if (!work)
         return PX_ERR_MEMORY;
     work->content = false;
+    work->held = 0;
+    work->over = false;
     h1_parser_init(&work->parser, H1_REQUEST, server->scan, &server->parse_limits, work->spans);
     h1->work = work;
     return PX_OK;
@@ -227,6 +229,42 @@ static void take_trailers(struct h1_conn *h1)
     input->trailer_count = count;
 }
 
+/* Hands content over, the last of the bytes that were used; what its receiver does not use is shown
+ * again, and the end of it all waits behind that. */
+static px_err content_hand(struct h1_conn *h1, px_str content)
+{
+    struct h1_work *work = h1->work;
+    size_t used = content.len;
+
+    if (content.len > 0 && h1->exchange) {
+        px_err err = exchange_receive(h1->exchange, content, &used);
+
+        if (err != PX_OK)
+            return content_refuse(h1, err == PX_ERR_LIMIT ? 413 : 503);
+        work->held += (uint32_t)(content.len - used);
+        h1->in_used -= content.len - used;
+    }
+    if (work->over && work->held == 0 && h1->reading == READ_CONTENT &&
+        (!h1->exchange || exchange_takes_content(h1->exchange))) {
+        take_trailers(h1);
+        content_end(h1);
+    }
+    return PX_OK;
+}
+
+/* Content that was read before and not used: it lies at the front of the bytes at hand. */
+static px_err read_held(struct h1_conn *h1, px_str bytes)
+{
+    struct h1_work *work = h1->work;
+    size_t count = work->held < bytes.len ? work->held : bytes.len;
+
+    if (work->held > 0 && count == 0)
+        return PX_AGAIN; /* it comes from the loop */
+    work->held -= (uint32_t)count;
+    h1->in_used += count;
+    return content_hand(h1, px_str_make(bytes.ptr, count));
+}
+
 static px_err read_content(struct h1_conn *h1)
 {
     px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
@@ -235,6 +273,8 @@ static px_err read_content(struct h1_conn *h1)
 
     if (h1->exchange && !exchange_takes_content(h1->exchange))
         return PX_AGAIN;
+    if (PX_UNLIKELY(h1->work->held > 0 || h1->work->over))
+        return read_held(h1, bytes);
     if (bytes.len == 0) {
         if (!h1->conn.peer_ended)
             return h1_continue(h1);
@@ -248,17 +288,8 @@ static px_err read_content(struct h1_conn *h1)
     h1->expecting = false; /* it did not wait */
     if (content_too_large(h1))
         return content_refuse(h1, 413);
-    if (content.len > 0 && h1->exchange) {
-        px_err taken = exchange_receive(h1->exchange, content);
-
-        if (taken != PX_OK)
-            return content_refuse(h1, taken == PX_ERR_LIMIT ? 413 : 503);
-    }
-    if (err == PX_OK && h1->reading == READ_CONTENT) {
-        take_trailers(h1);
-        content_end(h1);
-    }
-    return PX_OK;
+    h1->work->over = err == PX_OK;
+    return content_hand(h1, content);
 }
 
 static px_err read_tunnel(struct h1_conn *h1)
@@ -274,8 +305,11 @@ static px_err read_tunnel(struct h1_conn *h1)
         exchange_receive_end(h1->exchange);
         return PX_OK;
     }
-    h1->in_used = h1->in.len;
-    return exchange_receive(h1->exchange, bytes);
+    size_t used;
+    px_err err = exchange_receive(h1->exchange, bytes, &used);
+
+    h1->in_used += used;
+    return err;
 }
 
 px_err h1_step_read(struct h1_conn *h1)

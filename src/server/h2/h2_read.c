@@ -98,17 +98,20 @@ static bool takes_content(const struct h2_request *request)
     return exchange_takes_content(exchange);
 }
 
-static void receive(struct h2_request *request, px_str bytes)
+/* Hands content over: how much of it was used.  The rest keeps its part of the window. */
+static size_t receive(struct h2_request *request, px_str bytes)
 {
+    size_t used;
     px_err err;
 
     if (request->content == CONTENT_EXPECTED)
         request->content = CONTENT_COMES; /* it did not wait */
-    request->moved_bytes += bytes.len;
-    h2_session_give(request->h2->session, &request->stream, (uint32_t)bytes.len);
-    err = exchange_receive(request->exchange, bytes);
+    err = exchange_receive(request->exchange, bytes, &used);
+    request->moved_bytes += used;
+    h2_session_give(request->h2->session, &request->stream, (uint32_t)used);
     if (err != PX_OK)
         h2_refuse(request, err == PX_ERR_LIMIT ? 413 : 503);
+    return used;
 }
 
 /* What a handler does not take is kept beside what streams keep in their inboxes. */
@@ -145,9 +148,10 @@ void h2_take_content(struct h2_stream *stream, px_str bytes, void *context)
             h2_session_reset(h2->session, stream, H2_NO_ERROR);
         return;
     }
-    if (request->held.len == 0 && takes_content(request))
-        receive(request, bytes);
-    else if (!hold(request, bytes))
+    size_t used = request->held.len == 0 && takes_content(request) ? receive(request, bytes) : 0;
+
+    if (request->exchange && used < bytes.len &&
+        !hold(request, px_str_make(bytes.ptr + used, bytes.len - used)))
         h2_session_reset(h2->session, stream, H2_ENHANCE_YOUR_CALM);
 }
 
@@ -178,7 +182,7 @@ void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void 
     request->content = CONTENT_COMES;
     if (trailers && trailers->field_count > 0)
         take_trailers(request, trailers);
-    if (request->held.len > 0 ||
+    if (request->held.len > 0 || request->exchange->content_paused ||
         (request->kind != REQUEST_PLAIN && request->exchange->kind != CONTENT_TUNNEL))
         request->content = CONTENT_END_HELD;
     else
@@ -198,8 +202,13 @@ void h2_read_step(struct h2_request *request)
         /* The handler may pause again: that holds for what comes after. */
         request->h2->conn.session.server->loop->inbox_bytes -= held.len;
         buf_init(&request->held, held.allocator, H2_STREAM_WINDOW);
-        receive(request, buf_str(&held));
-        buf_deinit(&held);
+        buf_consume(&held, receive(request, buf_str(&held)));
+        if (request->exchange && held.len > 0 && request->held.len == 0) {
+            request->h2->conn.session.server->loop->inbox_bytes += held.len;
+            request->held = held;
+        } else {
+            buf_deinit(&held);
+        }
     }
     if (request->exchange && request->content == CONTENT_END_HELD && request->held.len == 0 &&
         takes_content(request)) {

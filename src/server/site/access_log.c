@@ -11,7 +11,6 @@
 #include "http/message/uri.h"
 
 enum {
-    STATUS_PEER_GONE = 499, /* as nginx logs a peer that left before there was an answer */
     LINE_FIXED_BYTES = 512, /* everything in a line but the peer's own strings */
     ESCAPE_FACTOR = 6       /* the longest escape: \u00HH in JSON */
 };
@@ -223,7 +222,7 @@ void access_log_exchange(struct session *session, const px_exchange *exchange)
         .unix_time = server->loop->unix_time,
         .duration_ms = server->loop->now_ms - exchange->started_ms,
         .bytes = exchange->head_only ? 0 : exchange->produced,
-        .status = exchange->status ? exchange->status : STATUS_PEER_GONE,
+        .status = exchange_log_status(exchange),
         .version = exchange->version,
     };
 

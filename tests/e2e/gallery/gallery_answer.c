@@ -114,8 +114,8 @@ static void pieces_room(px_exchange *exchange, void *context)
 /* ?n=BYTES: written as there is room, with two trailers. */
 void gallery_pieces(px_exchange *exchange, void *context)
 {
-    static const px_exchange_callbacks callbacks = {sizeof(callbacks), NULL, NULL, pieces_room,
-                                                    NULL};
+    static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                    .on_room = pieces_room};
     struct pieces *pieces = px_exchange_alloc(exchange, sizeof(*pieces));
 
     (void)context;
@@ -191,6 +191,18 @@ void gallery_inform(px_exchange *exchange, void *context)
 }
 
 /* ?how=...: each breaks a rule, and its answer must not look complete. */
+/* Gives up and says that it is whole. */
+static px_pull give_up_and_end(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                               void *context)
+{
+    (void)room;
+    (void)context;
+    memcpy(out, "half of it", 10);
+    *out_bytes = 10;
+    px_exchange_abort(exchange);
+    return PX_PULL_END;
+}
+
 void gallery_wrong(px_exchange *exchange, void *context)
 {
     px_str how = px_request_query_param(exchange, "how");
@@ -207,6 +219,13 @@ void gallery_wrong(px_exchange *exchange, void *context)
     } else if (px_str_equal(how, px_str_of("field"))) {
         px_response_add_field(exchange, px_str_of("X"), px_str_of("a\r\nb: c"));
         gallery_say(exchange, "not sent\n");
+    } else if (px_str_equal(how, px_str_of("twice"))) {
+        gallery_say(exchange, "first\n");
+        gallery_say(exchange, "second\n");
+    } else if (px_str_equal(how, px_str_of("end"))) {
+        px_producer gives_up = {.pull = give_up_and_end};
+
+        px_respond_producer(exchange, 200, px_str_of("text/plain"), PX_LENGTH_UNKNOWN, &gives_up);
     } else if (px_str_equal(how, px_str_of("begun"))) {
         px_response_start(exchange, 200, px_str_of("text/plain"), PX_LENGTH_UNKNOWN);
         px_response_write(exchange, px_str_of("12345"));

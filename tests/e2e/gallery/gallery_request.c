@@ -96,8 +96,10 @@ static void stream_room(px_exchange *exchange, void *context)
 /* Sends back what comes while it comes; who does not read is not read from. */
 void gallery_stream(px_exchange *exchange, void *context)
 {
-    static const px_exchange_callbacks callbacks = {sizeof(callbacks), stream_content, stream_end,
-                                                    stream_room, NULL};
+    static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                    .on_content = stream_content,
+                                                    .on_content_end = stream_end,
+                                                    .on_room = stream_room};
 
     (void)context;
     px_exchange_set_callbacks(exchange, &callbacks, NULL);
@@ -155,8 +157,10 @@ static void count_over(px_exchange *exchange, px_end end, void *context)
 /* [?slow=1]: counts and sums the content, and names the trailers. */
 void gallery_count(px_exchange *exchange, void *context)
 {
-    static const px_exchange_callbacks callbacks = {sizeof(callbacks), count_content, count_end,
-                                                    NULL, count_over};
+    static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                    .on_content = count_content,
+                                                    .on_content_end = count_end,
+                                                    .on_end = count_over};
     struct count *count = calloc(1, sizeof(*count));
 
     (void)context;
@@ -242,8 +246,10 @@ static void tunnel_end(px_exchange *exchange, void *context)
 /* Two-way bytes: an upgrade in HTTP/1.1, extended CONNECT in HTTP/2 (RFC 8441). */
 void gallery_tunnel(px_exchange *exchange, void *context)
 {
-    static const px_tunnel_callbacks callbacks = {sizeof(callbacks), stream_content, tunnel_end,
-                                                  stream_room};
+    static const px_tunnel_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                  .on_receive = stream_content,
+                                                  .on_receive_end = tunnel_end,
+                                                  .on_room = stream_room};
 
     (void)context;
     px_respond_tunnel(exchange, px_str_of("echo"), &callbacks, NULL);

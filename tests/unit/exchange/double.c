@@ -74,6 +74,7 @@ bool stage_open(struct stage *stage, const px_allocator *allocator)
     exchange_service_init(&stage->service, stage->loop, 1000);
     stage->service.output_bytes_max = 64 * 1024;
     stage->service.exchange_bytes_max = 256 * 1024;
+    stage->service.respond_bytes_max = 1024 * 1024;
     stage->service.filters = stage->filters;
     return true;
 }
@@ -132,8 +133,11 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     assert_null(call->exchange); /* never from inside of a handler */
 }
 
-static const px_exchange_callbacks callbacks = {sizeof(px_exchange_callbacks), on_content,
-                                                on_content_end, on_room, on_end};
+static const px_exchange_callbacks callbacks = {.struct_size = sizeof(px_exchange_callbacks),
+                                                .on_content = on_content,
+                                                .on_content_end = on_content_end,
+                                                .on_room = on_room,
+                                                .on_end = on_end};
 
 /* --- A request -------------------------------------------------------------------------------- */
 
@@ -196,9 +200,10 @@ size_t call_receive(struct call *call, px_str bytes)
     /* In small pieces, so that a pause in one is seen before the next. */
     while (call->exchange && used < bytes.len && exchange_takes_content(call->exchange)) {
         size_t len = bytes.len - used < 7 ? bytes.len - used : 7;
-        px_err err = exchange_receive(call->exchange, px_str_make(bytes.ptr + used, len));
+        size_t taken;
+        px_err err = exchange_receive(call->exchange, px_str_make(bytes.ptr + used, len), &taken);
 
-        used += len;
+        used += taken;
         if (err != PX_OK)
             call_end(call, err == PX_ERR_LIMIT ? PX_END_REFUSED : PX_END_NO_MEMORY);
         else if (call->resets > 0)

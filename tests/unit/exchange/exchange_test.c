@@ -425,7 +425,8 @@ static void life_run(const px_allocator *allocator, void *context)
         assert_int_equal(call.ended, 1);
         assert_true(call.end == PX_END_COMPLETE || call.end == PX_END_NO_MEMORY ||
                     call.end == PX_END_ABORTED);
-        assert_int_equal(call.done, call.end == PX_END_COMPLETE);
+        /* Without memory the peer may have got a whole answer that says so. */
+        assert_int_equal(call.done, call.end == PX_END_COMPLETE || call.status == 503);
     }
     assert_int_equal(life->released, life->answered);
     assert_int_equal(life->filters, life->filters_ended);

@@ -433,8 +433,9 @@ static void tunnel_receive_end(px_exchange *exchange, void *context)
 
 static void open_tunnel(px_exchange *exchange, void *context)
 {
-    static const px_tunnel_callbacks callbacks = {sizeof(px_tunnel_callbacks), tunnel_receive,
-                                                  tunnel_receive_end, NULL};
+    static const px_tunnel_callbacks callbacks = {.struct_size = sizeof(px_tunnel_callbacks),
+                                                  .on_receive = tunnel_receive,
+                                                  .on_receive_end = tunnel_receive_end};
 
     px_respond_tunnel(exchange,
                       exchange->method == METHOD_CONNECT ? px_str_make(NULL, 0) : LITERAL("echo"),
@@ -494,9 +495,196 @@ static void requests_that_cannot_be_tunnels(void **state)
     stage_close(&stage);
 }
 
+/* Uses `step` bytes of what it is shown, at most. */
+struct sipper {
+    size_t step;
+    size_t len;
+    uint32_t calls;
+    char text[64];
+};
+
+static size_t sip(px_exchange *exchange, px_str bytes, void *context)
+{
+    struct sipper *sipper = context;
+    size_t count = bytes.len < sipper->step ? bytes.len : sipper->step;
+
+    (void)exchange;
+    sipper->calls++;
+    memcpy(sipper->text + sipper->len, bytes.ptr, count);
+    sipper->len += count;
+    return count;
+}
+
+/* A receiver that uses a part is shown the rest again, after it has resumed, and nothing is lost.
+ */
+static void content_is_used_in_parts(void **state)
+{
+    static const px_exchange_callbacks sipping = {.struct_size = sizeof(sipping),
+                                                  .on_content_some = sip};
+    static const char content[] = "all of these bytes, in order";
+
+    (void)state;
+    for (size_t step = 1; step <= sizeof(content); step++) {
+        struct stage stage;
+        struct call call;
+        struct sipper sipper = {.step = step};
+        size_t at = 0;
+
+        stage_open(&stage, NULL);
+        assert_true(call_begin(&call, &stage, POST("Content-Length: 28\r\n"), nothing, NULL));
+        px_exchange_set_callbacks(call.exchange, &sipping, &sipper);
+        while (at < sizeof(content) - 1) {
+            size_t used = call_receive(&call, px_str_make(content + at, sizeof(content) - 1 - at));
+
+            at += used;
+            assert_int_equal(sipper.len, at);
+            if (at < sizeof(content) - 1) {
+                assert_false(exchange_takes_content(call.exchange));
+                px_request_resume(call.exchange);
+            }
+        }
+        call_receive_end(&call);
+        assert_memory_equal(sipper.text, content, sizeof(content) - 1);
+        call_finish(&call);
+        stage_close(&stage);
+    }
+}
+
+static size_t use_too_much(px_exchange *exchange, px_str bytes, void *context)
+{
+    (void)exchange;
+    (void)context;
+    return bytes.len + 1;
+}
+
+static void content_is_not_used_beyond_its_end(void **state)
+{
+    static const px_exchange_callbacks wrong = {.struct_size = sizeof(wrong),
+                                                .on_content_some = use_too_much};
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    assert_true(call_begin(&call, &stage, POST("Content-Length: 3\r\n"), nothing, NULL));
+    px_exchange_set_callbacks(call.exchange, &wrong, NULL);
+    call_receive(&call, LITERAL("abc"));
+    call_drive(&call);
+    assert_int_equal(call.status, 500);
+    call_finish(&call);
+    stage_close(&stage);
+}
+
+static void collected_is_told(px_exchange *exchange, px_str content, void *context)
+{
+    (void)exchange;
+    (void)content;
+    ++*(uint32_t *)context;
+}
+
+/* A part of the content is not given for the whole. */
+static void collecting_too_late_aborts(void **state)
+{
+    struct stage stage;
+    struct call call;
+    uint32_t told = 0;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    assert_true(call_begin(&call, &stage, POST("Content-Length: 20\r\n"), nothing, NULL));
+    assert_int_equal(call_receive(&call, LITERAL("0123456789")), 10);
+    px_request_collect(call.exchange, 100, collected_is_told, &told);
+    call_receive(&call, LITERAL("0123456789"));
+    call_receive_end(&call);
+    call_drive(&call);
+    assert_int_equal(told, 0);
+    assert_int_equal(call.status, 500);
+    call_finish(&call);
+    assert_int_equal(call.end, PX_END_ABORTED);
+    stage_close(&stage);
+}
+
+/* Pauses in every call. */
+struct pauser {
+    bool paused;
+    uint32_t calls;
+    char order[32];
+};
+
+static void pauser_note(px_exchange *exchange, struct pauser *pauser, char what)
+{
+    assert_false(pauser->paused);
+    pauser->order[pauser->calls++] = what;
+    pauser->paused = true;
+    px_request_pause(exchange);
+}
+
+static void pauser_part(px_exchange *exchange, const px_part_head *head, void *context)
+{
+    (void)head;
+    pauser_note(exchange, context, 'p');
+}
+
+static void pauser_content(px_exchange *exchange, px_str bytes, void *context)
+{
+    (void)bytes;
+    pauser_note(exchange, context, 'c');
+}
+
+static void pauser_part_end(px_exchange *exchange, void *context)
+{
+    pauser_note(exchange, context, 'e');
+}
+
+static void pauser_end(px_exchange *exchange, px_err result, void *context)
+{
+    assert_int_equal(result, PX_OK);
+    pauser_note(exchange, context, '.');
+}
+
+/* Within one piece of content too, nothing is told between a pause and the resume. */
+static void a_form_is_paused_between_any_two_calls(void **state)
+{
+    static const px_multipart_callbacks callbacks = {sizeof(callbacks), pauser_part, pauser_content,
+                                                     pauser_part_end, pauser_end};
+    static const char content[] = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\none\r\n"
+                                  "--b\r\nContent-Disposition: form-data; name=b\r\n\r\n\r\n--b--";
+    struct stage stage;
+    struct call call;
+    struct pauser pauser = {0};
+    size_t at = 0;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    assert_true(call_begin(&call, &stage,
+                           POST("Content-Type: multipart/form-data; boundary=b\r\n"
+                                "Transfer-Encoding: chunked\r\n"),
+                           nothing, NULL));
+    assert_int_equal(px_request_multipart(call.exchange, &callbacks, &pauser), PX_OK);
+    while (at < sizeof(content) - 1) {
+        size_t used;
+
+        assert_int_equal(exchange_receive(call.exchange,
+                                          px_str_make(content + at, sizeof(content) - 1 - at),
+                                          &used),
+                         PX_OK);
+        at += used;
+        pauser.paused = false;
+        px_request_resume(call.exchange);
+    }
+    call_receive_end(&call);
+    assert_string_equal(pauser.order, "pcepe.");
+    call_finish(&call);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(content_is_used_in_parts),
+        cmocka_unit_test(content_is_not_used_beyond_its_end),
+        cmocka_unit_test(collecting_too_late_aborts),
+        cmocka_unit_test(a_form_is_paused_between_any_two_calls),
         cmocka_unit_test(accessors),
         cmocka_unit_test(content_is_streamed_and_paused),
         cmocka_unit_test(content_passes_its_limit),

@@ -8,6 +8,19 @@
 #include "unit/exchange/double.h"
 
 static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+static const px_str no_type = {NULL, 0};
+
+/* The peer was told 500, or the program gave up before anything was out. */
+static bool is_broken(const struct call *call)
+{
+    return call->resets == 0 ? call->taken && call->status == 500 : !call->taken;
+}
+
+static void nothing(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    (void)context;
+}
 
 /* Runs one exchange whole. */
 static void run(struct call *call, struct stage *stage, const char *head, px_handler handler,
@@ -337,9 +350,8 @@ static void broken_rules_abort(void **state)
     stage_open(&stage, NULL);
     for (size_t index = 0; index < ARRAY_COUNT(handlers); index++) {
         run(&call, &stage, get, handlers[index], NULL);
-        if (call.resets != 1)
-            fail_msg("handler %zu broke a rule and was not reset", index);
-        assert_false(call.taken);
+        if (!is_broken(&call))
+            fail_msg("handler %zu broke a rule and was neither told nor reset", index);
         call_finish(&call);
         assert_int_equal(call.end, PX_END_ABORTED);
     }
@@ -409,7 +421,7 @@ static void invalid_and_framing_fields_are_refused(void **state)
 
             field.how = how;
             run(&call, &stage, get, set_one_field, &field);
-            if (call.resets != 1 || call.taken)
+            if (!is_broken(&call))
                 fail_msg("field %zu was taken (%d)", index, how);
             call_finish(&call);
             assert_int_equal(call.end, PX_END_ABORTED);
@@ -603,7 +615,7 @@ static void cookies_are_written_and_checked(void **state)
     call_finish(&call);
     for (size_t index = 0; index < ARRAY_COUNT(bad); index++) {
         run(&call, &stage, get, bad_cookie, (void *)(uintptr_t)&bad[index]);
-        if (call.resets != 1)
+        if (!is_broken(&call))
             fail_msg("cookie %zu was taken: %s", index, call.head);
         call_finish(&call);
         assert_int_equal(call.end, PX_END_ABORTED);
@@ -766,9 +778,149 @@ static void arena_is_capped(void **state)
     stage_close(&stage);
 }
 
+static void released(void *context)
+{
+    ++*(uint32_t *)context;
+}
+
+/* What was recorded is taken back, and the peer is told; the program hears that it was its fault.
+ */
+static void what_breaks_before_it_is_out_is_a_500(void **state)
+{
+    static const char *const ways[] = {"twice", "field", "status", "pieces", "type"};
+    size_t ran = 0;
+
+    (void)state;
+    for (; ran < sizeof(ways) / sizeof(ways[0]); ran++) {
+        struct stage stage;
+        struct call call;
+        uint32_t count = 0;
+        px_body body = {LITERAL("content"), released, &count};
+
+        stage_open(&stage, NULL);
+        assert_true(call_begin(&call, &stage, get, nothing, NULL));
+        px_response_add_field(call.exchange, LITERAL("X-Secret"), LITERAL("1"));
+        px_response_add_field(call.exchange, LITERAL("Server"), LITERAL("mine"));
+        px_respond_body(call.exchange, 200, no_type, &body);
+        switch (ran) {
+        case 0:
+            px_respond_text(call.exchange, 200, "again");
+            break;
+        case 1:
+            px_response_add_field(call.exchange, LITERAL("X"), LITERAL("a\r\nb: c"));
+            break;
+        case 2:
+            px_response_set_status(call.exchange, 99);
+            break;
+        case 3:
+            px_response_write(call.exchange, LITERAL("a piece of nothing"));
+            break;
+        default:
+            px_response_add_field(call.exchange, LITERAL("Content-Length"), LITERAL("1"));
+            break;
+        }
+        px_respond_text(call.exchange, 200, "does nothing");
+        assert_int_equal(call.resets, 0);
+        assert_int_equal(count, 1);
+        call_drive(&call);
+        assert_int_equal(call.status, 500);
+        assert_string_equal(call.head, "Content-Type: text/plain; charset=utf-8\n");
+        assert_str_equal(call_content(&call), LITERAL("500 Internal Server Error\n"));
+        call_finish(&call);
+        assert_int_equal(call.end, PX_END_ABORTED);
+        assert_int_equal(count, 1);
+        stage_close(&stage);
+    }
+    assert_int_equal(ran, 5);
+}
+
+/* What has begun is not replaced, and what a program gives up by itself is not either. */
+static void what_is_out_or_given_up_ends_broken(void **state)
+{
+    (void)state;
+    for (int begun = 0; begun < 2; begun++) {
+        struct stage stage;
+        struct call call;
+
+        stage_open(&stage, NULL);
+        assert_true(call_begin(&call, &stage, get, nothing, NULL));
+        if (begun) {
+            px_response_start(call.exchange, 200, no_type, PX_LENGTH_UNKNOWN);
+            call_drive(&call);
+            px_response_add_field(call.exchange, LITERAL("Late"), LITERAL("1"));
+        } else {
+            px_exchange_abort(call.exchange);
+        }
+        assert_int_equal(call.resets, 1);
+        assert_int_equal(exchange_log_status(call.exchange), 500);
+        call_drive(&call);
+        call_finish(&call);
+        assert_int_equal(call.end, PX_END_ABORTED);
+        stage_close(&stage);
+    }
+}
+
+/* Content beyond the arena's cap has memory of its own, up to a bound each and in sum. */
+static void large_content_is_copied(void **state)
+{
+    static char content[96 * 1024];
+    struct stage stage;
+    struct call calls[RESPOND_COPIES_MAX + 1];
+
+    (void)state;
+    memset(content, 'c', sizeof(content));
+    stage_open(&stage, NULL);
+    stage.service.exchange_bytes_max = 32 * 1024;
+    stage.service.respond_bytes_max = sizeof(content);
+    for (size_t index = 0; index <= RESPOND_COPIES_MAX; index++) {
+        assert_true(call_begin(&calls[index], &stage, get, nothing, NULL));
+        px_respond(calls[index].exchange, 200, no_type, px_str_make(content, sizeof(content)));
+    }
+    assert_int_equal(stage.service.copied_bytes, RESPOND_COPIES_MAX * sizeof(content));
+    for (size_t index = 0; index <= RESPOND_COPIES_MAX; index++) {
+        call_drive(&calls[index]);
+        assert_int_equal(calls[index].status, index < RESPOND_COPIES_MAX ? 200 : 503);
+        if (index < RESPOND_COPIES_MAX)
+            assert_str_equal(call_content(&calls[index]), px_str_make(content, sizeof(content)));
+        call_finish(&calls[index]);
+    }
+    assert_int_equal(stage.service.copied_bytes, 0);
+    stage.service.respond_bytes_max = sizeof(content) - 1;
+    assert_true(call_begin(&calls[0], &stage, get, nothing, NULL));
+    px_respond(calls[0].exchange, 200, no_type, px_str_make(content, sizeof(content)));
+    call_drive(&calls[0]);
+    assert_int_equal(calls[0].status, 503);
+    call_finish(&calls[0]);
+    assert_int_equal(calls[0].end, PX_END_NO_MEMORY);
+    stage_close(&stage);
+}
+
+static void an_end_may_be_said_twice(void **state)
+{
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    assert_true(call_begin(&call, &stage, get, nothing, NULL));
+    px_response_start(call.exchange, 200, no_type, PX_LENGTH_UNKNOWN);
+    px_response_write(call.exchange, LITERAL("piece"));
+    px_response_end(call.exchange);
+    px_response_end(call.exchange);
+    call_drive(&call);
+    assert_str_equal(call_content(&call), LITERAL("piece"));
+    call_finish(&call);
+    assert_int_equal(call.end, PX_END_COMPLETE);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_breaks_before_it_is_out_is_a_500),
+        cmocka_unit_test(what_is_out_or_given_up_ends_broken),
+        cmocka_unit_test(large_content_is_copied),
+        cmocka_unit_test(an_end_may_be_said_twice),
         cmocka_unit_test(answer_now),
         cmocka_unit_test(never_answered_ends_with_its_peer),
         cmocka_unit_test(release_is_called_once),

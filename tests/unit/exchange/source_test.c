@@ -453,9 +453,57 @@ static void peer_leaves_while_a_file_is_read(void **state)
     close(file.range.fd);
 }
 
+static px_pull abort_and_end(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                             void *context)
+{
+    (void)room;
+    memcpy(out, "half of it", 10);
+    *out_bytes = 10;
+    px_exchange_abort(exchange);
+    return *(const px_pull *)context;
+}
+
+static void abort_answer(px_exchange *exchange, void *context)
+{
+    px_producer producer = {.pull = abort_and_end, .context = context};
+
+    px_respond_producer(exchange, 200, px_str_of(NULL), PX_LENGTH_UNKNOWN, &producer);
+}
+
+/* Whatever a producer says after it gave up, its content is not whole. */
+static void a_producer_that_aborts_is_never_whole(void **state)
+{
+    static const px_pull says[] = {PX_PULL_MORE, PX_PULL_LATER, PX_PULL_END, PX_PULL_ERROR};
+    size_t ran = 0;
+
+    (void)state;
+    for (; ran < sizeof(says) / sizeof(says[0]); ran++) {
+        struct stage stage;
+        struct call call;
+        px_pull say = says[ran];
+        char room[64];
+        size_t bytes = 0;
+
+        stage_open(&stage, NULL);
+        assert_true(
+            call_begin(&call, &stage, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", abort_answer, &say));
+        exchange_take_head(call.exchange);
+        assert_int_equal(exchange_pull(call.exchange, room, sizeof(room), &bytes), PX_PULL_ERROR);
+        assert_int_equal(call.resets, 1);
+        assert_int_equal(exchange_log_status(call.exchange), 500);
+        call_drive(&call);
+        assert_false(call.done);
+        call_finish(&call);
+        assert_int_equal(call.end, PX_END_ABORTED);
+        stage_close(&stage);
+    }
+    assert_int_equal(ran, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_producer_that_aborts_is_never_whole),
         cmocka_unit_test(producers_are_held_against_their_length),
         cmocka_unit_test(later_waits_for_resume),
         cmocka_unit_test(resume_inside_of_the_pull),

@@ -848,10 +848,10 @@ static void run_with_failures(const px_allocator *allocator, void *context)
                 call_drive(&call);
                 if (call.done && is_coded(&call))
                     assert_decodes(&call, coding, reply.content);
-                else if (call.done)
+                else if (call.done && call.status != 503)
                     assert_str_equal(call_content(&call), reply.content);
                 else
-                    assert_true(call.resets > 0 || !call.exchange);
+                    assert_true(call.status == 503 || call.resets > 0 || !call.exchange);
             }
             call_finish(&call);
         }

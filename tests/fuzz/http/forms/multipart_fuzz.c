@@ -141,7 +141,7 @@ static px_err run(px_str body, unsigned seed, struct told *told)
 
         CHECK(copy);
         memcpy(copy, body.ptr + at, piece);
-        err = multipart_feed(&multipart, px_str_make(copy, piece));
+        err = multipart_feed(&multipart, px_str_make(copy, piece), &(size_t){0});
         free(copy);
         at += piece;
     }

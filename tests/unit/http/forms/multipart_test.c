@@ -265,7 +265,7 @@ static void run_begin(void *context)
 static size_t run_feed(px_str bytes, void *context)
 {
     struct run *run = context;
-    px_err err = multipart_feed(&run->multipart, bytes);
+    px_err err = multipart_feed(&run->multipart, bytes, &(size_t){0});
 
     /* A refusal sticks. */
     if (run->err != PX_OK)
@@ -284,7 +284,7 @@ static void run_end(size_t left, const char *split, void *context)
         assert_int_equal(err, run->err);
     if (err != PX_OK) {
         assert_int_equal(err, PX_ERR_MALFORMED);
-        assert_int_equal(multipart_feed(&run->multipart, LITERAL("more")), err);
+        assert_int_equal(multipart_feed(&run->multipart, LITERAL("more"), &(size_t){0}), err);
         note(&run->transcript, LITERAL("!"));
         note(&run->transcript, px_str_of(run->multipart.reason));
     } else {
@@ -350,7 +350,8 @@ static void multipart_takes_long_boundaries(void **state)
         for (size_t at = 0; at < len; at += step)
             assert_int_equal(
                 multipart_feed(&multipart,
-                               px_str_make(body + at, len - at < step ? len - at : step)),
+                               px_str_make(body + at, len - at < step ? len - at : step),
+                               &(size_t){0}),
                 PX_OK);
         assert_int_equal(multipart_finish(&multipart), PX_OK);
         assert_string_equal(transcript.text, expected);
@@ -446,7 +447,8 @@ static px_err feed_all(px_str body, size_t step, struct transcript *transcript,
 
     for (size_t at = 0; at < body.len && err == PX_OK; at += step)
         err = multipart_feed(
-            &multipart, px_str_make(body.ptr + at, body.len - at < step ? body.len - at : step));
+            &multipart, px_str_make(body.ptr + at, body.len - at < step ? body.len - at : step),
+            &(size_t){0});
     /* After a refusal it says the same. */
     if (err == PX_OK)
         err = multipart_finish(&multipart);
@@ -558,7 +560,7 @@ static px_err tally_body(px_str body, struct tally *out_tally)
     memset(out_tally, 0, sizeof(*out_tally));
     assert_int_equal(
         multipart_init(&multipart, LITERAL("b"), &alloc_libc, &tally_events, out_tally), PX_OK);
-    px_err err = multipart_feed(&multipart, body);
+    px_err err = multipart_feed(&multipart, body, &(size_t){0});
 
     if (err == PX_OK)
         err = multipart_finish(&multipart);
@@ -634,9 +636,11 @@ static void multipart_does_not_copy_content(void **state)
     (void)state;
     assert_int_equal(multipart_init(&multipart, LITERAL("b"), &alloc_libc, &borrowed, &body),
                      PX_OK);
-    assert_int_equal(multipart_feed(&multipart, head), PX_OK);
-    assert_int_equal(
-        multipart_feed(&multipart, px_str_make(body.ptr + head.len, body.len - head.len)), PX_OK);
+    assert_int_equal(multipart_feed(&multipart, head, &(size_t){0}), PX_OK);
+    assert_int_equal(multipart_feed(&multipart,
+                                    px_str_make(body.ptr + head.len, body.len - head.len),
+                                    &(size_t){0}),
+                     PX_OK);
     assert_int_equal(multipart_finish(&multipart), PX_OK);
     multipart_deinit(&multipart);
 }

@@ -123,8 +123,8 @@ static void tunnel_deaf(px_exchange *exchange, px_str bytes, void *context)
 
 static const px_tunnel_callbacks tunnel_of_a_tail = {.struct_size = sizeof(px_tunnel_callbacks),
                                                      .on_receive = tunnel_deaf};
-static const px_exchange_callbacks end_only = {sizeof(px_exchange_callbacks), NULL, NULL, NULL,
-                                               on_end};
+static const px_exchange_callbacks end_only = {.struct_size = sizeof(px_exchange_callbacks),
+                                               .on_end = on_end};
 
 static void tunnel_and_tail(px_exchange *exchange, void *context)
 {
@@ -402,8 +402,8 @@ static void pause_a_while(px_exchange *exchange, px_str bytes, void *context)
     px_timer_start(later->timer, 1);
 }
 
-static const px_exchange_callbacks pausing = {sizeof(px_exchange_callbacks), pause_a_while, NULL,
-                                              NULL, on_end};
+static const px_exchange_callbacks pausing = {
+    .struct_size = sizeof(px_exchange_callbacks), .on_content = pause_a_while, .on_end = on_end};
 
 static void take_with_pauses(px_exchange *exchange, void *context)
 {

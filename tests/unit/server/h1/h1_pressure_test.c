@@ -65,8 +65,10 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     it->end = end;
 }
 
-static const px_exchange_callbacks streaming = {sizeof(px_exchange_callbacks), on_content,
-                                                on_content_end, NULL, on_end};
+static const px_exchange_callbacks streaming = {.struct_size = sizeof(px_exchange_callbacks),
+                                                .on_content = on_content,
+                                                .on_content_end = on_content_end,
+                                                .on_end = on_end};
 static const px_exchange_callbacks ending = {.struct_size = sizeof(px_exchange_callbacks),
                                              .on_end = on_end};
 

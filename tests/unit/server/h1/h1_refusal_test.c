@@ -162,7 +162,10 @@ static void success_to_connect_is_a_tunnel_or_nothing(void **state)
 
         site_open(&site, NULL);
         assert_int_equal(px_server_use(site.server, answer_all, &status, NULL, &error), PX_OK);
-        site_exchange(&site, request, "", CLIENT_RESET);
+        site_exchange(&site, request,
+                      ANSWER_TEXT("500 Internal Server Error", "500 Internal Server Error\n", "26",
+                                  "Connection: close\r\n"),
+                      CLIENT_ENDED);
         assert_int_equal(site_counters(&site).requests, 1);
         assert_int_equal(site_counters(&site).aborted, 1);
         site_close(&site);

@@ -192,8 +192,8 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     *(int *)context += end == PX_END_COMPLETE;
 }
 
-static const px_exchange_callbacks end_only = {sizeof(px_exchange_callbacks), NULL, NULL, NULL,
-                                               on_end};
+static const px_exchange_callbacks end_only = {.struct_size = sizeof(px_exchange_callbacks),
+                                               .on_end = on_end};
 
 static void one_and_hear(px_exchange *exchange, void *context)
 {

@@ -316,8 +316,9 @@ static void tunnel_end(px_exchange *exchange, void *context)
     px_response_end(exchange);
 }
 
-static const px_tunnel_callbacks tunnel_callbacks = {sizeof(px_tunnel_callbacks), tunnel_receive,
-                                                     tunnel_end, NULL};
+static const px_tunnel_callbacks tunnel_callbacks = {.struct_size = sizeof(px_tunnel_callbacks),
+                                                     .on_receive = tunnel_receive,
+                                                     .on_receive_end = tunnel_end};
 
 static void open_now(px_exchange *exchange, void *context)
 {
