@@ -1,9 +1,9 @@
 /*
- * The life of an exchange: made by a transport, ended by it once, freed at the end of that tick.
+ * An exchange and its parts, and what the handler's side asks of it: the lowest file of the folder.
  *
- * An exchange is freed when the transport has let go (exchange_finish) and on_end has returned;
- * both happen in this file alone.  Breaking a rule from inside a handler only tells the transport,
- * which ends it from the loop.
+ * Breaking a rule from inside a handler never ends anything there: where nothing was sent an error
+ * stands in place of the answer, else the transport is told, which ends it from the loop.  Making,
+ * ending and freeing exchanges is done in service.c.
  */
 #include "exchange/exchange.h"
 
@@ -11,133 +11,58 @@
 
 #include "io/mailbox.h"
 
-enum { EXCHANGE_SLAB_OBJECTS = 16, STATUS_PEER_GONE = 499 /* in the log alone */ };
+enum { STATUS_PEER_GONE = 499 /* in the log alone */ };
 
-void exchange_free(px_exchange *exchange)
+void exchange_release_content(px_exchange *exchange)
 {
-    source_release(exchange);
-    if (exchange->input) {
-        form_data_release(exchange);
-        buf_deinit(&exchange->input->collected);
+    struct exchange_output *output = exchange->output;
+
+    if (exchange->body.release) {
+        void (*release)(void *) = exchange->body.release;
+
+        exchange->body.release = NULL;
+        release(exchange->body.context);
     }
-    if (exchange->output)
-        buf_deinit(&exchange->output->pieces);
-    arena_reset(&exchange->arena);
-    pool_put(&exchange->service->exchanges, exchange);
-}
-
-/* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
-static bool exchange_reading_file(const px_exchange *exchange)
-{
-    return exchange->output && exchange->output->reading;
-}
-
-/* At the end of a tick: on_end for what ended in it, then the memory. */
-static void service_run_ends(struct loop_hook *hook)
-{
-    struct exchange_service *service = CONTAINER_OF(hook, struct exchange_service, ends);
-    struct list now;
-
-    if (PX_LIKELY(list_empty(&service->ended)))
+    if (!output)
         return;
-    list_init(&now);
-    list_splice(&now, &service->ended);
-    while (!list_empty(&now)) {
-        px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
+    if (output->file.release) {
+        void (*release)(int, void *) = output->file.release;
 
-        list_remove(&exchange->node);
-        if (exchange->output && exchange->output->stage_count > 0)
-            filters_end(exchange);
-        if (exchange_tells_end(exchange))
-            exchange->callbacks->on_end(exchange, (px_end)exchange->end,
-                                        exchange->callbacks_context);
-        if (exchange_reading_file(exchange))
-            exchange->output->ended = true;
-        else
-            exchange_free(exchange);
+        output->file.release = NULL;
+        release(output->file.fd, output->file.context);
+    }
+    if (output->producer.release) {
+        void (*release)(void *) = output->producer.release;
+
+        output->producer.release = NULL;
+        release(output->producer.context);
     }
 }
 
-static void service_resume(struct loop_task *task)
+void answer_replace(px_exchange *exchange, unsigned status)
 {
-    struct exchange_service *service = CONTAINER_OF(task, struct exchange_service, resume);
-    struct list now;
+    static const px_str texts[] = {{"500 Internal Server Error\n", 26},
+                                   {"503 Service Unavailable\n", 24}};
 
-    list_init(&now);
-    list_splice(&now, &service->waiting);
-    while (!list_empty(&now)) {
-        px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
-
-        list_remove(&exchange->node);
-        if (exchange->answer != ANSWER_NONE || !exchange_alive(exchange)) {
-            exchange->handler_called = true; /* answered, or broken, since it asked to go on */
-            exchange->transport->give_credit(exchange);
-            continue;
-        }
-        service->dispatch(exchange);
-        if (exchange->content_ended)
-            exchange_receive_end(exchange);
-        exchange->transport->give_credit(exchange);
-    }
-}
-
-void exchange_service_init(struct exchange_service *service, px_loop *loop,
-                           uint32_t exchange_count_max)
-{
-    memset(service, 0, sizeof(*service));
-    service->loop = loop;
-    service->id = loop_tenant_add(loop, &service->tenant);
-    pool_init(&service->exchanges, &loop->allocator, sizeof(px_exchange), EXCHANGE_SLAB_OBJECTS,
-              exchange_count_max);
-    list_init(&service->ended);
-    list_init(&service->waiting);
-    service->ends.run = service_run_ends;
-    loop_hook_add(loop, LOOP_ENDS, &service->ends);
-    loop_task_init(&service->resume, service_resume);
-}
-
-void exchange_service_deinit(struct exchange_service *service)
-{
-    list_remove(&service->tenant.node);
-    list_remove(&service->ends.node);
-    list_remove(&service->resume.node);
-    pool_deinit(&service->exchanges);
-}
-
-px_exchange *exchange_create(struct exchange_service *service,
-                             const struct exchange_transport *transport, void *carrier)
-{
-    px_exchange *exchange = pool_take(&service->exchanges);
-
-    if (!exchange)
-        return NULL;
-    exchange->service = service;
-    exchange->transport = transport;
-    exchange->carrier = carrier;
-    list_init(&exchange->node);
-    memset(&exchange->callbacks, 0,
-           offsetof(px_exchange, arena) - offsetof(px_exchange, callbacks));
-    arena_init(&exchange->arena, &service->loop->allocator, exchange->first,
-               sizeof(exchange->first), service->exchange_bytes_max);
-    exchange->started_ms = service->loop->now_ms;
-    return exchange;
-}
-
-void exchange_finish(px_exchange *exchange, px_end end)
-{
-    struct exchange_service *service = exchange->service;
-
-    CHECK(exchange->transport);
-    exchange->transport = NULL;
-    exchange->answer = ANSWER_DONE;
-    exchange->end = (uint8_t)(exchange->broken || exchange->failed ? exchange->end : end);
-    if (exchange->end != PX_END_COMPLETE)
-        service->aborted++;
-    list_remove(&exchange->node);
-    if (exchange_tells_end(exchange) || exchange->output)
-        list_append(&service->ended, &exchange->node);
-    else
-        exchange_free(exchange);
+    exchange_release_content(exchange);
+    if (exchange->output)
+        exchange->output->trailer_count = 0;
+    exchange->progress = HANDLER_CALLED;
+    exchange->sink = SINK_DROP;
+    exchange->content_paused = false;
+    exchange->filtered = false;
+    exchange->close_after = true;
+    exchange->no_server = false;
+    exchange->no_date = false;
+    exchange->fields = NULL;
+    exchange->field_count = 0;
+    exchange->field_room = 0;
+    exchange->status = (uint16_t)status;
+    exchange->type = px_str_make("text/plain; charset=utf-8", 25);
+    exchange->kind = CONTENT_BYTES;
+    exchange->body = (px_body){.bytes = texts[status == 503]};
+    exchange->length = exchange->body.bytes.len;
+    answer_ready(exchange);
 }
 
 /* Ends it visibly broken. */

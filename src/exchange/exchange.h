@@ -37,6 +37,13 @@ enum content_kind {
     CONTENT_TUNNEL
 };
 
+/* How far the handler is. */
+enum handler_progress {
+    HANDLER_AHEAD, /* middleware runs, or has stopped it until px_exchange_next */
+    HANDLER_WAITS, /* its route was found: it is called when the content is whole */
+    HANDLER_CALLED /* it was called, or the exchange is answered without one */
+};
+
 /* How far the answer is. */
 enum answer_state {
     ANSWER_NONE,  /* the handler has not answered */
@@ -146,9 +153,8 @@ struct px_exchange {
     bool asks_upgrade; /* HTTP/1.1 with Connection: upgrade and Upgrade */
     bool content_paused;
     bool content_ended;
-    bool call_when_whole; /* the handler is called when the content is whole */
-    bool handler_called;
-    bool head_only; /* HEAD, 204, 304: the head says it all */
+    uint8_t progress; /* enum handler_progress */
+    bool head_only;   /* HEAD, 204, 304: the head says it all */
     bool no_server;
     bool no_date;
     bool filtered;          /* a filter sees the content */
@@ -190,8 +196,11 @@ px_exchange *exchange_create(struct exchange_service *service,
 PX_MUST_CHECK px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used);
 void exchange_receive_end(px_exchange *exchange);
 
-/* Calls the handler that a route or a middleware left to be called; for the server's dispatch. */
+/* For the server's dispatch: calls the handler that it has found now, or when the content is whole,
+ * which is collected or dropped; or none is called, and content is dropped. */
 void exchange_call_handler(px_exchange *exchange);
+void exchange_call_when_whole(px_exchange *exchange, bool collect);
+void exchange_call_none(px_exchange *exchange);
 
 /* Content that px_request_multipart reads. */
 size_t form_data_receive(px_exchange *exchange, px_str bytes);
@@ -208,11 +217,8 @@ void exchange_tell_whole(px_exchange *exchange);
 /* Whether request content can be handed over now. */
 static inline bool exchange_takes_content(const px_exchange *exchange)
 {
-    return !exchange->content_paused && (exchange->handler_called || exchange->call_when_whole);
+    return !exchange->content_paused && exchange->progress != HANDLER_AHEAD;
 }
-
-/* ANSWER_READY -> ANSWER_TAKEN: runs the filters over the head and settles length and kind. */
-void exchange_take_head(px_exchange *exchange);
 
 /* Whether the content can be sent as it is (bytes or a file range), without pulling. */
 static inline bool exchange_is_direct(const px_exchange *exchange)
@@ -220,20 +226,10 @@ static inline bool exchange_is_direct(const px_exchange *exchange)
     return exchange->kind <= CONTENT_FILE && !exchange->filtered;
 }
 
-/* The next content, through the filters: as px_pull says; checks the declared length. */
-px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
-
 /* The next piece of a file that is sent from where it lies (direct, CONTENT_FILE), once the page
  * cache has it.  PX_OK: `produced` has moved behind it; PX_AGAIN: a helper thread reads it, and
  * send_content follows. */
 PX_MUST_CHECK px_err exchange_file_next(px_exchange *exchange, px_part *out_part);
-
-/* Bytes that filters have taken since the last call: work that a transport counts against a
- * connection's turn, for it is not seen in what is sent. */
-uint32_t exchange_take_work(px_exchange *exchange);
-
-/* The transport lets go: queues on_end, and the exchange for reaping. */
-void exchange_finish(px_exchange *exchange, px_end end);
 
 /* --- For the handlers' side ---------------------------------------------------------------------
  */
@@ -245,9 +241,8 @@ void exchange_break(px_exchange *exchange, px_end end);
 /* Puts a line of text in place of what the handler has answered so far. */
 void answer_replace(px_exchange *exchange, unsigned status);
 
-/* What the log says: the status that was sent; 500 where the program cut it short; 499 where the
- * peer did before. */
-unsigned exchange_log_status(const px_exchange *exchange);
+/* Gives the content of the answer back to its owner, once. */
+void exchange_release_content(px_exchange *exchange);
 
 /* Begins an answer: false (and the exchange is broken) when there is one already. */
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
@@ -271,14 +266,10 @@ static inline void answer_ready(px_exchange *exchange)
 
 /* The next bytes of the source, before the filters. */
 px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
-void source_release(px_exchange *exchange);
 
 px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
 void filters_take_head(px_exchange *exchange);
 void filters_end(px_exchange *exchange);
-
-/* Frees an exchange that has said on_end and waited for a file read. */
-void exchange_free(px_exchange *exchange);
 
 /* Whether a handler wants to hear of the end. */
 static inline bool exchange_tells_end(const px_exchange *exchange)

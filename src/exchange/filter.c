@@ -151,14 +151,3 @@ void filters_end(px_exchange *exchange)
     }
     exchange->output->stage_count = 0;
 }
-
-uint32_t exchange_take_work(px_exchange *exchange)
-{
-    uint32_t bytes = 0;
-
-    if (exchange->filtered) {
-        bytes = exchange->output->filtered_bytes;
-        exchange->output->filtered_bytes = 0;
-    }
-    return bytes;
-}

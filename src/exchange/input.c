@@ -86,13 +86,27 @@ static void collected_tell(px_exchange *exchange)
 
 void exchange_call_handler(px_exchange *exchange)
 {
-    exchange->handler_called = true;
+    exchange->progress = HANDLER_CALLED;
     exchange->handler(exchange, exchange->handler_context);
+}
+
+void exchange_call_when_whole(px_exchange *exchange, bool collect)
+{
+    exchange->progress = HANDLER_WAITS;
+    exchange->sink = SINK_DROP;
+    if (collect)
+        exchange_collect(exchange);
+}
+
+void exchange_call_none(px_exchange *exchange)
+{
+    exchange->progress = HANDLER_CALLED;
 }
 
 void exchange_tell_whole(px_exchange *exchange)
 {
-    if (exchange->content_ended && exchange->sink == SINK_COLLECT && exchange->handler_called)
+    if (exchange->content_ended && exchange->sink == SINK_COLLECT &&
+        exchange->progress == HANDLER_CALLED)
         collected_tell(exchange);
     else if (exchange->content_ended && exchange->sink == SINK_MULTIPART)
         form_data_finish(exchange);
@@ -118,9 +132,9 @@ void exchange_receive_end(px_exchange *exchange)
     exchange->content_ended = true;
     if (exchange->sink == SINK_COLLECT && !collected_seal(exchange))
         return;
-    if (!exchange->handler_called && !exchange->call_when_whole)
+    if (exchange->progress == HANDLER_AHEAD)
         return; /* a middleware has stopped it: told when it goes on */
-    if (exchange->call_when_whole && !exchange->handler_called) {
+    if (exchange->progress == HANDLER_WAITS) {
         exchange_call_handler(exchange);
         return;
     }

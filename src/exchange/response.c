@@ -38,50 +38,6 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
     return true;
 }
 
-void answer_replace(px_exchange *exchange, unsigned status)
-{
-    static const px_str texts[] = {{"500 Internal Server Error\n", 26},
-                                   {"503 Service Unavailable\n", 24}};
-
-    source_release(exchange);
-    if (exchange->output)
-        exchange->output->trailer_count = 0;
-    exchange->handler_called = true;
-    exchange->call_when_whole = false;
-    exchange->sink = SINK_DROP;
-    exchange->content_paused = false;
-    exchange->filtered = false;
-    exchange->close_after = true;
-    exchange->no_server = false;
-    exchange->no_date = false;
-    exchange->fields = NULL;
-    exchange->field_count = 0;
-    exchange->field_room = 0;
-    exchange->status = (uint16_t)status;
-    exchange->type = px_str_make("text/plain; charset=utf-8", 25);
-    exchange->kind = CONTENT_BYTES;
-    exchange->body = (px_body){.bytes = texts[status == 503]};
-    exchange->length = exchange->body.bytes.len;
-    answer_ready(exchange);
-}
-
-void exchange_take_head(px_exchange *exchange)
-{
-    if (PX_UNLIKELY(exchange->service->filter_count > 0) && exchange->kind != CONTENT_TUNNEL)
-        filters_take_head(exchange);
-    exchange->answer = ANSWER_TAKEN;
-    if (exchange->filtered) {
-        exchange->output->source_length = exchange->length;
-        exchange->length = PX_LENGTH_UNKNOWN;
-    }
-    /* RFC 9110 section 15.3.6: 205 has no content, and says so. */
-    if (exchange->status == 205)
-        exchange->length = 0;
-    /* RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5. */
-    exchange->head_only = exchange->method == METHOD_HEAD || exchange->status == 204 ||
-                          exchange->status == 205 || exchange->status == 304;
-}
-
 /* Content that was copied beside the arena. */
 struct content_copied {
     struct exchange_service *service; /* borrowed: outlives it */
@@ -150,7 +106,7 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
 
 void exchange_replace_content(px_exchange *exchange, const px_body *body)
 {
-    source_release(exchange);
+    exchange_release_content(exchange);
     exchange->kind = CONTENT_BYTES;
     exchange->body = *body;
     exchange->length = body->bytes.len;

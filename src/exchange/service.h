@@ -34,6 +34,8 @@ struct exchange_service {
     void *error_page_context;
     /* Goes on with middleware and route, from the loop. */
     void (*dispatch)(px_exchange *exchange);
+    /* A helper thread has done with an exchange that had ended. */
+    void (*on_read_ended)(px_exchange *exchange);
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
     uint64_t aborted;        /* exchanges that did not complete */

@@ -33,7 +33,7 @@ static void file_read_done(struct file_read *read, px_err status)
     else
         output->read_len = (uint32_t)read->count;
     if (output->ended)
-        exchange_free(exchange);
+        exchange->service->on_read_ended(exchange);
     else if (exchange->transport)
         exchange->transport->send_content(exchange);
 }
@@ -70,7 +70,7 @@ static void file_warm_done(struct file_read *read, px_err status)
     output->reading = false;
     output->warmed = true;
     if (output->ended)
-        exchange_free(exchange);
+        exchange->service->on_read_ended(exchange);
     else if (exchange->transport)
         exchange->transport->send_content(exchange);
 }
@@ -254,47 +254,6 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     if (exchange->room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
         exchange->room_wanted = false;
         room_tell(exchange);
-    }
-    return pull;
-}
-
-void source_release(px_exchange *exchange)
-{
-    struct exchange_output *output = exchange->output;
-
-    if (exchange->body.release) {
-        void (*release)(void *) = exchange->body.release;
-
-        exchange->body.release = NULL;
-        release(exchange->body.context);
-    }
-    if (!output)
-        return;
-    if (output->file.release) {
-        void (*release)(int, void *) = output->file.release;
-
-        output->file.release = NULL;
-        release(output->file.fd, output->file.context);
-    }
-    if (output->producer.release) {
-        void (*release)(void *) = output->producer.release;
-
-        output->producer.release = NULL;
-        release(output->producer.context);
-    }
-}
-
-px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
-{
-    px_pull pull = exchange->filtered ? filters_pull(exchange, out, room, out_bytes)
-                                      : source_pull(exchange, out, room, out_bytes);
-
-    /* What a producer or a filter gave up while it was asked is not whole, whatever it says. */
-    if (PX_UNLIKELY(exchange->broken))
-        return PX_PULL_ERROR;
-    if (PX_UNLIKELY(pull == PX_PULL_ERROR)) {
-        exchange->broken = true; /* the transport is told by the result */
-        exchange->end = PX_END_ABORTED;
     }
     return pull;
 }

@@ -87,10 +87,12 @@ px_sim_plant(no_content_waits http server/h1/h1_read.c
 px_sim_plant(abort_looks_whole http server/session/session.c
     "if (protocol->cut_short && protocol->cut_short(session))
         session->reset = true;" "session->reset = false;")
-px_sim_plant(end_forgotten http exchange/exchange.c
-    "if (exchange->callbacks && exchange->callbacks->on_end)"
-    "if (exchange->end != PX_END_PEER_GONE && exchange->callbacks && exchange->callbacks->on_end)")
-px_sim_plant(source_kept http exchange/exchange.c "    source_release(exchange);" "")
+px_sim_plant(end_forgotten http exchange/service.c
+    "        if (exchange_tells_end(exchange))
+            exchange->callbacks->on_end("
+    "        if (exchange->end != PX_END_PEER_GONE && exchange_tells_end(exchange))
+            exchange->callbacks->on_end(")
+px_sim_plant(source_kept http exchange/service.c "    exchange_release_content(exchange);" "")
 px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
 
 if(PX_HTTP2)

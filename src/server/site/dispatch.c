@@ -94,21 +94,17 @@ static void route_found(px_exchange *exchange, const struct router_match *match)
     if (exchange->content_length != 0) {
         if (exchange->content_length != PX_LENGTH_UNKNOWN &&
             exchange->content_length > exchange->content_max) {
-            exchange->handler_called = true;
+            exchange_call_none(exchange);
             exchange->close_after = true;
             px_respond_error(exchange, 413);
             return;
         }
         if (route->content_mode != PX_CONTENT_STREAM) {
-            exchange->call_when_whole = true;
-            exchange->sink = SINK_DROP;
-            if (route->content_mode == PX_CONTENT_COLLECT)
-                exchange_collect(exchange);
+            exchange_call_when_whole(exchange, route->content_mode == PX_CONTENT_COLLECT);
             return;
         }
     } else if (route->content_mode == PX_CONTENT_COLLECT) {
-        exchange_collect(exchange);
-        exchange->call_when_whole = true;
+        exchange_call_when_whole(exchange, true);
         return;
     }
     exchange_call_handler(exchange);
@@ -159,12 +155,12 @@ void server_dispatch(px_exchange *exchange)
     px_server *server = server_of(exchange);
 
     if (PX_UNLIKELY(exchange->redirect_port != 0)) {
-        exchange->handler_called = true;
+        exchange_call_none(exchange);
         redirect_answer(exchange);
         return;
     }
     if (PX_UNLIKELY(exchange->middleware_index == 0 && is_misdirected(exchange))) {
-        exchange->handler_called = true;
+        exchange_call_none(exchange);
         px_respond_error(exchange, 421);
         return;
     }
@@ -176,19 +172,20 @@ void server_dispatch(px_exchange *exchange)
 
         if (middleware->run(exchange, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
-            exchange->handler_called = exchange->answer != ANSWER_NONE;
+            if (exchange->answer != ANSWER_NONE)
+                exchange_call_none(exchange);
             return;
         }
         if (exchange->answer != ANSWER_NONE || exchange->broken) {
-            exchange->handler_called = true;
+            exchange_call_none(exchange);
             return;
         }
     }
     exchange->content_max = server->options.content_bytes_max;
     dispatch_route(server, exchange);
     /* What was answered without a handler has its content dropped. */
-    if (!exchange->call_when_whole)
-        exchange->handler_called = true;
+    if (exchange->progress == HANDLER_AHEAD)
+        exchange_call_none(exchange);
 }
 
 void server_dispatch_no_tunnel(px_exchange *exchange)
