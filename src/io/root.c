@@ -30,11 +30,11 @@ static int open_beneath(const struct root *root, const char *path, uint64_t more
     return (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 }
 
-px_err root_open(struct root *root, const char *path, bool follow, px_error *out_error)
+/* Takes hold of `fd`; a negative one is an error with errno. */
+static px_err root_take(struct root *root, int fd, const char *path, bool follow,
+                        px_error *out_error)
 {
-    int fd;
-
-    *root = (struct root){.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .follow = follow};
+    *root = (struct root){.fd = fd, .follow = follow};
     if (root->fd < 0)
         return error_set(out_error, error_category(errno), errno, "cannot serve %s: %s", path,
                          strerror(errno));
@@ -48,6 +48,16 @@ px_err root_open(struct root *root, const char *path, bool follow, px_error *out
     if (fd >= 0)
         close(fd);
     return error_clear(out_error);
+}
+
+px_err root_open(struct root *root, const char *path, bool follow, px_error *out_error)
+{
+    return root_take(root, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), path, follow, out_error);
+}
+
+px_err root_open_at(struct root *root, int fd, const char *path, bool follow, px_error *out_error)
+{
+    return root_take(root, fcntl(fd, F_DUPFD_CLOEXEC, 0), path, follow, out_error);
 }
 
 void root_close(struct root *root)

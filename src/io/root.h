@@ -44,6 +44,9 @@ enum root_patience { ROOT_NOW, ROOT_WAIT };
 /* Opens a folder.  Writes `out_error`.  May block. */
 PX_MUST_CHECK px_err root_open(struct root *root, const char *path, bool follow,
                                px_error *out_error);
+/* The same of one that is open; `fd` is borrowed for the call.  `path` names it. */
+PX_MUST_CHECK px_err root_open_at(struct root *root, int fd, const char *path, bool follow,
+                                  px_error *out_error);
 void root_close(struct root *root);
 
 /* Opens a regular file or a folder beneath the root, for reading, without blocking on a FIFO.

@@ -128,6 +128,8 @@ static void on_readable(px_watch *watch, unsigned seen, void *context)
         return;
     px_watch_destroy(watch);
     channel->watch = NULL;
+    diagnostics_tell(LEVEL_WARNING, "the master is gone: worker %ld finishes what it has, and ends",
+                     (long)getpid());
     channel->events->on_drain(channel->context);
 }
 
@@ -152,9 +154,9 @@ px_err channel_open(struct channel *channel, px_error *out_error)
     return error_clear(out_error);
 }
 
-void channel_ready(const struct channel *channel)
+void channel_ready(const struct channel *channel, bool can_read)
 {
-    say(channel, CONTROL_READY, 0);
+    say(channel, CONTROL_READY, can_read ? 0 : CONTROL_READY_BUT);
 }
 
 void channel_close(struct channel *channel)

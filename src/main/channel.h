@@ -46,8 +46,8 @@ struct channel {
 /* Listens to the master from now on.  PX_OK or what the loop refused. */
 PX_MUST_CHECK px_err channel_open(struct channel *channel, px_error *out_error);
 
-/* All is open: sockets may come. */
-void channel_ready(const struct channel *channel);
+/* All is open: sockets may come.  `can_read`: the folder that is served, if there is one. */
+void channel_ready(const struct channel *channel, bool can_read);
 
 /* Takes no more messages.  The descriptors stay open until the process ends: to the master its
  * closing means that. */

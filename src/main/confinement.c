@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "main/address.h"
 #include "main/diagnostics.h"
 
 /* A page is a file beneath the folder, or else any file; then its own folder is read, so that a new
@@ -31,7 +32,7 @@ static px_err allow_page(struct sandbox *sandbox, const char *root, const char *
     return sandbox_allow_folder_of(sandbox, file, LANDLOCK_READ, out_error);
 }
 
-static px_err allow_serving(struct sandbox *sandbox, const struct files_options *files,
+static px_err allow_serving(struct sandbox *sandbox, const struct files_options *files, int root_fd,
                             px_error *out_error)
 {
     px_err err;
@@ -39,7 +40,8 @@ static px_err allow_serving(struct sandbox *sandbox, const struct files_options 
     /* Links that may lead out of the folder may lead anywhere. */
     if (files->follow_symlinks)
         return sandbox_allow(sandbox, "/", LANDLOCK_READ, out_error);
-    err = sandbox_allow(sandbox, files->root, LANDLOCK_READ, out_error);
+    err = root_fd >= 0 ? sandbox_allow_fd(sandbox, root_fd, LANDLOCK_READ, out_error)
+                       : sandbox_allow(sandbox, files->root, LANDLOCK_READ, out_error);
     if (err == PX_OK)
         err = allow_page(sandbox, files->root, files->spa, out_error);
     for (uint32_t i = 0; i < files->page_count && err == PX_OK; i++)
@@ -91,20 +93,20 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
         err = sandbox_allow_folder_of(sandbox, options->process.pid_file,
                                       LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_REMOVE, out_error);
     for (uint32_t i = 0; i < options->listen_count && err == PX_OK; i++)
-        if (strncmp(options->listen[i], unix_scheme, scheme_len) == 0)
-            err = sandbox_allow_folder_of(sandbox, options->listen[i] + scheme_len, LANDLOCK_REMOVE,
-                                          out_error);
+        if (strncmp(address_bare(options->listen[i]), unix_scheme, scheme_len) == 0)
+            err = sandbox_allow_folder_of(sandbox, address_bare(options->listen[i]) + scheme_len,
+                                          LANDLOCK_REMOVE, out_error);
     return err;
 }
 
-px_err confinement_init(struct sandbox *sandbox, const struct options *options, bool is_alone,
-                        px_error *out_error)
+px_err confinement_init(struct sandbox *sandbox, const struct options *options, int root_fd,
+                        bool is_alone, px_error *out_error)
 {
     const struct process_options *process = &options->process;
     px_err err = sandbox_init(sandbox, process->sandbox, process->user, out_error);
 
     if (err == PX_OK && options->command == COMMAND_FILES)
-        err = allow_serving(sandbox, &options->files, out_error);
+        err = allow_serving(sandbox, &options->files, root_fd, out_error);
     if (err == PX_OK && is_alone)
         err = allow_what_a_master_does(sandbox, options, out_error);
     return err;

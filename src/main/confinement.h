@@ -7,10 +7,12 @@
 #include "main/options.h"
 #include "process/sandbox.h"
 
-/* Makes the sandbox that the options ask for.  `is_alone`: the one process serves itself, so that
- * it removes its pid file and sockets from inside.  sandbox_deinit follows, after an error too. */
+/* Makes the sandbox that the options ask for.  `root_fd`: the folder that is served, borrowed for
+ * as long as workers are made; -1: it is found by its path.  `is_alone`: the one process serves
+ * itself, so that it removes its pid file and sockets from inside.  sandbox_deinit follows, after
+ * an error too. */
 PX_MUST_CHECK px_err confinement_init(struct sandbox *sandbox, const struct options *options,
-                                      bool is_alone, px_error *out_error);
+                                      int root_fd, bool is_alone, px_error *out_error);
 
 /* Says on stderr what a person should know of it: what this kernel lacks, and whom workers became
  * when nobody said it (unless quiet). */

@@ -2,7 +2,7 @@
  * `pollux files`, the ordinary way: px_files_create and a route.
  *
  * The folder is opened once before anything listens, so that a name that is wrong ends the program
- * with one line, and again by each worker.
+ * with one line, and once a generation by the master, whose workers are given it.
  */
 #include "main/files.h"
 
@@ -24,7 +24,7 @@ static bool rule_split(const char *text, px_files_rule *out_rule)
     return out_rule->pattern != NULL;
 }
 
-static px_files *files_create(const struct files_options *options, px_error *out_error)
+static px_files *files_create(const struct files_options *options, int root_fd, px_error *out_error)
 {
     px_files_options given = PX_FILES_OPTIONS_DEFAULT;
     px_files_rule rules[RULE_COUNT_MAX];
@@ -45,7 +45,9 @@ static px_files *files_create(const struct files_options *options, px_error *out
     given.listing = options->listing;
     given.follow_symlinks = options->follow_symlinks;
     given.no_sidecars = options->no_compress;
-    if (count == options->rule_count)
+    if (count == options->rule_count && root_fd >= 0)
+        files = px_files_create_at(root_fd, options->root, &given, out_error);
+    else if (count == options->rule_count)
         files = px_files_create(options->root, &given, out_error);
     else
         error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
@@ -54,10 +56,11 @@ static px_files *files_create(const struct files_options *options, px_error *out
     return files;
 }
 
-px_err files_register(px_server *server, const struct options *options, px_error *out_error)
+px_err files_register(px_server *server, const struct options *options, int root_fd,
+                      px_error *out_error)
 {
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
-    px_files *files = files_create(&options->files, out_error);
+    px_files *files = files_create(&options->files, root_fd, out_error);
 
     if (!files)
         return out_error->code;
@@ -91,7 +94,7 @@ static void files_complain(const struct files_options *options, const px_error *
 enum exit_code files_serve(const struct options *options)
 {
     px_error error;
-    px_files *files = files_create(&options->files, &error);
+    px_files *files = files_create(&options->files, -1, &error);
 
     if (!files) {
         files_complain(&options->files, &error);

@@ -11,8 +11,9 @@
 /* Looks whether the folder, and what the flags name, is there, and serves it. */
 enum exit_code files_serve(const struct options *options);
 
-/* Opens the folder and registers its route; each worker does, so a reload opens it anew. */
-PX_MUST_CHECK px_err files_register(px_server *server, const struct options *options,
+/* Registers the folder's route.  `root_fd`: the folder as the master has opened it, borrowed for
+ * the call; -1: it is opened by its path. */
+PX_MUST_CHECK px_err files_register(px_server *server, const struct options *options, int root_fd,
                                     px_error *out_error);
 
 #endif

@@ -19,7 +19,10 @@
 #include "process/socket_mend.h"
 #include "process/supervisor.h"
 
-enum { ADDRESSES_BYTES_MAX = 64 * 1024 };
+enum {
+    ADDRESSES_BYTES_MAX = 64 * 1024,
+    TURNED_AWAY_MAX = 4096, /* connections of one socket in one turn */
+};
 
 static px_err out_of_memory(px_error *out_error)
 {
@@ -277,9 +280,34 @@ static bool socket_remake(struct listeners *listeners, uint32_t index)
     return true;
 }
 
+void listeners_refuse(struct listeners *listeners, bool is_refused)
+{
+    if (listeners->is_refusing == is_refused)
+        return;
+    listeners->is_refusing = is_refused;
+    for (uint32_t i = 0; i < listeners->socket_count; i++) {
+        const struct master_socket *socket = &listeners->sockets[i];
+
+        if (is_refused && socket->plan.is_ours)
+            (void)socket_refuse(socket->fd);
+        else if (!is_refused)
+            (void)socket_mend(socket->fd, &socket->plan);
+    }
+    listeners_turn_away(listeners);
+}
+
+void listeners_turn_away(const struct listeners *listeners)
+{
+    for (uint32_t i = 0; listeners->is_refusing && i < listeners->socket_count; i++)
+        socket_turn_away(listeners->sockets[i].fd, TURNED_AWAY_MAX);
+}
+
 bool listeners_mend(struct listeners *listeners)
 {
     bool is_remade = false;
+
+    if (listeners->is_refusing)
+        return false;
 
     for (uint32_t i = 0; i < listeners->socket_count; i++) {
         const struct master_socket *socket = &listeners->sockets[i];

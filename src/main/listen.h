@@ -33,6 +33,7 @@ struct listeners {
     uint32_t room;
     uint32_t slot_count;
     uint32_t backlog;
+    bool is_refusing;
     struct master_socket *sockets; /* owned: of all that is in `at` */
     uint32_t socket_count;
     struct buf addresses; /* as text, with the ports that were picked */
@@ -58,6 +59,11 @@ PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, px_server *ser
 /* Serves a listener as its address (an index) asks for. */
 PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners, px_server *server,
                                   px_listener *listener, uint32_t address, px_error *out_error);
+
+/* Has peers refused, or lets them in again.  Addresses that are not ours alone cannot be told to
+ * refuse: who waits there is turned away at each listeners_turn_away. */
+void listeners_refuse(struct listeners *listeners, bool is_refused);
+void listeners_turn_away(const struct listeners *listeners);
 
 /* Looks whether each still listens and its file is there, mends what can be, makes unix sockets
  * anew, and says so.  Whether one was made anew: workers have the old one. */

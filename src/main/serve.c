@@ -20,6 +20,7 @@
 #include "main/listen.h"
 #include "main/log_file.h"
 #include "main/report.h"
+#include "main/root_watch.h"
 #include "main/secure.h"
 #include "main/worker.h"
 #include "process/cpus.h"
@@ -48,6 +49,8 @@ struct program {
     px_tls *tls;             /* owned; NULL: none */
     struct file_watch watch; /* of what `tls` was read from */
     struct deaths deaths;
+    struct root_watch root; /* of `pollux files` with workers */
+    bool is_unreadable_said;
     int log_fd;            /* owned, for workers; -1: none */
     int log_lock_fd;       /* likewise */
     uint32_t worker_count; /* 0: this process serves */
@@ -128,6 +131,7 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
     struct program *program = context;
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
+                            .root_fd = program->root.fd,
                             .log_fd = program->log_fd,
                             .log_lock_fd = program->log_lock_fd,
                             .ends = *ends,
@@ -216,6 +220,11 @@ static uint32_t program_reload(void *context)
     px_error error;
 
     (void)program_log(true, program);
+    if (program->root.fd >= 0 && root_watch_renew(&program->root, &error) != PX_OK) {
+        diagnostics_say("not reloaded: %s", error.text);
+        return 0;
+    }
+    program->is_unreadable_said = false;
     file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
     if (program->tls && px_tls_reload(program->tls, &error) != PX_OK) {
@@ -237,7 +246,16 @@ static bool program_look(void *context)
     struct program *program = context;
 
     deaths_look(&program->deaths, master_now_ms());
-    return program->watch.count > 0 && file_watch_look(&program->watch);
+    listeners_turn_away(&program->listeners);
+    if (root_watch_has_changed(&program->root)) {
+        diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
+                         program->root.path);
+        return true;
+    }
+    if (program->watch.count == 0 || !file_watch_look(&program->watch))
+        return false;
+    diagnostics_tell(LEVEL_NOTICE, "files of TLS have changed and are read anew");
+    return true;
 }
 
 static bool program_mend(void *context)
@@ -263,10 +281,32 @@ static void program_report(void *context)
     report_counters(&sum);
 }
 
-static void program_say(const char *text, void *context)
+static void program_say(enum master_level level, const char *text, void *context)
 {
-    (void)context;
-    diagnostics_tell(LEVEL_WARNING, "%s", text);
+    const struct program *program = context;
+
+    if (level < MASTER_NOTICE || !program->options->quiet)
+        diagnostics_tell((enum diagnostics_level)level, "%s", text);
+}
+
+static void program_warned(void *context)
+{
+    struct program *program = context;
+
+    if (program->is_unreadable_said || program->root.fd < 0)
+        return;
+    program->is_unreadable_said = true;
+    diagnostics_tell(
+        LEVEL_WARNING, "%s cannot be read by %s: permission denied; every answer will be 403",
+        program->root.path,
+        program->sandbox.privileges.name[0] ? program->sandbox.privileges.name : "this user");
+}
+
+static void program_refuse(bool is_refused, void *context)
+{
+    struct program *program = context;
+
+    listeners_refuse(&program->listeners, is_refused);
 }
 
 static void program_death(uint32_t place, pid_t pid, int status, void *context)
@@ -313,6 +353,8 @@ static enum exit_code program_supervise(struct program *program)
         .on_own = program_own,
         .on_report = program_report,
         .on_say = program_say,
+        .on_refuse = program_refuse,
+        .on_warned = program_warned,
         .on_death = program_death,
         .context = program};
     int code = CODE_OK;
@@ -340,6 +382,7 @@ static enum exit_code program_alone(struct program *program)
 {
     struct worker worker = {.options = program->options,
                             .sandbox = &program->sandbox,
+                            .root_fd = -1,
                             .log_fd = -1,
                             .log_lock_fd = -1,
                             .ends = {-1, -1},
@@ -391,7 +434,13 @@ static enum exit_code program_open(struct program *program)
                                .legacy = &program->legacy};
     px_error error;
 
-    if (confinement_init(&program->sandbox, options, program->worker_count == 0, &error) != PX_OK) {
+    if (program->worker_count > 0 && options->command == COMMAND_FILES &&
+        root_watch_open(&program->root, options->files.root, &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return exit_code_of(error.code);
+    }
+    if (confinement_init(&program->sandbox, options, program->root.fd, program->worker_count == 0,
+                         &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
     }
@@ -435,8 +484,11 @@ static void program_count(struct program *program)
 
 enum exit_code serve(const struct options *options)
 {
-    struct program program = {
-        .options = options, .log_fd = -1, .log_lock_fd = -1, .notify = {.fd = -1}};
+    struct program program = {.options = options,
+                              .root = {.fd = -1},
+                              .log_fd = -1,
+                              .log_lock_fd = -1,
+                              .notify = {.fd = -1}};
     pid_t pid = getpid();
     px_error error;
 
@@ -461,6 +513,7 @@ enum exit_code serve(const struct options *options)
     listeners_deinit(&program.listeners);
     legacy_deinit(&program.legacy);
     board_deinit(&program.board);
+    root_watch_close(&program.root);
     notify_deinit(&program.notify);
     sandbox_deinit(&program.sandbox);
     px_tls_destroy(program.tls);

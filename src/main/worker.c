@@ -21,6 +21,7 @@
 #include "main/files.h"
 #include "main/report.h"
 #include "main/respond.h"
+#include "main/root_watch.h"
 #include "main/secure.h"
 
 enum {
@@ -114,6 +115,8 @@ static void on_reload_signal(int signal_number, void *context)
         file_watch_take(life->worker->watch);
     if (tls && px_tls_reload(tls, &error) != PX_OK)
         diagnostics_say("not reloaded: %s", error.text);
+    else if (!life->worker->options->quiet)
+        diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
     notify_send(life->worker->notify, "READY=1\nSTATUS=serving\n");
 }
 
@@ -321,7 +324,7 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (secure_register(life->server, worker->options, out_error) != PX_OK)
         return out_error->code;
     return worker->options->command == COMMAND_FILES
-               ? files_register(life->server, worker->options, out_error)
+               ? files_register(life->server, worker->options, worker->root_fd, out_error)
                : respond_register(life->server, worker->options, out_error);
 }
 
@@ -354,7 +357,8 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
     int refused = 0;
 
     if (worker->ends.word_fd >= 0) {
-        channel_ready(&life->channel);
+        channel_ready(&life->channel,
+                      worker->root_fd < 0 || root_watch_is_readable(worker->root_fd));
     } else {
         if (listeners_serve(worker->listeners, life->server, out_error) != PX_OK)
             return exit_code_of(out_error->code);

@@ -20,6 +20,7 @@
 struct worker {
     const struct options *options; /* borrowed */
     const struct sandbox *sandbox; /* borrowed */
+    int root_fd;                   /* borrowed: of the folder that is served; -1: none is given */
     int log_fd;                  /* owned by the worker from then on; -1: it opens the log itself */
     int log_lock_fd;             /* borrowed; -1: nobody else writes the log */
     struct listeners *listeners; /* borrowed; handed to the server when it is alone */

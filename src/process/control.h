@@ -22,6 +22,8 @@ enum {
     CONTROL_TEXT_BYTES = 256, /* an address as written; the longest is "unix:" and a path of 107 */
 };
 
+enum { CONTROL_READY_BUT = 1 }; /* in the slot of CONTROL_READY: what is served cannot be read */
+
 enum control_kind {
     /* From master to worker. */
     CONTROL_SERVE = 1, /* slot, address, descriptor: accept on it */

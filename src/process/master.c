@@ -32,15 +32,34 @@ uint64_t master_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void master_say(const struct master *master, const char *format, ...)
+static void say(const struct master *master, enum master_level level, const char *format,
+                va_list arguments) PX_PRINTF(3, 0);
+
+static void say(const struct master *master, enum master_level level, const char *format,
+                va_list arguments)
 {
     char text[MASTER_TEXT_BYTES];
+
+    vsnprintf(text, sizeof(text), format, arguments);
+    master->plan->on_say(level, text, master->plan->context);
+}
+
+void master_tell(const struct master *master, enum master_level level, const char *format, ...)
+{
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    say(master, level, format, arguments);
     va_end(arguments);
-    master->plan->on_say(text, master->plan->context);
+}
+
+void master_say(const struct master *master, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(master, MASTER_WARNING, format, arguments);
+    va_end(arguments);
 }
 
 void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker, int code)
@@ -107,6 +126,9 @@ static void reap(struct master *master)
         uint32_t place = child_find(master, pid);
 
         if (pid == master->successor.pid) {
+            master->successor_status = status;
+            master->has_status = true;
+            master->successor_errno = successor_failure(&master->successor);
             successor_end(&master->successor, false);
             master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
         } else if (place != SUPERVISOR_NOBODY) {
@@ -116,8 +138,23 @@ static void reap(struct master *master)
     }
 }
 
+/* What a signal asks for is not done while all ends. */
+static bool is_ending(const struct master *master, const char *signal_name)
+{
+    enum supervisor_phase phase = master->supervisor.phase;
+
+    if (phase == PHASE_SERVING)
+        return false;
+    master_say(master, "%s is ignored: %s", signal_name,
+               phase == PHASE_GIVEN ? "this program was replaced, and finishes what it has"
+                                    : "this program was told to end");
+    return true;
+}
+
 static void replace(struct master *master)
 {
+    if (is_ending(master, "USR2"))
+        return;
     if (getpid() == 1)
         master_say(master, "cannot be replaced by USR2 as process 1: its end would end the "
                            "container; start another one");
@@ -145,6 +182,7 @@ static void report(struct master *master)
 
 static void reload(struct master *master)
 {
+    (void)master->plan->on_mend(master->plan->context);
     uint32_t count = master->plan->on_reload(master->plan->context);
 
     if (count > 0) {
@@ -174,7 +212,8 @@ static void read_signals(struct master *master)
             master_event(master, EVENT_END, SUPERVISOR_NOBODY, 0);
             break;
         case SIGHUP:
-            reload(master);
+            if (!is_ending(master, "HUP"))
+                reload(master);
             break;
         case SIGUSR1:
             report(master);
@@ -193,6 +232,8 @@ static void read_signals(struct master *master)
 static void answer_take(struct master *master, uint32_t place, const struct control_answer *answer)
 {
     if (answer->kind == CONTROL_READY) {
+        if (answer->slot == CONTROL_READY_BUT)
+            master->plan->on_warned(master->plan->context);
         master_event(master, EVENT_READY, place, 0);
     } else if (answer->kind == CONTROL_SERVING) {
         const struct supervisor_event event = {
@@ -301,6 +342,25 @@ static void look_at_report(struct master *master, uint64_t now_ms)
     master->plan->on_report(master->plan->context);
 }
 
+/* Whether a worker that holds a slot has moved of late; at the start and at the end others look. */
+static bool is_somebody_well(const struct master *master, uint64_t now_ms)
+{
+    const struct supervisor *supervisor = &master->supervisor;
+
+    if (supervisor->generation == 0 || supervisor->phase > PHASE_DELAYING)
+        return true;
+    for (uint32_t i = 0; i < supervisor->place_count; i++) {
+        const struct supervised *worker = &supervisor->workers[i];
+        uint64_t moved_ms = atomic_load(&master->plan->board->blocks[i]->alive_ms);
+
+        if (moved_ms < worker->since_ms)
+            moved_ms = worker->since_ms;
+        if (worker->state == WORKER_READY && worker->load > 0 && now_ms - moved_ms < STILL_MS)
+            return true;
+    }
+    return false;
+}
+
 static void look_at_time(struct master *master)
 {
     uint64_t now_ms = master_now_ms();
@@ -308,12 +368,14 @@ static void look_at_time(struct master *master)
     if (master->report_due_ms != UINT64_MAX)
         look_at_report(master, now_ms);
     if (master->watchdog_due_ms <= now_ms) {
-        notify_send(master->plan->notify, "WATCHDOG=1\n");
+        if (is_somebody_well(master, now_ms))
+            notify_send(master->plan->notify, "WATCHDOG=1\n");
         master->watchdog_due_ms = now_ms + master->plan->notify->watchdog_ms;
     }
     if (master->look_due_ms <= now_ms) {
         master->look_due_ms = now_ms + master->plan->look_ms;
-        if (master->plan->on_look(master->plan->context)) {
+        if (master->plan->on_look(master->plan->context) &&
+            master->supervisor.phase == PHASE_SERVING) {
             reload(master);
             master_act(master);
         }
@@ -355,7 +417,7 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
 
     *master = (struct master){.plan = plan,
                               .signal_fd = -1,
-                              .successor = {.fd = -1},
+                              .successor = {.fd = -1, .failure_fd = -1},
                               .watchdog_due_ms = UINT64_MAX,
                               .look_due_ms = UINT64_MAX,
                               .report_due_ms = UINT64_MAX,

@@ -23,7 +23,11 @@ enum {
     SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
     LATE_MS = 500,            /* a wait that took so much longer: we were stopped */
     BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
+    STILL_MS = 3 * BEAT_MS,   /* all that serve stand still: the service manager is told nothing */
 };
+
+/* As in syslog(3). */
+enum master_level { MASTER_CRITICAL = 2, MASTER_WARNING = 4, MASTER_NOTICE = 5 };
 
 struct master_plan {
     struct supervisor_plan supervisor;
@@ -53,7 +57,11 @@ struct master_plan {
     /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */
-    void (*on_say)(const char *text, void *context);
+    void (*on_say)(enum master_level level, const char *text, void *context);
+    /* A worker has become ready, and has found that it may not read what it serves. */
+    void (*on_warned)(void *context);
+    /* Peers are refused from now on, since nobody serves; or let in again. */
+    void (*on_refuse)(bool is_refused, void *context);
     /* A worker ended that should not have; `status` is of waitpid. */
     void (*on_death)(uint32_t place, pid_t pid, int status, void *context);
     void *context; /* borrowed */
@@ -75,6 +83,9 @@ struct master {
     struct pollfd *waits;          /* owned */
     int signal_fd;                 /* owned */
     struct successor successor;
+    int successor_status; /* of waitpid, of one that has ended */
+    int successor_errno;  /* of the exec that failed; 0: it did not */
+    bool has_status;
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
     uint64_t report_due_ms;   /* likewise */
@@ -98,6 +109,9 @@ PX_MUST_CHECK px_err master_run(const struct master_plan *plan, int *out_exit_co
  */
 
 uint64_t master_now_ms(void);
+void master_tell(const struct master *master, enum master_level level, const char *format, ...)
+    PX_PRINTF(3, 4);
+/* The same at MASTER_WARNING. */
 void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
 /* Closes the conversation with a worker. */
 void master_hang_up(struct master_child *child);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "process/master.h"
@@ -160,6 +161,25 @@ void master_take_over(struct master *master)
         (void)control_send_patiently(master->plan->legacy->fd, &message, -1, SEND_PATIENCE_MS);
 }
 
+/* How a successor ended that was not ready yet. */
+static void say_successor(const struct master *master)
+{
+    static const char goes_on[] = "the old one goes on";
+    int status = master->successor_status;
+
+    if (!master->has_status)
+        master_say(master, "not replaced: the new program is gone; %s", goes_on);
+    else if (master->successor_errno != 0)
+        master_say(master, "not replaced: cannot execute %s: %s; %s", master->plan->program.path,
+                   strerror(master->successor_errno), goes_on);
+    else if (WIFSIGNALED(status))
+        master_say(master, "not replaced: the new program was ended by signal %d (%s); %s",
+                   WTERMSIG(status), strsignal(WTERMSIG(status)), goes_on);
+    else
+        master_say(master, "not replaced: the new program ended with exit code %d; %s",
+                   WEXITSTATUS(status), goes_on);
+}
+
 static void say_unchanged(const struct master *master, enum supervisor_reason reason)
 {
     switch (reason) {
@@ -170,8 +190,7 @@ static void say_unchanged(const struct master *master, enum supervisor_reason re
         master_say(master, "not reloaded: a new worker could not start; the old ones go on");
         break;
     case REASON_SUCCESSOR:
-        master_say(master, "not replaced: the new program ended before it was ready; the old one "
-                           "goes on");
+        say_successor(master);
         break;
     case REASON_LATE:
         master_say(master, "nothing changed: what is new was not ready in time; the old goes on");
@@ -188,6 +207,10 @@ static void say_unchanged(const struct master *master, enum supervisor_reason re
 static void act_execute(struct master *master)
 {
     const struct successor_program *program = &master->plan->program;
+
+    master->has_status = false;
+    /* It takes sockets that listen alone. */
+    master->plan->on_refuse(false, master->plan->context);
     int failure = successor_start(&master->successor, program,
                                   master->plan->on_log(false, master->plan->context));
 
@@ -210,7 +233,38 @@ static void act_give(struct master *master)
 static void act_given(struct master *master)
 {
     notify_send(master->plan->notify, "MAINPID=%ld\n", (long)master->successor.pid);
+    master_tell(master, MASTER_NOTICE,
+                "replaced: process %ld serves, this one finishes what it has",
+                (long)master->successor.pid);
     successor_end(&master->successor, false);
+}
+
+static void say_serving(const struct master *master)
+{
+    notify_send(master->plan->notify, "READY=1\nSTATUS=serving with %u workers\n",
+                master->supervisor.worker_count);
+}
+
+static void act_reloaded(struct master *master)
+{
+    master_tell(master, MASTER_NOTICE, "reloaded: %u new workers serve",
+                master->supervisor.worker_count);
+    say_serving(master);
+}
+
+static void act_refuse(struct master *master)
+{
+    master->plan->on_refuse(true, master->plan->context);
+    master_tell(master, MASTER_CRITICAL,
+                "no worker serves: connections are refused until one does");
+    notify_send(master->plan->notify, "STATUS=no worker serves, connections are refused\n");
+}
+
+static void act_admit(struct master *master)
+{
+    master->plan->on_refuse(false, master->plan->context);
+    master_tell(master, MASTER_NOTICE, "a worker serves again");
+    say_serving(master);
 }
 
 static void act(struct master *master, const struct supervisor_action *action)
@@ -249,8 +303,13 @@ static void act(struct master *master, const struct supervisor_action *action)
         notify_reloading(master->plan->notify);
         break;
     case ACTION_RELOADED:
-        notify_send(master->plan->notify, "READY=1\nSTATUS=serving with %u workers\n",
-                    master->supervisor.worker_count);
+        act_reloaded(master);
+        break;
+    case ACTION_REFUSE:
+        act_refuse(master);
+        break;
+    case ACTION_ADMIT:
+        act_admit(master);
         break;
     case ACTION_UNCHANGED:
         say_unchanged(master, (enum supervisor_reason)action->code);

@@ -35,7 +35,8 @@ static void set_number(const char *name, long number)
 }
 
 /* In the child; does not return. */
-static void become(const struct successor_program *program, int fd, int log_fd, pid_t parent)
+static void become(const struct successor_program *program, int fd, int log_fd, int failure_fd,
+                   pid_t parent)
 {
     const char *watchdog_pid = getenv("WATCHDOG_PID");
     char parent_text[24];
@@ -55,6 +56,9 @@ static void become(const struct successor_program *program, int fd, int log_fd, 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execv(program->path, program->argv);
+    int failure = errno;
+
+    (void)!write(failure_fd, &failure, sizeof(failure));
     _exit(EXIT_NOT_EXECUTED);
 }
 
@@ -80,7 +84,7 @@ static int send_sockets(int fd, const struct successor_program *program)
 int successor_start(struct successor *successor, const struct successor_program *program,
                     int log_fd)
 {
-    int fds[2];
+    int fds[2], failures[2];
     pid_t parent = getpid();
 
     if (!program->path)
@@ -91,22 +95,36 @@ int successor_start(struct successor *successor, const struct successor_program 
 
     if (failure != 0)
         return failure;
-    pid_t pid = fork();
-
-    if (pid < 0) {
+    if (pipe2(failures, O_NONBLOCK | O_CLOEXEC) != 0) {
         failure = errno;
         close(fds[0]);
         close(fds[1]);
         return failure;
     }
-    if (pid == 0)
-        become(program, fds[1], log_fd, parent);
+    *successor = (struct successor){.fd = fds[0], .failure_fd = failures[0]};
+    successor->pid = fork();
+    failure = errno;
+    if (successor->pid == 0)
+        become(program, fds[1], log_fd, failures[1], parent);
     close(fds[1]);
-    *successor = (struct successor){pid, fds[0]};
+    close(failures[1]);
+    if (successor->pid < 0) {
+        successor_end(successor, false);
+        return failure;
+    }
     failure = send_sockets(fds[0], program);
     if (failure != 0)
         successor_end(successor, true);
     return failure;
+}
+
+int successor_failure(const struct successor *successor)
+{
+    int failure = 0;
+
+    return read(successor->failure_fd, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)
+               ? failure
+               : 0;
 }
 
 void successor_end(struct successor *successor, bool is_kill)
@@ -114,6 +132,9 @@ void successor_end(struct successor *successor, bool is_kill)
     if (successor->fd >= 0)
         close(successor->fd);
     successor->fd = -1;
+    if (successor->failure_fd >= 0)
+        close(successor->failure_fd);
+    successor->failure_fd = -1;
     /* Not asked to end: it would clean up after itself, and what it removed would be ours.  Its
      * workers finish by themselves. */
     if (is_kill && successor->pid > 0)

@@ -34,8 +34,9 @@ struct master_socket {
 };
 
 struct successor {
-    pid_t pid; /* 0: none */
-    int fd;    /* owned: the conversation; -1: none */
+    pid_t pid;      /* 0: none */
+    int fd;         /* owned: the conversation; -1: none */
+    int failure_fd; /* owned: says the errno of an exec that failed; -1: none */
 };
 
 /* What to execute. */
@@ -52,6 +53,9 @@ struct successor_program {
  * 0, or an errno (nothing runs then). */
 int successor_start(struct successor *successor, const struct successor_program *program,
                     int log_fd);
+
+/* Of one that has ended: the errno of its exec, or 0. */
+int successor_failure(const struct successor *successor);
 
 /* Ends the conversation; with `is_kill` the process too. */
 void successor_end(struct successor *successor, bool is_kill);

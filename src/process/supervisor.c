@@ -16,7 +16,8 @@
 
 px_err supervisor_init(struct supervisor *supervisor, const struct supervisor_plan *plan)
 {
-    *supervisor = (struct supervisor){.plan = *plan, .worker_count = plan->worker_count};
+    *supervisor = (struct supervisor){
+        .plan = *plan, .worker_count = plan->worker_count, .unserved_due_ms = UINT64_MAX};
     if (plan->slot_count == 0 || plan->slot_count > WORKERS_MAX || plan->worker_count == 0 ||
         plan->worker_count > plan->slot_count)
         return PX_ERR_INVALID;
@@ -431,6 +432,8 @@ uint64_t supervisor_due_ms(const struct supervisor *supervisor)
         due_ms = supervisor->successor_due_ms;
     if (supervisor->phase == PHASE_DELAYING && supervisor->delay_due_ms < due_ms)
         due_ms = supervisor->delay_due_ms;
+    if (supervisor->phase <= PHASE_DELAYING && supervisor->unserved_due_ms < due_ms)
+        due_ms = supervisor->unserved_due_ms;
     if (supervisor->phase <= PHASE_DELAYING && supervisor->generation != 0 && has_room &&
         count < supervisor->worker_count && supervisor->backoff_due_ms < due_ms)
         due_ms = supervisor->backoff_due_ms;

@@ -40,6 +40,7 @@ enum {
     YOUNG_MS = 1000, /* one that crashes before that, ready or not, has a pause after it */
     CRASHES_FORGET_MS = 30 * 1000, /* without another one, and the pauses begin anew */
     DRAIN_MARGIN_MS = 15 * 1000,   /* from the end of a drain's deadline to SIGKILL */
+    UNSERVED_MS = 3000,            /* no worker holds a slot: from then on peers are refused */
     LOAD_DIFFERENCE_MAX = 1,       /* slots that one worker may hold more than another */
 };
 
@@ -98,6 +99,8 @@ enum supervisor_action_kind {
     ACTION_ABANDON,   /* end it */
     ACTION_RECLAIM,   /* it did not take what was given: pid file and so on are ours again */
     ACTION_GIVEN,     /* it has all; we only finish */
+    ACTION_REFUSE,    /* nobody has served for UNSERVED_MS: peers are refused, not left to hang */
+    ACTION_ADMIT,     /* ... and let in again: a worker takes a slot */
     ACTION_SAY_DIED,  /* worker, code: unexpectedly */
     ACTION_SAY_HUNG,  /* worker: its loop does not turn, it will be killed */
     ACTION_SAY_LATE,  /* worker: it is not ready in time, it will be killed */
@@ -194,6 +197,8 @@ struct supervisor {
     uint64_t crashed_at_ms;
     uint64_t backoff_due_ms; /* no fork before that */
     uint64_t delay_due_ms;
+    uint64_t unserved_due_ms; /* UINT64_MAX: a worker serves, or peers are refused already */
+    bool is_refusing;
     uint32_t end_requests;
     int exit_code;
 };

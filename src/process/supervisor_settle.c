@@ -218,6 +218,9 @@ static void slot_move(struct supervisor *supervisor, uint32_t index, uint32_t to
 {
     struct supervised_slot *slot = &supervisor->slots[index];
 
+    if (supervisor->is_refusing)
+        supervisor_act(supervisor, ACTION_ADMIT, SUPERVISOR_NOBODY, SUPERVISOR_NOBODY, 0);
+    supervisor->is_refusing = false;
     slot->previous = slot->holder;
     if (slot->previous != SUPERVISOR_NOBODY)
         supervisor->workers[slot->previous].load--;
@@ -243,6 +246,26 @@ static void settle_slots(struct supervisor *supervisor)
         if (to != SUPERVISOR_NOBODY)
             slot_move(supervisor, i, to);
     }
+}
+
+/* What waits in queues that nobody reads is better told so. */
+static void settle_service(struct supervisor *supervisor, uint64_t now_ms)
+{
+    bool is_served = supervisor->generation == 0; /* nobody was told that we listen */
+
+    for (uint32_t i = 0; !is_served && i < supervisor->plan.slot_count; i++)
+        is_served = supervisor->slots[i].holder != SUPERVISOR_NOBODY;
+    if (is_served || supervisor->is_refusing) {
+        supervisor->unserved_due_ms = UINT64_MAX;
+        return;
+    }
+    if (supervisor->unserved_due_ms == UINT64_MAX)
+        supervisor->unserved_due_ms = now_ms + UNSERVED_MS;
+    if (now_ms < supervisor->unserved_due_ms)
+        return;
+    supervisor->unserved_due_ms = UINT64_MAX;
+    supervisor->is_refusing = true;
+    supervisor_act(supervisor, ACTION_REFUSE, SUPERVISOR_NOBODY, SUPERVISOR_NOBODY, 0);
 }
 
 /* A slot of `from` that is not on the move, or SUPERVISOR_NOBODY. */
@@ -298,6 +321,7 @@ void supervisor_settle(struct supervisor *supervisor, uint64_t now_ms)
         settle_workers(supervisor, now_ms);
         settle_slots(supervisor);
         settle_balance(supervisor);
+        settle_service(supervisor, now_ms);
         settle_old(supervisor, now_ms);
         settle_successor(supervisor, now_ms);
     }

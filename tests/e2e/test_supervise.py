@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -619,3 +620,180 @@ def test_as_process_1(workers):
         child.assert_clean()
     finally:
         child.kill()
+
+
+# --- No worker -----------------------------------------------------------------------------------
+
+
+def test_peers_are_refused_while_no_worker_serves(tmp_path):
+    """Not left to hang, for a few seconds are enough to know; and let in again by itself."""
+    manager = Manager(tmp_path)
+    path = tmp_path / "s"
+    environment = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}
+    args = ["--log=off", "-w1", "-l", "127.0.0.1:0", "-l", f"unix:{path}"]
+    with Pollux("respond", *args, env=environment) as server:
+        assert ask(server.address, GET).status == 200
+        port = server.address[1]
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        # Enough for the master to wait, too few to start a worker.
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (10, before[1]))
+        for pid in server.children():
+            os.kill(pid, signal.SIGKILL)
+        server.wait_stderr(r"no worker serves: connections are refused until one does")
+        manager.hear(r"^STATUS=no worker serves, connections are refused$")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(server.address, 5)
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.settimeout(5)
+            waiting.connect(str(path))
+            assert waiting.recv(1) == b"", "turned away"
+        manager.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                manager.socket.recv(4096)
+        manager.socket.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            manager.hear(r"^WATCHDOG=1$")
+        manager.socket.settimeout(20)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+        manager.hear(r"^WATCHDOG=1$")
+        server.wait_stderr(r"a worker serves again", seconds=20)
+        assert server.address[1] == port
+        for _ in range(8):
+            assert ask(server.address, GET).status == 200
+            assert ask(str(path), GET).status == 200
+    manager.socket.close()
+
+
+def test_the_watchdog_is_withheld_while_all_stand_still(tmp_path):
+    manager = Manager(tmp_path)
+    environment = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}
+    with Pollux("respond", "--log=off", "-w2", "--timeout-hung=60s", env=environment) as server:
+        manager.hear(r"^WATCHDOG=1$")
+        workers = server.children()
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        manager.socket.settimeout(1)
+        end = time.monotonic() + 15
+        with pytest.raises(TimeoutError):
+            while time.monotonic() < end:
+                manager.hear(r"^WATCHDOG=1$")
+        manager.socket.settimeout(10)
+        os.kill(workers[0], signal.SIGCONT)
+        manager.hear(r"^WATCHDOG=1$")
+        os.kill(workers[1], signal.SIGCONT)
+    manager.socket.close()
+
+
+# --- What is said --------------------------------------------------------------------------------
+
+
+def test_what_succeeds_is_said(tmp_path):
+    program = Replaced(tmp_path, "respond", "--log=off", "-w2")
+    with program:
+        program.server.signal(signal.SIGHUP)
+        program.server.wait_stderr(r"\Apollux: reloaded: 2 new workers serve\Z")
+        program.replace()
+        program.server.wait_stderr(rf"\Apollux: replaced: process {program.pid} serves, this one finishes what it has\Z")
+
+
+def test_signals_in_a_drain_are_answered():
+    with Pollux("respond", "--log=off", "-w1", "--drain-delay=2s") as server:
+        server.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        server.signal(signal.SIGHUP)
+        server.wait_stderr(r"HUP is ignored: this program was told to end")
+        server.signal(signal.SIGUSR2)
+        server.wait_stderr(r"USR2 is ignored: this program was told to end")
+
+
+def test_a_second_signal_ends_a_worker_that_stands_still():
+    with Pollux("respond", "--log=off", "-w2") as server:
+        stopped = server.children()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        time.sleep(0.2)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0 and time.monotonic() - began < 4
+
+
+def test_a_master_that_is_killed_is_missed():
+    server = Pollux("respond", "--log=off", "-w1")
+    try:
+        worker = server.children()[0]
+        server.process.kill()
+        server.wait_stderr(rf"the master is gone: worker {worker} finishes what it has, and ends")
+        wait_until(lambda: not is_alive(worker))
+    finally:
+        server.kill()
+
+
+def test_a_unix_socket_whose_file_has_gone_comes_back(tmp_path):
+    path = tmp_path / "s"
+    with Pollux("respond", "--log=off", "-w2", "-l", f"unix:{path}") as server:
+        assert ask(str(path), GET).status == 200
+        path.unlink()
+        server.signal(signal.SIGHUP)
+        server.wait_stderr(r"is made anew: its file was gone")
+        wait_until(path.exists)
+        server.wait_stderr(r"reloaded")
+        for _ in range(4):
+            assert ask(str(path), GET).status == 200
+
+
+# --- The folder that is served -------------------------------------------------------------------
+
+
+PAGE = b"GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def release(folder, name):
+    """A folder with one page that says whose it is."""
+    (folder / name).mkdir()
+    (folder / name / "page").write_text(name)
+    return folder / name
+
+
+def test_a_link_that_is_switched_is_followed_by_all_at_once(tmp_path):
+    """And until then a worker that comes in place of a dead one serves what its siblings do."""
+    current = tmp_path / "current"
+    current.symlink_to(release(tmp_path, "one"))
+    with Pollux("files", current, "--log=off", "-w2") as server:
+        assert ask(server.address, PAGE).content == b"one"
+        release(tmp_path, "two")
+        (tmp_path / "next").symlink_to(tmp_path / "two")
+        (tmp_path / "next").rename(current)
+        began = time.monotonic()
+        os.kill(server.children()[0], signal.SIGKILL)
+        seen = []
+        while time.monotonic() - began < 3:
+            seen.append(ask(server.address, PAGE).content)
+            time.sleep(0.01)
+        first = seen.index(b"two")
+        assert set(seen[:first]) == {b"one"}
+        assert set(seen[-20:]) == {b"two"}, "within two seconds, with some room"
+        server.wait_stderr(r"current is another folder now: new workers serve it")
+        server.wait_stderr(r"reloaded: 2 new workers serve")
+
+
+def test_a_folder_that_is_made_anew_is_served(tmp_path):
+    root = release(tmp_path, "root")
+    with Pollux("files", root, "--log=off", "-w2") as server:
+        assert ask(server.address, PAGE).content == b"root"
+        shutil.rmtree(root)
+        wait_until(lambda: ask(server.address, PAGE).status == 404)
+        root.mkdir()
+        (root / "page").write_text("anew")
+        server.wait_stderr(r"is another folder now", seconds=3)
+        wait_until(lambda: ask(server.address, PAGE).content == b"anew", 3)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start on what its workers cannot read")
+def test_a_folder_that_workers_cannot_read_is_said(tmp_path):
+    root = release(tmp_path, "root")
+    root.chmod(0o700)
+    with Pollux("files", root, "--log=off", "-w2") as server:
+        server.wait_stderr(r"root cannot be read by nobody: permission denied; every answer will be 403")
+        assert ask(server.address, PAGE).status == 403
+        assert server.stderr.count("cannot be read") == 1

@@ -189,10 +189,13 @@ static uint32_t files_allowed(uint32_t wanted)
     return files;
 }
 
-static px_err files_fill(struct px_files *files, const char *root, const px_files_options *options,
-                         px_error *out_error)
+/* `root_fd` -1: it is opened by its path. */
+static px_err files_fill(struct px_files *files, int root_fd, const char *root,
+                         const px_files_options *options, px_error *out_error)
 {
-    px_err err = root_open(&files->root, root, options->follow_symlinks != 0, out_error);
+    bool follow = options->follow_symlinks != 0;
+    px_err err = root_fd < 0 ? root_open(&files->root, root, follow, out_error)
+                             : root_open_at(&files->root, root_fd, root, follow, out_error);
 
     if (err != PX_OK)
         return err;
@@ -215,7 +218,8 @@ static px_err files_fill(struct px_files *files, const char *root, const px_file
     return PX_OK;
 }
 
-px_files *px_files_create(const char *root, const px_files_options *options, px_error *out_error)
+static px_files *files_make(int root_fd, const char *root, const px_files_options *options,
+                            px_error *out_error)
 {
     px_files_options known;
     struct px_files *files;
@@ -235,12 +239,23 @@ px_files *px_files_create(const char *root, const px_files_options *options, px_
     files->refs = 1;
     files->root.fd = -1;
     list_init(&files->cache.used);
-    if (files_fill(files, root, &known, out_error) != PX_OK) {
+    if (files_fill(files, root_fd, root, &known, out_error) != PX_OK) {
         px_files_destroy(files);
         return NULL;
     }
     error_clear(out_error);
     return files;
+}
+
+px_files *px_files_create(const char *root, const px_files_options *options, px_error *out_error)
+{
+    return files_make(-1, root, options, out_error);
+}
+
+px_files *px_files_create_at(int fd, const char *root, const px_files_options *options,
+                             px_error *out_error)
+{
+    return files_make(fd, root, options, out_error);
 }
 
 void files_put(struct px_files *files)

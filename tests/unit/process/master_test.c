@@ -170,8 +170,15 @@ static void report(void *context)
     atomic_fetch_add(&((struct scene *)context)->notes->reports, 1);
 }
 
-static void say(const char *text, void *context)
+static void refuse(bool is_refused, void *context)
 {
+    (void)is_refused;
+    (void)context;
+}
+
+static void say(enum master_level level, const char *text, void *context)
+{
+    (void)level;
     (void)text;
     atomic_fetch_add(&((struct scene *)context)->notes->said, 1);
 }
@@ -234,6 +241,7 @@ static int master_work(struct notes *notes)
         .on_log = log_open,
         .on_report = report,
         .on_say = say,
+        .on_refuse = refuse,
         .on_death = death,
         .context = &scene};
     int code = 98;

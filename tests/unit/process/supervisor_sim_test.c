@@ -54,6 +54,7 @@ struct world {
     bool has_exited;
     bool are_sockets_open;
     bool has_stopping;
+    bool is_refusing; /* peers are told that nobody serves */
     int exit_code;
     bool owns; /* the pid file is ours */
     bool successor_lives;
@@ -134,6 +135,8 @@ static void do_action(struct world *world, const struct supervisor_action *actio
         event(world, EVENT_FORKED, action->worker, 0, 0);
         break;
     case ACTION_ASSIGN:
+        if (world->is_refusing)
+            fail_msg("a socket is given away that refuses");
         hold(world, world->are_sockets_open);
         send_to(world, action);
         break;
@@ -198,6 +201,12 @@ static void do_action(struct world *world, const struct supervisor_action *actio
         break;
     case ACTION_RELOADING:
     case ACTION_SAY_DIED:
+        break;
+    case ACTION_REFUSE:
+    case ACTION_ADMIT:
+        if (world->is_refusing == (action->kind == ACTION_REFUSE))
+            fail_msg("peers are refused or let in twice");
+        world->is_refusing = action->kind == ACTION_REFUSE;
         break;
     case ACTION_EXIT:
         world->has_exited = true;

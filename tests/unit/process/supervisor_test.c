@@ -29,7 +29,8 @@ static const char *name_of(enum supervisor_action_kind kind)
         [ACTION_ABANDON] = "abandon",   [ACTION_RECLAIM] = "reclaim",
         [ACTION_GIVEN] = "given",       [ACTION_SAY_DIED] = "died",
         [ACTION_SAY_HUNG] = "hung",     [ACTION_SAY_LATE] = "late",
-        [ACTION_EXIT] = "exit",
+        [ACTION_EXIT] = "exit",         [ACTION_REFUSE] = "refuse",
+        [ACTION_ADMIT] = "admit",
     };
 
     return names[kind];
@@ -107,6 +108,35 @@ static void a_sibling_holds_the_fort(void **state)
     /* Both accept there until the new one has said so. */
     happens(&scene, EVENT_SERVING, 0, 0, 0);
     done_is(&scene, "release 1:0");
+    supervisor_deinit(&scene.supervisor);
+}
+
+static void peers_are_refused_while_nobody_serves(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_start(&scene);
+    happens(&scene, EVENT_DIED, 0, 0, SUPERVISOR_CRASHED);
+    happens(&scene, EVENT_DIED, 1, 0, SUPERVISOR_CRASHED);
+    done_is(&scene, "died 0 fork 0 assign 1:0 died 1 fork 1");
+    /* What comes in their place does not come to serve. */
+    for (uint64_t waited_ms = 0; waited_ms < UNSERVED_MS; waited_ms += 500) {
+        happens(&scene, EVENT_TIME, SUPERVISOR_NOBODY, 0, 0);
+        scene.done[0] = '\0';
+        assert_false(scene.supervisor.is_refusing);
+        scene.now_ms += 500;
+    }
+    happens(&scene, EVENT_TIME, SUPERVISOR_NOBODY, 0, 0);
+    assert_true(scene.supervisor.is_refusing);
+    scene.done[0] = '\0';
+    happens(&scene, EVENT_DIED, 0, 0, SUPERVISOR_CRASHED);
+    scene.now_ms += BACKOFF_MOST_MS;
+    happens(&scene, EVENT_TIME, SUPERVISOR_NOBODY, 0, 0);
+    scene.done[0] = '\0';
+    happens(&scene, EVENT_READY, 0, 0, 0);
+    assert_int_equal(strncmp(scene.done, " admit assign 0:", 16), 0);
+    assert_false(scene.supervisor.is_refusing);
     supervisor_deinit(&scene.supervisor);
 }
 
@@ -325,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sibling_holds_the_fort),
+        cmocka_unit_test(peers_are_refused_while_nobody_serves),
         cmocka_unit_test(one_that_crashes_young_has_a_pause),
         cmocka_unit_test(the_slots_of_a_hung_worker_move_before_it_is_dead),
         cmocka_unit_test(a_reload_takes_over_before_the_old_stop),
