@@ -8,31 +8,24 @@
  */
 #include <string.h>
 
-#include "base/siphash.h"
+#include "base/map.h"
 #include "exchange/exchange.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "io/random.h"
 
 struct compress_entry {
-    struct list used;
-    struct compress_entry *next; /* in its bucket */
+    struct map_entry entry;
     const px_allocator *allocator;
-    uint64_t hash;
     uint32_t refs; /* the table's, and one for each answer */
-    uint32_t key_len;
     struct buf bytes;
     char key[];
 };
 
 struct compress_cache {
     const px_allocator *allocator; /* borrowed: outlives it */
-    struct siphash_key key;
-    uint64_t bytes;
-    uint64_t bytes_max;
     uint32_t recording_count;
-    struct list used; /* the longest unused first */
-    struct compress_entry *buckets[COMPRESS_CACHE_BUCKETS];
+    struct map map; /* of compress_entry */
 };
 
 static void entry_put(void *context)
@@ -45,21 +38,10 @@ static void entry_put(void *context)
     alloc_put(entry->allocator, entry);
 }
 
-static uint64_t entry_cost(const struct compress_entry *entry)
+static void on_evicted(struct map_entry *entry, void *context)
 {
-    return sizeof(*entry) + entry->key_len + entry->bytes.cap;
-}
-
-static void entry_remove(struct compress_cache *cache, struct compress_entry *entry)
-{
-    struct compress_entry **link = &cache->buckets[entry->hash % COMPRESS_CACHE_BUCKETS];
-
-    while (*link != entry)
-        link = &(*link)->next;
-    *link = entry->next;
-    list_remove(&entry->used);
-    cache->bytes -= entry_cost(entry);
-    entry_put(entry);
+    (void)context;
+    entry_put(CONTAINER_OF(entry, struct compress_entry, entry));
 }
 
 struct compress_cache *compress_cache_create(const px_allocator *allocator, uint64_t bytes_max)
@@ -69,12 +51,18 @@ struct compress_cache *compress_cache_create(const px_allocator *allocator, uint
     if (!cache)
         return NULL;
     cache->allocator = allocator;
-    cache->bytes_max = bytes_max;
-    list_init(&cache->used);
-    if (random_bytes(&cache->key, sizeof(cache->key)) != PX_OK) {
+    struct map_options options = {
+        .allocator = allocator,
+        .bytes_max = bytes_max < SIZE_MAX ? (size_t)bytes_max : SIZE_MAX,
+        .count_max = UINT32_MAX, /* each has its bytes */
+        .evicted = on_evicted,
+    };
+
+    if (random_bytes(&options.key, sizeof(options.key)) != PX_OK) {
         alloc_put(allocator, cache);
         return NULL;
     }
+    map_init(&cache->map, &options);
     return cache;
 }
 
@@ -82,8 +70,7 @@ void compress_cache_destroy(struct compress_cache *cache)
 {
     if (!cache)
         return;
-    while (!list_empty(&cache->used))
-        entry_remove(cache, LIST_ENTRY(cache->used.next, struct compress_entry, used));
+    map_deinit(&cache->map);
     alloc_put(cache->allocator, cache);
 }
 
@@ -131,25 +118,14 @@ void compress_cache_key_coding(px_str key, enum coding coding)
 
 /* --- The table -------------------------------------------------------------------------------- */
 
-static struct compress_entry *entry_find(const struct compress_cache *cache, px_str key,
-                                         uint64_t hash)
-{
-    struct compress_entry *entry = cache->buckets[hash % COMPRESS_CACHE_BUCKETS];
-
-    while (entry && (entry->hash != hash || entry->key_len != key.len ||
-                     memcmp(entry->key, key.ptr, key.len) != 0))
-        entry = entry->next;
-    return entry;
-}
-
 bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, px_str key)
 {
-    struct compress_entry *entry = entry_find(cache, key, siphash(&cache->key, key.ptr, key.len));
+    struct map_entry *found = map_find(&cache->map, key);
 
-    if (!entry)
+    if (!found)
         return false;
-    list_remove(&entry->used);
-    list_append(&cache->used, &entry->used);
+    struct compress_entry *entry = CONTAINER_OF(found, struct compress_entry, entry);
+
     entry->refs++;
     exchange_replace_content(exchange, &(px_body){buf_str(&entry->bytes), entry_put, entry});
     return true;
@@ -160,7 +136,7 @@ bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, 
 void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, px_str key,
                            struct compress_record *record)
 {
-    uint64_t entry_max = cache->bytes_max / COMPRESS_CACHE_SHARES;
+    uint64_t entry_max = cache->map.options.bytes_max / COMPRESS_CACHE_SHARES;
 
     *record = (struct compress_record){.cache = NULL};
     /* What is long will hardly fit, and is not asked for at once by many. */
@@ -194,27 +170,23 @@ void compress_record_keep(struct compress_record *record)
 
     if (!cache)
         return;
-    uint64_t hash = siphash(&cache->key, record->key.ptr, record->key.len);
     /* Two that were coded at once: the first is as good. */
     struct compress_entry *entry =
-        entry_find(cache, record->key, hash)
+        map_find(&cache->map, record->key)
             ? NULL
             : alloc_take_zeroed(cache->allocator, sizeof(*entry) + record->key.len);
 
     if (entry) {
+        px_str key = px_str_make(entry->key, record->key.len);
+
         entry->allocator = cache->allocator;
-        entry->hash = hash;
         entry->refs = 1;
-        entry->key_len = (uint32_t)record->key.len;
         memcpy(entry->key, record->key.ptr, record->key.len);
         entry->bytes = record->bytes;
         buf_init(&record->bytes, cache->allocator, 0);
-        entry->next = cache->buckets[hash % COMPRESS_CACHE_BUCKETS];
-        cache->buckets[hash % COMPRESS_CACHE_BUCKETS] = entry;
-        list_append(&cache->used, &entry->used);
-        cache->bytes += entry_cost(entry);
-        while (cache->bytes > cache->bytes_max)
-            entry_remove(cache, LIST_ENTRY(cache->used.next, struct compress_entry, used));
+        if (map_put(&cache->map, &entry->entry, key, sizeof(*entry) + key.len + entry->bytes.cap) !=
+            PX_OK)
+            entry_put(entry);
     }
     compress_record_end(record);
 }
