@@ -4,14 +4,15 @@
     tools/tidy.py [--root FOLDER]
 
 Prints `file:line: what is wrong` and ends with 1 when there is anything.  The rules are functions
-named rule_*; tests/tools/tidy_test.py breaks each one on purpose.  Two lists may bend a rule, each
-line with its reason: tidy_exceptions.txt (sizes, five files at most) and tidy_globals.txt (what a
-signal handler must reach).
+named rule_*; tests/tools/tidy_test.py breaks each one on purpose.  Three lists may bend a rule, each
+line with its reason: tidy_exceptions.txt (sizes, five files at most), tidy_globals.txt (what a
+signal handler must reach) and tidy_unused.txt (functions whose caller is a test).
 """
 import argparse
 import os
 import re
 import sys
+from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from csource import Source  # noqa: E402
@@ -52,6 +53,8 @@ FOREIGN = [
 ]
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|strncpy|gets|alloca"
                     r"|__builtin_alloca|setjmp|sigsetjmp|longjmp|siglongjmp)\s*\(")
+# Sources of which a build has one: with a dependency or without, for a CPU or for any.
+ALTERNATIVES = re.compile(r"_(none|plain)\.c$")
 ERRNO_FOLDERS = ("io", "net", "process", "main")
 MARKERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b"
                      r"|(?i:\bstu" r"bs?\b)|\b[Nn]ot (?:yet )?imple" r"mented\b")
@@ -83,6 +86,8 @@ class Tree:
         self.files = [File(root, path) for path in sorted(self._paths())]
         self.exceptions = self._list("tools/tidy_exceptions.txt")
         self.globals = self._list("tools/tidy_globals.txt")
+        path = os.path.join(root, "tools/tidy_unused.txt")
+        self.unused = self._list("tools/tidy_unused.txt") if os.path.exists(path) else None
         self.structs = self._list("tools/tidy_structs.txt")
         self.found = []
 
@@ -355,6 +360,51 @@ def rule_names(tree):
         if file.path.startswith("tests/unit/") and name.endswith(".c") and \
                 not name.endswith("_test.c") and re.search(r"^int main\(", file.text, re.M):
             tree.report(file, 1, "a unit test is named <noun>_test.c")
+
+
+def functions_shared(tree):
+    """Where each function of src/ that is not static is defined: {name: [(file, line), ...]}."""
+    defined = {}
+    for file in tree.files:
+        if file.floor and file.path.endswith(".c"):
+            for item in file.source.items:
+                if item.kind() == "function" and not re.search(r"\bstatic\b", item.head):
+                    defined.setdefault(item.name(), []).append((file, item.line))
+    return defined
+
+
+def rule_one_function_a_name(tree):
+    """A name is one function.  Files of one folder of which CMake chooses one (ALTERNATIVES), and
+    px_on_fatal, which a program may define, are the exceptions."""
+    for name, places in functions_shared(tree).items():
+        if name == "px_on_fatal":
+            continue
+        kept = [place for place in places if not ALTERNATIVES.search(place[0].path)]
+        kept = kept or places[:1]
+        for file, line in kept[1:]:
+            tree.report(file, line, f"{name} is defined in {kept[0][0].path} too")
+
+
+def rule_functions_are_used(tree):
+    """A function that is not static has a caller in the product, or a reason in tidy_unused.txt.
+    What the public headers declare is for others to call."""
+    if tree.unused is None:
+        return
+    counts = {file.path: Counter(re.findall(r"\b[A-Za-z_]\w*\b", file.source.code))
+              for file in tree.files if file.is_c and file.under("src", "examples")}
+    defined = functions_shared(tree)
+    for name, places in defined.items():
+        if name == "main" or name.startswith("px_") or name in tree.unused:
+            continue
+        own = {file.path for file, _ in places}
+        if not any(count[name] > (1 if path in own or path.endswith(".h") else 0)
+                   for path, count in counts.items()):
+            tree.report(places[0][0], places[0][1], f"{name} is called by nothing")
+    for name, reason in tree.unused.items():
+        if name not in defined:
+            tree.report("tools/tidy_unused.txt", 1, f"{name} is not there (any more)")
+        if len(reason.split()) < 3:
+            tree.report("tools/tidy_unused.txt", 1, f"{name}: needs a reason")
 
 
 def rule_listed(tree):

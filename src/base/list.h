@@ -46,11 +46,6 @@ static inline void list_append(struct list *list, struct list *node)
     list->prev = node;
 }
 
-static inline void list_prepend(struct list *list, struct list *node)
-{
-    list_append(list->next, node);
-}
-
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;

@@ -22,17 +22,6 @@ void text_put_number(struct text *text, uint64_t number)
     text_put(text, px_str_make(digits, (size_t)(text_write_number(digits, number) - digits)));
 }
 
-px_str text_trim(px_str text)
-{
-    while (text.len > 0 && text_is_blank(text.ptr[text.len - 1]))
-        text.len--;
-    while (text.len > 0 && text_is_blank(text.ptr[0])) {
-        text.ptr++;
-        text.len--;
-    }
-    return text;
-}
-
 size_t text_utf8_len(px_str text, uint32_t *out_code)
 {
     const unsigned char *at = (const unsigned char *)text.ptr;

@@ -83,9 +83,6 @@ static inline bool text_is_blank(char byte)
     return byte == ' ' || byte == '\t';
 }
 
-/* The text without the blanks at its ends. */
-px_str text_trim(px_str text);
-
 /* The length of the UTF-8 character that `text` begins with (RFC 3629 section 4), and its code; 0
  * when it begins with none. */
 size_t text_utf8_len(px_str text, uint32_t *out_code);

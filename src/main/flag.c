@@ -105,12 +105,3 @@ px_err flag_set_path(struct options *options, const struct flag *flag, const cha
     *(const char **)(void *)((char *)options + flag->offset) = value;
     return PX_OK;
 }
-
-px_err flag_set_later(struct options *options, const struct flag *flag, const char *value,
-                      px_error *out_error)
-{
-    (void)options;
-    (void)value;
-    return error_set(out_error, PX_ERR_INVALID, 0, "--%s is not in this version; leave it out",
-                     flag->name);
-}

@@ -71,8 +71,5 @@ px_err flag_set_bytes64(struct options *options, const struct flag *flag, const 
 /* uint32_t: milliseconds; "off" is PX_OFF. */
 px_err flag_set_duration(struct options *options, const struct flag *flag, const char *value,
                          px_error *out_error);
-/* Refuses: it belongs to a part that this version does not have. */
-px_err flag_set_later(struct options *options, const struct flag *flag, const char *value,
-                      px_error *out_error);
 
 #endif

@@ -240,11 +240,6 @@ void supervisor_reload_fail(struct supervisor *supervisor, enum supervisor_reaso
 /* Tells every worker to drain, and the master to close its sockets. */
 void supervisor_drain(struct supervisor *supervisor, uint64_t now_ms);
 
-static inline bool supervised_is_alive(const struct supervised *worker)
-{
-    return worker->state != WORKER_NONE;
-}
-
 /* On the way to serve, or serving. */
 static inline bool supervised_counts(const struct supervised *worker)
 {

@@ -79,7 +79,7 @@ class TidyTest(unittest.TestCase):
         self.good("src/base/a.c", big, **{path: "src/base/a.c: one loop, tighter apart\n"})
         self.bad("src/base/a.c", big, "needs a reason", **{path: "src/base/a.c: big\n"})
         self.bad("src/base/a.c", HEAD, "needs no exception", **{path: "src/base/a.c: it was too large\n"})
-        files = {f"src/base/a{index}.c": big for index in range(6)}
+        files = {f"src/base/a{index}.c": big.replace("big_", f"big{index}_") for index in range(6)}
         files[path] = "".join(f"{name}: one loop, tighter apart\n" for name in files)
         self.assertEqual(len(self.found(files)), 1)
         self.assertIn("6 exceptions, at most 5", self.found(files)[0])
@@ -312,11 +312,35 @@ class TidyTest(unittest.TestCase):
 
     # --- the rest ------------------------------------------------------------------------------
 
+    def test_one_function_a_name(self):
+        text = HEAD + "int a_one(void)\n{\n    return 1;\n}\n"
+        found = self.found({"src/io/a.c": text, "src/net/b.c": text})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("a_one is defined in src/io/a.c too", found[0])
+        self.assertEqual(self.found({"src/io/a.c": text, "src/io/a_none.c": text}), [])
+        self.assertEqual(self.found({"src/io/a.c": text, "src/net/b.c": text.replace("int a", "static int a")}), [])
+
+    def test_functions_are_used(self):
+        text = HEAD + "int a_one(void)\n{\n    return 1;\n}\n"
+        caller = HEAD + "static int b_two(void)\n{\n    return a_one();\n}\n"
+        lists = {"tools/tidy_unused.txt": ""}
+        found = self.found({"src/io/a.c": text, "src/io/a.h": header("int a_one(void);"), **lists})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("a_one is called by nothing", found[0])
+        self.assertEqual(self.found({"src/io/a.c": text, "src/io/b.c": caller, **lists}), [])
+        self.assertEqual(self.found({"src/io/a.c": text.replace("a_one", "px_one"), **lists}), [])
+        named = {"tools/tidy_unused.txt": "a_one: its caller is a test\n"}
+        self.assertEqual(self.found({"src/io/a.c": text, **named}), [])
+        gone = self.found({"src/io/b.c": HEAD, **named})
+        self.assertEqual(len(gone), 1, gone)
+        self.assertIn("a_one is not there", gone[0])
+
     def test_every_rule_is_tested(self):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
-            "bans", "circles", "conditionals", "first_comment", "globals", "layers", "listed", "macros",
-            "markers", "names", "public_headers", "sizes", "structs")})
+            "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals", "layers",
+            "listed", "macros", "markers", "names", "one_function_a_name", "public_headers", "sizes",
+            "structs")})
 
     def test_items(self):
         source = Source("int a(void)\n{\n}\n\nstruct b {\n    int x;\n};\nstatic int c = 1;\n")

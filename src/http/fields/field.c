@@ -269,25 +269,6 @@ px_err field_param_find(px_str params, const char *name, struct field_param *out
     return PX_OK;
 }
 
-px_err field_unquote(const struct field_param *param, struct arena *arena, px_str *out_value)
-{
-    px_str raw = param->value;
-    char *text = arena_take_text(arena, raw.len + 1);
-    size_t len = 0;
-
-    if (!text)
-        return PX_ERR_MEMORY;
-    for (size_t i = 0; i < raw.len; i++) {
-        /* A backslash always has a byte behind it: the parser has seen the closing quote. */
-        if (param->quoted && raw.ptr[i] == '\\' && i + 1 < raw.len)
-            i++;
-        text[len++] = raw.ptr[i];
-    }
-    text[len] = '\0';
-    *out_value = px_str_make(text, len);
-    return PX_OK;
-}
-
 px_err media_type_parse(px_str value, struct media_type *out_type)
 {
     px_str str = field_trim(value);

@@ -2,7 +2,7 @@
  * Fields and their values (RFC 9110 section 5): finding them, taking lists, parameters and media
  * types apart, and checking what a handler wants to send.
  *
- * Nothing here allocates but field_unquote; what is handed out are slices of what came in.  Happy
+ * Nothing here allocates; what is handed out are slices of what came in.  Happy
  * path: field_find once for each field that somebody asks for.  Iterators take a piece off the
  * front of a slice and say whether there was one.
  */
@@ -75,11 +75,6 @@ PX_MUST_CHECK px_err field_param_next(px_str *params, struct field_param *out_pa
  * PX_ERR_MALFORMED when the parameters are, or when the name stands there twice. */
 PX_MUST_CHECK px_err field_param_find(px_str params, const char *name,
                                       struct field_param *out_param);
-
-/* The value of a parameter with its escapes undone, NUL-terminated in `arena`: PX_OK or
- * PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err field_unquote(const struct field_param *param, struct arena *arena,
-                                   px_str *out_value);
 
 /* --- Media types (RFC 9110 section 8.3.1) --------------------------------------------------- */
 

@@ -3,11 +3,6 @@
  */
 #include "http/h2/h2_session.h"
 
-bool h2_is_built(void)
-{
-    return false;
-}
-
 px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out_shared)
 {
     (void)options;

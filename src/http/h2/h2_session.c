@@ -16,11 +16,6 @@ enum {
     FIELDS_MAX = FIELD_COUNT_LIMIT + 8
 };
 
-bool h2_is_built(void)
-{
-    return true;
-}
-
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 static void *library_malloc(size_t bytes, void *context)

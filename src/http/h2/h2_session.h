@@ -72,9 +72,6 @@ struct h2_options {
     uint32_t session_count_max;
 };
 
-/* Whether this build speaks HTTP/2 at all. */
-bool h2_is_built(void);
-
 /* PX_OK, PX_ERR_MEMORY, or PX_ERR_UNSUPPORTED in a build without. */
 PX_MUST_CHECK px_err h2_shared_create(const struct h2_options *options,
                                       struct h2_shared **out_shared);

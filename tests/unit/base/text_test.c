@@ -1,5 +1,5 @@
 /*
- * Text into a fixed room: every room from none to enough, numbers, trimming, and UTF-8.
+ * Text into a fixed room: every room from none to enough, numbers, and UTF-8.
  */
 #include "lib/test.h"
 
@@ -73,15 +73,6 @@ static void numbers_are_decimal(void **state)
     }
 }
 
-static void blanks_are_trimmed(void **state)
-{
-    (void)state;
-    assert_str_equal(text_trim(LITERAL(" \t a b\t ")), LITERAL("a b"));
-    assert_str_equal(text_trim(LITERAL("a")), LITERAL("a"));
-    assert_int_equal(text_trim(LITERAL(" \t")).len, 0);
-    assert_int_equal(text_trim(px_str_of(NULL)).len, 0);
-}
-
 /* The same a byte at a time: the length of the first character, or 0. */
 static size_t steps_of(px_str bytes)
 {
@@ -143,8 +134,9 @@ static void utf8_is_strict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(room_is_kept),        cmocka_unit_test(nothing_follows_what_was_cut),
-        cmocka_unit_test(numbers_are_decimal), cmocka_unit_test(blanks_are_trimmed),
+        cmocka_unit_test(room_is_kept),
+        cmocka_unit_test(nothing_follows_what_was_cut),
+        cmocka_unit_test(numbers_are_decimal),
         cmocka_unit_test(utf8_is_strict),
     };
 

@@ -257,40 +257,6 @@ static void field_param_find_refuses_doubles(void **state)
     assert_str_equal(param.value, LITERAL("2"));
 }
 
-static void unquote_all(const px_allocator *allocator, void *context)
-{
-    const struct field_param quoted = {LITERAL("a"), LITERAL("x\\\"y\\\\z\\q"), true};
-    const struct field_param plain = {LITERAL("a"), LITERAL("token"), false};
-    const struct field_param empty = {LITERAL("a"), LITERAL(""), true};
-    struct arena arena;
-    char none;
-    px_str value = LITERAL("untouched");
-
-    (void)context;
-    /* A lent block of nothing, so that the first piece of text is an allocation. */
-    arena_init(&arena, allocator, &none, 0, 2 * ARENA_BLOCK_BYTES);
-    px_err err = field_unquote(&quoted, &arena, &value);
-
-    if (err == PX_OK) {
-        assert_str_equal(value, LITERAL("x\"y\\zq"));
-        assert_int_equal(value.ptr[value.len], '\0');
-        assert_int_equal(field_unquote(&plain, &arena, &value), PX_OK);
-        assert_str_equal(value, LITERAL("token"));
-        assert_int_equal(field_unquote(&empty, &arena, &value), PX_OK);
-        assert_str_equal(value, LITERAL(""));
-    } else {
-        assert_int_equal(err, PX_ERR_MEMORY);
-        assert_str_equal(value, LITERAL("untouched"));
-    }
-    arena_reset(&arena);
-}
-
-static void field_unquote_undoes_escapes(void **state)
-{
-    (void)state;
-    assert_int_equal(fault_alloc_each("field_unquote", unquote_all, NULL), 1);
-}
-
 static void media_type_is_taken_apart(void **state)
 {
     static const char *const bad[] = {
@@ -381,7 +347,6 @@ int main(void)
         cmocka_unit_test(field_list_takes_elements_apart),
         cmocka_unit_test(field_params_follow_the_grammar),
         cmocka_unit_test(field_param_find_refuses_doubles),
-        cmocka_unit_test(field_unquote_undoes_escapes),
         cmocka_unit_test(media_type_is_taken_apart),
         cmocka_unit_test(field_parsers_stay_within_their_input),
     };
