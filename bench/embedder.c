@@ -44,7 +44,7 @@ static void user(px_exchange *exchange, void *context)
 int main(int argc, char **argv)
 {
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     char address[32];
 
     snprintf(address, sizeof(address), "127.0.0.1:%s", argc > 1 ? argv[1] : "0");

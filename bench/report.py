@@ -10,12 +10,11 @@ import statistics
 import subprocess
 import sys
 
-from servers import FLOOR, BenchError, first_line
+import chart
+from servers import FLOOR, first_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
-COLOURS = {"pollux": 0x2A7F62, "embedder": 0x7FBFA8, FLOOR: 0x777777}
-PEER_COLOUR = 0x6F8FBF
 TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
@@ -209,49 +208,7 @@ class Page:
                         writer.writerow([row.name, name, one["round"], f"{one['value']:.4f}",
                                          row.unit, one.get("requests", ""),
                                          f"{one.get('waited', 0):.4f}"])
-        self.plot(folder / f"{page}.svg", [row for row in self.rows if row.kind == "cpu"])
-        self.plot(folder / "memory.svg", [row for row in self.rows if row.kind != "cpu"])
+        results = {row.name: {name: values_of(found) for name, found in self.results[row.name].items()}
+                   for row in self.rows}
+        chart.draw_page(folder, page, TITLES[page], results)
         print(f"bench: wrote {page}.md, {page}.csv and the plots to {folder}", file=sys.stderr)
-
-    def plot(self, path, rows):
-        rows = [row for row in rows if self.results[row.name]]
-        if not rows:
-            return
-        done = subprocess.run(["gnuplot"], input=self.plot_script(path, rows), text=True,
-                              capture_output=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise BenchError(f"gnuplot: {done.stderr.strip()}")
-
-    def plot_script(self, path, rows):
-        """Horizontal bars, a panel a row; the thin line is the spread from min to max."""
-        heights = [60 + 24 * len(self.results[row.name]) for row in rows]
-        total = sum(heights)
-        script = [f"set terminal svg size 760,{total} font 'sans,13' background 'white'",
-                  "set termoption noenhanced",
-                  f"set output '{path}'", "set multiplot", "unset key", "set border 0",
-                  "set tics scale 0", "unset xtics", "set style fill solid noborder",
-                  "set lmargin 14", "set rmargin 12", "set tmargin 2.5", "set bmargin 0.5"]
-        top = total
-        for row, height in zip(rows, heights):
-            results = self.results[row.name]
-            ordered = sorted(results, key=lambda name: statistics.median(values_of(results[name])))
-            script.append("$data << END")
-            for index, name in enumerate(ordered):
-                values = values_of(results[name])
-                median = statistics.median(values)
-                script.append(f"{index} {median:.5f} {min(values):.5f} {max(values):.5f} "
-                              f"{COLOURS.get(name, PEER_COLOUR)} "
-                              f"{median:.{DECIMALS[row.unit]}f} {name}")
-            most = max(max(values_of(found)) for found in results.values())
-            what = "CPU us a request" if row.kind == "cpu" else row.unit
-            script += ["END", f"set size 1,{height / total:.5f}",
-                       f"set origin 0,{(top - height) / total:.5f}",
-                       f"set title '{row.title} ({what})' offset 0,-0.5",
-                       f"set xrange [0:{most * 1.1 or 1:.5f}]",
-                       f"set yrange [{len(ordered) - 0.5}:-0.5]",
-                       "plot $data using 2:1:(0):2:($1-0.36):($1+0.36):5:ytic(7) "
-                       "with boxxyerror lc rgb variable, "
-                       "$data using 2:1:3:4 with xerrorbars pt 0 lw 1 lc rgb '#333333', "
-                       "$data using 4:1:6 with labels left offset 1,0"]
-            top -= height
-        return "\n".join(script + ["unset multiplot", ""])

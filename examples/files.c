@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     px_files_options files_options = PX_FILES_OPTIONS_DEFAULT;
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:8080";
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(&options, &error);
 
     files_options.listing = 1;

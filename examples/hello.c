@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 {
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:8080";
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(&options, &error);
 
     if (!server || px_server_route(server, "GET /{$}", hello, NULL, &error) != PX_OK ||

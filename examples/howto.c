@@ -46,7 +46,7 @@ static void on_interrupt(int number, void *loop)
 
 int main(int argc, char **argv)
 {
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_listener *listener = px_listener_open(argc > 1 ? argv[1] : "0.0.0.0:8080", NULL, &error);
     px_loop *loop = listener ? px_loop_create(NULL, &error) : NULL;
     if (!loop || px_listener_start(listener, loop, on_accept, NULL, &error) != PX_OK ||

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 {
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:8443";
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
     px_tls *tls = server ? px_tls_create(NULL, &error) : NULL;
     px_listener *listener = tls ? px_listener_open(address, NULL, &error) : NULL;

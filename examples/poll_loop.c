@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 {
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     unsigned requests = 0;
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(&options, &error);
 
     if (!server || px_server_route(server, "GET /", count, &requests, &error) != PX_OK ||

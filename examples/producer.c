@@ -41,7 +41,7 @@ static void numbers(px_exchange *exchange, void *context)
 
 int main(int argc, char **argv)
 {
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
 
     if (!server || px_server_route(server, "GET /", numbers, NULL, &error) != PX_OK ||

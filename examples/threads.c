@@ -36,7 +36,7 @@ static void *run(void *server)
 int main(int argc, char **argv)
 {
     static char first[] = "first\n", second[] = "second\n";
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     sigset_t set;
     int number;
 

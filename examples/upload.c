@@ -45,7 +45,7 @@ static void receive(px_exchange *exchange, void *context)
 
 int main(int argc, char **argv)
 {
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     options.content_bytes_max = PX_UNLIMITED_BYTES;
     px_server *server = px_server_create(&options, &error);

@@ -55,8 +55,10 @@ static inline px_compress_options px_compress_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_compress_options. */
+/** The defaults of a px_compress_options, as a value. */
 #define PX_COMPRESS_OPTIONS_DEFAULT px_compress_options_default()
+/** The same as an initialiser of a static. */
+#define PX_COMPRESS_OPTIONS_INIT PX_INIT_OF(px_compress_options)
 
 /** The codings that this library was built with, of px_coding.  Any thread. */
 uint32_t px_compress_codings(void);

@@ -43,6 +43,12 @@ typedef struct px_error {
     char text[PX_ERROR_TEXT_BYTES]; /**< One line for a person, NUL-terminated, without a LF. */
 } px_error;
 
+/** Initialiser of a px_error, in C and C++, at file scope too. */
+#define PX_ERROR_INIT \
+    {                 \
+        PX_OK, 0, ""  \
+    }
+
 /** The name of a category in lower case ("address in use").
  *  @return a static string, never NULL.  Any thread. */
 const char *px_err_name(px_err err);

@@ -70,8 +70,10 @@ static inline px_exchange_callbacks px_exchange_callbacks_default(void)
     return callbacks;
 }
 
-/** Initialiser of a px_exchange_callbacks. */
+/** The defaults of a px_exchange_callbacks, as a value. */
 #define PX_EXCHANGE_CALLBACKS_DEFAULT px_exchange_callbacks_default()
+/** The same as an initialiser of a static. */
+#define PX_EXCHANGE_CALLBACKS_INIT PX_INIT_OF(px_exchange_callbacks)
 
 /** Sets the callbacks of this exchange from now on; a later call replaces them, also those that a
  *  middleware has set.

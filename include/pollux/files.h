@@ -66,8 +66,10 @@ static inline px_files_options px_files_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_files_options. */
+/** The defaults of a px_files_options, as a value. */
 #define PX_FILES_OPTIONS_DEFAULT px_files_options_default()
+/** The same as an initialiser of a static. */
+#define PX_FILES_OPTIONS_INIT PX_INIT_OF(px_files_options)
 
 /** Opens a folder for serving.
  *  @param root path of the folder; it is opened once: what is later put in its place by renaming is

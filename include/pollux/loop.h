@@ -42,8 +42,10 @@ static inline px_loop_options px_loop_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_loop_options. */
+/** The defaults of a px_loop_options, as a value. */
 #define PX_LOOP_OPTIONS_DEFAULT px_loop_options_default()
+/** The same as an initialiser of a static. */
+#define PX_LOOP_OPTIONS_INIT PX_INIT_OF(px_loop_options)
 
 /** Makes a loop.
  *  @param options borrowed for the call; NULL: the defaults.

@@ -120,8 +120,10 @@ static inline px_server_options px_server_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_server_options. */
+/** The defaults of a px_server_options, as a value. */
 #define PX_SERVER_OPTIONS_DEFAULT px_server_options_default()
+/** The same as an initialiser of a static. */
+#define PX_SERVER_OPTIONS_INIT PX_INIT_OF(px_server_options)
 
 /** Makes a server.
  *  @param options borrowed for the call; NULL: the defaults.
@@ -163,8 +165,10 @@ static inline px_route_options px_route_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_route_options. */
+/** The defaults of a px_route_options, as a value. */
 #define PX_ROUTE_OPTIONS_DEFAULT px_route_options_default()
+/** The same as an initialiser of a static. */
+#define PX_ROUTE_OPTIONS_INIT PX_INIT_OF(px_route_options)
 
 /** Registers a handler.
  *  @param pattern `[METHOD ][HOST]/PATH` with `{name}`, `{rest...}`, `{$}`, as in Go 1.22's
@@ -232,8 +236,10 @@ static inline px_serve_options px_serve_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_serve_options. */
+/** The defaults of a px_serve_options, as a value. */
 #define PX_SERVE_OPTIONS_DEFAULT px_serve_options_default()
+/** The same as an initialiser of a static. */
+#define PX_SERVE_OPTIONS_INIT PX_INIT_OF(px_serve_options)
 
 /** As px_server_serve, with options.
  *  @param options borrowed for the call; NULL: the defaults.
@@ -288,8 +294,10 @@ static inline px_drain_options px_drain_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_drain_options. */
+/** The defaults of a px_drain_options, as a value. */
 #define PX_DRAIN_OPTIONS_DEFAULT px_drain_options_default()
+/** The same as an initialiser of a static. */
+#define PX_DRAIN_OPTIONS_INIT PX_INIT_OF(px_drain_options)
 
 /** As px_server_drain, with options.  During a drain it can only hasten: each time becomes the
  *  earlier one.  @param options borrowed for the call; NULL: the defaults.

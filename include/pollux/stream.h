@@ -131,8 +131,10 @@ static inline px_listen_options px_listen_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_listen_options. */
+/** The defaults of a px_listen_options, as a value. */
 #define PX_LISTEN_OPTIONS_DEFAULT px_listen_options_default()
+/** The same as an initialiser of a static. */
+#define PX_LISTEN_OPTIONS_INIT PX_INIT_OF(px_listen_options)
 
 /** Opens an address to listen on.  No loop is needed, so a program may open it before it forks.
  *  @param address ":8080" (both families), "8080" is refused; "127.0.0.1:8080", "[::1]:8080",

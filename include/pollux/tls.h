@@ -57,8 +57,10 @@ static inline px_tls_options px_tls_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_tls_options. */
+/** The defaults of a px_tls_options, as a value. */
 #define PX_TLS_OPTIONS_DEFAULT px_tls_options_default()
+/** The same as an initialiser of a static. */
+#define PX_TLS_OPTIONS_INIT PX_INIT_OF(px_tls_options)
 
 /** Makes one without certificates.
  *  @param options borrowed for the call; NULL: the defaults.

@@ -135,3 +135,14 @@ def test_every_flag_is_there(manifests):
     known = help_of(args[0])
     for flag in (arg for arg in args if arg.startswith("--")):
         assert re.search(rf"(^|[ ,]){flag}\b", known, re.M), flag
+
+
+# What a worker may hold beside a few MiB of its own: the sum in deployment.yaml.
+WORKER_MIB = 64 + 64 + 16 + 64 + 8
+
+
+def test_the_limit_of_memory_is_above_what_its_workers_may_hold(manifests):
+    (container,) = manifests["Deployment"]["spec"]["template"]["spec"]["containers"]
+    limits = container["resources"]["limits"]
+    assert f"each {WORKER_MIB} MiB" in (FOLDER / "deployment.yaml").read_text()
+    assert int(limits["memory"].removesuffix("Mi")) >= int(limits["cpu"]) * (WORKER_MIB + 16) + 16

@@ -616,7 +616,8 @@ def anonymous_kb(pid):
 
 @pytest.mark.skipif(not IS_RELEASE, reason="a sanitizer's memory is not the program's")
 def test_an_idle_connection_costs_what_the_page_says(pairs, authority):
-    """docs/TLS.md says 15.5 KB with HTTP/1.1; most of it is OpenSSL's."""
+    """docs/TLS.md says 15.5 KB with HTTP/1.1, and 29.7 from OpenSSL 3.5 on; most of it is OpenSSL's."""
+    most = 34 if ssl.OPENSSL_VERSION_INFO >= (3, 5) else 20
     with tls(*flags(pairs[0]), "-w", "0") as server:
         context, wires = authority.context(), []
 
@@ -631,7 +632,7 @@ def test_an_idle_connection_costs_what_the_page_says(pairs, authority):
         each = (more(300) - before) * 1024 / 300
         for wire in wires:
             wire.close()
-        assert 4 * 1024 < each < 20 * 1024, each
+        assert 4 * 1024 < each < most * 1024, each
 
 
 # --- The judge -----------------------------------------------------------------------------------

@@ -162,6 +162,34 @@ def test_find_package(prefix, libraries, outside):
         assert ("libpollux.so.0.1" in needed) == name.startswith("shared")
 
 
+@pytest.mark.parametrize("compiler,language,standard", [("gcc", "c", "c99"), ("g++", "c++", "c++11"), ("g++", "c++", "c++20")])
+def test_initialisers(prefix, tmp_path, compiler, language, standard):
+    """Each PX_*_DEFAULT has a PX_*_INIT for statics, and both are the same struct."""
+    text = "".join(path.read_text() for path in (prefix / "include" / "pollux").glob("*.h"))
+    found = re.findall(r"^#define PX_(\w+)_DEFAULT (px_\w+)_default\(\)", text, re.M)
+    assert len(found) > 8
+    source = "#include <string.h>\n#include <pollux/pollux.h>\n#include <pollux/stream.h>\n#include <pollux/compress.h>\n" \
+             "#include <pollux/files.h>\nstatic px_error error = PX_ERROR_INIT;\n"
+    for name, kind in found:
+        source += f"static {kind} static_{kind} = PX_{name}_INIT;\n"
+    source += "int main(void) {\n    px_error local = PX_ERROR_INIT;\n"
+    for name, kind in found:
+        source += f"    {kind} value_{kind} = PX_{name}_DEFAULT;\n" \
+                  f"    if (memcmp(&value_{kind}, &static_{kind}, sizeof(value_{kind})) != 0) return 1;\n"
+    source += "    return memcmp(&error, &local, sizeof(error)) != 0 || local.code != PX_OK;\n}\n"
+    run(compiler, f"-std={standard}", *FLAGS, f"-I{prefix / 'include'}", "-x", language, "-", "-o", tmp_path / "program",
+        input=source)
+    run(tmp_path / "program")
+
+
+@pytest.mark.parametrize("compiler,language", [("gcc", "c"), ("g++", "c++")])
+def test_the_program_of_README(prefix, libraries, tmp_path, compiler, language):
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        source = re.search(r"```c\n(.*?)```", file.read(), re.S)[1]
+    run(compiler, *FLAGS, f"-I{prefix / 'include'}", "-x", language, "-", f"-L{libraries}", "-lpollux", "-o",
+        tmp_path / "program", input=source)
+
+
 def test_other_version_is_refused(prefix, outside):
     text = CMAKE.replace("find_package(pollux 0.1 REQUIRED)", "find_package(pollux 9.0 REQUIRED)")
     (outside / "CMakeLists.txt").write_text(text)

@@ -30,7 +30,7 @@ PROVIDES = {
 # Called under POLLUX_FULL alone: package and program.
 FULL_ONLY = {"testssl.sh": "testssl"}
 # What the helper `run` is given: commands of pollux.
-COMMANDS = {"respond", "files", "healthcheck", "proxy", "run", "check", "config", "fmt", "reload", "x"}
+COMMANDS = {"pollux", "respond", "files", "healthcheck", "proxy", "run", "check", "config", "fmt", "reload", "x"}
 NODE_OWN = {"assert", "fs", "http", "http2", "module", "path", "readline"}
 
 
@@ -105,7 +105,7 @@ def node_modules(text):
 
 def own_modules():
     found = set()
-    for folder in (TESTS, os.path.join(ROOT, "tools")):
+    for folder in (TESTS, os.path.join(ROOT, "tools"), os.path.join(ROOT, "bench")):
         for where, folders, names in os.walk(folder):
             found |= {name[:-3] for name in names if name.endswith(".py")} | {os.path.basename(where)}
     return found

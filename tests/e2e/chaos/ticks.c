@@ -120,7 +120,7 @@ int main(int argc, char **argv)
     struct rlimit limit;
     px_counters counters = {.struct_size = sizeof(counters)};
     int stop = 0;
-    px_error error = {0};
+    px_error error = PX_ERROR_INIT;
 
     memset(content, 'b', sizeof(content));
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
