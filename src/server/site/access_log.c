@@ -211,8 +211,9 @@ void access_log_exchange(struct session *session, const px_exchange *exchange)
 
     if (!format_is_per_answer(server))
         return;
+    size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
-        .peer = px_str_make(peer, session_peer_text(session, false, peer, sizeof(peer))),
+        .peer = px_str_make(peer, peer_len),
         .client = exchange->client,
         .method = request->method,
         .target = request->target,
@@ -236,8 +237,9 @@ void access_log_refusal(struct session *session, unsigned version, unsigned stat
 
     if (!format_is_per_answer(server))
         return;
+    size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
-        .peer = px_str_make(peer, session_peer_text(session, false, peer, sizeof(peer))),
+        .peer = px_str_make(peer, peer_len),
         .unix_time = server->loop->unix_time,
         .bytes = bytes,
         .status = status,
