@@ -113,10 +113,8 @@ px_sim_plant(file_piece_twice http exchange/source.c
     /* What follows" "    exchange->produced += length / 2 + 1;
     /* What follows")
 px_sim_plant(file_waiter_forgotten http handlers/files/files_load.c
-    "if (exchange)
-            files_found" "if (exchange && waiter->next)
-            files_found")
-px_sim_plant(file_entry_kept http handlers/files/files_answer.c
+    "want_done(exchange, load->files" "want_done(waiter->next ? exchange : NULL, load->files")
+px_sim_plant(file_entry_kept http handlers/files/files_content.c
     "static void content_release(void *context)
 {
     files_entry_put(context);" "static void content_release(void *context)

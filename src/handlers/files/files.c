@@ -1,30 +1,39 @@
 /*
- * The file handler: made from options, called for a request, ended.
+ * The file handler: a request, what its path proved to be, and what that is answered with.
  *
- * Happy path of a request: its path is found in the cache, and the answer takes its fields and
- * content from there.  What can go wrong is an answer: 400 for a path that is none, 404, 403, 405,
- * 412, 416, 503 where descriptors, memory or helpers run short, 500 for a disk that fails; each
- * with its own page if there is one.
+ * Happy path: the path is found in the cache, and the answer takes its fields and content from
+ * there.  What can go wrong is an answer: 400 for a path that is none, 404, 403, 405, 412, 416, 503
+ * where descriptors, memory or helpers run short, 500 for a disk that fails; each with its own page
+ * if there is one.
  */
 #include "handlers/files/files.h"
 
 #include "http/fields/field.h"
 
-/* --- A request -------------------------------------------------------------------------------- */
-
-void files_fail(px_exchange *exchange, struct px_files *files, unsigned status)
+/* The status of what is no file. */
+static unsigned status_of(const struct files_entry *entry)
 {
-    const struct files_page *page = files_page_of(files, status);
-    struct files_want want = {.step = FILES_STEP_PAGE, .status = (uint16_t)status};
-
-    if (page)
-        files_seek(exchange, files, px_str_of(page->path), page, want);
-    else
-        px_respond_error(exchange, status);
+    switch (entry ? (enum files_outcome)entry->outcome : FILES_BUSY) {
+    case FILES_FORBIDDEN:
+        return 403;
+    case FILES_BUSY:
+        return 503;
+    case FILES_BROKEN:
+        return 500;
+    case FILES_LOADING:
+    case FILES_FILE:
+    case FILES_NO_SLASH:
+    case FILES_LISTED:
+    case FILES_MISSING:
+        break;
+    }
+    return 404;
 }
 
-/* A fallback page is for who looks at pages: a script or a picture that is not there is not there.
- */
+/* --- What is not there ------------------------------------------------------------------------ */
+
+/* A fallback page is for user agents that look at pages: a script or a picture that is not there is
+ * not there. */
 static bool wants_page(px_exchange *exchange)
 {
     static const char *const others[] = {
@@ -38,13 +47,23 @@ static bool wants_page(px_exchange *exchange)
     return true;
 }
 
-static void found_missing(px_exchange *exchange, struct px_files *files, struct files_want want)
+static void spa_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                      const struct files_want *want)
+{
+    (void)want;
+    if (entry && entry->outcome == FILES_FILE)
+        files_answer(exchange, entry, entry, NULL);
+    else
+        files_fail(exchange, files, status_of(entry));
+}
+
+static void found_missing(px_exchange *exchange, struct px_files *files)
 {
     const struct files_page *page = files_page_of(files, 0);
 
-    if (want.step == FILES_STEP_PATH && page && wants_page(exchange))
+    if (page && wants_page(exchange))
         files_seek(exchange, files, px_str_of(page->path), page,
-                   (struct files_want){.step = FILES_STEP_SPA});
+                   (struct files_want){.done = spa_found});
     else
         files_fail(exchange, files, 404);
 }
@@ -59,8 +78,21 @@ static void found_no_slash(px_exchange *exchange, struct px_files *files)
         files_fail(exchange, files, 503);
 }
 
+/* --- Encoded forms ---------------------------------------------------------------------------- */
+
+/* An encoded form that has gone leaves the file itself. */
+static void sidecar_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                          const struct files_want *want)
+{
+    (void)files;
+    if (entry && entry->outcome == FILES_FILE)
+        files_answer(exchange, entry, want->base, want->coding);
+    else
+        files_answer(exchange, want->base, want->base, NULL);
+}
+
 /* Another file is to be sent in place of `entry`: its encoded form. */
-static bool found_sidecar(px_exchange *exchange, struct files_entry *entry)
+static bool sidecar_seek(px_exchange *exchange, struct files_entry *entry)
 {
     struct px_files *files = entry->files;
     const char *suffix = NULL, *coding;
@@ -82,46 +114,23 @@ static bool found_sidecar(px_exchange *exchange, struct files_entry *entry)
     memcpy(path + entry->path_len + index_len, suffix, suffix_len + 1);
     files_seek(exchange, files, px_str_make(path, len), NULL,
                (struct files_want){
-                   .step = FILES_STEP_SIDECAR, .coding = coding, .base = files_entry_take(entry)});
+                   .done = sidecar_found, .coding = coding, .base = files_entry_take(entry)});
     return true;
 }
 
-/* An encoded form that has gone leaves the file itself. */
-static void found_coded(px_exchange *exchange, struct files_entry *entry, struct files_want want)
+/* --- A request -------------------------------------------------------------------------------- */
+
+static void path_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                       const struct files_want *want)
 {
-    struct files_entry *base = want.base;
-
-    want.base = NULL;
-    if (entry->outcome == FILES_FILE)
-        files_answer(exchange, entry, base, &want);
-    else
-        files_answer(exchange, base, base, &want);
-    files_entry_put(base);
-}
-
-void files_found(px_exchange *exchange, struct files_entry *entry, struct files_want want)
-{
-    struct px_files *files = entry->files;
-
-    if (PX_UNLIKELY(!exchange_alive(exchange))) {
-        files_entry_put(want.base);
-        return;
-    }
-    if (want.step == FILES_STEP_SIDECAR) {
-        found_coded(exchange, entry, want);
-        return;
-    }
-    if (want.step == FILES_STEP_PAGE && entry->outcome != FILES_FILE) {
-        px_respond_error(exchange, want.status);
-        return;
-    }
-    switch ((enum files_outcome)entry->outcome) {
+    (void)want;
+    switch (entry ? (enum files_outcome)entry->outcome : FILES_BUSY) {
     case FILES_LOADING:
         CHECK(false);
         return;
     case FILES_FILE:
-        if (want.step != FILES_STEP_PATH || !found_sidecar(exchange, entry))
-            files_answer(exchange, entry, entry, &want);
+        if (!sidecar_seek(exchange, entry))
+            files_answer(exchange, entry, entry, NULL);
         return;
     case FILES_NO_SLASH:
         found_no_slash(exchange, files);
@@ -129,17 +138,13 @@ void files_found(px_exchange *exchange, struct files_entry *entry, struct files_
     case FILES_LISTED:
         files_listing_respond(exchange, entry);
         return;
-    case FILES_FORBIDDEN:
-        files_fail(exchange, files, 403);
-        return;
     case FILES_MISSING:
-        found_missing(exchange, files, want);
+        found_missing(exchange, files);
         return;
+    case FILES_FORBIDDEN:
     case FILES_BUSY:
-        files_fail(exchange, files, 503);
-        return;
     case FILES_BROKEN:
-        files_fail(exchange, files, 500);
+        files_fail(exchange, files, status_of(entry));
         return;
     }
 }
@@ -161,7 +166,7 @@ void px_files_handle(px_exchange *exchange, void *context)
     unsigned status = files_path(exchange, &path);
 
     if (PX_LIKELY(status == 0))
-        files_seek(exchange, files, path, NULL, (struct files_want){.step = FILES_STEP_PATH});
+        files_seek(exchange, files, path, NULL, (struct files_want){.done = path_found});
     else
         files_fail(exchange, files, status);
 }

@@ -1,17 +1,24 @@
 /*
  * What the parts of the file handler share.
  *
- *   files.c          making and ending it; a request's way through the steps
+ * From the top to the bottom; each uses only what stands below it:
+ *
+ *   files.c          a request: what its path proved to be, and what that is answered with
+ *   files_setup.c    making and ending a px_files
  *   files_path.c     from a request's target to a path beneath the folder
- *   files_cache.c    the table of entries that were found, bounded in descriptors and bytes
- *   files_load.c     finding a file: at once where nothing can block, else by helper threads
- *   files_entry.c    what is known of a file that was found: validators, fields, content
- *   files_answer.c   preconditions, ranges, content
+ *   files_listing.c  the page of a folder (files_listing.h has its parts)
+ *   files_answer.c   a file: preconditions, ranges
  *   files_parts.c    several ranges at once (multipart/byteranges)
- *   files_listing.c  the page of a folder
+ *   files_fail.c     errors, with the page of their status
+ *   files_content.c  content of a file, or a part of it
+ *   files_load.c     finding a file: at once where nothing can block, else by helper threads
+ *   files_sidecar.c  encoded forms of a file that lie beside it
+ *   files_cache.c    the table of entries that were found, bounded in descriptors and bytes
+ *   files_entry.c    what is known of a file that was found: validators, fields, content
+ *   files_life.c     the counted px_files
  *
  * Happy path: path -> cache -> answer, without a system call.  An entry is counted: the table,
- * every answer under way, and who loads it hold a reference.
+ * every answer under way, and the load at work on it hold a reference.
  */
 #ifndef PX_HANDLERS_FILES_H
 #define PX_HANDLERS_FILES_H
@@ -115,32 +122,26 @@ struct px_files {
     struct files_cache cache;
 };
 
-/* What a request wants next of the files, and why. */
-enum files_step {
-    FILES_STEP_PATH,   /* the path it named */
-    FILES_STEP_SPA,    /* the fallback */
-    FILES_STEP_PAGE,   /* an error page */
-    FILES_STEP_SIDECAR /* the encoded form of `base` */
-};
+struct files_want;
 
+/* Goes on with what was looked for.  `entry` is borrowed and not loading; NULL: it could not be
+ * looked for, for want of memory, descriptors or helpers. */
+typedef void files_done(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                        const struct files_want *want);
+
+/* What a request looks for, and what is to be done with it. */
 struct files_want {
-    uint8_t step;             /* enum files_step */
-    uint16_t status;          /* FILES_STEP_PAGE */
-    const char *coding;       /* FILES_STEP_SIDECAR: static */
-    struct files_entry *base; /* FILES_STEP_SIDECAR: a reference; else NULL */
+    files_done *done;
+    struct files_entry *base; /* a reference, which files_seek takes over: the file that an encoded
+                                 form is looked for of; or NULL */
+    const char *coding;       /* of that form: static */
+    uint16_t status;          /* of the answer that a page is looked for */
 };
 
-/* --- files.c ---------------------------------------------------------------------------------- */
+/* --- files_life.c ----------------------------------------------------------------------------- */
 
-/* Goes on with an entry that is not loading.  Takes the reference of `want.base`, not the entry's.
- */
-void files_found(px_exchange *exchange, struct files_entry *entry, struct files_want want);
-
-/* Answers with an error, by its page if there is one. */
-void files_fail(px_exchange *exchange, struct px_files *files, unsigned status);
-
-const struct files_page *files_page_of(const struct px_files *files, unsigned status);
 void files_put(struct px_files *files);
+const struct files_page *files_page_of(const struct px_files *files, unsigned status);
 
 /* --- files_path.c ----------------------------------------------------------------------------- */
 
@@ -178,7 +179,8 @@ static inline void files_cache_touch(struct files_cache *cache, struct files_ent
 
 /* --- files_load.c ----------------------------------------------------------------------------- */
 
-/* Finds `path` (or the page) and goes on with files_found, now or from the loop. */
+/* Finds `path` (or the page) and goes on with `want.done`, now or from the loop; a request that has
+ * ended meanwhile is forgotten. */
 void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
                 const struct files_page *page, struct files_want want);
 
@@ -199,12 +201,23 @@ px_str files_entry_name(const struct files_entry *entry);
 /* Makes validators and fields of what is known. */
 void files_entry_settle(struct files_entry *entry, int64_t now);
 
+/* --- files_content.c -------------------------------------------------------------------------- */
+
+/* Answers with one range of an entry's content, or all of it; fields and type are set. */
+void files_content_respond(px_exchange *exchange, unsigned status, struct files_entry *entry,
+                           uint64_t first, uint64_t length);
+
+/* --- files_fail.c ----------------------------------------------------------------------------- */
+
+/* Answers with an error, by its page if there is one. */
+void files_fail(px_exchange *exchange, struct px_files *files, unsigned status);
+
 /* --- files_answer.c --------------------------------------------------------------------------- */
 
 /* Answers with an entry's content.  `base` is what was asked for: another entry than `entry` when
- * that is its encoded form. */
+ * that is its encoded form, and `coding` names it; else NULL. */
 void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
-                  const struct files_want *want);
+                  const char *coding);
 
 /* --- files_parts.c ---------------------------------------------------------------------------- */
 

@@ -1,53 +1,13 @@
 /*
  * Answering with a file that was found: preconditions (RFC 9110 section 13.2.2), ranges (section
- * 14), content.
+ * 14).
  *
- * Happy path: no precondition, no range; the entry's fields are lent, small content goes from
- * memory with its head, large content by sendfile.  The entry is held until the answer is out.
+ * Happy path: no precondition, no range; the entry's fields are lent, and all of its content is
+ * sent.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "handlers/files/files.h"
-
-static void content_release(void *context)
-{
-    files_entry_put(context);
-}
-
-static void file_release(int fd, void *context)
-{
-    (void)fd;
-    files_entry_put(context);
-}
-
-/* One range of the content, or all of it. */
-static void content_respond(px_exchange *exchange, unsigned status, struct files_entry *entry,
-                            uint64_t first, uint64_t length)
-{
-    px_str absent = {NULL, 0};
-
-    files_entry_take(entry);
-    if (entry->content || length == 0) {
-        px_body body = {
-            .bytes = px_str_make(entry->content ? entry->content + first : "", (size_t)length),
-            .release = content_release,
-            .context = entry};
-
-        px_respond_body(exchange, status, absent, &body);
-        return;
-    }
-    px_file_range range = {.fd = entry->fd,
-                           .offset = first,
-                           .length = length,
-                           .release = file_release,
-                           .context = entry};
-
-    px_respond_file(exchange, status, absent, &range);
-    /* What is true of the whole is not learnt from a part. */
-    if (length == entry->info.size && exchange->output && exchange->output->file.context == entry)
-        exchange->output->warm_ms = &entry->warm_ms;
-}
 
 /* Fields of an encoded form: its own validators, the rest as what it is a form of. */
 static void coded_fields(px_exchange *exchange, const struct files_entry *entry,
@@ -101,7 +61,7 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     case CONDITIONAL_NOT_MODIFIED:
         fields_set(exchange, entry, base, coding);
         exchange->type = px_str_make(NULL, 0);
-        content_respond(exchange, 304, entry, 0, 0);
+        files_content_respond(exchange, 304, entry, 0, 0);
         return;
     case CONDITIONAL_FAILED:
         files_fail(exchange, entry->files, 412);
@@ -118,30 +78,25 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     }
     fields_set(exchange, entry, base, coding);
     if (result == RANGE_WHOLE) {
-        content_respond(exchange, 200, entry, 0, entry->info.size);
+        files_content_respond(exchange, 200, entry, 0, entry->info.size);
     } else if (count > 1) {
         files_answer_parts(exchange, entry, base->type, ranges, count);
     } else {
         content_range_add(exchange, &ranges[0], entry->info.size);
-        content_respond(exchange, 206, entry, ranges[0].first, ranges[0].length);
+        files_content_respond(exchange, 206, entry, ranges[0].first, ranges[0].length);
     }
 }
 
 void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
-                  const struct files_want *want)
+                  const char *coding)
 {
     struct conditional conditional;
 
-    if (PX_UNLIKELY(want->step == FILES_STEP_PAGE)) {
-        exchange->type = base->type;
-        content_respond(exchange, want->status, entry, 0, entry->info.size);
-        return;
-    }
     conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
     if (PX_UNLIKELY(conditional.seen)) {
-        answer_conditional(exchange, entry, base, want->coding, &conditional);
+        answer_conditional(exchange, entry, base, coding, &conditional);
         return;
     }
-    fields_set(exchange, entry, base, want->coding);
-    content_respond(exchange, 200, entry, 0, entry->info.size);
+    fields_set(exchange, entry, base, coding);
+    files_content_respond(exchange, 200, entry, 0, entry->info.size);
 }

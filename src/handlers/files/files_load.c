@@ -9,7 +9,7 @@
 
 #include "handlers/files/files.h"
 
-/* Somebody who waits for an entry. */
+/* A request that waits for an entry. */
 struct files_waiter {
     struct files_waiter *next;
     px_ref ref; /* of the exchange */
@@ -129,6 +129,15 @@ static enum files_outcome outcome_of(px_err err, const struct found *found)
 
 /* --- The end of a load; on the loop's thread -------------------------------------------------- */
 
+/* Goes on with a request, if it is still there; gives the reference of `want` up. */
+static void want_done(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                      const struct files_want *want)
+{
+    if (PX_LIKELY(exchange && exchange_alive(exchange)))
+        want->done(exchange, files, entry, want);
+    files_entry_put(want->base);
+}
+
 static void waiters_tell(struct files_load *load, struct files_entry *entry)
 {
     while (load->waiters) {
@@ -137,10 +146,7 @@ static void waiters_tell(struct files_load *load, struct files_entry *entry)
 
         load->waiters = waiter->next;
         load->files->waiting--;
-        if (exchange)
-            files_found(exchange, entry, waiter->want);
-        else
-            files_entry_put(waiter->want.base);
+        want_done(exchange, load->files, entry, &waiter->want);
         px_ref_release(&waiter->ref);
         alloc_put(&load->files->allocator, waiter);
     }
@@ -325,16 +331,6 @@ static bool waiter_add(px_exchange *exchange, struct files_load *load, struct fi
     return true;
 }
 
-/* What cannot be loaded for lack of something. */
-static void seek_refuse(px_exchange *exchange, struct px_files *files, struct files_want want)
-{
-    files_entry_put(want.base);
-    if (want.step == FILES_STEP_PAGE)
-        px_respond_error(exchange, want.status);
-    else
-        files_fail(exchange, files, 503);
-}
-
 static struct files_load *load_create(struct px_files *files, px_loop *loop,
                                       struct files_entry *entry, struct files_entry *before)
 {
@@ -360,7 +356,7 @@ static void load_begin(px_exchange *exchange, struct px_files *files, struct fil
     struct files_load *load = load_create(files, loop, entry, before);
 
     if (!load || !waiter_add(exchange, load, want)) {
-        seek_refuse(exchange, files, want);
+        want_done(exchange, files, NULL, &want);
         if (load)
             load_fail(load, FILES_BUSY);
         return;
@@ -398,18 +394,18 @@ void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
 
     if (PX_LIKELY(entry && entry_is_fresh(entry, px_loop_now_ms(exchange->service->loop)))) {
         files_cache_touch(cache, entry);
-        files_found(exchange, entry, want);
+        want_done(exchange, files, entry, &want);
         return;
     }
     if (entry && entry->outcome == FILES_LOADING) {
         if (!waiter_add(exchange, entry->load, want))
-            seek_refuse(exchange, files, want);
+            want_done(exchange, files, NULL, &want);
         return;
     }
     struct files_entry *fresh = files_entry_create(files, path, page, hash);
 
     if (!fresh) {
-        seek_refuse(exchange, files, want);
+        want_done(exchange, files, NULL, &want);
         return;
     }
     load_begin(exchange, files, fresh, entry, want);

@@ -31,14 +31,6 @@ static px_err no_memory(px_error *out_error)
     return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
 }
 
-const struct files_page *files_page_of(const struct px_files *files, unsigned status)
-{
-    for (uint32_t index = 0; index < files->page_count; index++)
-        if (files->pages[index].status == status)
-            return &files->pages[index];
-    return NULL;
-}
-
 static px_err indexes_copy(struct px_files *files, const px_files_options *options,
                            px_error *out_error)
 {
@@ -256,28 +248,6 @@ px_files *px_files_create_at(int fd, const char *root, const px_files_options *o
                              px_error *out_error)
 {
     return files_make(fd, root, options, out_error);
-}
-
-void files_put(struct px_files *files)
-{
-    px_allocator allocator = files->allocator;
-
-    if (--files->refs > 0)
-        return;
-    for (uint32_t index = 0; index < files->index_count; index++)
-        alloc_put(&allocator, files->indexes[index]);
-    for (uint32_t index = 0; index < files->rule_count; index++) {
-        alloc_put(&allocator, files->rules[index].pattern);
-        alloc_put(&allocator, files->rules[index].value);
-    }
-    for (uint32_t index = 0; index < files->page_count; index++) {
-        root_close(&files->pages[index].root);
-        alloc_put(&allocator, files->pages[index].path);
-    }
-    alloc_put(&allocator, files->rules);
-    alloc_put(&allocator, files->pages);
-    root_close(&files->root);
-    alloc_put(&allocator, files);
 }
 
 void px_files_destroy(void *context)
