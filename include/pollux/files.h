@@ -14,6 +14,7 @@
 #define PX_FILES_H
 
 #include "pollux/exchange.h"
+#include "pollux/field.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,12 @@ typedef struct px_files_rule {
     const char *pattern;
     const char *value; /**< The field's value. */
 } px_files_rule;
+
+/** The media type of files whose name ends in an extension. */
+typedef struct px_files_type {
+    const char *extension; /**< Without its dot, in any case: "wasm". */
+    const char *type;      /**< The Content-Type as it is sent. */
+} px_files_type;
 
 /** The content of an error answer. */
 typedef struct px_files_page {
@@ -54,6 +61,16 @@ typedef struct px_files_options {
     int no_sidecars; /**< 1: files are not looked for with ".br", ".zst" and ".gz" behind them. */
     uint32_t cache_files_max; /**< Descriptors kept open; 0: 512, at most a quarter of the limit. */
     uint64_t cache_bytes_max; /**< Memory of the cache; 0: 64 MiB. */
+    /** The charset parameter of text types that the handler knows by itself: "iso-8859-1", or ""
+     * for none; NULL: "utf-8". */
+    const char *charset;
+    const px_files_type *types; /**< They go before the types that are known; NULL: none. */
+    size_t type_count;          /**< Of them, at most 256. */
+    /** Fields of every answer beside those that it has; none of Content-Type, Content-Range,
+     *  Content-Encoding, ETag, Last-Modified, Accept-Ranges, Location and those that frame the
+     *  message.  NULL: none. */
+    const px_field *fields;
+    size_t field_count; /**< Of them, at most 64. */
 } px_files_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -86,6 +103,10 @@ px_files *px_files_create(const char *root, const px_files_options *options, px_
  *  @return as px_files_create.  Any thread; used with servers of one loop. */
 px_files *px_files_create_at(int fd, const char *root, const px_files_options *options,
                              px_error *out_error);
+
+/** Whether the system refuses openat2 (Linux before 5.6, or a filter that does not know it): paths
+ *  are then resolved a segment at a time, by helper threads.  1 or 0.  Any thread. */
+int px_files_walks(const px_files *files);
 
 /** Answers a request with a file; a px_handler.
  *  @param context the px_files.  The thread of the server's loop. */

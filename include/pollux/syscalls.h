@@ -55,7 +55,7 @@
 
 /** Serving files (pollux/files.h): opening them beneath their folder, and looking at them. */
 #define PX_SYSCALLS_FILES(X) \
-    X(openat2) X(openat) X(fstat) X(newfstatat) X(getdents64) X(readahead) X(prlimit64)
+    X(openat2) X(openat) X(readlinkat) X(fstat) X(newfstatat) X(getdents64) X(readahead) X(prlimit64)
 
 /** For reading, and limits are read and not set. */
 #define PX_SYSCALLS_FILES_WHEN(X) \

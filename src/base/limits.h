@@ -142,6 +142,9 @@ enum {
     /* A file up to this is kept in memory and leaves with its head in one call; a larger one is
      * sent from the page cache. */
     FILE_SMALL_BYTES_MAX = 64 * 1024,
+    /* A larger file whose time a tool has set is read for its tag, once a version: 4 ms of a helper
+     * thread, and what is read is sent next.  Beyond, the tag is made of inode and change time. */
+    FILE_HASHED_BYTES_MAX = 4 * 1024 * 1024,
     FILE_PATH_BYTES_MAX = 4095, /* what the kernel takes, less its NUL */
     /* A page of more is no help to anybody; half a second of a helper thread on a cold disk. */
     LISTING_ENTRIES_MAX = 10000,
@@ -157,6 +160,7 @@ enum {
     FILE_INDEXES_MAX = 16,        /* names tried for a directory: each is an open */
     FILE_PAGES_MAX = 64,          /* error pages: there are fewer codes with a meaning */
     FILE_RULES_MAX = 256,         /* Cache-Control patterns: each is tried when a file is opened */
+    FILE_FIELDS_MAX = 64,         /* further fields of every answer: they are copied each time */
     FILE_WAITERS_MAX = 64 * 1024, /* requests waiting for helpers of one cache: then 503 */
 
     /* --- HTTP/2: what one connection may do, and in any ten seconds ------------------------ */

@@ -21,7 +21,10 @@ px_err file_read_now(int fd, void *out, size_t room, uint64_t offset, size_t *ou
         count = preadv2(fd, &iov, 1, (off_t)offset, RWF_NOWAIT);
     while (count < 0 && errno == EINTR);
     if (count < 0)
-        return errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS ? PX_AGAIN : PX_ERR_SYSTEM;
+        /* EPERM: a filter that is older than the call. */
+        return errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM
+                   ? PX_AGAIN
+                   : PX_ERR_SYSTEM;
     *out_bytes = (size_t)count;
     return PX_OK;
 }

@@ -6,20 +6,22 @@
  * helper thread.  It can fail because there is no such file, because a link or ".." leaves the
  * folder, for want of permission, descriptors or memory, or because the disk does.
  *
- * Kernels before 5.6, and sandboxes that forbid openat2, get a walk of one openat a segment that
- * follows no link at all.
+ * Kernels before 5.6, and sandboxes that forbid openat2, get a walk of one openat a segment, which
+ * reads links and follows those that stay inside.
  */
 #ifndef PX_IO_ROOT_H
 #define PX_IO_ROOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pollux/error.h"
 
 struct root {
     int fd;         /* owned; -1: closed */
-    bool walk;      /* openat2 cannot be used */
+    bool walk;      /* openat2 cannot be used: every open may block */
     bool no_cached; /* the kernel does not know RESOLVE_CACHED: every open may block */
     bool follow;    /* links may lead out of the folder */
 };
@@ -60,6 +62,12 @@ PX_MUST_CHECK px_err root_find(const struct root *root, const char *path,
 
 /* Reads what there is of the first `bytes` bytes, to have them in the page cache.  Blocks. */
 void root_warm(int fd, uint64_t bytes);
+
+/* Reads up to `room` bytes from `offset` on: how many, 0 at the end, -1 when it fails.  Blocks. */
+ssize_t root_read(int fd, void *out, size_t room, uint64_t offset);
+
+/* What an open file or folder is now: PX_OK or PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err root_look(int fd, struct file_info *out_info);
 
 /* Whether an open file is still what root_find found; not, whether it still has its name. */
 bool root_unchanged(int fd, const struct file_info *info);

@@ -24,35 +24,67 @@ static bool rule_split(const char *text, px_files_rule *out_rule)
     return out_rule->pattern != NULL;
 }
 
-static px_files *files_create(const struct files_options *options, int root_fd, px_error *out_error)
+/* As rule_split, for "EXT=TYPE". */
+static bool type_split(const char *text, px_files_type *out_type)
 {
+    const char *equals = strchr(text, '=');
+
+    out_type->extension = strndup(text, (size_t)(equals - text));
+    out_type->type = equals + 1;
+    return out_type->extension != NULL;
+}
+
+static void options_give(const struct options *options, px_files_options *out_given)
+{
+    const struct files_options *files = &options->files;
+
+    if (files->index_count > 0) {
+        out_given->indexes = files->indexes;
+        out_given->index_count = files->index_count;
+    }
+    out_given->pages = files->pages;
+    out_given->page_count = files->page_count;
+    out_given->spa = files->spa;
+    out_given->listing = files->listing;
+    out_given->follow_symlinks = files->follow_symlinks;
+    out_given->no_sidecars = files->no_compress;
+    out_given->charset = files->charset;
+    out_given->fields = options->respond.headers;
+    out_given->field_count = options->respond.header_count;
+}
+
+static px_files *files_create(const struct options *options, int root_fd, px_error *out_error)
+{
+    const struct files_options *wanted = &options->files;
     px_files_options given = PX_FILES_OPTIONS_DEFAULT;
     px_files_rule rules[RULE_COUNT_MAX];
+    px_files_type types[TYPE_COUNT_MAX];
     px_files *files = NULL;
-    uint32_t count = 0;
+    uint32_t rule_count = 0, type_count = 0;
 
-    while (count < options->rule_count && rule_split(options->rules[count], &rules[count]))
-        count++;
-    if (options->index_count > 0) {
-        given.indexes = options->indexes;
-        given.index_count = options->index_count;
-    }
+    options_give(options, &given);
+    while (rule_count < wanted->rule_count &&
+           rule_split(wanted->rules[rule_count], &rules[rule_count]))
+        rule_count++;
+    while (type_count < wanted->type_count &&
+           type_split(wanted->types[type_count], &types[type_count]))
+        type_count++;
     given.rules = rules;
-    given.rule_count = count;
-    given.pages = options->pages;
-    given.page_count = options->page_count;
-    given.spa = options->spa;
-    given.listing = options->listing;
-    given.follow_symlinks = options->follow_symlinks;
-    given.no_sidecars = options->no_compress;
-    if (count == options->rule_count && root_fd >= 0)
-        files = px_files_create_at(root_fd, options->root, &given, out_error);
-    else if (count == options->rule_count)
-        files = px_files_create(options->root, &given, out_error);
+    given.rule_count = rule_count;
+    given.types = types;
+    given.type_count = type_count;
+    bool whole = rule_count == wanted->rule_count && type_count == wanted->type_count;
+
+    if (whole && root_fd >= 0)
+        files = px_files_create_at(root_fd, wanted->root, &given, out_error);
+    else if (whole)
+        files = px_files_create(wanted->root, &given, out_error);
     else
         error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    while (count > 0)
-        free((char *)(uintptr_t)rules[--count].pattern);
+    while (rule_count > 0)
+        free((char *)(uintptr_t)rules[--rule_count].pattern);
+    while (type_count > 0)
+        free((char *)(uintptr_t)types[--type_count].extension);
     return files;
 }
 
@@ -60,7 +92,7 @@ px_err files_register(px_server *server, const struct options *options, int root
                       px_error *out_error)
 {
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
-    px_files *files = files_create(&options->files, root_fd, out_error);
+    px_files *files = files_create(options, root_fd, out_error);
 
     if (!files)
         return out_error->code;
@@ -94,12 +126,16 @@ static void files_complain(const struct files_options *options, const px_error *
 enum exit_code files_serve(const struct options *options)
 {
     px_error error;
-    px_files *files = files_create(&options->files, -1, &error);
+    px_files *files = files_create(options, -1, &error);
 
     if (!files) {
         files_complain(&options->files, &error);
         return exit_code_of(error.code);
     }
+    if (px_files_walks(files))
+        diagnostics_say(
+            "openat2 is refused here (Linux before 5.6, or a container's filter): paths "
+            "are resolved a segment at a time, which is slower");
     px_files_destroy(files);
     return serve(options);
 }

@@ -7,7 +7,10 @@
 #include "main/flag.h"
 #include "main/values.h"
 
-enum { ERROR_LEAST = 400, ERROR_MOST = 599, ERROR_DIGITS = 3 };
+enum { ERROR_LEAST = 400, ERROR_MOST = 599, ERROR_DIGITS = 3, CHARSET_MOST = 40 };
+
+static const char charset_bytes[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:+";
 
 /* A name with control bytes is a slip of the shell. */
 static bool has_control(const char *text)
@@ -78,7 +81,47 @@ static px_err set_error_page(struct options *options, const struct flag *flag, c
     return PX_OK;
 }
 
+/* A name is a token (RFC 9110 section 8.3.2). */
+static px_err set_charset(struct options *options, const struct flag *flag, const char *text,
+                          px_error *out_error)
+{
+    bool is_off = strcmp(text, "off") == 0;
+
+    (void)flag;
+    if (*text == '\0' || strlen(text) > CHARSET_MOST || text[strspn(text, charset_bytes)] != '\0')
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--charset %s: it is the name of one, like iso-8859-1, or off", text);
+    options->files.charset = is_off ? "" : text;
+    return PX_OK;
+}
+
+static px_err set_type_of(struct options *options, const struct flag *flag, const char *text,
+                          px_error *out_error)
+{
+    struct files_options *files = &options->files;
+    const char *equals = strchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : 0;
+    bool is_good = len > 0 && !memchr(text, '.', len) && strchr(equals, '/') && equals[1] != '/' &&
+                   equals[1] != ' ' && !memchr(text, '/', len);
+
+    (void)flag;
+    for (const char *at = text; *at; at++)
+        is_good = is_good && (unsigned char)*at >= 0x20 && (unsigned char)*at < 0x7f;
+    if (!is_good)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--type %s: write it as md=text/markdown",
+                         text);
+    if (files->type_count == TYPE_COUNT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--type %s: that is one type too many",
+                         text);
+    files->types[files->type_count++] = text;
+    return PX_OK;
+}
+
 const struct flag flags_files[] = {
+    {"type", 0, "EXT=TYPE", FOR_FILES, set_type_of, 0,
+     "Content-Type of files with that extension; repeat"},
+    {"charset", 0, "NAME", FOR_FILES, set_charset, 0,
+     "charset of text files (default utf-8), or off"},
     {"index", 0, "NAME", FOR_FILES, set_index, 0,
      "what a directory is answered with (default index.html); repeat"},
     {"listing", 0, NULL, FOR_FILES, flag_set_switch, FLAG_AT(files.listing),

@@ -20,6 +20,10 @@ static px_err set_header(struct options *options, const struct flag *flag, const
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--header %s: pollux frames messages itself; leave it out", text);
     /* One answer has one type: the last one given. */
+    if (value_is_name(field.name, "Content-Type") && options->command == COMMAND_FILES)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--header %s: files have types of their own; see --type and --charset",
+                         text);
     if (value_is_name(field.name, "Content-Type")) {
         options->respond.type = field.value;
         return PX_OK;
@@ -64,6 +68,7 @@ const struct flag flags_respond[] = {
     {"status", 0, "N", FOR_RESPOND, set_status, 0,
      "status of the answer, 200 to 599 (default 200)"},
     {"type", 0, "TYPE", FOR_RESPOND, set_type, 0, "its Content-Type (default text/plain)"},
-    {"header", 'H', "'Name: value'", FOR_RESPOND, set_header, 0, "a further field of it; repeat"},
+    {"header", 'H', "'Name: value'", FOR_SERVING, set_header, 0,
+     "a further field of every answer; repeat"},
     {0},
 };

@@ -22,13 +22,14 @@ enum {
     INDEX_COUNT_MAX = 16,       /* names given with --index */
     TRUSTED_COUNT_MAX = 256,    /* blocks given with --trust-proxy */
     RULE_COUNT_MAX = 64,        /* patterns given with --cache-control */
+    TYPE_COUNT_MAX = 64,        /* extensions given with --type */
     PAGE_COUNT_MAX = 32,        /* codes given with --error-page */
     REDIRECT_BYTES_MAX = 512,   /* an address given with --https-redirect */
 };
 
 enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
 
-/* What `pollux respond` answers. */
+/* What `pollux respond` answers; its fields are those of `pollux files` as well. */
 struct respond_options {
     px_str text;
     px_str type;
@@ -44,11 +45,14 @@ struct files_options {
     bool listing;
     bool no_compress;
     bool follow_symlinks;
+    const char *charset; /* NULL: utf-8; "": none */
+    uint32_t type_count;
     uint32_t index_count; /* 0: index.html */
     uint32_t rule_count;
     uint32_t page_count;
     const char *indexes[INDEX_COUNT_MAX];
     const char *rules[RULE_COUNT_MAX]; /* PATTERN=VALUE */
+    const char *types[TYPE_COUNT_MAX]; /* EXT=TYPE */
     px_files_page pages[PAGE_COUNT_MAX];
 };
 

@@ -232,8 +232,8 @@ def test_files(tmp_path):
 LANDLOCK_CREATE_RULESET, SECCOMP = 444, 317
 
 
-def without(number):
-    """A preexec_fn: this kernel does not have system call `number`."""
+def without(number, error=errno.ENOSYS):
+    """A preexec_fn: system call `number` fails, by default as on a kernel that does not have it."""
 
     def instruction(code, yes, no, value):
         return struct.pack("HBBI", code, yes, no, value)
@@ -242,7 +242,7 @@ def without(number):
         [
             instruction(0x20, 0, 0, 0),  # load the number
             instruction(0x15, 0, 1, number),  # is it that one?
-            instruction(0x06, 0, 0, 0x00050000 | errno.ENOSYS),
+            instruction(0x06, 0, 0, 0x00050000 | error),
             instruction(0x06, 0, 0, 0x7FFF0000),
         ]
     )
@@ -255,6 +255,29 @@ def without(number):
         assert libc.prctl(22, 2, head, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 
     return install
+
+
+OPENAT2, PREADV2, STATX = 437, 327, 332
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM])
+@pytest.mark.parametrize("number", [OPENAT2, PREADV2, STATX])
+def test_files_are_served_without_a_newer_call(number, error, tmp_path):
+    """Kernels before 5.6, and containers whose filter is older than the call and says EPERM."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.txt").write_bytes(b"a" * 1000)
+    (tmp_path / "large").write_bytes(b"b" * 3_000_000)
+    for link, target in {"in": "sub/a.txt", "deep": "sub/../in", "folder": "sub", "out": "/etc/hostname"}.items():
+        (tmp_path / link).symlink_to(target)
+    os.chmod(tmp_path, 0o755)
+    paths = {"/sub/a.txt": 200, "/large": 200, "/in": 200, "/deep": 200, "/folder/a.txt": 200, "/out": 404, "/no": 404}
+    with Pollux("files", tmp_path, "-w1", "--log=off", preexec_fn=without(number, error)) as server:
+        assert ("openat2 is refused" in server.stderr) == (number == OPENAT2)
+        for path, status in paths.items():
+            reply = ask(server.address, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert (path, reply.status) == (path, status)
+            if status == 200:
+                assert len(reply.content) == (3_000_000 if path == "/large" else 1000)
 
 
 LACKS = [(LANDLOCK_CREATE_RULESET, "this kernel has no Landlock"), (SECCOMP, "this kernel has no seccomp filters")]

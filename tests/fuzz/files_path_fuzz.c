@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "handlers/files/files.h"
+#include "http/scan/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -57,12 +58,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_path(path);
         px_str there = files_path_with_slash(exchange);
 
-        CHECK(there.len >= 1 && there.ptr[0] == '/' && there.ptr[there.len - 1] == '/');
-        /* A route's own segments stay as they came: the parser of targets has seen them. */
-        if (data[0] % ARRAY_COUNT(patterns) <= 1) {
-            CHECK(there.len == 1 || (there.ptr[1] != '/' && there.ptr[1] != '\\'));
-            CHECK(!memchr(there.ptr, '\r', there.len) && !memchr(there.ptr, '\n', there.len));
-        }
+        const char *colon = memchr(there.ptr, ':', there.len);
+
+        /* Relative, and neither a host nor a scheme. */
+        CHECK(there.len >= 2 && there.ptr[0] != '/' && there.ptr[there.len - 1] == '/');
+        CHECK(!colon || memchr(there.ptr, '/', (size_t)(colon - there.ptr)));
+        for (size_t at = 0; at < there.len; at++)
+            CHECK(there.ptr[at] == '%' || (char_class[(uint8_t)there.ptr[at]] & CHAR_PATH));
         CHECK(files_glob("*", path));
         files_glob("*a*b?c*", path);
     }

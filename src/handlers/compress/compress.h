@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "http/fields/accept.h"
+#include "io/root.h"
 #include "pollux/compress.h"
 #include "pollux/response.h"
 
@@ -72,13 +73,16 @@ struct compress_record {
     struct compress_cache *cache;
     px_str key; /* borrowed: the exchange's */
     struct buf bytes;
+    int fd;                /* borrowed with the exchange's content: a file, or -1 */
+    struct file_info file; /* what it was at the beginning */
 };
 
 void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, px_str key,
                            struct compress_record *record);
 void compress_record_add(struct compress_record *record, px_str bytes);
 
-/* It was whole: it goes into the cache. */
+/* It was whole: it goes into the cache, unless it was made of a file that changed meanwhile, whose
+ * tag would not be that of these bytes. */
 void compress_record_keep(struct compress_record *record);
 void compress_record_end(struct compress_record *record);
 

@@ -143,6 +143,9 @@ void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, 
     if (cache->recording_count == COMPRESS_RECORDINGS_MAX ||
         exchange->length > entry_max * COMPRESS_RATIO_GUESS)
         return;
+    record->fd = exchange->kind == CONTENT_FILE ? exchange->output->file.fd : -1;
+    if (record->fd >= 0 && root_look(record->fd, &record->file) != PX_OK)
+        return;
     record->cache = cache;
     record->key = key;
     buf_init(&record->bytes, cache->allocator, entry_max);
@@ -170,6 +173,10 @@ void compress_record_keep(struct compress_record *record)
 
     if (!cache)
         return;
+    if (record->fd >= 0 && !root_unchanged(record->fd, &record->file)) {
+        compress_record_end(record);
+        return;
+    }
     /* Two that were coded at once: the first is as good. */
     struct compress_entry *entry =
         map_find(&cache->map, record->key)

@@ -8,6 +8,9 @@
  */
 #include "handlers/files/files.h"
 
+#include <string.h>
+
+#include "http/fields/accept.h"
 #include "http/fields/field.h"
 
 /* The status of what is no file. */
@@ -32,6 +35,22 @@ static unsigned status_of(const struct files_entry *entry)
 
 /* --- What is not there ------------------------------------------------------------------------ */
 
+/* Whether a request that does not say what it is for (Sec-Fetch-Dest) may be for a page: the name
+ * has no extension, or Accept names pages. */
+static bool may_want_page(px_exchange *exchange)
+{
+    px_str path = exchange->request.raw_path;
+    const char *slash = memrchr(path.ptr, '/', path.len);
+    size_t before = slash ? (size_t)(slash - path.ptr) : 0;
+    struct accept_type html;
+
+    if (!memchr(path.ptr + before, '.', path.len - before))
+        return true;
+    accept_type_init(&html, "text", "html");
+    accept_type_read(&html, exchange->request.fields, exchange->request.field_count);
+    return accept_type_is_named(&html) && accept_type_weight(&html) > 0;
+}
+
 /* A fallback page is for user agents that look at pages: a script or a picture that is not there is
  * not there. */
 static bool wants_page(px_exchange *exchange)
@@ -44,7 +63,7 @@ static bool wants_page(px_exchange *exchange)
     for (size_t index = 0; dest.ptr && index < ARRAY_COUNT(others); index++)
         if (field_name_is(dest, others[index]))
             return false;
-    return true;
+    return dest.ptr || may_want_page(exchange);
 }
 
 static void spa_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
@@ -149,12 +168,27 @@ static void path_found(px_exchange *exchange, struct px_files *files, struct fil
     }
 }
 
+/* The fields of the options; Date and Server have a default, which is replaced. */
+static void fields_add(px_exchange *exchange, const struct px_files *files)
+{
+    for (uint32_t index = 0; index < files->field_count; index++) {
+        const px_field *field = &files->fields[index];
+
+        if (field_name_is(field->name, "date") || field_name_is(field->name, "server"))
+            px_response_set_field(exchange, field->name, field->value);
+        else
+            px_response_add_field(exchange, field->name, field->value);
+    }
+}
+
 void px_files_handle(px_exchange *exchange, void *context)
 {
     static const px_str allow_name = {"Allow", 5}, allow = {"GET, HEAD, OPTIONS", 18};
     struct px_files *files = context;
     px_str path;
 
+    if (PX_UNLIKELY(files->field_count > 0))
+        fields_add(exchange, files);
     if (PX_UNLIKELY(exchange->method != METHOD_GET && exchange->method != METHOD_HEAD)) {
         px_response_set_field(exchange, allow_name, allow);
         if (exchange->method == METHOD_OPTIONS)

@@ -13,6 +13,7 @@
  *   files_content.c  content of a file, or a part of it
  *   files_load.c     finding a file: at once where nothing can block, else by helper threads
  *   files_sidecar.c  encoded forms of a file that lie beside it
+ *   files_type.c     media types, as the options change them
  *   files_cache.c    the table of entries that were found, bounded in descriptors and bytes
  *   files_entry.c    what is known of a file that was found: validators, fields, content
  *   files_life.c     the counted px_files
@@ -70,6 +71,8 @@ struct files_entry {
     uint8_t outcome; /* enum files_outcome */
     bool in_table;
     bool young;       /* it changed just before it was read: equal times prove nothing */
+    bool hashed;      /* `content_hash` is of the content: of small files, and of those whose time
+                         says little (files_entry_time_is_set) */
     uint8_t sidecars; /* codings there is a sidecar for: a bit each, as files_sidecars said */
     int fd;           /* owned, or -1: content is in memory */
     char *content;    /* owned: small content, or NULL */
@@ -77,6 +80,8 @@ struct files_entry {
     struct validators validators;
     px_str type;          /* static */
     px_str cache_control; /* borrowed: the files' */
+    uint64_t content_hash;
+    uint32_t own_count; /* of `fields`: those of this very form of the content */
     uint32_t field_count;
     px_field fields[FILES_FIELDS_MAX]; /* what goes with content and with 304 */
     char etag[ETAG_BYTES_MAX + 1];     /* these end in NUL, as all fields do */
@@ -102,6 +107,14 @@ struct files_rule {
     char *value;   /* owned */
 };
 
+/* A type of the options, or a text type with the charset of the options. */
+struct files_type {
+    struct files_type *next; /* owned */
+    const char *key;         /* an extension (in `bytes`), or the type that is known (static) */
+    px_str type;             /* in `bytes` */
+    char bytes[];
+};
+
 struct px_files {
     px_allocator allocator;
     struct root root;
@@ -117,6 +130,11 @@ struct px_files {
     char *indexes[FILE_INDEXES_MAX]; /* owned */
     struct files_rule *rules;        /* owned */
     struct files_page *pages;        /* owned; the fallback is one of them */
+    struct files_type *types;        /* owned: of extensions */
+    struct files_type *charsets;     /* owned: known types, made when they are first needed */
+    char *charset;                   /* owned: NULL: as the types are known */
+    px_field *fields;                /* owned, and so is their text */
+    uint32_t field_count;
     struct siphash_key boundary_key;
     uint64_t boundary_count;
     struct files_cache cache;
@@ -143,13 +161,26 @@ struct files_want {
 void files_put(struct px_files *files);
 const struct files_page *files_page_of(const struct px_files *files, unsigned status);
 
+/* --- files_type.c ----------------------------------------------------------------------------- */
+
+/* The media type of a file by its name, without regard to the charset.  Any thread. */
+px_str files_type_plain(const struct px_files *files, px_str name);
+
+/* As it is sent.  The loop's thread. */
+px_str files_type_sent(struct px_files *files, px_str name);
+
+/* Of the options: PX_OK, PX_ERR_INVALID or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err files_types_copy(struct px_files *files, const px_files_options *options,
+                                      px_error *out_error);
+void files_types_free(struct px_files *files);
+
 /* --- files_path.c ----------------------------------------------------------------------------- */
 
 /* The path beneath the folder, without a slash in front: 0, or the status to answer with. */
 unsigned files_path(px_exchange *exchange, px_str *out_path);
 
-/* The whole path of the request as a reference to the same host, with a slash and the query behind
- * it; absent without memory. */
+/* The request's path with a slash behind it, and its query, as a relative reference (RFC 3986
+ * section 4.2), which holds behind any proxy; absent without memory. */
 px_str files_path_with_slash(px_exchange *exchange);
 
 /* Whether `text` matches a pattern of `*` and `?`. */
@@ -198,6 +229,16 @@ static inline struct files_entry *files_entry_take(struct files_entry *entry)
 /* The path of the file that was found: the entry's own, and the index behind it. */
 px_str files_entry_name(const struct files_entry *entry);
 
+/* Whether a tool has set the file's time, or the file system has whole seconds alone: what a system
+ * writes has nanoseconds.  Two versions may have one such time. */
+static inline bool files_entry_time_is_set(const struct files_entry *entry)
+{
+    return entry->info.modified_ns == 0;
+}
+
+/* Hashes content that is not in memory, for its tag; blocks.  Any thread, while the entry loads. */
+void files_entry_hash(struct files_entry *entry);
+
 /* Makes validators and fields of what is known. */
 void files_entry_settle(struct files_entry *entry, int64_t now);
 
@@ -234,7 +275,7 @@ void files_listing_respond(px_exchange *exchange, struct files_entry *entry);
 /* --- files_sidecar.c -------------------------------------------------------------------------- */
 
 /* Which codings have a sidecar of `path`, a bit each; it may not be older than the file. */
-px_err files_sidecars(const struct root *root, const char *path, const struct file_info *info,
+px_err files_sidecars(const struct px_files *files, const char *path, const struct file_info *info,
                       enum root_patience patience, uint8_t *out_sidecars);
 
 /* Which of them a request gets: the coding's name, or NULL for none of them (identity).

@@ -13,9 +13,9 @@
 static void coded_fields(px_exchange *exchange, const struct files_entry *entry,
                          const struct files_entry *base, const char *coding)
 {
-    for (uint32_t index = 0; index < 3; index++)
+    for (uint32_t index = 0; index < entry->own_count; index++)
         px_response_add_field(exchange, entry->fields[index].name, entry->fields[index].value);
-    for (uint32_t index = 3; index < base->field_count; index++)
+    for (uint32_t index = base->own_count; index < base->field_count; index++)
         px_response_add_field(exchange, base->fields[index].name, base->fields[index].value);
     px_response_add_field(exchange, px_str_make("Content-Encoding", 16), px_str_of(coding));
 }
@@ -67,8 +67,9 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
         files_fail(exchange, entry->files, 412);
         return;
     }
-    /* RFC 9110 section 14.2: ranges are for GET alone. */
-    if (exchange->method == METHOD_GET &&
+    /* RFC 9110 section 14.2: ranges are for GET alone, and may be ignored.  Of empty content there
+     * is none, and a client that asks for its first bytes wants what there is. */
+    if (exchange->method == METHOD_GET && entry->info.size > 0 &&
         conditional_range(conditional, &entry->validators, now, &range))
         result = range_parse(range, entry->info.size, ranges, &count);
     if (result == RANGE_UNSATISFIABLE) {

@@ -28,6 +28,10 @@ void files_put(struct px_files *files)
         root_close(&files->pages[index].root);
         alloc_put(&allocator, files->pages[index].path);
     }
+    for (uint32_t index = 0; index < files->field_count; index++)
+        alloc_put(&allocator, (char *)(uintptr_t)files->fields[index].name.ptr);
+    files_types_free(files);
+    alloc_put(&allocator, files->fields);
     alloc_put(&allocator, files->rules);
     alloc_put(&allocator, files->pages);
     root_close(&files->root);

@@ -2,8 +2,9 @@
  * From a request's target to a path beneath the folder.
  *
  * Decoded once, then freed of dot segments, so that ".." is gone before the kernel sees the path.
- * It can be refused: an encoded slash or NUL, a path that climbs above the root (400), a name that
- * begins with a dot (404).
+ * An encoded slash separates as a plain one does: package registries ask for "/@scope%2fname".
+ * A path can be refused: an encoded NUL, one that climbs above the root (400), a name that begins
+ * with a dot (404).
  */
 #include <string.h>
 
@@ -50,7 +51,7 @@ static bool path_is_plain(px_str path)
 static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
 {
     px_str path;
-    px_err err = uri_path_decode(&exchange->arena, raw, &path);
+    px_err err = uri_decode(&exchange->arena, raw, URI_SLASH_DECODE, &path);
 
     if (err == PX_OK)
         err = uri_path_normalise(&exchange->arena, path, &path);
@@ -128,34 +129,30 @@ unsigned files_path(px_exchange *exchange, px_str *out_path)
 
 px_str files_path_with_slash(px_exchange *exchange)
 {
-    px_str query = exchange->request.query, route = exchange->request.raw_path;
-    px_str absent = {NULL, 0};
-    bool whole;
-    px_str path = path_open(exchange, &whole);
-
-    if (!path.ptr)
-        return absent;
-    /* What the route matched stays as it came: an encoded slash may be part of a parameter. */
-    route.len -= path.len;
-    if (path_clean(exchange, path, &path) != PX_OK ||
-        uri_path_encode(&exchange->arena, path, &path) != PX_OK)
-        return absent;
-    char *text = arena_take_text(&exchange->arena,
-                                 uri_target_room(route) + path.len + 2 + uri_target_room(query));
+    px_str query = exchange->request.query, path = exchange->request.raw_path;
+    const char *slash = path.len > 0 ? memrchr(path.ptr, '/', path.len) : NULL;
+    size_t before = slash ? (size_t)(slash - path.ptr) + 1 : 0;
+    px_str name = px_str_make(path.ptr + before, path.len - before);
+    char *text =
+        arena_take_text(&exchange->arena, uri_target_room(name) + uri_target_room(query) + 5);
+    char *end = text;
 
     if (!text)
-        return absent;
-    char *end = uri_target_write(text, route, URI_PATH);
-
-    memcpy(end, path.ptr, path.len);
-    end += path.len;
-    /* Two in front would name a host (RFC 3986 section 4.2). */
-    if (end[-1] != '/')
+        return px_str_make(NULL, 0);
+    /* A colon in the first segment would end a scheme (RFC 3986 section 4.2). */
+    if (name.len == 0 || memchr(name.ptr, ':', name.len)) {
+        *end++ = '.';
         *end++ = '/';
+    }
+    if (name.len > 0) {
+        end = uri_target_write(end, name, URI_PATH);
+        *end++ = '/';
+    }
     if (query.ptr) {
         *end++ = '?';
         end = uri_target_write(end, query, URI_QUERY);
     }
+    *end = '\0';
     return px_str_make(text, (size_t)(end - text));
 }
 

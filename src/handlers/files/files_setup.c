@@ -85,6 +85,53 @@ static px_err rules_copy(struct px_files *files, const px_files_options *options
     return PX_OK;
 }
 
+/* Those that say what the content is are the answer's own. */
+static bool field_is_own(px_str name)
+{
+    static const char *const own[] = {"content-type",  "content-range", "content-encoding", "etag",
+                                      "last-modified", "accept-ranges", "location"};
+
+    for (size_t index = 0; index < ARRAY_COUNT(own); index++)
+        if (field_name_is(name, own[index]))
+            return true;
+    return field_is_framing(name);
+}
+
+static px_err fields_copy(struct px_files *files, const px_files_options *options,
+                          px_error *out_error)
+{
+    size_t count = options->fields ? options->field_count : 0;
+
+    if (count > FILE_FIELDS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d fields", FILE_FIELDS_MAX);
+    if (count == 0)
+        return PX_OK;
+    files->fields = alloc_take_zeroed(&files->allocator, count * sizeof(*files->fields));
+    if (!files->fields)
+        return no_memory(out_error);
+    for (size_t index = 0; index < count; index++) {
+        px_str name = options->fields[index].name, value = options->fields[index].value;
+
+        if (!field_name_valid(name) || !field_value_valid(value) || field_is_own(name))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%.*s: a field that the handler sets, or none at all", (int)name.len,
+                             name.ptr);
+        char *text = alloc_take(&files->allocator, name.len + value.len + 2);
+
+        if (!text)
+            return no_memory(out_error);
+        memcpy(text, name.ptr, name.len);
+        text[name.len] = '\0';
+        if (value.len > 0)
+            memcpy(text + name.len + 1, value.ptr, value.len);
+        text[name.len + 1 + value.len] = '\0';
+        files->fields[index] =
+            (px_field){px_str_make(text, name.len), px_str_make(text + name.len + 1, value.len)};
+        files->field_count++;
+    }
+    return PX_OK;
+}
+
 /* Whether there is such a file. */
 static px_err page_look(const struct root *root, const char *path)
 {
@@ -197,6 +244,10 @@ static px_err files_fill(struct px_files *files, int root_fd, const char *root,
     if (err == PX_OK)
         err = rules_copy(files, options, out_error);
     if (err == PX_OK)
+        err = files_types_copy(files, options, out_error);
+    if (err == PX_OK)
+        err = fields_copy(files, options, out_error);
+    if (err == PX_OK)
         err = pages_open(files, options, out_error);
     if (err != PX_OK)
         return err;
@@ -248,6 +299,11 @@ px_files *px_files_create_at(int fd, const char *root, const px_files_options *o
                              px_error *out_error)
 {
     return files_make(fd, root, options, out_error);
+}
+
+int px_files_walks(const px_files *files)
+{
+    return files->root.walk;
 }
 
 void px_files_destroy(void *context)

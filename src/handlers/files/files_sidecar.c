@@ -17,11 +17,11 @@ static bool is_current(const struct file_info *side, const struct file_info *fil
 {
     if (side->kind != FILE_REGULAR || side->size == 0)
         return false;
-    return side->modified > file->modified ||
-           (side->modified == file->modified && side->modified_ns >= file->modified_ns);
+    /* In whole seconds: brotli and pigz give the copy no more of the file's time. */
+    return side->modified >= file->modified;
 }
 
-px_err files_sidecars(const struct root *root, const char *path, const struct file_info *info,
+px_err files_sidecars(const struct px_files *files, const char *path, const struct file_info *info,
                       enum root_patience patience, uint8_t *out_sidecars)
 {
     char name[2 * FILE_PATH_BYTES_MAX + SUFFIX_BYTES_MAX];
@@ -30,7 +30,7 @@ px_err files_sidecars(const struct root *root, const char *path, const struct fi
 
     *out_sidecars = 0;
     if (info->size == 0 || base.len > 2 * FILE_PATH_BYTES_MAX ||
-        !media_type_compressible(media_type_of(base)))
+        !media_type_compressible(files_type_plain(files, base)))
         return PX_OK;
     memcpy(name, base.ptr, base.len);
     for (uint32_t coding = CODING_GZIP; coding < CODING_COUNT; coding++) {
@@ -39,7 +39,7 @@ px_err files_sidecars(const struct root *root, const char *path, const struct fi
         int fd = -1;
 
         memcpy(name + base.len, suffix.ptr, suffix.len + 1);
-        px_err err = root_find(root, name, patience, &fd, &side);
+        px_err err = root_find(&files->root, name, patience, &fd, &side);
 
         if (err == PX_AGAIN)
             return PX_AGAIN;

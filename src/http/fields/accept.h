@@ -62,7 +62,8 @@ struct accept_type {
     px_str type;
     px_str subtype;
     uint16_t weight;
-    uint8_t precision; /* of the range that `weight` is from: 0 none, 1 all, 2 type, 4 subtype */
+    uint8_t precision; /* of the range that `weight` is from: 0 none, 1 all, 2 type,
+                           3 subtype with parameters, 4 subtype */
     bool present;
 };
 
@@ -74,6 +75,12 @@ void accept_type_add(struct accept_type *accept, px_str value);
 
 /* All of a request's: add for each Accept among the fields. */
 void accept_type_read(struct accept_type *accept, const px_field *fields, size_t count);
+
+/* Whether the type itself is listed, and not only a range that it is in. */
+static inline bool accept_type_is_named(const struct accept_type *accept)
+{
+    return accept->precision >= 3;
+}
 
 /* Without the field everything is welcome. */
 uint32_t accept_type_weight(const struct accept_type *accept);

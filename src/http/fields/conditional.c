@@ -46,8 +46,21 @@ static px_str conditional_value(const struct conditional *conditional, unsigned 
     return px_str_make(NULL, 0);
 }
 
+/* Whether a list has the tag of `etag` in one of its coded forms, by the strong comparison. */
+static bool list_has_coded(px_str list, px_str etag)
+{
+    px_str opaque;
+    bool weak;
+
+    while (etag_list_next(&list, &weak, &opaque))
+        if (!weak && etag_is_coded(opaque, etag))
+            return true;
+    return false;
+}
+
 /* Whether the tag lists of that name have ours; "*" stands for whatever there is. */
-static bool tags_match(const struct conditional *conditional, unsigned bit, px_str etag)
+static bool tags_match(const struct conditional *conditional, unsigned bit,
+                       const struct validators *validators)
 {
     bool strong = bit == CONDITIONAL_IF_MATCH; /* RFC 9110 sections 13.1.1 and 13.1.2 */
 
@@ -57,7 +70,11 @@ static bool tags_match(const struct conditional *conditional, unsigned bit, px_s
         if (conditional_bit(field->name) != bit)
             continue;
         if (field_name_is(field_trim(field->value), "*") ||
-            etag_list_has(field->value, etag, strong))
+            etag_list_has(field->value, validators->etag, strong))
+            return true;
+        /* The client names the version that it has, of which we gave it a coded form.  Whether it
+         * has that one already (If-None-Match) is for those who code. */
+        if (strong && validators->coded && list_has_coded(field->value, validators->etag))
             return true;
     }
     return false;
@@ -79,16 +96,18 @@ enum conditional_result conditional_evaluate(const struct conditional *condition
     int64_t date;
 
     if (seen & CONDITIONAL_IF_MATCH) {
-        if (!tags_match(conditional, CONDITIONAL_IF_MATCH, validators->etag))
+        if (!tags_match(conditional, CONDITIONAL_IF_MATCH, validators))
             return CONDITIONAL_FAILED;
-    } else if (date_of(conditional, CONDITIONAL_IF_UNMODIFIED_SINCE, now, &date)) {
+    } else if (!validators->undated &&
+               date_of(conditional, CONDITIONAL_IF_UNMODIFIED_SINCE, now, &date)) {
         if (validators->modified > date)
             return CONDITIONAL_FAILED;
     }
     if (seen & CONDITIONAL_IF_NONE_MATCH) {
-        if (tags_match(conditional, CONDITIONAL_IF_NONE_MATCH, validators->etag))
+        if (tags_match(conditional, CONDITIONAL_IF_NONE_MATCH, validators))
             return CONDITIONAL_NOT_MODIFIED;
-    } else if (date_of(conditional, CONDITIONAL_IF_MODIFIED_SINCE, now, &date)) {
+    } else if (!validators->undated &&
+               date_of(conditional, CONDITIONAL_IF_MODIFIED_SINCE, now, &date)) {
         if (validators->modified <= date)
             return CONDITIONAL_NOT_MODIFIED;
     }
@@ -107,7 +126,8 @@ static bool if_range_holds(const struct conditional *conditional,
         return false;
     if (date_of(conditional, CONDITIONAL_IF_RANGE, now, &date))
         /* Section 8.8.2.2: a second that is not over yet may see another change. */
-        return date == validators->modified && now > date;
+        return !validators->undated && !validators->date_weak && date == validators->modified &&
+               now > date;
     return etag_list_next(&value, &weak, &opaque) && value.len == 0 && !weak &&
            px_str_equal(opaque, validators->etag);
 }

@@ -35,6 +35,9 @@ struct conditional {
 struct validators {
     px_str etag;      /* strong, as it is sent */
     int64_t modified; /* Last-Modified, Unix seconds */
+    bool undated;     /* there is none: no date is a precondition */
+    bool date_weak;   /* two versions may have one date: it joins no ranges */
+    bool coded;       /* what is coded on the fly has the tag with the coding's name behind it */
 };
 
 enum conditional_result {

@@ -3,6 +3,10 @@
  */
 #include "http/fields/etag.h"
 
+#include <string.h>
+
+#include "http/fields/accept.h"
+
 static char *put_hex(char *out, uint64_t number)
 {
     static const char digits[] = "0123456789abcdef";
@@ -76,5 +80,18 @@ bool etag_list_has(px_str list, px_str etag, bool strong)
         if (!(weak && strong) && px_str_equal(opaque, etag))
             return true;
     }
+    return false;
+}
+
+bool etag_is_coded(px_str tag, px_str etag)
+{
+    if (etag.len < 2 || tag.len <= etag.len || memcmp(tag.ptr, etag.ptr, etag.len - 1) != 0 ||
+        tag.ptr[etag.len - 1] != '-')
+        return false;
+    px_str name = px_str_make(tag.ptr + etag.len, tag.len - etag.len - 1);
+
+    for (uint32_t coding = CODING_GZIP; coding < CODING_COUNT; coding++)
+        if (px_str_equal(name, coding_name((enum coding)coding)))
+            return true;
     return false;
 }

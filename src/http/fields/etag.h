@@ -27,4 +27,12 @@ bool etag_list_next(px_str *list, bool *out_weak, px_str *out_opaque);
  * 9110 section 8.8.3.2). */
 bool etag_list_has(px_str list, px_str etag, bool strong);
 
+/* Whether `tag` is `etag` (both strong) with the name of a content coding in it, as compressing on
+ * the fly makes it: "abc" becomes "abc-gzip". */
+bool etag_is_coded(px_str tag, px_str etag);
+
+/* Whether `tag` is `etag` (a strong one) with the name of a content coding in it, as compressing on
+ * the fly makes it: "abc" becomes "abc-gzip". */
+bool etag_is_coded(px_str tag, px_str etag);
+
 #endif

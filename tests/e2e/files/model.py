@@ -161,7 +161,7 @@ def answer(file, method, fields):
     if status := precondition(file, fields):
         return Answer(status)
     wanted = values(fields, "Range")
-    if method != "GET" or len(wanted) != 1 or not range_counts(file, fields):
+    if method != "GET" or not size or len(wanted) != 1 or not range_counts(file, fields):
         return whole
     found = ranges(wanted[0], size)
     if found == WHOLE:
@@ -185,7 +185,7 @@ def path(target):
     while at < len(raw):
         if raw[at : at + 1] == b"%":
             byte = bytes([int(raw[at + 1 : at + 3], 16)])
-            if byte in (b"/", b"\0"):
+            if byte == b"\0":
                 return 400
             decoded, at = decoded + byte, at + 3
         else:

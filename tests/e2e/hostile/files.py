@@ -49,7 +49,7 @@ for path, status in {
     b"link-loop": 404,
     b"link-dangling": 404,
 }.items():
-    there = "/link-folder/" if status == 301 else None
+    there = "link-folder/" if status == 301 else None
     add(f"link-{path.decode()}", tree.quote(path), status, location=there)
 
 # --- Traversal -----------------------------------------------------------------------------------
@@ -71,8 +71,8 @@ for index, (target, status) in enumerate(
         (b"/..%2foutside/secret", 400),
         (b"/..%2Foutside%2Fsecret", 400),
         (b"/%2e%2e%2foutside%2fsecret", 400),
-        (b"/%2foutside/secret", 400),
-        (b"/sub%2fpage.html", 400),
+        (b"/%2foutside/secret", 404),
+        (b"/sub%2fpage.html", 200),
         (b"/%252e%252e/outside/secret", 404),
         (b"/%252e%252e%252foutside/secret", 404),
         (b"/%c0%ae%c0%ae/outside/secret", 404),
@@ -169,15 +169,15 @@ for name, target, status in [
 # --- Redirects stay on this host -----------------------------------------------------------------
 
 for name, target, location in [
-    ("plain", b"/sub", "/sub/"),
-    ("query", b"/sub?a=b&c", "/sub/?a=b&c"),
-    ("two-slashes", b"//sub", "/sub/"),
-    ("many-slashes", b"////sub//deep", "/sub/deep/"),
-    ("dots", b"/sub/../sub", "/sub/"),
-    ("encoded-dots", b"/%2e/sub", "/sub/"),
-    ("encoded", b"/%73ub", "/sub/"),
-    ("authority", b"//sub?//evil.example", "/sub/?//evil.example"),
-    ("link", b"/link-folder", "/link-folder/"),
+    ("plain", b"/sub", "sub/"),
+    ("query", b"/sub?a=b&c", "sub/?a=b&c"),
+    ("two-slashes", b"//sub", "sub/"),
+    ("many-slashes", b"////sub//deep", "deep/"),
+    ("dots", b"/sub/../sub", "sub/"),
+    ("encoded-dots", b"/%2e/sub", "sub/"),
+    ("encoded", b"/%73ub", "%73ub/"),
+    ("authority", b"//sub?//evil.example", "sub/?//evil.example"),
+    ("link", b"/link-folder", "link-folder/"),
 ]:
     add(f"redirect-{name}", target, 301, location=location)
 
@@ -229,10 +229,10 @@ add("range-unit", b"/letters.txt", 200, LETTERS, b"Range: lines=1-2")
 add("range-no-unit", b"/letters.txt", 200, LETTERS, b"Range: 1-2")
 add("range-twice", b"/letters.txt", 200, LETTERS, b"Range: bytes=1-2", b"Range: bytes=3-4")
 add("range-head", b"/letters.txt", 200, b"", b"Range: bytes=1-2", method=b"HEAD")
-add("range-empty-file", b"/empty", 416, None, b"Range: bytes=0-0")
+add("range-empty-file", b"/empty", 200, b"", b"Range: bytes=0-0")
 add("range-empty-file-suffix", b"/empty", 200, b"", b"Range: bytes=-5")
 add("range-of-404", b"/nothing", 404, None, b"Range: bytes=0-0")
-add("range-of-301", b"/sub", 301, None, b"Range: bytes=0-0", location="/sub/")
+add("range-of-301", b"/sub", 301, None, b"Range: bytes=0-0", location="sub/")
 
 # --- Methods, preconditions ----------------------------------------------------------------------
 

@@ -16,6 +16,23 @@ enum { LARGE = FILE_SMALL_BYTES_MAX + 1000 };
 
 static char place[] = "/tmp/pollux-files-XXXXXX";
 
+/* A file of `bytes` bytes that begins with `first`, changed at `modified` and `modified_ns`. */
+static void put_at(const char *name, const char *first, size_t bytes, time_t modified,
+                   long modified_ns)
+{
+    char path[512];
+    struct timespec times[2] = {{modified, modified_ns}, {modified, modified_ns}};
+
+    snprintf(path, sizeof(path), "%s/%s", place, name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, first, strlen(first), 0), (ssize_t)strlen(first));
+    assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+}
+
 static void put(const char *name, size_t bytes)
 {
     char path[512], *text = malloc(bytes + 1);
@@ -43,6 +60,8 @@ static int make(void **state)
     snprintf(path, sizeof(path), "%s/sub", place);
     assert_int_equal(mkdir(path, 0755), 0);
     snprintf(path, sizeof(path), "%s/sub/none", place);
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof(path), "%s/a:b", place);
     assert_int_equal(mkdir(path, 0755), 0);
     put("index.html", 20);
     put("a.txt", 26);
@@ -151,7 +170,17 @@ static void routes_leave_paths_open(void **state)
     path_is(&stage, "/", "/%2ewell-known/a", 0, ".well-known/a");
     path_is(&stage, "/", "/.well-known", 404, NULL);
     path_is(&stage, "/", "/a/.b", 404, NULL);
-    path_is(&stage, "/", "/a%2fb", 400, NULL);
+    path_is(&stage, "/", "/a%2fb", 0, "a/b");
+    path_is(&stage, "/", "/@a%2Fb", 0, "@a/b");
+    path_is(&stage, "/", "/a%2f%2Fb%2f", 0, "a/b/");
+    path_is(&stage, "/", "/a%252fb", 0, "a%2fb");
+    path_is(&stage, "/", "/..%2fa", 400, NULL);
+    path_is(&stage, "/", "/a%2f..%2f..%2fb", 400, NULL);
+    path_is(&stage, "/", "/a%2f..%2fb", 0, "b");
+    path_is(&stage, "/", "/a%2f.b", 404, NULL);
+    path_is(&stage, "/static/", "/static/a%2fb", 0, "a/b");
+    path_is(&stage, "/static/", "/static/..%2fb", 400, NULL);
+    path_is(&stage, "/u/{name}/{rest...}", "/u/a%2fb/c%2fd", 0, "c/d");
     path_is(&stage, "/", "/a%00", 400, NULL);
     stage_close(&stage);
 }
@@ -212,7 +241,15 @@ static void requests_are_answered(void **state)
         {"/a.txt?x", "", 200, 26, "Last-Modified: Sun, 13 Sep 2020 12:26:40 GMT"},
         {"/empty", "", 200, 0, "ETag: \"0-"},
         {"/large", "", 200, LARGE, "ETag: \""},
-        {"/sub", "", 301, 0, "Location: /sub/"},
+        {"/sub", "", 301, 0, "Location: sub/\n"},
+        {"/sub?a=b&c", "", 301, 0, "Location: sub/?a=b&c\n"},
+        {"/sub/none", "", 301, 0, "Location: none/\n"},
+        {"/x/..//s%75b", "", 301, 0, "Location: s%75b/\n"},
+        {"/sub%2Fnone", "", 301, 0, "Location: sub%2Fnone/\n"},
+        {"/a:b", "", 301, 0, "Location: ./a:b/\n"},
+        {"/sub%2fb.txt", "", 200, 10, "Content-Type: text/plain"},
+        {"/empty", "Range: bytes=0-99\r\n", 200, 0, "ETag: \"0-"},
+        {"/empty", "Range: bytes=-5\r\n", 200, 0, "Accept-Ranges: bytes"},
         {"/sub/", "", 200, 5, "ETag: \"5-"},
         {"/sub/b.txt", "", 200, 10, "Content-Type: text/plain"},
         {"/sub/none/", "", 403, 14, ""},
@@ -436,6 +473,254 @@ static void pages_and_rules(void **state)
     stage_close(&stage);
 }
 
+/* The tag of a file that is there anew. */
+static void etag_of(struct stage *stage, const char *target, char out_etag[64])
+{
+    px_files *files = files_open(stage, NULL, WAY_NOW);
+    struct call call;
+
+    begin(&call, stage, files, "HEAD", target, "");
+    pump_until(stage->loop, answered(&call));
+    assert_int_equal(call.status, 200);
+    assert_int_equal(sscanf(strstr(call.head, "ETag: "), "ETag: %63s", out_etag), 1);
+    call_finish(&call);
+    px_files_destroy(files);
+}
+
+/* Tools set one time for all: what tells versions apart is then the content, or what the system
+ * says of the file. */
+static void tags_tell_versions_apart(void **state)
+{
+    static const struct {
+        size_t bytes;
+        time_t modified;
+        long modified_ns;
+        bool by_content; /* a copy has the same tag */
+    } cases[] = {
+        {LARGE, 315532800, 0, true},
+        {LARGE, 0, 0, true},
+        {LARGE, 1, 0, true},
+        {FILE_HASHED_BYTES_MAX, 1600000000, 0, true},
+        {FILE_HASHED_BYTES_MAX + 1, 1600000000, 0, false},
+        {FILE_HASHED_BYTES_MAX + 1, 0, 0, false},
+        {100, 0, 0, true},
+        {100, 1600000000, 5, true},
+    };
+    struct stage stage;
+
+    (void)state;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        char first[64], second[64], copy[64];
+
+        assert_true(stage_open(&stage, NULL));
+        put_at("tag", "one", cases[index].bytes, cases[index].modified, cases[index].modified_ns);
+        etag_of(&stage, "/tag", first);
+        put_at("copy", "one", cases[index].bytes, cases[index].modified, cases[index].modified_ns);
+        etag_of(&stage, "/copy", copy);
+        put_at("tag", "two", cases[index].bytes, cases[index].modified, cases[index].modified_ns);
+        etag_of(&stage, "/tag", second);
+        assert_string_not_equal(first, second);
+        assert_int_equal(strcmp(first, copy) == 0, cases[index].by_content);
+        stage_close(&stage);
+    }
+    /* The system's own time: replicas agree, and nothing is read. */
+    char first[64], copy[64];
+
+    assert_true(stage_open(&stage, NULL));
+    put_at("tag", "one", LARGE, 1600000000, 7);
+    put_at("copy", "one", LARGE, 1600000000, 7);
+    etag_of(&stage, "/tag", first);
+    etag_of(&stage, "/copy", copy);
+    assert_string_equal(first, copy);
+    stage_close(&stage);
+}
+
+/* A time at the epoch is none. */
+static void what_has_no_time_says_none(void **state)
+{
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    px_files *files = files_open(&stage, NULL, WAY_NOW);
+
+    for (time_t modified = 0; modified < 3; modified++) {
+        char name[16], target[17];
+
+        snprintf(name, sizeof(name), "t%d.txt", (int)modified);
+        snprintf(target, sizeof(target), "/%s", name);
+        put_at(name, "x", 3, modified, 0);
+        assert_int_equal(get(&call, &stage, files, target,
+                             "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+                         modified < 2 ? 200 : 304);
+        assert_int_equal(strstr(call.head, "Last-Modified: ") == NULL, modified < 2);
+        assert_non_null(strstr(call.head, "ETag: \"3-"));
+        assert_non_null(strstr(call.head, "Vary: Accept-Encoding\n"));
+        call_finish(&call);
+    }
+    px_files_destroy(files);
+    stage_close(&stage);
+}
+
+/* Tools that compress give the copy the whole seconds of the file's time. */
+static void sidecars_are_as_old_as_their_file(void **state)
+{
+    static const struct {
+        time_t modified;
+        long modified_ns;
+        bool used;
+    } cases[] = {{1600000000, 0, true},
+                 {1600000000, 673000000, true},
+                 {1600000001, 0, true},
+                 {1599999999, 999999999, false}};
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    put_at("side.txt", "text", 20, 1600000000, 673000001);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        assert_true(stage_open(&stage, NULL));
+        px_files *files = files_open(&stage, NULL, WAY_NOW);
+
+        put_at("side.txt.br", "br", 7, cases[index].modified, cases[index].modified_ns);
+        assert_int_equal(get(&call, &stage, files, "/side.txt", "Accept-Encoding: br\r\n"), 200);
+        assert_int_equal(call.content_len, cases[index].used ? 7 : 20);
+        assert_int_equal(strstr(call.head, "Content-Encoding: br\n") != NULL, cases[index].used);
+        assert_non_null(strstr(call.head, "Content-Type: text/plain"));
+        call_finish(&call);
+        px_files_destroy(files);
+        stage_close(&stage);
+    }
+}
+
+static void the_fallback_is_for_pages(void **state)
+{
+    static const struct {
+        const char *target, *fields;
+        unsigned status;
+    } cases[] = {
+        {"/some/route", "", 200},
+        {"/some/route/", "", 200},
+        {"/v1.2/route", "Accept: */*\r\n", 200},
+        {"/assets/x.js", "", 404},
+        {"/assets/x.js", "Accept: */*\r\n", 404},
+        {"/assets/x.js", "Accept: text/*\r\n", 404},
+        {"/user/jane.doe", "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n", 200},
+        {"/user/jane.doe", "Accept: text/html;q=0, */*\r\n", 404},
+        {"/user/jane.doe", "Sec-Fetch-Dest: document\r\n", 200},
+        {"/user/jane", "Sec-Fetch-Dest: script\r\n", 404},
+        {"/user/jane", "Sec-Fetch-Dest: image\r\nAccept: text/html\r\n", 404},
+        {"/.git/config", "Accept: text/html\r\n", 404},
+    };
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    options.spa = "index.html";
+    px_files *files = files_open(&stage, &options, WAY_NOW);
+
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        if (get(&call, &stage, files, cases[index].target, cases[index].fields) !=
+            cases[index].status)
+            fail_msg("%s %s: %u", cases[index].target, cases[index].fields, call.status);
+        call_finish(&call);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 12);
+    px_files_destroy(files);
+    stage_close(&stage);
+}
+
+static void types_and_fields_are_given(void **state)
+{
+    static const px_files_type types[] = {
+        {"txt", "text/x-own"}, {"TXT", "text/x-late"}, {"q", "a/b"}};
+    static const px_field fields[] = {{{"X-A", 3}, {"1", 1}}, {{"Server", 6}, {"me", 2}}};
+    static const struct {
+        const char *charset, *target, *type;
+    } cases[] = {
+        {NULL, "/", "text/html; charset=utf-8"},
+        {"iso-8859-1", "/", "text/html; charset=iso-8859-1"},
+        {"", "/", "text/html"},
+        {"koi8-r", "/a.txt", "text/x-own"},
+        {"koi8-r", "/sub/b.TXT", "text/x-own"},
+        {"koi8-r", "/x.q", "a/b"},
+        {"koi8-r", "/large", "application/octet-stream"},
+    };
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    put("x.q", 3);
+    put("sub/b.TXT", 3);
+    options.types = types;
+    options.type_count = 3;
+    options.fields = fields;
+    options.field_count = 2;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        char line[128];
+
+        assert_true(stage_open(&stage, NULL));
+        options.charset = cases[index].charset;
+        px_files *files = files_open(&stage, &options, WAY_NOW);
+
+        snprintf(line, sizeof(line), "Content-Type: %s\n", cases[index].type);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(get(&call, &stage, files, cases[index].target, ""), 200);
+            assert_non_null(strstr(call.head, line));
+            assert_non_null(strstr(call.head, "X-A: 1\n"));
+            call_finish(&call);
+        }
+        assert_int_equal(get(&call, &stage, files, "/nothing", ""), 404);
+        assert_non_null(strstr(call.head, "X-A: 1\n"));
+        call_finish(&call);
+        assert_int_equal(get(&call, &stage, files, "/a.txt", "If-None-Match: *\r\n"), 304);
+        assert_non_null(strstr(call.head, "Server: me\n"));
+        call_finish(&call);
+        px_files_destroy(files);
+        stage_close(&stage);
+    }
+}
+
+static void setup_refuses_types_and_fields(void **state)
+{
+    static const px_files_type types[] = {{"", "a/b"}, {".q", "a/b"}, {"q", "ab"}, {"q", "a/b\n"}};
+    static const char *const charsets[] = {"a b", "utf-8;x",
+                                           "0123456789012345678901234567890123456789x"};
+    static const char *const names[] = {
+        "Content-Length", "content-type", "ETag", "Transfer-Encoding",
+        "Last-Modified",  "a b",          "",     "Location"};
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+    px_error error;
+
+    (void)state;
+    for (size_t index = 0; index < sizeof(types) / sizeof(types[0]); index++) {
+        options = px_files_options_default();
+        options.types = &types[index];
+        options.type_count = 1;
+        assert_null(px_files_create(place, &options, &error));
+        assert_int_equal(error.code, PX_ERR_INVALID);
+    }
+    for (size_t index = 0; index < sizeof(charsets) / sizeof(charsets[0]); index++) {
+        options = px_files_options_default();
+        options.charset = charsets[index];
+        assert_null(px_files_create(place, &options, &error));
+        assert_int_equal(error.code, PX_ERR_INVALID);
+    }
+    for (size_t index = 0; index < sizeof(names) / sizeof(names[0]); index++) {
+        px_field field = {px_str_of(names[index]), px_str_of("x")};
+
+        options = px_files_options_default();
+        options.fields = &field;
+        options.field_count = 1;
+        assert_null(px_files_create(place, &options, &error));
+        assert_int_equal(error.code, PX_ERR_INVALID);
+    }
+}
+
 static void setup_says_what_is_wrong(void **state)
 {
     static const char *const bad_index[] = {"a/b"};
@@ -494,6 +779,11 @@ static void run_all(const px_allocator *allocator, void *context)
     options.page_count = 1;
     options.rules = rules;
     options.rule_count = 1;
+    options.charset = "koi8-r";
+    options.types = &(px_files_type){"q", "a/b"};
+    options.type_count = 1;
+    options.fields = &(px_field){{"X", 1}, {"y", 1}};
+    options.field_count = 1;
     px_files *files = px_files_create(place, &options, &error);
 
     if (!files)
@@ -523,11 +813,22 @@ static void allocations_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(globs_match),           cmocka_unit_test(routes_leave_paths_open),
-        cmocka_unit_test(requests_are_answered), cmocka_unit_test(methods_are_few),
-        cmocka_unit_test(waiters_share_a_load),  cmocka_unit_test(it_ends_at_any_moment),
-        cmocka_unit_test(the_cache_has_bounds),  cmocka_unit_test(the_table_grows),
-        cmocka_unit_test(pages_and_rules),       cmocka_unit_test(setup_says_what_is_wrong),
+        cmocka_unit_test(globs_match),
+        cmocka_unit_test(routes_leave_paths_open),
+        cmocka_unit_test(requests_are_answered),
+        cmocka_unit_test(methods_are_few),
+        cmocka_unit_test(waiters_share_a_load),
+        cmocka_unit_test(it_ends_at_any_moment),
+        cmocka_unit_test(the_cache_has_bounds),
+        cmocka_unit_test(the_table_grows),
+        cmocka_unit_test(pages_and_rules),
+        cmocka_unit_test(setup_says_what_is_wrong),
+        cmocka_unit_test(tags_tell_versions_apart),
+        cmocka_unit_test(types_and_fields_are_given),
+        cmocka_unit_test(setup_refuses_types_and_fields),
+        cmocka_unit_test(what_has_no_time_says_none),
+        cmocka_unit_test(sidecars_are_as_old_as_their_file),
+        cmocka_unit_test(the_fallback_is_for_pages),
         cmocka_unit_test(allocations_may_fail),
     };
 

@@ -125,64 +125,65 @@ static int64_t look(const struct root *root, const char *path)
 
 struct view {
     const char *path;
-    int64_t beneath, follow, walk; /* what look says in a root of that kind */
+    int64_t beneath, follow; /* what look says in a root of that kind, by openat2 and by the walk */
 };
 
 static const struct view views[] = {
-    {"a", 1, 1, 1},
-    {"", -2, -2, -2},
-    {"sub", -2, -2, -2},
-    {"sub/", -2, -2, -2},
-    {"sub/b", 2, 2, 2},
-    {"sub//b", 2, 2, 2},
-    {"sub/deep/c", 3, 3, 3},
-    {"\xff\xfe name", 3, 3, 3},
-    {"nothing", -1, -1, -1},
-    {"sub/nothing", -1, -1, -1},
-    {"nothing/b", -1, -1, -1},
-    {"a/", -1, -1, -1},
-    {"a/b", -1, -1, -1},
-    {"fifo", -1, -1, -1},
-    {"socket", -1, -1, -1},
-    {"loop", -1, -1, -1},
-    {"dangling", -1, -1, -1},
-    /* Links that stay inside; the walk follows none. */
-    {"in", 1, 1, -1},
-    {"sub/in", 2, 2, -1},
-    {"folder-in", -2, -2, -1},
-    {"folder-in/b", 2, 2, -1},
+    {"a", 1, 1},
+    {"", -2, -2},
+    {"sub", -2, -2},
+    {"sub/", -2, -2},
+    {"sub/b", 2, 2},
+    {"sub//b", 2, 2},
+    {"sub/deep/c", 3, 3},
+    {"\xff\xfe name", 3, 3},
+    {"nothing", -1, -1},
+    {"sub/nothing", -1, -1},
+    {"nothing/b", -1, -1},
+    {"a/", -1, -1},
+    {"a/b", -1, -1},
+    {"fifo", -1, -1},
+    {"socket", -1, -1},
+    {"loop", -1, -1},
+    {"dangling", -1, -1},
+    /* Links that stay inside. */
+    {"in", 1, 1},
+    {"sub/in", 2, 2},
+    {"folder-in", -2, -2},
+    {"folder-in/b", 2, 2},
     /* Links that leave, or name the whole path. */
-    {"out", -1, 6, -1},
-    {"sub/out", -1, 6, -1},
-    {"up", -1, -2, -1},
-    {"up/secret", -1, 6, -1},
-    {"up/www/a", -1, 1, -1},
-    {"absolute", -1, -2, -1},
-    {"absolute-in", -1, 1, -1},
+    {"out", -1, 6},
+    {"sub/out", -1, 6},
+    {"up", -1, -2},
+    {"up/secret", -1, 6},
+    {"up/www/a", -1, 1},
+    {"absolute", -1, -2},
+    {"absolute-in", -1, 1},
 };
 
 static void views_hold(void **state)
 {
-    struct root beneath, follow, walk;
+    struct root beneath, follow;
 
     (void)state;
     open_www(&beneath, false);
     open_www(&follow, true);
-    open_www(&walk, false);
     assert_false(beneath.walk);
-    walk.walk = true;
     for (size_t index = 0; index < sizeof(views) / sizeof(views[0]); index++) {
         const struct view *view = &views[index];
 
-        if (look(&beneath, view->path) != view->beneath ||
-            look(&follow, view->path) != view->follow || look(&walk, view->path) != view->walk)
-            fail_msg("%s", view->path);
+        for (int walk = 0; walk < 2; walk++) {
+            beneath.walk = walk == 1;
+            follow.walk = walk == 1;
+            if (look(&beneath, view->path) != view->beneath ||
+                look(&follow, view->path) != view->follow)
+                fail_msg("%s %d", view->path, walk);
+        }
     }
     assert_int_equal(sizeof(views) / sizeof(views[0]), 28);
     root_close(&beneath);
     root_close(&follow);
-    root_close(&walk);
-    root_close(&walk);
+    root_close(&follow);
 }
 
 /* A path that the handler would never ask for: not even then. */

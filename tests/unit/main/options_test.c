@@ -49,6 +49,14 @@ static const struct options *good(const char *line)
     return &result->options;
 }
 
+static void bad(const char *line, const char *needle)
+{
+    const struct result *result = parse(line, NULL);
+
+    if (result->err == PX_OK || !strstr(result->error.text, needle))
+        fail_msg("%s: %s", line, result->error.text);
+}
+
 static void defaults(void **state)
 {
     const struct options *options = good("pollux");
@@ -144,6 +152,31 @@ static void the_answer(void **state)
     assert_int_equal(options->respond.header_count, 0);
     assert_str_equal(good("pollux respond -H content-type:c/d --type a/b")->respond.type,
                      px_str_of("a/b"));
+}
+
+static void what_files_are_answered_with(void **state)
+{
+    const struct options *options =
+        good("pollux files -H A:~b --type md=text/markdown --type=q=a/b "
+             "--charset iso-8859-1");
+
+    (void)state;
+    assert_int_equal(options->respond.header_count, 1);
+    assert_str_equal(options->respond.headers[0].value, px_str_of("b"));
+    assert_int_equal(options->files.type_count, 2);
+    assert_string_equal(options->files.types[0], "md=text/markdown");
+    assert_string_equal(options->files.charset, "iso-8859-1");
+    assert_null(good("pollux files")->files.charset);
+    assert_string_equal(good("pollux files --charset off")->files.charset, "");
+    bad("pollux files --charset a;b", "--charset a;b: it is the name of one");
+    bad("pollux files --charset=", "--charset : it is the name of one");
+    bad("pollux files --type text/plain", "--type text/plain: write it as md=text/markdown");
+    bad("pollux files --type .md=text/markdown", "write it as md=text/markdown");
+    bad("pollux files --type =a/b", "write it as md=text/markdown");
+    bad("pollux files --type md=", "write it as md=text/markdown");
+    bad("pollux files -H Content-Length:1", "pollux frames messages itself");
+    bad("pollux files -H Content-Type:a/b", "see --type and --charset");
+    bad("pollux --charset utf-8", "--charset is not a flag of pollux respond");
 }
 
 static void the_process(void **state)
@@ -413,17 +446,12 @@ static void lists_have_an_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(words),
-        cmocka_unit_test(listening),
-        cmocka_unit_test(the_environment),
-        cmocka_unit_test(the_answer),
-        cmocka_unit_test(the_process),
-        cmocka_unit_test(http2_in_the_clear),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(proxies),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(defaults),    cmocka_unit_test(words),
+        cmocka_unit_test(listening),   cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_answer),  cmocka_unit_test(what_files_are_answered_with),
+        cmocka_unit_test(the_process), cmocka_unit_test(http2_in_the_clear),
+        cmocka_unit_test(limits),      cmocka_unit_test(proxies),
+        cmocka_unit_test(refusals),    cmocka_unit_test(lists_have_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

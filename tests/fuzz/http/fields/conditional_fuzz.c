@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     static const char *const names[] = {"If-Match",          "If-None-Match",
                                         "If-Modified-Since", "If-Unmodified-Since",
                                         "If-Range",          "Range"};
-    const struct validators ours = {{"\"a\"", 3}, 784111777};
+    const struct validators ours = {
+        .etag = {"\"a\"", 3}, .modified = 784111777, .coded = len % 2 == 1};
     struct conditional conditional;
     px_field fields[12] = {{{NULL, 0}, {NULL, 0}}};
     uint32_t count = 0;
