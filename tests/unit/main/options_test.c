@@ -176,7 +176,7 @@ static void what_files_are_answered_with(void **state)
     bad("pollux files --type md=", "write it as md=text/markdown");
     bad("pollux files -H Content-Length:1", "pollux frames messages itself");
     bad("pollux files -H Content-Type:a/b", "see --type and --charset");
-    bad("pollux --charset utf-8", "--charset is not a flag of pollux respond");
+    bad("pollux --charset utf-8", "--charset is a flag of pollux files, not of pollux respond");
 }
 
 static void the_process(void **state)
