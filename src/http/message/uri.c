@@ -101,26 +101,6 @@ static char *write_byte(char *out, uint8_t byte)
     return out;
 }
 
-px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded)
-{
-    char *text = arena_take_text(arena, path.len * 3 + 1);
-    char *end = text;
-
-    if (!text)
-        return PX_ERR_MEMORY;
-    for (size_t at = 0; at < path.len; at++) {
-        uint8_t byte = (uint8_t)path.ptr[at];
-
-        if (char_class[byte] & CHAR_PCHAR)
-            *end++ = (char)byte;
-        else
-            end = write_byte(end, byte);
-    }
-    *end = '\0';
-    *out_encoded = px_str_make(text, (size_t)(end - text));
-    return PX_OK;
-}
-
 /* Whether a "%" at `at` has its two digits. */
 static bool is_encoded(px_str text, size_t at)
 {

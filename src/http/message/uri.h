@@ -36,10 +36,6 @@ PX_MUST_CHECK px_err uri_path_decode(struct arena *arena, px_str raw, px_str *ou
  * PX_OK, PX_ERR_MALFORMED (above the root, or no leading slash) or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path);
 
-/* Percent-encodes what may not stand in a path (all but pchar and "/"; "%" too), for links to
- * names; the copy ends in NUL.  PX_OK or PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err uri_path_encode(struct arena *arena, px_str path, px_str *out_encoded);
-
 /* --- Targets as received ---------------------------------------------------------------------- */
 
 /* Clients send more in a target than RFC 3986 lets them, and it is taken as data.  Wherever a

@@ -201,32 +201,6 @@ static void uri_survives_two_thousand_segments(void **state)
     assert_gives(uri_path_normalise, px_str_make(path + 3, SEGMENTS * 3 - 3), NULL);
 }
 
-static void uri_encodes_what_a_path_cannot_hold(void **state)
-{
-    (void)state;
-    assert_gives(uri_path_encode, LITERAL(""), "");
-    assert_gives(uri_path_encode, LITERAL("/a/b-c._~!$&'()*+,;=:@"), "/a/b-c._~!$&'()*+,;=:@");
-    assert_gives(uri_path_encode, LITERAL("/a b%?#[]\\\""), "/a%20b%25%3F%23%5B%5D%5C%22");
-    assert_gives(uri_path_encode, LITERAL("\r\n\0\xc3\xa4\x7f"), "%0D%0A%00%C3%A4%7F");
-}
-
-static void uri_decodes_what_it_encoded(void **state)
-{
-    struct arena arena;
-    char bytes[255];
-    px_str encoded;
-    px_str decoded;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (char)(i + 1);
-    arena_init(&arena, &alloc_libc, NULL, 0, ARENA_BYTES);
-    assert_int_equal(uri_path_encode(&arena, px_str_make(bytes, sizeof(bytes)), &encoded), PX_OK);
-    assert_int_equal(uri_path_decode(&arena, encoded, &decoded), PX_OK);
-    assert_str_equal(decoded, px_str_make(bytes, sizeof(bytes)));
-    arena_reset(&arena);
-}
-
 static void assert_splits(const char *text, bool https, const char *host, uint16_t port,
                           const char *target)
 {
@@ -347,7 +321,7 @@ static void host_names_have_a_limit(void **state)
 
 static void uri_in_a_short_of_memory(const px_allocator *allocator, void *context)
 {
-    const uri_function functions[] = {decode_segment, uri_path_normalise, uri_path_encode};
+    const uri_function functions[] = {decode_segment, uri_path_normalise};
 
     (void)context;
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
@@ -380,8 +354,6 @@ int main(void)
         cmocka_unit_test(uri_removes_dot_segments),
         cmocka_unit_test(uri_refuses_to_climb_above_the_root),
         cmocka_unit_test(uri_survives_two_thousand_segments),
-        cmocka_unit_test(uri_encodes_what_a_path_cannot_hold),
-        cmocka_unit_test(uri_decodes_what_it_encoded),
         cmocka_unit_test(uri_splits_addresses),
         cmocka_unit_test(uri_refuses_other_addresses),
         cmocka_unit_test(host_splits_what_it_finds_valid),
