@@ -25,7 +25,9 @@ bool address_is_secure(const char *address)
 
 const char *address_bare(const char *address)
 {
-    return address_is_secure(address) ? address + sizeof(https) - 1 : address;
+    if (address_is_secure(address))
+        address += sizeof(https) - 1;
+    return has_prefix(address, "*:") ? address + 1 : address;
 }
 
 bool address_has_scheme(const char *address)
@@ -58,4 +60,47 @@ bool address_is_same(const char *left, const char *right)
     ptrdiff_t host_len = strrchr(left, ':') - left;
     return host_len == strrchr(right, ':') - right &&
            strncasecmp(left, right, (size_t)host_len) == 0;
+}
+
+/* Which addresses a host stands for, as far as its text tells. */
+enum host_kind { HOST_ALL, HOST_ALL_V4, HOST_ALL_V6, HOST_V4, HOST_V6, HOST_NAME };
+
+static enum host_kind host_kind(const char *address)
+{
+    size_t len = (size_t)(strrchr(address, ':') - address);
+
+    if (len == 0)
+        return HOST_ALL;
+    if (*address == '[')
+        return len == 4 && strncmp(address, "[::]", 4) == 0 ? HOST_ALL_V6 : HOST_V6;
+    if (strspn(address, "0123456789.") < len)
+        return HOST_NAME;
+    return len == 7 && strncmp(address, "0.0.0.0", 7) == 0 ? HOST_ALL_V4 : HOST_V4;
+}
+
+static bool host_covers(enum host_kind left, enum host_kind right)
+{
+    switch (left) {
+    case HOST_ALL:
+        return true;
+    case HOST_ALL_V4:
+        return right == HOST_V4;
+    case HOST_ALL_V6:
+        return right == HOST_V6;
+    case HOST_V4:
+    case HOST_V6:
+    case HOST_NAME:
+        return false;
+    }
+    return false;
+}
+
+bool address_covers(const char *left, const char *right)
+{
+    left = address_bare(left);
+    right = address_bare(right);
+    long port = address_port(left);
+
+    return port > 0 && port == address_port(right) &&
+           host_covers(host_kind(left), host_kind(right));
 }

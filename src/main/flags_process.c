@@ -75,6 +75,17 @@ static px_err set_sandbox(struct options *options, const struct flag *flag, cons
                      flag->name, value);
 }
 
+static px_err set_health(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    if (*value != '/' || strpbrk(value, "?#% ") != NULL)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--%s %s: it is a path that begins with a slash, as /health", flag->name,
+                         value);
+    options->health = value;
+    return PX_OK;
+}
+
 const struct flag flags_process[] = {
     {"workers", 'w', "N", FOR_SERVING, set_workers, 0, "processes (default: the CPUs allowed)"},
     {"max-workers", 0, "N", FOR_SERVING, set_max_workers, 0,
@@ -87,6 +98,8 @@ const struct flag flags_process[] = {
      "for answers in flight at the end (default 30s), or off"},
     {"drain-delay", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.drain_delay_ms),
      "accept that long after TERM, for load balancers to notice"},
+    {"health", 0, "PATH", FOR_SERVING, set_health, 0,
+     "answers there 200, and 503 once it was told to end"},
     {"timeout-start", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.start_timeout_ms),
      "for a new worker to be ready (default 60s)"},
     {"timeout-hung", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.hung_timeout_ms),

@@ -50,6 +50,13 @@ px_err options_listen(struct options *options, const char *address, px_error *ou
         if (address_is_same(options->listen[i], address))
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "--listen %s: the same address twice; give it once", address);
+    for (uint32_t i = 0; i < options->listen_count; i++)
+        if (address_covers(options->listen[i], address) ||
+            address_covers(address, options->listen[i]))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "--listen %s: it overlaps with %s, one of which is every address with "
+                             "that port; give that one alone",
+                             address, options->listen[i]);
     options->listen[options->listen_count++] = address;
     return PX_OK;
 }

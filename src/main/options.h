@@ -118,6 +118,7 @@ struct options {
     char port_address[PORT_ADDRESS_BYTES]; /* what PORT means; listen[0] may point here */
     bool quiet;
     const char *log_file;     /* NULL: stdout */
+    const char *health;       /* a path; NULL: none */
     px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
     uint32_t backlog;         /* of each socket that listens; 0: 1024 */
     uint64_t inbox_bytes_max; /* 0: the library's default */

@@ -82,7 +82,7 @@ static int program_ready(void *context)
     uint32_t workers = program->worker_count == 0 ? 1 : program->worker_count;
     px_error error;
 
-    if (program_write_pid(program, &error) != PX_OK) {
+    if (!program->owns_pid_file && program_write_pid(program, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
     }
@@ -391,7 +391,13 @@ static enum exit_code program_alone(struct program *program)
                             .notify = &program->notify,
                             .on_ready = program_ready,
                             .context = program};
+    px_error error;
 
+    /* It listens; and the user that it becomes may not write the folder. */
+    if (program_write_pid(program, &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return CODE_CANNOT_CREATE;
+    }
     return worker_run(&worker);
 }
 
@@ -482,6 +488,17 @@ static void program_count(struct program *program)
         program->worker_count = program->slot_count;
 }
 
+/* What is allowed, and hardly meant. */
+static void warn_of_options(const struct options *options)
+{
+    if (options->proxy.trusted_count > 0 && !options->proxy.protocol &&
+        options->server.forwarded == PX_FORWARDED_EITHER)
+        diagnostics_tell(
+            LEVEL_WARNING,
+            "--trust-proxy without --proxy-header: a client can send the field that its "
+            "proxy does not set, and is then logged as the proxy; name the one it sets");
+}
+
 enum exit_code serve(const struct options *options)
 {
     struct program program = {.options = options,
@@ -500,6 +517,7 @@ enum exit_code serve(const struct options *options)
         return exit_code_of(error.code);
     }
     notify_init(&program.notify);
+    warn_of_options(options);
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);

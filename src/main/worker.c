@@ -19,6 +19,7 @@
 #include "main/channel.h"
 #include "main/diagnostics.h"
 #include "main/files.h"
+#include "main/health_path.h"
 #include "main/report.h"
 #include "main/respond.h"
 #include "main/root_watch.h"
@@ -38,6 +39,7 @@ struct life {
     px_server *server;           /* owned */
     struct log *log;             /* owned; NULL: none */
     struct channel channel;
+    struct health_path health;
     px_timer *watchdog; /* owned: when the service manager is told that it lives, or NULL */
     px_timer *look;     /* owned: when files are looked at, or NULL */
     bool is_draining;
@@ -321,7 +323,9 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->server)
         return out_error->code;
     px_server_on_drained(life->server, on_drained, NULL);
-    if (secure_register(life->server, worker->options, out_error) != PX_OK)
+    life->health = (struct health_path){life->server, worker->options->health};
+    if (health_path_register(&life->health, out_error) != PX_OK ||
+        secure_register(life->server, worker->options, out_error) != PX_OK)
         return out_error->code;
     return worker->options->command == COMMAND_FILES
                ? files_register(life->server, worker->options, worker->root_fd, out_error)

@@ -797,3 +797,60 @@ def test_a_folder_that_workers_cannot_read_is_said(tmp_path):
         server.wait_stderr(r"root cannot be read by nobody: permission denied; every answer will be 403")
         assert ask(server.address, PAGE).status == 403
         assert server.stderr.count("cannot be read") == 1
+
+
+# --- Readiness, addresses, one process -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_health_fails_once_a_drain_is_announced(workers):
+    """While new connections are still answered, which is when a balancer needs to know."""
+    check = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with Pollux("respond", "--log=off", "-w", workers, "--health", "/health", "--drain-delay=2s") as server:
+        reply = ask(server.address, check)
+        assert (reply.status, reply.content) == (200, b"ok\n")
+        assert ask(server.address, b"GET /healthy HTTP/1.1\r\nHost: a\r\n\r\n").content == b"Hello, world!"
+        assert ask(server.address, b"DELETE /health HTTP/1.1\r\nHost: a\r\n\r\n").content == b"Hello, world!"
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: ask(server.address, check).status == 503, 1.5)
+        assert ask(server.address, GET).status == 200
+        assert server.wait() == 0
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1:18080", ":18080"), ("*:18080", "[::1]:18080"),
+                                       ("0.0.0.0:18080", "https://127.0.0.1:18080")])  # fmt: skip
+def test_addresses_that_overlap_are_a_slip(addresses):
+    for pair in (addresses, addresses[::-1]):
+        code, out, err = run("respond", "-l", pair[0], "-l", pair[1])
+        assert (code, out) == (64, "")
+        assert re.fullmatch(r"pollux: --listen [^\n]* overlaps with [^\n]*\n", err), err
+
+
+def test_a_star_is_every_address():
+    with Pollux("respond", "--log=off", "-w1", "-l", "*:0") as server:
+        port = server.address[1]
+        assert ask(("127.0.0.1", port), GET).status == 200
+        assert ask(("127.0.0.2", port), GET).status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that its worker cannot write")
+def test_alone_its_pid_file_is_written_before_it_becomes_nobody(tmp_path):
+    path = tmp_path / "pid"
+    with Pollux("respond", "--log=off", "-w0", "--pid-file", path) as server:
+        assert int(path.read_text()) == server.pid
+
+
+def test_alone_it_removes_the_socket_of_tls(tmp_path):
+    tmp_path.chmod(0o777)
+    path = tmp_path / "s"
+    args = ["--log=off", "-w0", "--tls-self-signed", "-l", f"https://unix:{path}"]
+    with Pollux("respond", *args):
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_a_trusted_proxy_without_its_field_is_warned_of():
+    with Pollux("respond", "--log=off", "-w1", "--trust-proxy", "127.0.0.1") as server:
+        server.wait_stderr(r"--trust-proxy without --proxy-header")
+    with Pollux("respond", "--log=off", "-w1", "--trust-proxy", "127.0.0.1", "--proxy-header", "forwarded") as server:
+        assert "--trust-proxy" not in server.stderr

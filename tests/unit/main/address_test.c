@@ -41,6 +41,43 @@ static void the_same_place(void **state)
             fail_msg("%s and %s", cases[i].left, cases[i].right);
 }
 
+static void one_that_covers_another(void **state)
+{
+    static const struct {
+        const char *left;
+        const char *right;
+        bool covers;
+    } cases[] = {
+        {":80", "127.0.0.1:80", true},
+        {":80", "[::1]:80", true},
+        {":80", "a:80", true},
+        {":80", "0.0.0.0:80", true},
+        {"*:80", "127.0.0.1:80", true},
+        {"https://*:80", "127.0.0.1:80", true},
+        {":80", "127.0.0.1:81", false},
+        {":0", "127.0.0.1:0", false},
+        {"0.0.0.0:80", "127.0.0.1:80", true},
+        {"0.0.0.0:80", "[::1]:80", false},
+        {"0.0.0.0:80", "[::]:80", false},
+        {"0.0.0.0:80", "a:80", false},
+        {"[::]:80", "[::1]:80", true},
+        {"[::]:80", "127.0.0.1:80", false},
+        {"127.0.0.1:80", ":80", false},
+        {":80", "unix:/a:80", false},
+        {"fd:80", ":80", false},
+        {"nonsense", ":80", false},
+    };
+
+    (void)state;
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 18);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (address_covers(cases[i].left, cases[i].right) != cases[i].covers)
+            fail_msg("%s and %s", cases[i].left, cases[i].right);
+    assert_string_equal(address_bare("*:80"), ":80");
+    assert_string_equal(address_bare("https://*:443"), ":443");
+    assert_true(address_is_same("*:80", ":80"));
+}
+
 static void ports(void **state)
 {
     (void)state;
@@ -74,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_place),
+        cmocka_unit_test(one_that_covers_another),
         cmocka_unit_test(ports),
         cmocka_unit_test(schemes),
     };
