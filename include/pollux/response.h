@@ -123,10 +123,13 @@ typedef struct px_cookie {
 
 /** Adds a Set-Cookie field.  @param cookie copied.  An invalid one aborts: a name or value with
  *  bytes that RFC 6265 section 4.1.1 does not allow, a path or domain with control bytes or ";",
- *  another `same_site`, or more than a browser keeps (4 KiB of name and value). */
+ *  another `same_site`, or more than a browser keeps (4 KiB of name and value); and what user
+ * agents refuse: "None" or a name in __Secure- without `secure`, a name in __Host- without
+ * `secure`, with a domain or with another path than "/". */
 void px_response_add_cookie(px_exchange *exchange, const px_cookie *cookie);
 
-/** Sends an informational response (1xx but 101) with a field, at once; nothing to an HTTP/1.0 peer.
+/** Sends an informational response (1xx but 101) with a field, at once; nothing to an HTTP/1.0
+ * peer.
  *  @param name copied, absent: no field; `Link` for 103 (RFC 8297).  @param value copied. */
 void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
 
