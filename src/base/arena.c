@@ -39,6 +39,7 @@ void arena_reset(struct arena *arena)
         struct arena_block *block = arena->blocks;
 
         arena->blocks = block->next;
+        unpoison(block + 1, block->bytes);
         alloc_put(arena->allocator, block);
     }
     arena->bytes_taken = 0;
@@ -64,6 +65,8 @@ void *arena_take_slow(struct arena *arena, size_t bytes)
     arena->bytes_taken += (uint32_t)want;
 
     char *start = (char *)(block + 1);
+
+    poison(start + bytes, want - bytes);
 
     /* Go on where more room is left: a block made for one large object has none. */
     if (want - bytes > (size_t)(arena->end - arena->at)) {

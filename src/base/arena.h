@@ -4,6 +4,8 @@
  *
  * The first block is lent by the owner (usually the tail of the object that embeds the arena), so
  * that a small life costs no allocation.  It can fail with NULL: out of memory, or out of the cap.
+ *
+ * Under AddressSanitizer what is left of a further block cannot be touched before it is taken.
  */
 #ifndef PX_BASE_ARENA_H
 #define PX_BASE_ARENA_H
@@ -13,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/poison.h"
 #include "pollux/str.h"
 
 struct arena_block;
@@ -44,6 +47,7 @@ static inline char *arena_take_text(struct arena *arena, size_t bytes)
     if (PX_UNLIKELY(bytes > (size_t)(arena->end - at)))
         return arena_take_slow(arena, bytes);
     arena->at = at + bytes;
+    unpoison(at, bytes);
     return at;
 }
 
@@ -57,6 +61,7 @@ static inline void *arena_take(struct arena *arena, size_t bytes)
         return arena_take_slow(arena, bytes);
     char *at = arena->at + padding;
     arena->at = at + bytes;
+    unpoison(at, bytes);
     return at;
 }
 

@@ -27,4 +27,18 @@ _Noreturn void check_failed(const char *file, int line, const char *condition);
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Whether AddressSanitizer watches this build: base/poison.h then hides from it what nobody may
+ * touch. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { ASAN_WATCHES = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { ASAN_WATCHES = 1 };
+#else
+enum { ASAN_WATCHES = 0 };
+#endif
+#else
+enum { ASAN_WATCHES = 0 };
+#endif
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "base/pool.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 void pool_init(struct pool *pool, const px_allocator *allocator, size_t object_bytes,
@@ -22,13 +23,18 @@ void pool_init(struct pool *pool, const px_allocator *allocator, size_t object_b
 void pool_deinit(struct pool *pool)
 {
     CHECK(pool->taken == 0);
-    for (uint32_t index = 0; index < pool->slab_count; index++)
+    for (uint32_t index = 0; index < pool->slab_count; index++) {
+        unpoison(pool->slabs[index], (size_t)pool->slab_objects * pool->object_bytes);
         alloc_put(pool->allocator, pool->slabs[index]);
+    }
     alloc_put(pool->allocator, pool->slabs);
     pool->slabs = NULL;
     pool->slab_count = 0;
     pool->slab_room = 0;
     pool->free = NULL;
+    pool->resting = NULL;
+    pool->resting_last = NULL;
+    pool->resting_count = 0;
 }
 
 static struct pool_item *item_at(const struct pool *pool, uint32_t slot)
@@ -38,25 +44,66 @@ static struct pool_item *item_at(const struct pool *pool, uint32_t slot)
     return (void *)(slab + (size_t)(slot & (pool->slab_objects - 1)) * pool->object_bytes);
 }
 
-struct pool_item *pool_take_slow(struct pool *pool)
+static void free_add(struct pool *pool, struct pool_item *item)
+{
+    item->next_free = pool->free;
+    pool->free = item;
+}
+
+/* --- Resting ---------------------------------------------------------------------------------- */
+
+/* The one that has rested longest may be taken again. */
+static void rest_end(struct pool *pool)
+{
+    struct pool_item *item = pool->resting;
+
+    pool->resting = item->next_free;
+    pool->resting_count--;
+    free_add(pool, item);
+}
+
+void pool_rest(struct pool *pool, struct pool_item *item)
+{
+    poison(item + 1, pool->object_bytes - sizeof(*item));
+    item->next_free = NULL;
+    if (pool->resting)
+        pool->resting_last->next_free = item;
+    else
+        pool->resting = item;
+    pool->resting_last = item;
+    pool->resting_count++;
+    if (pool->resting_count > POOL_RESTING_COUNT)
+        rest_end(pool);
+}
+
+/* --- Taking ----------------------------------------------------------------------------------- */
+
+/* Room for one more slab in the table of slabs. */
+static bool slabs_reserve(struct pool *pool)
+{
+    if (pool->slab_count < pool->slab_room)
+        return true;
+    uint32_t room = pool->slab_room ? pool->slab_room * 2 : 4;
+    char **slabs = alloc_resize(pool->allocator, pool->slabs, room * sizeof(*slabs));
+
+    if (!slabs)
+        return false;
+    pool->slabs = slabs;
+    pool->slab_room = room;
+    return true;
+}
+
+static bool slab_add(struct pool *pool)
 {
     uint32_t first = pool->slab_count << pool->slab_shift;
+    size_t bytes = (size_t)pool->slab_objects * pool->object_bytes;
 
-    if (first >= pool->count_max)
-        return NULL;
-    if (pool->slab_count == pool->slab_room) {
-        uint32_t room = pool->slab_room ? pool->slab_room * 2 : 4;
-        char **slabs = alloc_resize(pool->allocator, pool->slabs, room * sizeof(*slabs));
-
-        if (!slabs)
-            return NULL;
-        pool->slabs = slabs;
-        pool->slab_room = room;
-    }
-    char *slab = alloc_take(pool->allocator, (size_t)pool->slab_objects * pool->object_bytes);
+    if (first >= pool->count_max || !slabs_reserve(pool))
+        return false;
+    char *slab = alloc_take(pool->allocator, bytes);
 
     if (!slab)
-        return NULL;
+        return false;
     pool->slabs[pool->slab_count++] = slab;
     for (uint32_t index = pool->slab_objects; index-- > 0;) {
         if (first + index >= pool->count_max)
@@ -65,9 +112,16 @@ struct pool_item *pool_take_slow(struct pool *pool)
 
         item->slot = first + index;
         item->generation = 0;
-        item->next_free = pool->free;
-        pool->free = item;
+        free_add(pool, item);
+        poison(item + 1, pool->object_bytes - sizeof(*item));
     }
+    return true;
+}
+
+struct pool_item *pool_take_slow(struct pool *pool)
+{
+    if (!slab_add(pool) && pool->resting)
+        rest_end(pool);
     return pool->free;
 }
 

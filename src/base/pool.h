@@ -5,6 +5,10 @@
  * (slot, generation) can be checked at any time after: the generation changes when the object is
  * put back.  The last one put is the first one taken, while it is warm in the cache.
  * Taking can fail with NULL: at `count_max` objects or out of memory.
+ *
+ * Under AddressSanitizer an object that was put back cannot be touched but for its pool_item, rests
+ * behind POOL_RESTING_COUNT others before it is taken again, and then holds no old value: so what
+ * is used after its put, and what is read before it was set, is found.
  */
 #ifndef PX_BASE_POOL_H
 #define PX_BASE_POOL_H
@@ -13,6 +17,9 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/poison.h"
+
+enum { POOL_RESTING_COUNT = 64 };
 
 /* The first member of every pooled object. */
 struct pool_item {
@@ -32,6 +39,9 @@ struct pool {
     uint32_t slab_room;
     uint32_t taken; /* objects out now */
     uint32_t count_max;
+    uint32_t resting_count;
+    struct pool_item *resting;      /* free, but not to be taken yet: first put first */
+    struct pool_item *resting_last; /* the end of that list */
 };
 
 /* `object_bytes` with its pool_item first; it is rounded up to a multiple of 8. */
@@ -43,7 +53,10 @@ void pool_deinit(struct pool *pool);
 
 struct pool_item *pool_take_slow(struct pool *pool);
 
-/* An object with its pool_item filled in and everything else as it was left, or NULL. */
+/* Puts an object aside for a while, under AddressSanitizer. */
+void pool_rest(struct pool *pool, struct pool_item *item);
+
+/* An object with its pool_item filled in and nothing else, or NULL. */
 static inline void *pool_take(struct pool *pool)
 {
     struct pool_item *item = pool->free;
@@ -53,6 +66,7 @@ static inline void *pool_take(struct pool *pool)
     pool->free = item->next_free;
     item->generation++;
     pool->taken++;
+    unpoison_filled(item + 1, pool->object_bytes - sizeof(*item));
     return item;
 }
 
@@ -62,9 +76,13 @@ static inline void pool_put(struct pool *pool, void *object)
 
     CHECK(item->generation & 1);
     item->generation++;
+    pool->taken--;
+    if (ASAN_WATCHES) {
+        pool_rest(pool, item);
+        return;
+    }
     item->next_free = pool->free;
     pool->free = item;
-    pool->taken--;
 }
 
 /* The object in `slot` when it is taken and of that generation, else NULL. */

@@ -50,6 +50,27 @@ static void lent_block_comes_first(void **state)
     arena_end(&fixture);
 }
 
+/* Under AddressSanitizer what was not taken of a further block is out of bounds. */
+static void the_rest_is_out_of_bounds(void **state)
+{
+    struct fixture fixture;
+    struct arena *arena = &arena_over(&fixture, 0, 100000)->arena;
+
+    (void)state;
+    if (!ASAN_WATCHES)
+        skip();
+    char *text = arena_take_text(arena, 16);
+
+    assert_false(is_poisoned(text + 15));
+    assert_true(is_poisoned(text + 16));
+    char *more = arena_take(arena, 24);
+
+    assert_ptr_equal(more, text + 16);
+    assert_false(is_poisoned(more + 23));
+    assert_true(is_poisoned(more + 24));
+    arena_end(&fixture);
+}
+
 static void objects_are_aligned(void **state)
 {
     struct fixture fixture;
@@ -250,6 +271,7 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rest_is_out_of_bounds),
         cmocka_unit_test(lent_block_comes_first),
         cmocka_unit_test(objects_are_aligned),
         cmocka_unit_test(what_it_hands_out_does_not_overlap),
