@@ -63,7 +63,8 @@ px_loop *px_loop_create(const px_loop_options *options, px_error *out_error);
 void px_loop_destroy(px_loop *loop);
 
 /** Runs until px_loop_stop.  SIGPIPE is blocked in this thread meanwhile, and restored after.
- *  @return PX_OK after a stop, else PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
+ *  @return PX_OK after a stop, PX_ERR_INVALID in a fork (px_loop_after_fork), else PX_ERR_SYSTEM.
+ *  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_run(px_loop *loop, px_error *out_error);
 
 /** Makes px_loop_run return at the end of the current tick; remembered when it is not running.
@@ -81,7 +82,8 @@ int px_loop_timeout_ms(px_loop *loop);
 
 /** One tick: takes the events that are there, runs callbacks and due timers, never blocks.
  *  A caller with his own loop needs all three: wait for px_loop_fd at most px_loop_timeout_ms, then
- *  step.  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
+ *  step.  @return PX_OK, PX_ERR_SYSTEM, or PX_ERR_INVALID in a fork (px_loop_after_fork).
+ *  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_step(px_loop *loop, px_error *out_error);
 
 /** One tick that may block: waits until there is something to do, at most `timeout_ms` (-1: without
@@ -91,10 +93,22 @@ PX_MUST_CHECK px_err px_loop_step(px_loop *loop, px_error *out_error);
  *  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error);
 
-/** Milliseconds of the monotonic clock at the start of this tick.  The loop's thread. */
+/** In a child of fork(2), makes a loop that its parent made work here: descriptors are registered
+ *  anew, so that signals (px_loop_signal) and connections are those of this process.  Without it
+ *  px_loop_run and px_loop_step fail with PX_ERR_INVALID.  Parent and child then share the sockets
+ * of streams and listeners: the child of a program that goes to the background is meant, whose
+ * parent exits.
+ *  @return PX_OK; PX_ERR_INVALID when helper threads had been started before the fork
+ * (px_loop_work, file content, names looked up): the child has none of them; PX_ERR_LIMIT or
+ * PX_ERR_SYSTEM, and then the loop cannot be used.  The loop's thread, outside of callbacks. */
+PX_MUST_CHECK px_err px_loop_after_fork(px_loop *loop, px_error *out_error);
+
+/** Milliseconds of the monotonic clock: at the start of this tick, or now when no tick runs.
+ *  The loop's thread. */
 uint64_t px_loop_now_ms(const px_loop *loop);
 
-/** Seconds of the real-time clock (Unix time) at the start of this tick.  The loop's thread. */
+/** Seconds of the real-time clock (Unix time): at the start of this tick, or now when no tick runs.
+ *  The loop's thread. */
 int64_t px_loop_unix_time(const px_loop *loop);
 
 /** Streams, listeners, watches, timers and dials that are not closed yet.  The loop's thread. */
@@ -143,7 +157,7 @@ px_timer *px_timer_create(px_loop *loop, void (*on_timer)(px_timer *timer, void 
                           void *context);
 
 /** Starts it, or starts it anew: it fires once, not before `delay_ms` milliseconds from this tick's
- *  start.  Cannot fail.  The loop's thread. */
+ *  start, or from now when no tick runs.  Cannot fail.  The loop's thread. */
 void px_timer_start(px_timer *timer, uint32_t delay_ms);
 
 /** Stops it: it does not fire until started again.  The loop's thread. */

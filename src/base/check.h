@@ -22,6 +22,13 @@ _Noreturn void check_failed(const char *file, int line, const char *condition);
             check_failed(__FILE_NAME__, __LINE__, #condition); \
     } while (0)
 
+/* For rules of the public headers that a caller broke: what is wrong, in a sentence. */
+#define CHECK_RULE(condition, sentence)                      \
+    do {                                                     \
+        if (PX_UNLIKELY(!(condition)))                       \
+            check_failed(__FILE_NAME__, __LINE__, sentence); \
+    } while (0)
+
 /* The object that embeds `member` at `ptr`. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 

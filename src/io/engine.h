@@ -14,6 +14,9 @@
 PX_MUST_CHECK px_err engine_create(px_loop *loop, px_error *out_error);
 void engine_destroy(px_loop *loop);
 
+/* In a fork: a set of this process's own, with every handle that is registered. */
+PX_MUST_CHECK px_err engine_renew(px_loop *loop, px_error *out_error);
+
 /* The descriptor that is readable when there are events. */
 int engine_fd(const px_loop *loop);
 

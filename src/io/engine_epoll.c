@@ -10,32 +10,15 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "io/engine.h"
+#include "io/engine_epoll.h"
 #include "io/push.h"
 
 enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8, READY_URGENT = 16 };
 enum { ACCEPT_RETRY_MS = 100 }; /* a pause after EMFILE: ten tries a second cost nothing */
-
-struct engine_slot {
-    struct io_handle *handle; /* borrowed; NULL when free */
-    uint32_t generation;
-    uint32_t next_free;
-};
-
-struct engine {
-    int fd; /* owned */
-    uint32_t slot_count;
-    uint32_t first_free;
-    struct engine_slot *slots;    /* owned */
-    struct io_acceptor *acceptor; /* borrowed: the one that runs; NULL once it is stopped or gone */
-    px_stream *accepted;          /* borrowed: to be run when on_socket has returned, or NULL */
-    struct epoll_event events[EVENTS_PER_WAIT];
-};
 
 px_err engine_create(px_loop *loop, px_error *out_error)
 {
@@ -97,7 +80,26 @@ static px_err slots_grow(px_loop *loop)
     return PX_OK;
 }
 
-static px_err handle_register(struct io_handle *handle, uint32_t events)
+static uint32_t watch_events(unsigned events)
+{
+    return (events & PX_WATCH_READ ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0) |
+           (events & PX_WATCH_WRITE ? (uint32_t)EPOLLOUT : 0);
+}
+
+uint32_t engine_handle_events(const struct io_handle *handle)
+{
+    switch ((enum handle_kind)handle->kind) {
+    case HANDLE_STREAM:
+        return EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | (uint32_t)EPOLLET;
+    case HANDLE_ACCEPTOR:
+        return EPOLLIN | (uint32_t)EPOLLEXCLUSIVE;
+    case HANDLE_WATCH:
+        return watch_events(CONTAINER_OF(handle, const struct px_watch, handle)->events);
+    }
+    return 0;
+}
+
+static px_err handle_register(struct io_handle *handle)
 {
     struct engine *engine = handle->loop->engine;
 
@@ -107,7 +109,7 @@ static px_err handle_register(struct io_handle *handle, uint32_t events)
     }
     uint32_t index = engine->first_free;
     struct engine_slot *slot = &engine->slots[index];
-    struct epoll_event event = {.events = events,
+    struct epoll_event event = {.events = engine_handle_events(handle),
                                 .data.u64 = (uint64_t)slot->generation << 32 | index};
 
     if (epoll_ctl(engine->fd, EPOLL_CTL_ADD, handle->fd, &event) != 0)
@@ -160,12 +162,12 @@ void engine_close(px_stream *stream)
     stream->handle.fd = -1;
 }
 
-/* A stream that has to wait is registered now, once, for everything. */
+/* A stream that has to wait is registered now. */
 static px_err stream_register(px_stream *stream)
 {
     if (stream->handle.slot != SLOT_NONE)
         return PX_OK;
-    return handle_register(&stream->handle, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return handle_register(&stream->handle);
 }
 
 /* --- Sending -------------------------------------------------------------------------------- */
@@ -358,9 +360,7 @@ px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
     acceptor->retry.on_due = accept_retry;
     if (acceptor->handle.slot != SLOT_NONE)
         return PX_OK;
-    /* Level-triggered: what the budget leaves is reported again.  EXCLUSIVE: of the processes that
-     * share the socket, one is woken. */
-    px_err err = handle_register(&acceptor->handle, EPOLLIN | EPOLLEXCLUSIVE);
+    px_err err = handle_register(&acceptor->handle);
 
     if (err != PX_OK)
         return error_set(out_error, err, errno, "cannot wait for connections: %s",
@@ -372,7 +372,7 @@ void engine_accept_resume(struct io_acceptor *acceptor)
 {
     if (engine_accept_start(acceptor, NULL) != PX_OK)
         timer_start(&acceptor->handle.loop->timers, &acceptor->retry,
-                    acceptor->handle.loop->now_ms + ACCEPT_RETRY_MS);
+                    loop_now_ms(acceptor->handle.loop) + ACCEPT_RETRY_MS);
 }
 
 void engine_accept_stop(struct io_acceptor *acceptor)
@@ -435,15 +435,9 @@ bool engine_accept_take(struct io_acceptor *acceptor)
 
 /* --- Watches -------------------------------------------------------------------------------- */
 
-static uint32_t watch_events(unsigned events)
-{
-    return (events & PX_WATCH_READ ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0) |
-           (events & PX_WATCH_WRITE ? (uint32_t)EPOLLOUT : 0);
-}
-
 px_err engine_watch(struct px_watch *watch, px_error *out_error)
 {
-    px_err err = handle_register(&watch->handle, watch_events(watch->events));
+    px_err err = handle_register(&watch->handle);
     int sys_errno = errno;
 
     if (err == PX_OK)

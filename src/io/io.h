@@ -45,6 +45,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "io/inbox.h"
@@ -192,6 +193,7 @@ struct px_loop {
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */
     struct signal_set *signals; /* owned, made on demand */
+    char *origin;               /* owned: a page that is zero in a fork, or NULL */
     bool ticking;               /* inside of a tick, with SIGPIPE blocked */
     bool ending;                /* no more work for helpers */
     atomic_bool stop;
@@ -280,6 +282,15 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
+
+/* The time from which something is to happen later: inside of a tick that of the tick; outside, in
+ * a callback of a foreign loop, the last tick may have been long ago. */
+static inline uint64_t loop_now_ms(px_loop *loop)
+{
+    if (PX_UNLIKELY(!loop->ticking))
+        loop_read_clocks(loop);
+    return loop->now_ms;
+}
 
 /* The turns of a tick: its events, what it has left over, its tasks. */
 static inline void loop_turn_begin(px_loop *loop)

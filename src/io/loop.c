@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/options.h"
@@ -17,19 +19,88 @@
 #include "io/mailbox.h"
 #include "io/signal.h"
 
-void loop_read_clocks(px_loop *loop)
+/* A clock that jumps back stands still. */
+static uint64_t clock_us(const px_loop *loop)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 
-    if (now_us > loop->now_us)
-        loop->now_us = now_us;
-    loop->now_ms = loop->now_us / 1000;
-    clock_gettime(CLOCK_REALTIME, &now);
-    loop->unix_time = now.tv_sec;
+    return now_us > loop->now_us ? now_us : loop->now_us;
 }
+
+static int64_t clock_unix(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
+void loop_read_clocks(px_loop *loop)
+{
+    loop->now_us = clock_us(loop);
+    loop->now_ms = loop->now_us / 1000;
+    loop->unix_time = clock_unix();
+}
+
+/* --- Forks ------------------------------------------------------------------------------------ */
+
+static size_t origin_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Marks this process as the loop's, where the kernel can: the mark costs no system call to read. */
+static void origin_set(px_loop *loop)
+{
+    if (!loop->origin) {
+        char *page =
+            mmap(NULL, origin_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (page == MAP_FAILED)
+            return;
+        if (madvise(page, origin_bytes(), MADV_WIPEONFORK) != 0) {
+            munmap(page, origin_bytes());
+            return;
+        }
+        loop->origin = page;
+    }
+    *loop->origin = 1;
+}
+
+static void origin_clear(px_loop *loop)
+{
+    if (loop->origin)
+        munmap(loop->origin, origin_bytes());
+    loop->origin = NULL;
+}
+
+static inline bool is_forked(const px_loop *loop)
+{
+    return loop->origin && *loop->origin == 0;
+}
+
+px_err px_loop_after_fork(px_loop *loop, px_error *out_error)
+{
+    error_clear(out_error);
+    CHECK_RULE(!loop->ticking, "px_loop_after_fork was called from a callback");
+    if (loop->helpers)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "the loop had helper threads when the process forked: they are not here");
+    px_err err = mailbox_renew(loop->mailbox, out_error);
+
+    if (err == PX_OK) {
+        loop->wake.handle.fd = mailbox_fd(loop->mailbox);
+        err = engine_renew(loop, out_error);
+    }
+    if (err == PX_OK)
+        origin_set(loop);
+    return err;
+}
+
+/* --- Making and ending ------------------------------------------------------------------------ */
 
 static void wake_ready(px_watch *watch, unsigned events, void *context)
 {
@@ -56,6 +127,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     loop->helper_threads_max =
         options->helper_threads_max ? options->helper_threads_max : HELPER_THREADS_DEFAULT;
     loop_read_clocks(loop);
+    origin_set(loop);
     loop->chunk = alloc_take(&loop->allocator, RECV_CHUNK_BYTES);
     if (!loop->chunk)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
@@ -89,6 +161,7 @@ static void loop_free(px_loop *loop)
     engine_destroy(loop);
     px_mailbox_release(loop->mailbox);
     timer_heap_deinit(&loop->timers);
+    origin_clear(loop);
     alloc_put(&allocator, loop->chunk);
     alloc_put(&allocator, loop);
 }
@@ -124,6 +197,7 @@ void px_loop_destroy(px_loop *loop)
 {
     if (!loop)
         return;
+    CHECK_RULE(!loop->ticking, "px_loop_destroy was called from a callback of the loop");
     /* What an on_closed closes or opens takes another tick. */
     while (!list_empty(&loop->streams)) {
         streams_close(loop);
@@ -272,6 +346,10 @@ static void loop_reap(px_loop *loop)
 
 static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 {
+    if (PX_UNLIKELY(is_forked(loop)))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "the loop belongs to the process that this one was forked from: call "
+                         "px_loop_after_fork first");
     loop->ticking = true;
     loop->tick++;
     loop->work_bytes = 0;
@@ -338,6 +416,8 @@ static void sigpipe_restore(bool blocked_here)
 px_err px_loop_run(px_loop *loop, px_error *out_error)
 {
     px_err err = error_clear(out_error);
+
+    CHECK_RULE(!loop->ticking, "px_loop_run was called from a callback of the loop");
     bool blocked_here = sigpipe_block();
 
     while (err == PX_OK && !atomic_exchange_explicit(&loop->stop, false, memory_order_acquire))
@@ -348,6 +428,7 @@ px_err px_loop_run(px_loop *loop, px_error *out_error)
 
 px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error)
 {
+    CHECK_RULE(!loop->ticking, "px_loop_wait was called from a callback of the loop");
     int due_ms = px_loop_timeout_ms(loop);
     bool is_first = timeout_ms >= 0 && (due_ms < 0 || timeout_ms < due_ms);
 
@@ -362,6 +443,7 @@ px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error)
 px_err px_loop_step(px_loop *loop, px_error *out_error)
 {
     error_clear(out_error);
+    CHECK_RULE(!loop->ticking, "px_loop_step was called from a callback of the loop");
     bool blocked_here = sigpipe_block();
     px_err err = loop_tick(loop, 0, out_error);
 
@@ -388,12 +470,12 @@ int px_loop_fd(const px_loop *loop)
 
 uint64_t px_loop_now_ms(const px_loop *loop)
 {
-    return loop->now_ms;
+    return loop->ticking ? loop->now_ms : clock_us(loop) / 1000;
 }
 
 int64_t px_loop_unix_time(const px_loop *loop)
 {
-    return loop->unix_time;
+    return loop->ticking ? loop->unix_time : clock_unix();
 }
 
 uint32_t px_loop_handle_count(const px_loop *loop)

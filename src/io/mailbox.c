@@ -8,10 +8,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "io/io.h"
 
 struct px_mailbox {
@@ -72,6 +74,18 @@ void mailbox_free(px_mailbox *mailbox, void *ptr)
 int mailbox_fd(const px_mailbox *mailbox)
 {
     return mailbox->fd;
+}
+
+px_err mailbox_renew(px_mailbox *mailbox, px_error *out_error)
+{
+    int fd = eventfd(mailbox->first ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+    if (fd < 0)
+        return error_set(out_error, error_category(errno), errno,
+                         "cannot create an event descriptor: %s", strerror(errno));
+    close(mailbox->fd);
+    mailbox->fd = fd;
+    return PX_OK;
 }
 
 px_mailbox *px_mailbox_retain(px_mailbox *mailbox)

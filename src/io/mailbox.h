@@ -34,6 +34,9 @@ void mailbox_free(px_mailbox *mailbox, void *ptr);
 /* The eventfd; owned by the mailbox. */
 int mailbox_fd(const px_mailbox *mailbox);
 
+/* In a fork: an eventfd of this process's own. */
+PX_MUST_CHECK px_err mailbox_renew(px_mailbox *mailbox, px_error *out_error);
+
 /* Queues `post`, which stays the caller's: PX_OK or PX_ERR_CLOSED.  Any thread. */
 PX_MUST_CHECK px_err mailbox_push(px_mailbox *mailbox, struct mailbox_post *post);
 

@@ -84,7 +84,7 @@ px_timer *px_timer_create(px_loop *loop, void (*on_timer)(px_timer *timer, void 
 
 void px_timer_start(px_timer *timer, uint32_t delay_ms)
 {
-    timer_start(&timer->loop->timers, &timer->timer, timer->loop->now_ms + delay_ms);
+    timer_start(&timer->loop->timers, &timer->timer, loop_now_ms(timer->loop) + delay_ms);
 }
 
 void px_timer_stop(px_timer *timer)

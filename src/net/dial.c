@@ -302,7 +302,7 @@ static px_err dial_make(px_loop *loop, const char *address, const px_dial_option
     for (size_t index = 0; index < ARRAY_COUNT(dial->attempts); index++)
         dial->attempts[index].fd = -1;
     dial->deadline_ms =
-        loop->now_ms + (options->timeout_ms ? options->timeout_ms : DIAL_TIMEOUT_MS_DEFAULT);
+        loop_now_ms(loop) + (options->timeout_ms ? options->timeout_ms : DIAL_TIMEOUT_MS_DEFAULT);
     dial->address_timeout_ms = options->address_timeout_ms;
     dial->stagger_ms = options->stagger_ms ? options->stagger_ms : DIAL_STAGGER_MS_DEFAULT;
     px_err err = address_split(dial->text, &dial->split, out_error);

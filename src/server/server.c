@@ -175,56 +175,6 @@ static px_err server_init(px_server *server, px_error *out_error)
     return err == PX_OK ? PX_OK : error_set(out_error, err, 0, "out of memory");
 }
 
-static px_server *server_make(px_loop *loop, bool own_loop, const px_server_options *options,
-                              px_error *out_error)
-{
-    px_server *server = alloc_take_zeroed(&loop->allocator, sizeof(*server));
-
-    if (!server) {
-        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-        return NULL;
-    }
-    server->loop = loop;
-    server->options = *options;
-    snprintf(server->server_name, sizeof(server->server_name), "%s",
-             options->server_name ? options->server_name : "pollux");
-    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK ||
-        trust_init(server, out_error) != PX_OK) {
-        px_server_destroy(server);
-        return NULL;
-    }
-    server->own_loop = own_loop;
-    return server;
-}
-
-px_server *px_server_create(const px_server_options *given, px_error *out_error)
-{
-    px_server_options options;
-    px_loop *loop;
-
-    error_clear(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "server options: unknown or missing struct_size");
-        return NULL;
-    }
-    if (options_settle(&options, out_error) != PX_OK)
-        return NULL;
-    loop = options.loop;
-    if (!loop) {
-        px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
-
-        loop_options.allocator = options.allocator;
-        loop = px_loop_create(&loop_options, out_error);
-    }
-    if (!loop)
-        return NULL;
-    px_server *server = server_make(loop, options.loop == NULL, &options, out_error);
-
-    if (!server && !options.loop)
-        px_loop_destroy(loop);
-    return server;
-}
-
 /* Closes everything and steps the loop until each connection and exchange has reported. */
 static void server_empty(px_server *server)
 {
@@ -259,7 +209,7 @@ static void server_release_contexts(px_server *server)
     }
 }
 
-void px_server_destroy(px_server *server)
+static void server_free(px_server *server)
 {
     if (!server)
         return;
@@ -287,6 +237,63 @@ void px_server_destroy(px_server *server)
     alloc_put(&loop->allocator, server);
     if (own_loop)
         px_loop_destroy(loop);
+}
+
+void px_server_destroy(px_server *server)
+{
+    CHECK_RULE(!server || !server->loop->ticking,
+               "px_server_destroy was called from a callback of the loop");
+    server_free(server);
+}
+
+static px_server *server_make(px_loop *loop, bool own_loop, const px_server_options *options,
+                              px_error *out_error)
+{
+    px_server *server = alloc_take_zeroed(&loop->allocator, sizeof(*server));
+
+    if (!server) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    server->loop = loop;
+    server->options = *options;
+    snprintf(server->server_name, sizeof(server->server_name), "%s",
+             options->server_name ? options->server_name : "pollux");
+    if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK ||
+        trust_init(server, out_error) != PX_OK) {
+        server_free(server);
+        return NULL;
+    }
+    server->own_loop = own_loop;
+    return server;
+}
+
+px_server *px_server_create(const px_server_options *given, px_error *out_error)
+{
+    px_server_options options;
+    px_loop *loop;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "server options: unknown or missing struct_size");
+        return NULL;
+    }
+    if (options_settle(&options, out_error) != PX_OK)
+        return NULL;
+    loop = options.loop;
+    if (!loop) {
+        px_loop_options loop_options = PX_LOOP_OPTIONS_DEFAULT;
+
+        loop_options.allocator = options.allocator;
+        loop = px_loop_create(&loop_options, out_error);
+    }
+    if (!loop)
+        return NULL;
+    px_server *server = server_make(loop, options.loop == NULL, &options, out_error);
+
+    if (!server && !options.loop)
+        px_loop_destroy(loop);
+    return server;
 }
 
 /* --- Setting up ------------------------------------------------------------------------------- */

@@ -69,19 +69,28 @@ static void drain_begin(px_server *server)
     drain_idle(server);
 }
 
+/* Time is up: what waits in a queue is not taken any more, and nothing is waited for. */
+static void drain_end(px_server *server)
+{
+    server_listeners_close(server);
+    session_close_all(server, false, PX_END_SERVER_CLOSED);
+}
+
+/* The timer may come late, and find that several of its times are over. */
 static void drain_due(struct io_timer *timer)
 {
     px_server *server = CONTAINER_OF(timer, px_server, drain.timer);
     uint64_t now_ms = server->loop->now_ms;
 
-    if (server->phase == SERVER_DRAIN_DELAY)
+    if (server->phase == SERVER_DRAIN_DELAY && server->drain.begin_ms <= now_ms)
         drain_begin(server);
-    else if (server->drain.deadline_ms <= now_ms)
-        session_close_all(server, false, PX_END_SERVER_CLOSED);
-    else
+    if (server->phase == SERVER_DRAINING && server->drain.deadline_ms <= now_ms) {
+        drain_end(server);
+        return;
+    }
+    if (server->phase == SERVER_DRAINING)
         drain_idle(server);
-    if (server->phase == SERVER_DRAINING && server->drain.deadline_ms > now_ms)
-        drain_timer_set(server);
+    drain_timer_set(server);
 }
 
 px_err drain_init(px_server *server)
@@ -123,7 +132,7 @@ static void hasten(uint64_t *at_ms, uint64_t from_ms, uint32_t in_ms)
 px_err px_server_drain_with(px_server *server, const px_drain_options *given)
 {
     px_drain_options options;
-    uint64_t now_ms = server->loop->now_ms;
+    uint64_t now_ms = loop_now_ms(server->loop);
     struct server_drain *drain = &server->drain;
 
     if (options_read(&options, sizeof(options), given) != PX_OK)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -370,7 +371,10 @@ static void clocks_are_read_in_a_tick(void **state)
     uint64_t before = px_loop_now_ms(loop);
 
     usleep(20 * 1000);
-    assert_int_equal(px_loop_now_ms(loop), before); /* only the loop reads it */
+    /* No tick runs: a foreign loop asks. */
+    assert_in_range(px_loop_now_ms(loop), before + 19, before + 5000);
+    before = px_loop_now_ms(loop);
+    usleep(20 * 1000);
     assert_int_equal(px_loop_step(loop, &error), PX_OK);
     assert_in_range(px_loop_now_ms(loop), before + 19, before + 5000);
     clock_gettime(CLOCK_REALTIME, &now);
@@ -464,6 +468,195 @@ static void random_bytes_are_all_filled(void **state)
     assert_true(equal < 30);
     assert_true(zeros < 30);
     assert_int_equal(random_bytes(first, 0), PX_OK);
+}
+
+static void note_time(px_timer *timer, void *context)
+{
+    (void)timer;
+    *(uint64_t *)context = 1;
+}
+
+/* A foreign loop starts a timer long after the last tick: the delay counts from there. */
+static void a_timer_started_outside_of_a_tick(void **state)
+{
+    px_loop *loop = loop_make();
+    uint64_t fired = 0;
+    px_timer *timer = px_timer_create(loop, note_time, &fired);
+    px_error error;
+
+    (void)state;
+    assert_int_equal(px_loop_step(loop, &error), PX_OK);
+    usleep(60 * 1000);
+    px_timer_start(timer, 50);
+    assert_in_range(px_loop_timeout_ms(loop), 20, 50);
+    assert_int_equal(px_loop_step(loop, &error), PX_OK);
+    assert_int_equal(fired, 0);
+    pump_until(loop, fired != 0);
+    px_timer_destroy(timer);
+    px_loop_destroy(loop);
+}
+
+/* --- Forks ------------------------------------------------------------------------------------ */
+
+static void count_signal(int number, void *context)
+{
+    (void)number;
+    ++*(int *)context;
+}
+
+static void count_post(px_err status, void *context)
+{
+    *(int *)context += status == PX_OK ? 10 : 0;
+}
+
+/* Runs in the child: how far it came. */
+static int fork_child(px_loop *loop, int *calls, int fd)
+{
+    px_error error;
+    char byte;
+
+    if (px_loop_step(loop, &error) != PX_ERR_INVALID || !strstr(error.text, "after_fork"))
+        return 1;
+    if (px_loop_after_fork(loop, &error) != PX_OK)
+        return 2;
+    kill(getpid(), SIGUSR2);
+    if (px_loop_post(loop, count_post, calls) != PX_OK)
+        return 3;
+    for (int i = 0; i < 1000 && *calls != 111; i++) {
+        if (px_loop_step(loop, &error) != PX_OK)
+            return 4;
+        usleep(1000);
+    }
+    if (*calls != 111)
+        return 100 + *calls % 100;
+    return read(fd, &byte, 1) == 1 ? 0 : 5;
+}
+
+static void count_ready(px_watch *watch, unsigned events, void *context)
+{
+    (void)events;
+    *(int *)context += 100;
+    px_watch_destroy(watch);
+}
+
+/* What was set up before a program goes to the background works behind the fork: signals, posts,
+ * watches; and not by accident, since the loop says first what is missing. */
+static void a_loop_goes_on_in_a_fork(void **state)
+{
+    px_loop *loop = loop_make();
+    px_error error;
+    int fds[2], calls = 0, status = -1;
+
+    (void)state;
+    pair_open(PAIR_UNIX, fds);
+    peer_send(fds[1], LITERAL("x"));
+    assert_int_equal(px_loop_signal(loop, SIGUSR2, count_signal, &calls, &error), PX_OK);
+    px_watch *watch = px_watch_create(loop, fds[0], PX_WATCH_READ, count_ready, &calls, &error);
+
+    assert_non_null(watch);
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(fork_child(loop, &calls, fds[0]));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    /* The parent's own goes on as well. */
+    px_watch_destroy(watch);
+    assert_int_equal(px_loop_step(loop, &error), PX_OK);
+    kill(getpid(), SIGUSR2);
+    pump_until(loop, calls == 1);
+    px_loop_destroy(loop);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void ignore(px_err status, void *context)
+{
+    (void)status;
+    ++*(int *)context;
+}
+
+/* Threads do not follow a fork. */
+static void helper_threads_are_missed_in_a_fork(void **state)
+{
+    px_loop *loop = loop_make();
+    px_error error;
+    int done = 0, status = -1;
+
+    (void)state;
+    assert_int_equal(px_loop_work(loop, nothing, ignore, &done), PX_OK);
+    pump_until(loop, done == 1);
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(px_loop_after_fork(loop, &error) == PX_ERR_INVALID ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    px_loop_destroy(loop);
+}
+
+/* --- Rules ------------------------------------------------------------------------------------ */
+
+static void step_inside(px_timer *timer, void *context)
+{
+    px_error error;
+
+    (void)timer;
+    fprintf(stderr, "%s", px_err_name(px_loop_step(context, &error)));
+}
+
+static void run_inside(px_timer *timer, void *context)
+{
+    px_error error;
+
+    (void)timer;
+    fprintf(stderr, "%s", px_err_name(px_loop_run(context, &error)));
+}
+
+static void destroy_inside(px_timer *timer, void *context)
+{
+    (void)timer;
+    px_loop_destroy(context);
+}
+
+static void call_inside(void (*on_timer)(px_timer *timer, void *context))
+{
+    px_loop *loop = loop_make();
+    px_error error;
+    px_timer *timer = px_timer_create(loop, on_timer, loop);
+
+    px_timer_start(timer, 0);
+    fprintf(stderr, "%s", px_err_name(px_loop_step(loop, &error)));
+}
+
+static void nested_step(void)
+{
+    call_inside(step_inside);
+}
+
+static void nested_run(void)
+{
+    call_inside(run_inside);
+}
+
+static void nested_destroy(void)
+{
+    call_inside(destroy_inside);
+}
+
+static void calls_from_a_callback_of_the_loop_abort(void **state)
+{
+    char output[512];
+
+    (void)state;
+    assert_int_equal(test_signal_of(nested_step, output, sizeof(output)), SIGABRT);
+    assert_int_equal(test_signal_of(nested_run, output, sizeof(output)), SIGABRT);
+    assert_int_equal(test_signal_of(nested_destroy, output, sizeof(output)), SIGABRT);
 }
 
 static void destroy_with_timer(void)
@@ -578,6 +771,10 @@ int main(void)
         cmocka_unit_test(tasks_take_turns),
         cmocka_unit_test(tenants_have_names_that_are_not_reused),
         cmocka_unit_test(clocks_are_read_in_a_tick),
+        cmocka_unit_test(a_timer_started_outside_of_a_tick),
+        cmocka_unit_test(a_loop_goes_on_in_a_fork),
+        cmocka_unit_test(helper_threads_are_missed_in_a_fork),
+        cmocka_unit_test(calls_from_a_callback_of_the_loop_abort),
         cmocka_unit_test(longest_tick_is_known),
         cmocka_unit_test(options_of_any_size),
         cmocka_unit_test(random_bytes_are_all_filled),

@@ -2,6 +2,7 @@
  * The graceful end: what waits is taken, what is idle gets its time, a later call can only hasten.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -226,6 +227,78 @@ static void a_draining_server_serves_nothing_new(void **state)
     site_close(&scene.site);
 }
 
+static void drain_and_dawdle(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    px_server_drain(context, 0, 20);
+    usleep(60 * 1000);
+}
+
+/* A tick that takes longer than the drain's time: nothing is left waiting for a timer that is over,
+ * and a handler that never answers does not hold it. */
+static void a_deadline_that_is_over_at_the_beginning(void **state)
+{
+    struct scene scene;
+    struct client client;
+
+    (void)state;
+    scene_open(&scene);
+    site_route(&scene.site, "/slow", drain_and_dawdle, scene.site.server);
+    client_open(&client, &scene.site);
+    client_send(&client, LITERAL("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"));
+    step_until_drained(&scene);
+    client_close(&client);
+    site_close(&scene.site);
+}
+
+/* Called by a foreign loop long after the last tick, a drain has its time all the same. */
+static void a_drain_asked_for_outside_of_a_tick(void **state)
+{
+    struct scene scene;
+    struct client client;
+    px_error error;
+
+    (void)state;
+    scene_open(&scene);
+    client_open(&client, &scene.site);
+    client_send(&client, px_str_of(get));
+    client_expect(&client, &scene.site, answer);
+    usleep(100 * 1000);
+    drain(&scene, 60, PX_UNLIMITED, 60);
+    assert_in_range(px_loop_timeout_ms(scene.site.loop), 30, 60);
+    assert_int_equal(px_loop_step(scene.site.loop, &error), PX_OK);
+    assert_int_equal(scene.drained, 0);
+    step_until_drained(&scene);
+    client_close(&client);
+    site_close(&scene.site);
+}
+
+static void destroy_inside(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    px_server_destroy(context);
+}
+
+static void destroyed_by_a_handler(void)
+{
+    struct scene scene;
+    struct client client;
+
+    scene_open(&scene);
+    site_route(&scene.site, "/end", destroy_inside, scene.site.server);
+    client_open(&client, &scene.site);
+    client_send(&client, LITERAL("GET /end HTTP/1.1\r\nHost: a\r\n\r\n"));
+    step_until_drained(&scene);
+}
+
+static void a_handler_cannot_destroy_its_server(void **state)
+{
+    char output[512];
+
+    (void)state;
+    assert_int_equal(test_signal_of(destroyed_by_a_handler, output, sizeof(output)), SIGABRT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +306,9 @@ int main(void)
         cmocka_unit_test(idle_connections_stay_until_their_next_answer),
         cmocka_unit_test(a_delay_lets_newcomers_in_until_it_is_hastened),
         cmocka_unit_test(the_deadline_ends_the_rest),
+        cmocka_unit_test(a_deadline_that_is_over_at_the_beginning),
+        cmocka_unit_test(a_drain_asked_for_outside_of_a_tick),
+        cmocka_unit_test(a_handler_cannot_destroy_its_server),
         cmocka_unit_test(a_listener_is_given_up_alone),
         cmocka_unit_test(a_draining_server_serves_nothing_new),
     };
