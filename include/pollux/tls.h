@@ -82,6 +82,21 @@ void px_tls_destroy(px_tls *tls);
 PX_MUST_CHECK px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file,
                                             const char *key_file, px_error *out_error);
 
+/** Adds a certificate that cannot be used now, after px_tls_add_certificate has said why, so that
+ *  the others are served and nobody is shown another name's: a client that asks for one of its
+ * names gets the alert unrecognized_name (RFC 6066 section 3).  Where its names cannot be read
+ * either, a name that no other certificate serves may be one of them, and gets it too.
+ * px_tls_reload tries it again; from then on it is a certificate like the others.  Strings are
+ * copied.
+ *  @return PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_tls_add_refused(px_tls *tls, const char *certificate_file,
+                                        const char *key_file, px_error *out_error);
+
+/** Tells what is wrong with a certificate that cannot be used, by its index among them, from 0.
+ *  @param out_why one line, written on PX_OK; borrowed: until the next call that changes px_tls.
+ *  @return PX_OK or PX_ERR_NOT_FOUND. */
+PX_MUST_CHECK px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why);
+
 /** Adds a certificate that is made now, signed by itself and kept in memory: for development.
  *  @param names host names or addresses, separated by commas; NULL: localhost, 127.0.0.1, ::1.
  *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
@@ -93,7 +108,7 @@ PX_MUST_CHECK px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_e
 PX_MUST_CHECK px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error);
 
 /** Reads every file again.  New connections get what was read, those that are open keep what they
- *  have.
+ *  have.  One of px_tls_add_refused that still cannot be used is no error, any other one is.
  *  @return PX_OK, or with everything as it was what the calls that named the files return. */
 PX_MUST_CHECK px_err px_tls_reload(px_tls *tls, px_error *out_error);
 

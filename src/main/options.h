@@ -94,9 +94,9 @@ struct secure_options {
     char redirect_address[REDIRECT_BYTES_MAX]; /* redirect points here */
     const char *given;                         /* the first flag of TLS; NULL: none was given */
     bool client_given;                         /* --tls-client was */
-    bool strict;                               /* dates that do not hold are an error */
-    bool hsts;                                 /* tell browsers to come back with https alone */
-    uint64_t hsts_s;                           /* ... for so many seconds */
+    bool strict;        /* dates that do not hold, and one bad certificate of several, are errors */
+    bool hsts;          /* tell browsers to come back with https alone */
+    uint64_t hsts_s;    /* ... for so many seconds */
     px_tls_options tls; /* profile, client certificates, ticket keys, handshakes */
 };
 

@@ -1,8 +1,9 @@
 /*
  * From flags to a px_tls.
  *
- * Happy path: certificates, then what is stapled to them.  It can fail by a file that is not there,
- * cannot be read, or holds something else; the library's line says which.
+ * Happy path: certificates, then what is stapled to them.  A file that is not there, cannot be
+ * read, or holds something else is an error where nothing is left to serve, and a warning where
+ * others are; the library's line says which.  Dates are a warning.
  */
 #include "main/secure.h"
 
@@ -17,64 +18,145 @@
 
 enum { FINGERPRINT_BYTES = 96 };
 
-static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_error *out_error)
+/* What is wrong with one certificate alone, so that others can be served without it. */
+static bool is_of_one(px_err err)
 {
+    return err == PX_ERR_NOT_FOUND || err == PX_ERR_PERMISSION || err == PX_ERR_INVALID;
+}
+
+/* Adds them in their order: the first one is also served to clients that name no host.  One that
+ * cannot be used is refused by its names, unless it is an error where that is asked for, or there
+ * is no other. */
+static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
+                               px_error *out_error)
+{
+    px_tls_certificate good;
+    px_error first = {.code = PX_OK};
     px_err err = PX_OK;
 
-    for (uint32_t i = 0; i < secure->certificate_count && err == PX_OK; i++)
-        err = px_tls_add_certificate(tls, secure->certificates[i],
-                                     secure->key_count > 0 ? secure->keys[i] : NULL, out_error);
+    for (uint32_t i = 0; i < secure->certificate_count && err == PX_OK; i++) {
+        const char *certificate = secure->certificates[i];
+        const char *key = secure->key_count > 0 ? secure->keys[i] : NULL;
+
+        err = px_tls_add_certificate(tls, certificate, key, out_error);
+        if (err == PX_OK || secure->strict || !is_of_one(err))
+            continue;
+        if (first.code == PX_OK)
+            first = *out_error;
+        err = px_tls_add_refused(tls, certificate, key, out_error);
+    }
     if (err == PX_OK && secure->self_signed)
         err = px_tls_add_self_signed(tls, secure->self_signed_names, out_error);
-    for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++)
-        err = px_tls_add_ocsp(tls, secure->staples[i], out_error);
+    if (err == PX_OK && first.code != PX_OK &&
+        px_tls_certificate_at(tls, 0, &good) == PX_ERR_NOT_FOUND) {
+        *out_error = first;
+        err = first.code;
+    }
     return err;
 }
 
-/* "expired on 2026-01-02, 3 days ago", or how long it is still good; false when there is nothing to
- * say.  What is said of the last 30, 7 and 1 days is a warning before it is too late. */
-static bool date_say(const px_tls_certificate *certificate, int64_t now, char *out_text,
-                     size_t room)
+static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_error *out_error)
 {
-    enum { DAY_S = 24 * 3600 };
-    bool early = certificate->not_before > now, expired = certificate->not_after < now;
-    int64_t when = early ? certificate->not_before : certificate->not_after;
+    px_err err = certificates_add(tls, secure, out_error);
+    const char *why;
+
+    for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++) {
+        err = px_tls_add_ocsp(tls, secure->staples[i], out_error);
+        /* It may be for one of those that are refused. */
+        if (err == PX_ERR_INVALID && px_tls_refused_at(tls, 0, &why) == PX_OK) {
+            diagnostics_tell(LEVEL_WARNING, "warning: %s; it is left out", out_error->text);
+            err = PX_OK;
+        }
+    }
+    return err;
+}
+
+/* How near the end of a certificate is. */
+enum date_step { DATE_GOOD, DATE_MONTH, DATE_WEEK, DATE_DAY, DATE_EXPIRED, DATE_EARLY };
+
+enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S };
+
+static enum date_step date_step_of(const px_tls_certificate *certificate, int64_t now)
+{
+    int64_t left_s = certificate->not_after - now;
+
+    if (certificate->not_before > now)
+        return DATE_EARLY;
+    if (left_s < 0)
+        return DATE_EXPIRED;
+    if (left_s < DAY_S)
+        return DATE_DAY;
+    if (left_s < 7 * (int64_t)DAY_S)
+        return DATE_WEEK;
+    return left_s < 30 * (int64_t)DAY_S ? DATE_MONTH : DATE_GOOD;
+}
+
+/* "expired on 2026-01-02, 3 days ago", or how long it is still good. */
+static void date_write(const px_tls_certificate *certificate, enum date_step step, int64_t now,
+                       char *out_text, size_t room)
+{
+    int64_t when = step == DATE_EARLY ? certificate->not_before : certificate->not_after;
     int64_t days = (when > now ? when - now : now - when) / DAY_S;
     struct tm tm;
     char date[16] = "";
 
-    if (!early && !expired && days >= 30)
-        return false;
     if (gmtime_r(&(time_t){(time_t)when}, &tm))
         strftime(date, sizeof(date), "%Y-%m-%d", &tm);
     snprintf(out_text, room, "%s %s, %s%" PRId64 " day%s%s",
-             early     ? "is not valid before"
-             : expired ? "expired on"
-                       : "expires on",
-             date, expired ? "" : "in ", days, days == 1 ? "" : "s", expired ? " ago" : "");
-    return true;
+             step == DATE_EARLY     ? "is not valid before"
+             : step == DATE_EXPIRED ? "expired on"
+                                    : "expires on",
+             date, step == DATE_EXPIRED ? "" : "in ", days, days == 1 ? "" : "s",
+             step == DATE_EXPIRED ? " ago" : "");
 }
 
-/* RFC 5280 section 4.1.2.5: dates that do not hold make a warning, or an error where that is asked
- * for. */
-static enum exit_code secure_judge(const px_tls *tls, bool strict)
+enum exit_code secure_judge(const px_tls *tls, struct secure_dates *dates, int64_t now, bool strict)
 {
-    int64_t now = (int64_t)time(NULL);
     px_tls_certificate certificate;
     enum exit_code code = CODE_OK;
     char text[128];
 
+    dates->due = now + HOUR_S;
     for (size_t i = 0; px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
-        bool invalid = certificate.not_before > now || certificate.not_after < now;
+        enum date_step step = date_step_of(&certificate, now);
+        bool wrong = strict && step >= DATE_EXPIRED;
 
-        if (!certificate.file || !date_say(&certificate, now, text, sizeof(text)))
+        if (!certificate.file || i >= CERTIFICATE_COUNT_MAX)
             continue;
-        diagnostics_say("%sthe certificate in %s %s",
-                        strict && invalid ? "" : "warning: ", certificate.file, text);
-        if (strict && invalid)
+        struct secure_date *said = &dates->said[i];
+        bool news = said->until != certificate.not_after || said->step != step;
+
+        *said = (struct secure_date){.until = certificate.not_after, .step = (uint8_t)step};
+        if (step == DATE_GOOD || (!news && !wrong))
+            continue;
+        date_write(&certificate, step, now, text, sizeof(text));
+        diagnostics_tell(wrong ? LEVEL_ERROR : LEVEL_WARNING, "%sthe certificate in %s %s",
+                         wrong ? "" : "warning: ", certificate.file, text);
+        if (wrong)
             code = CODE_CONFIG;
     }
     return code;
+}
+
+/* What is served without some of what it was told to serve says so, and what to do. */
+static void refused_tell(const px_tls *tls)
+{
+    const char *why;
+
+    for (size_t i = 0; px_tls_refused_at(tls, i, &why) == PX_OK; i++)
+        diagnostics_tell(LEVEL_WARNING,
+                         "warning: %s; clients that ask for its names are refused until the file "
+                         "is mended",
+                         why);
+}
+
+void secure_look(const px_tls *tls, struct secure_dates *dates)
+{
+    int64_t now = (int64_t)time(NULL);
+
+    /* The clock may have been set back. */
+    if (tls && (now >= dates->due || now < dates->due - HOUR_S))
+        (void)secure_judge(tls, dates, now, false);
 }
 
 bool options_are_secure(const struct options *options)
@@ -91,7 +173,8 @@ static enum exit_code code_of(px_err err)
     return err == PX_ERR_INVALID ? CODE_CONFIG : exit_code_of(err);
 }
 
-enum exit_code secure_open(const struct options *options, px_tls **out_tls)
+enum exit_code secure_open(const struct options *options, struct secure_dates *dates,
+                           px_tls **out_tls)
 {
     char fingerprint[FINGERPRINT_BYTES];
     px_error error;
@@ -106,7 +189,7 @@ enum exit_code secure_open(const struct options *options, px_tls **out_tls)
         px_tls_destroy(tls);
         return code_of(error.code);
     }
-    enum exit_code code = secure_judge(tls, options->secure.strict);
+    enum exit_code code = secure_judge(tls, dates, (int64_t)time(NULL), options->secure.strict);
 
     if (code != CODE_OK) {
         px_tls_destroy(tls);
@@ -116,8 +199,42 @@ enum exit_code secure_open(const struct options *options, px_tls **out_tls)
         px_tls_fingerprint(tls, fingerprint, sizeof(fingerprint));
         diagnostics_say("self-signed certificate, SHA-256 %s", fingerprint);
     }
+    refused_tell(tls);
     *out_tls = tls;
     return CODE_OK;
+}
+
+/* Where dates are errors, they are before anything is replaced. */
+static bool would_open(const struct options *options, const struct secure_dates *dates)
+{
+    struct secure_dates scratch = *dates;
+    px_tls *tls;
+
+    if (!options->secure.strict || options->secure.certificate_count == 0)
+        return true;
+    if (secure_open(options, &scratch, &tls) != CODE_OK)
+        return false;
+    px_tls_destroy(tls);
+    return true;
+}
+
+px_err secure_reload(const struct options *options, px_tls *tls, struct secure_dates *dates)
+{
+    px_error error;
+
+    if (!tls)
+        return PX_OK;
+    if (!would_open(options, dates)) {
+        diagnostics_say("not reloaded: --tls-strict takes no such certificate");
+        return PX_ERR_INVALID;
+    }
+    if (px_tls_reload(tls, &error) != PX_OK) {
+        diagnostics_say("not reloaded: %s", error.text);
+        return error.code;
+    }
+    (void)secure_judge(tls, dates, (int64_t)time(NULL), false);
+    refused_tell(tls);
+    return PX_OK;
 }
 
 /* RFC 6797 section 7.2: never on answers that did not come over TLS. */

@@ -48,6 +48,7 @@ struct program {
     struct notify notify;
     px_tls *tls;             /* owned; NULL: none */
     struct file_watch watch; /* of what `tls` was read from */
+    struct secure_dates dates;
     struct deaths deaths;
     struct root_watch root; /* of `pollux files` with workers */
     bool is_unreadable_said;
@@ -227,11 +228,8 @@ static uint32_t program_reload(void *context)
     program->is_unreadable_said = false;
     file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
-    if (program->tls && px_tls_reload(program->tls, &error) != PX_OK) {
-        diagnostics_say("not reloaded: %s", error.text);
+    if (secure_reload(program->options, program->tls, &program->dates) != PX_OK)
         return 0;
-    }
-
     if (count > program->slot_count) {
         diagnostics_say("%u workers are too many for %u sockets; see --max-workers", count,
                         program->slot_count);
@@ -247,6 +245,7 @@ static bool program_look(void *context)
 
     deaths_look(&program->deaths, master_now_ms());
     listeners_turn_away(&program->listeners);
+    secure_look(program->tls, &program->dates);
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
                          program->root.path);
@@ -388,6 +387,7 @@ static enum exit_code program_alone(struct program *program)
                             .ends = {-1, -1},
                             .listeners = &program->listeners,
                             .watch = &program->watch,
+                            .dates = &program->dates,
                             .notify = &program->notify,
                             .on_ready = program_ready,
                             .context = program};
@@ -434,8 +434,7 @@ static enum exit_code program_open(struct program *program)
     struct listen_plan plan = {.addresses = options->listen,
                                .address_count = options->listen_count,
                                .slot_count = program->slot_count,
-                               .backlog =
-                                   options->backlog == 0 ? BACKLOG_DEFAULT : options->backlog,
+                               .backlog = options->backlog ? options->backlog : BACKLOG_DEFAULT,
                                .is_shared = options->process.accept_shared,
                                .legacy = &program->legacy};
     px_error error;
@@ -521,7 +520,7 @@ enum exit_code serve(const struct options *options)
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);
-    enum exit_code code = secure_open(options, &program.tls);
+    enum exit_code code = secure_open(options, &program.dates, &program.tls);
     if (code == CODE_OK)
         code = program_open(&program);
     if (code == CODE_OK)

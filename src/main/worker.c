@@ -109,15 +109,13 @@ static void on_reload_signal(int signal_number, void *context)
 {
     struct life *life = context;
     px_tls *tls = life->worker->listeners->tls;
-    px_error error;
 
     notify_reloading(life->worker->notify);
     on_reopen_signal(signal_number, context);
     if (life->worker->watch)
         file_watch_take(life->worker->watch);
-    if (tls && px_tls_reload(tls, &error) != PX_OK)
-        diagnostics_say("not reloaded: %s", error.text);
-    else if (!life->worker->options->quiet)
+    if (secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK &&
+        !life->worker->options->quiet)
         diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
     notify_send(life->worker->notify, "READY=1\nSTATUS=serving\n");
 }
@@ -147,6 +145,7 @@ static void on_look(px_timer *timer, void *context)
     struct life *life = context;
 
     px_timer_start(timer, FILE_WATCH_LOOK_MS);
+    secure_look(life->worker->listeners->tls, life->worker->dates);
     if (file_watch_look(life->worker->watch))
         on_reload_signal(0, life);
 }

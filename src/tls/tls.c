@@ -90,6 +90,7 @@ static void source_free(px_tls *tls, struct tls_source *source)
     alloc_put(&tls->allocator, source->path);
     alloc_put(&tls->allocator, source->key_path);
     tls_certificate_free(source->made);
+    tls_certificate_free(source->named);
     alloc_put(&tls->allocator, source);
 }
 
@@ -123,31 +124,70 @@ static uint32_t certificate_sources(const px_tls *tls)
     return count;
 }
 
+/* What is wrong with a certificate stops all, but where that was known before and it is one of
+ * several.  Too little memory is nothing that is wrong with it. */
+static px_err source_refuse(px_tls *tls, struct tls_source *source, const px_error *error)
+{
+    if (!source->refused || error->code == PX_ERR_MEMORY)
+        return error->code;
+    tls_certificate_free(source->named);
+    source->named = tls_certificate_names(&tls->allocator, source->path);
+    memcpy(source->why, error->text, sizeof(source->why));
+    return PX_OK;
+}
+
+/* Loads a certificate of files; NULL with PX_OK: it is refused still. */
+static px_err files_load(px_tls *tls, struct tls_source *source,
+                         struct tls_certificate **out_certificate, px_error *out_error)
+{
+    struct tls_certificate *certificate =
+        tls_certificate_load(&tls->allocator, source->path, source->key_path, out_error);
+
+    source->mended = false;
+    *out_certificate = NULL;
+    if (!certificate)
+        return source_refuse(tls, source, out_error);
+    if (source->refused && tls_context_accepts(tls, certificate, out_error) != PX_OK) {
+        tls_certificate_free(certificate);
+        return source_refuse(tls, source, out_error);
+    }
+    source->mended = source->refused;
+    *out_certificate = certificate;
+    return PX_OK;
+}
+
 /* Loads one source: a certificate more, or a staple for one of those before. */
-static px_err source_load(px_tls *tls, const struct tls_source *source,
+static px_err source_load(px_tls *tls, struct tls_source *source,
                           struct tls_certificate **certificates, uint32_t *count,
                           px_error *out_error)
 {
     struct tls_certificate *certificate = NULL;
+    px_err err = PX_OK;
 
     switch (source->kind) {
     case TLS_SOURCE_OCSP:
         return tls_ocsp_staple(certificates, *count, source->path, out_error);
     case TLS_SOURCE_FILES:
-        certificate =
-            tls_certificate_load(&tls->allocator, source->path, source->key_path, out_error);
+        err = files_load(tls, source, &certificate, out_error);
         break;
     case TLS_SOURCE_MADE:
         certificate = tls_certificate_copy(source->made);
         if (!certificate)
-            error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+            err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
         break;
     }
     if (!certificate)
-        return out_error->code;
+        return err;
     certificate->file = source->path;
     certificates[(*count)++] = certificate;
     return PX_OK;
+}
+
+/* What can be used again is a certificate like the others from now on. */
+static void sources_settle(px_tls *tls)
+{
+    for (struct tls_source *source = tls->sources; source; source = source->next)
+        source->refused = source->refused && !source->mended;
 }
 
 /* Makes the next generation of all sources; on failure the last one stays. */
@@ -165,11 +205,16 @@ static px_err tls_renew(px_tls *tls, px_error *out_error)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     for (struct tls_source *source = tls->sources; source && err == PX_OK; source = source->next)
         err = source_load(tls, source, certificates, &count, out_error);
+    if (err == PX_OK && count == 0) { /* all of them are refused: there is nothing to serve yet */
+        alloc_put(&tls->allocator, certificates);
+        return error_clear(out_error);
+    }
     context = err == PX_OK ? tls_context_create(tls, certificates, count, out_error) : NULL;
     if (context) {
         tls_context_put(tls->context);
         tls->context = context;
-        return PX_OK;
+        sources_settle(tls);
+        return error_clear(out_error);
     }
     while (count > 0)
         tls_certificate_free(certificates[--count]);
@@ -224,6 +269,63 @@ px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const c
         source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
 
     return source ? source_add(tls, source, where) : where->code;
+}
+
+px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char *key_file,
+                          px_error *out_error)
+{
+    px_error error = {0};
+    px_error *where = out_error ? out_error : &error;
+
+    error_clear(where);
+    struct tls_source *source =
+        source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
+
+    if (!source)
+        return where->code;
+    source->refused = true;
+    return source_add(tls, source, where);
+}
+
+static bool source_is_refused(const struct tls_source *source)
+{
+    return source->kind == TLS_SOURCE_FILES && source->refused;
+}
+
+px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why)
+{
+    for (const struct tls_source *source = tls->sources; source; source = source->next) {
+        if (!source_is_refused(source) || index-- > 0)
+            continue;
+        *out_why = source->why;
+        return PX_OK;
+    }
+    return PX_ERR_NOT_FOUND;
+}
+
+/* RFC 6125 section 6.4.3: the star stands for one whole label, the left-most. */
+static bool name_covers(const struct tls_name *name, const char *host)
+{
+    const char *dot = strchr(host, '.');
+
+    if (strcmp(name->text, host) == 0)
+        return true;
+    return name->text[0] == '*' && dot && dot != host && strcmp(name->text + 1, dot) == 0;
+}
+
+bool tls_refuses(const px_tls *tls, const char *host)
+{
+    for (const struct tls_source *source = tls->sources; source; source = source->next) {
+        if (!source_is_refused(source))
+            continue;
+        if (!source->named)
+            return true;
+        for (const struct tls_name *name = source->named->names; name; name = name->next) {
+            if (name_covers(name, host))
+                return true;
+        }
+    }
+    return false;
 }
 
 px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)

@@ -24,6 +24,11 @@ struct tls_source {
     char *path;                   /* owned: certificate or response; NULL for a made one */
     char *key_path;               /* owned, or NULL */
     struct tls_certificate *made; /* owned: TLS_SOURCE_MADE */
+    /* Of a certificate that could not be used when it was read last: */
+    bool refused;
+    bool mended;                   /* it can be used in the generation that is being made */
+    struct tls_certificate *named; /* owned: its names, without a key; NULL: not known */
+    char why[PX_ERROR_TEXT_BYTES];
 };
 
 struct px_tls {
@@ -36,5 +41,9 @@ struct px_tls {
     struct tls_tickets tickets;
     bool http2; /* h2 is offered by ALPN: there is somebody to speak it */
 };
+
+/* Whether a host name that no certificate serves is, or may be, one of a certificate that cannot be
+ * used (px_tls_add_refused). */
+bool tls_refuses(const px_tls *tls, const char *name);
 
 #endif

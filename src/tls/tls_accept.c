@@ -3,7 +3,8 @@
  *
  * Happy path: the hello names a host, its certificates are chosen before anything else is looked
  * at, a session that is resumed must have been made for the same name, and ALPN settles the
- * protocol.  What can go wrong is an alert: a malformed name, no protocol in common.
+ * protocol.  What can go wrong is an alert: a malformed name, one whose certificate cannot be used,
+ * no protocol in common.
  */
 #include "tls/tls_accept.h"
 
@@ -71,6 +72,11 @@ static int on_hello(SSL *ssl, int *out_alert, void *context)
             return SSL_CLIENT_HELLO_ERROR;
         const struct tls_set *set = tls_context_find(session->context, px_str_of(session->name));
 
+        /* RFC 6066 section 3: better no certificate than another name's. */
+        if (!set && tls_refuses(session->context->tls, session->name)) {
+            *out_alert = SSL_AD_UNRECOGNIZED_NAME;
+            return SSL_CLIENT_HELLO_ERROR;
+        }
         if (set)
             session->set = set;
     }

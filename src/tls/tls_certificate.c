@@ -365,3 +365,27 @@ fail:
     tls_chain_free(chain);
     return NULL;
 }
+
+struct tls_certificate *tls_certificate_names(const px_allocator *allocator,
+                                              const char *certificate_file)
+{
+    STACK_OF(X509) *chain = NULL;
+    px_error error;
+
+    ERR_clear_error();
+    X509 *leaf = leaf_read(certificate_file, &chain, &error);
+    struct tls_certificate *named = leaf ? alloc_take_zeroed(allocator, sizeof(*named)) : NULL;
+
+    if (!named) {
+        X509_free(leaf);
+        tls_chain_free(chain);
+        return NULL;
+    }
+    named->allocator = allocator;
+    named->leaf = leaf;
+    named->chain = chain;
+    if (names_read(named) == PX_OK)
+        return named;
+    tls_certificate_free(named);
+    return NULL;
+}

@@ -43,6 +43,10 @@ struct tls_certificate *tls_certificate_load(const px_allocator *allocator,
                                              const char *certificate_file, const char *key_file,
                                              px_error *out_error);
 
+/* The names alone of a certificate whose key is of no use; NULL when they cannot be read. */
+struct tls_certificate *tls_certificate_names(const px_allocator *allocator,
+                                              const char *certificate_file);
+
 /* One that is signed by itself, for these names, separated by commas (tls_self_signed.c). */
 struct tls_certificate *tls_certificate_make(const px_allocator *allocator, const char *names,
                                              px_error *out_error);

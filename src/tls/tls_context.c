@@ -79,6 +79,21 @@ static px_err set_arm(struct tls_context *context, struct tls_set *set, px_error
     return PX_OK;
 }
 
+px_err tls_context_accepts(const px_tls *tls, const struct tls_certificate *certificate,
+                           px_error *out_error)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (!ctx)
+        return tls_error(out_error, PX_ERR_MEMORY, "out of memory");
+    px_err err = tls_profile_apply(ctx, (px_tls_profile)tls->options.profile, out_error);
+
+    if (err == PX_OK)
+        err = ctx_use(ctx, certificate, out_error);
+    SSL_CTX_free(ctx);
+    return err;
+}
+
 static struct tls_set *set_of(struct tls_context *context,
                               const struct tls_certificate *const *certificates,
                               px_error *out_error)

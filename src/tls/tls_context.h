@@ -44,6 +44,11 @@ struct tls_context *tls_context_create(px_tls *tls, struct tls_certificate **cer
 struct tls_context *tls_context_take(struct tls_context *context);
 void tls_context_put(struct tls_context *context);
 
+/* Whether OpenSSL takes a certificate for the versions and suites that are spoken. */
+PX_MUST_CHECK px_err tls_context_accepts(const px_tls *tls,
+                                         const struct tls_certificate *certificate,
+                                         px_error *out_error);
+
 /* The set for a host name, NULL when no certificate is made out for it. */
 const struct tls_set *tls_context_find(const struct tls_context *context, px_str name);
 

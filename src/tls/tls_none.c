@@ -27,6 +27,23 @@ px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const c
     return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
 }
 
+px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char *key_file,
+                          px_error *out_error)
+{
+    (void)tls;
+    (void)certificate_file;
+    (void)key_file;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
+px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why)
+{
+    (void)tls;
+    (void)index;
+    (void)out_why;
+    return PX_ERR_NOT_FOUND;
+}
+
 px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
 {
     (void)tls;

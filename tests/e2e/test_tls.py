@@ -443,6 +443,89 @@ def test_reload(authority, workers):
             assert ask(wire, "r.test").status == 200
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_expired(authority, workers):
+    """It warns and is served, and port 80 beside it; HUP goes on."""
+    expired = authority.issue("old.test", days=-1)
+    user = ["--user", str(os.geteuid())] if workers == "0" else []
+    with tls(*flags(expired), "-w", workers, *user, "-l", "127.0.0.1:0") as server:
+        server.wait_stderr(r"^pollux: warning: the certificate in .*old.test.* expired on \S+, 1 day ago$")
+        assert fingerprint(server, "old.test")
+        with Wire(server.addresses[1]) as wire:
+            assert ask(wire, "old.test").content == HELLO
+        server.signal(signal.SIGHUP)
+        server.wait_stderr(r"^pollux: reloaded")
+        assert fingerprint(server, "old.test")
+        # Said once, though it was judged twice.
+        assert server.stderr.count("expired on") == 1
+
+
+def test_expired_is_replaced(authority, tmp_path):
+    """USR2: an update is not refused for what was served before."""
+    expired = authority.issue("old.test", days=-1)
+    pid_file = tmp_path / "pid"
+    with tls(*flags(expired), "-w", "2", "--pid-file", pid_file) as server:
+        server.signal(signal.SIGUSR2)
+        until(lambda: int(pid_file.read_text() or server.pid) != server.pid, True)
+        successor = int(pid_file.read_text())
+        try:
+            server.wait_stderr(r"expired on", count=2)  # a process of its own says it again
+            assert fingerprint(server, "old.test")
+        finally:
+            os.kill(successor, signal.SIGTERM)
+            until(pid_file.exists, False)
+
+
+def alert(server, name):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(server.address, timeout=10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=name):
+                return None
+        except ssl.SSLError as error:
+            return error.reason
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("fault, says", [
+    ("key", r"there is no private key in"),
+    ("other key", r"does not belong to the certificate in"),
+    ("gone", r"cannot read the certificate .*: No such file"),
+    ("junk", r"there is no certificate in"),
+])  # fmt: skip
+def test_one_bad_of_two(authority, tmp_path, workers, fault, says):
+    """The other one is served; the bad one's names are refused, until it is mended."""
+    stem = f"bad-{fault.replace(' ', '-')}-{workers}"
+    good, bad = authority.issue("good.test"), authority.issue("bad.test", file=stem)
+    cert, key = bad
+    match fault:
+        case "key":
+            key.write_text("junk")
+        case "other key":
+            key.write_bytes(good[1].read_bytes())
+        case "gone":
+            cert.unlink()
+        case "junk":
+            cert.write_text("junk")
+    failing(66 if fault == "gone" else 78, *flags(bad), says=says)
+    failing(66 if fault == "gone" else 78, *flags(good, bad), "--tls-strict", says=says)
+    user = ["--user", str(os.geteuid())] if workers == "0" else []
+    with tls(*flags(bad, good), "-w", workers, *user) as server:
+        line = rf"^pollux: warning: .*{says}.*; clients that ask for its names are refused until the file is mended$"
+        server.wait_stderr(line)
+        shown = fingerprint(server, "good.test")
+        assert alert(server, "bad.test") == "TLSV1_UNRECOGNIZED_NAME"
+        assert fingerprint(server, None) == shown
+        server.signal(signal.SIGHUP)  # the same rule: it is reloaded, and said again
+        server.wait_stderr(line, count=2)
+        server.wait_stderr(r"^pollux: reloaded")
+        assert fingerprint(server, "good.test") == shown
+        authority.issue("bad.test", file=stem)
+        until(lambda: alert(server, "bad.test"), None, seconds=30)  # without a signal
+        assert fingerprint(server, "bad.test") != shown
+
+
 def test_files_that_change_are_read(authority):
     """Without a signal, as certbot leaves them; in a process alone, and by a master."""
     cert, key = authority.issue("r.test", file="watched")

@@ -63,8 +63,9 @@ static void live(const px_allocator *allocator, void *context)
     said(px_tls_add_self_signed(tls, "made.test", &error), &error);
     said(px_tls_add_certificate(tls, PATH("b.pem"), PATH("b.key"), &error), &error);
     said(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), &error);
+    said(px_tls_add_refused(tls, PATH("a.pem"), PATH("b.key"), &error), &error);
     said(px_tls_reload(tls, &error), &error);
-    assert_int_equal(tls->context == NULL, tls->sources == NULL);
+    assert_int_equal(tls->context == NULL, !tls->sources || tls->sources->refused);
     if (tls->context) {
         struct pool pool;
         struct tls_session session;

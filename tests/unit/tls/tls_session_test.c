@@ -192,6 +192,69 @@ static void certificates_by_name(void **state)
     px_tls_destroy(tls);
 }
 
+static void refused(px_tls *tls, SSL_CTX *ctx, const char *name)
+{
+    peer_init(&peer, tls, ctx, name, 0);
+    assert_false(peer_shake(&peer));
+    assert_int_equal(peer.alert, SSL_AD_UNRECOGNIZED_NAME);
+    peer_deinit(&peer);
+}
+
+/* One that cannot be used takes its names with it, and nobody else's; mended, it is like others. */
+static void names_that_are_refused(void **state)
+{
+    px_tls *tls = px_tls_create(NULL, NULL);
+    SSL_CTX *ctx = ctx_of_version(0);
+    const char *why = NULL;
+    px_error error;
+
+    (void)state;
+    authority_issue(&authority, "m", "m.test,*.m.test", EVP_PKEY_EC, 30);
+    authority_issue(&authority, "n", "n.test", EVP_PKEY_EC, 30);
+    authority_write(&authority, "m-bad.key", "junk", 4);
+    assert_int_equal(px_tls_add_refused(tls, PATH("m.pem"), PATH("m-bad.key"), &error), PX_OK);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK); /* though there is nothing to serve */
+    assert_int_equal(px_tls_add_certificate(tls, PATH("a.pem"), PATH("a.key"), NULL), PX_OK);
+    assert_int_equal(px_tls_refused_at(tls, 0, &why), PX_OK);
+    assert_non_null(strstr(why, "there is no private key in"));
+    assert_int_equal(px_tls_refused_at(tls, 1, &why), PX_ERR_NOT_FOUND);
+    refused(tls, ctx, "m.test");
+    refused(tls, ctx, "M.test");
+    refused(tls, ctx, "x.m.test");
+    shown(tls, ctx, "y.x.m.test", "a.test", EVP_PKEY_EC);
+    shown(tls, ctx, "a.test", "a.test", EVP_PKEY_EC);
+    shown(tls, ctx, "nobody.test", "a.test", EVP_PKEY_EC);
+    shown(tls, ctx, NULL, "a.test", EVP_PKEY_EC);
+    /* Names that cannot be read may be any that no other certificate has. */
+    assert_int_equal(px_tls_add_refused(tls, PATH("none.pem"), NULL, &error), PX_OK);
+    assert_int_equal(px_tls_refused_at(tls, 1, &why), PX_OK);
+    assert_non_null(strstr(why, "No such file"));
+    refused(tls, ctx, "nobody.test");
+    shown(tls, ctx, "x.wild.test", "a.test", EVP_PKEY_EC);
+    shown(tls, ctx, NULL, "a.test", EVP_PKEY_EC);
+    /* A reload tries both again, in their order; what is bad still stops nothing. */
+    authority_issue(&authority, "m", "m.test", EVP_PKEY_EC, 30);
+    authority_issue(&authority, "none", "none.test", EVP_PKEY_EC, 30);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    refused(tls, ctx, "none.test"); /* its key is another file */
+    px_tls_destroy(tls);
+    tls = px_tls_create(NULL, NULL);
+    assert_int_equal(px_tls_add_certificate(tls, PATH("a.pem"), PATH("a.key"), NULL), PX_OK);
+    authority_write(&authority, "n.key", "junk", 4);
+    assert_int_equal(px_tls_add_refused(tls, PATH("n.pem"), PATH("n.key"), &error), PX_OK);
+    refused(tls, ctx, "n.test");
+    authority_issue(&authority, "n", "n.test", EVP_PKEY_EC, 30);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_int_equal(px_tls_refused_at(tls, 0, &why), PX_ERR_NOT_FOUND);
+    shown(tls, ctx, "n.test", "n.test", EVP_PKEY_EC);
+    /* From then on it is one that was good: what becomes of it changes nothing. */
+    authority_write(&authority, "n.key", "junk", 4);
+    assert_int_equal(px_tls_reload(tls, &error), PX_ERR_INVALID);
+    shown(tls, ctx, "n.test", "n.test", EVP_PKEY_EC);
+    SSL_CTX_free(ctx);
+    px_tls_destroy(tls);
+}
+
 static void hosts_that_may_be_asked_for(void **state)
 {
     static const struct {
@@ -761,6 +824,7 @@ int main(void)
         cmocka_unit_test(half_closed),
         cmocka_unit_test(records_grow),
         cmocka_unit_test(certificates_by_name),
+        cmocka_unit_test(names_that_are_refused),
         cmocka_unit_test(hosts_that_may_be_asked_for),
         cmocka_unit_test(protocols_by_alpn),
         cmocka_unit_test(staples_go_along),
