@@ -2,8 +2,9 @@
  * Fields of HTTP/2 requests: what each may be, and what they must be together.
  *
  * The rules for methods, targets, hosts and values are those of the HTTP/1 parser, so that a
- * request means the same whichever way it came.  What HTTP/1 refuses with 400 is malformed here and
- * resets the stream; what is only too much, or served by nobody, is answered.
+ * request means the same whichever way it came.  A request that is refused for its target, method,
+ * host or size is answered with the status of HTTP/1; what is no request at all (pseudo-fields that
+ * are missing, doubled or late, fields that may not be) resets the stream.
  */
 #include "http/h2/h2_head.h"
 
@@ -61,10 +62,13 @@ static struct http_span keep(struct h2_head *head, px_str text)
     return span;
 }
 
-static void refuse(struct h2_head *head, uint16_t status)
+/* The first reason counts. */
+static void refuse(struct h2_head *head, uint16_t status, const char *reason)
 {
-    if (head->status == 0)
-        head->status = status;
+    if (head->status != 0)
+        return;
+    head->status = status;
+    head->reason = reason;
 }
 
 /* --- Pseudo-fields ---------------------------------------------------------------------------- */
@@ -75,10 +79,6 @@ static void note_path(struct h2_head *head, px_str path)
     size_t at;
 
     head->path_bytes = (uint32_t)path.len;
-    if (path.len == 0) {
-        head->malformed = true;
-        return;
-    }
     if (text_is(path, "*"))
         return;
     at = uri_path_end(path, 0, head->scan);
@@ -86,35 +86,25 @@ static void note_path(struct h2_head *head, px_str path)
     if (at < path.len && path.ptr[at] == '?')
         at = uri_query_end(path, at + 1, head->scan);
     /* As over HTTP/1: a target that is none is answered. */
-    if (path.ptr[0] != '/' || at < path.len)
-        refuse(head, 400);
+    if (path.len == 0 || path.ptr[0] != '/' || at < path.len)
+        refuse(head, 400, "bad byte in the target");
 }
 
 static void note_method(struct h2_head *head, px_str method)
 {
     if (method.len == 0 || scan_short(method.ptr, 0, method.len, CHAR_TOKEN) < method.len)
-        head->malformed = true;
+        refuse(head, 400, "bad method");
     else if (method.len > METHOD_BYTES_MAX)
-        refuse(head, 400);
+        refuse(head, 400, "method too long");
     head->method_id = http_method_of(method.ptr, method.len);
 }
 
-/* A scheme (RFC 3986 section 3.1); one that we do not serve is refused as in an HTTP/1 target. */
+/* One that we do not serve is refused as in an HTTP/1 target. */
 static void note_scheme(struct h2_head *head, px_str scheme)
 {
     if (field_name_is(scheme, "http") || field_name_is(scheme, "https"))
         return;
-    refuse(head, 400);
-    for (size_t at = 0; at < scheme.len; at++) {
-        char byte = (char)(scheme.ptr[at] | 0x20);
-        bool letter = byte >= 'a' && byte <= 'z';
-        bool other = (scheme.ptr[at] >= '0' && scheme.ptr[at] <= '9') || scheme.ptr[at] == '+' ||
-                     scheme.ptr[at] == '-' || scheme.ptr[at] == '.';
-
-        if (!letter && (at == 0 || !other))
-            head->malformed = true;
-    }
-    head->malformed = head->malformed || scheme.len == 0;
+    refuse(head, 400, "scheme not served");
 }
 
 static int pseudo_of(px_str name)
@@ -140,7 +130,7 @@ static void add_pseudo(struct h2_head *head, px_str name, px_str value)
     }
     head->seen = (uint8_t)(head->seen | 1 << pseudo);
     if (pseudo == H2_PSEUDO_PATH && value.len > head->limits->target_bytes_max) {
-        refuse(head, 414);
+        refuse(head, 414, "target too long");
         return;
     }
     head->pseudo[pseudo] = keep(head, value);
@@ -155,7 +145,8 @@ static void add_pseudo(struct h2_head *head, px_str name, px_str value)
         note_path(head, value);
         break;
     case H2_PSEUDO_AUTHORITY:
-        head->malformed = !host_valid(value.ptr, value.len);
+        if (!host_valid(value.ptr, value.len))
+            refuse(head, 400, "bad authority in the target");
         break;
     case H2_PSEUDO_PROTOCOL:
         if (!field_name_valid(value))
@@ -200,8 +191,10 @@ static bool is_connection_field(px_str name, px_str value)
 
 static void note_host(struct h2_head *head, px_str value, struct http_span span)
 {
-    if (head->has_host || !host_valid(value.ptr, value.len))
-        head->malformed = true;
+    if (head->has_host)
+        refuse(head, 400, "Host twice");
+    else if (!host_valid(value.ptr, value.len))
+        refuse(head, 400, "bad Host");
     head->has_host = true;
     head->host = span;
 }
@@ -269,14 +262,14 @@ static void add_field(struct h2_head *head, px_str name, px_str value)
     if (!head->trailers && text_is(name, "cookie")) {
         if (head->crumb_count == H2_CRUMBS_MAX ||
             head->field_count + (head->crumb_count == 0 ? 1U : 0U) > count_max) {
-            refuse(head, 431);
+            refuse(head, 431, "too many fields");
             return;
         }
         head->crumbs[head->crumb_count++] = keep(head, value);
         return;
     }
     if (head->field_count + (head->crumb_count > 0 ? 1U : 0U) >= count_max) {
-        refuse(head, 431);
+        refuse(head, 431, "too many fields");
         return;
     }
     struct http_field_span *field = &head->fields[head->field_count++];
@@ -296,7 +289,7 @@ void h2_head_add(struct h2_head *head, px_str name, px_str value)
         bytes_max = TRAILER_BYTES_MAX;
     head->bytes = more < UINT32_MAX - head->bytes ? head->bytes + (uint32_t)more : UINT32_MAX;
     if (head->bytes > bytes_max) {
-        refuse(head, 431);
+        refuse(head, 431, "head too large");
         return;
     }
     if (head->malformed)
@@ -334,12 +327,30 @@ static bool pseudo_complete(struct h2_head *head)
     head->extended = protocol;
     if (connect && !protocol)
         return has(head, H2_PSEUDO_AUTHORITY) && !has(head, H2_PSEUDO_SCHEME) &&
-               !has(head, H2_PSEUDO_PATH) && has_port(head);
+               !has(head, H2_PSEUDO_PATH);
     if (protocol && !has(head, H2_PSEUDO_AUTHORITY))
         return false;
-    /* RFC 9110 section 7.2: a request that says nowhere whom it is for is none. */
-    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH) &&
-           (has(head, H2_PSEUDO_AUTHORITY) || head->has_host);
+    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH);
+}
+
+/* What HTTP/1 would refuse too, once the head is whole. */
+static void judge(struct h2_head *head)
+{
+    bool has_authority = has(head, H2_PSEUDO_AUTHORITY);
+
+    /* RFC 9113 section 8.3.1: Host says the same as :authority. */
+    if (head->has_host && has_authority &&
+        !field_text_equal(text_of(head, head->host),
+                          text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
+        refuse(head, 400, "Host differs from :authority");
+    /* RFC 9110 section 7.2: for which host it is must be said. */
+    if (!head->has_host && !has_authority)
+        refuse(head, 400, "Host is missing");
+    if (head->method_id == METHOD_CONNECT && !head->extended && !has_port(head))
+        refuse(head, 400, "CONNECT needs a host and a port");
+    if (text_is(text_of(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
+        head->method_id != METHOD_OPTIONS)
+        refuse(head, 400, "asterisk target without OPTIONS");
 }
 
 px_err h2_head_end(struct h2_head *head)
@@ -353,14 +364,7 @@ px_err h2_head_end(struct h2_head *head)
         return PX_ERR_LIMIT;
     if (!pseudo_complete(head))
         return PX_ERR_MALFORMED;
-    /* RFC 9113 section 8.3.1: Host says the same as :authority, or the request is malformed. */
-    if (head->has_host && has(head, H2_PSEUDO_AUTHORITY) &&
-        !field_text_equal(text_of(head, head->host),
-                          text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
-        return PX_ERR_MALFORMED;
-    if (text_is(text_of(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
-        head->method_id != METHOD_OPTIONS)
-        return PX_ERR_MALFORMED;
+    judge(head);
     return head->status ? PX_ERR_LIMIT : PX_OK;
 }
 

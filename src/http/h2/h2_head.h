@@ -34,6 +34,7 @@ struct h2_head {
     const struct http_limits *limits; /* borrowed: outlives the head */
     char *text;                       /* in the object: names and values, each with its NUL */
     uint64_t content_length;          /* with has_length */
+    const char *reason;               /* refused: why, static, a few words */
     struct http_span pseudo[H2_PSEUDO_COUNT];
     struct http_span host;
     struct http_span priority;

@@ -120,17 +120,6 @@ class Rst:
         return f"RST_STREAM({self.stream}) {names(self.codes)}"
 
 
-class Refused(Rst):
-    """Malformed as HTTP, not as HTTP/2: a 400 is fine as well (section 8.1.1 allows an answer)."""
-
-    def judge(self, h2):
-        state = h2.judge.stream(self.stream)
-        h2.until(lambda: state.over, "a refusal")
-        if state.status != 400 and state.code not in self.codes:
-            raise WireError(f"neither 400 nor {self!r}: {state}")
-        is_kept(h2)
-
-
 class Status:
     """An answer of that status (or one of these) on the stream, and the connection goes on."""
 

@@ -1,10 +1,11 @@
 """RFC 9113 section 8: how a request is made of frames, and which requests are malformed.
 
 A malformed request MUST be a stream error PROTOCOL_ERROR (section 8.1.1): it is reset, and no
-handler sees it.  Where the fault is of HTTP and not of HTTP/2 (a target, a host), a 400 will do.
+handler sees it.  Where the fault is of HTTP and not of HTTP/2 (a target, a method, a host), it is
+answered with 400.
 """
 
-from http2.case import Fine, Refused, Rst, Status, Table
+from http2.case import Fine, Rst, Status, Table
 from lib.h2frames import *  # noqa: F403
 
 TABLE = Table("9113")
@@ -14,7 +15,8 @@ BAD = Rst(1, PROTOCOL_ERROR)
 
 
 def refused(section, name, rule, steps):
-    add(section, name, rule, steps, Refused(1, PROTOCOL_ERROR))
+    """A request that can be answered is (RFC 9113 section 8.1.1): with what HTTP/1 says to it."""
+    add(section, name, rule, steps, Status(1, 400))
 
 
 def bad(section, name, rule, steps, **more):
@@ -153,15 +155,15 @@ bad("8.3.1", "no-scheme", NEEDED, headers(1, get(scheme=None)))
 bad("8.3.1", "no-path", NEEDED, headers(1, get(path=None)))
 bad("8.3.1", "nothing", NEEDED, headers(1, [("x", "y")]))
 bad("8.3.1", "an-empty-block", NEEDED, headers(1, b""))
-bad("8.3.1", "path-empty", ":path MUST NOT be empty for http and https", headers(1, get(path="")))
-bad("8.3.1", "method-empty", "a method is a token", headers(1, get(method="")))
+refused("8.3.1", "path-empty", ":path MUST NOT be empty for http and https", headers(1, get(path="")))
+refused("8.3.1", "method-empty", "a method is a token", headers(1, get(method="")))
 refused("8.3.1", "scheme-empty", "a scheme is one", headers(1, get(scheme="")))
 for name, path in {"relative": "index.html", "asterisk": "*", "absolute": "http://a/", "query": "?x"}.items():
     refused("8.3.1", f"path-{name}", ":path starts with `/`, or is `*` for OPTIONS", headers(1, get(path=path)))
 for name, path in {"nul": "/\0", "blank": "/a b", "lf": "/a\n", "cr": "/a\r", "tab": "/a\t", "del": "/\x7f", "fragment": "/a#b", "8-bit": "/\xe4"}.items():
     refused("8.3.1", f"path-{name}", ":path is a path and a query (RFC 3986)", headers(1, get(path=path)))
 for name, method in {"blank": "GE T", "nul": "G\0T", "lf": "GET\n", "colon": "GET:", "8-bit": "G\xe4T", "smuggled": "GET / HTTP/1.1\r\nx: "}.items():
-    bad("8.3.1", f"method-{name}", "a method is a token (RFC 9110 section 9.1)", headers(1, get(method=method)))
+    refused("8.3.1", f"method-{name}", "a method is a token (RFC 9110 section 9.1)", headers(1, get(method=method)))
 for name, scheme in {"blank": "ht tp", "nul": "http\0", "digit": "1http", "colon": "http:", "slash": "http://x"}.items():
     refused("8.3.1", f"scheme-{name}", "a scheme is one (RFC 3986 section 3.1)", headers(1, get(scheme=scheme)))
 add("8.3.1", "options-asterisk", "`*` is for OPTIONS", headers(1, get(method="OPTIONS", path="*")), Fine(1))
@@ -176,8 +178,8 @@ for name, authority in {"port": "a:8080", "ipv6": "[::1]:80", "dot": "a.example.
 add("8.3.1", "host-equal", "Host may stand beside an equal :authority", headers(1, get(("host", "a"))), Fine(1))
 add("8.3.1", "host-case", "hosts compare without regard to case", headers(1, get(("host", "A"))), Fine(1))
 add("8.3.1", "host-alone", "Host may take the place of :authority", headers(1, get(("host", "a"), authority=None)), Fine(1))
-bad("8.3.1", "host-other", "Host and :authority that differ are malformed", headers(1, get(("host", "b"))))
-bad("8.3.1", "host-other-port", "Host and :authority that differ are malformed", headers(1, get(("host", "a:81"))))
+refused("8.3.1", "host-other", "Host and :authority that differ are malformed", headers(1, get(("host", "b"))))
+refused("8.3.1", "host-other-port", "Host and :authority that differ are malformed", headers(1, get(("host", "a:81"))))
 refused("8.3.1", "host-empty", "Host and :authority that differ are malformed", headers(1, get(("host", ""))))
 refused("8.3.1", "host-twice", "Host stands once (RFC 9110 section 7.2)", headers(1, get(("host", "a"), ("host", "a"))))
 refused("8.3.1", "host-twice-alone", "Host stands once (RFC 9110 section 7.2)", headers(1, get(("host", "a"), ("host", "b"), authority=None)))
