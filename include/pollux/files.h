@@ -97,8 +97,8 @@ static inline px_files_options px_files_options_default(void)
  *  PX_ERR_SYSTEM.  Any thread; used with servers of one loop. */
 px_files *px_files_create(const char *root, const px_files_options *options, px_error *out_error);
 
-/** The same for a folder that is open: workers of one generation serve one folder, whatever is put in
- *  its place meanwhile, and none needs to find it by its path.
+/** The same for a folder that is open: workers of one generation serve one folder, whatever is put
+ * in its place meanwhile, and none needs to find it by its path.
  *  @param fd borrowed for the call: of the folder, for reading.  @param root how messages name it.
  *  @return as px_files_create.  Any thread; used with servers of one loop. */
 px_files *px_files_create_at(int fd, const char *root, const px_files_options *options,

@@ -17,6 +17,7 @@
 #include "pollux/request.h"
 #include "pollux/response.h"
 #include "pollux/server.h"
+#include "pollux/site.h"
 #include "pollux/str.h"
 #include "pollux/stream.h"
 #include "pollux/syscalls.h"

@@ -11,6 +11,7 @@
 #include "pollux/exchange.h"
 #include "pollux/filter.h"
 #include "pollux/loop.h"
+#include "pollux/site.h"
 #include "pollux/stream.h"
 #include "pollux/tls.h"
 
@@ -19,14 +20,6 @@ extern "C" {
 #endif
 
 typedef struct px_server px_server; /**< An HTTP server. */
-
-/** What is written for each request. */
-typedef enum px_log_format {
-    PX_LOG_OFF,      /**< Nothing. */
-    PX_LOG_COMBINED, /**< NCSA combined, a line for each answer. */
-    PX_LOG_JSON,     /**< A JSON object a line for each answer. */
-    PX_LOG_REQUEST   /**< 40 dashes, then the head as received, for each accepted head. */
-} px_log_format;
 
 /** What a server has counted since it was made, and at which it took up (counters_memory). */
 typedef struct px_counters {
@@ -63,7 +56,8 @@ typedef enum px_forwarded {
     PX_FORWARDED_NONE     /**< None. */
 } px_forwarded;
 
-/** Options of a server.  Zero is the default everywhere. */
+/** Options of a server.  Zero is the default everywhere.  What px_site_options has too holds for
+ * the site that the server is made with, and not for one that is set (px_server_set_site). */
 typedef struct px_server_options {
     size_t struct_size; /**< sizeof(px_server_options). */
     px_loop *loop;      /**< Borrowed: outlives the server.  NULL: the server makes its own. */
@@ -87,11 +81,9 @@ typedef struct px_server_options {
     uint32_t log_format;        /**< A px_log_format; 0: off. */
     /** Takes whole log lines at the end of each tick; `lines` is borrowed.  NULL: no log. */
     void (*on_log)(px_str lines, void *context);
-    void *log_context; /**< Handed to on_log; borrowed. */
-    /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and
-     * one px_respond function with that status, or returns without to get pollux's line of text. */
-    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
-    void *error_page_context; /**< Handed to on_error_page; borrowed. */
+    void *log_context;              /**< Handed to on_log; borrowed. */
+    px_error_page_fn on_error_page; /**< Of its own site; NULL: pollux's line of text. */
+    void *error_page_context;       /**< Handed to on_error_page; borrowed. */
     /** Where the counters are written at the end of each tick; borrowed, outlives the server, its
      * struct_size is set.  The server goes on counting from what it finds there.  Memory that is
      * shared with another process shows them there, and after the end of this one.  NULL: nowhere.
@@ -138,43 +130,19 @@ void px_server_destroy(px_server *server);
 /** The server's loop; borrowed. */
 px_loop *px_server_loop(px_server *server);
 
-/** When a route's handler is called, seen from the request's content. */
-typedef enum px_content_mode {
-    PX_CONTENT_STREAM = 0, /**< As soon as the head is there. */
-    PX_CONTENT_COLLECT,    /**< When the content is whole (px_request_content). */
-    PX_CONTENT_DROP        /**< When the content is whole, which was read and dropped. */
-} px_content_mode;
+/** Serves this site in place of the one before: requests whose heads end from now on are its own.
+ *  Those that have begun keep theirs, which ends with the last of them, at the end of a tick, if
+ *  nothing else holds it.
+ *  @param site the server takes a hold of its own.
+ *  @return PX_OK, or PX_ERR_INVALID: it is NULL. */
+PX_MUST_CHECK px_err px_server_set_site(px_server *server, px_site *site, px_error *out_error);
 
-/** Options of a route. */
-typedef struct px_route_options {
-    size_t struct_size;         /**< sizeof(px_route_options). */
-    uint32_t content_mode;      /**< A px_content_mode. */
-    uint32_t reserved;          /**< Zero. */
-    uint64_t content_bytes_max; /**< More is answered 413; 0: the server's; PX_UNLIMITED_BYTES. */
-    void (*release)(void *context); /**< Called once when the server is destroyed, or at once when
-                                         the call fails; may be NULL. */
-} px_route_options;
-
-/** The defaults, as a value.  Any thread. */
-static inline px_route_options px_route_options_default(void)
-{
-    px_route_options options;
-
-    memset(&options, 0, sizeof(options));
-    options.struct_size = sizeof(options);
-    return options;
-}
-
-/** The defaults of a px_route_options, as a value. */
-#define PX_ROUTE_OPTIONS_DEFAULT px_route_options_default()
-/** The same as an initialiser of a static. */
-#define PX_ROUTE_OPTIONS_INIT PX_INIT_OF(px_route_options)
+/* A server is made with a site of its own, whose one host `*` is what the calls below fill, also
+ * while it is served.  Once another is served they return PX_ERR_CLOSED. */
 
 /** Registers a handler.
- *  @param pattern `[METHOD ][HOST]/PATH` with `{name}`, `{rest...}`, `{$}`, as in Go 1.22's
- * ServeMux: the most specific one wins; GET serves HEAD too.  Copied.
- *  @param context borrowed: outlives the server.
- *  @return PX_OK, PX_ERR_INVALID (bad pattern), PX_ERR_CONFLICT, PX_ERR_MEMORY. */
+ *  @param pattern as px_host_route.  Copied.  @param context borrowed: outlives the server.
+ *  @return as px_host_route. */
 PX_MUST_CHECK px_err px_server_route(px_server *server, const char *pattern, px_handler handler,
                                      void *context, px_error *out_error);
 
@@ -183,23 +151,15 @@ PX_MUST_CHECK px_err px_server_route_with(px_server *server, const char *pattern
                                           const px_route_options *options, px_handler handler,
                                           void *context, px_error *out_error);
 
-/** What a middleware decides. */
-typedef enum px_verdict {
-    PX_NEXT, /**< Go on to the next middleware, then to the handler. */
-    PX_STOP  /**< It has answered, or will: px_exchange_next goes on where it stopped. */
-} px_verdict;
-
 /** Runs before the handler of every route, in the order of registration.
  *  @param context borrowed: outlives the server.  @param release as px_route_options; may be NULL.
- *  @return PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT. */
-PX_MUST_CHECK px_err px_server_use(px_server *server,
-                                   px_verdict (*middleware)(px_exchange *exchange, void *context),
-                                   void *context, void (*release)(void *context),
-                                   px_error *out_error);
+ *  @return as px_site_use. */
+PX_MUST_CHECK px_err px_server_use(px_server *server, px_middleware_fn middleware, void *context,
+                                   void (*release)(void *context), px_error *out_error);
 
 /** Registers a response filter; the first registered is nearest to the handler.
  *  @param filter borrowed: outlives the server.  @param context, @param release as px_server_use.
- *  @return PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT. */
+ *  @return as px_site_filter. */
 PX_MUST_CHECK px_err px_server_filter(px_server *server, const px_filter *filter, void *context,
                                       void (*release)(void *context), px_error *out_error);
 
@@ -224,6 +184,7 @@ typedef struct px_serve_options {
      *  TLS, and their peer is the one that it names; without one they are closed.  Others have none
      *  and are served as they are. */
     uint32_t proxy_protocol;
+    uint32_t tag; /**< Names the listener in px_host_options.listeners; at most 65535. */
 } px_serve_options;
 
 /** The defaults, as a value.  Any thread. */

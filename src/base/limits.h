@@ -96,8 +96,8 @@ enum {
     AGAIN_PER_TICK = 256,     /* streams likewise */
     POSTS_PER_TICK = 1024,    /* posted calls before the wait is looked at again */
 
-    MIDDLEWARE_MAX = 32, /* of one server */
-    FILTERS_MAX = 8,     /* of one server: the depth of a pull through them */
+    MIDDLEWARE_MAX = 32, /* of one site, of one host, of one route */
+    FILTERS_MAX = 8,     /* likewise: the depth of a pull through them is three times that */
     /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
     FILTER_TURN_BYTES = 32 * 1024,
     /* And of all connections in a tick, twice: 4 ms, so that none of them holds up the others. */
@@ -225,7 +225,9 @@ enum {
     ROUTE_SEGMENT_BYTES_MAX = 255,  /* a literal segment, decoded, or a host: NAME_MAX */
     ROUTE_PARAMS_MAX = 16,          /* wildcards with a name in one pattern */
     ROUTE_METHODS_MAX = 32,         /* method tokens of one router beside the nine known ones */
-    ROUTER_BYTES_MAX = 128 * 1024 * 1024, /* memory of one router: all of the above at once */
+    ROUTER_BYTES_MAX = 128 * 1024 * 1024, /* what one router takes with all of the above at once */
+    HOST_NAMES_MAX = 1000000,             /* of one site: a table of 16 MiB */
+    SITE_BYTES_MAX = 1024 * 1024 * 1024,  /* memory of one site: hosts, and their routers */
 };
 
 #endif

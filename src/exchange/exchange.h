@@ -117,6 +117,8 @@ struct exchange_output {
 struct px_exchange {
     struct pool_item item;
     struct exchange_service *service;           /* borrowed: outlives it */
+    struct exchange_site *site;                 /* borrowed: pinned */
+    const struct exchange_rules *rules;         /* borrowed: the site's, and the narrowest known */
     const struct exchange_transport *transport; /* borrowed: static; NULL once it has let go */
     void *carrier;                              /* the transport's own, while it has not let go */
     struct list node;                           /* on service->ended or service->waiting */
@@ -141,7 +143,7 @@ struct px_exchange {
     uint64_t content_received;
     uint64_t started_ms;
     uint32_t param_count;
-    uint32_t middleware_index;
+    struct exchange_dispatch dispatch;
     uint8_t method;    /* enum http_method */
     uint8_t version;   /* 10, 11, 20 */
     uint8_t sink;      /* enum content_sink */

@@ -14,42 +14,48 @@ static struct filter_stage *stage_take(px_exchange *exchange)
 {
     struct exchange_output *output = exchange_output(exchange);
 
-    if (output && !output->stages)
-        output->stages =
-            arena_take(&exchange->arena, exchange->service->filter_count * sizeof(*output->stages));
+    if (output && !output->stages) {
+        size_t count = 0;
+
+        for (const struct exchange_rules *rules = exchange->rules; rules; rules = rules->outer)
+            count += rules->filter_count;
+        output->stages = arena_take(&exchange->arena, count * sizeof(*output->stages));
+    }
     return output && output->stages ? &output->stages[output->stage_count] : NULL;
+}
+
+/* Shows the head to one filter: false when the exchange is broken. */
+static bool filter_take_head(px_exchange *exchange, const struct exchange_filter *entry)
+{
+    void *state = NULL;
+    bool is_wanted = entry->filter->on_head(exchange, entry->context, &state) != 0;
+    struct filter_stage *stage =
+        is_wanted && exchange_alive(exchange) ? stage_take(exchange) : NULL;
+
+    if (is_wanted && !stage) {
+        if (TABLE_MEMBER(entry->filter, on_end))
+            entry->filter->on_end(exchange, state);
+        exchange_break(exchange, PX_END_NO_MEMORY);
+    }
+    if (!exchange_alive(exchange))
+        return false;
+    if (!is_wanted)
+        return true;
+    *stage = (struct filter_stage){.filter = entry->filter, .state = state};
+    exchange->output->stage_count++;
+    exchange->filtered = true;
+    stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
+    if (!stage->input)
+        exchange_break(exchange, PX_END_NO_MEMORY);
+    return stage->input != NULL;
 }
 
 void filters_take_head(px_exchange *exchange)
 {
-    const struct exchange_service *service = exchange->service;
-
-    for (uint32_t index = 0; index < service->filter_count; index++) {
-        const struct exchange_filter *entry = &service->filters[index];
-        void *state = NULL;
-
-        bool is_wanted = entry->filter->on_head(exchange, entry->context, &state) != 0;
-        struct filter_stage *stage =
-            is_wanted && exchange_alive(exchange) ? stage_take(exchange) : NULL;
-
-        if (is_wanted && !stage) {
-            if (TABLE_MEMBER(entry->filter, on_end))
-                entry->filter->on_end(exchange, state);
-            exchange_break(exchange, PX_END_NO_MEMORY);
-        }
-        if (!exchange_alive(exchange))
-            return;
-        if (!is_wanted)
-            continue;
-        *stage = (struct filter_stage){.filter = entry->filter, .state = state};
-        exchange->output->stage_count++;
-        exchange->filtered = true;
-        stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
-        if (!stage->input) {
-            exchange_break(exchange, PX_END_NO_MEMORY);
-            return;
-        }
-    }
+    for (const struct exchange_rules *rules = exchange->rules; rules; rules = rules->outer)
+        for (uint32_t index = 0; index < rules->filter_count; index++)
+            if (!filter_take_head(exchange, &rules->filters[index]))
+                return;
 }
 
 static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
@@ -91,7 +97,8 @@ static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, ch
     return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_LATER;
 }
 
-/* Pulls through one stage.  The recursion is as deep as there are filters (FILTERS_MAX). */
+/* Pulls through one stage.  The recursion is as deep as there are filters (FILTERS_MAX of
+ * each of its rules). */
 static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
                           size_t *out_bytes)
 {

@@ -172,7 +172,7 @@ void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location
 
 void px_respond_error(px_exchange *exchange, unsigned status)
 {
-    const struct exchange_service *service = exchange->service;
+    const struct exchange_rules *rules = exchange->rules;
     char text[STATUS_TEXT_BYTES + 1];
 
     if (!exchange_alive(exchange))
@@ -181,9 +181,9 @@ void px_respond_error(px_exchange *exchange, unsigned status)
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    if (service->on_error_page && !exchange->error_page) {
+    if (rules->on_error_page && !exchange->error_page) {
         exchange->error_page = true;
-        service->on_error_page(exchange, status, service->error_page_context);
+        rules->on_error_page(exchange, status, rules->error_page_context);
         exchange->error_page = false;
         if (exchange->answer != ANSWER_NONE || exchange->broken)
             return;

@@ -12,6 +12,9 @@ enum { EXCHANGE_SLAB_OBJECTS = 16 };
 
 static void exchange_free(px_exchange *exchange)
 {
+    struct exchange_service *service = exchange->service;
+    struct exchange_site *site = exchange->site;
+
     exchange_release_content(exchange);
     if (exchange->input) {
         form_data_release(exchange);
@@ -20,7 +23,9 @@ static void exchange_free(px_exchange *exchange)
     if (exchange->output)
         buf_deinit(&exchange->output->pieces);
     arena_reset(&exchange->arena);
-    pool_put(&exchange->service->exchanges, exchange);
+    pool_put(&service->exchanges, exchange);
+    if (--site->holds == 0)
+        site->on_unused(site, service);
 }
 
 /* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
@@ -110,6 +115,9 @@ px_exchange *exchange_create(struct exchange_service *service,
     if (!exchange)
         return NULL;
     exchange->service = service;
+    exchange->site = service->site;
+    exchange->site->holds++;
+    exchange->rules = service->rules;
     exchange->transport = transport;
     exchange->carrier = carrier;
     list_init(&exchange->node);

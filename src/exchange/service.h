@@ -1,6 +1,6 @@
 /*
- * What all exchanges of a server share: their pool, their filters, their limits, and what runs for
- * them at the end of a tick.
+ * What all exchanges of a server share: their pool, their limits, and what runs for them at the end
+ * of a tick; and what an exchange knows of the site that it belongs to.
  */
 #ifndef PX_EXCHANGE_SERVICE_H
 #define PX_EXCHANGE_SERVICE_H
@@ -10,10 +10,35 @@
 #include "io/io.h"
 #include "pollux/filter.h"
 
+struct exchange_service;
+
 struct exchange_filter {
-    const px_filter *filter; /* borrowed: outlives the server */
+    const px_filter *filter; /* borrowed: outlives the exchange */
     void *context;
-    void (*release)(void *context);
+};
+
+/* What holds for an exchange on its way out: of a route, or a host, or a site. */
+struct exchange_rules {
+    const struct exchange_rules *outer; /* borrowed: whose filters come behind its own; or NULL */
+    const struct exchange_filter *filters; /* borrowed */
+    uint32_t filter_count;
+    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
+    void *error_page_context;
+};
+
+/* What an exchange pins while it lasts: where its rules live. */
+struct exchange_site {
+    uint64_t holds;   /* exchanges, and whatever else needs it */
+    bool has_filters; /* one of its rules has */
+    /* The last hold was given up, by an exchange of this service. */
+    void (*on_unused)(struct exchange_site *site, struct exchange_service *service);
+};
+
+/* How far dispatch is with an exchange; its own, and zero at first. */
+struct exchange_dispatch {
+    const void *route; /* borrowed: once it is found */
+    uint32_t index;    /* of the next middleware in its chain */
+    uint8_t stage;     /* which chain */
 };
 
 /* What all exchanges of a server share. */
@@ -24,14 +49,12 @@ struct exchange_service {
     struct pool exchanges; /* of px_exchange */
     struct list ended;     /* exchanges whose transport has let go; freed at the end of the tick */
     struct loop_hook ends; /* runs on_end */
-    const struct exchange_filter *filters; /* borrowed: the server's */
-    uint32_t filter_count;
+    struct exchange_site *site;         /* borrowed: pinned by exchanges that begin */
+    const struct exchange_rules *rules; /* borrowed: of the site, theirs at first */
     uint32_t output_bytes_max;
     uint32_t respond_bytes_max; /* copied by one px_respond */
     uint64_t copied_bytes;      /* by all of them, beside the arenas */
     uint32_t exchange_bytes_max;
-    void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
-    void *error_page_context;
     /* Goes on with middleware and route, from the loop. */
     void (*dispatch)(px_exchange *exchange);
     /* A helper thread has done with an exchange that had ended. */

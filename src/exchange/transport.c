@@ -9,7 +9,7 @@
 
 void exchange_take_head(px_exchange *exchange)
 {
-    if (PX_UNLIKELY(exchange->service->filter_count > 0) && exchange->kind != CONTENT_TUNNEL)
+    if (PX_UNLIKELY(exchange->site->has_filters) && exchange->kind != CONTENT_TUNNEL)
         filters_take_head(exchange);
     exchange->answer = ANSWER_TAKEN;
     if (exchange->filtered) {

@@ -1,14 +1,15 @@
 /*
  * The router: hosts, methods, registration and lookup.  See router.h; the paths are in trie.c.
  *
- * Everything it keeps is in one arena and ends with it, so a registration that fails half way needs
- * no way back.
+ * Everything it keeps is in one arena, which is lent, and ends with it, so a
+ * registration that fails half way needs no way back.
  */
 #include "route/router.h"
 
 #include <string.h>
 
 #include "base/error.h"
+#include "http/message/host.h"
 #include "route/leaf.h"
 #include "route/pattern.h"
 #include "route/trie.h"
@@ -16,35 +17,26 @@
 enum { SHOWN_BYTES_MAX = 80 };
 
 struct router {
-    const px_allocator *allocator; /* borrowed: outlives the router */
-    struct arena arena;
+    struct arena *arena;    /* borrowed: outlives the router, which lives there */
     struct trie_node any;   /* the paths of patterns without a host */
     struct trie_node hosts; /* its literal children are hosts, and the roots of their paths */
     struct route *routes;   /* the last registered first */
     const struct route *everything; /* the one that serves all but CONNECT, or NULL */
     uint32_t route_count;
     uint32_t token_count;
-    px_str tokens[ROUTE_METHODS_MAX]; /* method tokens without a number */
+    px_str
+        *tokens; /* in the arena, ROUTE_METHODS_MAX: method tokens without a number; NULL: none */
 };
 
-px_err router_create(const px_allocator *allocator, struct router **out_router)
+struct router *router_create(struct arena *arena)
 {
-    struct router *router = alloc_take_zeroed(allocator, sizeof(*router));
+    struct router *router = arena_take(arena, sizeof(*router));
 
-    if (!router)
-        return PX_ERR_MEMORY;
-    router->allocator = allocator;
-    arena_init(&router->arena, allocator, NULL, 0, ROUTER_BYTES_MAX);
-    *out_router = router;
-    return PX_OK;
-}
-
-void router_destroy(struct router *router)
-{
-    if (!router)
-        return;
-    arena_reset(&router->arena);
-    alloc_put(router->allocator, router);
+    if (router) {
+        memset(router, 0, sizeof(*router));
+        router->arena = arena;
+    }
+    return router;
 }
 
 static int token_find(const struct router *router, px_str method)
@@ -65,6 +57,11 @@ static px_err token_make(struct router *router, const struct pattern *pattern, u
         if (token < 0) {
             if (router->token_count == ROUTE_METHODS_MAX)
                 return PX_ERR_LIMIT;
+            if (!router->tokens)
+                router->tokens =
+                    arena_take(router->arena, ROUTE_METHODS_MAX * sizeof(*router->tokens));
+            if (!router->tokens)
+                return PX_ERR_MEMORY;
             token = (int)router->token_count++;
             router->tokens[token] = pattern->method;
         }
@@ -136,7 +133,7 @@ static const struct route *everything_find(const struct router *router)
 
 px_err router_add(struct router *router, const char *pattern_text, void *value, px_error *out_error)
 {
-    struct arena *arena = &router->arena;
+    struct arena *arena = router->arena;
     struct trie_node *root = &router->any;
     struct pattern pattern;
     uint8_t token;
@@ -152,8 +149,11 @@ px_err router_add(struct router *router, const char *pattern_text, void *value, 
     }
     if (router->route_count == ROUTES_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "more routes than ROUTES_MAX");
-    if (token_make(router, &pattern, &token) != PX_OK)
-        return error_set(out_error, PX_ERR_LIMIT, 0, "more methods than ROUTE_METHODS_MAX");
+    err = token_make(router, &pattern, &token);
+    if (err != PX_OK)
+        return error_set(out_error, err, 0,
+                         err == PX_ERR_LIMIT ? "more methods than ROUTE_METHODS_MAX"
+                                             : "no memory for a route");
 
     /* The leaf last: it must not be left empty. */
     struct route *route = route_make(arena, &pattern, value);
@@ -171,25 +171,6 @@ px_err router_add(struct router *router, const char *pattern_text, void *value, 
     router->route_count++;
     router->everything = everything_find(router);
     return error_clear(out_error);
-}
-
-/* The host's name alone: without its port (RFC 3986 section 3.2.3), brackets, and the dot at the
- * end, which makes a name absolute but no other one (RFC 1034 section 3.1). */
-static px_str host_name(px_str host)
-{
-    if (host.ptr[0] == '[') {
-        const char *close = memchr(host.ptr, ']', host.len);
-
-        return px_str_make(host.ptr + 1, close ? (size_t)(close - host.ptr) - 1 : host.len - 1);
-    }
-    const char *colon = memchr(host.ptr, ':', host.len);
-
-    /* Two colons are an IPv6 address whose brackets are off already. */
-    if (colon && !memchr(colon + 1, ':', (size_t)(host.ptr + host.len - colon - 1)))
-        host.len = (size_t)(colon - host.ptr);
-    if (host.len > 1 && host.ptr[host.len - 1] == '.')
-        host.len--;
-    return host;
 }
 
 /* The root of a host's paths, or NULL. */

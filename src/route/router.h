@@ -50,11 +50,8 @@ struct router_match {
                                         decoded), never absent; only a rest can be empty */
 };
 
-/* PX_OK or PX_ERR_MEMORY.  `allocator` is borrowed: it outlives the router. */
-PX_MUST_CHECK px_err router_create(const px_allocator *allocator, struct router **out_router);
-
-/* NULL is fine. */
-void router_destroy(struct router *router);
+/* One that lives in `arena`, which outlives it, and ends with that; NULL without memory. */
+struct router *router_create(struct arena *arena);
 
 /* Registers `pattern` (copied).  PX_OK, PX_ERR_INVALID (no good pattern), PX_ERR_CONFLICT (with one
  * that is there), PX_ERR_LIMIT or PX_ERR_MEMORY; out_error says which pattern and why, and may be

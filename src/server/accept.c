@@ -40,6 +40,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     conn_init(conn, server, peer, fd, eager);
     conn->secure = from->secure;
     conn->session.redirect = from->redirect;
+    conn->session.listener = (uint16_t)from->options.tag;
     conn->first_protocol = (uint8_t)(conn->secure ? PROTOCOL_TLS : PROTOCOL_H1);
     conn->proxied = from->options.proxy_protocol && trust_has(server, peer);
     if (admitted)

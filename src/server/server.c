@@ -21,6 +21,7 @@
 #include "server/site/access_log.h"
 #include "server/site/dispatch.h"
 #include "server/site/redirect.h"
+#include "server/site/served.h"
 #include "server/site/trust.h"
 #include "server/tls_open.h"
 
@@ -109,6 +110,7 @@ static void server_last(struct loop_hook *hook)
 {
     px_server *server = CONTAINER_OF(hook, px_server, last);
 
+    served_reap(server);
     access_log_flush(server);
     counters_publish(server);
     drain_look(server);
@@ -130,12 +132,9 @@ static px_err server_init(px_server *server, px_error *out_error)
                           connections < UINT32_MAX / 8
                               ? connections * H2_EXCHANGES_PER_CONN + H2_EXCHANGES_SPARE
                               : connections);
-    server->service.filters = server->filters;
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.respond_bytes_max = options->respond_bytes_max;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
-    server->service.on_error_page = options->on_error_page;
-    server->service.error_page_context = options->error_page_context;
     server->service.dispatch = server_dispatch;
     server->protocols = session_protocols;
     pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);
@@ -152,7 +151,6 @@ static px_err server_init(px_server *server, px_error *out_error)
               server->service.exchanges.count_max);
     h1_stamp_init(&server->stamp, px_str_of(server->server_name));
     buf_init(&server->log, allocator, LOG_BYTES_MAX);
-    server->logging = options->on_log && options->log_format != PX_LOG_OFF;
     loop_task_init(&server->limit, overload_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
@@ -161,7 +159,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     if (err == PX_OK)
         err = drain_init(server);
     if (err == PX_OK)
-        err = router_create(allocator, &server->router);
+        err = served_init(server, out_error);
     if (err == PX_OK)
         err = h2_shared_create(
             &(struct h2_options){
@@ -189,26 +187,6 @@ static void server_empty(px_server *server)
     }
 }
 
-static void server_release_contexts(px_server *server)
-{
-    while (server->routes) {
-        struct server_route *route = server->routes;
-
-        server->routes = route->next;
-        if (route->release)
-            route->release(route->context);
-        alloc_put(&server->loop->allocator, route);
-    }
-    for (uint32_t index = 0; index < server->middleware_count; index++) {
-        if (server->middleware[index].release)
-            server->middleware[index].release(server->middleware[index].context);
-    }
-    for (uint32_t index = 0; index < server->filter_count; index++) {
-        if (server->filters[index].release)
-            server->filters[index].release(server->filters[index].context);
-    }
-}
-
 static void server_free(px_server *server)
 {
     if (!server)
@@ -219,8 +197,7 @@ static void server_free(px_server *server)
     server_empty(server);
     access_log_flush(server);
     buf_deinit(&server->log);
-    server_release_contexts(server);
-    router_destroy(server->router);
+    served_end(server);
     drain_deinit(server);
     if (server->deadlines.timer.on_due)
         deadline_wheel_deinit(&server->deadlines);
@@ -259,6 +236,7 @@ static px_server *server_make(px_loop *loop, bool own_loop, const px_server_opti
     server->options = *options;
     snprintf(server->server_name, sizeof(server->server_name), "%s",
              options->server_name ? options->server_name : "pollux");
+    list_init(&server->unused);
     if (server_init(server, out_error) != PX_OK || counters_init(server, out_error) != PX_OK ||
         trust_init(server, out_error) != PX_OK) {
         server_free(server);
@@ -306,38 +284,9 @@ px_loop *px_server_loop(px_server *server)
 px_err px_server_route_with(px_server *server, const char *pattern, const px_route_options *given,
                             px_handler handler, void *context, px_error *out_error)
 {
-    struct server_route *route = NULL;
-    px_route_options options;
-    px_err err;
+    px_err err = px_host_route(server->own, pattern, given, handler, context, out_error);
 
-    error_clear(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK || !handler ||
-        options.content_mode > PX_CONTENT_DROP) {
-        err = error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options", pattern);
-        goto fail;
-    }
-    route = alloc_take(&server->loop->allocator, sizeof(*route));
-    if (!route) {
-        err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-        goto fail;
-    }
-    route->handler = handler;
-    route->context = context;
-    route->release = options.release;
-    route->content_mode = (uint8_t)options.content_mode;
-    route->content_bytes_max =
-        options.content_bytes_max ? options.content_bytes_max : server->options.content_bytes_max;
-    err = router_add(server->router, pattern, route, out_error);
-    if (err != PX_OK)
-        goto fail;
-    route->next = server->routes;
-    server->routes = route;
-    return PX_OK;
-
-fail:
-    alloc_put(&server->loop->allocator, route);
-    if (options.release)
-        options.release(context);
+    server->has_totals |= server->site->has_totals;
     return err;
 }
 
@@ -347,38 +296,16 @@ px_err px_server_route(px_server *server, const char *pattern, px_handler handle
     return px_server_route_with(server, pattern, NULL, handler, context, out_error);
 }
 
-px_err px_server_use(px_server *server,
-                     px_verdict (*middleware)(px_exchange *exchange, void *context), void *context,
+px_err px_server_use(px_server *server, px_middleware_fn middleware, void *context,
                      void (*release)(void *context), px_error *out_error)
 {
-    error_clear(out_error);
-    if (server->middleware_count == MIDDLEWARE_MAX) {
-        if (release)
-            release(context);
-        return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d middlewares",
-                         MIDDLEWARE_MAX);
-    }
-    server->middleware[server->middleware_count++] =
-        (struct server_middleware){middleware, context, release};
-    return PX_OK;
+    return px_host_use(server->own, middleware, context, release, out_error);
 }
 
 px_err px_server_filter(px_server *server, const px_filter *filter, void *context,
                         void (*release)(void *context), px_error *out_error)
 {
-    error_clear(out_error);
-    bool is_filter = TABLE_MEMBER(filter, on_head) != NULL;
-
-    if (server->filter_count == FILTERS_MAX || !is_filter) {
-        if (release)
-            release(context);
-        return is_filter ? error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d filters",
-                                     FILTERS_MAX)
-                         : error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
-    }
-    server->filters[server->filter_count++] = (struct exchange_filter){filter, context, release};
-    server->service.filter_count = server->filter_count;
-    return PX_OK;
+    return px_host_filter(server->own, filter, context, release, out_error);
 }
 
 px_err px_server_serve_with(px_server *server, px_listener *listener, const px_serve_options *given,
@@ -392,6 +319,9 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
                          "serve options: unknown or missing struct_size");
     if (server->phase > SERVER_DRAIN_DELAY)
         return error_set(out_error, PX_ERR_CLOSED, 0, "the server is draining");
+    if (options.tag > UINT16_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "the tag of a listener is at most %u",
+                         (unsigned)UINT16_MAX);
     if (options.proxy_protocol && server->trust.count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "the PROXY protocol needs trusted_proxies: who may speak it");

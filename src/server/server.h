@@ -10,27 +10,11 @@
 #include "net/cidr.h"
 #include "net/listener.h"
 #include "pollux/server.h"
-#include "route/router.h"
 #include "server/session/deadline.h"
+#include "server/site/site.h"
 
 struct session_protocol;
 struct tls_service;
-
-struct server_middleware {
-    px_verdict (*run)(px_exchange *exchange, void *context);
-    void *context;
-    void (*release)(void *context);
-};
-
-/* What a pattern leads to. */
-struct server_route {
-    struct server_route *next; /* owned */
-    px_handler handler;
-    void *context;
-    void (*release)(void *context);
-    uint64_t content_bytes_max;
-    uint8_t content_mode; /* px_content_mode */
-};
 
 /* A listener that is served, and how.  Its address is what the listener's events carry. */
 struct server_listener {
@@ -82,12 +66,13 @@ struct px_server {
     bool accepting_paused; /* as many as may be are being turned away */
     uint8_t phase;         /* enum server_phase */
     px_server_options
-        options; /* with the defaults filled in; of its pointers counters_memory is used */
+        options; /* with the defaults filled in; of its pointers counters_memory is used, and what
+                    px_site_options has too is the site's that it was made with */
     struct exchange_service service;
-    struct router *router; /* owned */
-    struct server_route *routes;
-    uint32_t middleware_count;
-    uint32_t filter_count;
+    px_site *site;          /* held: what is served */
+    px_host *own;           /* borrowed: `*` of the site it was made with, while that is served */
+    struct list unused;     /* sites that nothing holds any more, to be ended with the tick */
+    bool has_totals;        /* a site that it has served has a total timeout */
     uint32_t conn_count;    /* slots of the pool in use */
     uint32_t idle_count;    /* of those, the ones that wait for a request */
     uint32_t head_count;    /* likewise, for the end of a head */
@@ -95,8 +80,6 @@ struct px_server {
     uint32_t linger_count;
     uint32_t refusing_count; /* of those, the ones that are turned away */
     uint64_t shed_again_ms;  /* when unfinished heads are worth looking for again */
-    struct server_middleware middleware[MIDDLEWARE_MAX];
-    struct exchange_filter filters[FILTERS_MAX];
     const struct session_protocol *const *protocols; /* borrowed: static, by session_protocol_id */
     struct pool conns;                               /* of what any protocol makes of struct conn */
     struct pool works;                               /* of h1_work */
@@ -112,7 +95,6 @@ struct px_server {
     struct http_limits parse_limits;
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
-    bool logging;
     struct loop_task limit; /* stops accepting, or goes on */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
@@ -123,6 +105,12 @@ struct px_server {
 static inline px_server *server_of(const px_exchange *exchange)
 {
     return CONTAINER_OF(exchange->service, px_server, service);
+}
+
+/* Whether each accepted head is logged. */
+static inline bool server_logs_heads(const px_server *server)
+{
+    return server->site->rules.log_format == PX_LOG_REQUEST && server->options.on_log;
 }
 
 /* A connection went: accepting may go on. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "lib/router_open.h"
 #include "route/pattern.h"
 #include "route/router.h"
 
@@ -132,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct router *router;
     uint32_t patterns = 0;
 
-    must(router_create(&alloc_libc, &router) == PX_OK);
+    must(router_open(&alloc_libc, &router) == PX_OK);
     while (text.len > 0) {
         const char *end = memchr(text.ptr, '\n', text.len);
         px_str line = px_str_make(text.ptr, end ? (size_t)(end - text.ptr) : text.len);
@@ -146,6 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             find(router, line);
         }
     }
-    router_destroy(router);
+    router_close(router);
     return 0;
 }

@@ -134,3 +134,21 @@ bool host_split(px_str text, struct host_parts *out_parts)
     out_parts->port = port;
     return true;
 }
+
+px_str host_name(px_str authority)
+{
+    if (authority.ptr[0] == '[') {
+        const char *close = memchr(authority.ptr, ']', authority.len);
+
+        return px_str_make(authority.ptr + 1,
+                           close ? (size_t)(close - authority.ptr) - 1 : authority.len - 1);
+    }
+    const char *colon = memchr(authority.ptr, ':', authority.len);
+
+    /* Two colons are an IPv6 address whose brackets are off already. */
+    if (colon && !memchr(colon + 1, ':', (size_t)(authority.ptr + authority.len - colon - 1)))
+        authority.len = (size_t)(colon - authority.ptr);
+    if (authority.len > 1 && authority.ptr[authority.len - 1] == '.')
+        authority.len--;
+    return authority;
+}

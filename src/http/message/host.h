@@ -28,6 +28,10 @@ bool host_valid(const char *text, size_t len);
 /* The same, taken apart.  False, and nothing written, when it is not one. */
 bool host_split(px_str text, struct host_parts *out_parts);
 
+/* The host's name alone, of a valid authority: without its port (RFC 3986 section 3.2.3), brackets,
+ * and the dot at its end, which makes a name absolute but no other one (RFC 1034 section 3.1). */
+px_str host_name(px_str authority);
+
 /* Whether `text` is an IPv6 address as it stands between brackets (RFC 4291 section 2.2). */
 bool host_ipv6_valid(const char *text, size_t len);
 

@@ -334,14 +334,20 @@ static enum session_rate h1_rate(const struct session *session)
     return h1->reading == READ_CONTENT && h1_wants_bytes(h1) ? RATE_RECEIVING : RATE_NONE;
 }
 
+static const px_exchange *h1_exchange(const struct session *session)
+{
+    return CONTAINER_OF(session, const struct h1_conn, conn.session)->exchange;
+}
+
 static uint64_t h1_total_due(const struct session *session)
 {
     const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
-    uint32_t total_ms = session->server->options.total_timeout_ms;
 
-    if (!h1->exchange || total_ms == PX_OFF || h1->exchange->kind == CONTENT_TUNNEL)
+    if (!h1->exchange || h1->exchange->kind == CONTENT_TUNNEL)
         return UINT64_MAX;
-    return h1->exchange->started_ms + total_ms;
+    uint32_t total_ms = site_rules_of(h1->exchange)->total_timeout_ms;
+
+    return total_ms == PX_OFF ? UINT64_MAX : h1->exchange->started_ms + total_ms;
 }
 
 static void h1_drain(struct session *session)
@@ -356,6 +362,7 @@ const struct session_protocol h1_protocol = {
     .is_idle = h1_is_idle,
     .abandon = h1_abandon,
     .timeout = h1_timeout,
+    .exchange = h1_exchange,
     .rate = h1_rate,
     .cut_short = h1_cut_short,
     .drain = h1_drain,

@@ -93,7 +93,7 @@ static px_err head_take(struct h1_conn *h1)
         exchange_finish(exchange, PX_END_NO_MEMORY);
         return h1_conn_refuse(h1, 503);
     }
-    if (server->options.log_format == PX_LOG_REQUEST && server->logging)
+    if (PX_UNLIKELY(server_logs_heads(server)))
         access_log_head(server, px_str_make(head, parser->head_bytes));
     exchange_describe(exchange, parser);
     h1->in_used += parser->head_bytes;
@@ -189,12 +189,12 @@ static px_err read_first(struct h1_conn *h1)
 }
 
 /* Whether the content is, or is going to be, more than its limit: a chunk says its size before it
- * comes.  Content that nobody waits for any more has the server's limit. */
+ * comes.  Content that nobody waits for any more has the site's limit. */
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
     uint64_t bytes_max = h1->exchange ? h1->exchange->content_max
-                                      : h1->conn.session.server->options.content_bytes_max;
+                                      : h1->conn.session.server->site->rules.content_bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }

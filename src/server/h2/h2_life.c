@@ -153,24 +153,32 @@ static uint64_t block_due(const struct h2_conn *h2)
     return now_ms - (uint32_t)((uint32_t)now_ms - h2->block_ms) + timeout_ms;
 }
 
+/* When a request must be over, or UINT64_MAX. */
+static uint64_t request_total_due(const struct h2_request *request)
+{
+    if (!request->exchange || request->exchange->kind == CONTENT_TUNNEL)
+        return UINT64_MAX;
+    uint32_t total_ms = site_rules_of(request->exchange)->total_timeout_ms;
+
+    return total_ms == PX_OFF ? UINT64_MAX : request->begun_ms + total_ms;
+}
+
 static uint64_t h2_total_due(const struct session *session)
 {
     const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
-    uint32_t total_ms = session->server->options.total_timeout_ms;
     uint64_t due_ms = block_due(h2);
 
     if (session->server->options.rate_window_ms != PX_OFF && h2->look_ms < due_ms)
         due_ms = h2->look_ms;
-    if (total_ms == PX_OFF)
+    if (!session->server->has_totals)
         return due_ms;
+    /* The oldest need not be the first that is due: each has the time of its own route. */
     for (const struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
         const struct h2_request *request = LIST_ENTRY(at, const struct h2_request, node);
+        uint64_t end_ms = request->timed_out ? UINT64_MAX : request_total_due(request);
 
-        if (!request->exchange || request->exchange->kind == CONTENT_TUNNEL || request->timed_out)
-            continue;
-        if (request->begun_ms + total_ms < due_ms)
-            due_ms = request->begun_ms + total_ms;
-        break; /* the first is the oldest */
+        if (end_ms < due_ms)
+            due_ms = end_ms;
     }
     return due_ms;
 }
@@ -193,8 +201,9 @@ static void request_timeout(struct h2_request *request)
 /* Whether its peer keeps it waiting, and how fast it should go. */
 static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
 {
-    const px_server_options *options = &request->h2->conn.session.server->options;
     const px_exchange *exchange = request->exchange;
+    const struct site_rules *rules =
+        exchange ? site_rules_of(exchange) : &request->h2->conn.session.server->site->rules;
     bool asked_before = request->asked;
     uint32_t rate = PX_OFF;
 
@@ -205,12 +214,12 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
     request->asked = false;
     if (h2_session_is_stalled(request->h2->session, &request->stream)) {
         request->asked = true;
-        rate = options->send_rate_min;
+        rate = rules->send_rate_min;
     } else if (exchange && exchange->answer == ANSWER_NONE && !request->stream.remote_ended &&
                request->stream.head_done && request->kind == REQUEST_PLAIN &&
                exchange_takes_content(exchange)) {
         request->asked = true;
-        rate = options->content_rate_min;
+        rate = rules->content_rate_min;
     }
     return asked_before && rate != PX_OFF &&
            request->moved_bytes * 1000 < (uint64_t)rate * elapsed_ms;
@@ -218,17 +227,15 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
 
 static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 {
-    const px_server_options *options = &h2->conn.session.server->options;
+    uint32_t window_ms = h2->conn.session.server->options.rate_window_ms;
 
     for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
         struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
-        bool tunnel = request->exchange && request->exchange->kind == CONTENT_TUNNEL;
 
-        if (options->total_timeout_ms != PX_OFF && !tunnel && request->exchange &&
-            now_ms >= request->begun_ms + options->total_timeout_ms)
+        if (now_ms >= request_total_due(request))
             request_timeout(request);
-        else if (now_ms >= h2->look_ms && now_ms - request->begun_ms >= options->rate_window_ms) {
-            if (request_is_slow(request, options->rate_window_ms))
+        else if (now_ms >= h2->look_ms && now_ms - request->begun_ms >= window_ms) {
+            if (request_is_slow(request, window_ms))
                 request_timeout(request);
             request->moved_bytes = 0;
         }

@@ -71,7 +71,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     request->exchange = exchange;
     exchange_describe(request, head);
-    if (server->options.log_format == PX_LOG_REQUEST && server->logging)
+    if (PX_UNLIKELY(server_logs_heads(server)))
         access_log_request(server, exchange);
     request_begin(&h2->conn.session, exchange, head->expect_unknown);
     if (stream->remote_ended ||

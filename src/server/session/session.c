@@ -229,19 +229,28 @@ static bool rate_acked(struct session *session, uint64_t rate, uint64_t elapsed_
     return before == UINT64_MAX || rate_moved(acked - before, rate, elapsed_ms);
 }
 
+/* What holds for the exchange at hand; for what is left of one that has ended, the site's. */
+static const struct site_rules *rules_asked(const struct session *session)
+{
+    const struct session_protocol *protocol = session_protocol(session);
+    const px_exchange *exchange = protocol->exchange ? protocol->exchange(session) : NULL;
+
+    return exchange ? site_rules_of(exchange) : &session->server->site->rules;
+}
+
 /* Whether bytes moved fast enough in a window that is over. */
 static bool rate_kept(struct session *session, uint64_t elapsed_ms)
 {
-    const px_server_options *options = &session->server->options;
+    const struct site_rules *rules = rules_asked(session);
 
     if (session->rate_window == RATE_RECEIVING)
-        return rate_moved(session->received, options->content_rate_min, elapsed_ms);
+        return rate_moved(session->received, rules->content_rate_min, elapsed_ms);
     if (rate_moved(session_carrier(session)->sent_bytes(session) - session->mark_sent,
-                   options->send_rate_min, elapsed_ms)) {
+                   rules->send_rate_min, elapsed_ms)) {
         session->mark_acked = UINT64_MAX;
         return true;
     }
-    return rate_acked(session, options->send_rate_min, elapsed_ms);
+    return rate_acked(session, rules->send_rate_min, elapsed_ms);
 }
 
 /* The end of a rate window, or of the exchange's whole time. */

@@ -54,6 +54,7 @@ struct session {
     uint8_t rate_window;    /* enum session_rate: what the rate window is about */
     uint8_t protocol;       /* enum session_protocol_id: what it speaks */
     uint16_t redirect;      /* its requests are sent to https: an index, from 1; 0: served */
+    uint16_t listener;      /* the tag of the listener that it came by */
     bool proxied_tls;       /* a trusted proxy says that its client spoke TLS */
     bool reset;             /* the peer must see that something is missing */
     struct session_peer peer;
@@ -101,6 +102,10 @@ struct session_protocol {
     /* A deadline passed for real: answers 408 where the peer may read it, else closes.  NULL:
      * closes. */
     void (*timeout)(struct session *session);
+
+    /* The exchange whose rules hold for what the peer is asked now, or NULL.  NULL: there is none.
+     */
+    const px_exchange *(*exchange)(const struct session *session);
 
     /* What is asked of the peer now.  NULL: nothing. */
     enum session_rate (*rate)(const struct session *session);

@@ -182,7 +182,7 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     put_text(line, "}");
 }
 
-static void log_entry(px_server *server, const struct log_entry *entry)
+static void log_entry(px_server *server, uint8_t format, const struct log_entry *entry)
 {
     struct log_line line;
     size_t bytes = entry->method.len + entry->target.len + entry->referer.len + entry->agent.len +
@@ -190,26 +190,26 @@ static void log_entry(px_server *server, const struct log_entry *entry)
 
     if (!line_begin(server, bytes, &line))
         return;
-    if (server->options.log_format == PX_LOG_JSON)
+    if (format == PX_LOG_JSON)
         put_json(&line, entry);
     else
         put_combined(&line, entry);
     line_end(server, &line);
 }
 
-static bool format_is_per_answer(const px_server *server)
+static bool format_is_per_answer(uint8_t format)
 {
-    return server->options.log_format == PX_LOG_COMBINED ||
-           server->options.log_format == PX_LOG_JSON;
+    return format == PX_LOG_COMBINED || format == PX_LOG_JSON;
 }
 
 void access_log_exchange(struct session *session, const px_exchange *exchange)
 {
     px_server *server = session->server;
     const struct http_request *request = &exchange->request;
+    uint8_t format = site_rules_of(exchange)->log_format;
     char peer[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(server))
+    if (!format_is_per_answer(format))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
@@ -227,15 +227,16 @@ void access_log_exchange(struct session *session, const px_exchange *exchange)
         .version = exchange->version,
     };
 
-    log_entry(server, &entry);
+    log_entry(server, format, &entry);
 }
 
 void access_log_refusal(struct session *session, unsigned version, unsigned status, uint64_t bytes)
 {
     px_server *server = session->server;
+    uint8_t format = server->site->rules.log_format;
     char peer[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(server))
+    if (!format_is_per_answer(format))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
@@ -246,7 +247,7 @@ void access_log_refusal(struct session *session, unsigned version, unsigned stat
         .version = version,
     };
 
-    log_entry(server, &entry);
+    log_entry(server, format, &entry);
 }
 
 /* --- Heads ------------------------------------------------------------------------------------ */

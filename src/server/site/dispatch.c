@@ -1,5 +1,5 @@
 /*
- * From a request to its handler: middleware, route, and the answers that need no handler.
+ * From a request to its handler: host, middleware, route, and the answers that need no handler.
  *
  * Happy path: one look-up in the router, and the handler is called (now, or when the content is
  * whole).  What no route serves is answered here: 404, 405 with Allow, OPTIONS, redirects to the
@@ -24,12 +24,12 @@ static void answer_empty(px_exchange *exchange, unsigned status)
 }
 
 /* RFC 9110 sections 9.3.7 and 15.5.6: what can be done with this target. */
-static void answer_allow(px_server *server, px_exchange *exchange)
+static void answer_allow(px_exchange *exchange)
 {
     px_str allow;
 
-    if (router_allow(server->router, exchange->request.authority, exchange->request.raw_path,
-                     &exchange->arena, &allow) == PX_OK)
+    if (router_allow(site_rules_of(exchange)->host->router, exchange->request.authority,
+                     exchange->request.raw_path, &exchange->arena, &allow) == PX_OK)
         px_response_set_field(exchange, px_str_make("Allow", 5), allow);
     if (exchange->method == METHOD_OPTIONS)
         answer_empty(exchange, 204);
@@ -37,8 +37,8 @@ static void answer_allow(px_server *server, px_exchange *exchange)
         px_respond_error(exchange, 405);
 }
 
-/* A redirect that keeps the query; with a method other than GET and HEAD it keeps that too. */
-static void answer_path(px_exchange *exchange, bool add_slash)
+/* A redirect that keeps the query. */
+static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
 {
     px_str path, query = exchange->request.query;
 
@@ -59,9 +59,7 @@ static void answer_path(px_exchange *exchange, bool add_slash)
         path = px_str_make(
             text, (size_t)(uri_target_write(text + path.len + 1, query, URI_QUERY) - text));
     }
-    bool safe = exchange->method == METHOD_GET || exchange->method == METHOD_HEAD;
-
-    px_respond_redirect(exchange, safe ? 301 : 308, path);
+    px_respond_redirect(exchange, status, path);
 }
 
 static bool params_keep(px_exchange *exchange, const struct router_match *match)
@@ -79,18 +77,9 @@ static bool params_keep(px_exchange *exchange, const struct router_match *match)
     return true;
 }
 
-static void route_found(px_exchange *exchange, const struct router_match *match)
+/* The route is known: what its options say of the content. */
+static void route_start(px_exchange *exchange, const struct site_route *route)
 {
-    const struct server_route *route = match->value;
-
-    exchange->pattern = match->pattern;
-    exchange->handler = route->handler;
-    exchange->handler_context = route->context;
-    exchange->content_max = route->content_bytes_max;
-    if (!params_keep(exchange, match)) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
-        return;
-    }
     if (exchange->content_length != 0) {
         if (exchange->content_length != PX_LENGTH_UNKNOWN &&
             exchange->content_length > exchange->content_max) {
@@ -110,33 +99,50 @@ static void route_found(px_exchange *exchange, const struct router_match *match)
     exchange_call_handler(exchange);
 }
 
-static void dispatch_route(px_server *server, px_exchange *exchange)
+/* Answers what no route serves. */
+static void answer_without_route(px_exchange *exchange, enum router_result result)
+{
+    unsigned status = site_status_of(result, exchange->method, exchange->request.raw_path);
+
+    if (status == 301 || status == 308)
+        answer_path(exchange, status, result == ROUTER_REDIRECT_SLASH);
+    else if (status == 204 || status == 405)
+        answer_allow(exchange);
+    else if (status == 200)
+        answer_empty(exchange, 200);
+    else
+        px_respond_error(exchange, status);
+}
+
+/* Looks the route up: NULL, and the exchange is answered, where there is none. */
+static const struct site_route *route_find(px_exchange *exchange, const px_host *host)
 {
     const struct http_request *request = &exchange->request;
+    enum router_result result;
     struct router_match match;
 
-    switch (router_find(server->router, exchange->method, request->method, request->authority,
-                        request->raw_path, &match)) {
-    case ROUTER_FOUND:
-        route_found(exchange, &match);
-        return;
-    case ROUTER_REDIRECT_SLASH:
-        answer_path(exchange, true);
-        return;
-    case ROUTER_NO_METHOD:
-        answer_allow(server, exchange);
-        return;
-    case ROUTER_NO_PATH:
-        break;
-    }
-    if (exchange->method == METHOD_OPTIONS && px_str_equal(request->raw_path, px_str_of("*")))
-        answer_empty(exchange, 200);
-    else if (exchange->method == METHOD_CONNECT)
-        answer_allow(server, exchange);
-    else if (request->raw_path.len > 0 && router_path_clean_needed(request->raw_path))
-        answer_path(exchange, false);
-    else
+    if (PX_UNLIKELY(!host)) {
         px_respond_error(exchange, 404);
+        return NULL;
+    }
+    result = router_find(host->router, exchange->method, request->method, request->authority,
+                         request->raw_path, &match);
+    if (PX_UNLIKELY(result != ROUTER_FOUND)) {
+        answer_without_route(exchange, result);
+        return NULL;
+    }
+    const struct site_route *route = match.value;
+
+    exchange->pattern = match.pattern;
+    exchange->handler = route->handler;
+    exchange->handler_context = route->context;
+    exchange->content_max = route->content_bytes_max;
+    if (!params_keep(exchange, &match)) {
+        exchange_break(exchange, PX_END_NO_MEMORY);
+        return NULL;
+    }
+    exchange->rules = &route->rules->exchange;
+    return route;
 }
 
 /* RFC 9110 section 15.5.20: a connection that was made for one host is asked for another, which its
@@ -150,51 +156,95 @@ static bool is_misdirected(px_exchange *exchange)
            !exchange->transport->serves(exchange, parts.host);
 }
 
-void server_dispatch(px_exchange *exchange)
-{
-    px_server *server = server_of(exchange);
+/* The chains of middleware that an exchange goes through, in this order. */
+enum dispatch_stage { STAGE_SITE, STAGE_HOST, STAGE_ROUTE };
 
-    if (PX_UNLIKELY(exchange->redirect_port != 0)) {
-        exchange_call_none(exchange);
-        redirect_answer(exchange);
-        return;
-    }
-    if (PX_UNLIKELY(exchange->middleware_index == 0 && is_misdirected(exchange))) {
-        exchange_call_none(exchange);
-        px_respond_error(exchange, 421);
-        return;
-    }
-    if (PX_UNLIKELY(server->trust.count > 0) && exchange->middleware_index == 0)
-        trust_settle(exchange);
-    while (exchange->middleware_index < server->middleware_count) {
-        const struct server_middleware *middleware =
-            &server->middleware[exchange->middleware_index++];
+/* Runs a chain from where it stopped: false when the exchange has its answer, or waits. */
+static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
+{
+    while (exchange->dispatch.index < rules->middleware_count) {
+        const struct site_middleware *middleware = &rules->middleware[exchange->dispatch.index++];
 
         if (middleware->run(exchange, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
             if (exchange->answer != ANSWER_NONE)
                 exchange_call_none(exchange);
-            return;
+            return false;
         }
         if (exchange->answer != ANSWER_NONE || exchange->broken) {
             exchange_call_none(exchange);
-            return;
+            return false;
         }
     }
-    exchange->content_max = server->options.content_bytes_max;
-    dispatch_route(server, exchange);
+    exchange->dispatch.index = 0;
+    exchange->dispatch.stage++;
+    return true;
+}
+
+static const struct site_rules *site_level(const px_exchange *exchange)
+{
+    return &site_of(exchange->site)->rules;
+}
+
+void server_dispatch(px_exchange *exchange)
+{
+    const px_host *host = site_rules_of(exchange)->host;
+
+    if (exchange->dispatch.stage == STAGE_SITE && !chain_run(exchange, site_level(exchange)))
+        return;
+    if (exchange->dispatch.stage == STAGE_HOST) {
+        if (host && !chain_run(exchange, &host->rules))
+            return;
+        exchange->dispatch.stage = STAGE_ROUTE;
+        exchange->content_max = site_rules_of(exchange)->content_bytes_max;
+        exchange->dispatch.route = route_find(exchange, host);
+    }
+    const struct site_route *route = exchange->dispatch.route;
+
+    if (route) {
+        if (route->rules != &host->rules && !chain_run(exchange, route->rules))
+            return;
+        route_start(exchange, route);
+    }
     /* What was answered without a handler has its content dropped. */
     if (exchange->progress == HANDLER_AHEAD)
         exchange_call_none(exchange);
 }
 
+void server_dispatch_host(px_exchange *exchange, uint16_t listener)
+{
+    const px_host *host =
+        hosts_find(&site_of(exchange->site)->hosts, exchange->request.authority, listener);
+
+    if (PX_LIKELY(host != NULL))
+        exchange->rules = &host->rules.exchange;
+}
+
+void server_dispatch_begin(px_exchange *exchange)
+{
+    if (PX_UNLIKELY(exchange->redirect_port != 0)) {
+        exchange_call_none(exchange);
+        redirect_answer(exchange);
+        return;
+    }
+    if (PX_UNLIKELY(is_misdirected(exchange))) {
+        exchange_call_none(exchange);
+        px_respond_error(exchange, 421);
+        return;
+    }
+    if (PX_UNLIKELY(server_of(exchange)->trust.count > 0))
+        trust_settle(exchange);
+    server_dispatch(exchange);
+}
+
 void server_dispatch_no_tunnel(px_exchange *exchange)
 {
+    const px_host *host = site_rules_of(exchange)->host;
     px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
 
-    if (allow &&
-        router_allow(server_of(exchange)->router, exchange->request.authority,
-                     exchange->request.raw_path, &exchange->arena, &allow->value) == PX_OK) {
+    if (allow && host &&
+        router_allow(host->router, exchange->request.authority, exchange->request.raw_path,
+                     &exchange->arena, &allow->value) == PX_OK) {
         allow->name = px_str_make("allow", 5);
         exchange->fields = allow;
         exchange->field_count = 1;

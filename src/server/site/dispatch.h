@@ -1,10 +1,16 @@
 /*
- * From a request to its handler: middleware, then the route.
+ * From a request to its handler: the host, middleware, the route.
  */
 #ifndef PX_SERVER_DISPATCH_H
 #define PX_SERVER_DISPATCH_H
 
 #include "server/server.h"
+
+/* Finds the host of a request that has come by the listener with this tag: its rules hold. */
+void server_dispatch_host(px_exchange *exchange, uint16_t listener);
+
+/* Begins with an exchange whose host was looked for. */
+void server_dispatch_begin(px_exchange *exchange);
 
 /* Runs middleware and route for an exchange, from where it stopped. */
 void server_dispatch(px_exchange *exchange);

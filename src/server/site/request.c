@@ -18,10 +18,11 @@ void request_begin(struct session *session, px_exchange *exchange, bool expect_u
     exchange->https = session_carrier(session)->is_secure(session);
     exchange->scheme_https = exchange->https || session->proxied_tls;
     exchange->redirect_port = session_redirect_port(session);
+    server_dispatch_host(exchange, session->listener);
     if (PX_UNLIKELY(expect_unknown))
         px_respond_error(exchange, 417);
     else
-        server_dispatch(exchange);
+        server_dispatch_begin(exchange);
 }
 
 void request_finish(struct session *session, px_exchange *exchange, px_end end)
@@ -30,7 +31,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 
     if (exchange->status >= 200)
         server->counters.responses[exchange->status / 100]++;
-    if (server->logging)
+    if (server->options.on_log)
         access_log_exchange(session, exchange);
     exchange_finish(exchange, end);
 }
@@ -42,7 +43,7 @@ void request_note_refusal(struct session *session, unsigned version, unsigned st
     char text[REFUSAL_TEXT_BYTES];
 
     server->counters.responses[status / 100]++;
-    if (server->logging)
+    if (server->options.on_log)
         access_log_refusal(session, version, status, refusal_text(status, hint, text));
 }
 

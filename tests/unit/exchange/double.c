@@ -75,13 +75,17 @@ bool stage_open(struct stage *stage, const px_allocator *allocator)
     stage->service.output_bytes_max = 64 * 1024;
     stage->service.exchange_bytes_max = 256 * 1024;
     stage->service.respond_bytes_max = 1024 * 1024;
-    stage->service.filters = stage->filters;
+    stage->site.holds = 1;
+    stage->service.site = &stage->site;
+    stage->service.rules = &stage->rules;
+    stage->rules.filters = stage->filters;
     return true;
 }
 
 void stage_close(struct stage *stage)
 {
     assert_int_equal(stage->service.exchanges.taken, 0);
+    assert_int_equal(stage->site.holds, 1);
     exchange_service_deinit(&stage->service);
     assert_int_equal(px_loop_handle_count(stage->loop), 0);
     px_loop_destroy(stage->loop);
@@ -90,7 +94,8 @@ void stage_close(struct stage *stage)
 
 void stage_filter(struct stage *stage, const px_filter *filter, void *context)
 {
-    stage->filters[stage->service.filter_count++] = (struct exchange_filter){filter, context, NULL};
+    stage->site.has_filters = true;
+    stage->filters[stage->rules.filter_count++] = (struct exchange_filter){filter, context};
 }
 
 /* --- Callbacks -------------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ struct stage {
     struct fault_alloc fault; /* used when no allocator was given */
     px_loop *loop;
     struct exchange_service service;
+    struct exchange_site site;
+    struct exchange_rules rules;
     struct exchange_filter filters[FILTERS_MAX];
 };
 

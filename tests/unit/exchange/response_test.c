@@ -691,8 +691,8 @@ static void error_pages_and_their_recursion(void **state)
     run(&call, &stage, get, fail_404, NULL);
     assert_str_equal(call_content(&call), LITERAL("404 Not Found\n"));
     call_finish(&call);
-    stage.service.on_error_page = error_page;
-    stage.service.error_page_context = &page;
+    stage.rules.on_error_page = error_page;
+    stage.rules.error_page_context = &page;
     for (page.how = 0; page.how < 4; page.how++) {
         page.calls = 0;
         run(&call, &stage, get, fail_404, NULL);
