@@ -181,6 +181,15 @@ static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
     return true;
 }
 
+/* The same; most chains are empty. */
+static inline bool chain_pass(px_exchange *exchange, const struct site_rules *rules)
+{
+    if (PX_UNLIKELY(rules->middleware_count > 0))
+        return chain_run(exchange, rules);
+    exchange->dispatch.stage++;
+    return true;
+}
+
 static const struct site_rules *site_level(const px_exchange *exchange)
 {
     return &site_of(exchange->site)->rules;
@@ -190,10 +199,10 @@ void server_dispatch(px_exchange *exchange)
 {
     const px_host *host = site_rules_of(exchange)->host;
 
-    if (exchange->dispatch.stage == STAGE_SITE && !chain_run(exchange, site_level(exchange)))
+    if (exchange->dispatch.stage == STAGE_SITE && !chain_pass(exchange, site_level(exchange)))
         return;
     if (exchange->dispatch.stage == STAGE_HOST) {
-        if (host && !chain_run(exchange, &host->rules))
+        if (host && !chain_pass(exchange, &host->rules))
             return;
         exchange->dispatch.stage = STAGE_ROUTE;
         exchange->content_max = site_rules_of(exchange)->content_bytes_max;
@@ -202,7 +211,7 @@ void server_dispatch(px_exchange *exchange)
     const struct site_route *route = exchange->dispatch.route;
 
     if (route) {
-        if (route->rules != &host->rules && !chain_run(exchange, route->rules))
+        if (route->rules != &host->rules && !chain_pass(exchange, route->rules))
             return;
         route_start(exchange, route);
     }
