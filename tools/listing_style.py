@@ -46,7 +46,7 @@ def render():
 /* clang-format off */
 const char listing_policy[] =
     "default-src 'none'; style-src 'sha256-{digest(style)}'; "
-    "base-uri 'none'; form-action 'none'";
+    "img-src data:; base-uri 'none'; form-action 'none'";
 
 const char listing_style[] =
 {literal(style)};

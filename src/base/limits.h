@@ -146,12 +146,23 @@ enum {
      * thread, and what is read is sent next.  Beyond, the tag is made of inode and change time. */
     FILE_HASHED_BYTES_MAX = 4 * 1024 * 1024,
     FILE_PATH_BYTES_MAX = 4095, /* what the kernel takes, less its NUL */
-    /* A page of more is no help to anybody; half a second of a helper thread on a cold disk. */
-    LISTING_ENTRIES_MAX = 10000,
-    LISTING_BYTES_MAX = 16 * 1024 * 1024, /* one listing, rendered: long names that need escaping */
+    /* Entries of a piece of a listing, of which any number follow: half a second of a helper thread
+     * on a cold disk.  Twice that many are sorted at a time. */
+    LISTING_PIECE_MAX = 10000,
+    LISTING_BYTES_MAX = 16 * 1024 * 1024, /* one piece, rendered: long names that need escaping */
     LISTING_BYTES_TOTAL_MAX = 64 * 1024 * 1024, /* listings being sent: above that 503 */
     LISTING_COUNT_MAX = 256,                    /* being made: above that 503 */
-    FILE_CACHE_FILES_DEFAULT = 512,             /* descriptors that one cache of open files holds */
+    LISTING_NAMES_BYTES_MAX = 2 * 1024 * 1024,  /* names of a piece while they are sorted */
+    LISTING_HEAD_BYTES_MAX = 256 * 1024,        /* above the rows: a path, escaped, and its links */
+    LISTING_CRUMBS_MAX = 64, /* folders above that are links: each is as long as the way */
+    LISTING_STREAMS_MAX = 4, /* answers that hold a piece of their own */
+    LISTING_PAGES_MAX = 64,  /* kept: few folders are looked at by many */
+    LISTING_KEPT_BYTES_MAX = 16 * 1024 * 1024, /* their rows */
+    /* Files change without their folder, so that a page is believed this many times as long as it
+     * took to make: a tenth of a helper thread is the most that one folder can cost. */
+    LISTING_FRESH_TIMES = 10,
+    LISTING_FRESH_MS = 10 * 1000,   /* the most */
+    FILE_CACHE_FILES_DEFAULT = 512, /* descriptors that one cache of open files holds */
     FILE_CACHE_BYTES_DEFAULT = 64 * 1024 * 1024, /* memory of one such cache */
     FILE_CACHE_BUCKETS_MAX = 64 * 1024,          /* of its table: at 64 MiB few entries share one */
     FILE_FRESH_MS =

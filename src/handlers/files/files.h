@@ -120,8 +120,15 @@ struct px_files {
     struct root root;
     uint32_t refs; /* the owner's, and each entry's */
     uint32_t waiting;
-    uint32_t listing_count; /* listings being made */
-    uint64_t listing_bytes; /* of listings being sent */
+    uint32_t listing_count;      /* pieces of listings to be made: waiting, and the one at work */
+    uint32_t listing_streams;    /* answers of more than one piece */
+    uint32_t listing_page_count; /* on listing_pages */
+    uint64_t listing_bytes;      /* rows in memory: kept, and being sent */
+    uint64_t listing_kept;       /* of them: those that are kept */
+    bool listing_busy;           /* a helper is at one */
+    bool ended;                  /* px_files_destroy was called: nothing is kept any more */
+    struct list listing_queue;   /* of struct listing_work, the next one first */
+    struct list listing_pages;   /* of struct listing_page, the longest unused first */
     bool listing;
     bool sidecars;
     uint32_t index_count;
@@ -267,6 +274,11 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
                         const struct byte_range *ranges, uint32_t count);
 
 /* --- files_listing.c -------------------------------------------------------------------------- */
+
+/* Lets go of the pages that are kept; the longest unused first, until the rest has `bytes_max`
+ * bytes.
+ */
+void listing_pages_drop(struct px_files *files, uint64_t bytes_max);
 
 /* Answers with the page of a folder.  `entry->fd` is the folder's and shared with other answers:
  * open "." beneath it to read it, and hold a reference of the entry while you do. */

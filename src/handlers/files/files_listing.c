@@ -1,33 +1,36 @@
 /*
- * Listing a folder: what is asked for, a helper's job, the answer.
+ * Listing a folder: what is asked for, the answer and its pieces.
  *
- * Happy path: a job is made with copies of what it needs, and holds the folder's entry; a helper
- * thread reads and renders; the loop answers with a validator made of the content.  It can fail
+ * Happy path: the page of the folder is there, or is made (files_listing_make.c); its head is
+ * rendered for this request, and a producer sends the two.  A folder of more than one piece has no
+ * length and no tag; its next piece is made when the client has taken the one before.  It can fail
  * with 503 when too many are being made or sent, for want of memory, descriptors or helpers, and
- * with 500 when the disk does.  A client that has gone leaves the job to end for nobody.
+ * with 500 when the disk does; behind the head, visibly broken.
  */
 #include "handlers/files/files_listing.h"
 
-#include "base/limits.h"
+#include <string.h>
+
 #include "http/fields/accept.h"
 
 /* Tags must mean the same in every worker: a fixed key. */
 static const struct siphash_key tag_key = {UINT64_C(0x706f6c6c7578206c),
                                            UINT64_C(0x697374696e672e2e)};
 
-struct listing_job {
-    px_ref ref;
-    struct files_entry *entry; /* a reference; its `fd` is the folder */
-    struct listing listing;
-    struct buf out; /* what was rendered */
-    px_err err;
-    char text[]; /* what `listing` borrows */
-};
-
-/* Content that is being sent. */
-struct listing_body {
-    struct px_files *files; /* a reference */
-    struct buf bytes;
+/* An answer. */
+struct stream {
+    struct listing_page *page; /* a reference; NULL once another piece is at hand */
+    struct files_entry *entry; /* a reference, to make more pieces; NULL: there is one */
+    struct px_files *files;    /* a reference */
+    px_exchange *exchange;     /* borrowed: until `released` */
+    struct buf head;
+    size_t head_at;
+    size_t rows_at; /* of the piece at hand */
+    bool more;      /* than it */
+    bool making;
+    bool failed;
+    bool released;            /* free it when the work is done */
+    struct listing_work work; /* a piece behind the first */
 };
 
 const char *listing_sort_name(enum listing_sort sort)
@@ -42,131 +45,123 @@ bool listing_sort_descends(enum listing_sort sort)
     return sort != LISTING_BY_NAME; /* the largest, the newest */
 }
 
-/* --- On a helper thread ----------------------------------------------------------------------- */
+/* --- Sending ---------------------------------------------------------------------------------- */
 
-static void job_work(void *context)
+static void stream_free(struct stream *stream)
 {
-    struct listing_job *job = context;
-    struct listing *listing = &job->listing;
+    struct px_files *files = stream->files;
 
-    job->err = listing_read(listing, job->entry);
-    while (job->err == PX_OK) {
-        job->out.len = 0;
-        job->err = listing->view.json ? listing_json(listing, &job->out)
-                                      : listing_page(listing, &job->out);
-        if (job->err != PX_ERR_LIMIT || listing->count == 0)
-            break;
-        /* Names so long that not all of them fit. */
-        listing->cut = true;
-        listing->count -= (listing->count + 7) / 8;
-        job->err = PX_OK;
+    if (stream->page) {
+        listing_page_put(stream->page);
+    } else {
+        files->listing_bytes -= stream->work.out.len;
+        buf_deinit(&stream->work.out);
     }
-    buf_deinit(&listing->names);
-    buf_deinit(&listing->items);
-}
-
-/* --- On the loop's thread --------------------------------------------------------------------- */
-
-static void job_destroy(struct listing_job *job)
-{
-    struct px_files *files = job->entry->files;
-    px_allocator allocator = files->allocator;
-
-    files->listing_count--;
-    px_ref_release(&job->ref);
-    buf_deinit(&job->listing.names);
-    buf_deinit(&job->listing.items);
-    buf_deinit(&job->out);
-    files_entry_put(job->entry); /* the files may end with it */
-    alloc_put(&allocator, job);
-}
-
-static void body_release(void *context)
-{
-    struct listing_body *body = context;
-    struct px_files *files = body->files;
-
-    files->listing_bytes -= body->bytes.len;
-    buf_deinit(&body->bytes);
-    alloc_put(&files->allocator, body);
+    files->listing_streams -= stream->entry != NULL;
+    files_entry_put(stream->entry);
+    buf_deinit(&stream->head);
+    alloc_put(&files->allocator, stream);
     files_put(files);
 }
 
-/* Takes the job's bytes over: a body that gives them back, or false without room for them. */
-static bool body_make(struct listing_job *job, px_body *out_body)
+static void stream_release(void *context)
 {
-    struct px_files *files = job->entry->files;
-    struct listing_body *body = files->listing_bytes + job->out.len <= LISTING_BYTES_TOTAL_MAX
-                                    ? alloc_take(&files->allocator, sizeof(*body))
-                                    : NULL;
+    struct stream *stream = context;
 
-    if (!body)
-        return false;
-    *body = (struct listing_body){.files = files, .bytes = job->out};
-    buf_init(&job->out, &files->allocator, 0);
-    files->refs++;
-    files->listing_bytes += body->bytes.len;
-    *out_body = (px_body){buf_str(&body->bytes), body_release, body};
-    return true;
+    stream->released = true;
+    if (!stream->making)
+        stream_free(stream);
 }
+
+static void piece_done(struct listing_work *work)
+{
+    struct stream *stream = CONTAINER_OF(work, struct stream, work);
+
+    stream->making = false;
+    stream->failed = work->err != PX_OK;
+    stream->more = work->listing.more;
+    stream->rows_at = 0;
+    if (stream->released)
+        stream_free(stream);
+    else
+        px_resume(stream->exchange);
+}
+
+/* Has the next piece made; what was sent is let go before. */
+static void piece_begin(struct stream *stream)
+{
+    struct listing_work *work = &stream->work;
+    struct listing_page *page = stream->page;
+
+    if (page) {
+        work->listing = page->work.listing;
+        stream->page = NULL;
+        listing_page_put(page);
+        work->listing.path = px_str_make(stream->entry->path, stream->entry->path_len);
+    } else {
+        stream->files->listing_bytes -= work->out.len;
+        buf_deinit(&work->out);
+    }
+    buf_init(&work->out, &stream->files->allocator, 0);
+    work->listing.after = work->listing.last;
+    work->listing.last = (struct listing_mark){0};
+    work->listing.more = false;
+    work->listing.count = 0;
+    work->entry = files_entry_take(stream->entry);
+    work->done = piece_done;
+    stream->making = true;
+    listing_work_begin(stream->files, px_exchange_loop(stream->exchange), work);
+}
+
+static size_t take(px_str from, size_t *at, char *out, size_t room)
+{
+    size_t count = from.len - *at < room ? from.len - *at : room;
+
+    if (count > 0)
+        memcpy(out, from.ptr + *at, count);
+    *at += count;
+    return count;
+}
+
+static px_pull stream_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                           void *context)
+{
+    struct stream *stream = context;
+    size_t done;
+
+    (void)exchange;
+    *out_bytes = 0;
+    if (stream->failed)
+        return PX_PULL_ERROR;
+    if (stream->making)
+        return PX_PULL_LATER;
+    px_str rows = buf_str(stream->page ? &stream->page->work.out : &stream->work.out);
+
+    done = take(buf_str(&stream->head), &stream->head_at, out, room);
+    done += take(rows, &stream->rows_at, out + done, room - done);
+    *out_bytes = done;
+    if (stream->rows_at < rows.len)
+        return PX_PULL_MORE;
+    if (!stream->more)
+        return PX_PULL_END;
+    if (done > 0)
+        return PX_PULL_MORE; /* the next piece when this is taken */
+    piece_begin(stream);
+    return stream->failed ? PX_PULL_ERROR : stream->making ? PX_PULL_LATER : PX_PULL_MORE;
+}
+
+/* --- Answering -------------------------------------------------------------------------------- */
 
 static void listing_fields(px_exchange *exchange, px_str etag, bool json)
 {
-    px_response_set_field(exchange, px_str_of("ETag"), etag);
+    if (etag.ptr)
+        px_response_set_field(exchange, px_str_of("ETag"), etag);
     px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-cache"));
     px_response_set_field(exchange, px_str_of("Vary"), px_str_of("Accept, Accept-Encoding"));
     px_response_set_field(exchange, px_str_of("X-Content-Type-Options"), px_str_of("nosniff"));
     if (!json)
         px_response_set_field(exchange, px_str_of("Content-Security-Policy"),
                               px_str_of(listing_policy));
-}
-
-static void listing_answer(px_exchange *exchange, struct listing_job *job)
-{
-    struct px_files *files = job->entry->files;
-    struct conditional conditional;
-    char etag[ETAG_BYTES_MAX];
-    px_body body;
-    size_t etag_len = etag_write(job->out.len, siphash(&tag_key, job->out.ptr, job->out.len), etag);
-    struct validators validators = {.etag = px_str_make(etag, etag_len)};
-    px_str type =
-        px_str_of(job->listing.view.json ? "application/json" : "text/html; charset=utf-8");
-
-    conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
-    /* There is no Last-Modified: a file can change without its folder. */
-    conditional.seen &= CONDITIONAL_IF_MATCH | CONDITIONAL_IF_NONE_MATCH;
-    switch (conditional_evaluate(&conditional, &validators, 0)) {
-    case CONDITIONAL_GO_ON:
-        break;
-    case CONDITIONAL_NOT_MODIFIED:
-        listing_fields(exchange, validators.etag, true);
-        px_respond(exchange, 304, px_str_make(NULL, 0), px_str_make("", 0));
-        return;
-    case CONDITIONAL_FAILED:
-        files_fail(exchange, files, 412);
-        return;
-    }
-    if (!body_make(job, &body)) {
-        files_fail(exchange, files, 503);
-        return;
-    }
-    listing_fields(exchange, validators.etag, job->listing.view.json);
-    px_respond_body(exchange, 200, type, &body);
-}
-
-static void job_done(px_err status, void *context)
-{
-    struct listing_job *job = context;
-    /* A cancelled job has no loop to answer on. */
-    px_exchange *exchange = status == PX_OK ? px_ref_get(&job->ref) : NULL;
-
-    if (exchange && exchange_alive(exchange)) {
-        if (job->err == PX_OK)
-            listing_answer(exchange, job);
-        else
-            files_fail(exchange, job->entry->files, job->err == PX_ERR_SYSTEM ? 500 : 503);
-    }
-    job_destroy(job);
 }
 
 /* --- A request -------------------------------------------------------------------------------- */
@@ -206,58 +201,101 @@ static px_str root_name_of(px_exchange *exchange, px_str path)
     return px_str_make(whole.ptr, whole.len - path.len);
 }
 
-static px_str text_copy(char **at, px_str text)
+/* What is not the same for all. */
+static struct stream *stream_make(px_exchange *exchange, struct listing_page *page)
 {
-    char *copy = *at;
+    struct px_files *files = page->files;
+    px_str path = page->work.listing.path;
+    struct listing_head head = {.view = page->work.listing.view,
+                                .path = path,
+                                .root_name = root_name_of(exchange, path),
+                                .host = px_request_authority(exchange)};
+    struct stream *stream = alloc_take_zeroed(&files->allocator, sizeof(*stream));
+    px_err err;
 
-    if (text.len > 0)
-        memcpy(copy, text.ptr, text.len);
-    *at += text.len;
-    return px_str_make(copy, text.len);
+    if (!stream)
+        return NULL;
+    stream->page = page;
+    page->refs++;
+    stream->files = files;
+    files->refs++;
+    stream->exchange = exchange;
+    stream->more = page->work.listing.more;
+    buf_init(&stream->head, &files->allocator, LISTING_HEAD_BYTES_MAX);
+    err = head.view.json ? listing_json_head(&head, &stream->head)
+                         : listing_page_head(&head, &stream->head);
+    if (err == PX_OK)
+        return stream;
+    stream_free(stream);
+    return NULL;
 }
 
-static struct listing_job *job_create(px_exchange *exchange, struct files_entry *entry)
+/* Preconditions hold against the tag of what is sent.  There is no Last-Modified: a file can change
+ * without its folder. */
+static enum conditional_result precondition(px_exchange *exchange, px_str etag)
 {
-    const px_allocator *allocator = &entry->files->allocator;
-    px_str path = px_str_make(entry->path, entry->path_len);
-    px_str root_name = root_name_of(exchange, path);
-    px_str host = px_request_authority(exchange);
-    struct listing_job *job =
-        alloc_take(allocator, sizeof(*job) + path.len + 1 + root_name.len + host.len);
-    char *at;
+    struct conditional conditional;
+    struct validators validators = {.etag = etag, .undated = true, .coded = true};
 
-    if (!job)
-        return NULL;
-    *job = (struct listing_job){.ref = px_exchange_ref(exchange),
-                                .entry = files_entry_take(entry),
-                                .listing = {.view = view_of(exchange)}};
-    at = job->text;
-    job->listing.path = text_copy(&at, path);
-    if (path.len > 0 && path.ptr[path.len - 1] != '/') {
-        *at++ = '/';
-        job->listing.path.len++;
+    conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
+    conditional.seen &= CONDITIONAL_IF_MATCH | CONDITIONAL_IF_NONE_MATCH;
+    return etag.ptr ? conditional_evaluate(&conditional, &validators, 0) : CONDITIONAL_GO_ON;
+}
+
+static void stream_answer(px_exchange *exchange, struct stream *stream)
+{
+    const struct listing_page *page = stream->page;
+    uint64_t facts[2] = {page->hash, siphash(&tag_key, stream->head.ptr, stream->head.len)};
+    uint64_t length = stream->head.len + page->work.out.len;
+    bool json = page->work.listing.view.json;
+    char text[ETAG_BYTES_MAX];
+    px_str etag = px_str_make(NULL, 0);
+
+    if (!stream->more)
+        etag = px_str_make(text, etag_write(length, siphash(&tag_key, facts, sizeof(facts)), text));
+    switch (precondition(exchange, etag)) {
+    case CONDITIONAL_GO_ON:
+        break;
+    case CONDITIONAL_NOT_MODIFIED:
+        listing_fields(exchange, etag, true);
+        px_respond(exchange, 304, px_str_make(NULL, 0), px_str_make("", 0));
+        stream_free(stream);
+        return;
+    case CONDITIONAL_FAILED:
+        files_fail(exchange, stream->files, 412);
+        stream_free(stream);
+        return;
     }
-    job->listing.root_name = text_copy(&at, root_name);
-    job->listing.host = text_copy(&at, host);
-    buf_init(&job->listing.names, allocator, LISTING_ENTRIES_MAX * 256);
-    buf_init(&job->listing.items, allocator, LISTING_ENTRIES_MAX * sizeof(struct listing_item));
-    buf_init(&job->out, allocator, LISTING_BYTES_MAX);
-    entry->files->listing_count++;
-    return job;
+    listing_fields(exchange, etag, json);
+    px_producer producer = {stream_pull, stream_release, stream};
+
+    px_respond_producer(exchange, 200,
+                        px_str_of(json ? "application/json" : "text/html; charset=utf-8"),
+                        stream->more ? PX_LENGTH_UNKNOWN : length, &producer);
+}
+
+static void page_ready(px_exchange *exchange, struct listing_page *page)
+{
+    struct px_files *files = page->files;
+    px_err err = page->work.err;
+    bool follows = page->work.listing.more && exchange->method != METHOD_HEAD;
+    bool full = files->listing_bytes > LISTING_BYTES_TOTAL_MAX ||
+                (follows && files->listing_streams == LISTING_STREAMS_MAX);
+    struct stream *stream = err == PX_OK && !full ? stream_make(exchange, page) : NULL;
+
+    if (!stream) {
+        files_fail(exchange, files, err == PX_ERR_SYSTEM ? 500 : 503);
+        return;
+    }
+    if (follows) {
+        stream->entry = files_entry_take(page->folder);
+        files->listing_streams++;
+    }
+    stream_answer(exchange, stream);
 }
 
 void files_listing_respond(px_exchange *exchange, struct files_entry *entry)
 {
-    struct px_files *files = entry->files;
-    struct listing_job *job =
-        files->listing_count < LISTING_COUNT_MAX ? job_create(exchange, entry) : NULL;
-
-    if (!job) {
-        files_fail(exchange, files, 503);
-        return;
-    }
-    if (px_loop_work(px_exchange_loop(exchange), job_work, job_done, job) != PX_OK) {
-        job_destroy(job);
-        files_fail(exchange, files, 503);
-    }
+    if (!listing_page_seek(exchange, entry, view_of(exchange), page_ready))
+        files_fail(exchange, entry->files, 503);
 }

@@ -1,9 +1,11 @@
 /*
  * A folder's listing for programs: one JSON object (RFC 8259).
  *
- *   {"path": "/a/", "cut": false, "entries": [
- *    {"name": "b.txt", "href": "b.txt", "type": "file", "size": 1, "modified":
- * "2026-01-02T03:04:05Z"}]}
+ *   {"path": "/a/", "entries": [
+ *    {"name": "b.txt", "href": "./b.txt", "type": "file", "size": 1, "modified":
+ * "2026-01-02T03:04:05Z"}], "count": 1}
+ *
+ * The count comes last, since it is known last; without it the listing is not whole.
  *
  * `name` is for people: what is not UTF-8 in it is U+FFFD.  `href` is the reference, with every
  * byte.
@@ -42,22 +44,39 @@ static px_err put_item(const struct listing *listing, const struct listing_item 
     return err == PX_OK ? put(out, rest) : err;
 }
 
-px_err listing_json(const struct listing *listing, struct buf *out)
+px_err listing_json_head(const struct listing_head *head, struct buf *out)
 {
-    const struct listing_item *items = listing_items(listing);
     px_err err = put(out, "{\"path\":\"");
 
     if (err == PX_OK)
-        err = escape_json(out, listing->root_name);
+        err = escape_json(out, head->root_name);
     if (err == PX_OK)
-        err = escape_json(out, listing->path);
-    if (err == PX_OK)
-        err = put(out, listing->cut ? "\",\"cut\":true,\"entries\":["
-                                    : "\",\"cut\":false,\"entries\":[");
+        err = escape_json(out, head->path);
+    return err == PX_OK ? put(out, "\",\"entries\":[") : err;
+}
+
+px_err listing_json_rows(struct listing *listing, struct buf *out)
+{
+    px_err err = PX_OK;
+    char foot[64];
+
     for (uint32_t index = 0; err == PX_OK && index < listing->count; index++) {
-        err = put(out, index > 0 ? ",\n" : "\n");
+        size_t len = out->len;
+
+        err = put(out, index > 0 || listing->after.is_set ? ",\n" : "\n");
         if (err == PX_OK)
-            err = put_item(listing, &items[index], out);
+            err = put_item(listing, &listing_items(listing)[index], out);
+        if (listing_is_full(out, err)) {
+            out->len = len;
+            err = index > 0 ? PX_OK : PX_ERR_LIMIT;
+            if (index > 0)
+                listing_cut(listing, index);
+        }
     }
-    return err == PX_OK ? put(out, "\n]}\n") : err;
+    listing_count(listing);
+    if (err != PX_OK || listing->more)
+        return err;
+    snprintf(foot, sizeof(foot), "\n],\"count\":%llu}\n",
+             (unsigned long long)(listing->totals.folders + listing->totals.files));
+    return put(out, foot);
 }

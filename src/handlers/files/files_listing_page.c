@@ -13,7 +13,7 @@
 
 /* A buffer and whether writing to it has failed: what comes after that is dropped. */
 struct page {
-    const struct listing *listing;
+    const struct listing_view *view;
     struct buf *out;
     px_err err;
     char query[48]; /* of links to other folders, to see them in the same order; may be empty */
@@ -53,13 +53,16 @@ static px_str segment_next(px_str *path)
     return segment;
 }
 
-static void put_head(struct page *page)
+/* Tabs and bookmarks tell sites apart by the host. */
+static void put_title(struct page *page, const struct listing_head *head)
 {
     put(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-              "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
-    put_text(page, page->listing->root_name);
-    put_text(page, page->listing->path);
+              "<meta name=\"color-scheme\" content=\"light dark\">\n"
+              "<link rel=\"icon\" href=\"data:,\">\n<title>");
+    put_text(page, head->host);
+    put_text(page, head->root_name);
+    put_text(page, head->path);
     put(page, "</title>\n<style>");
     put(page, listing_style);
     put(page, "</style>\n</head>\n<body>\n");
@@ -68,49 +71,57 @@ static void put_head(struct page *page)
 }
 
 /* What the root is called: the host, and the path that leads to it. */
-static void put_root_name(struct page *page)
+static void put_root_name(struct page *page, const struct listing_head *head)
 {
-    px_str path = page->listing->root_name;
+    px_str path = head->root_name;
 
-    if (page->listing->host.len > 0 && path.len > 0)
+    if (head->host.len > 0 && path.len > 0)
         path.len--; /* the slash is between the two */
     put(page, "<bdi>");
-    put_text(page, page->listing->host);
+    put_text(page, head->host);
     put_text(page, path);
     put(page, "</bdi>");
 }
 
-static void put_breadcrumbs(struct page *page)
+static void put_up(struct page *page, uint32_t depth)
 {
-    px_str rest = page->listing->path;
+    put(page, "<a href=\"");
+    for (uint32_t up = 0; up < depth; up++)
+        put(page, "../");
+    put(page, page->query);
+    put(page, "\">");
+}
+
+/* Above a folder this far up there is no link: each is as long as the way. */
+static bool depth_is_linked(uint32_t depth)
+{
+    return depth > 0 && depth <= LISTING_CRUMBS_MAX;
+}
+
+static void put_breadcrumbs(struct page *page, const struct listing_head *head)
+{
+    px_str rest = head->path;
     uint32_t depth = 0;
 
     for (size_t index = 0; index < rest.len; index++)
         depth += rest.ptr[index] == '/';
     put(page, "<nav aria-label=\"Breadcrumb\">\n<ol>\n<li>");
-    if (depth > 0) {
-        put(page, "<a href=\"");
-        for (uint32_t up = 0; up < depth; up++)
-            put(page, "../");
-        put(page, page->query);
-        put(page, "\">");
-    }
+    if (depth_is_linked(depth))
+        put_up(page, depth);
     put(page, depth > 0 ? "" : "<h1>");
-    put_root_name(page);
-    put(page, depth > 0 ? "</a></li>\n" : "</h1></li>\n");
+    put_root_name(page, head);
+    put(page, depth == 0 ? "</h1></li>\n" : depth_is_linked(depth) ? "</a></li>\n" : "</li>\n");
     while (depth-- > 0) {
         px_str name = segment_next(&rest);
 
-        put(page, depth > 0 ? "<li><a href=\"" : "<li aria-current=\"page\"><h1>");
-        for (uint32_t up = 0; up < depth; up++)
-            put(page, "../");
-        if (depth > 0) {
-            put(page, page->query);
-            put(page, "\">");
-        }
+        put(page, depth > 0 ? "<li>" : "<li aria-current=\"page\"><h1>");
+        if (depth_is_linked(depth))
+            put_up(page, depth);
         put(page, "<bdi>");
         put_text(page, name);
-        put(page, depth > 0 ? "</bdi></a></li>\n" : "</bdi></h1></li>\n");
+        put(page, depth == 0               ? "</bdi></h1></li>\n"
+                  : depth_is_linked(depth) ? "</bdi></a></li>\n"
+                                           : "</bdi></li>\n");
     }
     put(page, "</ol>\n</nav>\n");
 }
@@ -119,7 +130,7 @@ static void put_breadcrumbs(struct page *page)
 
 static void put_column(struct page *page, enum listing_sort sort, const char *title)
 {
-    const struct listing_view *view = &page->listing->view;
+    const struct listing_view *view = page->view;
     bool chosen = view->sort == sort;
     /* A chosen column turns around, another begins with what is looked for in it. */
     bool descending = chosen ? !view->descending : listing_sort_descends(sort);
@@ -198,9 +209,8 @@ static void size_write(uint64_t bytes, char *out, size_t room)
         snprintf(out, room, "%u %s", (unsigned)(tenths / 10), units[unit]);
 }
 
-static void put_row(struct page *page, const struct listing_item *item)
+static void put_row(struct page *page, px_str name, const struct listing_item *item)
 {
-    px_str name = listing_name(page->listing, item);
     char time[DATE_INTERNET_BYTES];
     char size[16] = "&mdash;";
     char rest[256];
@@ -225,62 +235,77 @@ static void put_row(struct page *page, const struct listing_item *item)
     put(page, rest);
 }
 
-static void put_table(struct page *page)
+static void put_table(struct page *page, const struct listing_head *head)
 {
-    const struct listing *listing = page->listing;
-    const struct listing_item *items = listing_items(listing);
-
     put(page, "<table>\n<thead>\n<tr>\n");
     put_column(page, LISTING_BY_NAME, "Name");
     put_column(page, LISTING_BY_SIZE, "Size");
     put_column(page, LISTING_BY_DATE, "Modified");
     put(page, "</tr>\n</thead>\n<tbody>\n");
-    if (listing->path.len > 0) {
+    if (head->path.len > 0) {
         put(page, "<tr><td><a href=\"../");
         put(page, page->query);
         put(page, "\"><svg aria-hidden=\"true\"><use href=\"#u\"/></svg><bdi>Up</bdi></a></td>"
                   "<td></td><td></td></tr>\n");
     }
-    for (uint32_t index = 0; index < listing->count && page->err == PX_OK; index++)
-        put_row(page, &items[index]);
-    if (listing->count == 0)
-        put(page, "<tr><td colspan=\"3\">Nothing is in this folder.</td></tr>\n");
-    put(page, "</tbody>\n</table>\n");
 }
 
-static void put_foot(struct page *page)
+static void put_foot(struct page *page, const struct listing_totals *totals)
 {
-    const struct listing *listing = page->listing;
-    uint32_t files = listing->count - listing->folder_count;
     char size[16];
     char text[256];
 
-    if (listing->cut) {
-        snprintf(text, sizeof(text),
-                 "<p role=\"note\">There is more in this folder than is shown here: %u of its "
-                 "entries.</p>\n",
-                 listing->count);
-        put(page, text);
-    }
-    size_write(listing->bytes, size, sizeof(size));
-    snprintf(text, sizeof(text), "<footer>%u folder%s, %u file%s, %s. Times are UTC.</footer>\n",
-             listing->folder_count, listing->folder_count == 1 ? "" : "s", files,
-             files == 1 ? "" : "s", size);
+    put(page, "</tbody>\n</table>\n");
+    size_write(totals->bytes, size, sizeof(size));
+    snprintf(text, sizeof(text),
+             "<footer>%llu folder%s, %llu file%s, %s. Times are UTC.</footer>\n",
+             (unsigned long long)totals->folders, totals->folders == 1 ? "" : "s",
+             (unsigned long long)totals->files, totals->files == 1 ? "" : "s", size);
     put(page, text);
     put(page, "</main>\n</body>\n</html>\n");
 }
 
-px_err listing_page(const struct listing *listing, struct buf *out)
+static struct page page_of(const struct listing_view *view, struct buf *out)
 {
-    struct page page = {.listing = listing, .out = out, .err = PX_OK};
+    struct page page = {.view = view, .out = out, .err = PX_OK};
 
-    if (listing->view.sort != LISTING_BY_NAME || listing->view.descending)
+    if (view->sort != LISTING_BY_NAME || view->descending)
         snprintf(page.query, sizeof(page.query), "?sort=%s&amp;order=%s",
-                 listing_sort_name((enum listing_sort)listing->view.sort),
-                 listing->view.descending ? "desc" : "asc");
-    put_head(&page);
-    put_breadcrumbs(&page);
-    put_table(&page);
-    put_foot(&page);
+                 listing_sort_name((enum listing_sort)view->sort),
+                 view->descending ? "desc" : "asc");
+    return page;
+}
+
+px_err listing_page_head(const struct listing_head *head, struct buf *out)
+{
+    struct page page = page_of(&head->view, out);
+
+    put_title(&page, head);
+    put_breadcrumbs(&page, head);
+    put_table(&page, head);
+    return page.err;
+}
+
+px_err listing_page_rows(struct listing *listing, struct buf *out)
+{
+    struct page page = page_of(&listing->view, out);
+
+    for (uint32_t index = 0; index < listing->count && page.err == PX_OK; index++) {
+        const struct listing_item *item = &listing_items(listing)[index];
+        size_t len = out->len;
+
+        put_row(&page, listing_name(listing, item), item);
+        if (listing_is_full(out, page.err)) {
+            out->len = len;
+            page.err = index > 0 ? PX_OK : PX_ERR_LIMIT;
+            if (index > 0)
+                listing_cut(listing, index);
+        }
+    }
+    if (listing->count == 0 && !listing->after.is_set)
+        put(&page, "<tr><td colspan=\"3\">Nothing is in this folder.</td></tr>\n");
+    listing_count(listing);
+    if (!listing->more)
+        put_foot(&page, &listing->totals);
     return page.err;
 }

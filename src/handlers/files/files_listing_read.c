@@ -1,5 +1,9 @@
 /*
- * Reading a folder into a list, and sorting it.  On a helper thread.
+ * Reading a folder, a piece at a time, in order.  On a helper thread.
+ *
+ * Twice as many entries as a piece has are collected; when there is no more room they are sorted,
+ * the better half stays, and what comes behind its last one is passed over.  So one pass over the
+ * folder gives the next piece in order, whatever the folder holds.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,28 +35,6 @@ static bool link_resolve(const struct listing *listing, const struct files_entry
         return false;
     root_put(fd);
     return true;
-}
-
-static px_err item_add(struct listing *listing, const struct folder_item *found)
-{
-    px_str name = px_str_of(found->name);
-    struct listing_item item = {
-        .name_at = (uint32_t)listing->names.len,
-        .name_len = (uint32_t)name.len,
-        .size = found->info.kind == FILE_REGULAR ? found->info.size : 0,
-        .modified = found->info.modified,
-        .is_folder = found->info.kind == FILE_FOLDER,
-    };
-    px_err err = buf_append(&listing->names, px_str_make(name.ptr, name.len + 1));
-
-    if (err == PX_OK)
-        err = buf_append(&listing->items, px_str_make((const char *)&item, sizeof(item)));
-    if (err != PX_OK)
-        return err;
-    listing->count++;
-    listing->folder_count += item.is_folder;
-    listing->bytes += item.size;
-    return PX_OK;
 }
 
 /* --- Sorting ---------------------------------------------------------------------------------- */
@@ -112,39 +94,164 @@ int listing_name_compare(const char *left, const char *right)
     return strcmp(left, right);
 }
 
-/* Folders first, whatever the order; what is equal is sorted by name. */
-static int item_compare(const void *left_item, const void *right_item, void *context)
+/* An item, wherever its name lies. */
+struct rank {
+    bool is_folder;
+    uint64_t size;
+    int64_t modified;
+    const char *name;
+};
+
+static struct rank rank_of_mark(const struct listing_mark *mark)
 {
-    const struct listing *listing = context;
-    const struct listing_item *left = left_item;
-    const struct listing_item *right = right_item;
+    return (struct rank){mark->is_folder, mark->size, mark->modified, mark->name};
+}
+
+static struct rank rank_of_item(const struct listing *listing, const struct listing_item *item)
+{
+    return (struct rank){item->is_folder, item->size, item->modified,
+                         listing->names.ptr + item->name_at};
+}
+
+/* Folders first, whatever the order; what is equal is sorted by name. */
+static int rank_compare(const struct listing_view *view, struct rank left, struct rank right)
+{
     int order = 0;
 
-    if (left->is_folder != right->is_folder)
-        return left->is_folder ? -1 : 1;
-    switch ((enum listing_sort)listing->view.sort) {
+    if (left.is_folder != right.is_folder)
+        return left.is_folder ? -1 : 1;
+    switch ((enum listing_sort)view->sort) {
     case LISTING_BY_SIZE:
-        order = (left->size > right->size) - (left->size < right->size);
+        order = (left.size > right.size) - (left.size < right.size);
         break;
     case LISTING_BY_DATE:
-        order = (left->modified > right->modified) - (left->modified < right->modified);
+        order = (left.modified > right.modified) - (left.modified < right.modified);
         break;
     case LISTING_BY_NAME:
     case LISTING_SORT_COUNT:
-        order = listing_name_compare(listing->names.ptr + left->name_at,
-                                     listing->names.ptr + right->name_at);
+        order = listing_name_compare(left.name, right.name);
         break;
     }
     if (order != 0)
-        return listing->view.descending ? -order : order;
-    return listing_name_compare(listing->names.ptr + left->name_at,
-                                listing->names.ptr + right->name_at);
+        return view->descending ? -order : order;
+    return listing_name_compare(left.name, right.name);
 }
 
-/* --- Reading ---------------------------------------------------------------------------------- */
+static int item_compare(const void *left, const void *right, void *context)
+{
+    const struct listing *listing = context;
+
+    return rank_compare(&listing->view, rank_of_item(listing, left), rank_of_item(listing, right));
+}
+
+static void mark_set(struct listing_mark *mark, const struct listing *listing, uint32_t index)
+{
+    const struct listing_item *item = &listing_items(listing)[index];
+
+    CHECK(item->name_len <= LISTING_NAME_BYTES_MAX);
+    *mark = (struct listing_mark){.is_set = true,
+                                  .is_folder = item->is_folder,
+                                  .size = item->size,
+                                  .modified = item->modified};
+    memcpy(mark->name, listing->names.ptr + item->name_at, item->name_len + 1);
+}
+
+/* --- Pieces ----------------------------------------------------------------------------------- */
+
+void listing_init(struct listing *listing, const px_allocator *allocator)
+{
+    buf_init(&listing->names, allocator, LISTING_NAMES_BYTES_MAX);
+    buf_init(&listing->items, allocator, 2 * LISTING_PIECE_MAX * sizeof(struct listing_item));
+}
+
+void listing_deinit(struct listing *listing)
+{
+    buf_deinit(&listing->names);
+    buf_deinit(&listing->items);
+}
+
+static void listing_sort(struct listing *listing)
+{
+    if (listing->count > 1)
+        qsort_r(listing->items.ptr, listing->count, sizeof(struct listing_item), item_compare,
+                listing);
+}
+
+void listing_cut(struct listing *listing, uint32_t count)
+{
+    CHECK(count > 0 && count <= listing->count);
+    listing->more = listing->more || count < listing->count;
+    listing->count = count;
+    listing->items.len = count * sizeof(struct listing_item);
+    mark_set(&listing->last, listing, count - 1);
+}
+
+/* Makes room: the better half stays, with its names alone. */
+static px_err listing_halve(struct listing *listing)
+{
+    struct buf names;
+    px_err err = PX_OK;
+
+    listing_sort(listing);
+    listing_cut(listing, (listing->count + 1) / 2);
+    buf_init(&names, listing->names.allocator, LISTING_NAMES_BYTES_MAX);
+    for (uint32_t index = 0; index < listing->count && err == PX_OK; index++) {
+        struct listing_item *item = &listing_items(listing)[index];
+        px_str name = listing_name(listing, item);
+
+        item->name_at = (uint32_t)names.len;
+        err = buf_append(&names, px_str_make(name.ptr, name.len + 1));
+    }
+    buf_deinit(&listing->names);
+    listing->names = names;
+    return err;
+}
+
+static px_err item_add(struct listing *listing, const struct folder_item *found)
+{
+    px_str name = px_str_of(found->name);
+    struct listing_item item = {
+        .name_len = (uint32_t)name.len,
+        .size = found->info.kind == FILE_REGULAR ? found->info.size : 0,
+        .modified = found->info.modified,
+        .is_folder = found->info.kind == FILE_FOLDER,
+    };
+    px_err err = PX_OK;
+
+    if (listing->count == 2 * LISTING_PIECE_MAX ||
+        listing->names.len + name.len + 1 > LISTING_NAMES_BYTES_MAX)
+        err = listing_halve(listing);
+    item.name_at = (uint32_t)listing->names.len;
+    if (err == PX_OK)
+        err = buf_append(&listing->names, px_str_make(name.ptr, name.len + 1));
+    if (err == PX_OK)
+        err = buf_append(&listing->items, px_str_make((const char *)&item, sizeof(item)));
+    listing->count += err == PX_OK;
+    return err;
+}
+
+/* Takes what belongs to the piece, as far as is known by now; counts what came before it. */
+static px_err item_look(struct listing *listing, const struct folder_item *found,
+                        uint64_t *before_count)
+{
+    struct rank rank = {found->info.kind == FILE_FOLDER,
+                        found->info.kind == FILE_REGULAR ? found->info.size : 0,
+                        found->info.modified, found->name};
+
+    if (listing->after.is_set &&
+        rank_compare(&listing->view, rank, rank_of_mark(&listing->after)) <= 0) {
+        ++*before_count;
+        return PX_OK;
+    }
+    if (listing->last.is_set &&
+        rank_compare(&listing->view, rank, rank_of_mark(&listing->last)) > 0)
+        return PX_OK;
+    return item_add(listing, found);
+}
 
 px_err listing_read(struct listing *listing, const struct files_entry *entry)
 {
+    uint64_t given = listing->totals.folders + listing->totals.files, before_count = 0;
     struct folder folder;
     struct folder_item item;
     px_err err = folder_open(&folder, entry->fd);
@@ -153,20 +260,31 @@ px_err listing_read(struct listing *listing, const struct files_entry *entry)
         return err;
     while (err == PX_OK) {
         err = folder_next(&folder, name_is_shown, &item);
-        if (err != PX_OK)
-            break;
-        if (listing->count == LISTING_ENTRIES_MAX) {
-            listing->cut = true;
-            break;
-        }
-        if (!item.is_link || link_resolve(listing, entry, &item))
-            err = item_add(listing, &item);
+        if (err == PX_OK && strlen(item.name) <= LISTING_NAME_BYTES_MAX &&
+            (!item.is_link || link_resolve(listing, entry, &item)))
+            err = item_look(listing, &item, &before_count);
     }
     folder_close(&folder);
-    if (err != PX_OK && err != PX_ERR_NOT_FOUND)
+    if (err != PX_ERR_NOT_FOUND)
         return err;
-    if (listing->count > 1)
-        qsort_r(listing->items.ptr, listing->count, sizeof(struct listing_item), item_compare,
-                listing);
+    /* By name each entry has its place.  By size or date one that changed may have moved over the
+     * border: then it is missing, or there twice, and that must not look complete. */
+    if (listing->view.sort != LISTING_BY_NAME && before_count != given)
+        return PX_ERR_SYSTEM;
+    listing_sort(listing);
+    if (listing->count > 0)
+        listing_cut(listing,
+                    listing->count < LISTING_PIECE_MAX ? listing->count : LISTING_PIECE_MAX);
     return PX_OK;
+}
+
+void listing_count(struct listing *listing)
+{
+    for (uint32_t index = 0; index < listing->count; index++) {
+        const struct listing_item *item = &listing_items(listing)[index];
+
+        listing->totals.folders += item->is_folder;
+        listing->totals.files += !item->is_folder;
+        listing->totals.bytes += item->size;
+    }
 }

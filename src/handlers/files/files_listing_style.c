@@ -6,8 +6,8 @@
 
 /* clang-format off */
 const char listing_policy[] =
-    "default-src 'none'; style-src 'sha256-7dn8VvAZgnu6eJY29iCERScCp6vICqYwgLLrbTdAFtk='; "
-    "base-uri 'none'; form-action 'none'";
+    "default-src 'none'; style-src 'sha256-QzmzxCKM40FHaN/h876+7FURhIsImco2twOIwEzW4V4='; "
+    "img-src data:; base-uri 'none'; form-action 'none'";
 
 const char listing_style[] =
     ":root{color-scheme:light dark;--back:#f4f6f9;--card:#fff;--text:#1b2430;--dim:#5"
@@ -25,8 +25,8 @@ const char listing_style[] =
     "a:hover{text-decoration:underline}\n"
     "a:focus-visible{outline:2px solid var(--link);outline-offset:-2px;border-radius:"
     ".4rem}\n"
-    "nav{margin:0 0 1.25rem;font-size:1.25rem;line-height:1.4;font-weight:600;overflo"
-    "w-wrap:anywhere}\n"
+    "nav{margin:0 0 1.25rem;padding:0 .85rem;font-size:1.25rem;line-height:1.4;font-w"
+    "eight:600;overflow-wrap:anywhere}\n"
     "h1{margin:0;font:inherit;display:inline}\n"
     "ol{display:flex;flex-wrap:wrap;margin:0;padding:0;list-style:none}\n"
     "li{min-width:0;max-width:100%}\n"
@@ -34,13 +34,13 @@ const char listing_style[] =
     "table{width:100%;border:1px solid var(--line);border-spacing:0;border-radius:.75"
     "rem;\n"
     "background:var(--card);box-shadow:0 1px 2px #0000000d,0 4px 16px #0000000a;overf"
-    "low:hidden}\n"
-    "th{padding:0;border-bottom:1px solid var(--line);color:var(--dim);font-size:.812"
-    "5rem;font-weight:600;\n"
+    "low:clip}\n"
+    "th{position:sticky;top:0;background:var(--card);padding:0;border-bottom:1px soli"
+    "d var(--line);color:var(--dim);font-size:.8125rem;font-weight:600;\n"
     "text-align:left;white-space:nowrap}\n"
     "th a{display:block;padding:.65rem .85rem;color:inherit}\n"
-    "th a::after{content:\"\\2193\";display:inline-block;width:1em;text-align:center;vis"
-    "ibility:hidden}\n"
+    "th a::after{content:\"\\2193\";display:inline-block;width:1em;margin-left:.25em;tex"
+    "t-align:center;visibility:hidden}\n"
     "th[aria-sort] a{color:var(--text)}\n"
     "th[aria-sort] a::after{visibility:visible}\n"
     "th[aria-sort=ascending] a::after{content:\"\\2191\"}\n"
@@ -65,13 +65,15 @@ const char listing_style[] =
     "p{padding:.6rem .85rem;border-radius:.5rem;background:var(--mark);color:var(--te"
     "xt)}\n"
     ".icons{display:none}\n"
-    "@media(max-width:40rem){main{padding:1.25rem .75rem 2rem}nav{padding:0 .35rem;fo"
-    "nt-size:1.125rem}\n"
+    "@media(max-width:40rem){main{padding:1.25rem .75rem 2rem}nav{padding:0 .7rem;fon"
+    "t-size:1.125rem}\n"
     "th a,td a{padding-left:.7rem;padding-right:.5rem}td a{gap:.5rem}\n"
-    "td+td{padding-left:.4rem;padding-right:.7rem;font-size:.8125rem;line-height:1.84"
-    "61}\n"
-    "time span{display:none}th a::after{width:.8em}}\n"
-    "@media(max-width:20rem){th:nth-child(3),td:nth-child(3){display:none}}\n"
+    "thead tr{display:flex}thead th:first-child{flex:1}\n"
+    "tbody tr{display:flex;flex-wrap:wrap}tbody td:first-child{flex:0 0 100%}\n"
+    "td+td{width:auto;padding:0 0 .5rem .6rem;font-size:.8125rem;line-height:1.4}\n"
+    "td:nth-child(2){padding-left:2.6rem}td:empty{display:none}tr+tr td+td{border-top"
+    ":0}\n"
+    "td[colspan]{padding:2.5rem 1rem}th a::after{width:.8em}}\n"
     "@media(forced-colors:active){table{border-color:CanvasText}}\n"
     "@media print{main{max-width:none;padding:0}table{box-shadow:none}}\n";
 

@@ -282,6 +282,8 @@ static px_files *files_make(int root_fd, const char *root, const px_files_option
     files->refs = 1;
     files->root.fd = -1;
     list_init(&files->cache.used);
+    list_init(&files->listing_queue);
+    list_init(&files->listing_pages);
     if (files_fill(files, root_fd, root, &known, out_error) != PX_OK) {
         px_files_destroy(files);
         return NULL;
@@ -313,5 +315,7 @@ void px_files_destroy(void *context)
     if (!files)
         return;
     files_cache_deinit(files);
+    files->ended = true;
+    listing_pages_drop(files, 0);
     files_put(files);
 }

@@ -79,7 +79,8 @@ static void site_open(struct site *site)
 static void site_close(struct site *site)
 {
     assert_int_equal(site->files->listing_count, 0);
-    assert_int_equal(site->files->listing_bytes, 0);
+    assert_int_equal(site->files->listing_bytes, site->files->listing_kept);
+    assert_int_equal(site->files->listing_streams, 0);
     px_files_destroy(site->files);
     stage_close(&site->stage);
     site_remove(site);
@@ -199,7 +200,8 @@ static void a_folder_is_a_page(void **state)
     assert_order(
         &call,
         (const char *const[]){
-            "<title>/sub/a b/</title>", "<li><a href=\"../../\"><bdi>example.com</bdi></a></li>",
+            "<title>example.com/sub/a b/</title>",
+            "<li><a href=\"../../\"><bdi>example.com</bdi></a></li>",
             "<li><a href=\"../\"><bdi>sub</bdi></a></li>",
             "<li aria-current=\"page\"><h1><bdi>a b</bdi></h1></li>",
             "<th scope=\"col\" aria-sort=\"ascending\"><a href=\"?sort=name&amp;order=desc\">Name",
@@ -224,7 +226,8 @@ static void a_folder_is_a_page(void **state)
     call_finish(&call);
     ask(&site, &call, "/", "");
     assert_order(
-        &call, (const char *const[]){"<title>/</title>", "<li><h1><bdi>example.com</bdi></h1></li>",
+        &call, (const char *const[]){"<title>example.com/</title>",
+                                     "<li><h1><bdi>example.com</bdi></h1></li>",
                                      "<tr><td><a href=\"./sub/\"><svg aria-hidden=\"true\"><use "
                                      "href=\"#d\"/></svg><bdi>sub/</bdi></a></td><td>&mdash;</td>",
                                      "<footer>1 folder, 0 files, 0 B.", NULL});
@@ -305,17 +308,18 @@ static void programs_get_json(void **state)
     ask(&site, &call, "/a/", "Accept: application/json, text/html;q=0.9\r\n");
     assert_non_null(strstr(call.head, "Content-Type: application/json\n"));
     assert_non_null(strstr(call.head, "Vary: Accept, Accept-Encoding\n"));
-    assert_order(&call,
-                 (const char *const[]){
-                     "{\"path\":\"/a/\",\"cut\":false,\"entries\":[\n{\"name\":\"b\",\"href\":"
-                     "\"./b/\",\"type\":\"folder\",\"modified\":\"",
-                     "Z\"},\n{\"name\":\"q\\\"\\\\.txt\",\"href\":\"./q%22%5C.txt\",\"type\":"
-                     "\"file\",\"size\":12345,\"modified\":\"2023-11-14T22:13:20Z\"}\n]}\n",
-                     NULL});
+    assert_order(
+        &call,
+        (const char *const[]){
+            "{\"path\":\"/a/\",\"entries\":[\n{\"name\":\"b\",\"href\":"
+            "\"./b/\",\"type\":\"folder\",\"modified\":\"",
+            "Z\"},\n{\"name\":\"q\\\"\\\\.txt\",\"href\":\"./q%22%5C.txt\",\"type\":"
+            "\"file\",\"size\":12345,\"modified\":\"2023-11-14T22:13:20Z\"}\n],\"count\":2}\n",
+            NULL});
     call_finish(&call);
     ask(&site, &call, "/a/b/", "Accept: application/json\r\n");
     assert_str_equal(call_content(&call),
-                     LITERAL("{\"path\":\"/a/b/\",\"cut\":false,\"entries\":[\n]}\n"));
+                     LITERAL("{\"path\":\"/a/b/\",\"entries\":[\n],\"count\":0}\n"));
     call_finish(&call);
     ask(&site, &call, "/a/b/", "Accept: */*\r\n");
     assert_true(content_has(&call, "Nothing is in this folder."));
@@ -355,52 +359,154 @@ static void a_page_that_is_known_is_not_sent_again(void **state)
 
 /* --- Bounds ----------------------------------------------------------------------------------- */
 
-static void a_long_folder_is_cut(void **state)
+/* Any number of names, in order, in pieces that fit into the same memory. */
+static void a_long_folder_comes_in_pieces(void **state)
 {
-    struct listing listing = {.path = LITERAL("x/"), .root_name = LITERAL("/")};
+    enum { NAMES = 2 * LISTING_PIECE_MAX + 50 };
+    static const struct listing_view views[] = {{LISTING_BY_NAME, false, false},
+                                                {LISTING_BY_NAME, true, true},
+                                                {LISTING_BY_SIZE, true, true}};
     struct files_entry *entry = calloc(1, sizeof(*entry) + 1);
     struct site site;
-    struct buf out;
     char name[32];
 
     (void)state;
     assert_non_null(entry);
     site_make(&site);
-    for (int index = 0; index < LISTING_ENTRIES_MAX + 50; index++) {
+    for (int index = 0; index < NAMES; index++) {
         snprintf(name, sizeof(name), "%d", index);
-        site_file(&site, name, 0, 0);
+        site_file(&site, name, (size_t)index, 0);
     }
     entry->fd = open(site.path, O_RDONLY | O_DIRECTORY);
-    buf_init(&listing.names, &alloc_libc, LISTING_ENTRIES_MAX * 256);
-    buf_init(&listing.items, &alloc_libc, LISTING_ENTRIES_MAX * sizeof(struct listing_item));
-    buf_init(&out, &alloc_libc, LISTING_BYTES_MAX);
-    assert_int_equal(listing_read(&listing, entry), PX_OK);
-    assert_int_equal(listing.count, LISTING_ENTRIES_MAX);
-    assert_true(listing.cut);
-    for (uint32_t index = 1; index < listing.count; index++) {
-        const struct listing_item *item = &listing_items(&listing)[index];
+    for (size_t view = 0; view < sizeof(views) / sizeof(views[0]); view++) {
+        struct listing listing = {.view = views[view], .path = LITERAL("")};
+        int next = views[view].descending ? NAMES - 1 : 0, pieces = 0;
 
-        assert_true(strtol(listing_name(&listing, item - 1).ptr, NULL, 10) <
-                    strtol(listing_name(&listing, item).ptr, NULL, 10));
-    }
-    assert_int_equal(listing_page(&listing, &out), PX_OK);
-    assert_non_null(memmem(out.ptr, out.len, "10000 of its entries", 20));
-    /* Less room than it takes: says so. */
-    for (size_t max = 0; max < 8000; max += 499) {
-        struct buf small;
+        do {
+            struct buf out;
 
-        buf_init(&small, &alloc_libc, max);
-        assert_int_equal(listing_page(&listing, &small), PX_ERR_LIMIT);
-        small.len = 0;
-        assert_int_equal(listing_json(&listing, &small), PX_ERR_LIMIT);
-        buf_deinit(&small);
+            listing_init(&listing, &alloc_libc);
+            buf_init(&out, &alloc_libc, LISTING_BYTES_MAX);
+            listing.after = listing.last;
+            listing.last = (struct listing_mark){0};
+            listing.more = false;
+            listing.count = 0;
+            assert_int_equal(listing_read(&listing, entry), PX_OK);
+            assert_true(listing.count <= LISTING_PIECE_MAX);
+            for (uint32_t index = 0; index < listing.count; index++) {
+                assert_int_equal(
+                    strtol(listing_name(&listing, &listing_items(&listing)[index]).ptr, NULL, 10),
+                    next);
+                next += views[view].descending ? -1 : 1;
+            }
+            assert_int_equal(views[view].json ? listing_json_rows(&listing, &out)
+                                              : listing_page_rows(&listing, &out),
+                             PX_OK);
+            pieces++;
+            if (!listing.more)
+                assert_non_null(memmem(out.ptr, out.len,
+                                       views[view].json ? "\"count\":20050}" : "20050 files", 11));
+            listing_deinit(&listing);
+            buf_deinit(&out);
+        } while (listing.more);
+        assert_int_equal(pieces, 3);
+        assert_int_equal(listing.totals.files, NAMES);
     }
     close(entry->fd);
     free(entry);
-    buf_deinit(&out);
-    buf_deinit(&listing.names);
-    buf_deinit(&listing.items);
     site_remove(&site);
+}
+
+/* Rows that do not fit are those of the next piece. */
+static void what_does_not_fit_follows(void **state)
+{
+    struct files_entry *entry = calloc(1, sizeof(*entry) + 1);
+    struct site site;
+    char name[32];
+
+    (void)state;
+    assert_non_null(entry);
+    site_make(&site);
+    for (int index = 0; index < 40; index++) {
+        snprintf(name, sizeof(name), "n%d", index);
+        site_file(&site, name, 1, 0);
+    }
+    entry->fd = open(site.path, O_RDONLY | O_DIRECTORY);
+    for (size_t room = 0; room < 4000; room += 399) {
+        struct listing listing = {.view = {.json = true}, .path = LITERAL("")};
+        uint64_t rows = 0;
+        px_err err;
+
+        do {
+            struct buf out;
+
+            listing_init(&listing, &alloc_libc);
+            buf_init(&out, &alloc_libc, room);
+            listing.after = listing.last;
+            listing.last = (struct listing_mark){0};
+            listing.more = false;
+            listing.count = 0;
+            assert_int_equal(listing_read(&listing, entry), PX_OK);
+            err = listing_json_rows(&listing, &out);
+            rows += listing.count;
+            listing_deinit(&listing);
+            buf_deinit(&out);
+        } while (err == PX_OK && listing.more);
+        assert_int_equal(err, room < 700 ? PX_ERR_LIMIT : PX_OK);
+        assert_int_equal(err == PX_OK ? rows : 40, 40);
+        assert_int_equal(err == PX_OK ? listing.totals.files : 40, 40);
+    }
+    close(entry->fd);
+    free(entry);
+    site_remove(&site);
+}
+
+/* Whoever asks, and as whatever host, waits for the same work; of different work there is one at a
+ * time, so that files keep their helper threads; and what was made is kept. */
+static void the_same_work_is_done_once(void **state)
+{
+    static const char *const views[] = {"", "?order=desc", "?sort=size", "?sort=date", "sub/"};
+    enum { CALLS = 50 };
+    struct call calls[CALLS];
+    struct site site;
+    char head[256];
+
+    (void)state;
+    site_make(&site);
+    site_file(&site, "x", 1, 1);
+    site_folder(&site, "sub");
+    site_open(&site);
+    for (int index = 0; index < CALLS; index++) {
+        snprintf(head, sizeof(head), "%s /%s HTTP/1.1\r\nHost: h%d\r\n%s\r\n",
+                 index % 2 ? "HEAD" : "GET", views[index % 5], index,
+                 index % 3 ? "" : "If-None-Match: *\r\n");
+        assert_true(call_begin(&calls[index], &site.stage, head, px_files_handle, site.files));
+    }
+    pump_until(site.stage.loop, site.files->listing_count > 0 || site.files->waiting == 0);
+    assert_true(site.files->listing_count <= 5); /* none: they were made meanwhile */
+    for (int index = 0; index < CALLS; index++) {
+        uint32_t queued = 0;
+
+        for (struct list *at = site.files->listing_queue.next; at != &site.files->listing_queue;
+             at = at->next)
+            queued++;
+        assert_int_equal(queued + site.files->listing_busy, site.files->listing_count);
+        call_wait(&calls[index]);
+        assert_int_equal(calls[index].status, index % 3 ? 200 : 304);
+        call_finish(&calls[index]);
+    }
+    assert_int_equal(site.files->listing_page_count, 5);
+    /* Now without a helper. */
+    ask(&site, &calls[0], "/", "");
+    assert_int_equal(site.files->listing_page_count, 5);
+    assert_true(content_has(&calls[0], "<bdi>x</bdi>"));
+    call_finish(&calls[0]);
+    /* Until the folder changes. */
+    site_file(&site, "y", 1, 1);
+    ask(&site, &calls[0], "/", "");
+    assert_true(content_has(&calls[0], "<bdi>y</bdi>"));
+    call_finish(&calls[0]);
+    site_close(&site);
 }
 
 static void too_many_at_once_are_refused(void **state)
@@ -417,11 +523,11 @@ static void too_many_at_once_are_refused(void **state)
     assert_int_equal(call.status, 503);
     call_finish(&call);
     site.files->listing_count = 0;
-    site.files->listing_bytes = LISTING_BYTES_TOTAL_MAX;
+    site.files->listing_bytes += LISTING_BYTES_TOTAL_MAX;
     ask(&site, &call, "/", "");
     assert_int_equal(call.status, 503);
     call_finish(&call);
-    site.files->listing_bytes = 0;
+    site.files->listing_bytes -= LISTING_BYTES_TOTAL_MAX;
     site_close(&site);
 }
 
@@ -463,7 +569,7 @@ static void sizes_are_rounded_down(void **state)
     (void)state;
     for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
         struct listing_item item = {.size = cases[index].bytes, .name_len = 1};
-        struct listing listing = {.path = LITERAL(""), .root_name = LITERAL("/"), .count = 1};
+        struct listing listing = {.path = LITERAL(""), .count = 1};
         struct buf out;
 
         buf_init(&listing.names, &alloc_libc, 16);
@@ -472,7 +578,7 @@ static void sizes_are_rounded_down(void **state)
         assert_int_equal(buf_append(&listing.names, px_str_make("x", 2)), PX_OK);
         assert_int_equal(buf_append(&listing.items, px_str_make((const char *)&item, sizeof(item))),
                          PX_OK);
-        assert_int_equal(listing_page(&listing, &out), PX_OK);
+        assert_int_equal(listing_page_rows(&listing, &out), PX_OK);
         assert_non_null(memmem(out.ptr, out.len, cases[index].text, strlen(cases[index].text)));
         buf_deinit(&listing.names);
         buf_deinit(&listing.items);
@@ -528,7 +634,9 @@ int main(void)
         cmocka_unit_test(views_sort),
         cmocka_unit_test(programs_get_json),
         cmocka_unit_test(a_page_that_is_known_is_not_sent_again),
-        cmocka_unit_test(a_long_folder_is_cut),
+        cmocka_unit_test(a_long_folder_comes_in_pieces),
+        cmocka_unit_test(what_does_not_fit_follows),
+        cmocka_unit_test(the_same_work_is_done_once),
         cmocka_unit_test(too_many_at_once_are_refused),
         cmocka_unit_test(a_client_that_leaves_is_forgotten),
         cmocka_unit_test(sizes_are_rounded_down),
