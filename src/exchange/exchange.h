@@ -170,13 +170,14 @@ struct px_exchange {
     bool fields_lent;       /* `fields` is somebody's who lent it: it is copied before it changes */
     uint16_t redirect_port; /* of https, where it is to be sent there; else 0 */
     uint16_t status;
-    uint16_t field_count;
-    uint16_t field_room;
+    uint16_t field_count, field_room;
     px_str type;
-    px_field *fields;  /* in the arena, or lent */
-    uint64_t length;   /* declared, or PX_LENGTH_UNKNOWN */
-    uint64_t produced; /* bytes the source has given */
-    px_body body;      /* CONTENT_BYTES; `release` is NULL once called */
+    px_field *fields;   /* in the arena, or lent */
+    uint64_t length;    /* declared, or PX_LENGTH_UNKNOWN */
+    uint64_t produced;  /* bytes the source has given */
+    uint64_t passed;    /* bytes of content given to the transport, which has filters behind it */
+    uint64_t mark_sent; /* what its connection will have sent when the head is out; 0: not known */
+    px_body body;       /* CONTENT_BYTES; `release` is NULL once called */
 
     struct arena arena;
     char first[EXCHANGE_FIRST_BYTES];

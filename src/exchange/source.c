@@ -129,6 +129,7 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
     if (output->reading || file_wait(exchange, offset, length))
         return PX_AGAIN;
     *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
+    exchange->passed += length;
     exchange->produced += length;
     /* What follows a cold piece is cold as well: it is read while this one is sent. */
     if (output->cold && ahead > 0)

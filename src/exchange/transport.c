@@ -35,7 +35,9 @@ px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out
     if (PX_UNLIKELY(pull == PX_PULL_ERROR)) {
         exchange->broken = true; /* the transport is told by the result */
         exchange->end = PX_END_ABORTED;
+        return pull;
     }
+    exchange->passed += *out_bytes;
     return pull;
 }
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -201,7 +202,7 @@ def test_json():
     assert "127.0.0.1" in str(row["peer"])
     assert (row["user_agent"], row["referer"], row["host"]) == ("x", "http://y/", "a")
     assert abs(row["time"] - time.time()) < 60 and row["version"] == 1.1
-    assert isinstance(row["duration_ms"], int)
+    assert isinstance(row["duration_ms"], int) and row["ended"] == "complete"
 
 
 def test_json_is_one_object_a_line_whatever_comes():
@@ -215,6 +216,71 @@ def test_json_is_one_object_a_line_whatever_comes():
 def test_json_refused():
     row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
     assert row["status"] == 400
+
+
+# --- What was sent -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("www")
+    (root / "numbers.txt").write_bytes(b" ".join(b"%d" % n for n in range(60_000)))
+    with open(root / "long.bin", "wb") as file:
+        file.truncate(50 << 20)
+    return root
+
+
+def rows(server, count):
+    out = server.wait_stdout(lambda out: out.count(b"\n") >= count)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def files(root, *args):
+    return Pollux("files", root, "--log=json", "--user", str(os.geteuid()), *args)
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "identity"])
+def test_bytes_are_those_that_were_sent(folder, version, coding):
+    """Coded on the fly, from what was kept of that, and by another worker: as the client counts."""
+    with files(folder, "-w2") as server:
+        sizes = [int(subprocess.run(
+            ["curl", "-q", "-sS", "--noproxy", "*", version, "-o", "/dev/null", "-w", "%{size_download}",
+             "-H", f"Accept-Encoding: {coding}", f"{server.url}/numbers.txt"],
+            capture_output=True, check=True, timeout=30).stdout) for _ in range(6)]
+        found = rows(server, len(sizes))
+    whole = (folder / "numbers.txt").stat().st_size
+    assert all(size == whole if coding == "identity" else 0 < size < whole for size in sizes)
+    assert sorted(row["bytes"] for row in found) == sorted(sizes)
+    assert {row["ended"] for row in found} == {"complete"}
+
+
+def test_a_client_that_left_got_what_the_system_took(folder):
+    with files(folder, "-w1") as server:
+        with Wire(server.address, rcvbuf=4096) as wire:
+            wire.send(request(b"GET /long.bin HTTP/1.1"), read=False)
+            time.sleep(0.3)
+            wire.close_with_reset()
+        row, = rows(server, 1)
+        time.sleep(0.1)
+        assert (row["ended"], row["status"]) == ("client", 200)
+        # What the sockets hold, far from all of it; and never more than the file.
+        assert 4096 < row["bytes"] < 20 << 20
+
+
+def test_an_answer_cut_by_the_end_says_so(folder):
+    with files(folder, "-w1", "--timeout-drain=200ms") as server:
+        with Wire(server.address, rcvbuf=4096) as wire:
+            wire.send(request(b"GET /long.bin HTTP/1.1"), read=False)
+            time.sleep(0.3)
+            server.stop()
+        row, = rows(server, 1)
+        assert row["ended"] == "server" and 4096 < row["bytes"] < 20 << 20
+
+
+def test_what_was_refused_says_so():
+    row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
+    assert row["ended"] == "refused"
 
 
 # --- request -------------------------------------------------------------------------------------

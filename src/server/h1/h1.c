@@ -279,8 +279,6 @@ void h1_finish(struct h1_conn *h1, px_end end)
             h1->reading = READ_CLOSED;
         }
     }
-    if (end == PX_END_COMPLETE && exchange_is_direct(exchange))
-        exchange->produced = exchange->length;
     request_finish(&h1->conn.session, exchange, end);
 }
 

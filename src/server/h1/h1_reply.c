@@ -93,6 +93,8 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     h1->conn.out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
+    if (server->options.on_log)
+        exchange->mark_sent = conduit_sent_bytes(&h1->conn.conduit) + h1->conn.out->len;
     h1->writing = WRITE_CONTENT;
     if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
         h1->after = AFTER_CLOSE;
@@ -139,6 +141,7 @@ static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 
     if (exchange->kind == CONTENT_FILE)
         return reply_file(h1, exchange);
+    exchange->passed = bytes.len;
     if (bytes.len <= OUT_COPY_BYTES_MAX) {
         px_err err = h1_out_reserve(h1, bytes.len);
 

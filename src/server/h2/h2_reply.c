@@ -212,8 +212,6 @@ void h2_rendered(struct h2_stream *stream, void *context)
         h2_session_give(h2->session, stream, stream->unread);
     if (!exchange)
         return;
-    if (exchange->kind == CONTENT_BYTES && exchange->head_only)
-        exchange->produced = exchange->length;
     /* Who wants to hear of the end hears of it when it is out. */
     if (exchange_tells_end(exchange)) {
         request->rendered = true;

@@ -100,6 +100,7 @@ struct log_entry {
     uint64_t bytes;
     unsigned status;
     unsigned version;
+    px_end end;
 };
 
 /* A path and a query are encoded again, so that whatever reads the line can take them apart; other
@@ -151,6 +152,27 @@ static void put_member(struct log_line *line, const char *name, px_str value)
     put_text(line, "\"");
 }
 
+static const char *end_name(px_end end)
+{
+    switch (end) {
+    case PX_END_COMPLETE:
+        return "complete";
+    case PX_END_PEER_GONE:
+        return "client";
+    case PX_END_TIMEOUT:
+        return "timeout";
+    case PX_END_ABORTED:
+        return "aborted";
+    case PX_END_REFUSED:
+        return "refused";
+    case PX_END_NO_MEMORY:
+        return "memory";
+    case PX_END_SERVER_CLOSED:
+        break;
+    }
+    return "server";
+}
+
 static void put_json(struct log_line *line, const struct log_entry *entry)
 {
     char date[DATE_BYTES];
@@ -175,6 +197,7 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     put_number(line, entry->status);
     put_text(line, ",\"bytes\":");
     put_number(line, entry->bytes);
+    put_member(line, "ended", px_str_of(end_name(entry->end)));
     put_text(line, ",\"duration_ms\":");
     put_number(line, entry->duration_ms);
     put_member(line, "referer", entry->referer);
@@ -202,7 +225,21 @@ static bool format_is_per_answer(uint8_t format)
     return format == PX_LOG_COMBINED || format == PX_LOG_JSON;
 }
 
-void access_log_exchange(struct session *session, const px_exchange *exchange)
+/* Content as it was sent, coded if it was.  Of an answer that was cut, what the system has taken:
+ * over TLS with what records add, over HTTP/2 with what was framed and waits. */
+static uint64_t content_sent(const struct session *session, const px_exchange *exchange, px_end end)
+{
+    if (exchange->head_only)
+        return 0;
+    if (end == PX_END_COMPLETE || exchange->mark_sent == 0)
+        return exchange->passed;
+    uint64_t sent = session_carrier(session)->sent_bytes(session);
+    uint64_t taken = sent > exchange->mark_sent ? sent - exchange->mark_sent : 0;
+
+    return taken < exchange->passed ? taken : exchange->passed;
+}
+
+void access_log_exchange(struct session *session, const px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
     const struct http_request *request = &exchange->request;
@@ -222,9 +259,10 @@ void access_log_exchange(struct session *session, const px_exchange *exchange)
         .host = request->authority,
         .unix_time = server->loop->unix_time,
         .duration_ms = server->loop->now_ms - exchange->started_ms,
-        .bytes = exchange->head_only ? 0 : exchange->produced,
+        .bytes = content_sent(session, exchange, end),
         .status = exchange_log_status(exchange),
         .version = exchange->version,
+        .end = end,
     };
 
     log_entry(server, format, &entry);
@@ -245,6 +283,7 @@ void access_log_refusal(struct session *session, unsigned version, unsigned stat
         .bytes = bytes,
         .status = status,
         .version = version,
+        .end = PX_END_REFUSED,
     };
 
     log_entry(server, format, &entry);

@@ -9,8 +9,8 @@
 
 #include "server/session/session.h"
 
-/* An exchange has ended (combined and json). */
-void access_log_exchange(struct session *session, const px_exchange *exchange);
+/* An exchange has ended, as `end` says (combined and json). */
+void access_log_exchange(struct session *session, const px_exchange *exchange, px_end end);
 
 /* A request was refused before there was an exchange (combined and json); `bytes` of content were
  * answered. */

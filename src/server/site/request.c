@@ -32,7 +32,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
     if (exchange->status >= 200)
         server->counters.responses[exchange->status / 100]++;
     if (server->options.on_log)
-        access_log_exchange(session, exchange);
+        access_log_exchange(session, exchange, end);
     exchange_finish(exchange, end);
 }
 
@@ -60,6 +60,6 @@ bool request_refuse(struct session *session, px_exchange *exchange, unsigned ver
     if (exchange->answer >= ANSWER_TAKEN)
         return false;
     exchange->status = (uint16_t)status;
-    exchange->produced = refusal_text(status, hint, text);
+    exchange->passed = refusal_text(status, hint, text);
     return true;
 }

@@ -183,7 +183,8 @@ static void json_lines(void **state)
     assert_non_null(duration);
     assert_str_equal(px_str_make(rest, (size_t)(duration - rest)),
                      LITERAL(",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/a?b\","
-                             "\"host\":\"h:1\",\"version\":1.1,\"status\":200,\"bytes\":13"));
+                             "\"host\":\"h:1\",\"version\":1.1,\"status\":200,\"bytes\":13,"
+                             "\"ended\":\"complete\""));
     assert_non_null(
         strstr(duration, ",\"referer\":\"r\",\"user_agent\":\"a\\\"b\\\\c\\u0080\"}\n"));
     site_close(&site);
