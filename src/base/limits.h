@@ -79,7 +79,11 @@ enum {
     SEND_PARTS_MAX = 64,          /* parts handed to one sendmsg */
     /* One sendfile.  Measured (docs/decisions/file-turn.md): pieces that fit into one packet cost a
      * third of larger ones, which queue up and grow the socket's buffer out of the cache. */
-    FILE_TURN_BYTES = 48 * 1024,
+    FILE_TURN_BYTES = 60 * 1024,
+    /* A peer that takes so many in a row whole is given one more a turn, up to the second number:
+     * a fast download beside many slow ones. */
+    FILE_TURN_GROW_COUNT = 16,
+    FILE_TURN_COUNT_MAX = 4,
     /* What is looked up in the page cache, and read by a helper where it is not there, before it is
      * handed to sendfile: a fast peer needs few of these, a slow one does not keep much waiting. */
     FILE_WINDOW_BYTES = 10 * FILE_TURN_BYTES,

@@ -102,7 +102,8 @@ struct px_stream {
     struct inbox inbox;             /* bytes the receiver has not used yet */
     const px_part *parts;           /* borrowed while STREAM_SENDING: the first part not sent yet */
     uint32_t part_count;
-    int send_errno;       /* a failure that the loop has yet to report */
+    uint16_t send_errno;  /* a failure that the loop has yet to report */
+    uint16_t file_whole;  /* pieces of a file in a row that the system took whole; bounded */
     uint64_t part_offset; /* bytes of the first part that were taken */
     uint64_t sent_bytes;
 };

@@ -2,8 +2,9 @@
  * Pushing a send's parts into a socket.
  *
  * Happy path: one send for one piece of memory, one sendmsg for several.  Files go by sendfile in
- * turns: more at once grows the socket's buffer until it falls out of the cache.  It can fail when
- * the peer is gone, or when a file is shorter than its length said (ENODATA).
+ * turns: more at once grows the socket's buffer until it falls out of the cache.  Turns grow for a
+ * peer that takes them whole.  It can fail when the peer is gone, or when a file is shorter than
+ * its length said (ENODATA).
  */
 #include "io/push.h"
 
@@ -80,13 +81,34 @@ static void sigpipe_drain(void)
         continue;
 }
 
+/* A turn begins with one piece and grows by one for so many that were taken whole: a peer that is
+ * faster than its turns come need not wait for those of all others, and a file of a MiB, which is
+ * sent by then, keeps to pieces that do not queue up. */
+static uint64_t file_turn(const px_stream *stream)
+{
+    return (1 + stream->file_whole / FILE_TURN_GROW_COUNT) * (uint64_t)FILE_TURN_BYTES;
+}
+
+static void file_turn_learn(px_stream *stream, uint64_t asked, ssize_t taken)
+{
+    if (taken < 0 || (uint64_t)taken < asked)
+        stream->file_whole = 0;
+    else if (asked == FILE_TURN_BYTES &&
+             stream->file_whole < (FILE_TURN_COUNT_MAX - 1) * FILE_TURN_GROW_COUNT)
+        stream->file_whole++;
+}
+
 static ssize_t push_file(px_stream *stream, uint64_t budget)
 {
     const px_part *part = stream->parts;
     uint64_t left = part->length - stream->part_offset;
     off_t offset = (off_t)(part->offset + stream->part_offset);
-    ssize_t count = sendfile(stream->handle.fd, part->fd, &offset, left < budget ? left : budget);
 
+    left = left < budget ? left : budget;
+    left = left < FILE_TURN_BYTES ? left : FILE_TURN_BYTES;
+    ssize_t count = sendfile(stream->handle.fd, part->fd, &offset, left);
+
+    file_turn_learn(stream, left, count);
     if (count < 0 && errno == EPIPE) {
         sigpipe_drain();
         errno = EPIPE;
@@ -98,9 +120,12 @@ static ssize_t push_file(px_stream *stream, uint64_t budget)
 
 enum push_result stream_push(px_stream *stream)
 {
-    uint64_t memory = SEND_TURN_BYTES, file = FILE_TURN_BYTES;
+    uint64_t memory = SEND_TURN_BYTES, file;
 
     push_advance(stream, 0); /* empty parts */
+    if (stream->part_count > 0 && stream->parts->bytes.ptr)
+        stream->file_whole = 0; /* another answer */
+    file = file_turn(stream);
     while (stream->part_count > 0) {
         bool is_file = stream->parts->bytes.ptr == NULL;
 
@@ -117,7 +142,7 @@ enum push_result stream_push(px_stream *stream)
         } else if (errno == EAGAIN) {
             return PUSH_FULL;
         } else if (errno != EINTR) {
-            stream->send_errno = errno;
+            stream->send_errno = (uint16_t)errno;
             return PUSH_FAILED;
         }
     }

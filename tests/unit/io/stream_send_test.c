@@ -383,6 +383,49 @@ static void a_tick_sends_a_bounded_amount(void **state)
     close(file);
 }
 
+/* A peer that takes whole what it is given is given more in a turn, up to a bound; the first time
+ * that it does not, it is back at the beginning. */
+static void turns_of_files_grow(void **state)
+{
+    enum { BYTES = 16 << 20, PIECES_MAX = (FILE_TURN_COUNT_MAX - 1) * FILE_TURN_GROW_COUNT };
+    int file = file_make(BYTES);
+    px_part part = {.fd = file, .length = BYTES};
+    uint64_t most = 0, got = 0;
+    static char in[1 << 20];
+    struct fixture fixture;
+    px_error error;
+
+    (void)state;
+    fixture_open(&fixture, PAIR_UNIX);
+    px_stream *stream = fixture.rec.stream;
+
+    assert_int_equal(px_stream_send(stream, &part, 1), PX_SENT_PENDING);
+    for (uint64_t before = 0; before < BYTES * 3 / 4;) {
+        before = px_stream_sent_bytes(stream);
+        uint64_t turns = 1 + stream->file_whole / FILE_TURN_GROW_COUNT;
+
+        assert_int_equal(px_loop_step(fixture.loop, &error), PX_OK);
+        uint64_t bytes = px_stream_sent_bytes(stream) - before;
+
+        /* An event and the again list may each run it, the second with a piece more. */
+        assert_true(bytes <= (2 * turns + 1) * FILE_TURN_BYTES);
+        assert_in_range(stream->file_whole, 0, PIECES_MAX);
+        most = bytes > most ? bytes : most;
+        for (long count = 1; count > 0; got += count > 0 ? (uint64_t)count : 0)
+            count = peer_recv(fixture.peer, in, sizeof(in), 0);
+    }
+    assert_true(most > 2 * FILE_TURN_BYTES);
+    assert_true(stream->file_whole > 0);
+    /* The peer reads no more. */
+    for (int tick = 0; tick < 20; tick++)
+        pump_once(fixture.loop, 1);
+    assert_int_equal(stream->file_whole, 0);
+    peer_expect(&fixture, BYTES - (size_t)got, (size_t)got, file_byte);
+    pump_until(fixture.loop, fixture.rec.sent_count == 1);
+    fixture_close(&fixture);
+    close(file);
+}
+
 /* Sending and receiving at once do not disturb each other. */
 static void both_directions_at_once(void **state)
 {
@@ -482,6 +525,7 @@ int main(void)
         cmocka_unit_test(sendfile_raises_no_sigpipe),
         cmocka_unit_test(sends_from_inside_of_sent_do_not_recurse),
         cmocka_unit_test(a_tick_sends_a_bounded_amount),
+        cmocka_unit_test(turns_of_files_grow),
         cmocka_unit_test(both_directions_at_once),
         cmocka_unit_test(a_second_send_in_flight_aborts),
         cmocka_unit_test(shutdown_ends_our_side_only),
