@@ -4,6 +4,7 @@
  */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,15 @@ static void libc_release(void *ptr, void *context)
 }
 
 const px_allocator alloc_libc = {libc_allocate, libc_resize, libc_release, NULL};
+
+/* Not every libc has it. */
+extern __attribute__((weak)) int malloc_trim(size_t pad);
+
+void alloc_trim(const px_allocator *allocator)
+{
+    if (allocator->release == libc_release && malloc_trim)
+        malloc_trim(0);
+}
 
 void *alloc_take(const px_allocator *allocator, size_t bytes)
 {

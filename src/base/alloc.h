@@ -12,6 +12,9 @@
 /* malloc, realloc and free of the C library. */
 extern const px_allocator alloc_libc;
 
+/* Much was released: gives pages back to the system, where the allocator is libc's and can. */
+void alloc_trim(const px_allocator *allocator);
+
 void *alloc_take(const px_allocator *allocator, size_t bytes);
 void *alloc_take_zeroed(const px_allocator *allocator, size_t bytes);
 void *alloc_resize(const px_allocator *allocator, void *ptr, size_t bytes);

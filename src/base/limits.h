@@ -172,6 +172,10 @@ enum {
     FILE_FRESH_MS =
         1000,            /* how long what was found is believed: changes are seen within a second */
     FILE_WARM_MS = 1000, /* how long a file that was sent without a wait counts as in the cache */
+    /* What was not asked for from one look to the next is let go, a millisecond's worth at a time:
+     * longer than a visitor stays with a page. */
+    CACHE_IDLE_MS = 60 * 1000,
+    CACHE_AGE_COUNT = 1024,
     FILE_INDEXES_MAX = 16,        /* names tried for a directory: each is an open */
     FILE_PAGES_MAX = 64,          /* error pages: there are fewer codes with a meaning */
     FILE_RULES_MAX = 256,         /* Cache-Control patterns: each is tried when a file is opened */

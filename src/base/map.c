@@ -56,6 +56,7 @@ struct map_entry *map_find(struct map *map, px_str key)
     if (entry) {
         list_remove(&entry->used);
         list_append(&map->used, &entry->used);
+        entry->age = map->age;
     }
     return entry;
 }
@@ -106,6 +107,7 @@ px_err map_put(struct map *map, struct map_entry *entry, px_str key, size_t byte
     entry->key = key;
     entry->hash = hash;
     entry->bytes = bytes;
+    entry->age = map->age;
     bucket_add(map, entry);
     list_init(&entry->used);
     list_append(&map->used, &entry->used);
@@ -139,6 +141,19 @@ void map_shrink(struct map *map, size_t bytes)
 {
     while (map->bytes > bytes)
         evict(map, map_oldest(map));
+}
+
+uint32_t map_age(struct map *map, uint32_t count_max)
+{
+    uint32_t count = 0;
+
+    while (count < count_max && map->count > 0 && map_oldest(map)->age != map->age) {
+        evict(map, map_oldest(map));
+        count++;
+    }
+    if (count < count_max)
+        map->age++;
+    return count;
 }
 
 void map_check(const struct map *map)

@@ -24,6 +24,7 @@ struct map_entry {
     px_str key;             /* borrowed: lives as long as the entry is in the map */
     uint64_t hash;
     size_t bytes; /* what its owner says that it costs */
+    uint32_t age; /* map->age when it was last used */
 };
 
 struct map_options {
@@ -44,6 +45,7 @@ struct map {
     size_t bytes;
     uint32_t bucket_count;
     uint32_t count;
+    uint32_t age; /* counts calls of map_age */
 };
 
 /* Nothing is allocated before the first entry.  count_max is 1 at least. */
@@ -68,6 +70,10 @@ struct map_entry *map_oldest(const struct map *map);
 
 /* Evicts the least recently used until no more than `bytes` are held. */
 void map_shrink(struct map *map, size_t bytes);
+
+/* Evicts what was not used since the last call that evicted less than `count_max`, that many at
+ * most: how many there were. */
+uint32_t map_age(struct map *map, uint32_t count_max);
 
 /* States what must hold; O(count), for tests. */
 void map_check(const struct map *map);

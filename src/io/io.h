@@ -172,6 +172,8 @@ struct px_loop {
     struct list closing; /* handles to be reaped at the end of the tick */
     struct list streams; /* all that stream_create made */
     struct list hooks[LOOP_PHASE_COUNT];
+    struct list caches;          /* loop_cache */
+    struct io_timer cache_timer; /* for the one that is due first; made on demand */
     struct timer_heap timers;
     uint64_t now_ms;
     uint64_t now_us; /* the same clock, for what ticks cost */

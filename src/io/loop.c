@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "io/cache.h"
 #include "io/engine.h"
 #include "io/helper.h"
 #include "io/mailbox.h"
@@ -118,6 +119,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     list_init(&loop->tenants);
     list_init(&loop->closing);
     list_init(&loop->streams);
+    list_init(&loop->caches);
     for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
         list_init(&loop->hooks[phase]);
     timer_heap_init(&loop->timers, &loop->allocator);
@@ -160,6 +162,7 @@ static void loop_free(px_loop *loop)
         engine_detach(&loop->wake.handle);
     engine_destroy(loop);
     px_mailbox_release(loop->mailbox);
+    loop_caches_end(loop);
     timer_heap_deinit(&loop->timers);
     origin_clear(loop);
     alloc_put(&allocator, loop->chunk);

@@ -22,6 +22,8 @@ static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, ui
         return NULL;
     coder = shelf->idle_count > 0 ? shelf->idle[--shelf->idle_count]
                                   : kind->create(compress->allocator);
+    if (shelf->idle_count < shelf->spare)
+        shelf->spare = shelf->idle_count;
     if (!coder)
         return NULL;
     if (kind->begin(coder, length) != PX_OK) {
@@ -39,6 +41,26 @@ static void shelf_put(struct compress *compress, struct coder_shelf *shelf, void
         shelf->idle[shelf->idle_count++] = coder;
     else
         shelf->kind->destroy(coder);
+}
+
+/* Coders that stayed idle, and results that were not sent, since the last time. */
+static uint32_t compress_age(struct loop_cache *old)
+{
+    struct compress *compress = CONTAINER_OF(old, struct compress, old);
+    uint32_t count = 0;
+
+    old->holds = false;
+    if (compress->cache)
+        count = compress_cache_age(compress->cache, &old->holds);
+    for (uint32_t coding = 0; coding < CODING_COUNT; coding++) {
+        struct coder_shelf *shelf = &compress->shelves[coding];
+
+        for (; shelf->spare > 0 && count < CACHE_AGE_COUNT; shelf->spare--, count++)
+            shelf->kind->destroy(shelf->idle[--shelf->idle_count]);
+        shelf->spare = shelf->idle_count;
+        old->holds = old->holds || shelf->idle_count > 0;
+    }
+    return count;
 }
 
 /* --- The filter ------------------------------------------------------------------------------- */
@@ -136,10 +158,11 @@ static void compress_on_end(px_exchange *exchange, void *state)
 {
     struct compress_stream *stream = state;
 
-    (void)exchange;
     compress_record_end(&stream->record);
-    if (stream->coder)
-        shelf_put(stream->compress, stream->shelf, stream->coder);
+    if (!stream->coder)
+        return;
+    shelf_put(stream->compress, stream->shelf, stream->coder);
+    loop_cache_note(px_exchange_loop(exchange), &stream->compress->old);
 }
 
 const px_filter compress_filter = {
@@ -194,6 +217,7 @@ struct compress *compress_create(const px_allocator *allocator, const px_compres
     compress->bytes_min = options.bytes_min ? options.bytes_min : COMPRESS_BYTES_MIN_DEFAULT;
     compress->memory_bytes_max =
         options.memory_bytes_max ? options.memory_bytes_max : COMPRESS_MEMORY_BYTES_DEFAULT;
+    compress->old.age = compress_age;
     compress->shelves[CODING_GZIP].kind = coder_gzip;
     compress->shelves[CODING_BROTLI].kind = coder_brotli;
     compress->shelves[CODING_ZSTD].kind = coder_zstd;
@@ -206,6 +230,7 @@ void compress_destroy(void *context)
 
     if (!compress)
         return;
+    loop_cache_leave(&compress->old);
     for (uint32_t coding = 0; coding < CODING_COUNT; coding++) {
         struct coder_shelf *shelf = &compress->shelves[coding];
 

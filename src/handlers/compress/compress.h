@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "http/fields/accept.h"
+#include "io/cache.h"
 #include "io/root.h"
 #include "pollux/compress.h"
 #include "pollux/response.h"
@@ -59,6 +60,10 @@ struct compress_cache *compress_cache_create(const px_allocator *allocator, uint
 /* Answers that send what is in it keep what they need.  NULL is fine. */
 void compress_cache_destroy(struct compress_cache *cache);
 
+/* Lets go of what was not used for a while, as loop_cache.age; *out_holds: whether there is more.
+ */
+uint32_t compress_cache_age(struct compress_cache *cache, bool *out_holds);
+
 /* What names the content of an answer, before its head is changed, in the exchange's memory; absent
  * when nothing does.  The coding goes into it by the second. */
 px_str compress_cache_key(px_exchange *exchange);
@@ -92,6 +97,7 @@ struct coder_shelf {
     const struct coder_kind *kind; /* NULL: not offered */
     void *idle[COMPRESS_IDLE_MAX]; /* owned: coders between two answers */
     uint32_t idle_count;
+    uint32_t spare; /* the fewest that were idle since what is old was let go */
 };
 
 struct compress {
@@ -102,6 +108,7 @@ struct compress {
     uint64_t memory_bytes_max;
     struct compress_cache *cache; /* owned, or NULL */
     struct coder_shelf shelves[CODING_COUNT];
+    struct loop_cache old; /* of coders and of what they made */
 };
 
 /* What an exchange has of it, in its arena. */

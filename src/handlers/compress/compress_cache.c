@@ -74,6 +74,14 @@ void compress_cache_destroy(struct compress_cache *cache)
     alloc_put(cache->allocator, cache);
 }
 
+uint32_t compress_cache_age(struct compress_cache *cache, bool *out_holds)
+{
+    uint32_t count = map_age(&cache->map, CACHE_AGE_COUNT);
+
+    *out_holds = cache->map.count > 0;
+    return count;
+}
+
 /* --- Keys ------------------------------------------------------------------------------------- */
 
 px_str compress_cache_key(px_exchange *exchange)

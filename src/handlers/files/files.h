@@ -31,6 +31,7 @@
 #include "http/fields/date.h"
 #include "http/fields/etag.h"
 #include "http/fields/range.h"
+#include "io/cache.h"
 #include "io/root.h"
 #include "pollux/files.h"
 
@@ -68,6 +69,7 @@ struct files_entry {
     uint64_t warm_ms; /* when all of it was sent from the page cache, last looked at; 0: never */
     uint64_t bytes;   /* what it counts for in the cache */
     uint32_t refs;
+    uint32_t age;    /* cache->age when it was last used */
     uint8_t outcome; /* enum files_outcome */
     bool in_table;
     bool young;       /* it changed just before it was read: equal times prove nothing */
@@ -98,6 +100,7 @@ struct files_cache {
     uint32_t files_max;
     uint64_t bytes;
     uint64_t bytes_max;
+    uint32_t age; /* counts how often what is old was let go */
     struct list used;
     struct siphash_key key;
 };
@@ -145,6 +148,7 @@ struct px_files {
     struct siphash_key boundary_key;
     uint64_t boundary_count;
     struct files_cache cache;
+    struct loop_cache old; /* of the table and of listings */
 };
 
 struct files_want;
@@ -206,6 +210,8 @@ void files_cache_add(struct px_files *files, struct files_entry *entry);
 void files_cache_remove(struct px_files *files, struct files_entry *entry);
 /* Counts what an entry in the table has come to hold. */
 void files_cache_account(struct px_files *files, struct files_entry *entry);
+/* Lets go of what was not used for a while, as loop_cache.age; listings likewise. */
+uint32_t files_cache_age(struct loop_cache *old);
 /* Drops what nobody uses, when the process is short of descriptors.  Whether there was any. */
 bool files_cache_shrink(struct px_files *files);
 
@@ -213,6 +219,7 @@ static inline void files_cache_touch(struct files_cache *cache, struct files_ent
 {
     list_remove(&entry->used);
     list_append(&cache->used, &entry->used);
+    entry->age = cache->age;
 }
 
 /* --- files_load.c ----------------------------------------------------------------------------- */
@@ -279,6 +286,8 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
  * bytes.
  */
 void listing_pages_drop(struct px_files *files, uint64_t bytes_max);
+/* Drops those that are not believed any more: how many there were. */
+uint32_t listing_pages_age(struct px_files *files, uint64_t now_ms);
 
 /* Answers with the page of a folder.  `entry->fd` is the folder's and shared with other answers:
  * open "." beneath it to read it, and hold a reference of the entry while you do. */

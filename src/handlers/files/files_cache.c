@@ -127,6 +127,7 @@ void files_cache_add(struct px_files *files, struct files_entry *entry)
     entry->next = *bucket;
     *bucket = entry;
     entry->in_table = true;
+    entry->age = cache->age;
     list_append(&cache->used, &entry->used);
     cache->entry_count++;
     cache_count(cache, files_entry_take(entry));
@@ -157,6 +158,31 @@ void files_cache_account(struct px_files *files, struct files_entry *entry)
     files->cache.bytes -= entry->bytes; /* while it was loading it held no descriptor */
     cache_count(&files->cache, entry);
     cache_fit(files);
+}
+
+/* What is in use goes as well: answers under way hold it until they are out. */
+uint32_t files_cache_age(struct loop_cache *old)
+{
+    struct px_files *files = CONTAINER_OF(old, struct px_files, old);
+    struct files_cache *cache = &files->cache;
+    uint32_t count = listing_pages_age(files, old->loop->now_ms);
+    struct list *at = cache->used.next;
+
+    while (at != &cache->used && count < CACHE_AGE_COUNT) {
+        struct files_entry *entry = LIST_ENTRY(at, struct files_entry, used);
+
+        at = at->next;
+        if (entry->age == cache->age)
+            break;
+        if (entry->outcome == FILES_LOADING)
+            continue;
+        files_cache_remove(files, entry);
+        count++;
+    }
+    if (count < CACHE_AGE_COUNT)
+        cache->age++;
+    old->holds = cache->entry_count > 0 || files->listing_page_count > 0;
+    return count;
 }
 
 bool files_cache_shrink(struct px_files *files)

@@ -151,6 +151,22 @@ void listing_pages_drop(struct px_files *files, uint64_t bytes_max)
     }
 }
 
+uint32_t listing_pages_age(struct px_files *files, uint64_t now_ms)
+{
+    uint32_t count = 0;
+
+    for (struct list *at = files->listing_pages.next; at != &files->listing_pages;) {
+        struct listing_page *page = LIST_ENTRY(at, struct listing_page, used);
+
+        at = at->next;
+        if (page->ready && now_ms >= page->fresh_until_ms) {
+            page_remove(page);
+            count++;
+        }
+    }
+    return count;
+}
+
 static void page_done(struct listing_work *work)
 {
     struct listing_page *page = CONTAINER_OF(work, struct listing_page, work);

@@ -393,6 +393,7 @@ static void load_begin(px_exchange *exchange, struct px_files *files, struct fil
         return;
     }
     files_cache_add(files, entry);
+    loop_cache_note(loop, &files->old);
     if (before)
         files_cache_remove(files, before);
     load->err = resolve(entry, ROOT_NOW, &load->found);

@@ -284,6 +284,7 @@ static px_files *files_make(int root_fd, const char *root, const px_files_option
     list_init(&files->cache.used);
     list_init(&files->listing_queue);
     list_init(&files->listing_pages);
+    files->old.age = files_cache_age;
     if (files_fill(files, root_fd, root, &known, out_error) != PX_OK) {
         px_files_destroy(files);
         return NULL;
@@ -314,6 +315,7 @@ void px_files_destroy(void *context)
 
     if (!files)
         return;
+    loop_cache_leave(&files->old);
     files_cache_deinit(files);
     files->ended = true;
     listing_pages_drop(files, 0);

@@ -151,6 +151,34 @@ static void bounds_are_kept(void **state)
     map_deinit(&world.map);
 }
 
+/* What was found or put since the last call stays; much goes in parts. */
+static void what_is_not_used_grows_old(void **state)
+{
+    static struct world world;
+
+    (void)state;
+    world_begin(&world, &alloc_libc);
+    assert_int_equal(map_age(&world.map, 10), 0);
+    for (uint32_t index = 0; index < 10; index++) {
+        struct object *object = &world.objects[index];
+
+        assert_int_equal(map_put(&world.map, &object->entry, key_of(object, index), 1), PX_OK);
+        object->stamp = index + 1;
+    }
+    assert_int_equal(map_age(&world.map, 4), 0);
+    assert_non_null(map_find(&world.map, world.objects[0].entry.key));
+    assert_int_equal(map_age(&world.map, 4), 4);
+    /* It was cut short: what is young does not grow old by that. */
+    assert_int_equal(map_age(&world.map, 4), 4);
+    assert_int_equal(map_age(&world.map, 4), 1);
+    assert_int_equal(world.map.count, 1);
+    assert_int_equal(world.objects[0].stamp, 1);
+    map_check(&world.map);
+    assert_int_equal(map_age(&world.map, 4), 1);
+    assert_int_equal(world.evicted, 10);
+    map_deinit(&world.map);
+}
+
 /* A table that cannot grow serves all the same. */
 static void fill(const px_allocator *allocator, void *context)
 {
@@ -182,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_is_its_model),
         cmocka_unit_test(bounds_are_kept),
+        cmocka_unit_test(what_is_not_used_grows_old),
         cmocka_unit_test(memory_may_be_missing),
     };
 

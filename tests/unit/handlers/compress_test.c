@@ -597,6 +597,33 @@ static void what_has_no_name_is_not_kept(void **state)
     bench_close(&bench);
 }
 
+/* Coders and results that nobody needs for a while are let go. */
+static void what_is_not_used_is_let_go(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+    struct reply reply = tagged_reply('b', 20000, "\"1\"");
+    struct bench bench;
+
+    (void)state;
+    bench_open(&bench, NULL);
+    struct loop_cache *old = &bench.compress->old;
+    const struct coder_shelf *shelf = &bench.compress->shelves[CODING_GZIP];
+
+    assert_true(ask_kept(&bench, get, &reply) == PX_LENGTH_UNKNOWN);
+    assert_true(old->holds);
+    assert_int_equal(shelf->idle_count, 1);
+    assert_int_equal(old->age(old), 0);
+    assert_true(ask_kept(&bench, get, &reply) != PX_LENGTH_UNKNOWN);
+    assert_int_equal(old->age(old), 1); /* the coder: what it made was asked for */
+    assert_int_equal(shelf->idle_count, 0);
+    assert_true(old->holds);
+    assert_int_equal(old->age(old), 1);
+    assert_false(old->holds);
+    assert_true(ask_kept(&bench, get, &reply) == PX_LENGTH_UNKNOWN);
+    assert_true(old->holds);
+    bench_close(&bench);
+}
+
 /* Little room: the longest unused goes, also while an answer still sends it. */
 static void the_cache_is_bounded(void **state)
 {
@@ -880,6 +907,7 @@ int main(void)
         cmocka_unit_test(tags_name_the_coded_content),
         cmocka_unit_test(what_was_coded_is_kept),
         cmocka_unit_test(what_has_no_name_is_not_kept),
+        cmocka_unit_test(what_is_not_used_is_let_go),
         cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(without_memory_it_goes_as_it_is),
         cmocka_unit_test(a_peer_that_leaves_is_forgotten),

@@ -403,6 +403,43 @@ static void the_cache_has_bounds(void **state)
     stage_close(&stage);
 }
 
+/* Memory and descriptors come back when nobody asks any more. */
+static void what_is_not_asked_for_is_let_go(void **state)
+{
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    px_files *files = files_open(&stage, NULL, WAY_NOW);
+
+    assert_int_equal(get(&call, &stage, files, "/a.txt", ""), 200);
+    call_finish(&call);
+    assert_int_equal(get(&call, &stage, files, "/large", ""), 200);
+    call_finish(&call);
+    assert_true(files->old.holds);
+    assert_ptr_equal(files->old.loop, stage.loop);
+    uint32_t count = files->cache.entry_count;
+
+    assert_true(count >= 2);
+    assert_int_equal(files_cache_age(&files->old), 0);
+    assert_int_equal(get(&call, &stage, files, "/a.txt", ""), 200);
+    call_finish(&call);
+    assert_int_equal(files_cache_age(&files->old), count - 1);
+    assert_int_equal(files->cache.entry_count, 1);
+    assert_int_equal(files->cache.file_count, 0);
+    assert_true(files->old.holds);
+    assert_int_equal(files_cache_age(&files->old), 1);
+    assert_false(files->old.holds);
+    assert_int_equal(files->cache.bytes, 0);
+    assert_int_equal(get(&call, &stage, files, "/large", ""), 200);
+    call_finish(&call);
+    assert_true(files->old.holds);
+    px_files_destroy(files);
+    assert_true(list_empty(&stage.loop->caches));
+    stage_close(&stage);
+}
+
 /* The table grows with what is in it, and everything is found again. */
 static void the_table_grows(void **state)
 {
@@ -820,6 +857,7 @@ int main(void)
         cmocka_unit_test(waiters_share_a_load),
         cmocka_unit_test(it_ends_at_any_moment),
         cmocka_unit_test(the_cache_has_bounds),
+        cmocka_unit_test(what_is_not_asked_for_is_let_go),
         cmocka_unit_test(the_table_grows),
         cmocka_unit_test(pages_and_rules),
         cmocka_unit_test(setup_says_what_is_wrong),
