@@ -73,10 +73,14 @@ enum {
     /* What one stream may keep for a receiver that does not use it; a server sets its own. */
     STREAM_INBOX_BYTES_DEFAULT = 128 * 1024,
     INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
-    EVENTS_PER_WAIT = 256,        /* events taken in one epoll_wait: 3 KiB */
-    ACCEPTS_PER_TICK = 64,        /* connections taken from one listener before others go on */
-    RECVS_PER_TICK = 16,          /* receives of one stream before others go on */
-    SEND_PARTS_MAX = 64,          /* parts handed to one sendmsg */
+    /* An inbox may grow to this part of what is left for all: what is nearly full is not filled by
+     * a few large ones. */
+    INBOX_LEFT_PART = 64,
+    INBOX_RESERVE_PART = 4, /* of the sum: set aside for inboxes of the first size */
+    EVENTS_PER_WAIT = 256,  /* events taken in one epoll_wait: 3 KiB */
+    ACCEPTS_PER_TICK = 64,  /* connections taken from one listener before others go on */
+    RECVS_PER_TICK = 16,    /* receives of one stream before others go on */
+    SEND_PARTS_MAX = 64,    /* parts handed to one sendmsg */
     /* One sendfile.  Measured (docs/decisions/file-turn.md): pieces that fit into one packet cost a
      * third of larger ones, which queue up and grow the socket's buffer out of the cache. */
     FILE_TURN_BYTES = 60 * 1024,
@@ -187,6 +191,14 @@ enum {
     H2_STREAMS_MAX = 100, /* concurrent requests: what RFC 9113 section 6.5.2 asks for at least */
     /* Exchanges of a server: not all connections have H2_STREAMS_MAX requests at once. */
     H2_EXCHANGES_PER_CONN = 4,
+    /* Exchanges are made room for when so large a part of them (one of so many) is left alone. */
+    H2_EXCHANGES_RESERVE_PART = 8,
+    /* Decoded heads of requests in progress: of a connection (a hundred small ones, or some with
+     * the cookies of a large site), and of all of a loop, whatever the machine has. HPACK makes 32
+     * KiB of twenty bytes, so that this is not bounded by what peers send. */
+    H2_CONN_HEADS_BYTES_MAX = 256 * 1024,
+    HEADS_BYTES_TOTAL_MAX = 32 * 1024 * 1024,
+    H2_HEADS_MAX = 1024, /* header blocks that are not whole, on all connections: 36 MiB */
     H2_EXCHANGES_SPARE = 1024,
     /* Content that a stream may send before it is read, and a connection in sum: what a handler
      * that pauses makes us keep. */

@@ -1,5 +1,5 @@
 /*
- * The inbox.  Its memory is counted against the loop's inbox_bytes_max.
+ * The inbox.  Its memory is counted against the loop's budget.
  */
 #include "io/inbox.h"
 
@@ -7,11 +7,22 @@
 
 #include "io/io.h"
 
+bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes)
+{
+    uint64_t reserve = loop->memory.shares[BUDGET_INBOX].bytes_max / INBOX_RESERVE_PART;
+    uint64_t left = budget_left(&loop->memory, BUDGET_INBOX);
+    uint64_t fair = left > reserve ? (left - reserve) / INBOX_LEFT_PART : 0;
+
+    if (has_bytes > INBOX_BYTES_FIRST && has_bytes > fair)
+        return false;
+    return budget_take(&loop->memory, BUDGET_INBOX, more_bytes);
+}
+
 void inbox_free(struct inbox *inbox, px_loop *loop)
 {
     if (!inbox->ptr)
         return;
-    loop->inbox_bytes -= inbox->cap;
+    budget_give(&loop->memory, BUDGET_INBOX, inbox->cap);
     alloc_put(&loop->allocator, inbox->ptr);
     inbox->ptr = NULL;
     inbox->at = 0;
@@ -39,21 +50,20 @@ static px_err inbox_reserve(struct inbox *inbox, px_loop *loop, size_t bytes)
         cap *= 2;
     if (cap > inbox->max)
         cap = inbox->max;
-    if (loop->inbox_bytes + cap - inbox->cap > loop->inbox_bytes_max)
+    if (!inbox_share_take(loop, cap, cap - inbox->cap))
         return PX_ERR_LIMIT;
     char *ptr = alloc_take(&loop->allocator, cap);
 
-    if (!ptr)
+    if (!ptr) {
+        budget_give(&loop->memory, BUDGET_INBOX, cap - inbox->cap);
         return PX_ERR_MEMORY;
+    }
     if (inbox->len > 0)
         memcpy(ptr, inbox->ptr + inbox->at, inbox->len);
-    uint32_t len = inbox->len;
-
-    inbox_free(inbox, loop);
+    alloc_put(&loop->allocator, inbox->ptr);
     inbox->ptr = ptr;
-    inbox->len = len;
+    inbox->at = 0;
     inbox->cap = (uint32_t)cap;
-    loop->inbox_bytes += cap;
     return PX_OK;
 }
 

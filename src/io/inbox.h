@@ -8,6 +8,7 @@
 #ifndef PX_IO_INBOX_H
 #define PX_IO_INBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,12 @@ px_str inbox_lend(struct inbox *inbox);
 
 /* What was lent comes back, less the bytes in front that were used. */
 void inbox_put_back(struct inbox *inbox, px_loop *loop, px_str lent, size_t used);
+
+/* Takes `more_bytes` of what a loop may keep unread, for one who then has `has_bytes`.  The less is
+ * left the less one may have, so that those who keep much for long do not shut out those who keep
+ * little for a moment; the first size, in which a head that came in two packets fits, has a reserve
+ * that larger ones do not touch. */
+bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes);
 
 void inbox_free(struct inbox *inbox, px_loop *loop);
 

@@ -45,6 +45,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -178,9 +179,8 @@ struct px_loop {
     uint64_t now_ms;
     uint64_t now_us; /* the same clock, for what ticks cost */
     int64_t unix_time;
-    char *chunk; /* owned: RECV_CHUNK_BYTES, where streams receive */
-    uint64_t inbox_bytes;
-    uint64_t inbox_bytes_max;
+    char *chunk;          /* owned: RECV_CHUNK_BYTES, where streams receive */
+    struct budget memory; /* what peers make it keep */
     uint64_t bytes_received;
     uint64_t bytes_sent;
     uint64_t tick;            /* counts ticks, so that work a tick can be bounded */

@@ -60,6 +60,12 @@ struct server_drain {
     void *context; /* of on_drained */
 };
 
+/* When a walk over all connections that found nothing is worth another try. */
+struct server_again {
+    uint64_t heads_ms;  /* for unfinished heads that have grown old */
+    uint64_t shares_ms; /* for who holds more of HTTP/2 than others */
+};
+
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
@@ -75,11 +81,11 @@ struct px_server {
     bool has_totals;        /* a site that it has served has a total timeout */
     uint32_t conn_count;    /* slots of the pool in use */
     uint32_t idle_count;    /* of those, the ones that wait for a request */
-    uint32_t head_count;    /* likewise, for the end of a head */
+    uint32_t head_count;    /* likewise, for the end of a head or handshake */
     uint32_t closing_count; /* of those, the ones that are closing */
     uint32_t linger_count;
     uint32_t refusing_count; /* of those, the ones that are turned away */
-    uint64_t shed_again_ms;  /* when unfinished heads are worth looking for again */
+    struct server_again again;
     const struct session_protocol *const *protocols; /* borrowed: static, by session_protocol_id */
     struct pool conns;                               /* of what any protocol makes of struct conn */
     struct pool works;                               /* of h1_work */

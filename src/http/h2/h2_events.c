@@ -16,17 +16,29 @@ void h2_session_head_release(struct h2_session *session)
 {
     if (!session->head)
         return;
+    list_remove(&session->head->node);
     pool_put(&session->shared->heads, session->head);
     session->head = NULL;
 }
 
 /* A stream that has no object. */
-static int refuse_stream(struct h2_session *session, nghttp2_session *library, int32_t id)
+static int refuse_stream(nghttp2_session *library, int32_t id)
 {
-    h2_walk_count(&session->walk, H2_BUDGET_RESETS);
     return nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, id, H2_REFUSED_STREAM) == 0
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* All are being written to: the one that has not become whole for longest gives its place to a
+ * newcomer, so that who trickles does not shut out who does not. */
+static void head_give_way(struct h2_shared *shared)
+{
+    struct h2_head *oldest = LIST_ENTRY(shared->unfinished.next, struct h2_head, node);
+    struct h2_session *session = oldest->session;
+
+    h2_session_head_release(session);
+    h2_session_terminate(session, H2_ENHANCE_YOUR_CALM);
+    h2_events_of(session)->gave_way(session->context);
 }
 
 static bool head_take(struct h2_session *session, bool trailers)
@@ -35,8 +47,15 @@ static bool head_take(struct h2_session *session, bool trailers)
 
     h2_session_head_release(session);
     session->head = pool_take(&shared->heads);
+    if (!session->head && !list_empty(&shared->unfinished)) {
+        head_give_way(shared);
+        session->head = pool_take(&shared->heads);
+    }
     if (!session->head)
         return false;
+    session->head->session = session;
+    list_init(&session->head->node);
+    list_append(&shared->unfinished, &session->head->node);
     h2_head_init(session->head, shared->options.scan, shared->options.limits, trailers);
     return true;
 }
@@ -55,12 +74,17 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
             h2_session_reset(session, stream, H2_INTERNAL_ERROR);
         return 0;
     }
-    if (session->stream_count >= H2_STREAMS_MAX || !head_take(session, false))
-        return refuse_stream(session, library, id);
+    if (session->stream_count >= H2_STREAMS_MAX) {
+        h2_walk_count(&session->walk, H2_BUDGET_RESETS);
+        return refuse_stream(library, id);
+    }
+    /* That there is no room for it is not held against its peer. */
+    if (!head_take(session, false))
+        return refuse_stream(library, id);
     stream = h2_events_of(session)->begin(session->context);
     if (!stream) {
         h2_session_head_release(session);
-        return refuse_stream(session, library, id);
+        return refuse_stream(library, id);
     }
     *stream = (struct h2_stream){.id = (uint32_t)id, .content_left = UINT64_MAX};
     session->stream_count++;

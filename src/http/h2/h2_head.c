@@ -34,6 +34,7 @@ void h2_head_init(struct h2_head *head, const struct scan_table *scan,
     head->scan = scan;
     head->limits = limits;
     head->text = (char *)(head->fields + limits->field_count_max);
+    head->crumbs_at = limits->head_bytes_max;
     head->trailers = trailers;
     head->regular_seen = trailers; /* RFC 9113 section 8.1: no pseudo-fields in trailers */
 }
@@ -60,6 +61,17 @@ static struct http_span keep(struct h2_head *head, px_str text)
     head->text[span.at + text.len] = '\0';
     head->text_len += (uint32_t)text.len + 1;
     return span;
+}
+
+/* Keeps a crumb apart from the rest, so that it is copied once, when they are joined.  It needs no
+ * NUL, and what was counted for its field is more than what joins it. */
+static struct http_span keep_crumb(struct h2_head *head, px_str text)
+{
+    head->crumbs_at -= (uint32_t)text.len;
+    CHECK(head->crumbs_at >= head->text_len && head->crumbs_at <= head->limits->head_bytes_max);
+    if (text.len > 0)
+        memcpy(head->text + head->crumbs_at, text.ptr, text.len);
+    return (struct http_span){head->crumbs_at, (uint32_t)text.len};
 }
 
 /* The first reason counts. */
@@ -265,7 +277,7 @@ static void add_field(struct h2_head *head, px_str name, px_str value)
             refuse(head, 431, "too many fields");
             return;
         }
-        head->crumbs[head->crumb_count++] = keep(head, value);
+        head->crumbs[head->crumb_count++] = keep_crumb(head, value);
         return;
     }
     if (head->field_count + (head->crumb_count > 0 ? 1U : 0U) >= count_max) {
@@ -428,13 +440,24 @@ static void target_take(const struct h2_head *head, const char *text, char *spar
     request->query = px_str_make(path.ptr + head->path_bytes + 1, path.len - head->path_bytes - 1);
 }
 
+/* Fields that a request has at most: those that came, Host, Cookie, Upgrade. */
+static uint32_t fields_max(const struct h2_head *head)
+{
+    return head->field_count + 3U;
+}
+
+size_t h2_head_bytes(const struct h2_head *head)
+{
+    return fields_max(head) * sizeof(px_field) + head->text_len + crumbs_bytes(head) +
+           head->path_bytes + 2;
+}
+
 px_err h2_head_take(const struct h2_head *head, struct arena *arena,
                     struct http_request *out_request)
 {
     bool add_host = !head->has_host && has(head, H2_PSEUDO_AUTHORITY);
-    uint32_t count = head->field_count + 3U;
-    px_field *fields = arena_take(arena, count * sizeof(px_field) + head->text_len +
-                                             crumbs_bytes(head) + head->path_bytes + 2);
+    uint32_t count = fields_max(head);
+    px_field *fields = arena_take(arena, h2_head_bytes(head));
 
     if (!fields)
         return PX_ERR_MEMORY;

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/list.h"
 #include "base/pool.h"
 #include "http/message/message.h"
 #include "http/message/method.h"
@@ -28,17 +29,23 @@ enum h2_pseudo {
     H2_PSEUDO_COUNT
 };
 
+struct h2_session;
+
 struct h2_head {
     struct pool_item item;
+    struct list node;                 /* of those that are not whole: the oldest first */
+    struct h2_session *session;       /* borrowed: whose it is */
     const struct scan_table *scan;    /* borrowed: static */
     const struct http_limits *limits; /* borrowed: outlives the head */
-    char *text;                       /* in the object: names and values, each with its NUL */
+    char *text;                       /* in the object: names and values, each with its NUL; and
+                                       * from its end downwards the crumbs of Cookie */
     uint64_t content_length;          /* with has_length */
     const char *reason;               /* refused: why, static, a few words */
     struct http_span pseudo[H2_PSEUDO_COUNT];
     struct http_span host;
     struct http_span priority;
     uint32_t text_len;
+    uint32_t crumbs_at;  /* where the last crumb begins */
     uint32_t bytes;      /* as an HTTP/1 head would count them; goes on when nothing is kept */
     uint32_t path_bytes; /* of the path, its query left out */
     uint16_t field_count;
@@ -72,6 +79,9 @@ void h2_head_add(struct h2_head *head, px_str name, px_str value);
 /* All fields are there: PX_OK, PX_ERR_MALFORMED (reset the stream with PROTOCOL_ERROR), or
  * PX_ERR_LIMIT (answer with head->status: 400, 414 or 431). */
 PX_MUST_CHECK px_err h2_head_end(struct h2_head *head);
+
+/* Bytes that h2_head_take takes. */
+size_t h2_head_bytes(const struct h2_head *head);
 
 /* Copies a good head once into `arena`: PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h2_head_take(const struct h2_head *head, struct arena *arena,

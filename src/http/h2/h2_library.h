@@ -17,8 +17,9 @@ struct h2_shared {
     nghttp2_option *library_options;      /* owned */
     nghttp2_nv *fields;                   /* owned: room for the fields of one answer */
     struct h2_spares spares;
-    struct pool sessions; /* of h2_session */
-    struct pool heads;    /* of h2_head */
+    struct pool sessions;   /* of h2_session */
+    struct pool heads;      /* of h2_head */
+    struct list unfinished; /* of h2_head.node: the oldest first */
 };
 
 /* How far saying good-bye is. */

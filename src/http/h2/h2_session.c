@@ -12,7 +12,6 @@ enum {
     SESSION_SLAB_OBJECTS = 8,
     HEAD_SLAB_OBJECTS = 1,
     SLICE_BYTES = 4096, /* fed at once: some hundred frames */
-    HEADS_MAX = 1024,   /* header blocks that are not whole, on all connections: 36 MiB */
     FIELDS_MAX = FIELD_COUNT_LIMIT + 8
 };
 
@@ -76,7 +75,8 @@ px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out
     pool_init(&shared->sessions, options->allocator, sizeof(struct h2_session),
               SESSION_SLAB_OBJECTS, options->session_count_max);
     pool_init(&shared->heads, options->allocator, h2_head_object_bytes(options->limits),
-              HEAD_SLAB_OBJECTS, HEADS_MAX);
+              HEAD_SLAB_OBJECTS, H2_HEADS_MAX);
+    list_init(&shared->unfinished);
     shared->fields = alloc_take(options->allocator, FIELDS_MAX * sizeof(*shared->fields));
     if (!shared->fields || library_prepare(shared) != PX_OK) {
         h2_shared_destroy(shared);

@@ -56,6 +56,9 @@ struct h2_events {
     const px_field *(*trailers)(struct h2_stream *stream, uint32_t *out_count, void *context);
     /* The end of the answer is rendered. */
     void (*sent)(struct h2_stream *stream, void *context);
+    /* Its unfinished header block had to give way to others', from inside of another session: it is
+     * over, and has a last word to be rendered. */
+    void (*gave_way)(void *context);
     /* The stream is over, with this code; the session has forgotten it. */
     void (*closed)(struct h2_stream *stream, uint32_t error, void *context);
 };

@@ -9,6 +9,7 @@
 
 #include "http/h2/h2_frame.h"
 #include "server/h1/h1.h"
+#include "server/h2/h2.h"
 #include "server/site/access_log.h"
 #include "server/site/request.h"
 
@@ -85,6 +86,8 @@ static px_err head_take(struct h1_conn *h1)
     px_server *server = h1->conn.session.server;
     struct h1_parser *parser = &h1->work->parser;
     const char *head = h1->in.ptr + h1->in_used;
+
+    h2_share_relieve(server);
     px_exchange *exchange = exchange_create(&server->service, &h1_transport.exchange, h1);
 
     if (!exchange)

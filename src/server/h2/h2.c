@@ -206,6 +206,15 @@ const struct session_transport h2_transport = {
     .session = transport_session,
 };
 
+static void gave_way(void *context)
+{
+    struct h2_conn *h2 = context;
+
+    h2->conn.session.server->counters.shed++;
+    if (h2->conn.session.state == SESSION_OPEN)
+        loop_task_add(h2->conn.session.server->loop, &h2->conn.session.wake);
+}
+
 const struct h2_events h2_session_events = {
     .begin = h2_begin,
     .request = h2_take_request,
@@ -215,5 +224,6 @@ const struct h2_events h2_session_events = {
     .pull = h2_pull,
     .trailers = h2_trailers,
     .sent = h2_rendered,
+    .gave_way = gave_way,
     .closed = h2_closed,
 };

@@ -44,6 +44,7 @@ struct h2_request {
     struct buf held;        /* content that the handler does not take now */
     uint64_t begun_ms;      /* the look-outs of h2_life.c start here */
     uint64_t moved_bytes;   /* in and out, since the last look */
+    uint32_t head_bytes;    /* of its head: taken from the loop's budget */
     uint32_t dropped_bytes; /* of content that nobody waits for */
     uint16_t refusal;       /* a status to be answered without a handler, or 0 */
     uint8_t kind;           /* enum h2_kind */
@@ -61,13 +62,16 @@ struct h2_conn {
     struct h2_session *session; /* owned, or NULL when it could not be had */
     struct list requests;       /* of h2_request */
     struct list ready;          /* of h2_request.ready */
-    uint64_t look_ms;           /* when its requests are looked at next */
+    uint32_t look_ms;           /* when its requests are looked at next, the lower half */
+    uint32_t served_ms;         /* when a request was last in progress, its lower half */
+    uint32_t head_bytes : 24;   /* of its requests */
+    uint32_t request_count : 8; /* in `requests` */
     uint32_t block;             /* the header block or frame that was not whole at ... */
     uint32_t block_ms;          /* ... this time, its lower half */
     uint16_t rendered_count;    /* requests that are over when the block is out */
-    bool served;                /* a request began since it was last idle */
-    bool heard;                 /* bytes came since the last look */
-    bool timed_out;             /* why the session was ended */
+    bool served : 1;            /* a request began since it was last idle */
+    bool heard : 1;             /* bytes came since the last look */
+    bool timed_out : 1;         /* why the session was ended */
 };
 
 static inline struct h2_conn *h2_of(struct session *session)
@@ -113,6 +117,20 @@ extern const struct h2_events h2_session_events;
 extern const struct session_transport h2_transport;
 extern const struct session_protocol h2_protocol;
 extern const px_stream_events h2_stream_events;
+
+/* --- h2_share.c: what connections hold of what they share --------------------------------------
+ */
+
+/* Makes room where exchanges are about to run out; for every protocol, before one is made. */
+void h2_share_relieve(px_server *server);
+
+/* Whether the connection may have one more exchange. */
+bool h2_share_begin(struct h2_conn *h2);
+
+/* Takes a head's bytes for a request, or says false: it is to be refused. */
+bool h2_share_head(struct h2_request *request, size_t bytes);
+
+void h2_share_give(struct h2_request *request);
 
 /* The driver's part in h2_life.c: what the connection waits for now, or its end. */
 void h2_rest(struct h2_conn *h2);

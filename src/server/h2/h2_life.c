@@ -24,6 +24,7 @@ static void h2_open(struct session *session)
     memset(&h2->session, 0, sizeof(*h2) - offsetof(struct h2_conn, session));
     list_init(&h2->requests);
     list_init(&h2->ready);
+    h2->served_ms = (uint32_t)session->server->loop->now_ms;
     conduit_attach(&conn->conduit, &h2_stream_events, h2);
     if (h2_session_open(session->server->h2, h2, &h2->session) != PX_OK) {
         h2->session = NULL;
@@ -53,6 +54,29 @@ static void h2_abandon(struct session *session, px_end end)
 }
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
+
+/* A time of which the lower half was kept. */
+static uint64_t ms_before(uint64_t now_ms, uint32_t kept_ms)
+{
+    return now_ms - (uint32_t)((uint32_t)now_ms - kept_ms);
+}
+
+/* Requests are looked at once in a rate window. */
+static void look_later(struct h2_conn *h2)
+{
+    const px_server *server = h2->conn.session.server;
+
+    h2->look_ms = (uint32_t)server->loop->now_ms + server->options.rate_window_ms;
+}
+
+static uint64_t look_due(const struct h2_conn *h2)
+{
+    uint64_t now_ms = h2->conn.session.server->loop->now_ms;
+
+    if (h2->conn.session.server->options.rate_window_ms == PX_OFF)
+        return UINT64_MAX;
+    return now_ms + (uint64_t)(int64_t)(int32_t)(h2->look_ms - (uint32_t)now_ms);
+}
 
 /* Notes when the header block or frame at hand began; whether it is another one than before. */
 static bool block_note(struct h2_conn *h2)
@@ -112,10 +136,11 @@ void h2_rest(struct h2_conn *h2)
 
     bool is_new = block_note(h2);
 
+    if (h2->served || !list_empty(&h2->requests))
+        h2->served_ms = (uint32_t)conn->session.server->loop->now_ms;
     if (!list_empty(&h2->requests) || h2->conn.sending) {
         if (conn->session.wait != WAIT_WORK)
-            h2->look_ms =
-                conn->session.server->loop->now_ms + conn->session.server->options.rate_window_ms;
+            look_later(h2);
         session_wait(&conn->session, WAIT_WORK);
     } else if (h2_session_is_draining(h2->session)) {
         /* A peer that hears GOAWAY may leave, or stay and say nothing. */
@@ -126,8 +151,10 @@ void h2_rest(struct h2_conn *h2)
         if (conn->session.wait != WAIT_HEAD)
             session_wait(&conn->session, WAIT_HEAD);
     } else if (conn->session.wait != WAIT_IDLE || h2->served) {
-        /* Frames that ask for nothing do not make a connection less idle. */
-        session_wait(&conn->session, WAIT_IDLE);
+        /* Frames that ask for nothing do not make a connection less idle, not even where one came
+         * in two pieces. */
+        session_wait_idle(&conn->session,
+                          ms_before(conn->session.server->loop->now_ms, h2->served_ms));
     }
     h2->served = false;
 }
@@ -150,7 +177,7 @@ static uint64_t block_due(const struct h2_conn *h2)
 
     if (h2->block == 0 || timeout_ms == PX_OFF)
         return UINT64_MAX;
-    return now_ms - (uint32_t)((uint32_t)now_ms - h2->block_ms) + timeout_ms;
+    return ms_before(now_ms, h2->block_ms) + timeout_ms;
 }
 
 /* When a request must be over, or UINT64_MAX. */
@@ -168,8 +195,8 @@ static uint64_t h2_total_due(const struct session *session)
     const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
     uint64_t due_ms = block_due(h2);
 
-    if (session->server->options.rate_window_ms != PX_OFF && h2->look_ms < due_ms)
-        due_ms = h2->look_ms;
+    if (look_due(h2) < due_ms)
+        due_ms = look_due(h2);
     if (!session->server->has_totals)
         return due_ms;
     /* The oldest need not be the first that is due: each has the time of its own route. */
@@ -234,7 +261,7 @@ static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 
         if (now_ms >= request_total_due(request))
             request_timeout(request);
-        else if (now_ms >= h2->look_ms && now_ms - request->begun_ms >= window_ms) {
+        else if (now_ms >= look_due(h2) && now_ms - request->begun_ms >= window_ms) {
             if (request_is_slow(request, window_ms))
                 request_timeout(request);
             request->moved_bytes = 0;
@@ -251,8 +278,8 @@ static bool h2_overdue(struct session *session)
     if (now_ms >= block_due(h2))
         return true;
     requests_look(h2, now_ms);
-    if (now_ms >= h2->look_ms) {
-        h2->look_ms = now_ms + session->server->options.rate_window_ms;
+    if (now_ms >= look_due(h2)) {
+        look_later(h2);
         if (!h2->heard && !h2_session_ping(h2->session))
             return true;
         h2->heard = false;

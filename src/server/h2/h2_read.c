@@ -17,7 +17,7 @@ struct h2_stream *h2_begin(void *context)
     struct h2_request *request;
 
     /* Refused, and so free to be tried again: no handler has seen it. */
-    if (server->service.exchanges.taken == server->service.exchanges.count_max)
+    if (!h2_share_begin(h2))
         return NULL;
     request = pool_take(&server->h2_requests);
     if (!request)
@@ -26,6 +26,7 @@ struct h2_stream *h2_begin(void *context)
     list_init(&request->node);
     list_init(&request->ready);
     list_append(&h2->requests, &request->node);
+    h2->request_count++;
     request->h2 = h2;
     request->begun_ms = server->loop->now_ms;
     buf_init(&request->held, &server->loop->allocator, H2_STREAM_WINDOW);
@@ -61,6 +62,11 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     struct h2_request *request = h2_request_of(stream);
     struct h2_conn *h2 = context;
     px_server *server = h2->conn.session.server;
+
+    if (!h2_share_head(request, h2_head_bytes(head))) {
+        h2_session_reset(h2->session, stream, H2_REFUSED_STREAM);
+        return;
+    }
     px_exchange *exchange = exchange_create(&server->service, &h2_transport.exchange, request);
 
     if (!exchange || h2_head_take(head, &exchange->arena, &exchange->request) != PX_OK) {
@@ -119,17 +125,17 @@ static bool hold(struct h2_request *request, px_str bytes)
 {
     px_loop *loop = request->h2->conn.session.server->loop;
 
-    if (loop->inbox_bytes + bytes.len > loop->inbox_bytes_max)
+    if (!inbox_share_take(loop, request->held.len + bytes.len, bytes.len))
         return false;
-    if (buf_append(&request->held, bytes) != PX_OK)
-        return false;
-    loop->inbox_bytes += bytes.len;
-    return true;
+    if (buf_append(&request->held, bytes) == PX_OK)
+        return true;
+    budget_give(&loop->memory, BUDGET_INBOX, bytes.len);
+    return false;
 }
 
 static void held_release(struct h2_request *request)
 {
-    request->h2->conn.session.server->loop->inbox_bytes -= request->held.len;
+    budget_give(&request->h2->conn.session.server->loop->memory, BUDGET_INBOX, request->held.len);
     buf_deinit(&request->held);
 }
 
@@ -197,16 +203,18 @@ void h2_read_step(struct h2_request *request)
     if (!exchange || request->broken || exchange->broken)
         return;
     if (request->held.len > 0 && takes_content(request)) {
+        struct budget *memory = &request->h2->conn.session.server->loop->memory;
         struct buf held = request->held;
+        size_t before = held.len;
 
         /* The handler may pause again: that holds for what comes after. */
-        request->h2->conn.session.server->loop->inbox_bytes -= held.len;
         buf_init(&request->held, held.allocator, H2_STREAM_WINDOW);
         buf_consume(&held, receive(request, buf_str(&held)));
+        budget_give(memory, BUDGET_INBOX, before - held.len);
         if (request->exchange && held.len > 0 && request->held.len == 0) {
-            request->h2->conn.session.server->loop->inbox_bytes += held.len;
             request->held = held;
         } else {
+            budget_give(memory, BUDGET_INBOX, held.len);
             buf_deinit(&held);
         }
     }
@@ -238,6 +246,7 @@ void h2_finish(struct h2_request *request, px_end end)
     if (request->lingering) /* what was held is dropped as well */
         h2_session_give(request->h2->session, &request->stream, request->stream.unread);
     request_finish(&request->h2->conn.session, exchange, request->timed_out ? PX_END_TIMEOUT : end);
+    h2_share_give(request);
 }
 
 void h2_request_free(struct h2_request *request, px_end end)
@@ -248,8 +257,10 @@ void h2_request_free(struct h2_request *request, px_end end)
         h2_finish(request, end);
     if (request->rendered)
         h2->rendered_count--;
+    h2_share_give(request);
     list_remove(&request->node);
     list_remove(&request->ready);
+    h2->request_count--;
     pool_put(&h2->conn.session.server->h2_requests, request);
 }
 

@@ -28,13 +28,14 @@ static bool shed_can_go(const struct shed_search *search, const struct session *
     if (session->state != SESSION_OPEN || list_linked(&session->wake.node))
         return false;
     return session->wait == WAIT_IDLE ||
-           (session->wait == WAIT_HEAD && session->active_ms <= search->head_before_ms);
+           ((session->wait == WAIT_HEAD || session->wait == WAIT_HANDSHAKE) &&
+            session->active_ms <= search->head_before_ms);
 }
 
-/* Idle connections before unfinished heads, and the older before the younger. */
+/* Idle connections before unfinished heads and handshakes, and the older before the younger. */
 static bool shed_goes_before(const struct session *left, const struct session *right)
 {
-    if (left->wait != right->wait)
+    if ((left->wait == WAIT_IDLE) != (right->wait == WAIT_IDLE))
         return left->wait == WAIT_IDLE;
     return left->active_ms < right->active_ms;
 }
@@ -65,12 +66,12 @@ static uint32_t shed(px_server *server, uint32_t count)
     uint64_t now_ms = server->loop->now_ms;
     struct shed_search search = {.wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX};
 
-    if (server->idle_count == 0 && (server->head_count == 0 || now_ms < server->shed_again_ms))
+    if (server->idle_count == 0 && (server->head_count == 0 || now_ms < server->again.heads_ms))
         return 0;
     search.head_before_ms = now_ms > HEAD_SHED_MS ? now_ms - HEAD_SHED_MS : 0;
     pool_each(&server->conns, shed_visit, &search);
     if (search.count == 0)
-        server->shed_again_ms = now_ms + SHED_PAUSE_MS;
+        server->again.heads_ms = now_ms + SHED_PAUSE_MS;
     for (uint32_t index = 0; index < search.count; index++) {
         server->counters.shed++;
         session_close(search.found[index], PX_END_PEER_GONE);

@@ -165,6 +165,12 @@ static uint32_t wait_duration_ms(const px_server_options *options, enum session_
     return PX_OFF;
 }
 
+/* A peer that has begun to say what it wants, in words or in a handshake. */
+static bool is_head(uint8_t wait)
+{
+    return wait == WAIT_HEAD || wait == WAIT_HANDSHAKE;
+}
+
 void session_wait(struct session *session, enum session_wait wait)
 {
     session_wait_for(session, wait, wait_duration_ms(&session->server->options, wait));
@@ -189,7 +195,7 @@ void session_wait_for(struct session *session, enum session_wait wait, uint32_t 
         return;
     }
     server->idle_count += (wait == WAIT_IDLE) - (session->wait == WAIT_IDLE);
-    server->head_count += (wait == WAIT_HEAD) - (session->wait == WAIT_HEAD);
+    server->head_count += (uint32_t)is_head((uint8_t)wait) - (uint32_t)is_head(session->wait);
     session->wait = (uint8_t)wait;
     session->rate = wait == WAIT_WORK ? (uint8_t)rate_asked(session) : RATE_NONE;
     session->mark_acked = UINT64_MAX;
@@ -202,6 +208,17 @@ void session_wait_for(struct session *session, enum session_wait wait, uint32_t 
         deadline_clear(&server->deadlines, &session->deadline);
     else
         deadline_set(&server->deadlines, &session->deadline, due_ms);
+}
+
+void session_wait_idle(struct session *session, uint64_t since_ms)
+{
+    px_server *server = session->server;
+
+    session_wait(session, WAIT_IDLE);
+    session->active_ms = since_ms;
+    if (server->options.idle_timeout_ms != PX_OFF)
+        deadline_set(&server->deadlines, &session->deadline,
+                     since_ms + server->options.idle_timeout_ms);
 }
 
 static void conn_timeout(struct session *session)

@@ -172,6 +172,11 @@ void session_close(struct session *session, px_end end);
 /* Says what the session waits for from now on. */
 void session_wait(struct session *session, enum session_wait wait);
 
+/* The same for WAIT_IDLE, of one that has been idle since then: what came meanwhile asked for
+ * nothing.
+ */
+void session_wait_idle(struct session *session, uint64_t since_ms);
+
 /* The same for WAIT_HANDSHAKE, whose time is its own. */
 void session_wait_for(struct session *session, enum session_wait wait, uint32_t duration_ms);
 

@@ -435,7 +435,7 @@ static void options_of_any_size(void **state)
     px_loop *loop = px_loop_create(&large.known, &error);
 
     assert_non_null(loop);
-    assert_int_equal(loop->inbox_bytes_max, 12345);
+    assert_int_equal(loop->memory.shares[BUDGET_INBOX].bytes_max, 12345);
     px_loop_destroy(loop);
     large.tail[15] = 1;
     assert_null(px_loop_create(&large.known, &error));
@@ -448,7 +448,7 @@ static void options_of_any_size(void **state)
     large.known.struct_size = offsetof(px_loop_options, inbox_bytes_max);
     loop = px_loop_create(&large.known, &error);
     assert_non_null(loop);
-    assert_int_equal(loop->inbox_bytes_max, INBOX_BYTES_TOTAL_DEFAULT);
+    assert_int_equal(loop->memory.shares[BUDGET_INBOX].bytes_max, INBOX_BYTES_TOTAL_DEFAULT);
     px_loop_destroy(loop);
     px_loop_destroy(NULL);
 }

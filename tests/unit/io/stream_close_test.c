@@ -42,7 +42,7 @@ static void fixture_close(struct fixture *fixture)
     if (fixture->peer >= 0)
         close(fixture->peer);
     assert_int_equal(px_loop_handle_count(fixture->loop), 0);
-    assert_int_equal(fixture->loop->inbox_bytes, 0);
+    assert_int_equal(fixture->loop->memory.shares[BUDGET_INBOX].bytes, 0);
     px_loop_destroy(fixture->loop);
     free(fixture->big);
 }

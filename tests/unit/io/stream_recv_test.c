@@ -38,7 +38,7 @@ static void fixture_close(struct fixture *fixture)
     if (fixture->peer >= 0)
         close(fixture->peer);
     assert_int_equal(px_loop_handle_count(fixture->loop), 0);
-    assert_int_equal(fixture->loop->inbox_bytes, 0);
+    assert_int_equal(fixture->loop->memory.shares[BUDGET_INBOX].bytes, 0);
     px_loop_destroy(fixture->loop);
 }
 
@@ -98,7 +98,7 @@ static void unused_bytes_come_first_and_contiguous(void **state)
     pump_until(fixture.loop, fixture.rec.recv_count == 4);
     assert_string_equal(fixture.rec.first, " two 34");
     received_is(&fixture.rec, LITERAL("one two 34"));
-    assert_int_equal(fixture.loop->inbox_bytes, 0);
+    assert_int_equal(fixture.loop->memory.shares[BUDGET_INBOX].bytes, 0);
     fixture_close(&fixture);
 }
 
@@ -264,12 +264,12 @@ static void inboxes_of_a_loop_are_capped(void **state)
         }
     }
     assert_int_equal(ended, COUNT - 5);
-    assert_int_equal(loop->inbox_bytes, options.inbox_bytes_max);
+    assert_int_equal(loop->memory.shares[BUDGET_INBOX].bytes, options.inbox_bytes_max);
     for (int index = 0; index < COUNT; index++) {
         recorder_close(&recs[index]);
         close(peers[index]);
     }
-    assert_int_equal(loop->inbox_bytes, 0);
+    assert_int_equal(loop->memory.shares[BUDGET_INBOX].bytes, 0);
     px_loop_destroy(loop);
 }
 

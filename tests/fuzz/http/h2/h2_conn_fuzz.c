@@ -219,9 +219,14 @@ static void on_closed(struct h2_stream *stream, uint32_t error, void *context)
     arena_reset(&lane->arena);
 }
 
-static const struct h2_events events = {on_begin,    on_request,     on_refuse,
-                                        on_content,  on_content_end, on_pull,
-                                        on_trailers, on_sent,        on_closed};
+static void on_gave_way(void *context)
+{
+    (void)context;
+}
+
+static const struct h2_events events = {on_begin,       on_request, on_refuse,   on_content,
+                                        on_content_end, on_pull,    on_trailers, on_sent,
+                                        on_gave_way,    on_closed};
 
 /* What is said is whole frames, one behind the other, as far as it has been said. */
 struct listener {

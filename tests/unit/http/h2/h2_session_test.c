@@ -115,8 +115,13 @@ static void on_closed(struct h2_stream *stream, uint32_t error, void *context)
     owner->last_error = error;
 }
 
-static const struct h2_events events = {on_begin, on_request,  on_refuse, on_content, on_end,
-                                        on_pull,  on_trailers, on_sent,   on_closed};
+static void on_gave_way(void *context)
+{
+    (void)context;
+}
+
+static const struct h2_events events = {on_begin, on_request,  on_refuse, on_content,  on_end,
+                                        on_pull,  on_trailers, on_sent,   on_gave_way, on_closed};
 
 /* --- Talking ---------------------------------------------------------------------------------- */
 

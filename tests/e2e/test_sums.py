@@ -1,0 +1,130 @@
+"""What many peers hold together has a bound, and who holds little is served while others hold much.
+
+Each attack is bounded: some megabytes, some hundred connections, some seconds.  The numbers are
+those of docs/HTTP.md.
+"""
+
+import contextlib
+import re
+import signal
+import time
+
+import pytest
+
+from lib.h2frames import *  # noqa: F403
+from lib.runner import Pollux
+from lib.wire import ask, connect
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+HELD_S = 2.0  # an honest client is served within this
+
+
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+def counter(server, what):
+    pattern = re.compile(what + r" (\d+)")
+    before = len(pattern.findall(server.stderr))
+    server.signal(signal.SIGUSR1)
+    server.wait_stderr(pattern, count=before + 1)
+    return int(pattern.findall(server.stderr)[-1])
+
+
+@contextlib.contextmanager
+def crowd():
+    """Sockets that are closed before the server drains, which would wait for them."""
+    with contextlib.ExitStack() as stack:
+        yield lambda address: stack.enter_context(contextlib.closing(connect(address)))
+
+
+def served(address):
+    """HTTP/1 and HTTP/2, each on a connection of its own, in time."""
+    begin = time.monotonic()
+    assert ask(address, GET).status == 200
+    with H2Wire(address) as h2:
+        h2.probe(1)
+    assert time.monotonic() - begin < HELD_S
+
+
+def opening(*pairs):
+    return PREFACE + settings(*pairs)
+
+
+def test_unfinished_header_blocks_give_way():
+    """One byte of a head on more connections than heads can be written to at once."""
+    with Pollux("respond", "--log", "off", "-w", "1", "--max-connections", "2000") as server, crowd() as member:
+        for _ in range(1100):
+            member(server.address).sendall(opening() + frame(HEADERS, 4, 1, b"\x82", length=30))
+        served(server.address)
+        assert counter(server, "shed") >= 1100 - 1024
+        # They make room for one another; who comes whole is never refused.
+        for _ in range(20):
+            served(server.address)
+
+
+def bomb(field):
+    """A head of 28 KiB in 40 bytes, a hundred times: the window is closed, so no answer ends them."""
+    base = b"\x82\x86" + literal(b":path", b"/") + literal(b":authority", b"x")
+    first = base + b"\x40" + literal(field, b"a" * 3990)[1:]
+    return opening((INITIAL_WINDOW_SIZE, 0)) + headers(1, first) + b"".join(
+        headers(number, base + b"\xbe" * 7) for number in range(3, 200, 2)
+    )
+
+
+@pytest.mark.parametrize("field", [b"cookie", b"x"])
+def test_decoded_heads_have_a_sum(field):
+    """A hundred and fifty connections of 8 KB: 256 KiB each at most, 32 MiB for all."""
+    with Pollux("respond", "--log", "off", "-w", "0", "--max-connections", "400") as server, crowd() as member:
+        assert ask(server.address, GET).status == 200
+        before = rss_kib(server.process.pid)
+        attack = bomb(field)
+        for _ in range(150):
+            member(server.address).sendall(attack)
+        served(server.address)
+        assert rss_kib(server.process.pid) - before < 64 * 1024
+
+
+def test_stalled_streams_do_not_take_all_exchanges():
+    """A hundred stalled requests on as many connections as would take every exchange there is."""
+    with Pollux("respond", "--log", "off", "-w", "1", "--max-connections", "400") as server, crowd() as member:
+        block = literals(get())
+        attack = opening((INITIAL_WINDOW_SIZE, 0)) + b"".join(headers(number, block) for number in range(1, 200, 2))
+        for _ in range(300):
+            member(server.address).sendall(attack)
+        for _ in range(5):
+            served(server.address)
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_pings_do_not_keep_a_connection(pieces):
+    """Idle is who asks for nothing, also in frames that come in two pieces."""
+    with Pollux("respond", "--log", "off", "-w", "1", "--timeout-idle", "2s") as server:
+        with contextlib.closing(connect(server.address)) as sock:
+            sock.sendall(opening())
+            sock.settimeout(0.2)
+            begin = time.monotonic()
+            whole, said = ping(), b""
+            # GOAWAY on stream 0, of eight bytes.
+            while time.monotonic() - begin < 6 and b"\0\0\x08\x07\0" not in said:
+                for piece in [whole] if pieces == 1 else [whole[:5], whole[5:]]:
+                    sock.sendall(piece)
+                    with contextlib.suppress(TimeoutError):
+                        said += sock.recv(4096)
+                    time.sleep(0.1)
+            assert 1.5 < time.monotonic() - begin < 4
+
+
+def test_handshakes_that_dawdle_give_way(authority):
+    """At the connection limit an unfinished handshake is shed as an unfinished head is."""
+    cert, key = authority.issue("a", "localhost")
+    argv = ["respond", "--log", "off", "-w", "1", "--max-connections", "100", "--tls-cert", cert, "--tls-key", key]
+    with Pollux(*argv, "-l", "https://127.0.0.1:0") as server, crowd() as member:
+        for _ in range(100):
+            member(server.address).sendall(b"\x16\x03\x01\x02\x00\x01")
+        time.sleep(1.5)
+        with authority.context().wrap_socket(connect(server.address), server_hostname="localhost") as secure:
+            secure.sendall(GET)
+            assert secure.recv(15) == b"HTTP/1.1 200 OK"
