@@ -104,9 +104,9 @@ if(PX_HTTP2)
     px_sim_plant(h2_resume_lost http2 http/h2/h2_send.c
         "if (stream->id == 0 || !stream->waiting)" "if (stream->id != 1)")
 endif()
-px_sim_plant(end_without_close_notify tls server/tls_conduit.c
+px_sim_plant(end_without_close_notify tls conduit/tls_conduit.c
     "        tls_session_close(&tls->session);
-        tls->parting" "        tls->parting")
+        if (!tls_flush(tls) &&" "        if (!tls_flush(tls) &&")
 
 px_sim_plant(file_piece_twice http exchange/source.c
     "    exchange->produced += length;
