@@ -174,7 +174,7 @@ const struct flag flags_tls[] = {
      "keys of session tickets that machines share"},
     {"tls-ocsp", 0, "FILE", FOR_SERVING, add_staple, 0, "DER: an OCSP response to staple; repeat"},
     {"tls-strict", 0, NULL, FOR_SERVING, set_strict, 0,
-     "a certificate out of its dates is an error (default: a warning)"},
+     "a certificate that is bad or out of its dates is an error"},
     {"timeout-handshake", 0, "TIME", FOR_SERVING, flag_set_duration,
      FLAG_AT(secure.tls.handshake_timeout_ms), "for a TLS handshake (default 10s), or off"},
     {"max-handshakes", 0, "N", FOR_SERVING, flag_set_count, FLAG_AT(secure.tls.handshakes_max),
