@@ -14,6 +14,9 @@ PEEKDATA, POKEDATA, GETREGS, SETREGS, ATTACH, DETACH, SYSCALL = 2, 5, 12, 13, 16
 SYSCALL_INSTRUCTION = 0x050F  # 0f 05, as the low half of a little-endian word
 TEXT_AT = 4096                # below the stack pointer: far behind its red zone
 WALL = 0x40000000
+# What a call that sleeps has returned by then: EINTR, or one of the four ERESTART of the kernel.  Any
+# other result is that of a call which is done, and to make it once more would send a message twice.
+INTERRUPTED = (-4, -512, -513, -514, -516)
 
 NAMES = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
          "fs_base gs_base ds es fs gs").split()  # fmt: skip
@@ -62,7 +65,8 @@ def _attach(pid, seconds):
             pass
         registers = _registers(pid)
         word = _ptrace(PEEKDATA, pid, registers.rip - 2) & 0xFFFF
-        if ctypes.c_longlong(registers.orig_rax).value >= 0 and word == SYSCALL_INSTRUCTION:
+        is_call = ctypes.c_longlong(registers.orig_rax).value >= 0 and word == SYSCALL_INSTRUCTION
+        if is_call and ctypes.c_longlong(registers.rax).value in INTERRUPTED:
             return registers
         _ptrace(DETACH, pid)
         assert time.monotonic() < end, "it never sleeps in a system call"
