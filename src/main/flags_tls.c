@@ -1,6 +1,7 @@
 /*
  * Flags of TLS: certificates, who may connect, what is spoken.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -134,26 +135,40 @@ static px_err set_hsts(struct options *options, const struct flag *flag, const c
     return PX_OK;
 }
 
-/* ADDR, or ADDR=PORT where clients meet another port than the one that is listened on. */
+/* ADDR, or ADDR=PORT where clients meet another port than the one that is listened on; then its
+ * options. */
 static px_err set_redirect(struct options *options, const struct flag *flag, const char *value,
                            px_error *out_error)
 {
     struct secure_options *secure = &options->secure;
-    const char *equals = strrchr(value, '=');
-    size_t len = equals ? (size_t)(equals - value) : strlen(value);
+    px_str address = px_str_make(value, strcspn(value, ","));
+    const char *behind = value + address.len, *equals = memrchr(value, '=', address.len);
+    char port_text[sizeof("65535")] = "";
     uint64_t port = 0;
+    px_err err;
 
-    if (secure->redirect || address_is_secure(value) || len >= sizeof(secure->redirect_address) ||
-        (equals && !value_count(equals + 1, 1, UINT16_MAX, &port)))
+    if (equals) {
+        size_t port_len = (size_t)(behind - equals) - 1;
+
+        if (port_len < sizeof(port_text))
+            memcpy(port_text, equals + 1, port_len);
+        address.len = (size_t)(equals - value);
+    }
+    if (secure->redirect || address_is_secure(value) ||
+        address.len + strlen(behind) >= sizeof(secure->redirect_address) ||
+        (equals && !value_count(port_text, 1, UINT16_MAX, &port)))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--%s %s: it is one address without https, as :80, or with the port that "
                          "clients are sent to, as :80=443",
                          flag->name, value);
-    memcpy(secure->redirect_address, value, len);
-    secure->redirect_address[len] = '\0';
-    secure->redirect = secure->redirect_address;
+    snprintf(secure->redirect_address, sizeof(secure->redirect_address), "%.*s%s", (int)address.len,
+             address.ptr, behind);
+    err = options_listen(options, flag->name, secure->redirect_address, out_error);
+    if (err != PX_OK)
+        return err;
+    secure->redirect = options->listen[options->listen_count - 1];
     secure->redirect_port = (uint32_t)port;
-    return options_listen(options, secure->redirect, out_error);
+    return PX_OK;
 }
 
 const struct flag flags_tls[] = {

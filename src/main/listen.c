@@ -9,8 +9,10 @@
 #include "main/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -104,19 +106,69 @@ static px_err take_legacy(struct listeners *listeners, const struct listen_plan 
     return PX_OK;
 }
 
-static px_listen_options options_of(const struct listeners *listeners, uint32_t address)
+static uint32_t backlog_of(const struct listeners *listeners, uint32_t address)
 {
+    uint32_t own = listeners->options[address].backlog;
+
+    return own == 0 ? listeners->backlog : own;
+}
+
+/* The path of a unix socket, or NULL. */
+static const char *unix_path(const char *text)
+{
+    text = address_bare(text);
+    return strncmp(text, "unix:", 5) == 0 ? text + 5 : NULL;
+}
+
+/* Gives the file of a unix socket to its owner.  Where others may write the folder, another file
+ * could be there by now: what is given away is a socket, or nothing. */
+static int path_give(const char *path, const struct listen_options *options)
+{
+    struct stat status;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int failure = 0;
+
+    if (fd < 0)
+        return errno;
+    if (fstat(fd, &status) != 0)
+        failure = errno;
+    else if (!S_ISSOCK(status.st_mode))
+        failure = ENOTSOCK;
+    else if (fchownat(fd, "", options->owner, options->group, AT_EMPTY_PATH) != 0)
+        failure = errno;
+    close(fd);
+    return failure;
+}
+
+/* Opens the first or only socket of an address, as its options say. */
+static px_listener *open_first(const struct listeners *listeners, uint32_t address,
+                               uint32_t reuse_port, px_error *out_error)
+{
+    const struct listen_options *wanted = &listeners->options[address];
+    const char *text = address_bare(listeners->texts[address]);
     px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
 
-    (void)address;
-    options.backlog = listeners->backlog;
-    return options;
+    options.backlog = backlog_of(listeners, address);
+    options.unix_mode = wanted->mode;
+    options.reuse_port = reuse_port;
+    px_listener *listener = px_listener_open(text, &options, out_error);
+
+    if (!listener || (wanted->owner == LISTEN_ID_KEPT && wanted->group == LISTEN_ID_KEPT))
+        return listener;
+    int failure = path_give(unix_path(text), wanted);
+
+    if (failure == 0)
+        return listener;
+    px_listener_close(listener);
+    error_set(out_error, error_category(failure), failure,
+              "cannot listen on %s: its owner or group cannot be changed: %s", text,
+              strerror(failure));
+    return NULL;
 }
 
 static px_err open_address(struct listeners *listeners, const struct listen_plan *plan,
                            uint32_t address, px_error *out_error)
 {
-    px_listen_options options = options_of(listeners, address);
     const char *text = plan->addresses[address];
     bool is_one = plan->is_shared || is_single(text);
     uint32_t before = listeners->count;
@@ -124,8 +176,8 @@ static px_err open_address(struct listeners *listeners, const struct listen_plan
 
     if (err != PX_OK || listeners->count > before)
         return err;
-    options.reuse_port = is_one || plan->slot_count == 1 ? 0 : 1;
-    px_listener *first = px_listener_open(address_bare(text), &options, out_error);
+    px_listener *first =
+        open_first(listeners, address, is_one || plan->slot_count == 1 ? 0 : 1, out_error);
 
     err = keep(listeners, first, is_one ? SUPERVISOR_NOBODY : 0, address, out_error);
     if (err == PX_OK)
@@ -154,7 +206,7 @@ static px_err list_sockets(struct listeners *listeners, px_error *out_error)
         for (size_t n = 0; (fd = px_listener_fd(one->listener, n)) >= 0; n++)
             listeners->sockets[listeners->socket_count++] = (struct master_socket){
                 fd, one->slot, one->address,
-                socket_plan_make(fd, (int)listeners->backlog,
+                socket_plan_make(fd, (int)backlog_of(listeners, one->address),
                                  !is_inherited(listeners->texts[one->address]))};
     }
     return error_clear(out_error);
@@ -163,8 +215,10 @@ static px_err list_sockets(struct listeners *listeners, px_error *out_error)
 px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                       px_error *out_error)
 {
-    struct listeners listeners = {
-        .texts = plan->addresses, .slot_count = plan->slot_count, .backlog = plan->backlog};
+    struct listeners listeners = {.texts = plan->addresses,
+                                  .options = plan->options,
+                                  .slot_count = plan->slot_count,
+                                  .backlog = plan->backlog};
     px_err err = PX_OK;
 
     buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
@@ -185,7 +239,7 @@ px_err listen_serve(const struct listeners *listeners, px_server *server, px_lis
 {
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
 
-    options.proxy_protocol = listeners->proxy_protocol;
+    options.proxy_protocol = listeners->proxy_protocol || listeners->options[address].proxy;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;
     if (listeners->texts[address] == listeners->redirect)
@@ -228,13 +282,6 @@ void listeners_announce(const struct listeners *listeners, uint32_t worker_count
 
 /* --- Mending ---------------------------------------------------------------------------------- */
 
-/* The file of a unix socket, or NULL where there is none. */
-static const char *unix_path(const char *text)
-{
-    text = address_bare(text);
-    return strncmp(text, "unix:/", 6) == 0 ? text + 5 : NULL;
-}
-
 static bool is_file_gone(const char *text)
 {
     const char *path = unix_path(text);
@@ -255,7 +302,6 @@ static bool socket_remake(struct listeners *listeners, uint32_t index)
 {
     struct master_socket *socket = &listeners->sockets[index];
     const char *text = listeners->texts[socket->address];
-    px_listen_options options = options_of(listeners, socket->address);
     struct listening *one = unix_path(text) ? listening_of(listeners, socket->fd) : NULL;
     px_error error;
 
@@ -265,7 +311,7 @@ static bool socket_remake(struct listeners *listeners, uint32_t index)
     }
     if (!is_file_gone(text))
         unlink(unix_path(text));
-    px_listener *made = px_listener_open(address_bare(text), &options, &error);
+    px_listener *made = open_first(listeners, socket->address, 0, &error);
 
     if (!made) {
         diagnostics_say("%s", error.text);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "main/listen_options.h"
 #include "pollux/server.h"
 #include "pollux/stream.h"
 #include "process/successor.h"
@@ -23,12 +24,13 @@ struct listening {
 };
 
 struct listeners {
-    const char *const *texts; /* borrowed: the addresses as they were given */
-    px_tls *tls;              /* borrowed: for those that begin with https:// */
-    const char *redirect;     /* borrowed: the one that redirects, or NULL */
-    uint32_t redirect_port;   /* ... to https there */
-    bool proxy_protocol;      /* trusted proxies send a PROXY header on all of them */
-    struct listening *at;     /* owned */
+    const char *const *texts;             /* borrowed: the addresses, without options */
+    const struct listen_options *options; /* borrowed: of each address */
+    px_tls *tls;                          /* borrowed: for those that begin with https:// */
+    const char *redirect;                 /* borrowed: the one that redirects, or NULL */
+    uint32_t redirect_port;               /* ... to https there */
+    bool proxy_protocol;                  /* trusted proxies send a PROXY header on all of them */
+    struct listening *at;                 /* owned */
     uint32_t count;
     uint32_t room;
     uint32_t slot_count;
@@ -41,6 +43,7 @@ struct listeners {
 
 struct listen_plan {
     const char *const *addresses;
+    const struct listen_options *options; /* of each */
     uint32_t address_count;
     uint32_t slot_count;
     uint32_t backlog;

@@ -38,25 +38,34 @@ static const char *command_name(const struct options *options)
     return options->name ? options->name : "respond";
 }
 
-px_err options_listen(struct options *options, const char *address, px_error *out_error)
+px_err options_listen(struct options *options, const char *flag, const char *address,
+                      px_error *out_error)
 {
+    uint32_t count = options->listen_count;
+
+    if (count == LISTEN_COUNT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: that is one address too many",
+                         flag, address);
+    px_err err = listen_options_read(flag, address, &options->listen_options[count], out_error);
+
+    if (err != PX_OK)
+        return err;
+    if (options->listen_options[count].address[0] != '\0')
+        address = options->listen_options[count].address;
     if (address_has_scheme(address_bare(address)))
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "--listen %s: an address is host:port, or https://host:port", address);
-    if (options->listen_count == LISTEN_COUNT_MAX)
-        return error_set(out_error, PX_ERR_INVALID, 0, "--listen %s: that is one address too many",
-                         address);
-    for (uint32_t i = 0; i < options->listen_count; i++)
+                         "--%s %s: an address is host:port, or https://host:port", flag, address);
+    for (uint32_t i = 0; i < count; i++)
         if (address_is_same(options->listen[i], address))
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "--listen %s: the same address twice; give it once", address);
-    for (uint32_t i = 0; i < options->listen_count; i++)
+                             "--%s %s: the same address twice; give it once", flag, address);
+    for (uint32_t i = 0; i < count; i++)
         if (address_covers(options->listen[i], address) ||
             address_covers(address, options->listen[i]))
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "--listen %s: it overlaps with %s, one of which is every address with "
+                             "--%s %s: it overlaps with %s, one of which is every address with "
                              "that port; give that one alone",
-                             address, options->listen[i]);
+                             flag, address, options->listen[i]);
     options->listen[options->listen_count++] = address;
     return PX_OK;
 }
@@ -219,7 +228,7 @@ static px_err listen_default(struct options *options, const char *port, px_error
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "PORT=%s in the environment is not a port: 0 to 65535", port);
     snprintf(options->port_address, sizeof(options->port_address), "0.0.0.0:%u", (unsigned)number);
-    return options_listen(options, options->port_address, out_error);
+    return options_listen(options, "listen", options->port_address, out_error);
 }
 
 /* What stands beside the flags: the TEXT of respond, the URL of healthcheck. */
@@ -311,6 +320,11 @@ static px_err proxy_check(const struct options *options, px_error *out_error)
     if (options->proxy.protocol && options->proxy.trusted_count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--proxy-protocol needs --trust-proxy: whose header is believed");
+    for (uint32_t i = 0; i < options->listen_count; i++)
+        if (options->listen_options[i].proxy && options->proxy.trusted_count == 0)
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "--listen %s: proxy needs --trust-proxy: whose header is believed",
+                             options->listen[i]);
     if (options->proxy.trusted_count == 0 && (options->server.forwarded == PX_FORWARDED_RFC7239 ||
                                               options->server.forwarded == PX_FORWARDED_PLAIN))
         return error_set(out_error, PX_ERR_INVALID, 0,

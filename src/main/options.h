@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "main/listen_options.h"
 #include "main/program.h"
 #include "pollux/field.h"
 #include "pollux/files.h"
@@ -115,6 +116,7 @@ struct options {
 
     const char *listen[LISTEN_COUNT_MAX]; /* at least one for a command that serves */
     uint32_t listen_count;
+    struct listen_options listen_options[LISTEN_COUNT_MAX]; /* of each; listen[i] may point there */
     char port_address[PORT_ADDRESS_BYTES]; /* what PORT means; listen[0] may point here */
     bool quiet;
     const char *log_file;     /* NULL: stdout */
@@ -131,8 +133,9 @@ struct options {
     struct healthcheck_options healthcheck;
 };
 
-/* Adds an address; for the flag.  PX_OK, or PX_ERR_INVALID with the line to print. */
-PX_MUST_CHECK px_err options_listen(struct options *options, const char *address,
+/* Adds an address with its options; for the flag, whose name is given.  PX_OK, or PX_ERR_INVALID
+ * with the line to print. */
+PX_MUST_CHECK px_err options_listen(struct options *options, const char *flag, const char *address,
                                     px_error *out_error);
 
 /* Reads the command line; argv[0] is the program.  `port` is the environment's PORT, or NULL.

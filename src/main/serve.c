@@ -432,6 +432,7 @@ static enum exit_code program_open(struct program *program)
 {
     const struct options *options = program->options;
     struct listen_plan plan = {.addresses = options->listen,
+                               .options = options->listen_options,
                                .address_count = options->listen_count,
                                .slot_count = program->slot_count,
                                .backlog = options->backlog ? options->backlog : BACKLOG_DEFAULT,

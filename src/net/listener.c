@@ -130,12 +130,17 @@ fail:;
     return -1;
 }
 
-/* A socket file that nobody listens on is left from a crash: replace it. */
-static bool unix_is_stale(const struct net_address *address)
+static bool unix_is_socket(const char *path)
 {
     struct stat status;
 
-    if (lstat(address->socket.local.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+    return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* A socket file that nobody listens on is left from a crash: replace it. */
+static bool unix_is_stale(const struct net_address *address)
+{
+    if (!unix_is_socket(address->socket.local.sun_path))
         return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -157,8 +162,13 @@ static px_err open_unix(px_listener *listener, const struct net_address *address
         unlink(path);
         fd = socket_open(listener, address, false);
     }
+    int failure = errno;
+
+    if (fd < 0 && failure == EADDRINUSE && !unix_is_socket(path))
+        return error_set(out_error, PX_ERR_ADDRESS_IN_USE, failure,
+                         "cannot listen on %s: the file there is not a socket", text);
     if (fd < 0)
-        return open_failed(out_error, text, errno);
+        return open_failed(out_error, text, failure);
     snprintf(listener->unix_path, sizeof(listener->unix_path), "%s", path);
     listener->unix_owner = getpid();
     acceptor_add(listener, fd);

@@ -113,6 +113,30 @@ static void listening(void **state)
     assert_int_equal(good("pollux -l 127.0.0.1:0 -l 127.0.0.1:0")->listen_count, 2);
 }
 
+static void options_of_addresses(void **state)
+{
+    const struct options *options =
+        good("pollux -l unix:/a,mode=0666,owner=0,group=77 -l :1,backlog=9,proxy -l :2 "
+             "--trust-proxy unix: --listen=https://fd:web,proxy --tls-self-signed "
+             "--https-redirect :3=443,backlog=5");
+    const struct listen_options *of = options->listen_options;
+
+    (void)state;
+    assert_int_equal(options->listen_count, 5);
+    assert_string_equal(options->listen[0], "unix:/a");
+    assert_true(of[0].mode == 0666 && of[0].owner == 0 && of[0].group == 77 && !of[0].proxy);
+    assert_string_equal(options->listen[1], ":1");
+    assert_true(of[1].backlog == 9 && of[1].proxy && of[1].owner == LISTEN_ID_KEPT);
+    assert_string_equal(options->listen[2], ":2");
+    assert_true(of[2].backlog == 0 && of[2].mode == 0 && !of[2].proxy);
+    assert_string_equal(options->listen[3], "https://fd:web");
+    assert_true(of[3].proxy);
+    assert_string_equal(options->listen[4], ":3");
+    assert_ptr_equal(options->secure.redirect, options->listen[4]);
+    assert_true(of[4].backlog == 5 && options->secure.redirect_port == 443);
+    assert_int_equal(good("pollux -l unix:/a,owner=root,group=root")->listen_options[0].owner, 0);
+}
+
 static void the_environment(void **state)
 {
     static const char *const bad[] = {"x", "65536", "-1", "80 80", "8080x", "0x50", "+1"};
@@ -324,6 +348,31 @@ static void refusals(void **state)
         {"pollux -l :1 -l https://:1 --tls-self-signed",
          "--listen https://:1: the same address twice; give it once"},
         {"pollux -l :1 -l :1", "--listen :1: the same address twice; give it once"},
+        {"pollux -l :1,backlog=2 -l :1", "--listen :1: the same address twice; give it once"},
+        {"pollux -l :1,nonsense=2",
+         "--listen :1,nonsense=2: 'nonsense' is no option of an address; there are mode=, owner=, "
+         "group=, proxy and backlog="},
+        {"pollux -l :1,", "--listen :1,: '' is no option of an address; there are mode=, owner=, "
+                          "group=, proxy and backlog="},
+        {"pollux -l :1,mode=0666", "--listen :1,mode=0666: mode is for unix:/path alone"},
+        {"pollux -l fd:a,owner=root", "--listen fd:a,owner=root: owner is for unix:/path alone"},
+        {"pollux -l fd:a,backlog=1",
+         "--listen fd:a,backlog=1: backlog is for what is opened here, and fd: is inherited"},
+        {"pollux -l unix:/a,mode=888",
+         "--listen unix:/a,mode=888: mode: it is an octal number from 1 to 0777"},
+        {"pollux -l unix:/a,mode=1777",
+         "--listen unix:/a,mode=1777: mode: it is an octal number from 1 to 0777"},
+        {"pollux -l unix:/a,mode", "--listen unix:/a,mode: mode: it is an octal number from 1 to "
+                                   "0777"},
+        {"pollux -l unix:/a,owner=no-such-user",
+         "--listen unix:/a,owner=no-such-user: owner: there is no such user"},
+        {"pollux -l unix:/a,group=no-such-group",
+         "--listen unix:/a,group=no-such-group: group: there is no such group"},
+        {"pollux -l :1,backlog=0", "--listen :1,backlog=0: backlog: it is a number from 1 on"},
+        {"pollux -l :1,backlog=1,backlog=2",
+         "--listen :1,backlog=1,backlog=2: backlog is there twice"},
+        {"pollux -l :1,proxy=on", "--listen :1,proxy=on: proxy: it takes no value"},
+        {"pollux -l :1,proxy", "--listen :1: proxy needs --trust-proxy: whose header is believed"},
         {"pollux --proxy-protocol",
          "--proxy-protocol needs --trust-proxy: whose header is believed"},
         {"pollux --trust-proxy localhost",
@@ -407,7 +456,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 87);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 102);
 }
 
 static void lists_have_an_end(void **state)
@@ -446,12 +495,19 @@ static void lists_have_an_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),    cmocka_unit_test(words),
-        cmocka_unit_test(listening),   cmocka_unit_test(the_environment),
-        cmocka_unit_test(the_answer),  cmocka_unit_test(what_files_are_answered_with),
-        cmocka_unit_test(the_process), cmocka_unit_test(http2_in_the_clear),
-        cmocka_unit_test(limits),      cmocka_unit_test(proxies),
-        cmocka_unit_test(refusals),    cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(words),
+        cmocka_unit_test(listening),
+        cmocka_unit_test(options_of_addresses),
+        cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_answer),
+        cmocka_unit_test(what_files_are_answered_with),
+        cmocka_unit_test(the_process),
+        cmocka_unit_test(http2_in_the_clear),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(proxies),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(lists_have_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
