@@ -22,6 +22,7 @@
 #include "process/supervisor.h"
 
 enum {
+    HTTPS_PORT = 443,
     ADDRESSES_BYTES_MAX = 64 * 1024,
     TURNED_AWAY_MAX = 4096, /* connections of one socket in one turn */
 };
@@ -260,7 +261,8 @@ px_err listeners_serve(struct listeners *listeners, px_server *server, px_error 
     return error_clear(out_error);
 }
 
-uint32_t listeners_secure_port(const struct listeners *listeners)
+/* The port of the first address where TLS is spoken; 0: none has one. */
+static uint32_t secure_port(const struct listeners *listeners)
 {
     for (uint32_t i = 0; i < listeners->count; i++) {
         const struct listening *one = &listeners->at[i];
@@ -272,6 +274,30 @@ uint32_t listeners_secure_port(const struct listeners *listeners)
             return (uint32_t)port;
     }
     return 0;
+}
+
+/* Where a redirect goes to: what is said, or where TLS is spoken here. */
+px_err listeners_redirect(struct listeners *listeners, const struct options *options)
+{
+    const struct secure_options *secure = &options->secure;
+    uint32_t port = secure->redirect_port;
+
+    if (secure->redirect && port == 0) {
+        port = secure_port(listeners);
+        if (port == 0) {
+            diagnostics_say("--https-redirect %s: no https:// address has a port; write %s=443",
+                            secure->redirect, secure->redirect);
+            return PX_ERR_INVALID;
+        }
+        /* Behind a mapped port clients would be sent to one that they cannot reach. */
+        if (port != HTTPS_PORT && !options->quiet)
+            diagnostics_tell(LEVEL_NOTICE,
+                             "%s sends clients to https on port %u; if they meet another one, say "
+                             "it: --https-redirect %s=443",
+                             secure->redirect, port, secure->redirect);
+    }
+    listeners->redirect_port = port;
+    return PX_OK;
 }
 
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "main/listen_options.h"
+#include "main/options.h"
 #include "pollux/server.h"
 #include "pollux/stream.h"
 #include "process/successor.h"
@@ -72,8 +72,9 @@ void listeners_turn_away(const struct listeners *listeners);
  * anew, and says so.  Whether one was made anew: workers have the old one. */
 bool listeners_mend(struct listeners *listeners);
 
-/* The port of the first address where TLS is spoken; 0: none has one. */
-uint32_t listeners_secure_port(const struct listeners *listeners);
+/* Sets where --https-redirect sends clients: what it says, or the port where TLS is spoken here.
+ * PX_OK; PX_ERR_INVALID: there is none, which is said. */
+PX_MUST_CHECK px_err listeners_redirect(struct listeners *listeners, const struct options *options);
 
 /* Says on stderr where it listens, in one line. */
 void listeners_announce(const struct listeners *listeners, uint32_t worker_count);

@@ -30,7 +30,6 @@
 #include "process/signals.h"
 
 enum {
-    HTTPS_PORT = 443,
     START_TIMEOUT_MS_DEFAULT = 60 * 1000,
     HUNG_TIMEOUT_MS_DEFAULT = 10 * 1000,
     /* Peers that wait longer than what they are answered is worth have left. */
@@ -404,30 +403,6 @@ static enum exit_code program_alone(struct program *program)
 /* --- Both --------------------------------------------------------------------------------------
  */
 
-/* Where a redirect goes to: what is said, or where TLS is spoken here. */
-static px_err program_redirect(struct program *program)
-{
-    const struct secure_options *secure = &program->options->secure;
-    uint32_t port = secure->redirect_port;
-
-    if (secure->redirect && port == 0) {
-        port = listeners_secure_port(&program->listeners);
-        if (port == 0) {
-            diagnostics_say("--https-redirect %s: no https:// address has a port; write %s=443",
-                            secure->redirect, secure->redirect);
-            return PX_ERR_INVALID;
-        }
-        /* Behind a mapped port clients would be sent to one that they cannot reach. */
-        if (port != HTTPS_PORT && !program->options->quiet)
-            diagnostics_tell(LEVEL_NOTICE,
-                             "%s sends clients to https on port %u; if they meet another one, say "
-                             "it: --https-redirect %s=443",
-                             secure->redirect, port, secure->redirect);
-    }
-    program->listeners.redirect_port = port;
-    return PX_OK;
-}
-
 static enum exit_code program_open(struct program *program)
 {
     const struct options *options = program->options;
@@ -465,7 +440,7 @@ static enum exit_code program_open(struct program *program)
     }
     program->listeners.tls = program->tls;
     program->listeners.redirect = options->secure.redirect;
-    if (program_redirect(program) != PX_OK)
+    if (listeners_redirect(&program->listeners, options) != PX_OK)
         return CODE_USAGE;
     program->listeners.proxy_protocol = options->proxy.protocol;
     return CODE_OK;
