@@ -17,6 +17,7 @@
 #include "main/deaths.h"
 #include "main/diagnostics.h"
 #include "main/file_watch.h"
+#include "main/inherited.h"
 #include "main/listen.h"
 #include "main/log_file.h"
 #include "main/report.h"
@@ -484,6 +485,7 @@ enum exit_code serve(const struct options *options)
     pid_t pid = getpid();
     px_error error;
 
+    inherited_close_unnamed(options->listen, options->listen_count);
     signals_block();
     descriptors_raise_limit();
     log_append_only(STDERR_FILENO); /* workers write there too, and take nothing back */

@@ -198,7 +198,32 @@ def test_inherited_but_not_that_name():
     try:
         done = subprocess.run(argv, env={**os.environ, **env}, pass_fds=keep, capture_output=True, timeout=10)
         assert done.returncode == 66
-        assert done.stderr.startswith(b"pollux: cannot listen on fd:nonsense") and done.stderr.count(b"\n") == 1
+        warning, error = done.stderr.splitlines()  # the first says which name there is
+        assert warning.startswith(b"pollux: inherited socket 3 (web) is closed")
+        assert error.startswith(b"pollux: cannot listen on fd:nonsense")
+    finally:
+        for sock in socks:
+            sock.close()
+        for fd in keep:
+            os.close(fd)
+
+
+def test_inherited_and_not_named():
+    """One line for each, and the socket is closed: the first of a name is the one that has it."""
+    argv, env, keep, names, socks = inherited("web", "web", "admin", listen=["-l", "fd:web"])
+    try:
+        with Server(argv, env=env, pass_fds=keep) as server:
+            assert ask(names[0], GET).status == 200
+            lines = re.findall(r"inherited socket (\d) \((\w+)\) is closed: no --listen names it", server.stderr)
+            assert lines == [("4", "web"), ("5", "admin")], server.stderr
+            for sock in socks:
+                sock.close()
+            for fd in keep:
+                os.close(fd)
+            keep = []
+            for address in names[1:]:
+                with pytest.raises(ConnectionRefusedError):
+                    ask(address, GET)
     finally:
         for sock in socks:
             sock.close()
