@@ -9,11 +9,13 @@
 
 bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes)
 {
-    uint64_t reserve = loop->memory.shares[BUDGET_INBOX].bytes_max / INBOX_RESERVE_PART;
+    uint64_t most = loop->memory.shares[BUDGET_INBOX].bytes_max;
+    uint64_t reserve = most / INBOX_RESERVE_PART;
     uint64_t left = budget_left(&loop->memory, BUDGET_INBOX);
     uint64_t fair = left > reserve ? (left - reserve) / INBOX_LEFT_PART : 0;
 
-    if (has_bytes > INBOX_BYTES_FIRST && has_bytes > fair)
+    /* While half of it is free a stream may have what its owner allows. */
+    if (has_bytes > INBOX_BYTES_FIRST && has_bytes > fair && left < most / 2)
         return false;
     return budget_take(&loop->memory, BUDGET_INBOX, more_bytes);
 }

@@ -148,6 +148,7 @@ static void head_over(struct h2_session *session, struct h2_stream *stream, bool
         break;
     case PX_ERR_LIMIT:
         stream->remote_ended = ends;
+        stream->head_only = head->method_id == METHOD_HEAD;
         events->refuse(stream, head->status, session->context);
         return;
     default:

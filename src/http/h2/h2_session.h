@@ -35,6 +35,7 @@ struct h2_stream {
     bool remote_ended;                    /* the peer has ended its side */
     bool responded;                       /* the head of an answer was given */
     bool waiting;                         /* pull said LATER */
+    bool head_only;                       /* refused, and of HEAD: the answer has no content */
 };
 
 /* What a session tells its owner. */

@@ -62,6 +62,7 @@ static void reply_refusal(struct h2_request *request)
         .has_length = true,
         .length = refusal_text(request->refusal, NULL, text),
         .type = REFUSAL_TYPE,
+        .ends = request->stream.head_only, /* RFC 9110 section 9.3.2 */
     };
 
     h1_stamp_update(&server->stamp, server->loop->unix_time);
