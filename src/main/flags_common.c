@@ -67,8 +67,9 @@ static px_err set_version(struct options *options, const struct flag *flag, cons
 
 const struct flag flags_common[] = {
     {"listen", 'l', "ADDR", FOR_SERVING, set_listen, 0,
-     "host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat; "
-     "behind it ,mode=0666 ,owner=NAME ,group=NAME ,proxy ,backlog=N"},
+     "host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat;\n"
+     "                              behind it ,mode=0666 ,owner=NAME ,group=NAME ,proxy "
+     ",backlog=N"},
     {"h2c", 0, "RULE", FOR_SERVING, set_h2c, 0,
      "HTTP/2 without TLS, by prior knowledge: on (default) or off"},
     {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, request, off; on stdout"},
