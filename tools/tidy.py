@@ -318,6 +318,21 @@ def rule_macros(tree):
                             f"a macro of {lines} lines, at most {MACRO_LINES_MAX}")
 
 
+def rule_initialisers(tree):
+    """A value cannot initialise a static, so each PX_x_DEFAULT has a PX_x_INIT beside it."""
+    for file in product(tree):
+        if not file.under("include"):
+            continue
+        defined = {}
+        for start, text in file.source.directives:
+            match = re.match(r"[ \t]*#[ \t]*define (PX_\w+)_(DEFAULT|INIT)\b", text)
+            if match:
+                defined.setdefault(match.group(2), {})[match.group(1)] = start
+        for name in sorted(set(defined.get("DEFAULT", {})) - set(defined.get("INIT", {}))):
+            tree.report(file, file.source.line_of(defined["DEFAULT"][name]),
+                        f"{name}_DEFAULT needs a {name}_INIT beside it, by PX_INIT_OF")
+
+
 def rule_globals(tree):
     used = set()
 

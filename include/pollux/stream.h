@@ -226,8 +226,10 @@ static inline px_dial_options px_dial_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_dial_options. */
+/** The defaults of a px_dial_options, as a value. */
 #define PX_DIAL_OPTIONS_DEFAULT px_dial_options_default()
+/** The same as an initialiser of a static. */
+#define PX_DIAL_OPTIONS_INIT PX_INIT_OF(px_dial_options)
 
 /** As px_dial, with a handle, deadlines for each address, and what went wrong in words.  The
  *  addresses of a name race: families by turns, IPv6 first, each attempt beginning 250 ms after the

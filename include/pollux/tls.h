@@ -173,8 +173,10 @@ static inline px_tls_trust_options px_tls_trust_options_default(void)
     return options;
 }
 
-/** Initialiser of a px_tls_trust_options. */
+/** The defaults of a px_tls_trust_options, as a value. */
 #define PX_TLS_TRUST_OPTIONS_DEFAULT px_tls_trust_options_default()
+/** The same as an initialiser of a static. */
+#define PX_TLS_TRUST_OPTIONS_INIT PX_INIT_OF(px_tls_trust_options)
 
 /** Makes one.  Its files are read here and not again.  Clients that share it resume each other's
  *  sessions (RFC 8446 section 2.2), so one stands for one identity.

@@ -172,6 +172,13 @@ class TidyTest(unittest.TestCase):
         self.good("src/base/a.c", HEAD + "#define LIST(X) " + "\\\n    X(read)" * 20 + "\n")
         self.bad("src/base/a.c", HEAD + "#define LIST(X) " + "\\\n    X(read);" * 20 + "\n", "macro")
 
+    def test_initialisers(self):
+        value = "#define PX_A_DEFAULT px_a_default()\n"
+        self.good("include/pollux/a.h", header(value + "#define PX_A_INIT PX_INIT_OF(px_a)\n"))
+        self.bad("include/pollux/a.h", header(value), "PX_A_DEFAULT needs a PX_A_INIT")
+        self.bad("include/pollux/a.h", header(value + "#define PX_B_INIT PX_INIT_OF(px_b)\n"), "PX_A_INIT")
+        self.good("src/base/a.c", HEAD + value)
+
     # --- variables -----------------------------------------------------------------------------
 
     def test_mutable_variables(self):
@@ -338,8 +345,8 @@ class TidyTest(unittest.TestCase):
     def test_every_rule_is_tested(self):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
-            "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals", "layers",
-            "listed", "macros", "markers", "names", "one_function_a_name", "public_headers", "sizes",
+            "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals",
+            "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "public_headers", "sizes",
             "structs")})
 
     def test_items(self):
