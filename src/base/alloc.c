@@ -28,8 +28,8 @@ static void libc_release(void *ptr, void *context)
 
 const px_allocator alloc_libc = {libc_allocate, libc_resize, libc_release, NULL};
 
-/* Not every libc has it. */
-extern __attribute__((weak)) int malloc_trim(size_t pad);
+/* A program may be linked with an allocator of its own, which does not have it. */
+#pragma weak malloc_trim
 
 void alloc_trim(const px_allocator *allocator)
 {

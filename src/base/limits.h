@@ -73,8 +73,8 @@ enum {
     /* What one stream may keep for a receiver that does not use it; a server sets its own. */
     STREAM_INBOX_BYTES_DEFAULT = 128 * 1024,
     INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
-    /* Once half is taken an inbox may grow to this part of what is left for all: what is nearly full
-     * is not filled by a few large ones. */
+    /* Once half is taken an inbox may grow to this part of what is left for all: what is nearly
+     * full is not filled by a few large ones. */
     INBOX_LEFT_PART = 64,
     INBOX_RESERVE_PART = 4, /* of the sum: set aside for inboxes of the first size */
     EVENTS_PER_WAIT = 256,  /* events taken in one epoll_wait: 3 KiB */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "config/load.h"
 
 enum { NAMES_MAX = 128, SHOWN_MAX = 60 };
@@ -153,6 +154,7 @@ static void read_option(struct config_load *load, struct config_node *node, uint
     const struct config_option *option = &node->row->options[index];
     struct config_typed *slot = &node->options[index];
 
+    CHECK(node->row->options);
     if (slot->value)
         report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" is there twice",
                    option->name);

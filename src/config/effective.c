@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "config/settings.h"
 
 enum { SCOPES_MAX = 3, STEPS_FIRST = 16, NAMES_MAX = 256 };
@@ -210,6 +211,7 @@ bool route_settle(struct config_load *load, struct config_route *route,
     for (uint32_t index = 0; index < route->step_count; index++)
         if (phase_of(route->steps[index].node) == PHASE_ANSWER)
             return true;
+    CHECK(scope);
     report_add(&load->report, REPORT_MEANING,
                scope->owner ? node_place(scope->owner) : (struct config_place){0},
                "%s has no answer: files, respond or redirect is missing",

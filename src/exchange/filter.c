@@ -41,6 +41,7 @@ static bool filter_take_head(px_exchange *exchange, const struct exchange_filter
         return false;
     if (!is_wanted)
         return true;
+    CHECK(stage);
     *stage = (struct filter_stage){.filter = entry->filter, .state = state};
     exchange->output->stage_count++;
     exchange->filtered = true;

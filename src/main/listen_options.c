@@ -46,7 +46,7 @@ static bool id_read(const char *value, uint32_t *out_id)
 {
     uint64_t id;
 
-    if (!value_count(value, 0, LISTEN_ID_KEPT - 1, &id))
+    if (!value_count(value, 0, UINT32_MAX - 1, &id))
         return false;
     *out_id = (uint32_t)id;
     return true;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "io/io.h"
@@ -355,7 +356,7 @@ px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_opti
                           void *context, px_error *out_error)
 {
     px_dial_options options;
-    px_dialing *dial;
+    px_dialing *dial = NULL;
 
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK) {
@@ -364,6 +365,7 @@ px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_opti
     }
     if (dial_make(loop, address, &options, &dial, out_error) != PX_OK)
         return NULL;
+    CHECK(dial);
     dial->on_done = on_done;
     dial->context = context;
     return dial;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/number.h"
 
 enum {
@@ -41,6 +42,8 @@ static void read_text(const char *path, char *out_text, size_t room)
 static bool read_number(const char **at, uint64_t *out_number)
 {
     uint64_t number;
+
+    CHECK(*at);
     size_t digits = number_read_some(px_str_of(*at), INT64_MAX, &number);
 
     if (digits == 0 || number == 0)

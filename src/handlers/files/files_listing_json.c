@@ -77,6 +77,6 @@ px_err listing_json_rows(struct listing *listing, struct buf *out)
     if (err != PX_OK || listing->more)
         return err;
     snprintf(foot, sizeof(foot), "\n],\"count\":%llu}\n",
-             (unsigned long long)(listing->totals.folders + listing->totals.files));
+             (unsigned long long)listing->totals.folders + listing->totals.files);
     return put(out, foot);
 }

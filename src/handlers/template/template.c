@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 
@@ -498,8 +499,8 @@ px_str px_template_text(const px_template *template_, px_exchange *exchange, px_
         if (piece->read) {
             at = write_piece(at, texts[index], piece->form, use);
         } else {
-            memcpy(at, piece->text.ptr, piece->text.len);
-            at += piece->text.len;
+            CHECK(piece->text.ptr);
+            at = text_write_str(at, piece->text);
         }
     }
     *at = '\0';

@@ -31,8 +31,4 @@ bool etag_list_has(px_str list, px_str etag, bool strong);
  * the fly makes it: "abc" becomes "abc-gzip". */
 bool etag_is_coded(px_str tag, px_str etag);
 
-/* Whether `tag` is `etag` (a strong one) with the name of a content coding in it, as compressing on
- * the fly makes it: "abc" becomes "abc-gzip". */
-bool etag_is_coded(px_str tag, px_str etag);
-
 #endif

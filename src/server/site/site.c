@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
@@ -108,6 +109,7 @@ static void *list_widen(struct arena *arena, void *list, uint32_t count, uint32_
 static px_err middleware_put(px_site *site, struct site_rules *rules, px_middleware_fn run,
                              void *context, px_error *out_error)
 {
+    CHECK(site && rules);
     if (!run)
         return error_set(out_error, PX_ERR_INVALID, 0, "a middleware needs a function");
     if (rules->middleware_count == MIDDLEWARE_MAX)
@@ -127,6 +129,7 @@ static px_err middleware_put(px_site *site, struct site_rules *rules, px_middlew
 static px_err filter_put(px_site *site, struct site_rules *rules, const px_filter *filter,
                          void *context, px_error *out_error)
 {
+    CHECK(site && rules);
     if (!filter || !TABLE_MEMBER(filter, on_head))
         return error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
     if (rules->exchange.filter_count == FILTERS_MAX)
@@ -152,6 +155,7 @@ static struct site_release *release_make(px_site *site)
 static void release_keep(px_site *site, struct site_release *note, void (*release)(void *),
                          void *context)
 {
+    CHECK(site && note);
     *note = (struct site_release){site->releases, release, context};
     site->releases = note;
 }
@@ -196,8 +200,10 @@ static px_err rules_filter(px_site *site, struct site_rules *rules, const px_fil
         err = no_memory(out_error);
     if (err == PX_OK)
         err = filter_put(site, rules, filter, context, out_error);
-    if (err == PX_OK)
+    if (err == PX_OK) {
+        CHECK(site);
         site->pin.has_filters = true;
+    }
     return put_settle(site, note, err, context, release);
 }
 
@@ -418,6 +424,7 @@ static px_err route_put(px_host *host, const char *pattern, const px_route_optio
 
     if (err != PX_OK)
         return err;
+    CHECK(route);
     *route = (struct site_route){
         .handler = handler,
         .context = context,
