@@ -21,6 +21,7 @@ target_compile_options(px_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
     $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> # snprintf is used where cutting is meant
+    $<$<C_COMPILER_ID:Clang>:-Wno-missing-field-initializers> # tables leave out what is zero, as gcc takes it
     -fno-strict-aliasing -fno-common
     # Public functions can be replaced from outside only where they are weak, so they may be inlined.
     -fno-semantic-interposition)
