@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/message/host.h"
 #include "http/message/uri.h"
 
@@ -75,9 +76,16 @@ static void check_address(px_str input)
         return;
     CHECK(parts.target.len >= 1 && parts.target.ptr[0] == '/');
     CHECK(host_valid(parts.authority.ptr, parts.authority.len));
-    for (size_t i = 0; i < parts.target.len; i++)
-        CHECK(parts.target.ptr[i] > ' ' && parts.target.ptr[i] < 0x7f &&
-              parts.target.ptr[i] != '#');
+    /* What clients send raw is data: visible ASCII but "#", and UTF-8. */
+    for (size_t i = 0; i < parts.target.len;) {
+        px_str rest = px_str_make(parts.target.ptr + i, parts.target.len - i);
+        uint8_t byte = (uint8_t)*rest.ptr;
+        uint32_t code;
+        size_t bytes = byte < 0x80 ? 1 : text_utf8_len(rest, &code);
+
+        CHECK(bytes > 0 && byte > ' ' && byte != 0x7f && byte != '#');
+        i += bytes;
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
