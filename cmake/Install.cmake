@@ -58,7 +58,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
     FILES_MATCHING PATTERN "*.c")
 
-if(PX_PROGRAM)
+if(PX_PROGRAM AND PX_SYSTEMD)
     # They name /usr/local/bin, where this installs by default.
     foreach(unit pollux.service pollux.socket pollux-tls.socket)
         file(READ ${PROJECT_SOURCE_DIR}/deploy/systemd/${unit} px_unit)
