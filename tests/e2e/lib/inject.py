@@ -79,8 +79,26 @@ def _poke(pid, address, data):
         _ptrace(POKEDATA, pid, address + at, int.from_bytes(data[at : at + 8], "little"))
 
 
+def _bury(pid, seconds=2.0):
+    """A process that was killed while it was traced is told to its parent once its tracer has heard."""
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end and os.waitpid(pid, os.WNOHANG | WALL)[0] == 0:
+            time.sleep(0.01)
+    except ChildProcessError:
+        pass
+
+
 def call(pid, number, arguments=(), seconds=5.0):
     """The result of system call `number`; bytes among the arguments are put into its memory."""
+    try:
+        return _call(pid, number, arguments, seconds)
+    except (AssertionError, OSError):
+        _bury(pid)
+        raise
+
+
+def _call(pid, number, arguments, seconds):
     before = _attach(pid, seconds)
     registers = Registers.from_buffer_copy(before)
     place = before.rsp - TEXT_AT
