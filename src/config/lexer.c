@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 void lexer_init(struct config_lexer *lexer, const struct config_file *file,
                 struct config_report *report)
 {
@@ -22,50 +24,14 @@ void lexer_init(struct config_lexer *lexer, const struct config_file *file,
 /* --- The text as a whole ----------------------------------------------------------------------
  */
 
-/* Bytes of the UTF-8 sequence at `at` (RFC 3629 section 4), or 0: there is none. */
-static size_t sequence_bytes(const unsigned char *at, const unsigned char *end)
-{
-    size_t room = (size_t)(end - at);
-    unsigned char lead = at[0];
-    unsigned char low = 0x80, high = 0xbf;
-    size_t bytes;
-
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xc2 && lead <= 0xdf)
-        bytes = 2;
-    else if (lead >= 0xe0 && lead <= 0xef)
-        bytes = 3;
-    else if (lead >= 0xf0 && lead <= 0xf4)
-        bytes = 4;
-    else
-        return 0;
-    if (bytes > room)
-        return 0;
-    /* No overlong form, no surrogate, nothing above U+10FFFF. */
-    if (lead == 0xe0)
-        low = 0xa0;
-    else if (lead == 0xed)
-        high = 0x9f;
-    else if (lead == 0xf0)
-        low = 0x90;
-    else if (lead == 0xf4)
-        high = 0x8f;
-    if (at[1] < low || at[1] > high)
-        return 0;
-    for (size_t index = 2; index < bytes; index++)
-        if ((at[index] & 0xc0) != 0x80)
-            return 0;
-    return bytes;
-}
-
 bool lexer_text_valid(const struct config_file *file, struct config_report *report)
 {
     const unsigned char *at = (const unsigned char *)file->text.ptr, *end = at + file->text.len;
     struct config_place place = {.file = file, .line = 1, .column = 1, .length = 1};
 
     while (at < end) {
-        size_t bytes = sequence_bytes(at, end);
+        uint32_t code;
+        size_t bytes = text_utf8_len(px_str_make((const char *)at, (size_t)(end - at)), &code);
         bool is_line_end = at[0] == '\r' && at + 1 < end && at[1] == '\n';
 
         if (bytes == 0) {

@@ -6,24 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
 enum { SHOWN_MAX = 60, WORDS_TEXT_MAX = 200, HOST_BYTES_MAX = 253, LABEL_BYTES_MAX = 63 };
-
-bool config_number(px_str text, uint64_t *out_number)
-{
-    uint64_t number = 0;
-
-    if (text.len == 0)
-        return false;
-    for (size_t at = 0; at < text.len; at++) {
-        char digit = text.ptr[at];
-
-        if (digit < '0' || digit > '9' || __builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(digit - '0'), &number))
-            return false;
-    }
-    *out_number = number;
-    return true;
-}
 
 bool config_bytes(px_str text, uint64_t *out_bytes)
 {
@@ -38,7 +23,7 @@ bool config_bytes(px_str text, uint64_t *out_bytes)
             text.len--;
         }
     }
-    if (!config_number(text, &number) || __builtin_mul_overflow(number, unit, &number))
+    if (!number_read(text, UINT64_MAX, &number) || __builtin_mul_overflow(number, unit, &number))
         return false;
     *out_bytes = number;
     return true;
@@ -82,7 +67,7 @@ bool config_duration(px_str text, uint64_t *out_ms)
                 return false;
             number.len = left;
         }
-        if (!config_number(number, &whole) ||
+        if (!number_read(number, UINT64_MAX, &whole) ||
             __builtin_mul_overflow(whole, units[unit].ms, &total) ||
             __builtin_add_overflow(total, fraction * units[unit].ms / 1000, &total))
             return false;
@@ -97,7 +82,8 @@ static bool rate(px_str text, struct config_typed *out)
     const char *slash = memchr(text.ptr, '/', text.len);
     size_t left = slash ? (size_t)(slash - text.ptr) : 0;
 
-    if (!slash || text.len != left + 2 || !config_number(px_str_make(text.ptr, left), &out->number))
+    if (!slash || text.len != left + 2 ||
+        !number_read(px_str_make(text.ptr, left), UINT64_MAX, &out->number))
         return false;
     switch (slash[1]) {
     case 's':
@@ -282,7 +268,7 @@ static bool read_number(struct config_load *load, const struct config_use *use,
     case TYPE_STATUS:
     case TYPE_COUNT:
     default:
-        if (!config_number(text, &out->number))
+        if (!number_read(text, UINT64_MAX, &out->number))
             return note(load, value, text, "is not a number");
         break;
     }

@@ -29,9 +29,6 @@ bool config_duration(px_str text, uint64_t *out_ms);
 /* Bytes of "16k", "1m", "2g"; a number alone is bytes. */
 bool config_bytes(px_str text, uint64_t *out_bytes);
 
-/* A decimal of at most 64 bits. */
-bool config_number(px_str text, uint64_t *out_number);
-
 /* Whether a text may be a host's name: labels of letters, digits, '-' and '_'; "*." in front, or
  * "*" alone; "[v6]" and "1.2.3.4" too.  In lower case or not. */
 bool config_host_valid(px_str text);

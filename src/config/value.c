@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "config/load.h"
 
 enum { VALUE_BYTES_MAX = 1024 * 1024, SECRET_BYTES_MAX = 64 * 1024 };
@@ -168,15 +169,6 @@ static const char *variable_close(const char *at, const char *end)
 /* --- Escapes ----------------------------------------------------------------------------------
  */
 
-static int hex(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    char lower = (char)(digit | 0x20);
-
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* A backslash at `at`: writes what it stands for and returns how many bytes it took. */
 static size_t read_escape(struct reading *reading, const char *at, const char *end)
 {
@@ -193,7 +185,8 @@ static size_t read_escape(struct reading *reading, const char *at, const char *e
     } else if (next == 't') {
         byte = '\t';
     } else if (next == 'x') {
-        int high = at + 2 < end ? hex(at[2]) : -1, low = at + 3 < end ? hex(at[3]) : -1;
+        int high = at + 2 < end ? number_hex_digit(at[2]) : -1,
+            low = at + 3 < end ? number_hex_digit(at[3]) : -1;
 
         if (high < 0 || low < 0 || high + low == 0) {
             note(reading, at, 2, "two hexadecimal digits follow, and not 00");
