@@ -53,8 +53,8 @@ def victim(authority):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_versions(secure, version):
     with TlsWire(tls_address(secure), secure.authority.context(version=version)) as wire:
-        assert wire.sock.version() == {ssl.TLSVersion.TLSv1_2: "TLSv1.2", ssl.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
-        assert wire.sock.compression() is None, "RFC 9113 section 9.2.1"
+        assert wire.tls.version() == {ssl.TLSVersion.TLSv1_2: "TLSv1.2", ssl.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
+        assert wire.tls.compression() is None, "RFC 9113 section 9.2.1"
         wire.send(CLOSE)
         assert wire.reply().content == b"Hello, world!"
         wire.ends()
@@ -89,7 +89,7 @@ def test_prohibited_suites(secure, suite, alpn):
 def test_suites_of_1_2(secure, suite):
     context = secure.authority.context(alpn=["h2"], version=ssl.TLSVersion.TLSv1_2, ciphers=suite)
     with H2Wire(None, wire=TlsWire(tls_address(secure), context)) as h2:
-        assert h2.wire.sock.cipher()[0] == suite
+        assert h2.wire.tls.cipher()[0] == suite
         h2.probe(1, get(scheme="https"))
 
 
@@ -183,7 +183,7 @@ def session_of(server, context, name, host=None):
         wire.send(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
         assert wire.reply().status == 200
         wire.ends()
-        return wire.sock.session
+        return wire.tls.session
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -192,14 +192,14 @@ def test_resumption_within_a_virtual_host(virtual, version):
     context.check_hostname = False
     session = session_of(virtual, context, "a.test")
     with TlsWire(tls_address(virtual), context, name="a.test", session=session) as wire:
-        assert wire.sock.session_reused
+        assert wire.tls.session_reused
         wire.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
         assert wire.reply().status == 200
     session = session_of(virtual, context, "a.test")
     # A session of one host is worth nothing at another.
     try:
         with TlsWire(tls_address(virtual), context, name="b.test", session=session) as wire:
-            assert not wire.sock.session_reused
+            assert not wire.tls.session_reused
             wire.send(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n")
             assert wire.reply().status == 200
     except ssl.SSLError:

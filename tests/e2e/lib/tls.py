@@ -7,8 +7,10 @@ truncation and raises, as a reset does.
 
 import datetime
 import ipaddress
+import select
 import socket
 import ssl
+import time
 from pathlib import Path
 
 from cryptography import x509
@@ -113,51 +115,103 @@ class Authority:
 
 
 class TlsWire(Wire):
-    """A Wire whose bytes go through TLS.  The handshake is done, or has failed, when it is made."""
+    """A Wire whose bytes go through TLS.  The handshake is done, or has failed, when it is made.
+
+    TLS stands over memory and not over the socket: an SSLSocket can say close_notify only together with
+    reading, where an answer that is there already is an error that ends the connection."""
+
+    RECORD_BYTES = 16384
 
     def __init__(self, address, context, name: str | None = "a", deadline_s=DEADLINE_S, rcvbuf=None, session=None):
         super().__init__(address, deadline_s, rcvbuf)
-        plain = self.sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.pending, self.pending_plain = b"", 0
         try:
-            plain.settimeout(deadline_s)
-            self.sock = context.wrap_socket(
-                plain, server_hostname=name, suppress_ragged_eofs=False, session=session
-            )
-            self.sock.setblocking(False)
+            self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name, session=session)
+            self._handshake(time.monotonic() + deadline_s)
         except BaseException:
-            plain.close()
+            self.sock.close()
             raise
+
+    def _handshake(self, end):
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush_until(end)
+                self._wait(select.POLLIN, self._left(end))
+                self._fill()
+                continue
+            finally:
+                self._flush_until(end)
+            return
+
+    @staticmethod
+    def _left(end):
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the handshake took too long")
+        return left
+
+    def _fill(self):
+        """What the socket holds, into TLS; False where nothing came."""
+        try:
+            chunk = self.sock.recv(262144)
+        except BlockingIOError:
+            return False
+        if chunk:
+            self.incoming.write(chunk)
+        else:
+            self.incoming.write_eof()
+        return True
+
+    def _flush(self):
+        """Sends what TLS wrote, as far as the kernel takes it; raises BlockingIOError for a rest."""
+        self.pending += self.outgoing.read()
+        while self.pending:
+            self.pending = self.pending[self.sock.send(self.pending) :]
+
+    def _flush_until(self, end):
+        while True:
+            try:
+                return self._flush()
+            except BlockingIOError:
+                self._wait(select.POLLOUT, self._left(end))
+            except (BrokenPipeError, ConnectionResetError):
+                return None  # what the peer said before is still to be read
 
     @property
     def protocol(self):
-        return self.sock.selected_alpn_protocol()
+        return self.tls.selected_alpn_protocol()
 
     def _read(self):
-        try:
-            return self.sock.recv(262144)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            raise BlockingIOError from error
-        except ssl.SSLZeroReturnError:
-            return b""
-        except ssl.SSLEOFError as error:
-            raise WireTruncated(f"no close_notify, after {self.received!r}") from error
+        while True:
+            try:
+                return self.tls.read(262144)
+            except ssl.SSLWantReadError:
+                if not self._fill():
+                    raise BlockingIOError from None
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLEOFError as error:
+                raise WireTruncated(f"no close_notify, after {self.received!r}") from error
 
     def _write(self, piece):
-        try:
-            return self.sock.send(piece)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            raise BlockingIOError from error
-        except ssl.SSLEOFError as error:
-            raise BrokenPipeError from error
+        if not self.pending_plain:
+            self.pending_plain = self.tls.write(piece[: self.RECORD_BYTES])
+        self._flush()
+        sent, self.pending_plain = self.pending_plain, 0
+        return sent
 
     def half_close(self):
         """close_notify, and then the end of the stream below."""
         try:
-            self.sock.unwrap()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, OSError):
-            pass
-        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+            self.tls.unwrap()
+        except ssl.SSLError:
+            pass  # the peer's own close_notify is not here yet
+        self._flush_until(time.monotonic() + self.deadline_s)
+        self.sock.shutdown(socket.SHUT_WR)
 
     def cut(self):
         """The end of the stream below, without a close_notify."""
-        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+        self.sock.shutdown(socket.SHUT_WR)
