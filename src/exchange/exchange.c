@@ -15,13 +15,13 @@ enum { STATUS_PEER_GONE = 499 /* in the log alone */ };
 
 void exchange_release_content(px_exchange *exchange)
 {
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
-    if (exchange->body.release) {
-        void (*release)(void *) = exchange->body.release;
+    if (exchange->output.body.release) {
+        void (*release)(void *) = exchange->output.body.release;
 
-        exchange->body.release = NULL;
-        release(exchange->body.context);
+        exchange->output.body.release = NULL;
+        release(exchange->output.body.context);
     }
     if (!output)
         return;
@@ -45,23 +45,23 @@ void answer_replace(px_exchange *exchange, unsigned status)
                                    {"503 Service Unavailable\n", 24}};
 
     exchange_release_content(exchange);
-    if (exchange->output)
-        exchange->output->trailer_count = 0;
-    exchange->progress = HANDLER_CALLED;
-    exchange->sink = SINK_DROP;
-    exchange->content_paused = false;
-    exchange->filtered = false;
-    exchange->close_after = true;
-    exchange->no_server = false;
-    exchange->no_date = false;
-    exchange->fields = NULL;
-    exchange->field_count = 0;
-    exchange->field_room = 0;
-    exchange->status = (uint16_t)status;
-    exchange->type = px_str_make("text/plain; charset=utf-8", 25);
-    exchange->kind = CONTENT_BYTES;
-    exchange->body = (px_body){.bytes = texts[status == 503]};
-    exchange->length = exchange->body.bytes.len;
+    if (exchange->output.more)
+        exchange->output.more->trailer_count = 0;
+    exchange->handling.progress = HANDLER_CALLED;
+    exchange->input.sink = SINK_DROP;
+    exchange->input.paused = false;
+    exchange->output.filtered = false;
+    exchange->answer.close_after = true;
+    exchange->answer.no_server = false;
+    exchange->answer.no_date = false;
+    exchange->answer.fields = NULL;
+    exchange->answer.field_count = 0;
+    exchange->answer.field_room = 0;
+    exchange->answer.status = (uint16_t)status;
+    exchange->answer.type = px_str_make("text/plain; charset=utf-8", 25);
+    exchange->output.kind = CONTENT_BYTES;
+    exchange->output.body = (px_body){.bytes = texts[status == 503]};
+    exchange->output.length = exchange->output.body.bytes.len;
     answer_ready(exchange);
 }
 
@@ -77,7 +77,7 @@ void exchange_break(px_exchange *exchange, px_end end)
 {
     if (!exchange_alive(exchange))
         return;
-    if (exchange->answer >= ANSWER_TAKEN) {
+    if (exchange->answer.state >= ANSWER_TAKEN) {
         exchange_reset(exchange, end);
         return;
     }
@@ -91,14 +91,14 @@ unsigned exchange_log_status(const px_exchange *exchange)
 {
     if (exchange->broken)
         return 500;
-    return exchange->status != 0 ? exchange->status : STATUS_PEER_GONE;
+    return exchange->answer.status != 0 ? exchange->answer.status : STATUS_PEER_GONE;
 }
 
-struct exchange_input *exchange_input(px_exchange *exchange)
+struct input_more *exchange_input_more(px_exchange *exchange)
 {
-    if (exchange->input)
-        return exchange->input;
-    struct exchange_input *input = arena_take(&exchange->arena, sizeof(*input));
+    if (exchange->input.more)
+        return exchange->input.more;
+    struct input_more *input = arena_take(&exchange->arena, sizeof(*input));
 
     if (!input) {
         exchange_break(exchange, PX_END_NO_MEMORY);
@@ -106,15 +106,15 @@ struct exchange_input *exchange_input(px_exchange *exchange)
     }
     memset(input, 0, sizeof(*input));
     buf_init(&input->collected, &exchange->service->loop->allocator, SIZE_MAX / 2);
-    exchange->input = input;
+    exchange->input.more = input;
     return input;
 }
 
-struct exchange_output *exchange_output(px_exchange *exchange)
+struct output_more *exchange_output_more(px_exchange *exchange)
 {
-    if (exchange->output)
-        return exchange->output;
-    struct exchange_output *output = arena_take(&exchange->arena, sizeof(*output));
+    if (exchange->output.more)
+        return exchange->output.more;
+    struct output_more *output = arena_take(&exchange->arena, sizeof(*output));
 
     if (!output) {
         exchange_break(exchange, PX_END_NO_MEMORY);
@@ -123,7 +123,7 @@ struct exchange_output *exchange_output(px_exchange *exchange)
     memset(output, 0, sizeof(*output));
     buf_init(&output->pieces, &exchange->service->loop->allocator,
              exchange->service->output_bytes_max);
-    exchange->output = output;
+    exchange->output.more = output;
     return output;
 }
 
@@ -136,18 +136,18 @@ void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callback
         exchange_break(exchange, PX_END_ABORTED); /* a table that says nothing of its size */
         return;
     }
-    exchange->callbacks = callbacks;
-    exchange->callbacks_context = context;
+    exchange->handling.callbacks = callbacks;
+    exchange->handling.callbacks_context = context;
 }
 
 void px_exchange_set_user_data(px_exchange *exchange, void *user_data)
 {
-    exchange->user_data = user_data;
+    exchange->handling.user_data = user_data;
 }
 
 void *px_exchange_user_data(const px_exchange *exchange)
 {
-    return exchange->user_data;
+    return exchange->handling.user_data;
 }
 
 void *px_exchange_alloc(px_exchange *exchange, size_t bytes)
@@ -170,7 +170,7 @@ void px_exchange_next(px_exchange *exchange)
 {
     struct exchange_service *service = exchange->service;
 
-    if (!exchange_alive(exchange) || exchange->answer != ANSWER_NONE ||
+    if (!exchange_alive(exchange) || exchange->answer.state != ANSWER_NONE ||
         list_linked(&exchange->node))
         return;
     list_append(&service->waiting, &exchange->node);
@@ -190,9 +190,9 @@ static px_str exchange_address(px_exchange *exchange, address_fn write)
 
 px_str px_exchange_peer(px_exchange *exchange)
 {
-    if (!exchange->peer.ptr && exchange->transport)
-        exchange->peer = exchange_address(exchange, exchange->transport->peer);
-    return exchange->peer;
+    if (!exchange->arrival.peer.ptr && exchange->transport)
+        exchange->arrival.peer = exchange_address(exchange, exchange->transport->peer);
+    return exchange->arrival.peer;
 }
 
 px_str px_exchange_local(px_exchange *exchange)

@@ -12,7 +12,7 @@ enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = FILTER_TURN_BYTES / STAGE
 /* The next free stage, or NULL without memory. */
 static struct filter_stage *stage_take(px_exchange *exchange)
 {
-    struct exchange_output *output = exchange_output(exchange);
+    struct output_more *output = exchange_output_more(exchange);
 
     if (output && !output->stages) {
         size_t count = 0;
@@ -43,8 +43,8 @@ static bool filter_take_head(px_exchange *exchange, const struct exchange_filter
         return true;
     CHECK(stage);
     *stage = (struct filter_stage){.filter = entry->filter, .state = state};
-    exchange->output->stage_count++;
-    exchange->filtered = true;
+    exchange->output.more->stage_count++;
+    exchange->output.filtered = true;
     stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
     if (!stage->input)
         exchange_break(exchange, PX_END_NO_MEMORY);
@@ -87,7 +87,7 @@ static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, ch
 {
     const px_filter *filter = stage->filter;
 
-    if (exchange->kind != CONTENT_FILE && TABLE_MEMBER(filter, on_flush)) {
+    if (exchange->output.kind != CONTENT_FILE && TABLE_MEMBER(filter, on_flush)) {
         px_filter_step step = {
             .in = px_str_make(stage->input, 0), .out = out + *out_bytes, .room = room - *out_bytes};
 
@@ -103,7 +103,7 @@ static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, ch
 static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size_t room,
                           size_t *out_bytes)
 {
-    struct filter_stage *stage = &exchange->output->stages[index];
+    struct filter_stage *stage = &exchange->output.more->stages[index];
 
     *out_bytes = 0;
     if (stage->done)
@@ -132,7 +132,7 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
         if (step.in_used == 0 && step.out_used == 0 && !step.done && (step.in.len > 0 || step.last))
             return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_ERROR;
         stage->input_at += (uint32_t)step.in_used;
-        exchange->output->filtered_bytes += (uint32_t)step.in_used;
+        exchange->output.more->filtered_bytes += (uint32_t)step.in_used;
         *out_bytes += step.out_used;
         if (step.done) {
             stage->done = true;
@@ -146,16 +146,16 @@ static px_pull stage_pull(px_exchange *exchange, uint32_t index, char *out, size
 
 px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
-    return stage_pull(exchange, exchange->output->stage_count - 1, out, room, out_bytes);
+    return stage_pull(exchange, exchange->output.more->stage_count - 1, out, room, out_bytes);
 }
 
 void filters_end(px_exchange *exchange)
 {
-    for (uint32_t index = 0; index < exchange->output->stage_count; index++) {
-        struct filter_stage *stage = &exchange->output->stages[index];
+    for (uint32_t index = 0; index < exchange->output.more->stage_count; index++) {
+        struct filter_stage *stage = &exchange->output.more->stages[index];
 
         if (TABLE_MEMBER(stage->filter, on_end))
             stage->filter->on_end(exchange, stage->state);
     }
-    exchange->output->stage_count = 0;
+    exchange->output.more->stage_count = 0;
 }

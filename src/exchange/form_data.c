@@ -16,7 +16,7 @@ static px_err told(const px_exchange *exchange)
 static px_err part_begin(const struct multipart_part *part, void *context)
 {
     px_exchange *exchange = context;
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
     px_part_head head = {part->name, part->filename, part->content_type};
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part))
@@ -27,7 +27,7 @@ static px_err part_begin(const struct multipart_part *part, void *context)
 static px_err part_data(px_str bytes, void *context)
 {
     px_exchange *exchange = context;
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part_content))
         input->multipart_callbacks->on_part_content(exchange, bytes, input->multipart_context);
@@ -37,7 +37,7 @@ static px_err part_data(px_str bytes, void *context)
 static px_err part_end(void *context)
 {
     px_exchange *exchange = context;
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part_end))
         input->multipart_callbacks->on_part_end(exchange, input->multipart_context);
@@ -56,13 +56,13 @@ px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks 
                             void *context)
 {
     px_str boundary;
-    struct exchange_input *input;
+    struct input_more *input;
 
-    if (!exchange_alive(exchange) || exchange->content_received > 0 ||
+    if (!exchange_alive(exchange) || exchange->input.received > 0 ||
         callbacks->struct_size < sizeof(callbacks->struct_size) ||
         multipart_boundary(px_request_field(exchange, "Content-Type"), &boundary) != PX_OK)
         return PX_ERR_INVALID;
-    input = exchange_input(exchange);
+    input = exchange_input_more(exchange);
     if (!input)
         return PX_ERR_MEMORY;
     struct multipart *multipart = arena_take(&exchange->arena, sizeof(*multipart));
@@ -77,14 +77,14 @@ px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks 
     input->multipart = multipart;
     input->multipart_callbacks = callbacks;
     input->multipart_context = context;
-    exchange->sink = SINK_MULTIPART;
+    exchange->input.sink = SINK_MULTIPART;
     exchange->transport->give_credit(exchange);
     return PX_OK;
 }
 
 static void form_data_tell(px_exchange *exchange, px_err result)
 {
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
 
     if (input->told)
         return;
@@ -95,7 +95,7 @@ static void form_data_tell(px_exchange *exchange, px_err result)
 
 size_t form_data_receive(px_exchange *exchange, px_str bytes)
 {
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
     size_t used = bytes.len;
 
     if (input->told)
@@ -109,13 +109,13 @@ size_t form_data_receive(px_exchange *exchange, px_str bytes)
 
 void form_data_pause(px_exchange *exchange)
 {
-    if (exchange->sink == SINK_MULTIPART)
-        multipart_pause(exchange->input->multipart);
+    if (exchange->input.sink == SINK_MULTIPART)
+        multipart_pause(exchange->input.more->multipart);
 }
 
 void form_data_finish(px_exchange *exchange)
 {
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
 
     if (!input->told)
         form_data_tell(exchange, multipart_finish(input->multipart));
@@ -123,7 +123,7 @@ void form_data_finish(px_exchange *exchange)
 
 void form_data_release(px_exchange *exchange)
 {
-    if (exchange->input->multipart)
-        multipart_deinit(exchange->input->multipart);
-    exchange->input->multipart = NULL;
+    if (exchange->input.more->multipart)
+        multipart_deinit(exchange->input.more->multipart);
+    exchange->input.more->multipart = NULL;
 }

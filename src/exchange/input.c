@@ -17,14 +17,14 @@ static size_t use_some(px_exchange *exchange, px_str bytes, size_t used)
         return bytes.len;
     }
     if (used < bytes.len)
-        exchange->content_paused = true;
+        exchange->input.paused = true;
     return used;
 }
 
 static size_t callback_receive(px_exchange *exchange, px_str bytes)
 {
-    const px_exchange_callbacks *callbacks = exchange->callbacks;
-    void *context = exchange->callbacks_context;
+    const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
+    void *context = exchange->handling.callbacks_context;
 
     if (callbacks && TABLE_MEMBER(callbacks, on_content_some))
         return use_some(exchange, bytes, callbacks->on_content_some(exchange, bytes, context));
@@ -35,8 +35,8 @@ static size_t callback_receive(px_exchange *exchange, px_str bytes)
 
 static size_t tunnel_receive(px_exchange *exchange, px_str bytes)
 {
-    const px_tunnel_callbacks *tunnel = exchange->output->tunnel;
-    void *context = exchange->output->tunnel_context;
+    const px_tunnel_callbacks *tunnel = exchange->output.more->tunnel;
+    void *context = exchange->output.more->tunnel_context;
 
     if (TABLE_MEMBER(tunnel, on_receive_some))
         return use_some(exchange, bytes, tunnel->on_receive_some(exchange, bytes, context));
@@ -51,16 +51,16 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used)
     size_t used = bytes.len;
 
     *out_used = used;
-    if (exchange->content_received + bytes.len > exchange->content_max)
+    if (exchange->input.received + bytes.len > exchange->input.bytes_max)
         return PX_ERR_LIMIT;
-    switch ((enum content_sink)exchange->sink) {
+    switch ((enum content_sink)exchange->input.sink) {
     case SINK_DROP:
         break;
     case SINK_CALLBACK:
         used = callback_receive(exchange, bytes);
         break;
     case SINK_COLLECT:
-        err = buf_append(&exchange->input->collected, bytes);
+        err = buf_append(&exchange->input.more->collected, bytes);
         break;
     case SINK_MULTIPART:
         used = form_data_receive(exchange, bytes);
@@ -69,14 +69,14 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used)
         used = tunnel_receive(exchange, bytes);
         break;
     }
-    exchange->content_received += used;
+    exchange->input.received += used;
     *out_used = used;
     return err;
 }
 
 static void collected_tell(px_exchange *exchange)
 {
-    struct exchange_input *input = exchange->input;
+    struct input_more *input = exchange->input.more;
 
     if (!input->on_collected || input->told)
         return;
@@ -86,36 +86,36 @@ static void collected_tell(px_exchange *exchange)
 
 void exchange_call_handler(px_exchange *exchange)
 {
-    exchange->progress = HANDLER_CALLED;
-    exchange->handler(exchange, exchange->handler_context);
+    exchange->handling.progress = HANDLER_CALLED;
+    exchange->handling.handler(exchange, exchange->handling.handler_context);
 }
 
 void exchange_call_when_whole(px_exchange *exchange, bool collect)
 {
-    exchange->progress = HANDLER_WAITS;
-    exchange->sink = SINK_DROP;
+    exchange->handling.progress = HANDLER_WAITS;
+    exchange->input.sink = SINK_DROP;
     if (collect)
         exchange_collect(exchange);
 }
 
 void exchange_call_none(px_exchange *exchange)
 {
-    exchange->progress = HANDLER_CALLED;
+    exchange->handling.progress = HANDLER_CALLED;
 }
 
 void exchange_tell_whole(px_exchange *exchange)
 {
-    if (exchange->content_ended && exchange->sink == SINK_COLLECT &&
-        exchange->progress == HANDLER_CALLED)
+    if (exchange->input.ended && exchange->input.sink == SINK_COLLECT &&
+        exchange->handling.progress == HANDLER_CALLED)
         collected_tell(exchange);
-    else if (exchange->content_ended && exchange->sink == SINK_MULTIPART)
+    else if (exchange->input.ended && exchange->input.sink == SINK_MULTIPART)
         form_data_finish(exchange);
 }
 
 /* Collected content ends in NUL too, like every string of a request. */
 static bool collected_seal(px_exchange *exchange)
 {
-    struct buf *collected = &exchange->input->collected;
+    struct buf *collected = &exchange->input.more->collected;
 
     if (collected->len == 0)
         return true;
@@ -129,21 +129,23 @@ static bool collected_seal(px_exchange *exchange)
 
 void exchange_receive_end(px_exchange *exchange)
 {
-    exchange->content_ended = true;
-    if (exchange->sink == SINK_COLLECT && !collected_seal(exchange))
+    exchange->input.ended = true;
+    if (exchange->input.sink == SINK_COLLECT && !collected_seal(exchange))
         return;
-    if (exchange->progress == HANDLER_AHEAD)
+    if (exchange->handling.progress == HANDLER_AHEAD)
         return; /* a middleware has stopped it: told when it goes on */
-    if (exchange->progress == HANDLER_WAITS) {
+    if (exchange->handling.progress == HANDLER_WAITS) {
         exchange_call_handler(exchange);
         return;
     }
-    switch ((enum content_sink)exchange->sink) {
+    switch ((enum content_sink)exchange->input.sink) {
     case SINK_DROP:
         break;
     case SINK_CALLBACK:
-        if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_content_end))
-            exchange->callbacks->on_content_end(exchange, exchange->callbacks_context);
+        if (exchange->handling.callbacks &&
+            TABLE_MEMBER(exchange->handling.callbacks, on_content_end))
+            exchange->handling.callbacks->on_content_end(exchange,
+                                                         exchange->handling.callbacks_context);
         break;
     case SINK_COLLECT:
         collected_tell(exchange);
@@ -152,22 +154,24 @@ void exchange_receive_end(px_exchange *exchange)
         form_data_finish(exchange);
         break;
     case SINK_TUNNEL:
-        if (TABLE_MEMBER(exchange->output->tunnel, on_receive_end))
-            exchange->output->tunnel->on_receive_end(exchange, exchange->output->tunnel_context);
+        if (TABLE_MEMBER(exchange->output.more->tunnel, on_receive_end))
+            exchange->output.more->tunnel->on_receive_end(exchange,
+                                                          exchange->output.more->tunnel_context);
         break;
     }
 }
 
 void exchange_collect(px_exchange *exchange)
 {
-    struct exchange_input *input = exchange_input(exchange);
+    struct input_more *input = exchange_input_more(exchange);
 
     if (!input)
         return;
     input->collecting = true;
-    exchange->sink = SINK_COLLECT;
-    input->collected.bytes_max =
-        exchange->content_max < SIZE_MAX / 2 ? (size_t)exchange->content_max + 1 : SIZE_MAX / 2;
+    exchange->input.sink = SINK_COLLECT;
+    input->collected.bytes_max = exchange->input.bytes_max < SIZE_MAX / 2
+                                     ? (size_t)exchange->input.bytes_max + 1
+                                     : SIZE_MAX / 2;
 }
 
 void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
@@ -176,20 +180,20 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
 {
     if (!exchange_alive(exchange))
         return;
-    bool is_whole =
-        exchange->content_received == 0 ||
-        (exchange->input && exchange->input->collecting && exchange->sink == SINK_COLLECT);
+    bool is_whole = exchange->input.received == 0 ||
+                    (exchange->input.more && exchange->input.more->collecting &&
+                     exchange->input.sink == SINK_COLLECT);
 
     if (!is_whole) {
         exchange_break(exchange, PX_END_ABORTED); /* the rest is not the whole */
         return;
     }
-    exchange->content_max = bytes_max;
+    exchange->input.bytes_max = bytes_max;
     exchange_collect(exchange);
-    if (!exchange->input)
+    if (!exchange->input.more)
         return;
-    exchange->input->on_collected = on_collected;
-    exchange->input->collect_context = context;
+    exchange->input.more->on_collected = on_collected;
+    exchange->input.more->collect_context = context;
     /* Without content the end has been, or will not be, reported by the transport: it asks. */
     if (exchange->transport)
         exchange->transport->give_credit(exchange);
@@ -197,24 +201,24 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
 
 px_str px_request_content(const px_exchange *exchange)
 {
-    const struct exchange_input *input = exchange->input;
+    const struct input_more *input = exchange->input.more;
 
-    if (!input || !input->collecting || !exchange->content_ended)
+    if (!input || !input->collecting || !exchange->input.ended)
         return px_str_make(NULL, 0);
     return px_str_make(input->collected.ptr ? input->collected.ptr : "", input->collected.len);
 }
 
 void px_request_pause(px_exchange *exchange)
 {
-    exchange->content_paused = true;
+    exchange->input.paused = true;
     form_data_pause(exchange);
 }
 
 void px_request_resume(px_exchange *exchange)
 {
-    if (!exchange->content_paused)
+    if (!exchange->input.paused)
         return;
-    exchange->content_paused = false;
+    exchange->input.paused = false;
     if (exchange->transport)
         exchange->transport->give_credit(exchange);
 }
@@ -229,17 +233,17 @@ const px_field *px_request_form(px_exchange *exchange, size_t *out_count)
     *out_count = 0;
     if (!content.ptr)
         return NULL;
-    if (!exchange->input->form_parsed) {
-        exchange->input->form_parsed = true;
+    if (!exchange->input.more->form_parsed) {
+        exchange->input.more->form_parsed = true;
         if (media_type_parse(px_request_field(exchange, "Content-Type"), &type) != PX_OK ||
             !media_type_is(&type, "application", "x-www-form-urlencoded") ||
-            query_parse(content, &exchange->arena, &exchange->input->form_pairs,
-                        &exchange->input->form_count) != PX_OK)
-            exchange->input->form_pairs = NULL;
+            query_parse(content, &exchange->arena, &exchange->input.more->form_pairs,
+                        &exchange->input.more->form_count) != PX_OK)
+            exchange->input.more->form_pairs = NULL;
     }
-    if (exchange->input->form_pairs)
-        *out_count = exchange->input->form_count;
-    return exchange->input->form_pairs;
+    if (exchange->input.more->form_pairs)
+        *out_count = exchange->input.more->form_count;
+    return exchange->input.more->form_pairs;
 }
 
 px_str px_request_form_param(px_exchange *exchange, const char *name)

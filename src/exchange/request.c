@@ -14,47 +14,47 @@ static const px_str absent = {NULL, 0};
 
 px_str px_request_method(const px_exchange *exchange)
 {
-    return exchange->request.method;
+    return exchange->arrival.request.method;
 }
 
 px_str px_request_target(const px_exchange *exchange)
 {
-    return exchange->request.target;
+    return exchange->arrival.request.target;
 }
 
 px_str px_request_path(px_exchange *exchange)
 {
     px_str path;
 
-    if (!exchange->path.ptr && exchange->request.raw_path.ptr &&
-        uri_path_decode(&exchange->arena, exchange->request.raw_path, &path) == PX_OK)
-        exchange->path = path;
-    return exchange->path;
+    if (!exchange->arrival.path.ptr && exchange->arrival.request.raw_path.ptr &&
+        uri_path_decode(&exchange->arena, exchange->arrival.request.raw_path, &path) == PX_OK)
+        exchange->arrival.path = path;
+    return exchange->arrival.path;
 }
 
 px_str px_request_raw_path(const px_exchange *exchange)
 {
-    return exchange->request.raw_path;
+    return exchange->arrival.request.raw_path;
 }
 
 px_str px_request_query(const px_exchange *exchange)
 {
-    return exchange->request.query;
+    return exchange->arrival.request.query;
 }
 
 px_str px_request_authority(const px_exchange *exchange)
 {
-    return exchange->request.authority;
+    return exchange->arrival.request.authority;
 }
 
 px_str px_request_scheme(const px_exchange *exchange)
 {
-    return exchange->scheme_https ? px_str_make("https", 5) : px_str_make("http", 4);
+    return exchange->arrival.scheme_https ? px_str_make("https", 5) : px_str_make("http", 4);
 }
 
 int px_request_is_https(const px_exchange *exchange)
 {
-    return exchange->https;
+    return exchange->arrival.https;
 }
 
 enum { FACT_BYTES_MAX = 4096 }; /* a subject: a few names; longer ones are left out */
@@ -65,7 +65,7 @@ static px_str secure_fact(px_exchange *exchange, enum exchange_fact fact)
     char text[FACT_BYTES_MAX];
     size_t len = 0;
 
-    if (exchange->https && exchange->transport && exchange->transport->secure)
+    if (exchange->arrival.https && exchange->transport && exchange->transport->secure)
         len = exchange->transport->secure(exchange, fact, text, sizeof(text));
     char *copy = len > 0 ? arena_take_text(&exchange->arena, len + 1) : NULL;
 
@@ -99,8 +99,8 @@ px_str px_request_client(px_exchange *exchange)
 {
     px_str peer;
 
-    if (exchange->client.ptr)
-        return exchange->client;
+    if (exchange->arrival.client.ptr)
+        return exchange->arrival.client;
     peer = px_exchange_peer(exchange);
     if (!peer.ptr || (peer.len >= 5 && memcmp(peer.ptr, "unix:", 5) == 0))
         return peer;
@@ -112,41 +112,42 @@ px_str px_request_client(px_exchange *exchange)
     bool brackets = end > 2 && peer.ptr[0] == '[';
 
     if (end > 0)
-        exchange->client =
+        exchange->arrival.client =
             arena_copy(&exchange->arena, px_str_make(peer.ptr + brackets, end - 1 - 2 * brackets));
-    return exchange->client;
+    return exchange->arrival.client;
 }
 
 unsigned px_request_version(const px_exchange *exchange)
 {
-    return exchange->version;
+    return exchange->arrival.version;
 }
 
 px_str px_request_field(const px_exchange *exchange, const char *name)
 {
-    return field_find_value(exchange->request.fields, exchange->request.field_count, name);
+    return field_find_value(exchange->arrival.request.fields, exchange->arrival.request.field_count,
+                            name);
 }
 
 const px_field *px_request_fields(const px_exchange *exchange, size_t *out_count)
 {
-    *out_count = exchange->request.field_count;
-    return exchange->request.fields;
+    *out_count = exchange->arrival.request.field_count;
+    return exchange->arrival.request.fields;
 }
 
 const px_field *px_request_trailers(px_exchange *exchange, size_t *out_count)
 {
-    *out_count = exchange->input ? exchange->input->trailer_count : 0;
-    return exchange->input ? exchange->input->trailers : NULL;
+    *out_count = exchange->input.more ? exchange->input.more->trailer_count : 0;
+    return exchange->input.more ? exchange->input.more->trailers : NULL;
 }
 
 px_str px_request_param(px_exchange *exchange, const char *name)
 {
     px_str wanted = px_str_of(name), value;
 
-    for (uint32_t index = 0; index < exchange->param_count; index++) {
-        if (px_str_equal(exchange->param_names[index], wanted))
-            return uri_decode(&exchange->arena, exchange->param_values[index], URI_SLASH_DECODE,
-                              &value) == PX_OK
+    for (uint32_t index = 0; index < exchange->handling.param_count; index++) {
+        if (px_str_equal(exchange->handling.param_names[index], wanted))
+            return uri_decode(&exchange->arena, exchange->handling.param_values[index],
+                              URI_SLASH_DECODE, &value) == PX_OK
                        ? value
                        : absent;
     }
@@ -157,21 +158,22 @@ px_str px_request_query_param(px_exchange *exchange, const char *name)
 {
     px_str value;
 
-    if (!exchange->request.query.ptr ||
-        query_find(exchange->request.query, px_str_of(name), &exchange->arena, &value) != PX_OK)
+    if (!exchange->arrival.request.query.ptr ||
+        query_find(exchange->arrival.request.query, px_str_of(name), &exchange->arena, &value) !=
+            PX_OK)
         return absent;
     return value;
 }
 
 const char *px_request_pattern(const px_exchange *exchange)
 {
-    return exchange->pattern;
+    return exchange->handling.pattern;
 }
 
 px_str px_request_cookie(px_exchange *exchange, const char *name)
 {
-    px_str value =
-        cookie_find_field(exchange->request.fields, exchange->request.field_count, px_str_of(name));
+    px_str value = cookie_find_field(exchange->arrival.request.fields,
+                                     exchange->arrival.request.field_count, px_str_of(name));
 
     /* A copy, so that it ends in NUL. */
     return value.ptr ? arena_copy(&exchange->arena, value) : absent;
@@ -179,5 +181,5 @@ px_str px_request_cookie(px_exchange *exchange, const char *name)
 
 uint64_t px_request_content_length(const px_exchange *exchange)
 {
-    return exchange->content_length;
+    return exchange->input.length;
 }

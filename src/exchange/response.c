@@ -18,23 +18,23 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
     if (!exchange_alive(exchange))
         return false;
     /* RFC 9110 section 9.3.6: a 2xx to CONNECT begins a tunnel, whatever its fields say. */
-    bool tunnel_only = exchange->method == METHOD_CONNECT && status < 300;
+    bool tunnel_only = exchange->arrival.method == METHOD_CONNECT && status < 300;
 
-    if (exchange->answer != ANSWER_NONE || status < 200 || status > 599 || tunnel_only ||
+    if (exchange->answer.state != ANSWER_NONE || status < 200 || status > 599 || tunnel_only ||
         (type.ptr && !field_value_valid(type))) {
         exchange_break(exchange, PX_END_ABORTED);
         return false;
     }
-    exchange->status = (uint16_t)status;
+    exchange->answer.status = (uint16_t)status;
     if (type.ptr && type.len > 0) {
-        exchange->type = arena_copy(&exchange->arena, type);
-        if (!exchange->type.ptr) {
+        exchange->answer.type = arena_copy(&exchange->arena, type);
+        if (!exchange->answer.type.ptr) {
             exchange_break(exchange, PX_END_NO_MEMORY);
             return false;
         }
     }
-    exchange->kind = (uint8_t)kind;
-    exchange->length = length;
+    exchange->output.kind = (uint8_t)kind;
+    exchange->output.length = length;
     return true;
 }
 
@@ -76,10 +76,10 @@ void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str cont
     if (!answer_begin(exchange, status, type, CONTENT_BYTES, content.len))
         return;
     if (content.len > RESPOND_ARENA_BYTES_MAX)
-        exchange->body = content_copy(exchange->service, content);
+        exchange->output.body = content_copy(exchange->service, content);
     else
-        exchange->body.bytes = arena_copy(&exchange->arena, content);
-    if (!exchange->body.bytes.ptr) {
+        exchange->output.body.bytes = arena_copy(&exchange->arena, content);
+    if (!exchange->output.body.bytes.ptr) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
@@ -98,27 +98,27 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
             body->release(body->context);
         return;
     }
-    exchange->body = *body;
-    if (!exchange->body.bytes.ptr)
-        exchange->body.bytes = px_str_make("", 0);
+    exchange->output.body = *body;
+    if (!exchange->output.body.bytes.ptr)
+        exchange->output.body.bytes = px_str_make("", 0);
     answer_ready(exchange);
 }
 
 void exchange_replace_content(px_exchange *exchange, const px_body *body)
 {
     exchange_release_content(exchange);
-    exchange->kind = CONTENT_BYTES;
-    exchange->body = *body;
-    exchange->length = body->bytes.len;
+    exchange->output.kind = CONTENT_BYTES;
+    exchange->output.body = *body;
+    exchange->output.length = body->bytes.len;
 }
 
 void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
                      const px_file_range *range)
 {
-    struct exchange_output *output = NULL;
+    struct output_more *output = NULL;
 
     if (answer_begin(exchange, status, type, CONTENT_FILE, range->length))
-        output = exchange_output(exchange);
+        output = exchange_output_more(exchange);
     if (!output) {
         if (range->release)
             range->release(range->fd, range->context);
@@ -131,10 +131,10 @@ void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
 void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, uint64_t length,
                          const px_producer *producer)
 {
-    struct exchange_output *output = NULL;
+    struct output_more *output = NULL;
 
     if (answer_begin(exchange, status, type, CONTENT_PRODUCER, length))
-        output = exchange_output(exchange);
+        output = exchange_output_more(exchange);
     if (!output) {
         if (producer->release)
             producer->release(producer->context);
@@ -146,9 +146,9 @@ void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, ui
 
 void px_resume(px_exchange *exchange)
 {
-    if (!exchange->later)
+    if (!exchange->output.later)
         return;
-    exchange->later = false;
+    exchange->output.later = false;
     if (exchange->transport)
         exchange->transport->send_content(exchange);
 }
@@ -181,11 +181,11 @@ void px_respond_error(px_exchange *exchange, unsigned status)
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    if (rules->on_error_page && !exchange->error_page) {
-        exchange->error_page = true;
+    if (rules->on_error_page && !exchange->answer.error_page) {
+        exchange->answer.error_page = true;
         rules->on_error_page(exchange, status, rules->error_page_context);
-        exchange->error_page = false;
-        if (exchange->answer != ANSWER_NONE || exchange->broken)
+        exchange->answer.error_page = false;
+        if (exchange->answer.state != ANSWER_NONE || exchange->broken)
             return;
     }
     size_t len = status_text(status, text);
@@ -199,7 +199,8 @@ void px_respond_error(px_exchange *exchange, unsigned status)
 
 void px_response_start(px_exchange *exchange, unsigned status, px_str type, uint64_t length)
 {
-    if (answer_begin(exchange, status, type, CONTENT_PIECES, length) && exchange_output(exchange))
+    if (answer_begin(exchange, status, type, CONTENT_PIECES, length) &&
+        exchange_output_more(exchange))
         answer_ready(exchange);
 }
 
@@ -207,8 +208,8 @@ static bool pieces_open(px_exchange *exchange)
 {
     if (!exchange_alive(exchange))
         return false;
-    if ((exchange->kind == CONTENT_PIECES || exchange->kind == CONTENT_TUNNEL) &&
-        exchange->answer != ANSWER_NONE && !exchange->pieces_done)
+    if ((exchange->output.kind == CONTENT_PIECES || exchange->output.kind == CONTENT_TUNNEL) &&
+        exchange->answer.state != ANSWER_NONE && !exchange->output.pieces_done)
         return true;
     exchange_break(exchange, PX_END_ABORTED);
     return false;
@@ -218,7 +219,7 @@ void px_response_write(px_exchange *exchange, px_str bytes)
 {
     if (!pieces_open(exchange) || bytes.len == 0)
         return;
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     if (output->pieces_at > 0) {
         buf_consume(&output->pieces, output->pieces_at);
@@ -233,7 +234,7 @@ void px_response_write(px_exchange *exchange, px_str bytes)
 
 size_t px_response_room(px_exchange *exchange)
 {
-    const struct exchange_output *output = exchange->output;
+    const struct output_more *output = exchange->output.more;
 
     if (!output || !exchange_alive(exchange))
         return 0;
@@ -242,15 +243,15 @@ size_t px_response_room(px_exchange *exchange)
     /* Asking when less than half is left is how a handler says that it may wait: one that must not
      * lose what its peer sends stops reading before there is no room at all. */
     if (room < output->pieces.bytes_max / 2)
-        exchange->room_wanted = true;
+        exchange->output.room_wanted = true;
     return room;
 }
 
 void px_response_end(px_exchange *exchange)
 {
-    if (exchange->pieces_done || !pieces_open(exchange))
+    if (exchange->output.pieces_done || !pieces_open(exchange))
         return;
-    exchange->pieces_done = true;
+    exchange->output.pieces_done = true;
     exchange->transport->send_content(exchange);
 }
 
@@ -259,21 +260,22 @@ void px_response_end(px_exchange *exchange)
 void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_callbacks *callbacks,
                        void *context)
 {
-    bool connect = exchange->method == METHOD_CONNECT;
+    bool connect = exchange->arrival.method == METHOD_CONNECT;
 
     if (!exchange_alive(exchange))
         return;
-    if (exchange->answer != ANSWER_NONE ||
+    if (exchange->answer.state != ANSWER_NONE ||
         callbacks->struct_size < sizeof(callbacks->struct_size)) {
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    if (!connect && (exchange->version < 11 || !exchange->asks_upgrade || !protocol.ptr ||
-                     !field_list_has(px_request_field(exchange, "Upgrade"), protocol.ptr))) {
+    if (!connect &&
+        (exchange->arrival.version < 11 || !exchange->arrival.asks_upgrade || !protocol.ptr ||
+         !field_list_has(px_request_field(exchange, "Upgrade"), protocol.ptr))) {
         px_respond_error(exchange, 400);
         return;
     }
-    struct exchange_output *output = exchange_output(exchange);
+    struct output_more *output = exchange_output_more(exchange);
 
     if (!output)
         return;
@@ -284,10 +286,10 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
-    exchange->status = connect ? 200 : 101;
-    exchange->kind = CONTENT_TUNNEL;
-    exchange->length = PX_LENGTH_UNKNOWN;
-    exchange->content_max = UINT64_MAX;
-    exchange->sink = SINK_TUNNEL;
+    exchange->answer.status = connect ? 200 : 101;
+    exchange->output.kind = CONTENT_TUNNEL;
+    exchange->output.length = PX_LENGTH_UNKNOWN;
+    exchange->input.bytes_max = UINT64_MAX;
+    exchange->input.sink = SINK_TUNNEL;
     answer_ready(exchange);
 }

@@ -46,7 +46,7 @@ static bool fields_open(px_exchange *exchange)
 {
     if (!exchange_alive(exchange))
         return false;
-    if (exchange->answer == ANSWER_NONE || exchange->answer == ANSWER_READY)
+    if (exchange->answer.state == ANSWER_NONE || exchange->answer.state == ANSWER_READY)
         return true;
     exchange_break(exchange, PX_END_ABORTED);
     return false;
@@ -54,29 +54,30 @@ static bool fields_open(px_exchange *exchange)
 
 static void field_add(px_exchange *exchange, px_str name, px_str value)
 {
-    uint32_t room = exchange->field_room;
+    uint32_t room = exchange->answer.field_room;
 
     if (field_name_is(name, "content-type")) {
-        exchange->type = arena_copy(&exchange->arena, value);
-        if (!exchange->type.ptr)
+        exchange->answer.type = arena_copy(&exchange->arena, value);
+        if (!exchange->answer.type.ptr)
             exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
-    if (!fields_append(exchange, &exchange->fields, exchange->field_count, &room, name, value)) {
+    if (!fields_append(exchange, &exchange->answer.fields, exchange->answer.field_count, &room,
+                       name, value)) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
-    exchange->field_count++;
-    exchange->field_room = (uint16_t)room;
+    exchange->answer.field_count++;
+    exchange->answer.field_room = (uint16_t)room;
     if (field_name_is(name, "date"))
-        exchange->no_date = true;
+        exchange->answer.no_date = true;
     if (field_name_is(name, "server"))
-        exchange->no_server = true;
+        exchange->answer.no_server = true;
 }
 
 void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count)
 {
-    if (PX_UNLIKELY(exchange->field_count > 0)) {
+    if (PX_UNLIKELY(exchange->answer.field_count > 0)) {
         for (uint32_t index = 0; index < count; index++)
             px_response_add_field(exchange, fields[index].name, fields[index].value);
         return;
@@ -84,26 +85,26 @@ void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_
     if (!fields_open(exchange))
         return;
     /* Full: whoever adds one gets a copy first (fields_append). */
-    exchange->fields = (px_field *)(uintptr_t)fields;
-    exchange->field_count = (uint16_t)count;
-    exchange->field_room = (uint16_t)count;
-    exchange->fields_lent = true;
+    exchange->answer.fields = (px_field *)(uintptr_t)fields;
+    exchange->answer.field_count = (uint16_t)count;
+    exchange->answer.field_room = (uint16_t)count;
+    exchange->answer.fields_lent = true;
 }
 
 /* Before a field is taken out: a lent array is not ours to change. */
 static bool fields_own(px_exchange *exchange)
 {
-    if (!exchange->fields_lent || exchange->field_count == 0)
+    if (!exchange->answer.fields_lent || exchange->answer.field_count == 0)
         return true;
-    px_field *own = arena_take(&exchange->arena, exchange->field_count * sizeof(*own));
+    px_field *own = arena_take(&exchange->arena, exchange->answer.field_count * sizeof(*own));
 
     if (!own) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return false;
     }
-    memcpy(own, exchange->fields, exchange->field_count * sizeof(*own));
-    exchange->fields = own;
-    exchange->fields_lent = false;
+    memcpy(own, exchange->answer.fields, exchange->answer.field_count * sizeof(*own));
+    exchange->answer.fields = own;
+    exchange->answer.fields_lent = false;
     return true;
 }
 
@@ -130,28 +131,28 @@ void px_response_set_field(px_exchange *exchange, px_str name, px_str value)
     }
     if (!fields_own(exchange))
         return;
-    for (uint16_t index = 0; index < exchange->field_count; index++) {
-        if (!field_text_equal(exchange->fields[index].name, name))
-            exchange->fields[kept++] = exchange->fields[index];
+    for (uint16_t index = 0; index < exchange->answer.field_count; index++) {
+        if (!field_text_equal(exchange->answer.fields[index].name, name))
+            exchange->answer.fields[kept++] = exchange->answer.fields[index];
     }
-    exchange->field_count = kept;
+    exchange->answer.field_count = kept;
     if (value.ptr) {
         field_add(exchange, name, value);
         return;
     }
     if (field_name_is(name, "content-type"))
-        exchange->type = px_str_make(NULL, 0);
+        exchange->answer.type = px_str_make(NULL, 0);
     if (field_name_is(name, "date"))
-        exchange->no_date = true;
+        exchange->answer.no_date = true;
     if (field_name_is(name, "server"))
-        exchange->no_server = true;
+        exchange->answer.no_server = true;
 }
 
 px_str px_response_field(const px_exchange *exchange, const char *name)
 {
     if (field_name_is(px_str_of(name), "content-type"))
-        return exchange->type;
-    return field_find_value(exchange->fields, exchange->field_count, name);
+        return exchange->answer.type;
+    return field_find_value(exchange->answer.fields, exchange->answer.field_count, name);
 }
 
 void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
@@ -162,7 +163,7 @@ void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    struct exchange_output *output = exchange_output(exchange);
+    struct output_more *output = exchange_output_more(exchange);
 
     if (!output)
         return;
@@ -175,7 +176,7 @@ void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
 
 unsigned px_response_status(const px_exchange *exchange)
 {
-    return exchange->status;
+    return exchange->answer.status;
 }
 
 void px_response_set_status(px_exchange *exchange, unsigned status)
@@ -186,7 +187,7 @@ void px_response_set_status(px_exchange *exchange, unsigned status)
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
-    exchange->status = (uint16_t)status;
+    exchange->answer.status = (uint16_t)status;
 }
 
 static enum cookie_same_site same_site_of(px_str text)
@@ -230,12 +231,12 @@ void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_
 {
     if (!fields_open(exchange))
         return;
-    if (status < 100 || status > 199 || status == 101 || exchange->answer != ANSWER_NONE ||
+    if (status < 100 || status > 199 || status == 101 || exchange->answer.state != ANSWER_NONE ||
         (name.ptr && !field_allowed(name, value))) {
         exchange_break(exchange, PX_END_ABORTED);
         return;
     }
     /* RFC 9110 section 15.2: not to a client of HTTP/1.0. */
-    if (exchange->version > 10)
+    if (exchange->arrival.version > 10)
         exchange->transport->inform(exchange, status, name, value);
 }

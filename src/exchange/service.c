@@ -16,12 +16,12 @@ static void exchange_free(px_exchange *exchange)
     struct exchange_site *site = exchange->site;
 
     exchange_release_content(exchange);
-    if (exchange->input) {
+    if (exchange->input.more) {
         form_data_release(exchange);
-        buf_deinit(&exchange->input->collected);
+        buf_deinit(&exchange->input.more->collected);
     }
-    if (exchange->output)
-        buf_deinit(&exchange->output->pieces);
+    if (exchange->output.more)
+        buf_deinit(&exchange->output.more->pieces);
     arena_reset(&exchange->arena);
     pool_put(&service->exchanges, exchange);
     if (--site->holds == 0)
@@ -31,7 +31,7 @@ static void exchange_free(px_exchange *exchange)
 /* A helper thread still reads into the exchange's memory: it is freed when that has ended. */
 static bool exchange_reading_file(const px_exchange *exchange)
 {
-    return exchange->output && exchange->output->reading;
+    return exchange->output.more && exchange->output.more->reading;
 }
 
 /* At the end of a tick: on_end for what ended in it, then the memory. */
@@ -48,13 +48,13 @@ static void service_run_ends(struct loop_hook *hook)
         px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
 
         list_remove(&exchange->node);
-        if (exchange->output && exchange->output->stage_count > 0)
+        if (exchange->output.more && exchange->output.more->stage_count > 0)
             filters_end(exchange);
         if (exchange_tells_end(exchange))
-            exchange->callbacks->on_end(exchange, (px_end)exchange->end,
-                                        exchange->callbacks_context);
+            exchange->handling.callbacks->on_end(exchange, (px_end)exchange->end,
+                                                 exchange->handling.callbacks_context);
         if (exchange_reading_file(exchange))
-            exchange->output->ended = true;
+            exchange->output.more->ended = true;
         else
             exchange_free(exchange);
     }
@@ -71,13 +71,13 @@ static void service_resume(struct loop_task *task)
         px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
 
         list_remove(&exchange->node);
-        if (exchange->answer != ANSWER_NONE || !exchange_alive(exchange)) {
+        if (exchange->answer.state != ANSWER_NONE || !exchange_alive(exchange)) {
             exchange_call_none(exchange); /* answered, or broken, since it asked to go on */
             exchange->transport->give_credit(exchange);
             continue;
         }
         service->dispatch(exchange);
-        if (exchange->content_ended)
+        if (exchange->input.ended)
             exchange_receive_end(exchange);
         exchange->transport->give_credit(exchange);
     }
@@ -121,11 +121,11 @@ px_exchange *exchange_create(struct exchange_service *service,
     exchange->transport = transport;
     exchange->carrier = carrier;
     list_init(&exchange->node);
-    memset(&exchange->callbacks, 0,
-           offsetof(px_exchange, arena) - offsetof(px_exchange, callbacks));
+    memset(&exchange->arrival.path, 0,
+           offsetof(px_exchange, arena) - offsetof(px_exchange, arrival.path));
     arena_init(&exchange->arena, &service->loop->allocator, exchange->first,
                sizeof(exchange->first), service->exchange_bytes_max);
-    exchange->started_ms = service->loop->now_ms;
+    exchange->arrival.started_ms = service->loop->now_ms;
     return exchange;
 }
 
@@ -135,12 +135,12 @@ void exchange_finish(px_exchange *exchange, px_end end)
 
     CHECK(exchange->transport);
     exchange->transport = NULL;
-    exchange->answer = ANSWER_DONE;
+    exchange->answer.state = ANSWER_DONE;
     exchange->end = (uint8_t)(exchange->broken || exchange->failed ? exchange->end : end);
     if (exchange->end != PX_END_COMPLETE)
         service->aborted++;
     list_remove(&exchange->node);
-    if (exchange_tells_end(exchange) || exchange->output)
+    if (exchange_tells_end(exchange) || exchange->output.more)
         list_append(&service->ended, &exchange->node);
     else
         exchange_free(exchange);

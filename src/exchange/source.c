@@ -13,11 +13,11 @@ enum { SOURCE_READ_BYTES = 16 * 1024 };
 
 static px_pull pull_bytes(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
-    size_t left = exchange->body.bytes.len - (size_t)exchange->produced;
+    size_t left = exchange->output.body.bytes.len - (size_t)exchange->output.produced;
     size_t count = left < room ? left : room;
 
     if (count > 0)
-        memcpy(out, exchange->body.bytes.ptr + exchange->produced, count);
+        memcpy(out, exchange->output.body.bytes.ptr + exchange->output.produced, count);
     *out_bytes = count;
     return count == left ? PX_PULL_END : PX_PULL_MORE;
 }
@@ -25,7 +25,7 @@ static px_pull pull_bytes(px_exchange *exchange, char *out, size_t room, size_t 
 static void file_read_done(struct file_read *read, px_err status)
 {
     px_exchange *exchange = read->context;
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     output->reading = false;
     if (status != PX_OK || read->count <= 0)
@@ -41,7 +41,7 @@ static void file_read_done(struct file_read *read, px_err status)
 /* Has a helper thread read what is not in the page cache. */
 static px_pull file_pull_later(px_exchange *exchange, uint64_t offset, uint64_t left)
 {
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     if (!output->read_buf)
         output->read_buf = arena_take(&exchange->arena, SOURCE_READ_BYTES);
@@ -64,7 +64,7 @@ static px_pull file_pull_later(px_exchange *exchange, uint64_t offset, uint64_t 
 static void file_warm_done(struct file_read *read, px_err status)
 {
     px_exchange *exchange = read->context;
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     (void)status; /* what cannot be read fails when it is sent */
     output->reading = false;
@@ -78,7 +78,7 @@ static void file_warm_done(struct file_read *read, px_err status)
 /* A file that went out a moment ago without a wait is not looked up piece by piece. */
 static bool file_was_warm(const px_exchange *exchange)
 {
-    const uint64_t *warm_ms = exchange->output->warm_ms;
+    const uint64_t *warm_ms = exchange->output.more->warm_ms;
 
     return warm_ms && *warm_ms != 0 && exchange->service->loop->now_ms - *warm_ms < FILE_WARM_MS;
 }
@@ -86,7 +86,7 @@ static bool file_was_warm(const px_exchange *exchange)
 /* Has a helper read a piece of the file; false when none can. */
 static bool file_warm(px_exchange *exchange, uint64_t offset, uint64_t length)
 {
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     output->unsure = true;
     output->read.fd = output->file.fd;
@@ -101,7 +101,7 @@ static bool file_warm(px_exchange *exchange, uint64_t offset, uint64_t length)
 /* Has a helper read a piece that is not in the page cache; false: it can be sent now. */
 static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
 {
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
 
     if (output->warmed) {
         output->warmed = false;
@@ -120,30 +120,30 @@ static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
 
 px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
 {
-    struct exchange_output *output = exchange->output;
-    uint64_t left = exchange->length - exchange->produced;
-    uint64_t offset = output->file.offset + exchange->produced;
+    struct output_more *output = exchange->output.more;
+    uint64_t left = exchange->output.length - exchange->output.produced;
+    uint64_t offset = output->file.offset + exchange->output.produced;
     uint64_t length = left < FILE_WINDOW_BYTES ? left : FILE_WINDOW_BYTES;
     uint64_t ahead = left - length < FILE_WINDOW_BYTES ? left - length : FILE_WINDOW_BYTES;
 
     if (output->reading || file_wait(exchange, offset, length))
         return PX_AGAIN;
     *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
-    exchange->passed += length;
-    exchange->produced += length;
+    exchange->output.passed += length;
+    exchange->output.produced += length;
     /* What follows a cold piece is cold as well: it is read while this one is sent. */
     if (output->cold && ahead > 0)
         file_warm(exchange, offset + length, ahead);
-    if (output->warm_ms && !output->unsure && exchange->produced == exchange->length)
+    if (output->warm_ms && !output->unsure && exchange->output.produced == exchange->output.length)
         *output->warm_ms = exchange->service->loop->now_ms;
     return PX_OK;
 }
 
 static px_pull pull_file(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
-    struct exchange_output *output = exchange->output;
-    uint64_t left = output->file.length - exchange->produced;
-    uint64_t offset = output->file.offset + exchange->produced;
+    struct output_more *output = exchange->output.more;
+    uint64_t left = output->file.length - exchange->output.produced;
+    uint64_t offset = output->file.offset + exchange->output.produced;
     size_t count = left < room ? (size_t)left : room;
 
     *out_bytes = 0;
@@ -175,7 +175,7 @@ static px_pull pull_file(px_exchange *exchange, char *out, size_t room, size_t *
 
 static px_pull pull_pieces(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
-    struct exchange_output *output = exchange->output;
+    struct output_more *output = exchange->output.more;
     size_t left = output->pieces.len - output->pieces_at;
     size_t count = left < room ? left : room;
 
@@ -186,7 +186,7 @@ static px_pull pull_pieces(px_exchange *exchange, char *out, size_t room, size_t
     if (count == left) {
         output->pieces.len = 0;
         output->pieces_at = 0;
-        if (exchange->pieces_done)
+        if (exchange->output.pieces_done)
             return PX_PULL_END;
     }
     return count > 0 ? PX_PULL_MORE : PX_PULL_LATER;
@@ -195,31 +195,34 @@ static px_pull pull_pieces(px_exchange *exchange, char *out, size_t room, size_t
 /* Half of the room is free: a handler that waited has something to do. */
 static bool room_is_back(const px_exchange *exchange)
 {
-    const struct buf *pieces = &exchange->output->pieces;
+    const struct buf *pieces = &exchange->output.more->pieces;
 
-    return pieces->bytes_max - (pieces->len - exchange->output->pieces_at) >= pieces->bytes_max / 2;
+    return pieces->bytes_max - (pieces->len - exchange->output.more->pieces_at) >=
+           pieces->bytes_max / 2;
 }
 
 /* The handler that ran short of room is told once there is some. */
 static void room_tell(px_exchange *exchange)
 {
-    if (exchange->kind == CONTENT_TUNNEL) {
-        const px_tunnel_callbacks *tunnel = exchange->output->tunnel;
+    if (exchange->output.kind == CONTENT_TUNNEL) {
+        const px_tunnel_callbacks *tunnel = exchange->output.more->tunnel;
 
         if (TABLE_MEMBER(tunnel, on_room))
-            tunnel->on_room(exchange, exchange->output->tunnel_context);
-    } else if (exchange->callbacks && TABLE_MEMBER(exchange->callbacks, on_room)) {
-        exchange->callbacks->on_room(exchange, exchange->callbacks_context);
+            tunnel->on_room(exchange, exchange->output.more->tunnel_context);
+    } else if (exchange->handling.callbacks &&
+               TABLE_MEMBER(exchange->handling.callbacks, on_room)) {
+        exchange->handling.callbacks->on_room(exchange, exchange->handling.callbacks_context);
     }
 }
 
 px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
     px_pull pull = PX_PULL_END;
-    uint64_t length = exchange->filtered ? exchange->output->source_length : exchange->length;
+    uint64_t length =
+        exchange->output.filtered ? exchange->output.more->source_length : exchange->output.length;
 
     *out_bytes = 0;
-    switch ((enum content_kind)exchange->kind) {
+    switch ((enum content_kind)exchange->output.kind) {
     case CONTENT_NONE:
         break;
     case CONTENT_BYTES:
@@ -229,15 +232,15 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
         pull = pull_file(exchange, out, room, out_bytes);
         break;
     case CONTENT_PRODUCER:
-        if (exchange->later)
+        if (exchange->output.later)
             return PX_PULL_LATER;
-        exchange->later = true;
-        pull = exchange->output->producer.pull(exchange, out, room, out_bytes,
-                                               exchange->output->producer.context);
+        exchange->output.later = true;
+        pull = exchange->output.more->producer.pull(exchange, out, room, out_bytes,
+                                                    exchange->output.more->producer.context);
         /* What it waits for may have come before it returned: px_resume was called inside. */
-        if (pull == PX_PULL_LATER && !exchange->later)
+        if (pull == PX_PULL_LATER && !exchange->output.later)
             return PX_PULL_MORE;
-        exchange->later = pull == PX_PULL_LATER;
+        exchange->output.later = pull == PX_PULL_LATER;
         break;
     case CONTENT_PIECES:
     case CONTENT_TUNNEL:
@@ -246,14 +249,15 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     }
     if (*out_bytes > room)
         return PX_PULL_ERROR;
-    exchange->produced += *out_bytes;
+    exchange->output.produced += *out_bytes;
     if (pull == PX_PULL_MORE && *out_bytes == 0)
         return PX_PULL_ERROR; /* MORE with nothing would be asked for ever */
     if (length != PX_LENGTH_UNKNOWN &&
-        (exchange->produced > length || (pull == PX_PULL_END && exchange->produced < length)))
+        (exchange->output.produced > length ||
+         (pull == PX_PULL_END && exchange->output.produced < length)))
         return PX_PULL_ERROR;
-    if (exchange->room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
-        exchange->room_wanted = false;
+    if (exchange->output.room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
+        exchange->output.room_wanted = false;
         room_tell(exchange);
     }
     return pull;

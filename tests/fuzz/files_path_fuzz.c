@@ -49,8 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memcpy(target + 1, data + 1, len - 1);
     target[len] = '\0'; /* a request's strings end so, and hold none */
     arena_init(&exchange->arena, &alloc_libc, exchange->first, sizeof(exchange->first), 1 << 20);
-    exchange->request.raw_path = px_str_make(target, strlen(target));
-    exchange->pattern = patterns[data[0] % ARRAY_COUNT(patterns)];
+    exchange->arrival.request.raw_path = px_str_make(target, strlen(target));
+    exchange->handling.pattern = patterns[data[0] % ARRAY_COUNT(patterns)];
     unsigned status = files_path(exchange, &path);
 
     CHECK(status == 0 || status == 400 || status == 404 || status == 503);

@@ -89,9 +89,9 @@ px_sim_plant(abort_looks_whole http server/session/session.c
         session->reset = true;" "session->reset = false;")
 px_sim_plant(end_forgotten http exchange/service.c
     "        if (exchange_tells_end(exchange))
-            exchange->callbacks->on_end("
+            exchange->handling.callbacks->on_end("
     "        if (exchange->end != PX_END_PEER_GONE && exchange_tells_end(exchange))
-            exchange->callbacks->on_end(")
+            exchange->handling.callbacks->on_end(")
 px_sim_plant(source_kept http exchange/service.c "    exchange_release_content(exchange);" "")
 px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
 
@@ -109,8 +109,8 @@ px_sim_plant(end_without_close_notify tls conduit/tls_conduit.c
         if (!tls_flush(tls) &&" "        if (!tls_flush(tls) &&")
 
 px_sim_plant(file_piece_twice http exchange/source.c
-    "    exchange->produced += length;
-    /* What follows" "    exchange->produced += length / 2 + 1;
+    "    exchange->output.produced += length;
+    /* What follows" "    exchange->output.produced += length / 2 + 1;
     /* What follows")
 px_sim_plant(file_waiter_forgotten http handlers/files/files_load.c
     "want_done(exchange, load->files" "want_done(waiter->next ? exchange : NULL, load->files")

@@ -70,9 +70,9 @@ static bool stream_begin(struct compress *compress, px_exchange *exchange, enum 
                          struct compress_stream *stream)
 {
     *stream = (struct compress_stream){.compress = compress, .shelf = &compress->shelves[coding]};
-    if (exchange->method == METHOD_HEAD)
+    if (exchange->arrival.method == METHOD_HEAD)
         return true; /* the head of a GET, whose content nobody asks for */
-    stream->coder = shelf_take(compress, stream->shelf, exchange->length);
+    stream->coder = shelf_take(compress, stream->shelf, exchange->output.length);
     return stream->coder != NULL;
 }
 
@@ -87,9 +87,10 @@ static int compress_on_head(px_exchange *exchange, void *context, void **out_sta
         return 0;
     compress_vary(exchange);
     /* A client of HTTP/1.0 would lose the length, and with it the connection. */
-    if (exchange->version < 11)
+    if (exchange->arrival.version < 11)
         return 0;
-    accept_coding_read(&accept, exchange->request.fields, exchange->request.field_count);
+    accept_coding_read(&accept, exchange->arrival.request.fields,
+                       exchange->arrival.request.field_count);
     uint32_t count = accept_coding_order(&accept, compress->offered, codings);
 
     for (uint32_t index = 0; index < count; index++) {

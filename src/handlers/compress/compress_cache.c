@@ -87,19 +87,19 @@ uint32_t compress_cache_age(struct compress_cache *cache, bool *out_holds)
 px_str compress_cache_key(px_exchange *exchange)
 {
     px_str parts[] = {px_request_authority(exchange), px_request_target(exchange),
-                      px_response_field(exchange, "ETag"), exchange->type};
+                      px_response_field(exchange, "ETag"), exchange->answer.type};
     px_str absent = px_str_make(NULL, 0);
     size_t len = 1;
 
     /* Content that is there and will not change while it is sent, under a name of its own. */
-    if ((exchange->method != METHOD_GET && exchange->method != METHOD_HEAD) ||
-        exchange->status != 200 || exchange->filtered || parts[2].len == 0 ||
+    if ((exchange->arrival.method != METHOD_GET && exchange->arrival.method != METHOD_HEAD) ||
+        exchange->answer.status != 200 || exchange->output.filtered || parts[2].len == 0 ||
         parts[2].ptr[0] != '"' ||
-        (exchange->kind != CONTENT_BYTES && exchange->kind != CONTENT_FILE))
+        (exchange->output.kind != CONTENT_BYTES && exchange->output.kind != CONTENT_FILE))
         return absent;
-    for (uint32_t index = 0; index < exchange->field_count; index++) {
-        if (field_name_is(exchange->fields[index].name, "cache-control") &&
-            field_list_has(exchange->fields[index].value, "no-store"))
+    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
+        if (field_name_is(exchange->answer.fields[index].name, "cache-control") &&
+            field_list_has(exchange->answer.fields[index].value, "no-store"))
             return absent;
     }
     for (size_t index = 0; index < ARRAY_COUNT(parts); index++)
@@ -149,9 +149,9 @@ void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, 
     *record = (struct compress_record){.cache = NULL};
     /* What is long will hardly fit, and is not asked for at once by many. */
     if (cache->recording_count == COMPRESS_RECORDINGS_MAX ||
-        exchange->length > entry_max * COMPRESS_RATIO_GUESS)
+        exchange->output.length > entry_max * COMPRESS_RATIO_GUESS)
         return;
-    record->fd = exchange->kind == CONTENT_FILE ? exchange->output->file.fd : -1;
+    record->fd = exchange->output.kind == CONTENT_FILE ? exchange->output.more->file.fd : -1;
     if (record->fd >= 0 && root_look(record->fd, &record->file) != PX_OK)
         return;
     record->cache = cache;

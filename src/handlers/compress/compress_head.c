@@ -33,16 +33,17 @@ static bool field_forbids(const px_field *field)
 bool compress_is_fit(const struct compress *compress, const px_exchange *exchange)
 {
     /* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; and a range is of the content as it is. */
-    if (exchange->status == 204 || exchange->status == 205 || exchange->status == 206 ||
-        exchange->status == 304 || exchange->kind == CONTENT_NONE ||
-        exchange->kind == CONTENT_TUNNEL)
+    if (exchange->answer.status == 204 || exchange->answer.status == 205 ||
+        exchange->answer.status == 206 || exchange->answer.status == 304 ||
+        exchange->output.kind == CONTENT_NONE || exchange->output.kind == CONTENT_TUNNEL)
         return false;
-    if (exchange->length != PX_LENGTH_UNKNOWN && exchange->length < compress->bytes_min)
+    if (exchange->output.length != PX_LENGTH_UNKNOWN &&
+        exchange->output.length < compress->bytes_min)
         return false;
-    if (!media_type_compressible(exchange->type))
+    if (!media_type_compressible(exchange->answer.type))
         return false;
-    for (uint32_t index = 0; index < exchange->field_count; index++) {
-        if (field_forbids(&exchange->fields[index]))
+    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
+        if (field_forbids(&exchange->answer.fields[index]))
             return false;
     }
     return px_response_field(exchange, "ETag").len <= ETAG_BYTES_MAX;
@@ -50,8 +51,8 @@ bool compress_is_fit(const struct compress *compress, const px_exchange *exchang
 
 void compress_vary(px_exchange *exchange)
 {
-    for (uint32_t index = 0; index < exchange->field_count; index++) {
-        const px_field *field = &exchange->fields[index];
+    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
+        const px_field *field = &exchange->answer.fields[index];
 
         if (field_name_is(field->name, "vary") &&
             (field_list_has(field->value, "accept-encoding") || field_list_has(field->value, "*")))
@@ -105,8 +106,8 @@ bool compress_is_known(const px_exchange *exchange, px_str etag)
     size_t count;
     const px_field *fields = px_request_fields(exchange, &count);
 
-    if (!etag.ptr || exchange->status != 200 ||
-        (exchange->method != METHOD_GET && exchange->method != METHOD_HEAD))
+    if (!etag.ptr || exchange->answer.status != 200 ||
+        (exchange->arrival.method != METHOD_GET && exchange->arrival.method != METHOD_HEAD))
         return false;
     for (size_t index = 0; index < count; index++) {
         if (field_name_is(fields[index].name, "if-none-match") &&

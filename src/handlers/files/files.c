@@ -39,7 +39,7 @@ static unsigned status_of(const struct files_entry *entry)
  * has no extension, or Accept names pages. */
 static bool may_want_page(px_exchange *exchange)
 {
-    px_str path = exchange->request.raw_path;
+    px_str path = exchange->arrival.request.raw_path;
     const char *slash = memrchr(path.ptr, '/', path.len);
     size_t before = slash ? (size_t)(slash - path.ptr) : 0;
     struct accept_type html;
@@ -47,7 +47,8 @@ static bool may_want_page(px_exchange *exchange)
     if (!memchr(path.ptr + before, '.', path.len - before))
         return true;
     accept_type_init(&html, "text", "html");
-    accept_type_read(&html, exchange->request.fields, exchange->request.field_count);
+    accept_type_read(&html, exchange->arrival.request.fields,
+                     exchange->arrival.request.field_count);
     return accept_type_is_named(&html) && accept_type_weight(&html) > 0;
 }
 
@@ -189,9 +190,10 @@ void px_files_handle(px_exchange *exchange, void *context)
 
     if (PX_UNLIKELY(files->field_count > 0))
         fields_add(exchange, files);
-    if (PX_UNLIKELY(exchange->method != METHOD_GET && exchange->method != METHOD_HEAD)) {
+    if (PX_UNLIKELY(exchange->arrival.method != METHOD_GET &&
+                    exchange->arrival.method != METHOD_HEAD)) {
         px_response_set_field(exchange, allow_name, allow);
-        if (exchange->method == METHOD_OPTIONS)
+        if (exchange->arrival.method == METHOD_OPTIONS)
             px_respond(exchange, 204, px_str_of(NULL), px_str_make("", 0));
         else
             files_fail(exchange, files, 405);

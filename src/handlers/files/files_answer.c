@@ -37,7 +37,7 @@ static void content_range_add(px_exchange *exchange, const struct byte_range *ra
 static void fields_set(px_exchange *exchange, const struct files_entry *entry,
                        const struct files_entry *base, const char *coding)
 {
-    exchange->type = base->type;
+    exchange->answer.type = base->type;
     if (entry == base)
         exchange_lend_fields(exchange, entry->fields, entry->field_count);
     else
@@ -60,7 +60,7 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
         break;
     case CONDITIONAL_NOT_MODIFIED:
         fields_set(exchange, entry, base, coding);
-        exchange->type = px_str_make(NULL, 0);
+        exchange->answer.type = px_str_make(NULL, 0);
         files_content_respond(exchange, 304, entry, 0, 0);
         return;
     case CONDITIONAL_FAILED:
@@ -69,7 +69,7 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     }
     /* RFC 9110 section 14.2: ranges are for GET alone, and may be ignored.  Of empty content there
      * is none, and a client that asks for its first bytes wants what there is. */
-    if (exchange->method == METHOD_GET && entry->info.size > 0 &&
+    if (exchange->arrival.method == METHOD_GET && entry->info.size > 0 &&
         conditional_range(conditional, &entry->validators, now, &range))
         result = range_parse(range, entry->info.size, ranges, &count);
     if (result == RANGE_UNSATISFIABLE) {
@@ -93,7 +93,8 @@ void files_answer(px_exchange *exchange, struct files_entry *entry, const struct
 {
     struct conditional conditional;
 
-    conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
+    conditional_init(&conditional, exchange->arrival.request.fields,
+                     exchange->arrival.request.field_count);
     if (PX_UNLIKELY(conditional.seen)) {
         answer_conditional(exchange, entry, base, coding, &conditional);
         return;

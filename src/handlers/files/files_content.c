@@ -40,6 +40,7 @@ void files_content_respond(px_exchange *exchange, unsigned status, struct files_
 
     px_respond_file(exchange, status, absent, &range);
     /* What is true of the whole is not learnt from a part. */
-    if (length == entry->info.size && exchange->output && exchange->output->file.context == entry)
-        exchange->output->warm_ms = &entry->warm_ms;
+    if (length == entry->info.size && exchange->output.more &&
+        exchange->output.more->file.context == entry)
+        exchange->output.more->warm_ms = &entry->warm_ms;
 }

@@ -183,8 +183,10 @@ static struct listing_view view_of(px_exchange *exchange)
                        listing_sort_descends((enum listing_sort)view.sort));
     accept_type_init(&html, "text", "html");
     accept_type_init(&json, "application", "json");
-    accept_type_read(&html, exchange->request.fields, exchange->request.field_count);
-    accept_type_read(&json, exchange->request.fields, exchange->request.field_count);
+    accept_type_read(&html, exchange->arrival.request.fields,
+                     exchange->arrival.request.field_count);
+    accept_type_read(&json, exchange->arrival.request.fields,
+                     exchange->arrival.request.field_count);
     view.json = accept_type_weight(&json) > accept_type_weight(&html);
     return view;
 }
@@ -237,7 +239,8 @@ static enum conditional_result precondition(px_exchange *exchange, px_str etag)
     struct conditional conditional;
     struct validators validators = {.etag = etag, .undated = true, .coded = true};
 
-    conditional_init(&conditional, exchange->request.fields, exchange->request.field_count);
+    conditional_init(&conditional, exchange->arrival.request.fields,
+                     exchange->arrival.request.field_count);
     conditional.seen &= CONDITIONAL_IF_MATCH | CONDITIONAL_IF_NONE_MATCH;
     return etag.ptr ? conditional_evaluate(&conditional, &validators, 0) : CONDITIONAL_GO_ON;
 }
@@ -278,7 +281,7 @@ static void page_ready(px_exchange *exchange, struct listing_page *page)
 {
     struct px_files *files = page->files;
     px_err err = page->work.err;
-    bool follows = page->work.listing.more && exchange->method != METHOD_HEAD;
+    bool follows = page->work.listing.more && exchange->arrival.method != METHOD_HEAD;
     bool full = files->listing_bytes > LISTING_BYTES_TOTAL_MAX ||
                 (follows && files->listing_streams == LISTING_STREAMS_MAX);
     struct stream *stream = err == PX_OK && !full ? stream_make(exchange, page) : NULL;

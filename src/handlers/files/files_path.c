@@ -89,8 +89,8 @@ static bool path_is_hidden(px_str path, bool whole_site)
  * `out_whole` says whether that is all of it. */
 static px_str path_open(const px_exchange *exchange, bool *out_whole)
 {
-    px_str path = exchange->request.raw_path;
-    uint32_t skip = pattern_segments(exchange->pattern);
+    px_str path = exchange->arrival.request.raw_path;
+    uint32_t skip = pattern_segments(exchange->handling.pattern);
 
     *out_whole = skip == 0;
     for (; skip > 0; skip--) {
@@ -105,7 +105,7 @@ static px_str path_open(const px_exchange *exchange, bool *out_whole)
 
 unsigned files_path(px_exchange *exchange, px_str *out_path)
 {
-    px_str path = exchange->request.raw_path;
+    px_str path = exchange->arrival.request.raw_path;
     bool whole;
 
     if (path.len == 0 || path.ptr[0] != '/')
@@ -129,7 +129,7 @@ unsigned files_path(px_exchange *exchange, px_str *out_path)
 
 px_str files_path_with_slash(px_exchange *exchange)
 {
-    px_str query = exchange->request.query, path = exchange->request.raw_path;
+    px_str query = exchange->arrival.request.query, path = exchange->arrival.request.raw_path;
     const char *slash = path.len > 0 ? memrchr(path.ptr, '/', path.len) : NULL;
     size_t before = slash ? (size_t)(slash - path.ptr) + 1 : 0;
     px_str name = px_str_make(path.ptr + before, path.len - before);

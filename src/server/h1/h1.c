@@ -82,7 +82,7 @@ static void h1_rest(struct h1_conn *h1)
 /* The exchange asked for a reset.  Answers before it are whole and go out first. */
 static px_err h1_break(struct h1_conn *h1)
 {
-    if (h1->exchange && h1->exchange->answer < ANSWER_TAKEN) {
+    if (h1->exchange && h1->exchange->answer.state < ANSWER_TAKEN) {
         if (h1->conn.sending)
             return PX_AGAIN;
         if (h1->conn.out && conn_send(&h1->conn, NULL) == PX_AGAIN)
@@ -262,7 +262,7 @@ static bool h1_cut_short(const struct session *session)
 {
     const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    return h1->conn.out || (h1->exchange && h1->exchange->answer == ANSWER_TAKEN);
+    return h1->conn.out || (h1->exchange && h1->exchange->answer.state == ANSWER_TAKEN);
 }
 
 void h1_finish(struct h1_conn *h1, px_end end)
@@ -311,7 +311,7 @@ static void h1_timeout(struct session *session)
     struct h1_conn *h1 = h1_of(session);
 
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
-    if (session->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer == ANSWER_NONE &&
+    if (session->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer.state == ANSWER_NONE &&
                                        h1->reading == READ_CONTENT && !h1->conn.sending)) {
         if (h1_conn_refuse(h1, 408) == PX_OK) {
             /* The deadline has gone off: who does not read the answer needs another. */
@@ -341,11 +341,11 @@ static uint64_t h1_total_due(const struct session *session)
 {
     const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    if (!h1->exchange || h1->exchange->kind == CONTENT_TUNNEL)
+    if (!h1->exchange || h1->exchange->output.kind == CONTENT_TUNNEL)
         return UINT64_MAX;
     uint32_t total_ms = site_rules_of(h1->exchange)->total_timeout_ms;
 
-    return total_ms == PX_OFF ? UINT64_MAX : h1->exchange->started_ms + total_ms;
+    return total_ms == PX_OFF ? UINT64_MAX : h1->exchange->arrival.started_ms + total_ms;
 }
 
 static void h1_drain(struct session *session)

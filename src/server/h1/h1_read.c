@@ -26,7 +26,7 @@ bool h1_wants_bytes(const struct h1_conn *h1)
     case READ_CONTENT:
         return !h1->exchange || exchange_takes_content(h1->exchange);
     case READ_TUNNEL:
-        return h1->exchange && !h1->exchange->content_paused;
+        return h1->exchange && !h1->exchange->input.paused;
     case READ_CLOSED:
         return false;
     }
@@ -51,17 +51,17 @@ static px_err work_take(struct h1_conn *h1)
 /* What the head says, as the exchange keeps it. */
 static void exchange_describe(px_exchange *exchange, const struct h1_parser *parser)
 {
-    exchange->method = parser->method_id;
-    exchange->version = parser->minor_version == 0 ? 10 : 11;
-    exchange->asks_upgrade = parser->connection_upgrade && parser->has_upgrade;
-    exchange->content_max = UINT64_MAX;
+    exchange->arrival.method = parser->method_id;
+    exchange->arrival.version = parser->minor_version == 0 ? 10 : 11;
+    exchange->arrival.asks_upgrade = parser->connection_upgrade && parser->has_upgrade;
+    exchange->input.bytes_max = UINT64_MAX;
     switch ((enum h1_framing)parser->framing) {
     case H1_FRAMING_LENGTH:
-        exchange->content_length = parser->content_length;
+        exchange->input.length = parser->content_length;
         break;
     case H1_FRAMING_CHUNKED:
     case H1_FRAMING_CLOSE:
-        exchange->content_length = PX_LENGTH_UNKNOWN;
+        exchange->input.length = PX_LENGTH_UNKNOWN;
         break;
     case H1_FRAMING_NONE:
         break;
@@ -76,7 +76,7 @@ static void content_end(struct h1_conn *h1)
     h1->reading = h1->conn.peer_ended ? READ_CLOSED : READ_HEAD;
     h1->expecting = false;
     h1_work_release(h1);
-    if (exchange && exchange->kind != CONTENT_TUNNEL)
+    if (exchange && exchange->output.kind != CONTENT_TUNNEL)
         exchange_receive_end(exchange);
 }
 
@@ -92,7 +92,7 @@ static px_err head_take(struct h1_conn *h1)
 
     if (!exchange)
         return h1_conn_refuse(h1, 503);
-    if (h1_request_take(parser, head, &exchange->arena, &exchange->request) != PX_OK) {
+    if (h1_request_take(parser, head, &exchange->arena, &exchange->arrival.request) != PX_OK) {
         exchange_finish(exchange, PX_END_NO_MEMORY);
         return h1_conn_refuse(h1, 503);
     }
@@ -196,7 +196,7 @@ static px_err read_first(struct h1_conn *h1)
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
-    uint64_t bytes_max = h1->exchange ? h1->exchange->content_max
+    uint64_t bytes_max = h1->exchange ? h1->exchange->input.bytes_max
                                       : h1->conn.session.server->site->rules.content_bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
@@ -216,13 +216,13 @@ static px_err content_refuse(struct h1_conn *h1, unsigned status)
 
 static void take_trailers(struct h1_conn *h1)
 {
-    struct exchange_input *input;
+    struct input_more *input;
     px_field *fields = NULL;
     uint32_t count = 0;
 
     if (!h1->exchange || h1->work->body.trailer.len == 0)
         return;
-    input = exchange_input(h1->exchange);
+    input = exchange_input_more(h1->exchange);
     if (!input ||
         h1_body_trailers(&h1->work->body, &h1->exchange->arena, &fields, &count) != PX_OK) {
         exchange_break(h1->exchange, PX_END_NO_MEMORY);
@@ -299,7 +299,7 @@ static px_err read_tunnel(struct h1_conn *h1)
 {
     px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
 
-    if (!h1->exchange || h1->exchange->content_paused)
+    if (!h1->exchange || h1->exchange->input.paused)
         return PX_AGAIN;
     if (bytes.len == 0) {
         if (!h1->conn.peer_ended)

@@ -41,28 +41,32 @@ px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
 static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
                         struct h1_response_head *head)
 {
-    bool tunnel = exchange->kind == CONTENT_TUNNEL;
+    bool tunnel = exchange->output.kind == CONTENT_TUNNEL;
 
     head->upgrade = px_str_make(NULL, 0);
-    bool known = exchange->length != PX_LENGTH_UNKNOWN && !tunnel;
+    bool known = exchange->output.length != PX_LENGTH_UNKNOWN && !tunnel;
 
     /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
-    head->has_length = known && exchange->status != 204 && exchange->status != 304;
-    head->length = exchange->length;
-    head->chunked = !known && !exchange->head_only && !tunnel && exchange->version > 10;
+    head->has_length = known && exchange->answer.status != 204 && exchange->answer.status != 304;
+    head->length = exchange->output.length;
+    head->chunked =
+        !known && !exchange->answer.head_only && !tunnel && exchange->arrival.version > 10;
     h1->chunked = head->chunked;
-    if (h1->draining || exchange->close_after || (!known && !exchange->head_only && !head->chunked))
+    if (h1->draining || exchange->answer.close_after ||
+        (!known && !exchange->answer.head_only && !head->chunked))
         h1->after = AFTER_CLOSE;
     /* The peer was not told to go on: what it sends next is content, or is not. */
     if (h1->expecting)
         h1->after = AFTER_LINGER;
     if (tunnel) {
-        head->connection = exchange->status == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
-        head->upgrade = exchange->output->upgrade;
+        head->connection =
+            exchange->answer.status == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
+        head->upgrade = exchange->output.more->upgrade;
     } else if (h1->after != AFTER_NEXT) {
         head->connection = H1_CONNECTION_CLOSE;
     } else {
-        head->connection = exchange->version > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
+        head->connection =
+            exchange->arrival.version > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
     }
 }
 
@@ -71,19 +75,19 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     px_server *server = h1->conn.session.server;
     struct h1_response_head head;
 
-    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
+    if (PX_UNLIKELY(exchange->output.kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
         return h1_conn_refuse(h1, 400); /* content before a tunnel could be read as either */
-    if (PX_LIKELY(exchange->answer == ANSWER_READY)) {
+    if (PX_LIKELY(exchange->answer.state == ANSWER_READY)) {
         exchange_take_head(exchange);
         if (exchange->broken)
             return PX_OK; /* a filter broke it: the driver sees that next */
     }
-    head.status = exchange->status;
-    head.no_server = exchange->no_server;
-    head.no_date = exchange->no_date;
-    head.type = exchange->type;
-    head.fields = exchange->fields;
-    head.field_count = exchange->field_count;
+    head.status = exchange->answer.status;
+    head.no_server = exchange->answer.no_server;
+    head.no_date = exchange->answer.no_date;
+    head.type = exchange->answer.type;
+    head.fields = exchange->answer.fields;
+    head.field_count = exchange->answer.field_count;
     reply_frame(h1, exchange, &head);
     px_err err = h1_out_reserve(h1, h1_head_room(&head));
 
@@ -94,9 +98,9 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     h1->conn.out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
     if (server->options.on_log)
-        exchange->mark_sent = conduit_sent_bytes(&h1->conn.conduit) + h1->conn.out->len;
+        exchange->answer.mark_sent = conduit_sent_bytes(&h1->conn.conduit) + h1->conn.out->len;
     h1->writing = WRITE_CONTENT;
-    if (PX_UNLIKELY(exchange->kind == CONTENT_TUNNEL)) {
+    if (PX_UNLIKELY(exchange->output.kind == CONTENT_TUNNEL)) {
         h1->after = AFTER_CLOSE;
         h1->reading = READ_TUNNEL;
     }
@@ -127,7 +131,7 @@ static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
     if (err != PX_OK)
         return err;
     err = conn_send(&h1->conn, &part);
-    if (exchange->produced < exchange->length)
+    if (exchange->output.produced < exchange->output.length)
         return err; /* on_sent comes back here */
     if (err == PX_AGAIN)
         h1->writing = WRITE_LAST; /* on_sent ends the exchange */
@@ -136,12 +140,12 @@ static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
 
 static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 {
-    px_str bytes = exchange->body.bytes;
+    px_str bytes = exchange->output.body.bytes;
     px_part part = {.bytes = bytes};
 
-    if (exchange->kind == CONTENT_FILE)
+    if (exchange->output.kind == CONTENT_FILE)
         return reply_file(h1, exchange);
-    exchange->passed = bytes.len;
+    exchange->output.passed = bytes.len;
     if (bytes.len <= OUT_COPY_BYTES_MAX) {
         px_err err = h1_out_reserve(h1, bytes.len);
 
@@ -164,7 +168,7 @@ static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 
 static size_t trailer_room(const px_exchange *exchange)
 {
-    const struct exchange_output *output = exchange->output;
+    const struct output_more *output = exchange->output.more;
     size_t room = LAST_CHUNK_BYTES;
 
     for (uint32_t index = 0; output && index < output->trailer_count; index++)
@@ -175,7 +179,7 @@ static size_t trailer_room(const px_exchange *exchange)
 /* "0", the trailer section, and the empty line (RFC 9112 section 7.1). */
 static char *write_last_chunk(char *out, const px_exchange *exchange)
 {
-    const struct exchange_output *output = exchange->output;
+    const struct output_more *output = exchange->output.more;
 
     memcpy(out, "0\r\n", 3);
     out += 3;
@@ -292,11 +296,11 @@ static px_err refusal_render(struct h1_conn *h1)
 
 static px_err reply_content(struct h1_conn *h1, px_exchange *exchange)
 {
-    if (exchange->head_only)
+    if (exchange->answer.head_only)
         return reply_done(h1, exchange);
     if (exchange_is_direct(exchange))
         return reply_direct(h1, exchange);
-    if (exchange->kind == CONTENT_TUNNEL)
+    if (exchange->output.kind == CONTENT_TUNNEL)
         return reply_tunnel(h1, exchange);
     return reply_pull(h1, exchange);
 }
@@ -312,10 +316,10 @@ px_err h1_step_write(struct h1_conn *h1)
         return PX_UNLIKELY(h1->refusal) ? refusal_render(h1) : PX_AGAIN;
     switch ((enum h1_writing)h1->writing) {
     case WRITE_NOTHING:
-        if (exchange->answer == ANSWER_NONE) {
+        if (exchange->answer.state == ANSWER_NONE) {
             /* A handler that asked to collect when the content had ended already. */
             exchange_tell_whole(exchange);
-            return exchange->answer == ANSWER_NONE ? PX_AGAIN : PX_OK;
+            return exchange->answer.state == ANSWER_NONE ? PX_AGAIN : PX_OK;
         }
         err = reply_head(h1, exchange);
         if (err != PX_OK || h1->writing != WRITE_CONTENT)
@@ -343,7 +347,7 @@ px_err h1_continue(struct h1_conn *h1)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-    if (!h1->expecting || !h1->exchange || h1->exchange->answer != ANSWER_NONE)
+    if (!h1->expecting || !h1->exchange || h1->exchange->answer.state != ANSWER_NONE)
         return PX_AGAIN;
     px_err err = h1_out_reserve(h1, sizeof(text));
 

@@ -42,18 +42,18 @@ static void exchange_describe(struct h2_request *request, const struct h2_head *
     request->kind = REQUEST_PLAIN;
     if (head->method_id == METHOD_CONNECT)
         request->kind = head->extended ? REQUEST_EXTENDED : REQUEST_CONNECT;
-    exchange->method = head->extended ? METHOD_GET : head->method_id;
-    exchange->version = 20;
-    exchange->asks_upgrade = head->extended;
-    exchange->content_max = UINT64_MAX;
+    exchange->arrival.method = head->extended ? METHOD_GET : head->method_id;
+    exchange->arrival.version = 20;
+    exchange->arrival.asks_upgrade = head->extended;
+    exchange->input.bytes_max = UINT64_MAX;
     /* A length of 0 is not known to be true before the stream has ended. */
     if (request->kind != REQUEST_PLAIN || request->stream.remote_ended)
-        exchange->content_length = 0;
+        exchange->input.length = 0;
     else if (head->has_length && head->content_length > 0)
-        exchange->content_length = head->content_length;
+        exchange->input.length = head->content_length;
     else
-        exchange->content_length = PX_LENGTH_UNKNOWN;
-    if (head->expect_continue && exchange->content_length != 0)
+        exchange->input.length = PX_LENGTH_UNKNOWN;
+    if (head->expect_continue && exchange->input.length != 0)
         request->content = CONTENT_EXPECTED;
 }
 
@@ -69,7 +69,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     px_exchange *exchange = exchange_create(&server->service, &h2_transport.exchange, request);
 
-    if (!exchange || h2_head_take(head, &exchange->arena, &exchange->request) != PX_OK) {
+    if (!exchange || h2_head_take(head, &exchange->arena, &exchange->arrival.request) != PX_OK) {
         if (exchange)
             exchange_finish(exchange, PX_END_NO_MEMORY);
         h2_refuse(request, 503);
@@ -81,7 +81,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
         access_log_request(server, exchange);
     request_begin(&h2->conn.session, exchange, head->expect_unknown);
     if (stream->remote_ended ||
-        (request->kind != REQUEST_PLAIN && exchange->kind != CONTENT_TUNNEL))
+        (request->kind != REQUEST_PLAIN && exchange->output.kind != CONTENT_TUNNEL))
         exchange_receive_end(exchange);
     h2_note(request);
 }
@@ -99,8 +99,8 @@ static bool takes_content(const struct h2_request *request)
     const px_exchange *exchange = request->exchange;
 
     if (request->kind != REQUEST_PLAIN)
-        return exchange->kind == CONTENT_TUNNEL && exchange->answer == ANSWER_TAKEN &&
-               !exchange->content_paused;
+        return exchange->output.kind == CONTENT_TUNNEL && exchange->answer.state == ANSWER_TAKEN &&
+               !exchange->input.paused;
     return exchange_takes_content(exchange);
 }
 
@@ -164,7 +164,7 @@ void h2_take_content(struct h2_stream *stream, px_str bytes, void *context)
 static void take_trailers(struct h2_request *request, const struct h2_head *head)
 {
     px_exchange *exchange = request->exchange;
-    struct exchange_input *input = exchange_input(exchange);
+    struct input_more *input = exchange_input_more(exchange);
     px_field *fields = NULL;
     uint32_t count = 0;
 
@@ -188,8 +188,8 @@ void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void 
     request->content = CONTENT_COMES;
     if (trailers && trailers->field_count > 0)
         take_trailers(request, trailers);
-    if (request->held.len > 0 || request->exchange->content_paused ||
-        (request->kind != REQUEST_PLAIN && request->exchange->kind != CONTENT_TUNNEL))
+    if (request->held.len > 0 || request->exchange->input.paused ||
+        (request->kind != REQUEST_PLAIN && request->exchange->output.kind != CONTENT_TUNNEL))
         request->content = CONTENT_END_HELD;
     else
         exchange_receive_end(request->exchange);
@@ -224,13 +224,13 @@ void h2_read_step(struct h2_request *request)
         exchange_receive_end(request->exchange);
     }
     if (request->exchange && request->content == CONTENT_EXPECTED &&
-        exchange->answer == ANSWER_NONE && takes_content(request)) {
+        exchange->answer.state == ANSWER_NONE && takes_content(request)) {
         request->content = CONTENT_COMES;
         h2_session_inform(request->h2->session, &request->stream, 100, px_str_make(NULL, 0),
                           px_str_make(NULL, 0));
     }
     /* A handler that asked to collect when the content had ended already. */
-    if (request->exchange && exchange->answer == ANSWER_NONE)
+    if (request->exchange && exchange->answer.state == ANSWER_NONE)
         exchange_tell_whole(exchange);
 }
 

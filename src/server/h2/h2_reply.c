@@ -69,8 +69,8 @@ static void reply_refusal(struct h2_request *request)
     response.server = stamp_server(&server->stamp);
     response.date = stamp_date(&server->stamp);
     if (request->exchange) {
-        response.fields = request->exchange->fields;
-        response.field_count = request->exchange->field_count;
+        response.fields = request->exchange->answer.fields;
+        response.field_count = request->exchange->answer.field_count;
     }
     respond(request, &response);
 }
@@ -91,26 +91,26 @@ static px_pull pull_refusal(struct h2_request *request, char *out, size_t room, 
 
 static bool has_trailers(const px_exchange *exchange)
 {
-    return exchange->output && exchange->output->trailer_count > 0;
+    return exchange->output.more && exchange->output.more->trailer_count > 0;
 }
 
 /* RFC 8441 section 4: a 2xx says that the tunnel stands, so that is not what a handler can answer
  * that knows of none: CONNECT is not among the methods of its target. */
 static bool answers_extended_connect(const struct h2_request *request)
 {
-    return request->kind == REQUEST_EXTENDED && request->exchange->kind != CONTENT_TUNNEL &&
-           request->exchange->status < 300;
+    return request->kind == REQUEST_EXTENDED && request->exchange->output.kind != CONTENT_TUNNEL &&
+           request->exchange->answer.status < 300;
 }
 
 static void reply_head(struct h2_request *request)
 {
     px_server *server = request->h2->conn.session.server;
     px_exchange *exchange = request->exchange;
-    bool tunnel = exchange->kind == CONTENT_TUNNEL;
+    bool tunnel = exchange->output.kind == CONTENT_TUNNEL;
 
     if (answers_extended_connect(request)) {
         server_dispatch_no_tunnel(exchange);
-        request->refusal = exchange->status;
+        request->refusal = exchange->answer.status;
         reply_refusal(request);
         return;
     }
@@ -118,24 +118,25 @@ static void reply_head(struct h2_request *request)
     if (exchange->broken)
         return; /* a filter broke it: the next step sees that */
     if (tunnel)
-        exchange->status = 200; /* what HTTP/1 calls 101 */
-    bool known = exchange->length != PX_LENGTH_UNKNOWN && !tunnel;
+        exchange->answer.status = 200; /* what HTTP/1 calls 101 */
+    bool known = exchange->output.length != PX_LENGTH_UNKNOWN && !tunnel;
     struct h2_response response = {
-        .status = exchange->status,
+        .status = exchange->answer.status,
         /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
-        .has_length = known && exchange->status != 204 && exchange->status != 304,
-        .length = exchange->length,
-        .type = exchange->type,
-        .fields = exchange->fields,
-        .field_count = exchange->field_count,
+        .has_length = known && exchange->answer.status != 204 && exchange->answer.status != 304,
+        .length = exchange->output.length,
+        .type = exchange->answer.type,
+        .fields = exchange->answer.fields,
+        .field_count = exchange->answer.field_count,
     };
 
-    response.ends = exchange->head_only || (exchange_is_direct(exchange) && exchange->length == 0 &&
-                                            !has_trailers(exchange));
+    response.ends =
+        exchange->answer.head_only ||
+        (exchange_is_direct(exchange) && exchange->output.length == 0 && !has_trailers(exchange));
     h1_stamp_update(&server->stamp, server->loop->unix_time);
-    if (!exchange->no_server)
+    if (!exchange->answer.no_server)
         response.server = stamp_server(&server->stamp);
-    if (!exchange->no_date)
+    if (!exchange->answer.no_date)
         response.date = stamp_date(&server->stamp);
     respond(request, &response);
     if (tunnel && request->held.len > 0)
@@ -156,7 +157,7 @@ void h2_reply_step(struct h2_request *request)
             h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
     } else if (request->refusal) {
         reply_refusal(request);
-    } else if (exchange && exchange->answer == ANSWER_READY) {
+    } else if (exchange && exchange->answer.state == ANSWER_READY) {
         reply_head(request);
         if (request->exchange && request->exchange->broken)
             h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
@@ -196,8 +197,8 @@ const px_field *h2_trailers(struct h2_stream *stream, uint32_t *out_count, void 
     *out_count = 0;
     if (!request->exchange || !has_trailers(request->exchange))
         return NULL;
-    *out_count = request->exchange->output->trailer_count;
-    return request->exchange->output->trailers;
+    *out_count = request->exchange->output.more->trailer_count;
+    return request->exchange->output.more->trailers;
 }
 
 void h2_rendered(struct h2_stream *stream, void *context)

@@ -28,10 +28,10 @@ static void answer_allow(px_exchange *exchange)
 {
     px_str allow;
 
-    if (router_allow(site_rules_of(exchange)->host->router, exchange->request.authority,
-                     exchange->request.raw_path, &exchange->arena, &allow) == PX_OK)
+    if (router_allow(site_rules_of(exchange)->host->router, exchange->arrival.request.authority,
+                     exchange->arrival.request.raw_path, &exchange->arena, &allow) == PX_OK)
         px_response_set_field(exchange, px_str_make("Allow", 5), allow);
-    if (exchange->method == METHOD_OPTIONS)
+    if (exchange->arrival.method == METHOD_OPTIONS)
         answer_empty(exchange, 204);
     else
         px_respond_error(exchange, 405);
@@ -40,10 +40,10 @@ static void answer_allow(px_exchange *exchange)
 /* A redirect that keeps the query. */
 static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
 {
-    px_str path, query = exchange->request.query;
+    px_str path, query = exchange->arrival.request.query;
 
-    if (router_redirect_path(exchange->request.raw_path, add_slash, &exchange->arena, &path) !=
-        PX_OK) {
+    if (router_redirect_path(exchange->arrival.request.raw_path, add_slash, &exchange->arena,
+                             &path) != PX_OK) {
         px_respond_error(exchange, 503);
         return;
     }
@@ -68,23 +68,23 @@ static bool params_keep(px_exchange *exchange, const struct router_match *match)
 
     if (match->param_count == 0)
         return true;
-    exchange->param_values = arena_take(&exchange->arena, bytes);
-    if (!exchange->param_values)
+    exchange->handling.param_values = arena_take(&exchange->arena, bytes);
+    if (!exchange->handling.param_values)
         return false;
-    memcpy(exchange->param_values, match->params, bytes);
-    exchange->param_names = match->names;
-    exchange->param_count = match->param_count;
+    memcpy(exchange->handling.param_values, match->params, bytes);
+    exchange->handling.param_names = match->names;
+    exchange->handling.param_count = match->param_count;
     return true;
 }
 
 /* The route is known: what its options say of the content. */
 static void route_start(px_exchange *exchange, const struct site_route *route)
 {
-    if (exchange->content_length != 0) {
-        if (exchange->content_length != PX_LENGTH_UNKNOWN &&
-            exchange->content_length > exchange->content_max) {
+    if (exchange->input.length != 0) {
+        if (exchange->input.length != PX_LENGTH_UNKNOWN &&
+            exchange->input.length > exchange->input.bytes_max) {
             exchange_call_none(exchange);
-            exchange->close_after = true;
+            exchange->answer.close_after = true;
             px_respond_error(exchange, 413);
             return;
         }
@@ -102,7 +102,8 @@ static void route_start(px_exchange *exchange, const struct site_route *route)
 /* Answers what no route serves. */
 static void answer_without_route(px_exchange *exchange, enum router_result result)
 {
-    unsigned status = site_status_of(result, exchange->method, exchange->request.raw_path);
+    unsigned status =
+        site_status_of(result, exchange->arrival.method, exchange->arrival.request.raw_path);
 
     if (status == 301 || status == 308)
         answer_path(exchange, status, result == ROUTER_REDIRECT_SLASH);
@@ -117,7 +118,7 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
 /* Looks the route up: NULL, and the exchange is answered, where there is none. */
 static const struct site_route *route_find(px_exchange *exchange, const px_host *host)
 {
-    const struct http_request *request = &exchange->request;
+    const struct http_request *request = &exchange->arrival.request;
     enum router_result result;
     struct router_match match;
 
@@ -125,18 +126,18 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
         px_respond_error(exchange, 404);
         return NULL;
     }
-    result = router_find(host->router, exchange->method, request->method, request->authority,
-                         request->raw_path, &match);
+    result = router_find(host->router, exchange->arrival.method, request->method,
+                         request->authority, request->raw_path, &match);
     if (PX_UNLIKELY(result != ROUTER_FOUND)) {
         answer_without_route(exchange, result);
         return NULL;
     }
     const struct site_route *route = match.value;
 
-    exchange->pattern = match.pattern;
-    exchange->handler = route->handler;
-    exchange->handler_context = route->context;
-    exchange->content_max = route->content_bytes_max;
+    exchange->handling.pattern = match.pattern;
+    exchange->handling.handler = route->handler;
+    exchange->handling.handler_context = route->context;
+    exchange->input.bytes_max = route->content_bytes_max;
     if (!params_keep(exchange, &match)) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return NULL;
@@ -151,8 +152,9 @@ static bool is_misdirected(px_exchange *exchange)
 {
     struct host_parts parts;
 
-    return exchange->https && exchange->transport->serves && exchange->request.authority.ptr &&
-           host_split(exchange->request.authority, &parts) &&
+    return exchange->arrival.https && exchange->transport->serves &&
+           exchange->arrival.request.authority.ptr &&
+           host_split(exchange->arrival.request.authority, &parts) &&
            !exchange->transport->serves(exchange, parts.host);
 }
 
@@ -162,22 +164,23 @@ enum dispatch_stage { STAGE_SITE, STAGE_HOST, STAGE_ROUTE };
 /* Runs a chain from where it stopped: false when the exchange has its answer, or waits. */
 static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
 {
-    while (exchange->dispatch.index < rules->middleware_count) {
-        const struct site_middleware *middleware = &rules->middleware[exchange->dispatch.index++];
+    while (exchange->handling.dispatch.index < rules->middleware_count) {
+        const struct site_middleware *middleware =
+            &rules->middleware[exchange->handling.dispatch.index++];
 
         if (middleware->run(exchange, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
-            if (exchange->answer != ANSWER_NONE)
+            if (exchange->answer.state != ANSWER_NONE)
                 exchange_call_none(exchange);
             return false;
         }
-        if (exchange->answer != ANSWER_NONE || exchange->broken) {
+        if (exchange->answer.state != ANSWER_NONE || exchange->broken) {
             exchange_call_none(exchange);
             return false;
         }
     }
-    exchange->dispatch.index = 0;
-    exchange->dispatch.stage++;
+    exchange->handling.dispatch.index = 0;
+    exchange->handling.dispatch.stage++;
     return true;
 }
 
@@ -186,7 +189,7 @@ static inline bool chain_pass(px_exchange *exchange, const struct site_rules *ru
 {
     if (PX_UNLIKELY(rules->middleware_count > 0))
         return chain_run(exchange, rules);
-    exchange->dispatch.stage++;
+    exchange->handling.dispatch.stage++;
     return true;
 }
 
@@ -199,16 +202,17 @@ void server_dispatch(px_exchange *exchange)
 {
     const px_host *host = site_rules_of(exchange)->host;
 
-    if (exchange->dispatch.stage == STAGE_SITE && !chain_pass(exchange, site_level(exchange)))
+    if (exchange->handling.dispatch.stage == STAGE_SITE &&
+        !chain_pass(exchange, site_level(exchange)))
         return;
-    if (exchange->dispatch.stage == STAGE_HOST) {
+    if (exchange->handling.dispatch.stage == STAGE_HOST) {
         if (host && !chain_pass(exchange, &host->rules))
             return;
-        exchange->dispatch.stage = STAGE_ROUTE;
-        exchange->content_max = site_rules_of(exchange)->content_bytes_max;
-        exchange->dispatch.route = route_find(exchange, host);
+        exchange->handling.dispatch.stage = STAGE_ROUTE;
+        exchange->input.bytes_max = site_rules_of(exchange)->content_bytes_max;
+        exchange->handling.dispatch.route = route_find(exchange, host);
     }
-    const struct site_route *route = exchange->dispatch.route;
+    const struct site_route *route = exchange->handling.dispatch.route;
 
     if (route) {
         if (route->rules != &host->rules && !chain_pass(exchange, route->rules))
@@ -216,14 +220,14 @@ void server_dispatch(px_exchange *exchange)
         route_start(exchange, route);
     }
     /* What was answered without a handler has its content dropped. */
-    if (exchange->progress == HANDLER_AHEAD)
+    if (exchange->handling.progress == HANDLER_AHEAD)
         exchange_call_none(exchange);
 }
 
 void server_dispatch_host(px_exchange *exchange, uint16_t listener)
 {
     const px_host *host =
-        hosts_find(&site_of(exchange->site)->hosts, exchange->request.authority, listener);
+        hosts_find(&site_of(exchange->site)->hosts, exchange->arrival.request.authority, listener);
 
     if (PX_LIKELY(host != NULL))
         exchange->rules = &host->rules.exchange;
@@ -231,7 +235,7 @@ void server_dispatch_host(px_exchange *exchange, uint16_t listener)
 
 void server_dispatch_begin(px_exchange *exchange)
 {
-    if (PX_UNLIKELY(exchange->redirect_port != 0)) {
+    if (PX_UNLIKELY(exchange->arrival.redirect_port != 0)) {
         exchange_call_none(exchange);
         redirect_answer(exchange);
         return;
@@ -252,14 +256,15 @@ void server_dispatch_no_tunnel(px_exchange *exchange)
     px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
 
     if (allow && host &&
-        router_allow(host->router, exchange->request.authority, exchange->request.raw_path,
-                     &exchange->arena, &allow->value) == PX_OK) {
+        router_allow(host->router, exchange->arrival.request.authority,
+                     exchange->arrival.request.raw_path, &exchange->arena,
+                     &allow->value) == PX_OK) {
         allow->name = px_str_make("allow", 5);
-        exchange->fields = allow;
-        exchange->field_count = 1;
+        exchange->answer.fields = allow;
+        exchange->answer.field_count = 1;
     } else {
-        exchange->field_count = 0;
+        exchange->answer.field_count = 0;
     }
-    exchange->answer = ANSWER_TAKEN;
-    exchange->status = 405;
+    exchange->answer.state = ANSWER_TAKEN;
+    exchange->answer.status = 405;
 }

@@ -42,10 +42,11 @@ static size_t prefix_write(const px_exchange *exchange, char *out_text, size_t r
     struct host_parts parts;
     char port[8] = "";
 
-    if (!exchange->request.authority.ptr || !host_split(exchange->request.authority, &parts))
+    if (!exchange->arrival.request.authority.ptr ||
+        !host_split(exchange->arrival.request.authority, &parts))
         return 0;
-    if (exchange->redirect_port != HTTPS_PORT)
-        snprintf(port, sizeof(port), ":%u", (unsigned)exchange->redirect_port);
+    if (exchange->arrival.redirect_port != HTTPS_PORT)
+        snprintf(port, sizeof(port), ":%u", (unsigned)exchange->arrival.redirect_port);
     int len = snprintf(out_text, room, "https://%s%.*s%s%s", parts.ipv6 ? "[" : "",
                        (int)parts.host.len, parts.host.ptr, parts.ipv6 ? "]" : "", port);
 
@@ -54,8 +55,8 @@ static size_t prefix_write(const px_exchange *exchange, char *out_text, size_t r
 
 void redirect_answer(px_exchange *exchange)
 {
-    px_str path = exchange->request.raw_path, query = exchange->request.query;
-    bool safe = exchange->method == METHOD_GET || exchange->method == METHOD_HEAD;
+    px_str path = exchange->arrival.request.raw_path, query = exchange->arrival.request.query;
+    bool safe = exchange->arrival.method == METHOD_GET || exchange->arrival.method == METHOD_HEAD;
     char prefix[PREFIX_BYTES];
     size_t prefix_len = prefix_write(exchange, prefix, sizeof(prefix));
     char *text, *end;

@@ -15,9 +15,9 @@
 void request_begin(struct session *session, px_exchange *exchange, bool expect_unknown)
 {
     session->server->counters.requests++;
-    exchange->https = session_carrier(session)->is_secure(session);
-    exchange->scheme_https = exchange->https || session->proxied_tls;
-    exchange->redirect_port = session_redirect_port(session);
+    exchange->arrival.https = session_carrier(session)->is_secure(session);
+    exchange->arrival.scheme_https = exchange->arrival.https || session->proxied_tls;
+    exchange->arrival.redirect_port = session_redirect_port(session);
     server_dispatch_host(exchange, session->listener);
     if (PX_UNLIKELY(expect_unknown))
         px_respond_error(exchange, 417);
@@ -29,8 +29,8 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
 
-    if (exchange->status >= 200)
-        server->counters.responses[exchange->status / 100]++;
+    if (exchange->answer.status >= 200)
+        server->counters.responses[exchange->answer.status / 100]++;
     if (server->options.on_log)
         access_log_exchange(session, exchange, end);
     exchange_finish(exchange, end);
@@ -57,9 +57,9 @@ bool request_refuse(struct session *session, px_exchange *exchange, unsigned ver
         request_note_refusal(session, version, status, hint);
         return true;
     }
-    if (exchange->answer >= ANSWER_TAKEN)
+    if (exchange->answer.state >= ANSWER_TAKEN)
         return false;
-    exchange->status = (uint16_t)status;
-    exchange->passed = refusal_text(status, hint, text);
+    exchange->answer.status = (uint16_t)status;
+    exchange->output.passed = refusal_text(status, hint, text);
     return true;
 }

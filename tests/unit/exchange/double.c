@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http/h1/h1_parse.h"
 #include "http/scan/scan.h"
 
 enum { FIELDS_MAX = 50 };
@@ -163,18 +164,18 @@ bool call_make(struct call *call, struct stage *stage, const char *head)
         return false;
     px_exchange_set_callbacks(exchange, &callbacks, call);
     call->exchange = exchange;
-    if (h1_request_take(&parser, head, &exchange->arena, &exchange->request) != PX_OK) {
+    if (h1_request_take(&parser, head, &exchange->arena, &exchange->arrival.request) != PX_OK) {
         call_end(call, PX_END_NO_MEMORY);
         return false;
     }
-    exchange->method = parser.method_id;
-    exchange->version = parser.minor_version == 0 ? 10 : 11;
-    exchange->asks_upgrade = parser.connection_upgrade && parser.has_upgrade;
-    exchange->content_max = 4096;
+    exchange->arrival.method = parser.method_id;
+    exchange->arrival.version = parser.minor_version == 0 ? 10 : 11;
+    exchange->arrival.asks_upgrade = parser.connection_upgrade && parser.has_upgrade;
+    exchange->input.bytes_max = 4096;
     if (parser.framing == H1_FRAMING_LENGTH)
-        exchange->content_length = parser.content_length;
+        exchange->input.length = parser.content_length;
     else if (parser.framing != H1_FRAMING_NONE)
-        exchange->content_length = PX_LENGTH_UNKNOWN;
+        exchange->input.length = PX_LENGTH_UNKNOWN;
     return true;
 }
 
@@ -182,10 +183,10 @@ void call_handler(struct call *call, px_handler handler, void *context)
 {
     px_exchange *exchange = call->exchange;
 
-    exchange->handler = handler;
-    exchange->handler_context = context;
+    exchange->handling.handler = handler;
+    exchange->handling.handler_context = context;
     exchange_call_handler(exchange);
-    if (exchange->content_length == 0 && exchange->kind != CONTENT_TUNNEL)
+    if (exchange->input.length == 0 && exchange->output.kind != CONTENT_TUNNEL)
         exchange_receive_end(exchange);
 }
 
@@ -241,11 +242,12 @@ static void head_write(struct call *call)
     const px_exchange *exchange = call->exchange;
     size_t len = 0;
 
-    if (exchange->type.len > 0)
+    if (exchange->answer.type.len > 0)
         len += (size_t)snprintf(call->head, sizeof(call->head), "Content-Type: %.*s\n",
-                                (int)exchange->type.len, exchange->type.ptr);
-    for (uint16_t index = 0; index < exchange->field_count && len < sizeof(call->head); index++) {
-        const px_field *field = &exchange->fields[index];
+                                (int)exchange->answer.type.len, exchange->answer.type.ptr);
+    for (uint16_t index = 0; index < exchange->answer.field_count && len < sizeof(call->head);
+         index++) {
+        const px_field *field = &exchange->answer.fields[index];
 
         /* Both end in NUL. */
         assert_int_equal(field->name.ptr[field->name.len], 0);
@@ -254,13 +256,13 @@ static void head_write(struct call *call)
                                 field->name.ptr, field->value.ptr);
     }
     call->taken = true;
-    call->status = exchange->status;
-    call->length = exchange->length;
+    call->status = exchange->answer.status;
+    call->length = exchange->output.length;
 }
 
 static void trailers_write(struct call *call)
 {
-    const struct exchange_output *output = call->exchange->output;
+    const struct output_more *output = call->exchange->output.more;
     size_t len = 0;
 
     for (uint32_t index = 0; output && index < output->trailer_count; index++)
@@ -281,8 +283,8 @@ static void direct_write(struct call *call)
 {
     px_exchange *exchange = call->exchange;
 
-    if (exchange->kind == CONTENT_FILE) {
-        const px_file_range *file = &exchange->output->file;
+    if (exchange->output.kind == CONTENT_FILE) {
+        const px_file_range *file = &exchange->output.more->file;
         char *bytes = malloc(file->length + 1);
         ssize_t got = pread(file->fd, bytes, file->length, (off_t)file->offset);
 
@@ -293,7 +295,7 @@ static void direct_write(struct call *call)
             return;
         }
     } else {
-        content_add(call, exchange->body.bytes.ptr, exchange->body.bytes.len);
+        content_add(call, exchange->output.body.bytes.ptr, exchange->output.body.bytes.len);
     }
     call_complete(call);
 }
@@ -328,15 +330,15 @@ void call_drive(struct call *call)
 
     if (!exchange)
         return;
-    if (call->resets == 0 && exchange->answer == ANSWER_NONE)
+    if (call->resets == 0 && exchange->answer.state == ANSWER_NONE)
         exchange_tell_whole(exchange);
-    if (call->resets == 0 && exchange->answer == ANSWER_READY) {
+    if (call->resets == 0 && exchange->answer.state == ANSWER_READY) {
         exchange_take_head(exchange);
         if (call->resets == 0)
             head_write(call);
     }
-    if (call->resets == 0 && exchange->answer == ANSWER_TAKEN) {
-        if (exchange->head_only)
+    if (call->resets == 0 && exchange->answer.state == ANSWER_TAKEN) {
+        if (exchange->answer.head_only)
             call_complete(call);
         else if (exchange_is_direct(exchange))
             direct_write(call);

@@ -194,7 +194,7 @@ static uint32_t dispatched;
 static void dispatch(px_exchange *exchange)
 {
     dispatched++;
-    exchange->handler = nothing;
+    exchange->handling.handler = nothing;
     exchange_call_handler(exchange);
 }
 

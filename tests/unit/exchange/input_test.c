@@ -438,7 +438,8 @@ static void open_tunnel(px_exchange *exchange, void *context)
                                                   .on_receive_end = tunnel_receive_end};
 
     px_respond_tunnel(exchange,
-                      exchange->method == METHOD_CONNECT ? px_str_make(NULL, 0) : LITERAL("echo"),
+                      exchange->arrival.method == METHOD_CONNECT ? px_str_make(NULL, 0)
+                                                                 : LITERAL("echo"),
                       &callbacks, context);
 }
 

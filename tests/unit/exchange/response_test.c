@@ -478,8 +478,8 @@ static void own_date_and_server(px_exchange *exchange, void *context)
         px_response_set_field(exchange, LITERAL("Server"), px_str_make(NULL, 0));
     }
     px_respond_text(exchange, 200, "x");
-    assert_int_equal(exchange->no_date, *how != 0);
-    assert_int_equal(exchange->no_server, *how != 0);
+    assert_int_equal(exchange->answer.no_date, *how != 0);
+    assert_int_equal(exchange->answer.no_server, *how != 0);
 }
 
 static void date_and_server_can_be_replaced_and_removed(void **state)

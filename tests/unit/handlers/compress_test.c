@@ -644,7 +644,7 @@ static void the_cache_is_bounded(void **state)
     assert_true(ask_kept(&bench, head, &reply) != PX_LENGTH_UNKNOWN); /* the last is there */
     assert_true(call_begin(&call, &bench.stage, head, reply_handler, &reply));
     exchange_take_head(call.exchange);
-    assert_true(call.exchange->length != PX_LENGTH_UNKNOWN);
+    assert_true(call.exchange->output.length != PX_LENGTH_UNKNOWN);
     for (int round = 0; round < 29; round++) {
         char other[128];
 

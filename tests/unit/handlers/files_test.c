@@ -132,7 +132,7 @@ static void path_is(struct stage *stage, const char *pattern, const char *target
 
     snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
     assert_true(call_make(&call, stage, head));
-    call.exchange->pattern = pattern;
+    call.exchange->handling.pattern = pattern;
     unsigned is = files_path(call.exchange, &found);
 
     if (is != status)

@@ -1,0 +1,177 @@
+/*
+ * What an exchange is made of: what came (arrival), its handler (handling), the request's content
+ * (input), the head of the answer (answer) and its content (output).
+ *
+ * Each part has one subject and is read by itself.  What few exchanges need is behind `more`, which
+ * is made on demand in the arena.
+ */
+#ifndef PX_EXCHANGE_PARTS_H
+#define PX_EXCHANGE_PARTS_H
+
+#include "base/buf.h"
+#include "exchange/service.h"
+#include "http/message/message.h"
+#include "http/message/method.h"
+#include "io/file.h"
+#include "pollux/filter.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
+
+/* Content of an answer, tagged. */
+enum content_kind {
+    CONTENT_NONE,
+    CONTENT_BYTES,
+    CONTENT_FILE,
+    CONTENT_PRODUCER,
+    CONTENT_PIECES,
+    CONTENT_TUNNEL
+};
+
+/* How far the handler is. */
+enum handler_progress {
+    HANDLER_AHEAD, /* middleware runs, or has stopped it until px_exchange_next */
+    HANDLER_WAITS, /* its route was found: it is called when the content is whole */
+    HANDLER_CALLED /* it was called, or the exchange is answered without one */
+};
+
+/* How far the answer is. */
+enum answer_state {
+    ANSWER_NONE,  /* the handler has not answered */
+    ANSWER_READY, /* it has; the transport may take the head */
+    ANSWER_TAKEN, /* the head is being sent: fields cannot change */
+    ANSWER_DONE   /* the transport has let go */
+};
+
+/* Who gets the request's content. */
+enum content_sink { SINK_CALLBACK, SINK_COLLECT, SINK_MULTIPART, SINK_DROP, SINK_TUNNEL };
+
+/* A filter that was asked and has content to see. */
+struct filter_stage {
+    const px_filter *filter;
+    void *state;
+    char *input; /* in the arena: what the stage below gave and this one has not taken */
+    uint32_t input_at;
+    uint32_t input_len;
+    bool input_last;
+    bool done;
+};
+
+/* What is kept of the request's content, when there is some to keep.  In the arena, zeroed. */
+struct input_more {
+    struct buf collected;
+    px_field *form_pairs; /* in the arena */
+    uint32_t form_count;
+    bool form_parsed;
+    bool collecting;
+    bool told; /* on_collected was called */
+    void (*on_collected)(px_exchange *exchange, px_str content, void *context);
+    void *collect_context;
+    struct multipart *multipart;                       /* in the arena */
+    const px_multipart_callbacks *multipart_callbacks; /* borrowed: outlives the exchange */
+    void *multipart_context;
+    const px_field *trailers; /* in the arena */
+    uint32_t trailer_count;
+};
+
+/* What an answer needs that is not plain bytes.  In the arena, zeroed. */
+struct output_more {
+    px_file_range file;
+    px_producer producer;
+    uint64_t source_length; /* as declared, when filters make the length unknown */
+    struct file_read read;  /* file content for filters */
+    char *read_buf;         /* in the arena: SOURCE_READ_BYTES */
+    uint32_t read_at;       /* what of it was pulled */
+    uint32_t read_len;
+    bool reading;                /* a helper thread is at it */
+    bool read_error;             /* it failed, or the file was too short */
+    bool warmed;                 /* ... and has read what comes next */
+    bool unsure;                 /* a piece of it was read first, or not looked at */
+    bool cold;                   /* a piece of it was not in the page cache */
+    uint64_t *warm_ms;           /* borrowed with the file: when all of it was; NULL: not kept */
+    bool ended;                  /* on_end was called: free it when the read has ended */
+    struct buf pieces;           /* written in pieces and not pulled */
+    size_t pieces_at;            /* what of it was pulled */
+    struct filter_stage *stages; /* in the arena */
+    uint32_t stage_count;
+    uint32_t filtered_bytes; /* taken by filters since the transport asked (exchange_take_work) */
+    px_field *trailers;      /* in the arena */
+    uint32_t trailer_count;
+    uint32_t trailer_room;
+    const px_tunnel_callbacks *tunnel; /* borrowed: outlives the exchange */
+    void *tunnel_context;
+    px_str upgrade;
+};
+
+/* What came, and what it came by. */
+struct exchange_arrival {
+    struct http_request request;
+    /* From here on everything is zero at first. */
+    px_str path;   /* decoded on demand */
+    px_str peer;   /* in the arena, once it was asked for */
+    px_str client; /* as trusted proxies have named it; absent: the peer */
+    uint64_t started_ms;
+    uint8_t method;         /* enum http_method */
+    uint8_t version;        /* 10, 11, 20 */
+    bool https;             /* the connection is TLS */
+    bool scheme_https;      /* so it was where the client came, as far as we know */
+    bool asks_upgrade;      /* HTTP/1.1 with Connection: upgrade and Upgrade */
+    uint16_t redirect_port; /* of https, where it is to be sent there; else 0 */
+};
+
+/* Its route and its handler. */
+struct exchange_handling {
+    const px_exchange_callbacks *callbacks; /* borrowed: the handler's */
+    void *callbacks_context;
+    void *user_data;
+    px_handler handler;
+    void *handler_context;
+    const char *pattern;       /* borrowed: the route's */
+    const px_str *param_names; /* borrowed: the router's */
+    px_str *param_values;      /* in the arena, not decoded */
+    uint32_t param_count;
+    uint8_t progress; /* enum handler_progress */
+    struct exchange_dispatch dispatch;
+};
+
+/* The request's content on its way to the handler. */
+struct exchange_input {
+    struct input_more *more; /* in the arena, or NULL */
+    uint64_t length;         /* declared; UINT64_MAX when not */
+    uint64_t bytes_max;
+    uint64_t received;
+    uint8_t sink; /* enum content_sink */
+    bool paused;
+    bool ended;
+};
+
+/* The head of the answer. */
+struct exchange_answer {
+    px_str type;
+    px_field *fields; /* in the arena, or lent */
+    uint16_t field_count, field_room;
+    uint16_t status;
+    uint8_t state;      /* enum answer_state */
+    bool head_only;     /* HEAD, 204, 304: the head says it all */
+    bool no_server;     /* the handler has set that field, or taken it out */
+    bool no_date;       /* likewise */
+    bool error_page;    /* inside of the error-page hook */
+    bool close_after;   /* the connection does not persist after this answer */
+    bool fields_lent;   /* `fields` are borrowed: they are copied before they change */
+    uint64_t mark_sent; /* what its connection will have sent when the head is out; 0: not known */
+};
+
+/* The content of the answer on its way out. */
+struct exchange_output {
+    struct output_more *more; /* in the arena, or NULL */
+    px_body body;             /* CONTENT_BYTES; `release` is NULL once called */
+    uint64_t length;          /* declared, or PX_LENGTH_UNKNOWN */
+    uint64_t produced;        /* bytes the source has given */
+    uint64_t passed;  /* bytes of content given to the transport, which has filters behind it */
+    uint8_t kind;     /* enum content_kind */
+    bool filtered;    /* a filter sees the content */
+    bool later;       /* the producer said LATER */
+    bool pieces_done; /* px_response_end */
+    bool room_wanted; /* px_response_room was less than half */
+};
+
+#endif
