@@ -100,20 +100,26 @@ static bool stalled_reset(struct h2_conn *h2)
     return true;
 }
 
-void h2_share_relieve(px_server *server)
+/* Apart, so that a request that finds plenty does not pay for the search's stack. */
+__attribute__((noinline, cold)) static void stalled_find(px_server *server)
 {
-    const struct pool *pool = &server->service.exchanges;
     struct share_search search = {.held = streams_held, .held_min = 1};
     bool found = false;
 
-    if (PX_LIKELY(pool->taken < pool->count_max - pool->count_max / H2_EXCHANGES_RESERVE_PART))
-        return;
     if (!share_look(server, &search))
         return;
     for (uint32_t index = 0; index < search.count; index++)
         found = stalled_reset(search.found[index]) || found;
     /* What was reset goes when its frame is rendered: the next look is after that. */
     server->again.shares_ms = server->loop->now_ms + (found ? 1 : SHED_PAUSE_MS);
+}
+
+void h2_share_relieve(px_server *server)
+{
+    const struct pool *pool = &server->service.exchanges;
+
+    if (PX_UNLIKELY(pool->taken >= pool->count_max - pool->count_max / H2_EXCHANGES_RESERVE_PART))
+        stalled_find(server);
 }
 
 bool h2_share_begin(struct h2_conn *h2)
