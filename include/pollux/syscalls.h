@@ -75,7 +75,7 @@
  * filter leaves setsockopt, fcntl and prlimit64 without their conditions. */
 #define PX_SYSCALLS_STARTING(X) \
     X(epoll_create1) X(eventfd2) X(signalfd4) X(socket) X(bind) X(listen) X(fchmod) X(fchmodat) \
-    X(newfstatat) X(unlink) X(prlimit64) X(rt_sigaction)
+    X(openat) X(newfstatat) X(unlink) X(prlimit64) X(rt_sigaction)
 
 /** Dialling, and looking names up (which reads files of /etc and speaks to name servers). */
 #define PX_SYSCALLS_DIALLING(X) \

@@ -8,6 +8,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,34 @@ static void socket_options(int fd, int family, bool both)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? &off : &on, sizeof(on));
 }
 
+/* Gives the file that bind has made the bits that the umask took.  Where others may write the
+ * folder, another file, or a link to one, may be there by now: what is changed is a socket, or
+ * nothing.  Without /proc there is only the path. */
+static int path_mode(const char *path, mode_t mode)
+{
+    char held[sizeof("/proc/self/fd/") + 12];
+    struct stat status;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int result = -1;
+
+    if (fd < 0)
+        return -1;
+    snprintf(held, sizeof(held), "/proc/self/fd/%d", fd);
+    if (fstat(fd, &status) != 0)
+        result = -1;
+    else if (!S_ISSOCK(status.st_mode))
+        errno = EADDRINUSE; /* by what was put there */
+    else if ((status.st_mode & 07777) == mode)
+        result = 0;
+    else if (chmod(held, mode) == 0 || (errno == ENOENT && chmod(path, mode) == 0))
+        result = 0;
+    int sys_errno = errno;
+
+    close(fd);
+    errno = sys_errno;
+    return result;
+}
+
 /* Both families on one socket is what ":8080" asks for; `both` says so. */
 static int socket_open(const px_listener *listener, const struct net_address *address, bool both)
 {
@@ -109,7 +138,7 @@ static int socket_open(const px_listener *listener, const struct net_address *ad
     if (bind(fd, &address->socket.any, address->bytes) != 0)
         goto fail;
     if (family == AF_UNIX &&
-        chmod(address->socket.local.sun_path, (mode_t)listener->options.unix_mode) != 0)
+        path_mode(address->socket.local.sun_path, (mode_t)listener->options.unix_mode) != 0)
         goto fail;
     if (family != AF_UNIX && listener->options.reuse_port == 1)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));

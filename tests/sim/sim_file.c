@@ -150,7 +150,7 @@ int sim_file_open(const char *path, int flags, mode_t mode)
         return -ENOENT;
     if (node && (flags & O_CREAT) && (flags & O_EXCL))
         return -EEXIST;
-    if (node && node->kind == SIM_NODE_SOCKET)
+    if (node && node->kind == SIM_NODE_SOCKET && !(flags & O_PATH))
         return -ENXIO;
     if (node && (flags & O_DIRECTORY) && node->kind != SIM_NODE_FOLDER)
         return -ENOTDIR;

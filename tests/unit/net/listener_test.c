@@ -211,6 +211,50 @@ static void unix_socket_mode_and_removal(void **state)
     umask(before);
 }
 
+/* What bind made is put away in the same moment, and a link to another file put there. */
+static const char *swapped_for;
+
+int __real_bind(int fd, const struct sockaddr *address, socklen_t bytes);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t bytes);
+
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+    int result = __real_bind(fd, address, bytes);
+    const char *path = ((const struct sockaddr_un *)address)->sun_path;
+
+    if (swapped_for && result == 0) {
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(swapped_for, path), 0);
+    }
+    return result;
+}
+
+static void a_mode_is_given_to_no_other_file(void **state)
+{
+    px_listen_options options = PX_LISTEN_OPTIONS_DEFAULT;
+    mode_t before = umask(0077);
+    struct folder folder;
+    struct stat status;
+    px_error error;
+    char other[128];
+
+    (void)state;
+    folder_make(&folder);
+    snprintf(other, sizeof(other), "%s/other", folder.path);
+    close(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    options.unix_mode = 0666;
+    swapped_for = other;
+    assert_null(px_listener_open(folder.address, &options, &error));
+    swapped_for = NULL;
+    assert_int_equal(error.code, PX_ERR_ADDRESS_IN_USE);
+    assert_int_equal(stat(other, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(unlink(folder.socket), 0);
+    folder_remove(&folder);
+    umask(before);
+}
+
 static void stale_socket_is_replaced_and_others_are_left_alone(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -584,6 +628,7 @@ int main(void)
         cmocka_unit_test(a_name_is_every_address_found),
         cmocka_unit_test(deferred_accept_brings_the_request),
         cmocka_unit_test(unix_socket_mode_and_removal),
+        cmocka_unit_test(a_mode_is_given_to_no_other_file),
         cmocka_unit_test(stale_socket_is_replaced_and_others_are_left_alone),
         cmocka_unit_test(addresses_in_use),
         cmocka_unit_test(clones_share_the_address),
