@@ -5,6 +5,10 @@
  * poll, in short turns, so that the end of the program is not held up by a reader that sleeps.
  * stdout is shared with other programs, so its flags are left alone: where it can be, it is opened
  * once more with O_NONBLOCK, and where it cannot, only what is sure to fit is written.
+ *
+ * Lines of several processes are kept apart twice.  A file takes a write to its end whole, and a
+ * pipe takes whole lines of up to PIPE_BUF bytes whole; the lock is for lines that are longer, and
+ * for what is neither.  So a process that keeps the lock cannot keep others' lines from the log.
  */
 #include "main/log_file.h"
 
@@ -23,6 +27,7 @@
 enum {
     WAIT_TURN_MS = 50,
     LOCK_TURN_MS = 2,
+    LOCK_PATIENCE_MS = 1000, /* a batch is written in much less, unless its reader sleeps */
     LOG_MODE = 0640,
 };
 
@@ -157,41 +162,51 @@ void log_file_take(struct log_file *file, int fd)
     look_at(file);
 }
 
-/* A lock between processes that goes away with the one that holds it.  0, or an errno. */
-static int lock_take(const struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
+/* A lock between processes that goes away with the one that holds it: whether it was had.  It is
+ * waited for once; while it stays taken after that, it is only asked for. */
+static bool lock_take(struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     const struct timespec turn = {.tv_nsec = LOCK_TURN_MS * 1000000};
+    uint64_t until_ms = file->is_lock_kept ? 0 : now_ms() + LOCK_PATIENCE_MS;
 
     if (file->lock_fd < 0)
-        return 0;
-    /* Not F_SETLKW: whoever holds it may wait for a reader that sleeps. */
+        return false;
+    /* Not F_SETLKW: a process that holds it may wait for a reader that sleeps. */
     while (fcntl(file->lock_fd, F_SETLK, &lock) != 0) {
-        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-            return errno;
-        if (is_over(give_up_at_ms))
-            return EAGAIN;
+        if (now_ms() >= until_ms || is_over(give_up_at_ms)) {
+            file->is_lock_kept = true;
+            return false;
+        }
         nanosleep(&turn, NULL);
     }
-    return 0;
+    file->is_lock_kept = false;
+    return true;
 }
 
 static void lock_put(const struct log_file *file)
 {
     struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
 
-    if (file->lock_fd >= 0)
-        (void)fcntl(file->lock_fd, F_SETLK, &lock);
+    (void)fcntl(file->lock_fd, F_SETLK, &lock);
 }
 
-/* One write.  A ready stream has room for PIPE_BUF bytes, which is all that one whose flags are not
- * ours may be given. */
+/* How much goes in one write: all into a file; of a stream as many whole lines as it takes whole,
+ * which is also what a ready one whose flags are not ours may be given. */
+static size_t piece_bytes(const struct log_file *file, const char *ptr, size_t len)
+{
+    if (!file->is_stream || len <= PIPE_BUF)
+        return len;
+    const char *last = memrchr(ptr, '\n', PIPE_BUF);
+
+    return last ? (size_t)(last - ptr) + 1 : PIPE_BUF;
+}
+
 static ssize_t write_some(const struct log_file *file, const char *ptr, size_t len)
 {
+    len = piece_bytes(file, ptr, len);
     if (file->is_socket)
         return send(file->fd, ptr, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (file->is_stream && len > PIPE_BUF && !(fcntl(file->fd, F_GETFL) & O_NONBLOCK))
-        len = PIPE_BUF;
     return write(file->fd, ptr, len);
 }
 
@@ -231,11 +246,10 @@ int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *
                    size_t *out_bytes)
 {
     size_t bytes = 0;
-    int failure = lock_take(file, give_up_at_ms);
+    bool is_locked = lock_take(file, give_up_at_ms);
+    int failure = 0;
 
     *out_bytes = 0;
-    if (failure != 0)
-        return failure;
     /* A line that was cut by a full disk is ended first, so that it does not swallow the next. */
     if (file->is_torn && lines.len > 0) {
         failure = write_whole(file, px_str_make("\n", 1), give_up_at_ms, &bytes);
@@ -246,6 +260,7 @@ int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *
         if (*out_bytes > 0)
             file->is_torn = lines.ptr[*out_bytes - 1] != '\n';
     }
-    lock_put(file);
+    if (is_locked)
+        lock_put(file);
     return failure;
 }

@@ -18,7 +18,8 @@ struct log_file {
     int lock_fd;      /* borrowed; -1 when nobody else writes */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
-    bool is_torn; /* the last write ended within a line */
+    bool is_torn;      /* the last write ended within a line */
+    bool is_lock_kept; /* by another process, for longer than a write takes */
 };
 
 /* A lock for processes that write one log, whose batches of lines must not mix.  A descriptor

@@ -354,6 +354,64 @@ static void writers_do_not_mix(void **state)
     free(text);
 }
 
+/* A process that keeps the lock for ever keeps no lines from a file or a pipe, and they stay
+ * whole. */
+static void a_lock_that_is_kept_stops_no_lines(void **state)
+{
+    enum { BLOCKS = 4, ROOM = 4 * 1024 * 1024 };
+    static char block[64 * 1024];
+    char *text = malloc(ROOM);
+
+    (void)state;
+    assert_non_null(text);
+    for (int is_pipe = 0; is_pipe < 2; is_pipe++) {
+        struct place place;
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        size_t len = 0;
+        char byte;
+        int ready[2];
+
+        place_init(&place);
+        assert_int_equal(pipe(ready), 0);
+        if (is_pipe)
+            assert_int_equal(mkfifo(place.path, 0600), 0);
+        int reader = is_pipe ? open(place.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+        place_open(&place, place.path, true);
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            (void)!write(ready[1], fcntl(place.lock_fd, F_SETLK, &lock) == 0 ? "y" : "n", 1);
+            pause();
+            _exit(0);
+        }
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 'y');
+        size_t wanted = block_make(block, sizeof(block), 0).len * BLOCKS;
+
+        for (unsigned i = 0; i < BLOCKS; i++)
+            log_write(block_make(block, sizeof(block), i), place.log);
+        for (uint64_t end = now_ms() + 10000; len < wanted && now_ms() < end;) {
+            step_for(&place, 5);
+            if (is_pipe)
+                len += drain_pipe(reader, text + len, ROOM - len);
+            else
+                len = read_file(place.path, text, ROOM);
+        }
+        assert_int_equal(len, wanted);
+        check_lines(text, len);
+        log_finish(place.log, 1000);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        close(ready[0]);
+        close(ready[1]);
+        if (is_pipe)
+            close(reader);
+        place_deinit(&place);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_is_gone_stalls_nothing),
         cmocka_unit_test(a_full_disk_stalls_nothing),
         cmocka_unit_test(writers_do_not_mix),
+        cmocka_unit_test(a_lock_that_is_kept_stops_no_lines),
     };
 
     signal(SIGPIPE, SIG_IGN);
