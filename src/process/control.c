@@ -56,7 +56,7 @@ int control_answer(int answer_fd, enum control_kind kind, uint32_t slot)
     }
 }
 
-int control_hear(int answer_fd, struct control_answer *out_answer)
+enum control_heard control_hear(int answer_fd, struct control_answer *out_answer)
 {
     struct control_answer answer = {0};
     ssize_t bytes;
@@ -65,12 +65,14 @@ int control_hear(int answer_fd, struct control_answer *out_answer)
         bytes = read(answer_fd, &answer, sizeof(answer));
     while (bytes < 0 && errno == EINTR);
     if (bytes < 0)
-        return errno == EAGAIN ? 0 : -1;
+        return errno == EAGAIN ? HEARD_NOTHING : HEARD_END;
+    if (bytes == 0)
+        return HEARD_END;
     if (bytes != (ssize_t)sizeof(answer) || answer.version != CONTROL_VERSION ||
         answer.kind < CONTROL_READY || answer.kind > CONTROL_REPORTED)
-        return -1;
+        return HEARD_NONSENSE;
     *out_answer = answer;
-    return 1;
+    return HEARD_ANSWER;
 }
 
 struct control_message control_make(enum control_kind kind, uint32_t slot, uint32_t address)

@@ -75,9 +75,16 @@ int control_open(struct control_ends *out_master, struct control_ends *out_worke
 /* Says it to the master.  Never blocks: 0, or an errno. */
 int control_answer(int answer_fd, enum control_kind kind, uint32_t slot);
 
-/* The next answer.  1; 0 when there is none now; -1 when the worker is gone or says what is no
- * answer. */
-int control_hear(int answer_fd, struct control_answer *out_answer);
+/* What was heard of a worker. */
+enum control_heard {
+    HEARD_NOTHING, /* now */
+    HEARD_ANSWER,
+    HEARD_END,     /* it has closed its end, or cannot be read any more */
+    HEARD_NONSENSE /* what is no answer, or not one of this version */
+};
+
+/* The next answer; `out_answer` is written with HEARD_ANSWER alone. */
+enum control_heard control_hear(int answer_fd, struct control_answer *out_answer);
 
 /* A pair of connected ends, non-blocking, closed on exec.  0, or an errno. */
 int control_pair(int out_fds[2]);

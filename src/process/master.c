@@ -250,22 +250,27 @@ static void answer_take(struct master *master, uint32_t place, const struct cont
 static void read_child(struct master *master, uint32_t place)
 {
     struct master_child *child = &master->children[place];
+    enum control_heard heard = HEARD_NOTHING;
     struct control_answer answer;
-    int result = 0;
 
     while (child->ends.answer_fd >= 0 &&
-           (result = control_hear(child->ends.answer_fd, &answer)) > 0) {
+           (heard = control_hear(child->ends.answer_fd, &answer)) == HEARD_ANSWER) {
         if (child->owed == 0) {
-            result = -1;
+            heard = HEARD_NONSENSE;
             break;
         }
         child->owed--;
         answer_take(master, place, &answer);
     }
-    if (child->ends.answer_fd < 0 || result == 0)
+    if (child->ends.answer_fd < 0 || heard == HEARD_NOTHING)
         return;
     /* It has closed its end, so it is ending, or it speaks nonsense, so it must.  Its death is
      * reported by SIGCHLD. */
+    if (heard == HEARD_NONSENSE)
+        master_say(master,
+                   "worker %ld answered what it was not asked and is killed; it may have been "
+                   "taken over",
+                   (long)child->pid);
     kill(child->pid, SIGKILL);
     master_hang_up(child);
 }

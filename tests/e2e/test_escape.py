@@ -262,6 +262,7 @@ def test_what_it_says_too_much_is_its_end(what):
         except (AssertionError, OSError):
             pass  # the master was quicker than the end of the call
         gone(server, pid)
+        server.wait_stderr(rf"worker {pid} answered what it was not asked and is killed")
         assert_serves(server)
 
 

@@ -167,23 +167,23 @@ static void answers_carry_no_descriptor(void **state)
     (void)state;
     assert_int_equal(control_open(&master, &worker), 0);
     assert_int_equal(control_send(worker.word_fd, &good, STDIN_FILENO), EPIPE);
-    assert_int_equal(control_hear(master.answer_fd, &answer), 0);
+    assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_NOTHING);
     assert_int_equal(control_answer(worker.answer_fd, CONTROL_SERVING, 7), 0);
     assert_int_equal(control_answer(worker.answer_fd, CONTROL_REPORTED, 0), 0);
     answer = (struct control_answer){0};
-    assert_int_equal(control_hear(master.answer_fd, &answer), 1);
+    assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_ANSWER);
     assert_int_equal(answer.kind, CONTROL_SERVING);
     assert_int_equal(answer.slot, 7);
-    assert_int_equal(control_hear(master.answer_fd, &answer), 1);
+    assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_ANSWER);
     assert_int_equal(answer.kind, CONTROL_REPORTED);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(write(worker.answer_fd, &bad[i], sizeof(bad[i])), sizeof(bad[i]));
-        assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+        assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_NONSENSE);
     }
     assert_int_equal(write(worker.answer_fd, &bad[0], sizeof(bad[0]) - 1), sizeof(bad[0]) - 1);
-    assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+    assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_NONSENSE);
     close(worker.answer_fd);
-    assert_int_equal(control_hear(master.answer_fd, &answer), -1);
+    assert_int_equal(control_hear(master.answer_fd, &answer), HEARD_END);
     close(worker.word_fd);
     close(master.word_fd);
     close(master.answer_fd);
