@@ -102,10 +102,18 @@ PX_MUST_CHECK px_err px_tls_refused_at(const px_tls *tls, size_t index, const ch
  *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error);
 
-/** Adds an OCSP response (DER) that is stapled to the certificate it speaks of, added before.
- *  @return PX_OK, PX_ERR_NOT_FOUND, PX_ERR_PERMISSION, PX_ERR_INVALID (not for any certificate, not
- *  good, expired), PX_ERR_MEMORY. */
+/** Adds an OCSP response (DER, RFC 6960) that is stapled to the certificate it speaks of, added
+ *  before.  One that cannot be stapled as things are, because it is for none of the certificates
+ *  that are served, does not say "good" or has expired, is left out (px_tls_unstapled_at); each
+ *  px_tls_reload reads it again.
+ *  @return PX_OK, PX_ERR_NOT_FOUND, PX_ERR_PERMISSION, PX_ERR_INVALID (there is none in the file),
+ *  PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error);
+
+/** Tells why an OCSP response is left out, by its index among those that are, from 0.
+ *  @param out_why one line, written on PX_OK; borrowed: until the next call that changes px_tls.
+ *  @return PX_OK or PX_ERR_NOT_FOUND. */
+PX_MUST_CHECK px_err px_tls_unstapled_at(const px_tls *tls, size_t index, const char **out_why);
 
 /** Reads every file again.  New connections get what was read, those that are open keep what they
  *  have.  One of px_tls_add_refused that still cannot be used is no error, any other one is.

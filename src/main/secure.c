@@ -60,14 +60,10 @@ static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_e
     px_err err = certificates_add(tls, secure, out_error);
     const char *why;
 
-    for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++) {
+    for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++)
         err = px_tls_add_ocsp(tls, secure->staples[i], out_error);
-        /* It may be for one of those that are refused. */
-        if (err == PX_ERR_INVALID && px_tls_refused_at(tls, 0, &why) == PX_OK) {
-            diagnostics_tell(LEVEL_WARNING, "warning: %s; it is left out", out_error->text);
-            err = PX_OK;
-        }
-    }
+    if (err == PX_OK && secure->strict && px_tls_unstapled_at(tls, 0, &why) == PX_OK)
+        err = error_set(out_error, PX_ERR_INVALID, 0, "%s", why);
     return err;
 }
 
@@ -139,7 +135,7 @@ enum exit_code secure_judge(const px_tls *tls, struct secure_dates *dates, int64
 }
 
 /* What is served without some of what it was told to serve says so, and what to do. */
-static void refused_tell(const px_tls *tls)
+static void left_out_tell(const px_tls *tls)
 {
     const char *why;
 
@@ -148,6 +144,8 @@ static void refused_tell(const px_tls *tls)
                          "warning: %s; clients that ask for its names are refused until the file "
                          "is mended",
                          why);
+    for (size_t i = 0; px_tls_unstapled_at(tls, i, &why) == PX_OK; i++)
+        diagnostics_tell(LEVEL_WARNING, "warning: %s; it is not stapled", why);
 }
 
 void secure_look(const px_tls *tls, struct secure_dates *dates)
@@ -199,7 +197,7 @@ enum exit_code secure_open(const struct options *options, struct secure_dates *d
         px_tls_fingerprint(tls, fingerprint, sizeof(fingerprint));
         diagnostics_say("self-signed certificate, SHA-256 %s", fingerprint);
     }
-    refused_tell(tls);
+    left_out_tell(tls);
     *out_tls = tls;
     return CODE_OK;
 }
@@ -233,7 +231,7 @@ px_err secure_reload(const struct options *options, px_tls *tls, struct secure_d
         return error.code;
     }
     (void)secure_judge(tls, dates, (int64_t)time(NULL), false);
-    refused_tell(tls);
+    left_out_tell(tls);
     return PX_OK;
 }
 

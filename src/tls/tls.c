@@ -156,6 +156,20 @@ static px_err files_load(px_tls *tls, struct tls_source *source,
     return PX_OK;
 }
 
+/* Staples a response; one that cannot be stapled now is left out, and tried again with the next
+ * generation: its certificate may be refused still, or be newer. */
+static px_err staple_load(struct tls_source *source, struct tls_certificate **certificates,
+                          uint32_t count, px_error *out_error)
+{
+    px_err err = tls_ocsp_staple(certificates, count, source->path, out_error);
+
+    source->refused = err == PX_ERR_CONFLICT;
+    if (!source->refused)
+        return err;
+    memcpy(source->why, out_error->text, sizeof(source->why));
+    return PX_OK;
+}
+
 /* Loads one source: a certificate more, or a staple for one of those before. */
 static px_err source_load(px_tls *tls, struct tls_source *source,
                           struct tls_certificate **certificates, uint32_t *count,
@@ -166,7 +180,7 @@ static px_err source_load(px_tls *tls, struct tls_source *source,
 
     switch (source->kind) {
     case TLS_SOURCE_OCSP:
-        return tls_ocsp_staple(certificates, *count, source->path, out_error);
+        return staple_load(source, certificates, *count, out_error);
     case TLS_SOURCE_FILES:
         err = files_load(tls, source, &certificate, out_error);
         break;
@@ -287,20 +301,26 @@ px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char 
     return source_add(tls, source, where);
 }
 
-static bool source_is_refused(const struct tls_source *source)
-{
-    return source->kind == TLS_SOURCE_FILES && source->refused;
-}
-
-px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why)
+static px_err why_at(const px_tls *tls, enum tls_source_kind kind, size_t index,
+                     const char **out_why)
 {
     for (const struct tls_source *source = tls->sources; source; source = source->next) {
-        if (!source_is_refused(source) || index-- > 0)
+        if (source->kind != kind || !source->refused || index-- > 0)
             continue;
         *out_why = source->why;
         return PX_OK;
     }
     return PX_ERR_NOT_FOUND;
+}
+
+px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why)
+{
+    return why_at(tls, TLS_SOURCE_FILES, index, out_why);
+}
+
+px_err px_tls_unstapled_at(const px_tls *tls, size_t index, const char **out_why)
+{
+    return why_at(tls, TLS_SOURCE_OCSP, index, out_why);
 }
 
 /* RFC 6125 section 6.4.3: the star stands for one whole label, the left-most. */
@@ -316,7 +336,7 @@ static bool name_covers(const struct tls_name *name, const char *host)
 bool tls_refuses(const px_tls *tls, const char *host)
 {
     for (const struct tls_source *source = tls->sources; source; source = source->next) {
-        if (!source_is_refused(source))
+        if (source->kind != TLS_SOURCE_FILES || !source->refused)
             continue;
         if (!source->named)
             return true;

@@ -24,7 +24,8 @@ struct tls_source {
     char *path;                   /* owned: certificate or response; NULL for a made one */
     char *key_path;               /* owned, or NULL */
     struct tls_certificate *made; /* owned: TLS_SOURCE_MADE */
-    /* Of a certificate that could not be used when it was read last: */
+    /* Of a certificate that could not be used when it was read last, or of a response that was not
+     * stapled: */
     bool refused;
     bool mended;                   /* it can be used in the generation that is being made */
     struct tls_certificate *named; /* owned: its names, without a key; NULL: not known */

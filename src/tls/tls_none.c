@@ -44,6 +44,14 @@ px_err px_tls_refused_at(const px_tls *tls, size_t index, const char **out_why)
     return PX_ERR_NOT_FOUND;
 }
 
+px_err px_tls_unstapled_at(const px_tls *tls, size_t index, const char **out_why)
+{
+    (void)tls;
+    (void)index;
+    (void)out_why;
+    return PX_ERR_NOT_FOUND;
+}
+
 px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
 {
     (void)tls;

@@ -68,18 +68,18 @@ static px_err staple_check(struct tls_certificate **certificates, uint32_t count
         if (!owner)
             continue;
         if (OCSP_single_get0_status(single, NULL, NULL, NULL, &next) != V_OCSP_CERTSTATUS_GOOD)
-            return error_set(out_error, PX_ERR_INVALID, 0,
+            return error_set(out_error, PX_ERR_CONFLICT, 0,
                              "the OCSP response in %s does not say \"good\"", path);
         int64_t left = next ? seconds_until(next) : TLS_STAPLE_UNDATED_S;
 
         if (left <= 0)
-            return error_set(out_error, PX_ERR_INVALID, 0,
+            return error_set(out_error, PX_ERR_CONFLICT, 0,
                              "the OCSP response in %s has expired: fetch a new one", path);
         *out_owner = owner;
         *out_until = (int64_t)time(NULL) + left;
         return PX_OK;
     }
-    return error_set(out_error, PX_ERR_INVALID, 0,
+    return error_set(out_error, PX_ERR_CONFLICT, 0,
                      "the OCSP response in %s is for none of the certificates", path);
 }
 

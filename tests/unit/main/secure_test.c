@@ -4,6 +4,7 @@
 #include "main/secure.h"
 
 #include <fcntl.h>
+#include <openssl/ocsp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,25 +32,44 @@ static int end(void **state)
     return 0;
 }
 
-/* Judges, and returns what was said on stderr meanwhile. */
-static const char *judge(const px_tls *tls, struct secure_dates *dates, int64_t now, bool strict,
-                         enum exit_code code)
+/* What is said on stderr between the two. */
+struct ear {
+    int kept;
+    int fd;
+};
+
+static struct ear ear_open(void)
 {
-    static char said[1024];
-    int kept = dup(STDERR_FILENO), ends[2];
+    int ends[2], kept = dup(STDERR_FILENO);
 
     assert_int_equal(pipe(ends), 0);
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
-    enum exit_code was = secure_judge(tls, dates, now, strict);
+    return (struct ear){kept, ends[0]};
+}
 
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    ssize_t count = read(ends[0], said, sizeof(said) - 1);
+static const char *ear_close(struct ear ear)
+{
+    static char said[1024];
 
-    close(ends[0]);
+    dup2(ear.kept, STDERR_FILENO);
+    close(ear.kept);
+    ssize_t count = read(ear.fd, said, sizeof(said) - 1);
+
+    close(ear.fd);
     assert_true(count >= 0);
     said[count] = '\0';
+    return said;
+}
+
+/* Judges, and returns what was said meanwhile. */
+static const char *judge(const px_tls *tls, struct secure_dates *dates, int64_t now, bool strict,
+                         enum exit_code code)
+{
+    struct ear ear = ear_open();
+    enum exit_code was = secure_judge(tls, dates, now, strict);
+    const char *said = ear_close(ear);
+
     assert_int_equal(was, code);
     return said;
 }
@@ -102,9 +122,42 @@ static void each_step_is_said_once(void **state)
     px_tls_destroy(tls);
 }
 
+/* What cannot be stapled stops nothing, unless that is asked for. */
+static void a_response_that_expired_is_left_out(void **state)
+{
+    static struct options options;
+    struct secure_dates dates = {0};
+    px_tls *tls = NULL;
+
+    (void)state;
+    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_GOOD, -1);
+    options.listen[0] = "https://127.0.0.1:0";
+    options.listen_count = 1;
+    options.secure.certificates[0] = authority_path(&authority, "a.pem");
+    options.secure.keys[0] = authority_path(&authority, "a.key");
+    options.secure.certificate_count = options.secure.key_count = 1;
+    options.secure.staples[0] = authority_path(&authority, "a.ocsp");
+    options.secure.staple_count = 1;
+    options.secure.tls = px_tls_options_default();
+    for (int strict = 0; strict <= 1; strict++) {
+        options.secure.strict = strict;
+        struct ear ear = ear_open();
+        enum exit_code code = secure_open(&options, &dates, &tls);
+        const char *said = ear_close(ear);
+
+        assert_int_equal(code, strict ? CODE_CONFIG : CODE_OK);
+        assert_non_null(strstr(said, "a.ocsp has expired"));
+        assert_int_equal(strstr(said, "; it is not stapled") != NULL, !strict);
+        px_tls_destroy(tls);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_step_is_said_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_step_is_said_once),
+        cmocka_unit_test(a_response_that_expired_is_left_out),
+    };
 
     return cmocka_run_group_tests(tests, begin, end);
 }

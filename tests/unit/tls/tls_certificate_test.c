@@ -233,9 +233,23 @@ static void dates_are_told(void **state)
     px_tls_destroy(tls);
 }
 
+/* A reload goes on without the response, and says so. */
+static void left_out(px_tls *tls, const char *says)
+{
+    const char *why = NULL;
+    px_error error;
+
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_OK);
+    assert_non_null(strstr(why, says));
+    assert_int_equal(px_tls_unstapled_at(tls, 1, &why), PX_ERR_NOT_FOUND);
+    assert_null(find(tls, "a.test")->certificates[TLS_KEY_EC]->staple);
+}
+
 static void staples(void **state)
 {
     px_tls *tls = px_tls_create(NULL, NULL);
+    const char *why = NULL;
     px_error error;
 
     (void)state;
@@ -243,25 +257,62 @@ static void staples(void **state)
     assert_int_equal(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), PX_ERR_INVALID);
     assert_non_null(strstr(error.text, "needs its certificate first"));
     assert_int_equal(px_tls_add_certificate(tls, PATH("b.pem"), PATH("b.key"), NULL), PX_OK);
-    assert_int_equal(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), PX_ERR_INVALID);
-    assert_non_null(strstr(error.text, "is for none of the certificates"));
     assert_int_equal(px_tls_add_certificate(tls, PATH("a.pem"), PATH("a.key"), NULL), PX_OK);
     assert_int_equal(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_ERR_NOT_FOUND);
+    assert_non_null(find(tls, "a.test")->certificates[TLS_KEY_EC]->staple);
+    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_REVOKED, 3);
+    left_out(tls, "does not say \"good\"");
+    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_GOOD, -1);
+    left_out(tls, "has expired");
+    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_GOOD, 3);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_ERR_NOT_FOUND);
     const struct tls_certificate *a = find(tls, "a.test")->certificates[TLS_KEY_EC];
 
     assert_non_null(a->staple);
-    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_REVOKED, 3);
-    assert_int_equal(px_tls_reload(tls, &error), PX_ERR_INVALID);
-    assert_non_null(strstr(error.text, "does not say \"good\""));
-    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_GOOD, -1);
-    assert_int_equal(px_tls_reload(tls, &error), PX_ERR_INVALID);
-    assert_non_null(strstr(error.text, "has expired"));
-    authority_vouch(&authority, "a", V_OCSP_CERTSTATUS_GOOD, 3);
     assert_int_equal(px_tls_add_ocsp(tls, PATH("a.pem"), &error), PX_ERR_INVALID);
     assert_non_null(strstr(error.text, "DER is expected"));
     assert_int_equal(px_tls_add_ocsp(tls, PATH("none"), &error), PX_ERR_NOT_FOUND);
     /* What failed changed nothing. */
     assert_ptr_equal(find(tls, "a.test")->certificates[TLS_KEY_EC], a);
+    px_tls_destroy(tls);
+}
+
+static bool is_stapled(const px_tls *tls, const char *name)
+{
+    return find(tls, name)->certificates[TLS_KEY_EC]->staple != NULL;
+}
+
+/* A response waits for the certificate that it is for: one that is refused until it is mended, and
+ * one whose renewal came before that of its response. */
+static void a_staple_waits_for_its_certificate(void **state)
+{
+    px_tls *tls = px_tls_create(NULL, NULL);
+    const char *why = NULL;
+    px_error error;
+
+    (void)state;
+    authority_issue(&authority, "w", "w.test", EVP_PKEY_EC, 30);
+    authority_vouch(&authority, "w", V_OCSP_CERTSTATUS_GOOD, 3);
+    authority_write(&authority, "w-later.key", "junk", 4);
+    assert_int_equal(px_tls_add_certificate(tls, PATH("b.pem"), PATH("b.key"), NULL), PX_OK);
+    assert_int_equal(px_tls_add_refused(tls, PATH("w.pem"), PATH("w-later.key"), NULL), PX_OK);
+    assert_int_equal(px_tls_add_ocsp(tls, PATH("w.ocsp"), &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_OK);
+    assert_non_null(strstr(why, "is for none of the certificates"));
+    assert_int_equal(rename(PATH("w.key"), PATH("w-later.key")), 0);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_ERR_NOT_FOUND);
+    assert_true(is_stapled(tls, "w.test"));
+    authority_issue(&authority, "w", "w.test", EVP_PKEY_EC, 30);
+    assert_int_equal(rename(PATH("w.key"), PATH("w-later.key")), 0);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_int_equal(px_tls_unstapled_at(tls, 0, &why), PX_OK);
+    assert_false(is_stapled(tls, "w.test"));
+    authority_vouch(&authority, "w", V_OCSP_CERTSTATUS_GOOD, 3);
+    assert_int_equal(px_tls_reload(tls, &error), PX_OK);
+    assert_true(is_stapled(tls, "w.test"));
     px_tls_destroy(tls);
 }
 
@@ -302,10 +353,15 @@ static void options_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_files),       cmocka_unit_test(bad_files),
-        cmocka_unit_test(unreadable_files), cmocka_unit_test(names_choose),
-        cmocka_unit_test(self_signed),      cmocka_unit_test(dates_are_told),
-        cmocka_unit_test(staples),          cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(good_files),
+        cmocka_unit_test(bad_files),
+        cmocka_unit_test(unreadable_files),
+        cmocka_unit_test(names_choose),
+        cmocka_unit_test(self_signed),
+        cmocka_unit_test(dates_are_told),
+        cmocka_unit_test(staples),
+        cmocka_unit_test(a_staple_waits_for_its_certificate),
+        cmocka_unit_test(options_are_checked),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
