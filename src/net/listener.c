@@ -8,19 +8,18 @@
 #include "net/listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/options.h"
 #include "io/engine.h"
 #include "net/inherit.h"
+#include "net/unix_path.h"
 
 enum { BACKLOG_DEFAULT = 4096, UNIX_MODE_DEFAULT = 0660, DEFER_ACCEPT_S_DEFAULT = 1 };
 
@@ -89,34 +88,6 @@ static void socket_options(int fd, int family, bool both)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? &off : &on, sizeof(on));
 }
 
-/* Gives the file that bind has made the bits that the umask took.  Where others may write the
- * folder, another file, or a link to one, may be there by now: what is changed is a socket, or
- * nothing.  Without /proc there is only the path. */
-static int path_mode(const char *path, mode_t mode)
-{
-    char held[sizeof("/proc/self/fd/") + 12];
-    struct stat status;
-    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    int result = -1;
-
-    if (fd < 0)
-        return -1;
-    snprintf(held, sizeof(held), "/proc/self/fd/%d", fd);
-    if (fstat(fd, &status) != 0)
-        result = -1;
-    else if (!S_ISSOCK(status.st_mode))
-        errno = EADDRINUSE; /* by what was put there */
-    else if ((status.st_mode & 07777) == mode)
-        result = 0;
-    else if (chmod(held, mode) == 0 || (errno == ENOENT && chmod(path, mode) == 0))
-        result = 0;
-    int sys_errno = errno;
-
-    close(fd);
-    errno = sys_errno;
-    return result;
-}
-
 /* Both families on one socket is what ":8080" asks for; `both` says so. */
 static int socket_open(const px_listener *listener, const struct net_address *address, bool both)
 {
@@ -138,7 +109,7 @@ static int socket_open(const px_listener *listener, const struct net_address *ad
     if (bind(fd, &address->socket.any, address->bytes) != 0)
         goto fail;
     if (family == AF_UNIX &&
-        path_mode(address->socket.local.sun_path, (mode_t)listener->options.unix_mode) != 0)
+        unix_path_mode(address->socket.local.sun_path, (mode_t)listener->options.unix_mode) != 0)
         goto fail;
     if (family != AF_UNIX && listener->options.reuse_port == 1)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
@@ -159,41 +130,19 @@ fail:;
     return -1;
 }
 
-static bool unix_is_socket(const char *path)
-{
-    struct stat status;
-
-    return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
-/* A socket file that nobody listens on is left from a crash: replace it. */
-static bool unix_is_stale(const struct net_address *address)
-{
-    if (!unix_is_socket(address->socket.local.sun_path))
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return false;
-    bool refused = connect(fd, &address->socket.any, address->bytes) != 0 && errno == ECONNREFUSED;
-
-    close(fd);
-    return refused;
-}
-
 static px_err open_unix(px_listener *listener, const struct net_address *address, const char *text,
                         px_error *out_error)
 {
     const char *path = address->socket.local.sun_path;
     int fd = socket_open(listener, address, false);
 
-    if (fd < 0 && errno == EADDRINUSE && unix_is_stale(address)) {
+    if (fd < 0 && errno == EADDRINUSE && unix_path_is_stale(address)) {
         unlink(path);
         fd = socket_open(listener, address, false);
     }
     int failure = errno;
 
-    if (fd < 0 && failure == EADDRINUSE && !unix_is_socket(path))
+    if (fd < 0 && failure == EADDRINUSE && !unix_path_is_socket(path))
         return error_set(out_error, PX_ERR_ADDRESS_IN_USE, failure,
                          "cannot listen on %s: the file there is not a socket", text);
     if (fd < 0)
