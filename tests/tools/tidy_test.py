@@ -98,7 +98,7 @@ class TidyTest(unittest.TestCase):
 
     def test_table_of_floors_goes_downwards(self):
         order = ["base", "io", "net", "tls", "http", "conduit", "exchange", "client", "route",
-                 "handlers", "server", "config", "process", "main"]
+                 "handlers", "gate", "server", "config", "process", "main"]
         self.assertEqual(sorted(order), sorted(tidy.FLOORS))
         for floor, uses in tidy.FLOORS.items():
             for other in uses:
