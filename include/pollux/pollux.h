@@ -4,6 +4,7 @@
 #ifndef PX_POLLUX_H
 #define PX_POLLUX_H
 
+#include "pollux/access.h"
 #include "pollux/alloc.h"
 #include "pollux/compress.h"
 #include "pollux/error.h"
@@ -13,6 +14,7 @@
 #include "pollux/files.h"
 #include "pollux/filter.h"
 #include "pollux/loop.h"
+#include "pollux/matcher.h"
 #include "pollux/options.h"
 #include "pollux/request.h"
 #include "pollux/response.h"

@@ -27,10 +27,16 @@ typedef struct px_template px_template; /**< A text that was taken apart once. *
 /** What a template is written for. */
 typedef enum px_template_use {
     PX_TEMPLATE_PLAIN, /**< Content: what comes out of placeholders stays as it is. */
-    PX_TEMPLATE_FIELD, /**< A field's value: CR, LF, NUL and other control bytes become blanks. */
+    /** A field's value: CR, LF, NUL and other control bytes become blanks, and blanks at its ends
+     *  go. */
+    PX_TEMPLATE_FIELD,
     /** A target or Location: what comes decoded is percent-encoded again where it must be (RFC 3986
-     *  section 2.1); a slash in a decoded path or parameter stays a slash. */
-    PX_TEMPLATE_TARGET
+     *  section 2.1); a slash in a decoded path or parameter stays a slash.  Two slashes in front
+     *  become one, unless the template itself begins with them: they would name another host. */
+    PX_TEMPLATE_TARGET,
+    /** What clients are told apart by: {client} and {peer} come without a port, and of an IPv6
+     *  address only the first 64 bits, which is what one client has at least (RFC 6177). */
+    PX_TEMPLATE_KEY
 } px_template_use;
 
 /** Takes a text apart.
@@ -45,7 +51,8 @@ px_template *px_template_create(px_str text, const px_allocator *allocator, size
 void px_template_destroy(px_template *template_);
 
 /** The text for a request.
- *  @return memory of the exchange that ends in NUL; absent when its cap is reached.  The thread of
+ *  @return memory of the exchange that ends in NUL; absent when its cap is reached, or the text
+ *  would be longer than 64 KiB.  The thread of
  *  the server's loop. */
 px_str px_template_text(const px_template *template_, px_exchange *exchange, px_template_use use);
 

@@ -128,6 +128,17 @@ enum {
     LOG_BYTES_MAX =
         1024 * 1024, /* log lines of one tick; at this size they are handed over early */
 
+    /* A text of a template for one request: a head has 32 KiB, and a template may name it twice. */
+    TEMPLATE_BYTES_MAX = 64 * 1024,
+    /* A matcher's lines, nesting and values: what one person can still read, and lists of addresses
+     * that a program wrote.  A glob tries each of its bytes at each byte of a path at worst. */
+    MATCHER_LINES_MAX = 64,
+    MATCHER_DEPTH_MAX = 16,
+    MATCHER_VALUES_MAX = 4096,
+    GLOB_BYTES_MAX = 1024,
+    /* Rules of allow and deny: each is compared with each client. */
+    ACCESS_RULES_MAX = 4096,
+
     TRUSTED_PROXIES_MAX = 256, /* blocks; each is compared with each peer */
     FORWARDED_HOPS_MAX = 32,   /* proxies behind proxies: no honest chain is as long */
     /* As nginx: addresses take 232 bytes, the rest is what clouds add about certificates. */

@@ -2,9 +2,10 @@
  * Templates: a list of pieces, each literal or a placeholder.
  *
  * The happy path: measure all pieces for a request, take so much of the exchange's memory, write
- * them.  It can fail by the cap of that memory, and at its creation by a name that is not known.
+ * them.  It can fail by the cap of that memory or of the text, and at its creation by a name that
+ * is not known.
  */
-#include "pollux/template.h"
+#include "gate/template.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -12,269 +13,12 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/text.h"
-#include "pollux/request.h"
-#include "pollux/response.h"
+#include "http/fields/field.h"
+#include "http/message/uri.h"
 
-enum { PIECES_MAX = 64, NAME_SHOWN_MAX = 40, NUMBER_BYTES = 8 };
-
-/* How what comes out has to be written in a target. */
-enum piece_form {
-    FORM_RAW,  /* as it was received: encoded already */
-    FORM_PATH, /* decoded, and a slash divides */
-    FORM_DATA  /* decoded, all of it data */
-};
-
-struct piece {
-    px_str (*read)(px_exchange *exchange, const char *name, char *scratch); /* NULL: literal */
-    enum piece_form form;
-    px_str text;      /* literal: borrowed of `bytes` */
-    const char *name; /* behind the point of header.NAME and its kin; borrowed of `bytes` */
-};
-
-struct px_template {
-    px_allocator allocator;
-    uint32_t piece_count;
-    uint32_t piece_room;
-    int is_constant;
-    char *bytes;           /* of literals and names; behind the pieces */
-    struct piece pieces[]; /* piece_room of them */
-};
-
-/* --- What can be read -------------------------------------------------------------------------
- */
-
-static px_str read_method(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_method(exchange);
-}
-
-static px_str read_scheme(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_scheme(exchange);
-}
-
-/* Where the port of an authority begins, at its colon; its length when there is none. */
-static size_t port_at(px_str authority)
-{
-    for (size_t at = authority.len; at > 0; at--) {
-        char byte = authority.ptr[at - 1];
-
-        if (byte == ':')
-            return at - 1;
-        if (byte < '0' || byte > '9')
-            break;
-    }
-    return authority.len;
-}
-
-static px_str read_host(px_exchange *exchange, const char *name, char *scratch)
-{
-    px_str authority = px_request_authority(exchange);
-
-    (void)name;
-    (void)scratch;
-    return px_str_make(authority.ptr, port_at(authority));
-}
-
-static px_str read_port(px_exchange *exchange, const char *name, char *scratch)
-{
-    px_str authority = px_request_authority(exchange);
-    size_t at = port_at(authority);
-
-    (void)name;
-    (void)scratch;
-    if (at + 1 < authority.len)
-        return px_str_make(authority.ptr + at + 1, authority.len - at - 1);
-    return px_str_of(px_str_equal(px_request_scheme(exchange), px_str_of("https")) ? "443" : "80");
-}
-
-static px_str read_path(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_path(exchange);
-}
-
-static px_str read_raw_path(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_raw_path(exchange);
-}
-
-static px_str read_query(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_query(exchange);
-}
-
-/* Path and query as received: the end of the target, whatever its form. */
-static px_str read_uri(px_exchange *exchange, const char *name, char *scratch)
-{
-    px_str path = px_request_raw_path(exchange), query = px_request_query(exchange);
-
-    (void)name;
-    (void)scratch;
-    if (!path.ptr || !query.ptr)
-        return path;
-    char *text = px_exchange_alloc(exchange, path.len + query.len + 1);
-
-    if (!text)
-        return px_str_make(NULL, 0);
-    if (path.len > 0)
-        memcpy(text, path.ptr, path.len);
-    text[path.len] = '?';
-    if (query.len > 0)
-        memcpy(text + path.len + 1, query.ptr, query.len);
-    return px_str_make(text, path.len + query.len + 1);
-}
-
-static px_str read_version(px_exchange *exchange, const char *name, char *scratch)
-{
-    unsigned version = px_request_version(exchange);
-
-    (void)name;
-    (void)scratch;
-    return px_str_of(version == 10 ? "1.0" : version == 11 ? "1.1" : version == 20 ? "2" : "3");
-}
-
-static px_str read_status(px_exchange *exchange, const char *name, char *scratch)
-{
-    unsigned status = px_response_status(exchange);
-
-    (void)name;
-    if (status < 100 || status > 999)
-        return px_str_make(NULL, 0);
-    scratch[0] = (char)('0' + status / 100);
-    scratch[1] = (char)('0' + status / 10 % 10);
-    scratch[2] = (char)('0' + status % 10);
-    return px_str_make(scratch, 3);
-}
-
-static px_str read_client(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_client(exchange);
-}
-
-static px_str read_peer(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_exchange_peer(exchange);
-}
-
-static px_str read_local(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_exchange_local(exchange);
-}
-
-static px_str read_tls_version(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_tls_version(exchange);
-}
-
-static px_str read_tls_cipher(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_tls_cipher(exchange);
-}
-
-static px_str read_tls_subject(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_client_subject(exchange);
-}
-
-static px_str read_tls_name(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)name;
-    (void)scratch;
-    return px_request_server_name(exchange);
-}
-
-static px_str read_query_param(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)scratch;
-    return px_request_query_param(exchange, name);
-}
-
-static px_str read_param(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)scratch;
-    return px_request_param(exchange, name);
-}
-
-static px_str read_header(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)scratch;
-    return px_request_field(exchange, name);
-}
-
-static px_str read_cookie(px_exchange *exchange, const char *name, char *scratch)
-{
-    (void)scratch;
-    return px_request_cookie(exchange, name);
-}
-
-/* A name that ends in a point takes what is behind it. */
-static const struct placeholder {
-    const char *name;
-    enum piece_form form;
-    px_str (*read)(px_exchange *exchange, const char *name, char *scratch);
-} placeholders[] = {
-    {"method", FORM_DATA, read_method},
-    {"scheme", FORM_RAW, read_scheme},
-    {"host", FORM_RAW, read_host},
-    {"port", FORM_RAW, read_port},
-    {"path", FORM_PATH, read_path},
-    {"rawpath", FORM_RAW, read_raw_path},
-    {"query", FORM_RAW, read_query},
-    {"uri", FORM_RAW, read_uri},
-    {"version", FORM_RAW, read_version},
-    {"status", FORM_RAW, read_status},
-    {"client", FORM_RAW, read_client},
-    {"peer", FORM_RAW, read_peer},
-    {"local", FORM_RAW, read_local},
-    {"tls.version", FORM_RAW, read_tls_version},
-    {"tls.cipher", FORM_RAW, read_tls_cipher},
-    {"tls.subject", FORM_DATA, read_tls_subject},
-    {"tls.server_name", FORM_RAW, read_tls_name},
-    {"query.", FORM_DATA, read_query_param},
-    {"param.", FORM_PATH, read_param},
-    {"header.", FORM_DATA, read_header},
-    {"cookie.", FORM_DATA, read_cookie},
-};
-
-static const struct placeholder *find_placeholder(px_str name, size_t *out_len)
-{
-    for (size_t index = 0; index < sizeof(placeholders) / sizeof(placeholders[0]); index++) {
-        const struct placeholder *placeholder = &placeholders[index];
-        size_t len = strlen(placeholder->name);
-        bool takes_name = placeholder->name[len - 1] == '.';
-
-        if (name.len < len || memcmp(name.ptr, placeholder->name, len) != 0)
-            continue;
-        if (takes_name ? name.len > len : name.len == len) {
-            *out_len = len;
-            return placeholder;
-        }
-    }
-    return NULL;
-}
+enum { NAME_SHOWN_MAX = 40 };
 
 /* --- Taking apart -----------------------------------------------------------------------------
  */
@@ -295,11 +39,11 @@ static px_err wrong(struct taking *taking, const char *what, px_str name)
                      name.len > 0 ? name.ptr : "", name.len > 0 ? "}" : "");
 }
 
-static struct piece *add_piece(struct taking *taking)
+static struct template_piece *add_piece(struct taking *taking)
 {
     px_template *template_ = taking->template_;
 
-    if (template_->piece_count == PIECES_MAX) {
+    if (template_->piece_count == TEMPLATE_PIECES_MAX) {
         error_set(taking->error, PX_ERR_INVALID, 0, "a template has at most 64 pieces");
         return NULL;
     }
@@ -327,12 +71,24 @@ static px_err take_literal(struct taking *taking)
     }
     if (taking->bytes == start)
         return PX_OK;
-    struct piece *piece = add_piece(taking);
+    struct template_piece *piece = add_piece(taking);
 
     if (!piece)
         return PX_ERR_INVALID;
     piece->text = px_str_make(start, (size_t)(taking->bytes - start));
     return PX_OK;
+}
+
+/* Names of queries may hold anything that ends a C string no sooner. */
+static bool name_valid(px_str name)
+{
+    for (size_t at = 0; at < name.len; at++) {
+        unsigned char byte = (unsigned char)name.ptr[at];
+
+        if (byte < 0x20 || byte == 0x7f || byte == '{')
+            return false;
+    }
+    return true;
 }
 
 static px_err take_placeholder(struct taking *taking)
@@ -345,21 +101,22 @@ static px_err take_placeholder(struct taking *taking)
         return wrong(taking, "a brace that is not closed; write {{ for a brace",
                      px_str_make(NULL, 0));
     px_str name = px_str_make(open + 1, (size_t)(close - open) - 1);
-    const struct placeholder *placeholder = find_placeholder(name, &len);
+    const struct template_placeholder *placeholder = template_placeholder_find(name, &len);
 
     if (!placeholder)
         return wrong(taking, "there is no placeholder {", name);
-    struct piece *piece = add_piece(taking);
+    px_str behind = px_str_make(name.ptr + len, name.len - len);
+
+    if (behind.len > 0 && !name_valid(behind))
+        return wrong(taking, "no request has a name as in {", name);
+    struct template_piece *piece = add_piece(taking);
 
     if (!piece)
         return PX_ERR_INVALID;
-    piece->read = placeholder->read;
-    piece->form = placeholder->form;
+    piece->placeholder = placeholder;
     piece->name = taking->bytes;
-    memcpy(taking->bytes, name.ptr + len, name.len - len);
-    taking->bytes += name.len - len;
+    taking->bytes = text_write_str(taking->bytes, behind);
     *taking->bytes++ = '\0';
-    taking->template_->is_constant = 0;
     taking->at += name.len + 2;
     return PX_OK;
 }
@@ -369,9 +126,9 @@ static uint32_t pieces_of(px_str text)
 {
     uint32_t count = 1;
 
-    for (size_t at = 0; at < text.len && count < PIECES_MAX; at++)
+    for (size_t at = 0; at < text.len && count < TEMPLATE_PIECES_MAX; at++)
         count += text.ptr[at] == '{' ? 2 : 0;
-    return count < PIECES_MAX ? count : PIECES_MAX;
+    return count < TEMPLATE_PIECES_MAX ? count : TEMPLATE_PIECES_MAX;
 }
 
 px_template *px_template_create(px_str text, const px_allocator *allocator, size_t *out_at,
@@ -380,7 +137,7 @@ px_template *px_template_create(px_str text, const px_allocator *allocator, size
     const px_allocator *used = allocator ? allocator : &alloc_libc;
     struct taking taking = {.text = text, .error = out_error};
     uint32_t room = pieces_of(text);
-    size_t pieces_bytes = room * sizeof(struct piece);
+    size_t pieces_bytes = room * sizeof(struct template_piece);
     px_err err = PX_OK;
 
     /* A placeholder has two braces, and needs one byte beside its name. */
@@ -391,7 +148,6 @@ px_template *px_template_create(px_str text, const px_allocator *allocator, size
         return NULL;
     }
     taking.template_->allocator = *used;
-    taking.template_->is_constant = 1;
     taking.template_->piece_room = room;
     taking.template_->bytes = (char *)taking.template_->pieces + pieces_bytes;
     taking.bytes = taking.template_->bytes;
@@ -421,7 +177,11 @@ void px_template_destroy(px_template *template_)
 
 int px_template_is_constant(const px_template *template_)
 {
-    return template_->is_constant;
+    for (uint32_t index = 0; index < template_->piece_count; index++) {
+        if (template_->pieces[index].placeholder)
+            return 0;
+    }
+    return 1;
 }
 
 /* --- Writing ----------------------------------------------------------------------------------
@@ -435,39 +195,43 @@ static bool is_unreserved(unsigned char byte)
            byte == '.' || byte == '_' || byte == '~';
 }
 
-/* Whether a byte of a piece is percent-encoded in a target. */
-static bool is_encoded(unsigned char byte, enum piece_form form)
+/* Whether a byte of a piece is percent-encoded in a target (RFC 3986 section 2.1). */
+static bool is_encoded(unsigned char byte, enum template_form form)
 {
-    if (form == FORM_RAW)
-        return byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == '<' || byte == '>' ||
-               byte == '\\' || byte == '#';
+    if (form == FORM_TEXT)
+        return byte <= 0x20 || byte >= 0x7f || strchr("\"<>\\^`{|}", byte) != NULL;
     return !is_unreserved(byte) && !(form == FORM_PATH && byte == '/');
 }
 
-static size_t written_bytes(px_str text, enum piece_form form, px_template_use use)
+static enum template_form form_of(const struct template_piece *piece)
+{
+    return piece->placeholder ? piece->placeholder->form : FORM_TEXT;
+}
+
+static size_t target_room(px_str text, enum template_form form)
 {
     size_t bytes = text.len;
 
-    if (use != PX_TEMPLATE_TARGET)
-        return bytes;
+    if (form == FORM_TARGET)
+        return uri_target_room(text);
     for (size_t at = 0; at < text.len; at++)
         bytes += is_encoded((unsigned char)text.ptr[at], form) ? 2 : 0;
     return bytes;
 }
 
-static char *write_piece(char *out, px_str text, enum piece_form form, px_template_use use)
+static char *target_write(char *out, px_str text, enum template_form form)
 {
     static const char digits[] = "0123456789ABCDEF";
 
+    if (form == FORM_TARGET)
+        return uri_target_write(out, text, URI_QUERY);
     for (size_t at = 0; at < text.len; at++) {
         unsigned char byte = (unsigned char)text.ptr[at];
 
-        if (use == PX_TEMPLATE_TARGET && is_encoded(byte, form)) {
+        if (is_encoded(byte, form)) {
             *out++ = '%';
             *out++ = digits[byte >> 4];
             *out++ = digits[byte & 15];
-        } else if (use == PX_TEMPLATE_FIELD && ((byte < 0x20 && byte != '\t') || byte == 0x7f)) {
-            *out++ = ' ';
         } else {
             *out++ = (char)byte;
         }
@@ -475,34 +239,81 @@ static char *write_piece(char *out, px_str text, enum piece_form form, px_templa
     return out;
 }
 
-px_str px_template_text(const px_template *template_, px_exchange *exchange, px_template_use use)
+/* What may not stand in a field's value becomes a blank, of which none is left at the ends (RFC
+ * 9110 section 5.5). */
+static px_str field_clean(char *text, size_t len)
 {
-    px_str texts[PIECES_MAX];
-    char scratch[NUMBER_BYTES];
-    size_t bytes = 0;
+    for (size_t at = 0; at < len; at++) {
+        unsigned char byte = (unsigned char)text[at];
 
-    for (uint32_t index = 0; index < template_->piece_count; index++) {
-        const struct piece *piece = &template_->pieces[index];
-
-        texts[index] = piece->read ? piece->read(exchange, piece->name, scratch) : piece->text;
-        if (!texts[index].ptr)
-            texts[index].len = 0;
-        bytes += piece->read ? written_bytes(texts[index], piece->form, use) : texts[index].len;
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+            text[at] = ' ';
     }
-    char *text = px_exchange_alloc(exchange, bytes + 1), *at = text;
+    px_str value = field_trim(px_str_make(text, len));
 
-    if (!text)
-        return px_str_make(NULL, 0);
+    text[(size_t)(value.ptr - text) + value.len] = '\0';
+    return value;
+}
+
+/* A reference that begins with two slashes names another host (RFC 3986 section 4.2): what clients
+ * send makes none. */
+static px_str target_clean(const px_template *template_, char *text, size_t len)
+{
+    const struct template_piece *first = template_->piece_count > 0 ? template_->pieces : NULL;
+    bool is_meant = first && !first->placeholder && first->text.len > 1 &&
+                    memcmp(first->text.ptr, "//", 2) == 0;
+
+    while (!is_meant && len > 1 && text[0] == '/' && text[1] == '/') {
+        text++;
+        len--;
+    }
+    return px_str_make(text, len);
+}
+
+size_t template_room(const px_template *template_, const px_str *texts, px_template_use use)
+{
+    size_t bytes = 1;
+
+    for (uint32_t index = 0; index < template_->piece_count; index++)
+        bytes += use == PX_TEMPLATE_TARGET
+                     ? target_room(texts[index], form_of(&template_->pieces[index]))
+                     : texts[index].len;
+    return bytes;
+}
+
+px_str template_write(const px_template *template_, const px_str *texts, px_template_use use,
+                      char *out)
+{
+    char *at = out;
+
     for (uint32_t index = 0; index < template_->piece_count; index++) {
-        const struct piece *piece = &template_->pieces[index];
-
-        if (piece->read) {
-            at = write_piece(at, texts[index], piece->form, use);
-        } else {
-            CHECK(piece->text.ptr);
-            at = text_write_str(at, piece->text);
-        }
+        if (use == PX_TEMPLATE_TARGET)
+            at = target_write(at, texts[index], form_of(&template_->pieces[index]));
+        else
+            at = text_write_str(at, texts[index]);
     }
     *at = '\0';
-    return px_str_make(text, bytes);
+    size_t len = (size_t)(at - out);
+
+    if (use == PX_TEMPLATE_FIELD)
+        return field_clean(out, len);
+    return use == PX_TEMPLATE_TARGET ? target_clean(template_, out, len) : px_str_make(out, len);
+}
+
+px_str px_template_text(const px_template *template_, px_exchange *exchange, px_template_use use)
+{
+    px_str texts[TEMPLATE_PIECES_MAX];
+
+    for (uint32_t index = 0; index < template_->piece_count; index++) {
+        const struct template_piece *piece = &template_->pieces[index];
+        struct template_reading reading = {exchange, piece->name, use};
+
+        texts[index] = piece->placeholder ? piece->placeholder->read(&reading) : piece->text;
+        if (!texts[index].ptr)
+            texts[index] = px_str_make("", 0);
+    }
+    size_t room = template_room(template_, texts, use);
+    char *text = room <= TEMPLATE_BYTES_MAX ? px_exchange_alloc(exchange, room) : NULL;
+
+    return text ? template_write(template_, texts, use, text) : px_str_make(NULL, 0);
 }

@@ -9,8 +9,7 @@
 #include "base/limits.h"
 #include "base/number.h"
 
-/* The byte that is encoded at *at, which is moved behind it. */
-static char decode_one(px_str raw, size_t *at)
+char query_decode_one(px_str raw, size_t *at)
 {
     char byte = raw.ptr[(*at)++];
 
@@ -63,7 +62,7 @@ bool query_text_is(px_str raw, px_str text)
     size_t at = 0;
 
     for (size_t i = 0; i < text.len; i++) {
-        if (at == raw.len || decode_one(raw, &at) != text.ptr[i])
+        if (at == raw.len || query_decode_one(raw, &at) != text.ptr[i])
             return false;
     }
     return at == raw.len;
@@ -77,7 +76,7 @@ px_err query_decode(px_str raw, struct arena *arena, px_str *out_text)
     if (!text)
         return PX_ERR_MEMORY;
     for (size_t at = 0; at < raw.len;)
-        text[len++] = decode_one(raw, &at);
+        text[len++] = query_decode_one(raw, &at);
     text[len] = '\0';
     *out_text = px_str_make(text, len);
     return PX_OK;

@@ -27,6 +27,9 @@ struct query_pair {
 /* Takes the next pair off `query` (which has no "?").  False when none is left. */
 bool query_next(px_str *query, struct query_pair *out_pair);
 
+/* The byte that is encoded at *at, which is not the end; it is moved behind it. */
+char query_decode_one(px_str raw, size_t *at);
+
 /* Whether the encoded text `raw` decodes to `text`. */
 bool query_text_is(px_str raw, px_str text);
 

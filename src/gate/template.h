@@ -1,0 +1,59 @@
+/*
+ * Templates, seen from inside: pieces, each literal or a placeholder, and the writing of them,
+ * which needs no exchange.
+ */
+#ifndef PX_GATE_TEMPLATE_H
+#define PX_GATE_TEMPLATE_H
+
+#include "pollux/template.h"
+
+enum { TEMPLATE_PIECES_MAX = 64 };
+
+/* How what comes out of a piece has to be written in a target. */
+enum template_form {
+    FORM_TEXT,   /* the parts of a URI as they are: only what may stand nowhere is encoded */
+    FORM_TARGET, /* as it was received: encoded already, as far as clients do */
+    FORM_PATH,   /* decoded, and a slash divides */
+    FORM_DATA    /* decoded, all of it data */
+};
+
+/* What a placeholder reads.  The result lives as long as the exchange. */
+struct template_reading {
+    px_exchange *exchange;
+    const char *name; /* behind the point of header.NAME and its kin */
+    px_template_use use;
+};
+
+struct template_placeholder {
+    const char *name; /* one that ends in a point takes what is behind it */
+    enum template_form form;
+    px_str (*read)(const struct template_reading *reading);
+};
+
+struct template_piece {
+    const struct template_placeholder *placeholder; /* borrowed: static; NULL: literal */
+    px_str text;                                    /* of a literal */
+    const char *name;                               /* of a placeholder that takes one */
+};
+
+struct px_template {
+    px_allocator allocator;
+    uint32_t piece_count;
+    uint32_t piece_room;
+    char *bytes;                    /* of literals and names; behind the pieces */
+    struct template_piece pieces[]; /* piece_room of them */
+};
+
+/* The placeholder of that name, and how many bytes of it are its own; NULL: there is none. */
+const struct template_placeholder *template_placeholder_find(px_str name, size_t *out_len);
+
+/* The bytes that template_write needs for these texts (one for each piece) at most, and one more
+ * for a NUL. */
+size_t template_room(const px_template *template_, const px_str *texts, px_template_use use);
+
+/* Writes the pieces to `out`, and a NUL: the text, which begins there or, for a field without the
+ * blanks at its ends, behind. */
+px_str template_write(const px_template *template_, const px_str *texts, px_template_use use,
+                      char *out);
+
+#endif
