@@ -17,6 +17,9 @@ add_library(px_flags INTERFACE)
 target_include_directories(px_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(px_flags INTERFACE _GNU_SOURCE)
 target_link_libraries(px_flags INTERFACE Threads::Threads)
+if(PX_TESTS)
+    target_compile_definitions(px_flags INTERFACE PX_ASSERTS) # base/check.h
+endif()
 target_compile_options(px_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
     -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough

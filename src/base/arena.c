@@ -87,3 +87,21 @@ px_str arena_copy(struct arena *arena, px_str str)
     copy[str.len] = '\0';
     return px_str_make(copy, str.len);
 }
+
+void arena_check(const struct arena *arena)
+{
+    uint64_t taken = 0;
+    bool inside = arena->at >= arena->first && arena->end == arena->first + arena->first_bytes;
+
+    ASSERT(arena->allocator);
+    for (const struct arena_block *block = arena->blocks; block; block = block->next) {
+        const char *start = (const char *)(block + 1);
+
+        ASSERT(block->bytes > 0);
+        taken += block->bytes;
+        inside = inside || (arena->at >= start && arena->end == start + block->bytes);
+    }
+    ASSERT(arena->at <= arena->end);
+    ASSERT(inside || !arena->first);
+    ASSERT(taken == arena->bytes_taken && taken <= arena->bytes_max);
+}

@@ -65,6 +65,9 @@ static inline void *arena_take(struct arena *arena, size_t bytes)
     return at;
 }
 
+/* States what must hold; for tests. */
+void arena_check(const struct arena *arena);
+
 /* A copy of `str` that ends in NUL; absent (ptr == NULL) when there is no memory for it. */
 px_str arena_copy(struct arena *arena, px_str str);
 

@@ -13,3 +13,14 @@ void budget_init(struct budget *budget, uint64_t sum_bytes_max,
     for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++)
         budget->shares[kind].bytes_max = share_bytes_max[kind];
 }
+
+void budget_check(const struct budget *budget)
+{
+    uint64_t sum = 0;
+
+    for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
+        ASSERT(budget->shares[kind].bytes <= budget->shares[kind].bytes_max);
+        sum += budget->shares[kind].bytes;
+    }
+    ASSERT(sum == budget->sum.bytes && sum <= budget->sum.bytes_max);
+}

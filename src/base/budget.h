@@ -34,6 +34,9 @@ struct budget {
 void budget_init(struct budget *budget, uint64_t sum_bytes_max,
                  const uint64_t share_bytes_max[BUDGET_KIND_COUNT]);
 
+/* States what must hold; for tests. */
+void budget_check(const struct budget *budget);
+
 /* What may be taken of a kind. */
 static inline uint64_t budget_left(const struct budget *budget, enum budget_kind kind)
 {

@@ -67,3 +67,10 @@ void buf_consume(struct buf *buf, size_t bytes)
     if (bytes > 0 && buf->len > 0)
         memmove(buf->ptr, buf->ptr + bytes, buf->len);
 }
+
+void buf_check(const struct buf *buf)
+{
+    ASSERT(buf->allocator);
+    ASSERT((buf->ptr == NULL) == (buf->cap == 0));
+    ASSERT(buf->len <= buf->cap && buf->cap <= buf->bytes_max);
+}

@@ -31,6 +31,9 @@ PX_MUST_CHECK px_err buf_append(struct buf *buf, px_str str);
 /* Drops the first `bytes` bytes and moves the rest to the front. */
 void buf_consume(struct buf *buf, size_t bytes);
 
+/* States what must hold; for tests. */
+void buf_check(const struct buf *buf);
+
 static inline px_str buf_str(const struct buf *buf)
 {
     return px_str_make(buf->ptr, buf->len);

@@ -22,6 +22,20 @@ _Noreturn void check_failed(const char *file, int line, const char *condition);
             check_failed(__FILE_NAME__, __LINE__, #condition); \
     } while (0)
 
+/* Whether this build is for tests alone: what is too dear for a server is looked at there. */
+#ifdef PX_ASSERTS
+enum { ASSERTS = 1 };
+#else
+enum { ASSERTS = 0 };
+#endif
+
+/* A CHECK of builds for tests. */
+#define ASSERT(condition)                                      \
+    do {                                                       \
+        if (ASSERTS && PX_UNLIKELY(!(condition)))              \
+            check_failed(__FILE_NAME__, __LINE__, #condition); \
+    } while (0)
+
 /* For rules of the public headers that a caller broke: what is wrong, in a sentence. */
 #define CHECK_RULE(condition, sentence)                      \
     do {                                                     \

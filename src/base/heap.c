@@ -61,3 +61,17 @@ void heap_put(struct heap *heap, void *ptr)
     CHECK(heap_owns(heap, ptr) && block->used);
     block->used = false;
 }
+
+void heap_check(const struct heap *heap)
+{
+    size_t at = 0;
+
+    while (at < heap->bytes) {
+        size_t bytes = block_at(heap, at)->bytes;
+
+        ASSERT(bytes >= HEAP_ALIGN && bytes % HEAP_ALIGN == 0);
+        ASSERT(bytes <= heap->bytes - at);
+        at += bytes;
+    }
+    ASSERT(at == heap->bytes);
+}

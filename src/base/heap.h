@@ -30,6 +30,9 @@ static inline int heap_owns(const struct heap *heap, const void *ptr)
     return at >= (uintptr_t)heap->memory && at < (uintptr_t)heap->memory + heap->bytes;
 }
 
+/* States what must hold; for tests. */
+void heap_check(const struct heap *heap);
+
 /* Gives back what heap_take returned. */
 void heap_put(struct heap *heap, void *ptr);
 

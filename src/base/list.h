@@ -65,4 +65,18 @@ static inline void list_splice(struct list *to, struct list *from)
     list_init(from);
 }
 
+/* States what must hold of a list, and counts its nodes; for tests. */
+static inline size_t list_check(const struct list *list)
+{
+    size_t count = 0;
+
+    for (const struct list *node = list->next; node != list; node = node->next) {
+        ASSERT(node && node->next != node);
+        ASSERT(node->prev->next == node && node->next->prev == node);
+        count++;
+    }
+    ASSERT(list->next->prev == list && list->prev->next == list);
+    return count;
+}
+
 #endif

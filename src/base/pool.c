@@ -145,3 +145,40 @@ void pool_each(struct pool *pool, void (*visit)(void *object, void *context), vo
             visit(item, context);
     }
 }
+
+/* --- Checking --------------------------------------------------------------------------------- */
+
+static uint32_t items_check(const struct pool *pool, const struct pool_item *first)
+{
+    uint32_t count = 0;
+
+    for (const struct pool_item *item = first; item; item = item->next_free) {
+        ASSERT(!(item->generation & 1));
+        ASSERT(item->slot < pool->count_max && item_at(pool, item->slot) == item);
+        count++;
+        ASSERT(count <= pool->count_max);
+    }
+    return count;
+}
+
+void pool_check(const struct pool *pool)
+{
+    uint32_t slots = pool->slab_count << pool->slab_shift;
+    uint32_t taken = 0;
+
+    if (slots > pool->count_max)
+        slots = pool->count_max;
+    ASSERT(pool->slab_count <= pool->slab_room);
+    ASSERT((pool->slabs == NULL) == (pool->slab_room == 0));
+    ASSERT((1U << pool->slab_shift) == pool->slab_objects);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        ASSERT(item_at(pool, slot)->slot == slot);
+        taken += item_at(pool, slot)->generation & 1;
+    }
+    ASSERT(taken == pool->taken && taken <= pool->count_max);
+    uint32_t resting = items_check(pool, pool->resting);
+
+    ASSERT(resting == pool->resting_count && resting <= POOL_RESTING_COUNT);
+    ASSERT(!pool->resting || pool->resting_last->next_free == NULL);
+    ASSERT(items_check(pool, pool->free) + resting + taken == slots);
+}

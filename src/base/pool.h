@@ -88,6 +88,9 @@ static inline void pool_put(struct pool *pool, void *object)
 /* The object in `slot` when it is taken and of that generation, else NULL. */
 void *pool_find(const struct pool *pool, uint32_t slot, uint32_t generation);
 
+/* States what must hold; O(slots), for tests. */
+void pool_check(const struct pool *pool);
+
 /* Calls `visit` for every object that is taken.  `visit` may put the object it is given. */
 void pool_each(struct pool *pool, void (*visit)(void *object, void *context), void *context);
 

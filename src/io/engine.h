@@ -53,6 +53,9 @@ void engine_detach(struct io_handle *handle);
 /* Closes a stream's descriptor for good, with a reset when STREAM_RESET says so. */
 void engine_close(px_stream *stream);
 
+/* States what must hold at the end of a tick; for tests. */
+void engine_check(const px_loop *loop);
+
 /* Whether accept failed for this one connection only, and may be called again at once. */
 bool accept_error_passes(int sys_errno);
 

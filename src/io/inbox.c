@@ -111,3 +111,11 @@ void inbox_put_back(struct inbox *inbox, px_loop *loop, px_str lent, size_t used
     if (inbox->len == 0)
         inbox_free(inbox, loop);
 }
+
+void inbox_check(const struct inbox *inbox)
+{
+    ASSERT((inbox->ptr == NULL) == (inbox->cap == 0));
+    ASSERT(inbox->cap <= inbox->max);
+    ASSERT(inbox->at <= inbox->cap && inbox->len <= inbox->cap - inbox->at);
+    ASSERT(inbox->len > 0 || inbox->cap == 0); /* empty, it holds no memory */
+}

@@ -43,6 +43,9 @@ void inbox_put_back(struct inbox *inbox, px_loop *loop, px_str lent, size_t used
  * that larger ones do not touch. */
 bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes);
 
+/* States what must hold; for tests. */
+void inbox_check(const struct inbox *inbox);
+
 void inbox_free(struct inbox *inbox, px_loop *loop);
 
 #endif

@@ -131,7 +131,8 @@ struct px_watch {
     bool owned; /* allocated by px_watch_create */
 };
 
-enum loop_phase { LOOP_ENDS, LOOP_LAST, LOOP_PHASE_COUNT };
+/* LOOP_CHECKS, in builds for tests: states what must hold between ticks. */
+enum loop_phase { LOOP_ENDS, LOOP_LAST, LOOP_CHECKS, LOOP_PHASE_COUNT };
 
 /* Something that runs at the end of every tick. */
 struct loop_hook {
@@ -230,6 +231,14 @@ void stream_reap(px_stream *stream);
 
 /* Closes what stream_create made and is still open. */
 void streams_close(px_loop *loop);
+
+/* --- Checking (loop_check.c), for tests ------------------------------------------------------- */
+
+/* States what must hold between two callbacks of a stream. */
+void stream_check(const px_stream *stream);
+
+/* States what must hold at the end of a tick. */
+void loop_check(const px_loop *loop);
 
 /* --- Loop (loop.c) -------------------------------------------------------------------------- */
 

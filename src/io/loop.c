@@ -350,6 +350,17 @@ static void loop_reap(px_loop *loop)
     loop_run_hooks(loop, LOOP_LAST);
 }
 
+enum { CHECKED_EACH_TICK = 256 };
+
+/* In builds for tests: with many handles not in each tick, so that a test of thousands ends. */
+static void tick_check(px_loop *loop)
+{
+    if (loop->handle_count > CHECKED_EACH_TICK && loop->tick % CHECKED_EACH_TICK != 0)
+        return;
+    loop_check(loop);
+    loop_run_hooks(loop, LOOP_CHECKS);
+}
+
 static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 {
     if (PX_UNLIKELY(is_forked(loop)))
@@ -374,6 +385,8 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
     }
     loop_run_tasks(loop);
     loop_reap(loop);
+    if (ASSERTS)
+        tick_check(loop);
     loop->ticking = false;
     return PX_OK;
 }

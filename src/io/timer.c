@@ -134,3 +134,14 @@ void timer_fire(struct timer_heap *heap, uint64_t now_ms)
     }
     heap->floor_ms = 0;
 }
+
+void timer_heap_check(const struct timer_heap *heap)
+{
+    ASSERT(heap->count <= heap->timer_count && heap->timer_count <= heap->room);
+    for (uint32_t index = 0; index < heap->count; index++) {
+        const struct io_timer *timer = heap->nodes[index];
+
+        ASSERT(timer->index == index && timer->on_due);
+        ASSERT(index == 0 || heap->nodes[(index - 1) / 2]->due_ms <= timer->due_ms);
+    }
+}

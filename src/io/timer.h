@@ -42,6 +42,9 @@ void timer_deinit(struct timer_heap *heap, struct io_timer *timer);
 void timer_start(struct timer_heap *heap, struct io_timer *timer, uint64_t due_ms);
 void timer_stop(struct timer_heap *heap, struct io_timer *timer);
 
+/* States what must hold; for tests. */
+void timer_heap_check(const struct timer_heap *heap);
+
 static inline bool timer_started(const struct io_timer *timer)
 {
     return timer->index != TIMER_IDLE;
