@@ -415,8 +415,10 @@ def rule_functions_are_used(tree):
         if name.endswith("_check"):  # states what must hold: tests and the simulation call it
             continue
         own = {file.path for file, _ in places}
-        if not any(count[name] > (1 if path in own or path.endswith(".h") else 0)
-                   for path, count in counts.items()):
+        # It is declared in one header; named once more in any, it is called there.
+        headers = sum(count[name] for path, count in counts.items() if path.endswith(".h"))
+        if headers < 2 and not any(count[name] > (path in own) for path, count in counts.items()
+                                   if path.endswith(".c")):
             tree.report(places[0][0], places[0][1], f"{name} is called by nothing")
     for name, reason in tree.unused.items():
         if name not in defined:

@@ -5,11 +5,9 @@
  * stands in place of the answer, else the transport is told, which ends it from the loop.  Making,
  * ending and freeing exchanges is done in service.c.
  */
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 
 #include <string.h>
-
-#include "io/mailbox.h"
 
 enum { STATUS_PEER_GONE = 499 /* in the log alone */ };
 
@@ -85,6 +83,32 @@ void exchange_break(px_exchange *exchange, px_end end)
     exchange->failed = true;
     exchange->end = (uint8_t)end;
     answer_replace(exchange, end == PX_END_NO_MEMORY ? 503 : 500);
+}
+
+void exchange_set_close_after(px_exchange *exchange)
+{
+    exchange->answer.close_after = true;
+}
+
+bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes)
+{
+    if (exchange->answer.state >= ANSWER_TAKEN)
+        return false;
+    exchange->answer.status = (uint16_t)status;
+    exchange->output.passed = bytes;
+    return true;
+}
+
+void exchange_replace_answer(px_exchange *exchange, unsigned status, px_str allow)
+{
+    px_field *field = allow.ptr ? arena_take(&exchange->arena, sizeof(*field)) : NULL;
+
+    if (field)
+        *field = (px_field){px_str_make("allow", 5), allow};
+    exchange->answer.fields = field;
+    exchange->answer.field_count = field ? 1 : 0;
+    exchange->answer.state = ANSWER_TAKEN;
+    exchange->answer.status = (uint16_t)status;
 }
 
 unsigned exchange_log_status(const px_exchange *exchange)
@@ -199,68 +223,4 @@ px_str px_exchange_local(px_exchange *exchange)
 {
     return exchange->transport ? exchange_address(exchange, exchange->transport->local)
                                : px_str_make(NULL, 0);
-}
-
-/* --- References ------------------------------------------------------------------------------- */
-
-struct ref_post {
-    px_ref ref; /* a reference of its own */
-    px_ref_fn call;
-    void *context;
-};
-
-px_ref px_exchange_ref(px_exchange *exchange)
-{
-    px_ref ref = {px_loop_mailbox(exchange->service->loop), exchange->service->id,
-                  exchange->item.slot, exchange->item.generation};
-
-    return ref;
-}
-
-px_exchange *px_ref_get(const px_ref *ref)
-{
-    px_loop *loop = ref->mailbox ? mailbox_loop(ref->mailbox) : NULL;
-    struct loop_tenant *tenant = loop ? loop_tenant_find(loop, ref->server) : NULL;
-
-    if (!tenant)
-        return NULL;
-    struct exchange_service *service = CONTAINER_OF(tenant, struct exchange_service, tenant);
-    px_exchange *exchange = pool_find(&service->exchanges, ref->slot, ref->generation);
-
-    return exchange && exchange->transport ? exchange : NULL;
-}
-
-void px_ref_release(px_ref *ref)
-{
-    px_mailbox_release(ref->mailbox);
-    ref->mailbox = NULL;
-}
-
-static void ref_run(px_err status, void *context)
-{
-    struct ref_post post = *(struct ref_post *)context;
-    px_exchange *exchange = status == PX_OK ? px_ref_get(&post.ref) : NULL;
-
-    mailbox_free(post.ref.mailbox, context);
-    post.call(exchange, status == PX_OK && !exchange ? PX_ERR_CLOSED : status, post.context);
-    px_ref_release(&post.ref);
-}
-
-px_err px_ref_post(const px_ref *ref, px_ref_fn call, void *context)
-{
-    struct ref_post *post = mailbox_alloc(ref->mailbox, sizeof(*post));
-
-    if (!post)
-        return PX_ERR_MEMORY;
-    post->ref = *ref;
-    post->call = call;
-    post->context = context;
-    px_mailbox_retain(ref->mailbox);
-    px_err err = px_mailbox_post(ref->mailbox, ref_run, post);
-
-    if (err != PX_OK) {
-        mailbox_free(ref->mailbox, post);
-        px_mailbox_release(ref->mailbox);
-    }
-    return err;
 }

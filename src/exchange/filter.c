@@ -5,7 +5,7 @@
  * become stages; each stage pulls from the one below into a small buffer and writes to the room it
  * is given.  It can fail when a filter makes no progress or reports an error: the answer is broken.
  */
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 
 enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = FILTER_TURN_BYTES / STAGE_INPUT_BYTES };
 

@@ -4,7 +4,7 @@
  * Happy path: px_request_multipart finds the boundary, content goes through the codec, the handler
  * hears of each part.  It can fail at any byte; the handler is told once and answers.
  */
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "http/forms/multipart.h"
 
 /* The rest of what is being fed is not told once there is an end, or an answer of ours. */

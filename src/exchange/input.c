@@ -5,7 +5,7 @@
  * It can fail when the content passes its limit (413) or memory runs out.  The handler slows the
  * peer down with pause; the transport looks at content_paused after each piece.
  */
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "http/fields/field.h"
 #include "http/forms/query.h"
 

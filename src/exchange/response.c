@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "http/fields/field.h"
 #include "http/message/status.h"
 
@@ -286,7 +286,8 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
-    exchange->answer.status = connect ? 200 : 101;
+    /* What HTTP/1 calls 101 is a 2xx to extended CONNECT (RFC 8441 section 4). */
+    exchange->answer.status = connect || exchange->arrival.version == 20 ? 200 : 101;
     exchange->output.kind = CONTENT_TUNNEL;
     exchange->output.length = PX_LENGTH_UNKNOWN;
     exchange->input.bytes_max = UINT64_MAX;

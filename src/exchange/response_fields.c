@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "http/fields/cookie.h"
 #include "http/fields/field.h"
 

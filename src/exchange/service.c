@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 
 enum { EXCHANGE_SLAB_OBJECTS = 16 };
 

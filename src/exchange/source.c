@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 
 enum { SOURCE_READ_BYTES = 16 * 1024 };
 
@@ -118,7 +118,7 @@ static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
     return file_warm(exchange, offset, length);
 }
 
-px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
+px_err exchange_file_next(px_exchange *exchange, px_part *out_part, bool *out_last)
 {
     struct output_more *output = exchange->output.more;
     uint64_t left = exchange->output.length - exchange->output.produced;
@@ -134,7 +134,8 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part)
     /* What follows a cold piece is cold as well: it is read while this one is sent. */
     if (output->cold && ahead > 0)
         file_warm(exchange, offset + length, ahead);
-    if (output->warm_ms && !output->unsure && exchange->output.produced == exchange->output.length)
+    *out_last = exchange->output.produced == exchange->output.length;
+    if (*out_last && output->warm_ms && !output->unsure)
         *output->warm_ms = exchange->service->loop->now_ms;
     return PX_OK;
 }

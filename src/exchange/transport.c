@@ -5,7 +5,56 @@
  * It can fail in a filter, a producer or a file: the exchange is broken then, and the transport
  * ends the answer so that what is cut short never looks complete.
  */
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+struct http_request *exchange_request_room(px_exchange *exchange)
+{
+    return &exchange->arrival.request;
+}
+
+void exchange_describe(px_exchange *exchange, unsigned method, unsigned version, bool asks_upgrade,
+                       uint64_t content_length)
+{
+    exchange->arrival.method = (uint8_t)method;
+    exchange->arrival.version = (uint8_t)version;
+    exchange->arrival.asks_upgrade = asks_upgrade;
+    exchange->input.length = content_length;
+    exchange->input.bytes_max = UINT64_MAX;
+}
+
+void *exchange_carrier(const px_exchange *exchange)
+{
+    return exchange->carrier;
+}
+
+bool exchange_takes_content(const px_exchange *exchange)
+{
+    return !exchange->input.paused && exchange->handling.progress != HANDLER_AHEAD;
+}
+
+bool exchange_takes_tunnel(const px_exchange *exchange)
+{
+    return !exchange->input.paused;
+}
+
+void exchange_set_trailers(px_exchange *exchange, const px_field *fields, uint32_t count)
+{
+    struct input_more *input = exchange_input_more(exchange);
+
+    if (!input)
+        return;
+    input->trailers = fields;
+    input->trailer_count = count;
+}
+
+uint64_t exchange_content_max(const px_exchange *exchange)
+{
+    return exchange->input.bytes_max;
+}
+
+/* --- The head of the answer ------------------------------------------------------------------- */
 
 void exchange_take_head(px_exchange *exchange)
 {
@@ -23,6 +72,99 @@ void exchange_take_head(px_exchange *exchange)
     exchange->answer.head_only = exchange->arrival.method == METHOD_HEAD ||
                                  exchange->answer.status == 204 || exchange->answer.status == 205 ||
                                  exchange->answer.status == 304;
+}
+
+px_str exchange_type(const px_exchange *exchange)
+{
+    return exchange->answer.type;
+}
+
+const px_field *exchange_fields(const px_exchange *exchange, uint32_t *out_count)
+{
+    *out_count = exchange->answer.field_count;
+    return exchange->answer.fields;
+}
+
+bool exchange_no_server(const px_exchange *exchange)
+{
+    return exchange->answer.no_server;
+}
+
+bool exchange_no_date(const px_exchange *exchange)
+{
+    return exchange->answer.no_date;
+}
+
+bool exchange_head_only(const px_exchange *exchange)
+{
+    return exchange->answer.head_only;
+}
+
+uint64_t exchange_length(const px_exchange *exchange)
+{
+    return exchange->output.length;
+}
+
+bool exchange_has_length(const px_exchange *exchange)
+{
+    return exchange->output.length != PX_LENGTH_UNKNOWN && exchange->answer.status != 204 &&
+           exchange->answer.status != 304;
+}
+
+bool exchange_close_after(const px_exchange *exchange)
+{
+    return exchange->answer.close_after;
+}
+
+bool exchange_is_tunnel(const px_exchange *exchange)
+{
+    return exchange->output.kind == CONTENT_TUNNEL;
+}
+
+px_str exchange_upgrade(const px_exchange *exchange)
+{
+    return exchange->output.more->upgrade;
+}
+
+const px_field *exchange_trailers(const px_exchange *exchange, uint32_t *out_count)
+{
+    const struct output_more *output = exchange->output.more;
+
+    *out_count = output ? output->trailer_count : 0;
+    return output ? output->trailers : NULL;
+}
+
+void exchange_set_mark_sent(px_exchange *exchange, uint64_t bytes)
+{
+    exchange->answer.mark_sent = bytes;
+}
+
+/* --- The content of the answer ---------------------------------------------------------------- */
+
+bool exchange_is_direct(const px_exchange *exchange)
+{
+    return exchange->output.kind <= CONTENT_FILE && !exchange->output.filtered;
+}
+
+bool exchange_is_file(const px_exchange *exchange)
+{
+    return exchange->output.kind == CONTENT_FILE;
+}
+
+px_str exchange_take_bytes(px_exchange *exchange)
+{
+    exchange->output.passed = exchange->output.body.bytes.len;
+    return exchange->output.body.bytes;
+}
+
+bool exchange_is_filtered(const px_exchange *exchange)
+{
+    return exchange->output.filtered;
+}
+
+bool exchange_tells_end(const px_exchange *exchange)
+{
+    return exchange->handling.callbacks && TABLE_MEMBER(exchange->handling.callbacks, on_end);
 }
 
 px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)

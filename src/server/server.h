@@ -110,7 +110,7 @@ struct px_server {
 
 static inline px_server *server_of(const px_exchange *exchange)
 {
-    return CONTAINER_OF(exchange->service, px_server, service);
+    return CONTAINER_OF(exchange_service_of(exchange), px_server, service);
 }
 
 /* Whether each accepted head is logged. */

@@ -335,6 +335,9 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(len(found), 1, found)
         self.assertIn("a_one is called by nothing", found[0])
         self.assertEqual(self.found({"src/io/a.c": text, "src/io/b.c": caller, **lists}), [])
+        inline = header("static inline int b_two(void)\n{\n    return a_one();\n}", "PX_B_H")
+        self.assertEqual(self.found({"src/io/a.c": text, "src/io/a.h": header("int a_one(void);"),
+                                     "src/io/b.h": inline, **lists}), [])
         self.assertEqual(self.found({"src/io/a.c": text.replace("a_one", "px_one"), **lists}), [])
         named = {"tools/tidy_unused.txt": "a_one: its caller is a test\n"}
         self.assertEqual(self.found({"src/io/a.c": text, **named}), [])

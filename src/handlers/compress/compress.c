@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 
 static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, uint64_t length)
 {

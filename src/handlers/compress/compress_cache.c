@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "io/random.h"

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "http/fields/media_type.h"

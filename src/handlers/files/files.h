@@ -26,7 +26,7 @@
 
 #include "base/list.h"
 #include "base/siphash.h"
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "http/fields/conditional.h"
 #include "http/fields/date.h"
 #include "http/fields/etag.h"

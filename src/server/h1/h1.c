@@ -82,7 +82,7 @@ static void h1_rest(struct h1_conn *h1)
 /* The exchange asked for a reset.  Answers before it are whole and go out first. */
 static px_err h1_break(struct h1_conn *h1)
 {
-    if (h1->exchange && h1->exchange->answer.state < ANSWER_TAKEN) {
+    if (h1->exchange && exchange_answer_state(h1->exchange) < ANSWER_TAKEN) {
         if (h1->conn.sending)
             return PX_AGAIN;
         if (h1->conn.out && conn_send(&h1->conn, NULL) == PX_AGAIN)
@@ -206,7 +206,7 @@ static void h1_wake(struct session *session)
 
 static void h1_note(px_exchange *exchange)
 {
-    struct h1_conn *h1 = exchange->carrier;
+    struct h1_conn *h1 = exchange_carrier(exchange);
 
     /* A connection that is closing waits for its last report alone. */
     if (!h1->conn.driving && h1->conn.session.state == SESSION_OPEN)
@@ -215,7 +215,7 @@ static void h1_note(px_exchange *exchange)
 
 static void transport_reset(px_exchange *exchange)
 {
-    struct h1_conn *h1 = exchange->carrier;
+    struct h1_conn *h1 = exchange_carrier(exchange);
 
     h1->broken = true;
     h1_note(exchange);
@@ -223,7 +223,7 @@ static void transport_reset(px_exchange *exchange)
 
 static struct session *transport_session(const px_exchange *exchange)
 {
-    struct h1_conn *h1 = exchange->carrier;
+    struct h1_conn *h1 = exchange_carrier(exchange);
 
     return &h1->conn.session;
 }
@@ -262,7 +262,7 @@ static bool h1_cut_short(const struct session *session)
 {
     const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    return h1->conn.out || (h1->exchange && h1->exchange->answer.state == ANSWER_TAKEN);
+    return h1->conn.out || (h1->exchange && exchange_answer_state(h1->exchange) == ANSWER_TAKEN);
 }
 
 void h1_finish(struct h1_conn *h1, px_end end)
@@ -311,8 +311,9 @@ static void h1_timeout(struct session *session)
     struct h1_conn *h1 = h1_of(session);
 
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
-    if (session->wait == WAIT_HEAD || (h1->exchange && h1->exchange->answer.state == ANSWER_NONE &&
-                                       h1->reading == READ_CONTENT && !h1->conn.sending)) {
+    if (session->wait == WAIT_HEAD ||
+        (h1->exchange && exchange_answer_state(h1->exchange) == ANSWER_NONE &&
+         h1->reading == READ_CONTENT && !h1->conn.sending)) {
         if (h1_conn_refuse(h1, 408) == PX_OK) {
             /* The deadline has gone off: who does not read the answer needs another. */
             session_wait(session, WAIT_NONE);
@@ -341,11 +342,11 @@ static uint64_t h1_total_due(const struct session *session)
 {
     const struct h1_conn *h1 = CONTAINER_OF(session, const struct h1_conn, conn.session);
 
-    if (!h1->exchange || h1->exchange->output.kind == CONTENT_TUNNEL)
+    if (!h1->exchange || exchange_is_tunnel(h1->exchange))
         return UINT64_MAX;
     uint32_t total_ms = site_rules_of(h1->exchange)->total_timeout_ms;
 
-    return total_ms == PX_OFF ? UINT64_MAX : h1->exchange->arrival.started_ms + total_ms;
+    return total_ms == PX_OFF ? UINT64_MAX : exchange_started_ms(h1->exchange) + total_ms;
 }
 
 static void h1_drain(struct session *session)

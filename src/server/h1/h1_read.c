@@ -26,7 +26,7 @@ bool h1_wants_bytes(const struct h1_conn *h1)
     case READ_CONTENT:
         return !h1->exchange || exchange_takes_content(h1->exchange);
     case READ_TUNNEL:
-        return h1->exchange && !h1->exchange->input.paused;
+        return h1->exchange && exchange_takes_tunnel(h1->exchange);
     case READ_CLOSED:
         return false;
     }
@@ -49,23 +49,23 @@ static px_err work_take(struct h1_conn *h1)
 }
 
 /* What the head says, as the exchange keeps it. */
-static void exchange_describe(px_exchange *exchange, const struct h1_parser *parser)
+static void head_describe(px_exchange *exchange, const struct h1_parser *parser)
 {
-    exchange->arrival.method = parser->method_id;
-    exchange->arrival.version = parser->minor_version == 0 ? 10 : 11;
-    exchange->arrival.asks_upgrade = parser->connection_upgrade && parser->has_upgrade;
-    exchange->input.bytes_max = UINT64_MAX;
+    uint64_t length = 0;
+
     switch ((enum h1_framing)parser->framing) {
     case H1_FRAMING_LENGTH:
-        exchange->input.length = parser->content_length;
+        length = parser->content_length;
         break;
     case H1_FRAMING_CHUNKED:
     case H1_FRAMING_CLOSE:
-        exchange->input.length = PX_LENGTH_UNKNOWN;
+        length = PX_LENGTH_UNKNOWN;
         break;
     case H1_FRAMING_NONE:
         break;
     }
+    exchange_describe(exchange, parser->method_id, parser->minor_version == 0 ? 10 : 11,
+                      parser->connection_upgrade && parser->has_upgrade, length);
 }
 
 /* The content of the request has ended: reads on behind it. */
@@ -76,7 +76,7 @@ static void content_end(struct h1_conn *h1)
     h1->reading = h1->conn.peer_ended ? READ_CLOSED : READ_HEAD;
     h1->expecting = false;
     h1_work_release(h1);
-    if (exchange && exchange->output.kind != CONTENT_TUNNEL)
+    if (exchange && !exchange_is_tunnel(exchange))
         exchange_receive_end(exchange);
 }
 
@@ -92,13 +92,14 @@ static px_err head_take(struct h1_conn *h1)
 
     if (!exchange)
         return h1_conn_refuse(h1, 503);
-    if (h1_request_take(parser, head, &exchange->arena, &exchange->arrival.request) != PX_OK) {
+    if (h1_request_take(parser, head, exchange_arena(exchange), exchange_request_room(exchange)) !=
+        PX_OK) {
         exchange_finish(exchange, PX_END_NO_MEMORY);
         return h1_conn_refuse(h1, 503);
     }
     if (PX_UNLIKELY(server_logs_heads(server)))
         access_log_head(server, px_str_make(head, parser->head_bytes));
-    exchange_describe(exchange, parser);
+    head_describe(exchange, parser);
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
     h1->after = parser->keep_alive ? AFTER_NEXT : AFTER_CLOSE;
@@ -196,7 +197,7 @@ static px_err read_first(struct h1_conn *h1)
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
-    uint64_t bytes_max = h1->exchange ? h1->exchange->input.bytes_max
+    uint64_t bytes_max = h1->exchange ? exchange_content_max(h1->exchange)
                                       : h1->conn.session.server->site->rules.content_bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
@@ -216,20 +217,16 @@ static px_err content_refuse(struct h1_conn *h1, unsigned status)
 
 static void take_trailers(struct h1_conn *h1)
 {
-    struct input_more *input;
     px_field *fields = NULL;
     uint32_t count = 0;
 
     if (!h1->exchange || h1->work->body.trailer.len == 0)
         return;
-    input = exchange_input_more(h1->exchange);
-    if (!input ||
-        h1_body_trailers(&h1->work->body, &h1->exchange->arena, &fields, &count) != PX_OK) {
+    if (h1_body_trailers(&h1->work->body, exchange_arena(h1->exchange), &fields, &count) != PX_OK) {
         exchange_break(h1->exchange, PX_END_NO_MEMORY);
         return;
     }
-    input->trailers = fields;
-    input->trailer_count = count;
+    exchange_set_trailers(h1->exchange, fields, count);
 }
 
 /* Hands content over, the last of the bytes that were used; what its receiver does not use is shown
@@ -299,7 +296,7 @@ static px_err read_tunnel(struct h1_conn *h1)
 {
     px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
 
-    if (!h1->exchange || h1->exchange->input.paused)
+    if (!h1->exchange || !exchange_takes_tunnel(h1->exchange))
         return PX_AGAIN;
     if (bytes.len == 0) {
         if (!h1->conn.peer_ended)

@@ -41,32 +41,29 @@ px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room)
 static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
                         struct h1_response_head *head)
 {
-    bool tunnel = exchange->output.kind == CONTENT_TUNNEL;
+    bool tunnel = exchange_is_tunnel(exchange), head_only = exchange_head_only(exchange);
 
     head->upgrade = px_str_make(NULL, 0);
-    bool known = exchange->output.length != PX_LENGTH_UNKNOWN && !tunnel;
+    head->length = exchange_length(exchange);
+    head->has_length = exchange_has_length(exchange);
+    bool known = head->length != PX_LENGTH_UNKNOWN;
 
-    /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
-    head->has_length = known && exchange->answer.status != 204 && exchange->answer.status != 304;
-    head->length = exchange->output.length;
-    head->chunked =
-        !known && !exchange->answer.head_only && !tunnel && exchange->arrival.version > 10;
+    head->chunked = !known && !head_only && !tunnel && px_request_version(exchange) > 10;
     h1->chunked = head->chunked;
-    if (h1->draining || exchange->answer.close_after ||
-        (!known && !exchange->answer.head_only && !head->chunked))
+    if (h1->draining || exchange_close_after(exchange) || (!known && !head_only && !head->chunked))
         h1->after = AFTER_CLOSE;
     /* The peer was not told to go on: what it sends next is content, or is not. */
     if (h1->expecting)
         h1->after = AFTER_LINGER;
     if (tunnel) {
         head->connection =
-            exchange->answer.status == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
-        head->upgrade = exchange->output.more->upgrade;
+            px_response_status(exchange) == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
+        head->upgrade = exchange_upgrade(exchange);
     } else if (h1->after != AFTER_NEXT) {
         head->connection = H1_CONNECTION_CLOSE;
     } else {
         head->connection =
-            exchange->arrival.version > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
+            px_request_version(exchange) > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;
     }
 }
 
@@ -75,19 +72,18 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     px_server *server = h1->conn.session.server;
     struct h1_response_head head;
 
-    if (PX_UNLIKELY(exchange->output.kind == CONTENT_TUNNEL) && h1->reading == READ_CONTENT)
+    if (PX_UNLIKELY(exchange_is_tunnel(exchange)) && h1->reading == READ_CONTENT)
         return h1_conn_refuse(h1, 400); /* content before a tunnel could be read as either */
-    if (PX_LIKELY(exchange->answer.state == ANSWER_READY)) {
+    if (PX_LIKELY(exchange_answer_state(exchange) == ANSWER_READY)) {
         exchange_take_head(exchange);
-        if (exchange->broken)
+        if (exchange_is_broken(exchange))
             return PX_OK; /* a filter broke it: the driver sees that next */
     }
-    head.status = exchange->answer.status;
-    head.no_server = exchange->answer.no_server;
-    head.no_date = exchange->answer.no_date;
-    head.type = exchange->answer.type;
-    head.fields = exchange->answer.fields;
-    head.field_count = exchange->answer.field_count;
+    head.status = px_response_status(exchange);
+    head.no_server = exchange_no_server(exchange);
+    head.no_date = exchange_no_date(exchange);
+    head.type = exchange_type(exchange);
+    head.fields = exchange_fields(exchange, &head.field_count);
     reply_frame(h1, exchange, &head);
     px_err err = h1_out_reserve(h1, h1_head_room(&head));
 
@@ -98,9 +94,9 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     h1_stamp_update(&server->stamp, server->loop->unix_time);
     h1->conn.out->len += (uint32_t)(h1_write_head(start, &head, &server->stamp) - start);
     if (server->options.on_log)
-        exchange->answer.mark_sent = conduit_sent_bytes(&h1->conn.conduit) + h1->conn.out->len;
+        exchange_set_mark_sent(exchange, conduit_sent_bytes(&h1->conn.conduit) + h1->conn.out->len);
     h1->writing = WRITE_CONTENT;
-    if (PX_UNLIKELY(exchange->output.kind == CONTENT_TUNNEL)) {
+    if (PX_UNLIKELY(exchange_is_tunnel(exchange))) {
         h1->after = AFTER_CLOSE;
         h1->reading = READ_TUNNEL;
     }
@@ -124,14 +120,15 @@ static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
 static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
 {
     px_part part;
-    px_err err = exchange_file_next(exchange, &part);
+    bool last = false;
+    px_err err = exchange_file_next(exchange, &part, &last);
 
     if (err == PX_OK)
         err = h1_out_reserve(h1, 0);
     if (err != PX_OK)
         return err;
     err = conn_send(&h1->conn, &part);
-    if (exchange->output.produced < exchange->output.length)
+    if (!last)
         return err; /* on_sent comes back here */
     if (err == PX_AGAIN)
         h1->writing = WRITE_LAST; /* on_sent ends the exchange */
@@ -140,12 +137,11 @@ static px_err reply_file(struct h1_conn *h1, px_exchange *exchange)
 
 static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 {
-    px_str bytes = exchange->output.body.bytes;
+    if (exchange_is_file(exchange))
+        return reply_file(h1, exchange);
+    px_str bytes = exchange_take_bytes(exchange);
     px_part part = {.bytes = bytes};
 
-    if (exchange->output.kind == CONTENT_FILE)
-        return reply_file(h1, exchange);
-    exchange->output.passed = bytes.len;
     if (bytes.len <= OUT_COPY_BYTES_MAX) {
         px_err err = h1_out_reserve(h1, bytes.len);
 
@@ -168,23 +164,25 @@ static px_err reply_direct(struct h1_conn *h1, px_exchange *exchange)
 
 static size_t trailer_room(const px_exchange *exchange)
 {
-    const struct output_more *output = exchange->output.more;
     size_t room = LAST_CHUNK_BYTES;
+    uint32_t count;
+    const px_field *fields = exchange_trailers(exchange, &count);
 
-    for (uint32_t index = 0; output && index < output->trailer_count; index++)
-        room += output->trailers[index].name.len + output->trailers[index].value.len + 4;
+    for (uint32_t index = 0; index < count; index++)
+        room += fields[index].name.len + fields[index].value.len + 4;
     return room;
 }
 
 /* "0", the trailer section, and the empty line (RFC 9112 section 7.1). */
 static char *write_last_chunk(char *out, const px_exchange *exchange)
 {
-    const struct output_more *output = exchange->output.more;
+    uint32_t count;
+    const px_field *fields = exchange_trailers(exchange, &count);
 
     memcpy(out, "0\r\n", 3);
     out += 3;
-    for (uint32_t index = 0; output && index < output->trailer_count; index++) {
-        const px_field *field = &output->trailers[index];
+    for (uint32_t index = 0; index < count; index++) {
+        const px_field *field = &fields[index];
 
         memcpy(out, field->name.ptr, field->name.len);
         out += field->name.len;
@@ -296,11 +294,11 @@ static px_err refusal_render(struct h1_conn *h1)
 
 static px_err reply_content(struct h1_conn *h1, px_exchange *exchange)
 {
-    if (exchange->answer.head_only)
+    if (exchange_head_only(exchange))
         return reply_done(h1, exchange);
     if (exchange_is_direct(exchange))
         return reply_direct(h1, exchange);
-    if (exchange->output.kind == CONTENT_TUNNEL)
+    if (exchange_is_tunnel(exchange))
         return reply_tunnel(h1, exchange);
     return reply_pull(h1, exchange);
 }
@@ -316,10 +314,10 @@ px_err h1_step_write(struct h1_conn *h1)
         return PX_UNLIKELY(h1->refusal) ? refusal_render(h1) : PX_AGAIN;
     switch ((enum h1_writing)h1->writing) {
     case WRITE_NOTHING:
-        if (exchange->answer.state == ANSWER_NONE) {
+        if (exchange_answer_state(exchange) == ANSWER_NONE) {
             /* A handler that asked to collect when the content had ended already. */
             exchange_tell_whole(exchange);
-            return exchange->answer.state == ANSWER_NONE ? PX_AGAIN : PX_OK;
+            return exchange_answer_state(exchange) == ANSWER_NONE ? PX_AGAIN : PX_OK;
         }
         err = reply_head(h1, exchange);
         if (err != PX_OK || h1->writing != WRITE_CONTENT)
@@ -347,7 +345,7 @@ px_err h1_continue(struct h1_conn *h1)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-    if (!h1->expecting || !h1->exchange || h1->exchange->answer.state != ANSWER_NONE)
+    if (!h1->expecting || !h1->exchange || exchange_answer_state(h1->exchange) != ANSWER_NONE)
         return PX_AGAIN;
     px_err err = h1_out_reserve(h1, sizeof(text));
 
@@ -361,7 +359,7 @@ px_err h1_continue(struct h1_conn *h1)
 
 void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
 {
-    struct h1_conn *h1 = exchange->carrier;
+    struct h1_conn *h1 = exchange_carrier(exchange);
 
     /* Informational responses may be left out: not worth waiting for room. */
     if (h1_out_reserve(h1, 64 + name.len + value.len) != PX_OK)

@@ -159,12 +159,12 @@ const px_stream_events h2_stream_events = {on_recv, on_recv_end, on_sent, conn_o
 
 static void transport_note(px_exchange *exchange)
 {
-    h2_note(exchange->carrier);
+    h2_note(exchange_carrier(exchange));
 }
 
 static void transport_credit(px_exchange *exchange)
 {
-    struct h2_request *request = exchange->carrier;
+    struct h2_request *request = exchange_carrier(exchange);
 
     request->asked = false; /* what it was asked for begins anew */
     h2_note(request);
@@ -172,7 +172,7 @@ static void transport_credit(px_exchange *exchange)
 
 static void transport_reset(px_exchange *exchange)
 {
-    struct h2_request *request = exchange->carrier;
+    struct h2_request *request = exchange_carrier(exchange);
 
     request->broken = true;
     h2_note(request);
@@ -180,7 +180,7 @@ static void transport_reset(px_exchange *exchange)
 
 static void transport_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
 {
-    struct h2_request *request = exchange->carrier;
+    struct h2_request *request = exchange_carrier(exchange);
 
     h2_session_inform(request->h2->session, &request->stream, status, name, value);
     h2_note(request);
@@ -188,7 +188,7 @@ static void transport_inform(px_exchange *exchange, unsigned status, px_str name
 
 static struct session *transport_session(const px_exchange *exchange)
 {
-    const struct h2_request *request = exchange->carrier;
+    const struct h2_request *request = exchange_carrier(exchange);
 
     return &request->h2->conn.session;
 }

@@ -183,7 +183,7 @@ static uint64_t block_due(const struct h2_conn *h2)
 /* When a request must be over, or UINT64_MAX. */
 static uint64_t request_total_due(const struct h2_request *request)
 {
-    if (!request->exchange || request->exchange->output.kind == CONTENT_TUNNEL)
+    if (!request->exchange || exchange_is_tunnel(request->exchange))
         return UINT64_MAX;
     uint32_t total_ms = site_rules_of(request->exchange)->total_timeout_ms;
 
@@ -216,7 +216,7 @@ static void request_timeout(struct h2_request *request)
     struct h2_conn *h2 = request->h2;
 
     h2->conn.session.server->counters.timed_out++;
-    if (request->exchange && request->exchange->answer.state == ANSWER_NONE &&
+    if (request->exchange && exchange_answer_state(request->exchange) == ANSWER_NONE &&
         !request->stream.remote_ended) {
         h2_refuse(request, 408);
         return;
@@ -242,9 +242,9 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
     if (h2_session_is_stalled(request->h2->session, &request->stream)) {
         request->asked = true;
         rate = rules->send_rate_min;
-    } else if (exchange && exchange->answer.state == ANSWER_NONE && !request->stream.remote_ended &&
-               request->stream.head_done && request->kind == REQUEST_PLAIN &&
-               exchange_takes_content(exchange)) {
+    } else if (exchange && exchange_answer_state(exchange) == ANSWER_NONE &&
+               !request->stream.remote_ended && request->stream.head_done &&
+               request->kind == REQUEST_PLAIN && exchange_takes_content(exchange)) {
         request->asked = true;
         rate = rules->content_rate_min;
     }

@@ -35,26 +35,22 @@ struct h2_stream *h2_begin(void *context)
 }
 
 /* What the head says, as the exchange keeps it. */
-static void exchange_describe(struct h2_request *request, const struct h2_head *head)
+static void head_describe(struct h2_request *request, const struct h2_head *head)
 {
-    px_exchange *exchange = request->exchange;
+    uint64_t length = PX_LENGTH_UNKNOWN;
 
     request->kind = REQUEST_PLAIN;
     if (head->method_id == METHOD_CONNECT)
         request->kind = head->extended ? REQUEST_EXTENDED : REQUEST_CONNECT;
-    exchange->arrival.method = head->extended ? METHOD_GET : head->method_id;
-    exchange->arrival.version = 20;
-    exchange->arrival.asks_upgrade = head->extended;
-    exchange->input.bytes_max = UINT64_MAX;
     /* A length of 0 is not known to be true before the stream has ended. */
     if (request->kind != REQUEST_PLAIN || request->stream.remote_ended)
-        exchange->input.length = 0;
+        length = 0;
     else if (head->has_length && head->content_length > 0)
-        exchange->input.length = head->content_length;
-    else
-        exchange->input.length = PX_LENGTH_UNKNOWN;
-    if (head->expect_continue && exchange->input.length != 0)
+        length = head->content_length;
+    if (head->expect_continue && length != 0)
         request->content = CONTENT_EXPECTED;
+    exchange_describe(request->exchange, head->extended ? METHOD_GET : head->method_id, 20,
+                      head->extended, length);
 }
 
 void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void *context)
@@ -69,19 +65,19 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     px_exchange *exchange = exchange_create(&server->service, &h2_transport.exchange, request);
 
-    if (!exchange || h2_head_take(head, &exchange->arena, &exchange->arrival.request) != PX_OK) {
+    if (!exchange ||
+        h2_head_take(head, exchange_arena(exchange), exchange_request_room(exchange)) != PX_OK) {
         if (exchange)
             exchange_finish(exchange, PX_END_NO_MEMORY);
         h2_refuse(request, 503);
         return;
     }
     request->exchange = exchange;
-    exchange_describe(request, head);
+    head_describe(request, head);
     if (PX_UNLIKELY(server_logs_heads(server)))
         access_log_request(server, exchange);
     request_begin(&h2->conn.session, exchange, head->expect_unknown);
-    if (stream->remote_ended ||
-        (request->kind != REQUEST_PLAIN && exchange->output.kind != CONTENT_TUNNEL))
+    if (stream->remote_ended || (request->kind != REQUEST_PLAIN && !exchange_is_tunnel(exchange)))
         exchange_receive_end(exchange);
     h2_note(request);
 }
@@ -99,8 +95,8 @@ static bool takes_content(const struct h2_request *request)
     const px_exchange *exchange = request->exchange;
 
     if (request->kind != REQUEST_PLAIN)
-        return exchange->output.kind == CONTENT_TUNNEL && exchange->answer.state == ANSWER_TAKEN &&
-               !exchange->input.paused;
+        return exchange_is_tunnel(exchange) && exchange_answer_state(exchange) == ANSWER_TAKEN &&
+               exchange_takes_tunnel(exchange);
     return exchange_takes_content(exchange);
 }
 
@@ -164,18 +160,14 @@ void h2_take_content(struct h2_stream *stream, px_str bytes, void *context)
 static void take_trailers(struct h2_request *request, const struct h2_head *head)
 {
     px_exchange *exchange = request->exchange;
-    struct input_more *input = exchange_input_more(exchange);
     px_field *fields = NULL;
     uint32_t count = 0;
 
-    if (!input)
-        return;
-    if (h2_head_take_trailers(head, &exchange->arena, &fields, &count) != PX_OK) {
+    if (h2_head_take_trailers(head, exchange_arena(exchange), &fields, &count) != PX_OK) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return;
     }
-    input->trailers = fields;
-    input->trailer_count = count;
+    exchange_set_trailers(exchange, fields, count);
 }
 
 void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void *context)
@@ -188,8 +180,8 @@ void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void 
     request->content = CONTENT_COMES;
     if (trailers && trailers->field_count > 0)
         take_trailers(request, trailers);
-    if (request->held.len > 0 || request->exchange->input.paused ||
-        (request->kind != REQUEST_PLAIN && request->exchange->output.kind != CONTENT_TUNNEL))
+    if (request->held.len > 0 || !exchange_takes_tunnel(request->exchange) ||
+        (request->kind != REQUEST_PLAIN && !exchange_is_tunnel(request->exchange)))
         request->content = CONTENT_END_HELD;
     else
         exchange_receive_end(request->exchange);
@@ -200,7 +192,7 @@ void h2_read_step(struct h2_request *request)
 {
     px_exchange *exchange = request->exchange;
 
-    if (!exchange || request->broken || exchange->broken)
+    if (!exchange || request->broken || exchange_is_broken(exchange))
         return;
     if (request->held.len > 0 && takes_content(request)) {
         struct budget *memory = &request->h2->conn.session.server->loop->memory;
@@ -224,13 +216,13 @@ void h2_read_step(struct h2_request *request)
         exchange_receive_end(request->exchange);
     }
     if (request->exchange && request->content == CONTENT_EXPECTED &&
-        exchange->answer.state == ANSWER_NONE && takes_content(request)) {
+        exchange_answer_state(exchange) == ANSWER_NONE && takes_content(request)) {
         request->content = CONTENT_COMES;
         h2_session_inform(request->h2->session, &request->stream, 100, px_str_make(NULL, 0),
                           px_str_make(NULL, 0));
     }
     /* A handler that asked to collect when the content had ended already. */
-    if (request->exchange && exchange->answer.state == ANSWER_NONE)
+    if (request->exchange && exchange_answer_state(exchange) == ANSWER_NONE)
         exchange_tell_whole(exchange);
 }
 

@@ -69,8 +69,7 @@ static void reply_refusal(struct h2_request *request)
     response.server = stamp_server(&server->stamp);
     response.date = stamp_date(&server->stamp);
     if (request->exchange) {
-        response.fields = request->exchange->answer.fields;
-        response.field_count = request->exchange->answer.field_count;
+        response.fields = exchange_fields(request->exchange, &response.field_count);
     }
     respond(request, &response);
 }
@@ -91,52 +90,50 @@ static px_pull pull_refusal(struct h2_request *request, char *out, size_t room, 
 
 static bool has_trailers(const px_exchange *exchange)
 {
-    return exchange->output.more && exchange->output.more->trailer_count > 0;
+    uint32_t count;
+
+    exchange_trailers(exchange, &count);
+    return count > 0;
 }
 
 /* RFC 8441 section 4: a 2xx says that the tunnel stands, so that is not what a handler can answer
  * that knows of none: CONNECT is not among the methods of its target. */
 static bool answers_extended_connect(const struct h2_request *request)
 {
-    return request->kind == REQUEST_EXTENDED && request->exchange->output.kind != CONTENT_TUNNEL &&
-           request->exchange->answer.status < 300;
+    return request->kind == REQUEST_EXTENDED && !exchange_is_tunnel(request->exchange) &&
+           px_response_status(request->exchange) < 300;
 }
 
 static void reply_head(struct h2_request *request)
 {
     px_server *server = request->h2->conn.session.server;
     px_exchange *exchange = request->exchange;
-    bool tunnel = exchange->output.kind == CONTENT_TUNNEL;
+    bool tunnel = exchange_is_tunnel(exchange);
 
     if (answers_extended_connect(request)) {
         server_dispatch_no_tunnel(exchange);
-        request->refusal = exchange->answer.status;
+        request->refusal = (uint16_t)px_response_status(exchange);
         reply_refusal(request);
         return;
     }
     exchange_take_head(exchange);
-    if (exchange->broken)
+    if (exchange_is_broken(exchange))
         return; /* a filter broke it: the next step sees that */
-    if (tunnel)
-        exchange->answer.status = 200; /* what HTTP/1 calls 101 */
-    bool known = exchange->output.length != PX_LENGTH_UNKNOWN && !tunnel;
     struct h2_response response = {
-        .status = exchange->answer.status,
-        /* RFC 9110 section 8.6: none with 204; a 304 may leave it out. */
-        .has_length = known && exchange->answer.status != 204 && exchange->answer.status != 304,
-        .length = exchange->output.length,
-        .type = exchange->answer.type,
-        .fields = exchange->answer.fields,
-        .field_count = exchange->answer.field_count,
+        .status = px_response_status(exchange),
+        .has_length = exchange_has_length(exchange),
+        .length = exchange_length(exchange),
+        .type = exchange_type(exchange),
     };
 
+    response.fields = exchange_fields(exchange, &response.field_count);
     response.ends =
-        exchange->answer.head_only ||
-        (exchange_is_direct(exchange) && exchange->output.length == 0 && !has_trailers(exchange));
+        exchange_head_only(exchange) ||
+        (exchange_is_direct(exchange) && exchange_length(exchange) == 0 && !has_trailers(exchange));
     h1_stamp_update(&server->stamp, server->loop->unix_time);
-    if (!exchange->answer.no_server)
+    if (!exchange_no_server(exchange))
         response.server = stamp_server(&server->stamp);
-    if (!exchange->answer.no_date)
+    if (!exchange_no_date(exchange))
         response.date = stamp_date(&server->stamp);
     respond(request, &response);
     if (tunnel && request->held.len > 0)
@@ -148,7 +145,7 @@ void h2_reply_step(struct h2_request *request)
     struct h2_session *session = request->h2->session;
     px_exchange *exchange = request->exchange;
 
-    if (request->broken || (exchange && exchange->broken)) {
+    if (request->broken || (exchange && exchange_is_broken(exchange))) {
         h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
         return;
     }
@@ -157,9 +154,9 @@ void h2_reply_step(struct h2_request *request)
             h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
     } else if (request->refusal) {
         reply_refusal(request);
-    } else if (exchange && exchange->answer.state == ANSWER_READY) {
+    } else if (exchange && exchange_answer_state(exchange) == ANSWER_READY) {
         reply_head(request);
-        if (request->exchange && request->exchange->broken)
+        if (request->exchange && exchange_is_broken(request->exchange))
             h2_session_reset(session, &request->stream, H2_INTERNAL_ERROR);
     }
 }
@@ -174,7 +171,7 @@ px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_by
     *out_bytes = 0;
     if (request->refusal)
         return pull_refusal(request, out, room, out_bytes);
-    if (!request->exchange || request->exchange->broken)
+    if (!request->exchange || exchange_is_broken(request->exchange))
         return PX_PULL_ERROR;
     if (conn_filters_rest(&request->h2->conn, request->exchange)) {
         h2_note(request);
@@ -195,10 +192,7 @@ const px_field *h2_trailers(struct h2_stream *stream, uint32_t *out_count, void 
 
     (void)context;
     *out_count = 0;
-    if (!request->exchange || !has_trailers(request->exchange))
-        return NULL;
-    *out_count = request->exchange->output.more->trailer_count;
-    return request->exchange->output.more->trailers;
+    return request->exchange ? exchange_trailers(request->exchange, out_count) : NULL;
 }
 
 void h2_rendered(struct h2_stream *stream, void *context)

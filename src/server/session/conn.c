@@ -139,7 +139,8 @@ void conn_turn_count(struct conn *conn, uint64_t bytes)
 
 bool conn_filters_rest(struct conn *conn, const px_exchange *exchange)
 {
-    if (PX_LIKELY(!exchange->output.filtered) || !loop_work_is_over(conn->session.server->loop))
+    if (PX_LIKELY(!exchange_is_filtered(exchange)) ||
+        !loop_work_is_over(conn->session.server->loop))
         return false;
     conn_turn_count(conn, SEND_TURN_BYTES);
     return true;

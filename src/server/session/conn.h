@@ -9,6 +9,7 @@
 #define PX_SERVER_CONN_H
 
 #include "conduit/conduit.h"
+#include "exchange/transport.h"
 #include "server/session/out.h"
 #include "server/session/session.h"
 

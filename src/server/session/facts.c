@@ -8,7 +8,7 @@
 
 struct session *session_of_exchange(const px_exchange *exchange)
 {
-    const struct exchange_transport *transport = exchange->transport;
+    const struct exchange_transport *transport = exchange_transport_of(exchange);
 
     if (!transport)
         return NULL;

@@ -4,6 +4,7 @@
 #ifndef PX_SERVER_FACTS_H
 #define PX_SERVER_FACTS_H
 
+#include "exchange/transport.h"
 #include "server/session/session.h"
 
 /* A transport of sessions: its exchanges' table, and the way back to the session. */

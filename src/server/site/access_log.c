@@ -229,20 +229,20 @@ static bool format_is_per_answer(uint8_t format)
  * over TLS with what records add, over HTTP/2 with what was framed and waits. */
 static uint64_t content_sent(const struct session *session, const px_exchange *exchange, px_end end)
 {
-    if (exchange->answer.head_only)
-        return 0;
-    if (end == PX_END_COMPLETE || exchange->answer.mark_sent == 0)
-        return exchange->output.passed;
-    uint64_t sent = session_carrier(session)->sent_bytes(session);
-    uint64_t taken = sent > exchange->answer.mark_sent ? sent - exchange->answer.mark_sent : 0;
+    uint64_t bytes = exchange_content_bytes(exchange), mark = exchange_mark_sent(exchange);
 
-    return taken < exchange->output.passed ? taken : exchange->output.passed;
+    if (end == PX_END_COMPLETE || mark == 0)
+        return bytes;
+    uint64_t sent = session_carrier(session)->sent_bytes(session);
+    uint64_t taken = sent > mark ? sent - mark : 0;
+
+    return taken < bytes ? taken : bytes;
 }
 
 void access_log_exchange(struct session *session, const px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
-    const struct http_request *request = &exchange->arrival.request;
+    const struct http_request *request = exchange_request(exchange);
     uint8_t format = site_rules_of(exchange)->log_format;
     char peer[ADDRESS_TEXT_BYTES];
 
@@ -251,17 +251,17 @@ void access_log_exchange(struct session *session, const px_exchange *exchange, p
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
         .peer = px_str_make(peer, peer_len),
-        .client = exchange->arrival.client,
+        .client = exchange_client(exchange),
         .method = request->method,
         .target = request->target,
         .referer = field_find_value(request->fields, request->field_count, "Referer"),
         .agent = field_find_value(request->fields, request->field_count, "User-Agent"),
         .host = request->authority,
         .unix_time = server->loop->unix_time,
-        .duration_ms = server->loop->now_ms - exchange->arrival.started_ms,
+        .duration_ms = server->loop->now_ms - exchange_started_ms(exchange),
         .bytes = content_sent(session, exchange, end),
         .status = exchange_log_status(exchange),
-        .version = exchange->arrival.version,
+        .version = px_request_version(exchange),
         .end = end,
     };
 
@@ -309,7 +309,7 @@ void access_log_head(px_server *server, px_str head)
 
 void access_log_request(px_server *server, const px_exchange *exchange)
 {
-    const struct http_request *request = &exchange->arrival.request;
+    const struct http_request *request = exchange_request(exchange);
     size_t bytes = request->method.len + request->target.len + sizeof(dashes);
     struct log_line line;
 

@@ -26,12 +26,13 @@ static void answer_empty(px_exchange *exchange, unsigned status)
 /* RFC 9110 sections 9.3.7 and 15.5.6: what can be done with this target. */
 static void answer_allow(px_exchange *exchange)
 {
+    const struct http_request *request = exchange_request(exchange);
     px_str allow;
 
-    if (router_allow(site_rules_of(exchange)->host->router, exchange->arrival.request.authority,
-                     exchange->arrival.request.raw_path, &exchange->arena, &allow) == PX_OK)
+    if (router_allow(site_rules_of(exchange)->host->router, request->authority, request->raw_path,
+                     exchange_arena(exchange), &allow) == PX_OK)
         px_response_set_field(exchange, px_str_make("Allow", 5), allow);
-    if (exchange->arrival.method == METHOD_OPTIONS)
+    if (exchange_method(exchange) == METHOD_OPTIONS)
         answer_empty(exchange, 204);
     else
         px_respond_error(exchange, 405);
@@ -40,15 +41,17 @@ static void answer_allow(px_exchange *exchange)
 /* A redirect that keeps the query. */
 static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
 {
-    px_str path, query = exchange->arrival.request.query;
+    const struct http_request *request = exchange_request(exchange);
+    px_str path, query = request->query;
 
-    if (router_redirect_path(exchange->arrival.request.raw_path, add_slash, &exchange->arena,
-                             &path) != PX_OK) {
+    if (router_redirect_path(request->raw_path, add_slash, exchange_arena(exchange), &path) !=
+        PX_OK) {
         px_respond_error(exchange, 503);
         return;
     }
     if (query.ptr) {
-        char *text = arena_take_text(&exchange->arena, path.len + 1 + uri_target_room(query));
+        char *text =
+            arena_take_text(exchange_arena(exchange), path.len + 1 + uri_target_room(query));
 
         if (!text) {
             px_respond_error(exchange, 503);
@@ -62,29 +65,13 @@ static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
     px_respond_redirect(exchange, status, path);
 }
 
-static bool params_keep(px_exchange *exchange, const struct router_match *match)
-{
-    size_t bytes = match->param_count * sizeof(px_str);
-
-    if (match->param_count == 0)
-        return true;
-    exchange->handling.param_values = arena_take(&exchange->arena, bytes);
-    if (!exchange->handling.param_values)
-        return false;
-    memcpy(exchange->handling.param_values, match->params, bytes);
-    exchange->handling.param_names = match->names;
-    exchange->handling.param_count = match->param_count;
-    return true;
-}
-
 /* The route is known: what its options say of the content. */
 static void route_start(px_exchange *exchange, const struct site_route *route)
 {
-    if (exchange->input.length != 0) {
-        if (exchange->input.length != PX_LENGTH_UNKNOWN &&
-            exchange->input.length > exchange->input.bytes_max) {
+    if (px_request_content_length(exchange) != 0) {
+        if (exchange_content_is_over(exchange)) {
             exchange_call_none(exchange);
-            exchange->answer.close_after = true;
+            exchange_set_close_after(exchange);
             px_respond_error(exchange, 413);
             return;
         }
@@ -103,7 +90,7 @@ static void route_start(px_exchange *exchange, const struct site_route *route)
 static void answer_without_route(px_exchange *exchange, enum router_result result)
 {
     unsigned status =
-        site_status_of(result, exchange->arrival.method, exchange->arrival.request.raw_path);
+        site_status_of(result, exchange_method(exchange), exchange_request(exchange)->raw_path);
 
     if (status == 301 || status == 308)
         answer_path(exchange, status, result == ROUTER_REDIRECT_SLASH);
@@ -118,7 +105,7 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
 /* Looks the route up: NULL, and the exchange is answered, where there is none. */
 static const struct site_route *route_find(px_exchange *exchange, const px_host *host)
 {
-    const struct http_request *request = &exchange->arrival.request;
+    const struct http_request *request = exchange_request(exchange);
     enum router_result result;
     struct router_match match;
 
@@ -126,7 +113,7 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
         px_respond_error(exchange, 404);
         return NULL;
     }
-    result = router_find(host->router, exchange->arrival.method, request->method,
+    result = router_find(host->router, exchange_method(exchange), request->method,
                          request->authority, request->raw_path, &match);
     if (PX_UNLIKELY(result != ROUTER_FOUND)) {
         answer_without_route(exchange, result);
@@ -134,15 +121,13 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
     }
     const struct site_route *route = match.value;
 
-    exchange->handling.pattern = match.pattern;
-    exchange->handling.handler = route->handler;
-    exchange->handling.handler_context = route->context;
-    exchange->input.bytes_max = route->content_bytes_max;
-    if (!params_keep(exchange, &match)) {
+    exchange_set_handler(exchange, match.pattern, route->handler, route->context);
+    exchange_set_content_max(exchange, route->content_bytes_max);
+    if (exchange_set_params(exchange, match.names, match.params, match.param_count) != PX_OK) {
         exchange_break(exchange, PX_END_NO_MEMORY);
         return NULL;
     }
-    exchange->rules = &route->rules->exchange;
+    exchange_set_rules(exchange, &route->rules->exchange);
     return route;
 }
 
@@ -150,12 +135,11 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
  * certificate does not speak for. */
 static bool is_misdirected(px_exchange *exchange)
 {
+    px_str authority = exchange_request(exchange)->authority;
     struct host_parts parts;
 
-    return exchange->arrival.https && exchange->transport->serves &&
-           exchange->arrival.request.authority.ptr &&
-           host_split(exchange->arrival.request.authority, &parts) &&
-           !exchange->transport->serves(exchange, parts.host);
+    return px_request_is_https(exchange) && authority.ptr && host_split(authority, &parts) &&
+           !exchange_serves(exchange, parts.host);
 }
 
 /* The chains of middleware that an exchange goes through, in this order. */
@@ -164,23 +148,24 @@ enum dispatch_stage { STAGE_SITE, STAGE_HOST, STAGE_ROUTE };
 /* Runs a chain from where it stopped: false when the exchange has its answer, or waits. */
 static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
 {
-    while (exchange->handling.dispatch.index < rules->middleware_count) {
-        const struct site_middleware *middleware =
-            &rules->middleware[exchange->handling.dispatch.index++];
+    struct exchange_dispatch *dispatch = exchange_dispatch(exchange);
+
+    while (dispatch->index < rules->middleware_count) {
+        const struct site_middleware *middleware = &rules->middleware[dispatch->index++];
 
         if (middleware->run(exchange, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
-            if (exchange->answer.state != ANSWER_NONE)
+            if (exchange_answer_state(exchange) != ANSWER_NONE)
                 exchange_call_none(exchange);
             return false;
         }
-        if (exchange->answer.state != ANSWER_NONE || exchange->broken) {
+        if (exchange_answer_state(exchange) != ANSWER_NONE || exchange_is_broken(exchange)) {
             exchange_call_none(exchange);
             return false;
         }
     }
-    exchange->handling.dispatch.index = 0;
-    exchange->handling.dispatch.stage++;
+    dispatch->index = 0;
+    dispatch->stage++;
     return true;
 }
 
@@ -189,30 +174,30 @@ static inline bool chain_pass(px_exchange *exchange, const struct site_rules *ru
 {
     if (PX_UNLIKELY(rules->middleware_count > 0))
         return chain_run(exchange, rules);
-    exchange->handling.dispatch.stage++;
+    exchange_dispatch(exchange)->stage++;
     return true;
 }
 
 static const struct site_rules *site_level(const px_exchange *exchange)
 {
-    return &site_of(exchange->site)->rules;
+    return &site_of(exchange_site_of(exchange))->rules;
 }
 
 void server_dispatch(px_exchange *exchange)
 {
+    struct exchange_dispatch *dispatch = exchange_dispatch(exchange);
     const px_host *host = site_rules_of(exchange)->host;
 
-    if (exchange->handling.dispatch.stage == STAGE_SITE &&
-        !chain_pass(exchange, site_level(exchange)))
+    if (dispatch->stage == STAGE_SITE && !chain_pass(exchange, site_level(exchange)))
         return;
-    if (exchange->handling.dispatch.stage == STAGE_HOST) {
+    if (dispatch->stage == STAGE_HOST) {
         if (host && !chain_pass(exchange, &host->rules))
             return;
-        exchange->handling.dispatch.stage = STAGE_ROUTE;
-        exchange->input.bytes_max = site_rules_of(exchange)->content_bytes_max;
-        exchange->handling.dispatch.route = route_find(exchange, host);
+        dispatch->stage = STAGE_ROUTE;
+        exchange_set_content_max(exchange, site_rules_of(exchange)->content_bytes_max);
+        dispatch->route = route_find(exchange, host);
     }
-    const struct site_route *route = exchange->handling.dispatch.route;
+    const struct site_route *route = dispatch->route;
 
     if (route) {
         if (route->rules != &host->rules && !chain_pass(exchange, route->rules))
@@ -220,24 +205,24 @@ void server_dispatch(px_exchange *exchange)
         route_start(exchange, route);
     }
     /* What was answered without a handler has its content dropped. */
-    if (exchange->handling.progress == HANDLER_AHEAD)
+    if (exchange_is_ahead(exchange))
         exchange_call_none(exchange);
 }
 
 void server_dispatch_host(px_exchange *exchange, uint16_t listener)
 {
-    const px_host *host =
-        hosts_find(&site_of(exchange->site)->hosts, exchange->arrival.request.authority, listener);
+    const px_host *host = hosts_find(&site_of(exchange_site_of(exchange))->hosts,
+                                     exchange_request(exchange)->authority, listener);
 
     if (PX_LIKELY(host != NULL))
-        exchange->rules = &host->rules.exchange;
+        exchange_set_rules(exchange, &host->rules.exchange);
 }
 
-void server_dispatch_begin(px_exchange *exchange)
+void server_dispatch_begin(px_exchange *exchange, uint16_t redirect_port)
 {
-    if (PX_UNLIKELY(exchange->arrival.redirect_port != 0)) {
+    if (PX_UNLIKELY(redirect_port != 0)) {
         exchange_call_none(exchange);
-        redirect_answer(exchange);
+        redirect_answer(exchange, redirect_port);
         return;
     }
     if (PX_UNLIKELY(is_misdirected(exchange))) {
@@ -252,19 +237,12 @@ void server_dispatch_begin(px_exchange *exchange)
 
 void server_dispatch_no_tunnel(px_exchange *exchange)
 {
+    const struct http_request *request = exchange_request(exchange);
     const px_host *host = site_rules_of(exchange)->host;
-    px_field *allow = arena_take(&exchange->arena, sizeof(*allow));
+    px_str allow = absent;
 
-    if (allow && host &&
-        router_allow(host->router, exchange->arrival.request.authority,
-                     exchange->arrival.request.raw_path, &exchange->arena,
-                     &allow->value) == PX_OK) {
-        allow->name = px_str_make("allow", 5);
-        exchange->answer.fields = allow;
-        exchange->answer.field_count = 1;
-    } else {
-        exchange->answer.field_count = 0;
-    }
-    exchange->answer.state = ANSWER_TAKEN;
-    exchange->answer.status = 405;
+    if (host && router_allow(host->router, request->authority, request->raw_path,
+                             exchange_arena(exchange), &allow) != PX_OK)
+        allow = absent;
+    exchange_replace_answer(exchange, 405, allow);
 }

@@ -9,8 +9,9 @@
 /* Finds the host of a request that has come by the listener with this tag: its rules hold. */
 void server_dispatch_host(px_exchange *exchange, uint16_t listener);
 
-/* Begins with an exchange whose host was looked for. */
-void server_dispatch_begin(px_exchange *exchange);
+/* Begins with an exchange whose host was looked for.  `redirect_port` is that of https, where
+ * everything is to be sent there; else 0. */
+void server_dispatch_begin(px_exchange *exchange, uint16_t redirect_port);
 
 /* Runs middleware and route for an exchange, from where it stopped. */
 void server_dispatch(px_exchange *exchange);

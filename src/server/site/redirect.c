@@ -37,35 +37,35 @@ px_err redirect_serve(px_server *server, const px_serve_options *options, uint16
 }
 
 /* "https://a.test:8443"; the length, 0 without a host. */
-static size_t prefix_write(const px_exchange *exchange, char *out_text, size_t room)
+static size_t prefix_write(px_str authority, uint16_t https_port, char *out_text, size_t room)
 {
     struct host_parts parts;
     char port[8] = "";
 
-    if (!exchange->arrival.request.authority.ptr ||
-        !host_split(exchange->arrival.request.authority, &parts))
+    if (!authority.ptr || !host_split(authority, &parts))
         return 0;
-    if (exchange->arrival.redirect_port != HTTPS_PORT)
-        snprintf(port, sizeof(port), ":%u", (unsigned)exchange->arrival.redirect_port);
+    if (https_port != HTTPS_PORT)
+        snprintf(port, sizeof(port), ":%u", (unsigned)https_port);
     int len = snprintf(out_text, room, "https://%s%.*s%s%s", parts.ipv6 ? "[" : "",
                        (int)parts.host.len, parts.host.ptr, parts.ipv6 ? "]" : "", port);
 
     return len > 0 && (size_t)len < room ? (size_t)len : 0;
 }
 
-void redirect_answer(px_exchange *exchange)
+void redirect_answer(px_exchange *exchange, uint16_t port)
 {
-    px_str path = exchange->arrival.request.raw_path, query = exchange->arrival.request.query;
-    bool safe = exchange->arrival.method == METHOD_GET || exchange->arrival.method == METHOD_HEAD;
+    const struct http_request *request = exchange_request(exchange);
+    px_str path = request->raw_path, query = request->query;
+    bool safe = exchange_method(exchange) == METHOD_GET || exchange_method(exchange) == METHOD_HEAD;
     char prefix[PREFIX_BYTES];
-    size_t prefix_len = prefix_write(exchange, prefix, sizeof(prefix));
+    size_t prefix_len = prefix_write(request->authority, port, prefix, sizeof(prefix));
     char *text, *end;
 
     if (prefix_len == 0 || path.len == 0 || path.ptr[0] != '/') {
         px_respond_error(exchange, 400);
         return;
     }
-    text = arena_take_text(&exchange->arena,
+    text = arena_take_text(exchange_arena(exchange),
                            prefix_len + uri_target_room(path) + 1 + uri_target_room(query));
     if (!text) {
         px_respond_error(exchange, 503);

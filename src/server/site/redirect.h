@@ -11,7 +11,7 @@
 PX_MUST_CHECK px_err redirect_serve(px_server *server, const px_serve_options *options,
                                     uint16_t *out_index, px_error *out_error);
 
-/* Answers with a redirect to the same target at https, on exchange->arrival.redirect_port. */
-void redirect_answer(px_exchange *exchange);
+/* Answers with a redirect to the same target at https, on `port`. */
+void redirect_answer(px_exchange *exchange, uint16_t port);
 
 #endif

@@ -15,22 +15,24 @@
 void request_begin(struct session *session, px_exchange *exchange, bool expect_unknown)
 {
     session->server->counters.requests++;
-    exchange->arrival.https = session_carrier(session)->is_secure(session);
-    exchange->arrival.scheme_https = exchange->arrival.https || session->proxied_tls;
-    exchange->arrival.redirect_port = session_redirect_port(session);
+    bool https = session_carrier(session)->is_secure(session);
+
+    exchange_set_https(exchange, https, https || session->proxied_tls);
     server_dispatch_host(exchange, session->listener);
     if (PX_UNLIKELY(expect_unknown))
         px_respond_error(exchange, 417);
     else
-        server_dispatch_begin(exchange);
+        server_dispatch_begin(exchange, session_redirect_port(session));
 }
 
 void request_finish(struct session *session, px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
 
-    if (exchange->answer.status >= 200)
-        server->counters.responses[exchange->answer.status / 100]++;
+    unsigned status = px_response_status(exchange);
+
+    if (status >= 200)
+        server->counters.responses[status / 100]++;
     if (server->options.on_log)
         access_log_exchange(session, exchange, end);
     exchange_finish(exchange, end);
@@ -57,9 +59,5 @@ bool request_refuse(struct session *session, px_exchange *exchange, unsigned ver
         request_note_refusal(session, version, status, hint);
         return true;
     }
-    if (exchange->answer.state >= ANSWER_TAKEN)
-        return false;
-    exchange->answer.status = (uint16_t)status;
-    exchange->output.passed = refusal_text(status, hint, text);
-    return true;
+    return exchange_refuse(exchange, status, refusal_text(status, hint, text));
 }

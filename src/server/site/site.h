@@ -80,7 +80,7 @@ static inline struct px_site *site_of(struct exchange_site *pin)
 /* The rules that hold for an exchange. */
 static inline const struct site_rules *site_rules_of(const px_exchange *exchange)
 {
-    return CONTAINER_OF(exchange->rules, struct site_rules, exchange);
+    return CONTAINER_OF(exchange_rules_of(exchange), struct site_rules, exchange);
 }
 
 /* Nothing holds it any more: releases its contexts and frees it. */

@@ -91,7 +91,7 @@ static void walk_list(struct walk *walk, px_str list, enum forwarded_syntax synt
 static void walk_fields(struct walk *walk, const px_exchange *exchange, const char *name,
                         enum forwarded_syntax syntax)
 {
-    const struct http_request *request = &exchange->arrival.request;
+    const struct http_request *request = exchange_request(exchange);
 
     for (uint32_t index = request->field_count; index-- > 0 && !walk->over;) {
         if (!field_name_is(request->fields[index].name, name))
@@ -104,8 +104,7 @@ static void walk_fields(struct walk *walk, const px_exchange *exchange, const ch
 /* X-Forwarded-Proto has one element a proxy, or the only one that whoever was first has set. */
 static px_str plain_proto(const px_exchange *exchange, uint32_t hops)
 {
-    px_str list = field_find_value(exchange->arrival.request.fields,
-                                   exchange->arrival.request.field_count, "X-Forwarded-Proto");
+    px_str list = px_request_field(exchange, "X-Forwarded-Proto");
     px_str proto = forwarded_take_text(&list), more = proto;
 
     for (uint32_t hop = 1; hop < hops && more.ptr; hop++) {
@@ -123,13 +122,13 @@ static void settle(px_exchange *exchange, const struct walk *walk)
     if (walk->hops > 0) {
         size_t len = address_format_host(&walk->client, text, sizeof(text));
 
-        exchange->arrival.client = arena_copy(&exchange->arena, px_str_make(text, len));
+        exchange_set_client(exchange, px_str_make(text, len));
     }
     /* RFC 7239 section 5.4 has other schemes too: nothing that is served here. */
     if (field_name_is(walk->proto, "https"))
-        exchange->arrival.scheme_https = true;
+        exchange_set_scheme(exchange, true);
     else if (field_name_is(walk->proto, "http"))
-        exchange->arrival.scheme_https = false;
+        exchange_set_scheme(exchange, false);
 }
 
 static bool same_client(const struct walk *left, const struct walk *right)

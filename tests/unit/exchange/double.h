@@ -13,7 +13,7 @@
 #ifndef PX_TESTS_UNIT_EXCHANGE_DOUBLE_H
 #define PX_TESTS_UNIT_EXCHANGE_DOUBLE_H
 
-#include "exchange/exchange.h"
+#include "exchange/exchange_private.h"
 #include "lib/fault_alloc.h"
 #include "lib/test.h"
 #include "unit/io/pump.h"

@@ -5,13 +5,11 @@
  * Each part has one subject and is read by itself.  What few exchanges need is behind `more`, which
  * is made on demand in the arena.
  */
-#ifndef PX_EXCHANGE_PARTS_H
-#define PX_EXCHANGE_PARTS_H
+#ifndef PX_EXCHANGE_EXCHANGE_PARTS_H
+#define PX_EXCHANGE_EXCHANGE_PARTS_H
 
 #include "base/buf.h"
-#include "exchange/service.h"
-#include "http/message/message.h"
-#include "http/message/method.h"
+#include "exchange/exchange.h"
 #include "io/file.h"
 #include "pollux/filter.h"
 #include "pollux/request.h"
@@ -32,14 +30,6 @@ enum handler_progress {
     HANDLER_AHEAD, /* middleware runs, or has stopped it until px_exchange_next */
     HANDLER_WAITS, /* its route was found: it is called when the content is whole */
     HANDLER_CALLED /* it was called, or the exchange is answered without one */
-};
-
-/* How far the answer is. */
-enum answer_state {
-    ANSWER_NONE,  /* the handler has not answered */
-    ANSWER_READY, /* it has; the transport may take the head */
-    ANSWER_TAKEN, /* the head is being sent: fields cannot change */
-    ANSWER_DONE   /* the transport has let go */
 };
 
 /* Who gets the request's content. */
@@ -110,12 +100,11 @@ struct exchange_arrival {
     px_str peer;   /* in the arena, once it was asked for */
     px_str client; /* as trusted proxies have named it; absent: the peer */
     uint64_t started_ms;
-    uint8_t method;         /* enum http_method */
-    uint8_t version;        /* 10, 11, 20 */
-    bool https;             /* the connection is TLS */
-    bool scheme_https;      /* so it was where the client came, as far as we know */
-    bool asks_upgrade;      /* HTTP/1.1 with Connection: upgrade and Upgrade */
-    uint16_t redirect_port; /* of https, where it is to be sent there; else 0 */
+    uint8_t method;    /* enum http_method */
+    uint8_t version;   /* 10, 11, 20 */
+    bool https;        /* the connection is TLS */
+    bool scheme_https; /* so it was where the client came, as far as we know */
+    bool asks_upgrade; /* HTTP/1.1 with Connection: upgrade and Upgrade */
 };
 
 /* Its route and its handler. */

@@ -1,0 +1,98 @@
+/*
+ * What an exchange is made of, and what its parts ask of each other.  For this folder alone: the
+ * server reads exchange.h, transports transport.h, handlers the public headers (tools/tidy.py holds
+ * them to it).
+ */
+#ifndef PX_EXCHANGE_EXCHANGE_PRIVATE_H
+#define PX_EXCHANGE_EXCHANGE_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/options.h"
+#include "exchange/exchange.h"
+#include "exchange/exchange_parts.h"
+#include "exchange/transport.h"
+#include "pollux/filter.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
+
+enum { EXCHANGE_FIRST_BYTES = 1536 }; /* of arena, in the object itself: most heads fit */
+
+struct px_exchange {
+    struct pool_item item;
+    struct exchange_service *service;           /* borrowed: outlives it */
+    struct exchange_site *site;                 /* borrowed: pinned */
+    const struct exchange_rules *rules;         /* borrowed: the site's, and the narrowest known */
+    const struct exchange_transport *transport; /* borrowed: static; NULL once it has let go */
+    void *carrier;                              /* the transport's own, while it has not let go */
+    struct list node;                           /* on service->ended or service->waiting */
+    struct exchange_arrival arrival;
+    struct exchange_handling handling;
+    struct exchange_input input;
+    struct exchange_answer answer;
+    struct exchange_output output;
+    uint8_t end; /* px_end, once known */
+    bool broken; /* it is to end visibly broken; the transport was told */
+    bool failed; /* an error of ours stands in place of the handler's answer */
+
+    struct arena arena;
+    char first[EXCHANGE_FIRST_BYTES];
+};
+
+/* The parts that are made on demand; NULL (and the exchange is broken) without memory. */
+struct input_more *exchange_input_more(px_exchange *exchange);
+struct output_more *exchange_output_more(px_exchange *exchange);
+
+/* --- Content of the request ------------------------------------------------------------------- */
+
+/* Content that px_request_multipart reads. */
+size_t form_data_receive(px_exchange *exchange, px_str bytes);
+void form_data_pause(px_exchange *exchange);
+void form_data_finish(px_exchange *exchange);
+void form_data_release(px_exchange *exchange);
+
+/* Has the content collected, up to bytes_max. */
+void exchange_collect(px_exchange *exchange);
+
+/* --- The answer ------------------------------------------------------------------------------- */
+
+/* Puts a line of text in place of what the handler has answered so far. */
+void answer_replace(px_exchange *exchange, unsigned status);
+
+/* Gives the content of the answer back to its owner, once. */
+void exchange_release_content(px_exchange *exchange);
+
+/* Begins an answer: false (and the exchange is broken) when there is one already. */
+bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
+                  uint64_t length);
+
+/* Sends fields that are kept ready for many answers, without a copy.
+ * `fields` are valid and none is a framing field, Content-Type, Date or Server.  Borrowed: they
+ * outlive the exchange. */
+void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count);
+
+/* For filters, in on_head: puts other content in place of the handler's, whose own is released. */
+void exchange_replace_content(px_exchange *exchange, const px_body *body);
+
+/* Tells the transport that the answer is ready. */
+static inline void answer_ready(px_exchange *exchange)
+{
+    exchange->answer.state = ANSWER_READY;
+    if (exchange->transport)
+        exchange->transport->send_head(exchange);
+}
+
+/* The next bytes of the source, before the filters. */
+px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+
+px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes);
+void filters_take_head(px_exchange *exchange);
+void filters_end(px_exchange *exchange);
+
+/* Whether the exchange, however the handler holds it, can still be acted on. */
+static inline bool exchange_alive(const px_exchange *exchange)
+{
+    return exchange->transport != NULL && !exchange->broken && !exchange->failed;
+}
+
+#endif
