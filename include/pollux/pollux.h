@@ -16,6 +16,7 @@
 #include "pollux/loop.h"
 #include "pollux/matcher.h"
 #include "pollux/options.h"
+#include "pollux/rate_limit.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 #include "pollux/server.h"

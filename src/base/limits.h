@@ -138,6 +138,12 @@ enum {
     GLOB_BYTES_MAX = 1024,
     /* Rules of allow and deny: each is compared with each client. */
     ACCESS_RULES_MAX = 4096,
+    /* Counts of rate limits, 16 bytes a key: a quarter of a million keys for all limits of a
+     * program, four thousand where one limit is all there is. */
+    RATE_BYTES_DEFAULT = 4 * 1024 * 1024,
+    RATE_BYTES_OWN = 64 * 1024,
+    RATE_BYTES_LEAST = 4 * 1024,
+    RATE_BYTES_LIMIT = 1024 * 1024 * 1024,
 
     TRUSTED_PROXIES_MAX = 256, /* blocks; each is compared with each peer */
     FORWARDED_HOPS_MAX = 32,   /* proxies behind proxies: no honest chain is as long */
