@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "main/run_confine.h"
 
 /* A page is a file beneath the folder, or else any file; then its own folder is read, so that a new
  * version of it is seen (pollux/files.h). */
@@ -55,7 +56,8 @@ static px_err allow_folder_of_each(struct sandbox *sandbox, const char *const *f
     px_err err = PX_OK;
 
     for (uint32_t i = 0; i < count && err == PX_OK; i++)
-        err = sandbox_allow_folder_of(sandbox, files[i], LANDLOCK_READ, out_error);
+        if (files[i])
+            err = sandbox_allow_folder_of(sandbox, files[i], LANDLOCK_READ, out_error);
     return err;
 }
 
@@ -107,6 +109,8 @@ px_err confinement_init(struct sandbox *sandbox, const struct options *options, 
 
     if (err == PX_OK && options->command == COMMAND_FILES)
         err = allow_serving(sandbox, &options->files, root_fd, out_error);
+    if (err == PX_OK && options->run.config)
+        err = run_confine(sandbox, options->run.config, is_alone, out_error);
     if (err == PX_OK && is_alone)
         err = allow_what_a_master_does(sandbox, options, out_error);
     return err;

@@ -14,8 +14,13 @@ enum {
     FOR_RESPOND = 1 << COMMAND_RESPOND,
     FOR_FILES = 1 << COMMAND_FILES,
     FOR_HEALTHCHECK = 1 << COMMAND_HEALTHCHECK,
+    FOR_RUN = 1 << COMMAND_RUN,
+    FOR_CHECK = 1 << COMMAND_CHECK,
+    FOR_CONFIG = 1 << COMMAND_CONFIG,
+    FOR_FMT = 1 << COMMAND_FMT,
     FOR_SERVING = FOR_RESPOND | FOR_FILES,
-    FOR_ALL = FOR_SERVING | FOR_HEALTHCHECK,
+    FOR_FILE = FOR_RUN | FOR_CHECK | FOR_CONFIG, /* those that read a configuration */
+    FOR_ALL = FOR_SERVING | FOR_HEALTHCHECK | FOR_FILE | FOR_FMT,
 };
 
 struct flag {
@@ -44,6 +49,7 @@ extern const struct flag flags_process[];
 extern const struct flag flags_proxy[];
 extern const struct flag flags_tls[];
 extern const struct flag flags_healthcheck[];
+extern const struct flag flags_run[];
 
 /* Every group, in the order of the help. */
 extern const struct flag *const flag_groups[];

@@ -75,7 +75,7 @@ const struct flag flags_common[] = {
     {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, request, off; on stdout"},
     {"log-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(log_file),
      "the log goes there; HUP and USR1 reopen it"},
-    {"quiet", 'q', NULL, FOR_SERVING, flag_set_switch, FLAG_AT(quiet),
+    {"quiet", 'q', NULL, FOR_SERVING | FOR_FILE, flag_set_switch, FLAG_AT(quiet),
      "do not say where it listens"},
     {"help", 'h', NULL, FOR_ALL, set_help, 0, "print this"},
     {"version", 0, NULL, FOR_ALL, set_version, 0, "print the version"},

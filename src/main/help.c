@@ -15,10 +15,10 @@ static const char help_text[] =
     "       pollux respond [FLAGS] [TEXT]   answer every request with TEXT\n"
     "       pollux files [FLAGS] [DIR]      serve a directory (default: this one)\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
+    "       pollux run [-c FILE]            serve what FILE says (check, config, fmt)\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
-    "                      https://ADDR for TLS (default 0.0.0.0:8080: IPv4, every\n"
-    "                      interface; or $PORT)\n"
+    "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
     "  --status N          status of the answer, 200 to 599 (default 200)\n"
     "  --type TYPE         its Content-Type (default text/plain)\n"
@@ -74,6 +74,14 @@ static const char *usage_of(enum command command)
         return "files [FLAGS] [DIR]   serve a directory";
     case COMMAND_HEALTHCHECK:
         return "healthcheck [FLAGS] URL   exit 0 if URL answers 2xx or 3xx, else 1";
+    case COMMAND_RUN:
+        return "run [FLAGS]   serve what a configuration file says";
+    case COMMAND_CHECK:
+        return "check [FLAGS]   say what is wrong with a configuration file; exit 0 or 78";
+    case COMMAND_CONFIG:
+        return "config [FLAGS]   print what a configuration file says in full";
+    case COMMAND_FMT:
+        return "fmt [FLAGS] [FILE]   write a configuration file in its one layout";
     case COMMAND_HELP:
     case COMMAND_VERSION:
         break;

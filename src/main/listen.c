@@ -240,6 +240,7 @@ px_err listen_serve(const struct listeners *listeners, px_server *server, px_lis
 {
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
 
+    options.tag = address;
     options.proxy_protocol = listeners->proxy_protocol || listeners->options[address].proxy;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;

@@ -11,6 +11,7 @@
 #include "main/help.h"
 #include "main/inherited.h"
 #include "main/options.h"
+#include "main/run.h"
 #include "main/serve.h"
 #include "process/descriptors.h"
 
@@ -23,6 +24,14 @@ static enum exit_code run(const struct options *options)
         return files_serve(options);
     case COMMAND_HEALTHCHECK:
         return healthcheck(options);
+    case COMMAND_RUN:
+        return run_serve(options);
+    case COMMAND_CHECK:
+        return run_check(options);
+    case COMMAND_CONFIG:
+        return run_config(options);
+    case COMMAND_FMT:
+        return run_fmt(options);
     case COMMAND_HELP:
         if (options->name)
             return help_print_command(options->help_command) == 0 ? CODE_OK : CODE_SYSTEM;

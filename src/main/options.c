@@ -29,7 +29,8 @@ static const struct {
 } commands[] = {
     {"respond", COMMAND_RESPOND, false}, {"healthcheck", COMMAND_HEALTHCHECK, false},
     {"files", COMMAND_FILES, false},     {"proxy", COMMAND_RESPOND, true},
-    {"run", COMMAND_RESPOND, true},      {"check", COMMAND_RESPOND, true},
+    {"run", COMMAND_RUN, false},         {"check", COMMAND_CHECK, false},
+    {"config", COMMAND_CONFIG, false},   {"fmt", COMMAND_FMT, false},
 };
 
 /* For whose help a line sends to. */
@@ -85,14 +86,16 @@ static int flag_has_value(const struct flag *flag)
     return flag->value[0] == '[' ? optional_argument : required_argument;
 }
 
-/* Where two commands have a flag of one name, theirs counts that is given it. */
+/* Where two commands have a flag of one name or letter, theirs counts that is given it. */
 static bool flag_is_shadowed(const struct flag *flag, unsigned command)
 {
     if (flag->commands & command)
         return false;
     for (size_t group = 0; group < flag_group_count; group++)
         for (const struct flag *other = flag_groups[group]; other->name; other++)
-            if ((other->commands & command) && strcmp(other->name, flag->name) == 0)
+            if ((other->commands & command) &&
+                (strcmp(other->name, flag->name) == 0 ||
+                 (flag->letter != '\0' && other->letter == flag->letter)))
                 return true;
     return false;
 }
@@ -264,6 +267,20 @@ static px_err words_parse(struct options *options, int count, char **words, bool
                              "--insecure looks at no certificate that --ca could have signed: "
                              "leave one of them out");
         options->healthcheck.url = words[0];
+        return PX_OK;
+    case COMMAND_FMT:
+        if (count > 1)
+            return error_set(out_error, PX_ERR_INVALID, 0, "%s: there is one FILE already",
+                             words[1]);
+        if (count == 1)
+            options->run.file = words[0];
+        return PX_OK;
+    case COMMAND_RUN:
+    case COMMAND_CHECK:
+    case COMMAND_CONFIG:
+        if (count > 0)
+            return error_set(out_error, PX_ERR_INVALID, 0, "%s: a file is named with -c %s",
+                             words[0], words[0]);
         return PX_OK;
     case COMMAND_HELP:
     case COMMAND_VERSION:

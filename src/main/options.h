@@ -16,19 +16,29 @@
 #include "process/sandbox.h"
 
 enum {
-    LISTEN_COUNT_MAX = 64,      /* addresses of one program */
-    HEADER_COUNT_MAX = 64,      /* fields given with -H */
-    CERTIFICATE_COUNT_MAX = 64, /* pairs given with --tls-cert and --tls-key */
-    PORT_ADDRESS_BYTES = 16,    /* "0.0.0.0:65535" */
-    INDEX_COUNT_MAX = 16,       /* names given with --index */
-    TRUSTED_COUNT_MAX = 256,    /* blocks given with --trust-proxy */
-    RULE_COUNT_MAX = 64,        /* patterns given with --cache-control */
-    TYPE_COUNT_MAX = 64,        /* extensions given with --type */
-    PAGE_COUNT_MAX = 32,        /* codes given with --error-page */
-    REDIRECT_BYTES_MAX = 512,   /* an address given with --https-redirect */
+    LISTEN_COUNT_MAX = 64,       /* addresses of one program */
+    HEADER_COUNT_MAX = 64,       /* fields given with -H */
+    CERTIFICATE_COUNT_MAX = 256, /* pairs of --tls-cert and --tls-key, or of a file */
+    PORT_ADDRESS_BYTES = 16,     /* "0.0.0.0:65535" */
+    INDEX_COUNT_MAX = 16,        /* names given with --index */
+    TRUSTED_COUNT_MAX = 256,     /* blocks given with --trust-proxy */
+    RULE_COUNT_MAX = 64,         /* patterns given with --cache-control */
+    TYPE_COUNT_MAX = 64,         /* extensions given with --type */
+    PAGE_COUNT_MAX = 32,         /* codes given with --error-page */
+    REDIRECT_BYTES_MAX = 512,    /* an address given with --https-redirect */
 };
 
-enum command { COMMAND_RESPOND, COMMAND_FILES, COMMAND_HEALTHCHECK, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+    COMMAND_RESPOND,
+    COMMAND_FILES,
+    COMMAND_HEALTHCHECK,
+    COMMAND_RUN,
+    COMMAND_CHECK,
+    COMMAND_CONFIG,
+    COMMAND_FMT,
+    COMMAND_HELP,
+    COMMAND_VERSION
+};
 
 /* What `pollux respond` answers; its fields are those of `pollux files` as well. */
 struct respond_options {
@@ -108,6 +118,15 @@ struct healthcheck_options {
     uint32_t timeout_ms;
 };
 
+struct config;
+
+/* Of `pollux run` and the commands about its file. */
+struct run_options {
+    const char *file;      /* NULL: ./pollux.conf, else the system's */
+    bool write;            /* fmt: in place of the file */
+    struct config *config; /* borrowed: what was read; NULL: the command line is all there is */
+};
+
 /* Strings are slices of argv and of the environment, or static. */
 struct options {
     enum command command;
@@ -131,6 +150,7 @@ struct options {
     struct secure_options secure;
     struct proxy_options proxy;
     struct healthcheck_options healthcheck;
+    struct run_options run;
 };
 
 /* Adds an address with its options; for the flag, whose name is given.  PX_OK, or PX_ERR_INVALID

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "config/config.h"
 #include "main/channel.h"
 #include "main/diagnostics.h"
 #include "main/files.h"
@@ -298,6 +299,18 @@ static px_err life_confine(struct life *life, px_error *out_error)
     return sandbox_enter(life->worker->sandbox, out_error);
 }
 
+static bool is_draining(const void *server)
+{
+    return px_server_is_draining(server) != 0;
+}
+
+static px_err life_set_site(struct life *life, struct config *config, px_error *out_error)
+{
+    config->is_draining = is_draining;
+    config->drain_context = life->server;
+    return px_server_set_site(life->server, config->site, out_error);
+}
+
 static px_err life_make(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
@@ -326,6 +339,8 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (health_path_register(&life->health, out_error) != PX_OK ||
         secure_register(life->server, worker->options, out_error) != PX_OK)
         return out_error->code;
+    if (worker->options->run.config)
+        return life_set_site(life, worker->options->run.config, out_error);
     return worker->options->command == COMMAND_FILES
                ? files_register(life->server, worker->options, worker->root_fd, out_error)
                : respond_register(life->server, worker->options, out_error);

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "process/seccomp.h"
 
+enum { PATHS_FIRST = 16 };
+
 static void look_at_kernel(struct sandbox *sandbox)
 {
     const char *landlock = landlock_abi() > 0 ? NULL : "this kernel has no Landlock";
@@ -50,9 +52,27 @@ void sandbox_deinit(struct sandbox *sandbox)
 {
     for (size_t i = 0; i < sandbox->path_count; i++)
         free((char *)sandbox->paths[i].path);
+    free(sandbox->paths);
+    sandbox->paths = NULL;
     sandbox->path_count = 0;
+    sandbox->path_room = 0;
     traps_destroy(sandbox->traps);
     sandbox->traps = NULL;
+}
+
+static bool path_room_make(struct sandbox *sandbox)
+{
+    size_t room = sandbox->path_room == 0 ? PATHS_FIRST : 2 * sandbox->path_room;
+    struct landlock_path *paths;
+
+    if (sandbox->path_count < sandbox->path_room)
+        return true;
+    paths = realloc(sandbox->paths, room * sizeof(paths[0]));
+    if (!paths)
+        return false;
+    sandbox->paths = paths;
+    sandbox->path_room = room;
+    return true;
 }
 
 /* Takes hold of `text`; NULL is a lack of memory where there is no descriptor. */
@@ -65,6 +85,10 @@ static px_err path_add(struct sandbox *sandbox, char *text, int fd, unsigned acc
         free(text);
         return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d files and folders to serve",
                          SANDBOX_PATHS_MAX);
+    }
+    if (!path_room_make(sandbox)) {
+        free(text);
+        return error_set(out_error, PX_ERR_MEMORY, 0, "cannot make a sandbox: out of memory");
     }
     sandbox->paths[sandbox->path_count++] = (struct landlock_path){text, fd, access};
     return error_clear(out_error);

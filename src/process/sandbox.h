@@ -13,7 +13,7 @@
 #include "process/traps.h"
 
 enum {
-    SANDBOX_PATHS_MAX = 256, /* roots, folders of logs, pid file and unix sockets of one program */
+    SANDBOX_PATHS_MAX = 65536, /* folders of every host, of logs, pid file and unix sockets */
     SANDBOX_TEXT_BYTES = 128,
 };
 
@@ -32,10 +32,11 @@ struct sandbox {
     struct privileges privileges;
     bool has_landlock;
     bool has_seccomp;
-    bool may_dial;                                 /* workers connect to other servers */
-    struct traps *traps;                           /* owned; NULL: calls are not noted */
-    struct landlock_path paths[SANDBOX_PATHS_MAX]; /* their texts are owned */
+    bool may_dial;               /* workers connect to other servers */
+    struct traps *traps;         /* owned; NULL: calls are not noted */
+    struct landlock_path *paths; /* owned, as their texts are */
     size_t path_count;
+    size_t path_room;
     char lacking[SANDBOX_TEXT_BYTES]; /* what is asked for and missing, for a person; or empty */
 };
 

@@ -33,7 +33,7 @@ def refused(code, *args, says="", **options):
 # --- Usage errors --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["proxy", "run", "check", "nonsense", "Respond", ""])
+@pytest.mark.parametrize("command", ["proxy", "nonsense", "Respond", ""])
 def test_commands_that_are_not_there(command):
     refused(64, command, *LOCAL, says=re.escape(command))
 

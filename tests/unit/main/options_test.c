@@ -89,6 +89,12 @@ static void words(void **state)
     assert_str_equal(good("pollux respond -- -q")->respond.text, px_str_of("-q"));
     assert_string_equal(good("pollux healthcheck http://a/")->healthcheck.url, "http://a/");
     assert_int_equal(good("pollux healthcheck http://a/")->command, COMMAND_HEALTHCHECK);
+    assert_int_equal(good("pollux run -q")->command, COMMAND_RUN);
+    assert_null(good("pollux run -q")->run.file);
+    assert_string_equal(good("pollux check -c a")->run.file, "a");
+    assert_string_equal(good("pollux config --config=a")->run.file, "a");
+    assert_string_equal(good("pollux fmt -w a")->run.file, "a");
+    assert_true(good("pollux fmt -w a")->run.write);
     assert_int_equal(good("pollux healthcheck http://a/")->healthcheck.timeout_ms, 5000);
     assert_int_equal(good("pollux healthcheck --timeout 2 http://a/")->healthcheck.timeout_ms,
                      2000);
@@ -306,8 +312,8 @@ static void refusals(void **state)
         {"pollux respond --listing",
          "--listing is a flag of pollux files, not of pollux respond (see pollux respond --help)"},
         {"pollux proxy", "proxy is not in this version (see pollux --help)"},
-        {"pollux run", "run is not in this version (see pollux --help)"},
-        {"pollux check -q", "check is not in this version (see pollux --help)"},
+        {"pollux run x", "x: a file is named with -c x"},
+        {"pollux fmt a b", "b: there is one FILE already"},
         {"pollux --user=", "--user: name a user, or give a number, as www-data or 1000:1000"},
         {"pollux --user", "--user needs a value (see pollux respond --help)"},
         {"pollux respond --sandbox", "--sandbox needs a value (see pollux respond --help)"},

@@ -1,0 +1,327 @@
+/*
+ * Hosts and routes of a site.
+ *
+ * The happy path: for each host its names and listeners, for each of its routes what answers and
+ * what stands before and behind that.  It can fail by what only the library can tell: a pattern, a
+ * conflict of two, a folder that is not there.  Each is noted at its place, all in one go.
+ */
+#include "config/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+enum { HOST_LISTENERS_MAX = 64 };
+
+void build_note(struct build *build, struct config_place place, const px_error *error)
+{
+    if (error->code == PX_ERR_MEMORY)
+        report_out_of_memory(&build->load->report);
+    else
+        report_add(&build->load->report, REPORT_MEANING, place, "%s", error->text);
+}
+
+void build_use(struct build_route *route, px_middleware_fn run, void *context,
+               void (*release)(void *context))
+{
+    if (route->middleware_count < BUILD_MIDDLEWARE_MAX) {
+        route->middleware[route->middleware_count++] = (px_middleware_use){run, context, release};
+        return;
+    }
+    if (release)
+        release(context);
+    if (!route->is_too_long)
+        report_add(&route->build->load->report, REPORT_MEANING,
+                   route->route->node ? node_place(route->route->node) : (struct config_place){0},
+                   "more than %d directives act on one request", BUILD_MIDDLEWARE_MAX);
+    route->is_too_long = true;
+}
+
+void build_filter(struct build_route *route, const px_filter *filter, void *context,
+                  void (*release)(void *context))
+{
+    CHECK(route->filter_count < BUILD_FILTERS_MAX);
+    route->filters[route->filter_count++] = (px_filter_use){filter, context, release};
+}
+
+static void template_keep(struct build *build, px_template *parsed, struct build_text *out_text)
+{
+    struct config_template *one = load_take(build->load, sizeof(*one));
+
+    if (!one) {
+        px_template_destroy(parsed);
+        return;
+    }
+    one->parsed = parsed;
+    one->next = build->config->templates;
+    build->config->templates = one;
+    out_text->template_ = parsed;
+}
+
+bool build_text_read(struct build *build, const struct config_typed *value,
+                     struct build_text *out_text)
+{
+    px_str text = value->text;
+    px_error error;
+    size_t at = 0;
+
+    *out_text = (struct build_text){.constant = text};
+    if (text.len == 0 || (!memchr(text.ptr, '{', text.len) && !memchr(text.ptr, '}', text.len)))
+        return true;
+    px_template *parsed = px_template_create(text, &build->config->allocator, &at, &error);
+
+    if (!parsed) {
+        build_note(build, value->value->place, &error);
+        return false;
+    }
+    template_keep(build, parsed, out_text);
+    return out_text->template_ != NULL;
+}
+
+/* --- What a host or a route sets --------------------------------------------------------------
+ */
+
+static uint64_t content_max(const struct config_route *route)
+{
+    const struct config_node *node = route_setting(route, "content_max");
+
+    if (!node || node->value_count == 0)
+        return 0;
+    return node->values[0].is_off ? PX_UNLIMITED_BYTES : node->values[0].number;
+}
+
+static bool is_unlogged(const struct config_route *route)
+{
+    const struct config_node *node = route_setting(route, "access_log");
+
+    return node && node->value_count > 0 && node->values[0].is_off;
+}
+
+/* --- Routes -----------------------------------------------------------------------------------
+ */
+
+/* The route of the same host that an error's text names. */
+static const struct config_route *route_named(const struct build_route *route, const char *text)
+{
+    char quoted[300];
+
+    for (const struct config_route *other = route->host->routes; other && other != route->route;
+         other = other->next) {
+        snprintf(quoted, sizeof(quoted), "\"%s\"", other->pattern);
+        if (other->node && strstr(text, quoted))
+            return other;
+    }
+    return NULL;
+}
+
+static void note_route(struct build_route *route, const px_error *error)
+{
+    const struct config_node *node = route->route->node;
+    const struct config_route *other =
+        error->code == PX_ERR_CONFLICT ? route_named(route, error->text) : NULL;
+    struct config_place nowhere = {0};
+    struct config_place place = !node                   ? nowhere
+                                : node->value_count > 0 ? node->values[0].value->place
+                                                        : node_place(node);
+
+    if (!other) {
+        build_note(route->build, place, error);
+        return;
+    }
+    struct config_place there = node_place(other->node);
+
+    report_add(&route->build->load->report, REPORT_MEANING, place, "%s; the other is at %s:%u",
+               error->text, there.file->name, there.line);
+}
+
+/* What a route's context is: it holds the configuration, in whose memory it lies. */
+struct route_context {
+    struct config *config;
+    struct build_answer answer;
+};
+
+static void route_handle(px_exchange *exchange, void *context)
+{
+    const struct route_context *route = context;
+
+    route->answer.handler(exchange, route->answer.context);
+}
+
+static void route_release(void *context)
+{
+    struct route_context *route = context;
+
+    if (route->answer.release)
+        route->answer.release(route->answer.context);
+    config_drop(route->config);
+}
+
+static void route_add(struct build_route *route, px_host *host, const char *pattern,
+                      struct route_context *context)
+{
+    px_route_options options = PX_ROUTE_OPTIONS_DEFAULT;
+    px_error error;
+
+    options.content_mode = PX_CONTENT_DROP;
+    options.no_log = is_unlogged(route->route) ? 1 : 0;
+    options.content_bytes_max = content_max(route->route);
+    options.release = route_release;
+    options.middleware = route->middleware;
+    options.middleware_count = route->middleware_count;
+    options.filters = route->filters;
+    options.filter_count = route->filter_count;
+    config_hold(context->config);
+    if (px_host_route(host, pattern, &options, route_handle, context, &error) != PX_OK)
+        note_route(route, &error);
+}
+
+static void build_one_route(struct build *build, const struct config_host *from, px_host *host,
+                            const struct config_route *settings)
+{
+    struct build_route route = {.build = build, .host = from, .route = settings};
+    struct route_context *context = load_take(build->load, sizeof(*context));
+
+    if (!context || !build_answer(&route, &context->answer))
+        return;
+    context->config = build->config;
+    (void)build_middleware(&route);
+    (void)build_filters(&route);
+    route_add(&route, host, settings->pattern, context);
+}
+
+/* --- Hosts ------------------------------------------------------------------------------------
+ */
+
+/* Which listeners a host is served at, by their tags; none: at every one. */
+static uint32_t listeners_of(const struct build *build, const struct config_host *host,
+                             uint32_t *out_tags)
+{
+    uint32_t count = 0;
+    bool is_at_all = !host->binds;
+
+    for (const struct config_bind *bind = host->binds; bind && count < HOST_LISTENERS_MAX;
+         bind = bind->next)
+        out_tags[count++] = bind->listen->index;
+    if (!is_at_all)
+        return count;
+    for (const struct config_listen *listen = build->settings->listens; listen;
+         listen = listen->next)
+        is_at_all &= listen->is_shared;
+    for (const struct config_listen *listen = build->settings->listens;
+         listen && !is_at_all && count < HOST_LISTENERS_MAX; listen = listen->next)
+        if (listen->is_shared)
+            out_tags[count++] = listen->index;
+    return count;
+}
+
+static px_host *host_add(struct build *build, const struct config_host *from)
+{
+    static const char *const all[] = {"*"};
+    px_host_options options = PX_HOST_OPTIONS_DEFAULT;
+    uint32_t tags[HOST_LISTENERS_MAX], count = from->node ? from->node->value_count : 1;
+    const char **names = load_take(build->load, (count + 1) * sizeof(names[0]));
+    px_host *host = NULL;
+    px_error error;
+
+    if (!names)
+        return NULL;
+    for (uint32_t i = 0; from->node && i < count; i++)
+        names[i] = from->node->values[i].text.ptr;
+    options.listeners = tags;
+    options.listener_count = listeners_of(build, from, tags);
+    if (px_site_host(build->site, from->node ? names : all, count, &options, &host, &error) ==
+        PX_OK)
+        return host;
+    build_note(build, from->node ? node_place(from->node) : (struct config_place){0}, &error);
+    return NULL;
+}
+
+/* --- The site ---------------------------------------------------------------------------------
+ */
+
+static const struct config_node *in_block(const struct build *build, const char *block,
+                                          const char *name)
+{
+    const struct config_node *node = node_find(build->settings->nodes, block);
+
+    node = node ? node_find(node->children, name) : NULL;
+    return node && node->value_count > 0 ? node : NULL;
+}
+
+static uint32_t number_of(const struct config_node *node)
+{
+    if (!node)
+        return 0;
+    return node->values[0].is_off ? PX_OFF : (uint32_t)node->values[0].number;
+}
+
+static px_site *site_make(struct build *build)
+{
+    static const uint32_t formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON, PX_LOG_REQUEST};
+    const struct config_node *log = node_find(build->settings->nodes, "log");
+    const struct config_node *content = in_block(build, "limits", "content");
+    const struct config_node *total = in_block(build, "timeouts", "total");
+    px_site_options options = PX_SITE_OPTIONS_DEFAULT;
+    px_error error;
+
+    options.allocator = &build->config->allocator;
+    options.log_format =
+        log && log->value_count > 0 ? formats[log->values[0].word] : PX_LOG_COMBINED;
+    if (content)
+        options.content_bytes_max =
+            content->values[0].is_off ? PX_UNLIMITED_BYTES : content->values[0].number;
+    if (total && !total->values[0].is_off)
+        options.total_timeout_ms = number_of(total);
+    options.content_rate_min = number_of(in_block(build, "minimum_rate", "content"));
+    options.send_rate_min = number_of(in_block(build, "minimum_rate", "send"));
+    px_site *site = px_site_create(&options, &error);
+
+    if (!site)
+        build_note(build, (struct config_place){0}, &error);
+    return site;
+}
+
+/* ":8443" where TLS is spoken on another port than its own. */
+static const char *https_end(struct build *build)
+{
+    for (const struct config_listen *listen = build->settings->listens; listen;
+         listen = listen->next) {
+        const char *colon = listen->is_tls ? strrchr(listen->address.ptr, ':') : NULL;
+
+        if (colon && strcmp(colon, ":443") != 0 && strcmp(colon, ":0") != 0 &&
+            strspn(colon + 1, "0123456789") == strlen(colon + 1))
+            return colon;
+        if (listen->is_tls)
+            return "";
+    }
+    return "";
+}
+
+static void count_files(struct build *build)
+{
+    for (const struct config_host *host = build->settings->hosts; host; host = host->next)
+        for (const struct config_route *route = host->routes; route; route = route->next)
+            for (uint32_t i = 0; i < route->step_count; i++)
+                build->files_count += node_is(route->steps[i].node, "files");
+}
+
+void config_build(struct config *config)
+{
+    struct build build = {.config = config, .load = &config->load, .settings = config->settings};
+
+    build.site = site_make(&build);
+    if (!build.site)
+        return;
+    config->site = build.site;
+    if (!build_health(&build))
+        return;
+    build.https_origin_end = https_end(&build);
+    count_files(&build);
+    for (const struct config_host *from = config->settings->hosts; from; from = from->next) {
+        px_host *host = host_add(&build, from);
+
+        for (const struct config_route *route = from->routes; route && host; route = route->next)
+            build_one_route(&build, from, host, route);
+    }
+}

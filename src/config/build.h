@@ -1,0 +1,116 @@
+/*
+ * From settings to a site: each file of build_*.c makes one kind of thing out of directives.
+ *
+ *   build.c         hosts, routes, and what of limits and logs differs from host to host
+ *   build_answer.c  respond, redirect: which handler answers, and when
+ *   build_files.c   files, and what it serves them by
+ *   build_gate.c    middleware: what stands before the answer
+ *   build_head.c    filters: what is done to an answer's head
+ *
+ * All that is made lies in the arena of the configuration, or is owned by a route and released with
+ * it.  What is wrong is noted at its place.
+ */
+#ifndef PX_CONFIG_BUILD_H
+#define PX_CONFIG_BUILD_H
+
+#include "config/config.h"
+
+enum {
+    BUILD_MIDDLEWARE_MAX = 64, /* of a route; more is noted */
+    BUILD_FILTERS_MAX = 8,
+};
+
+struct build {
+    struct config *config;
+    struct config_load *load;
+    const struct config_settings *settings;
+    px_site *site;
+    uint32_t files_count;         /* folders that the file names: they share what caches may keep */
+    const char *https_origin_end; /* what redirect https puts behind the host: "" or ":8443" */
+};
+
+/* A text of a directive: as it stands, or made for each request. */
+struct build_text {
+    px_str constant;
+    const px_template *template_; /* borrowed: the configuration's; NULL: `constant` is it */
+};
+
+/* What answers. */
+struct build_answer {
+    px_handler handler;
+    void *context;
+    void (*release)(void *context); /* NULL: nothing is to be released */
+};
+
+/* A route in the making. */
+struct build_route {
+    struct build *build;
+    const struct config_host *host;
+    const struct config_route *route;
+    px_middleware_use middleware[BUILD_MIDDLEWARE_MAX];
+    px_filter_use filters[BUILD_FILTERS_MAX];
+    uint32_t middleware_count;
+    uint32_t filter_count;
+    bool takes_connect; /* what answers knows CONNECT, which has no path */
+    bool is_too_long;   /* noted */
+};
+
+/* Fills config->site, or notes why there is none. */
+void config_build(struct config *config);
+
+/* Notes each directive whose engine is not a part of this program (unlinked.c). */
+void config_check_linked(struct config_load *load, const struct config_node *nodes);
+
+/* A further hold on the configuration, and its end. */
+static inline void config_hold(struct config *config)
+{
+    config->hold_count++;
+}
+void config_drop(struct config *config);
+
+/* --- Between the files of build ---------------------------------------------------------------
+ */
+
+/* Notes what a library call says, at a place. */
+void build_note(struct build *build, struct config_place place, const px_error *error);
+
+/* Reads a value as a text; false: noted. */
+bool build_text_read(struct build *build, const struct config_typed *value,
+                     struct build_text *out_text);
+
+/* The text for a request; absent without memory. */
+static inline px_str build_text_of(const struct build_text *text, px_exchange *exchange,
+                                   px_template_use use)
+{
+    return text->template_ ? px_template_text(text->template_, exchange, use) : text->constant;
+}
+
+/* What a route answers with; false: noted. */
+bool build_answer(struct build_route *route, struct build_answer *out_answer);
+bool build_respond(struct build *build, const struct config_node *node,
+                   struct build_answer *out_answer);
+bool build_redirect(struct build *build, const struct config_node *node,
+                    struct build_answer *out_answer);
+bool build_files(struct build_route *route, const struct config_node *node,
+                 struct build_answer *out_answer);
+
+/* What stands before all hosts. */
+bool build_health(struct build *build);
+
+/* What stands before and behind it. */
+bool build_middleware(struct build_route *route);
+bool build_filters(struct build_route *route);
+
+/* Appends to a route's; what is too much is noted. */
+void build_use(struct build_route *route, px_middleware_fn run, void *context,
+               void (*release)(void *context));
+void build_filter(struct build_route *route, const px_filter *filter, void *context,
+                  void (*release)(void *context));
+
+/* Whether a redirect is the one to https, which comes before all else. */
+static inline bool build_is_https(const struct config_node *node)
+{
+    return node_is(node, "redirect") && node->value_count > 0 && node->values[0].is_word;
+}
+
+#endif

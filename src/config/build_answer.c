@@ -1,0 +1,212 @@
+/*
+ * respond and redirect, and which answer a request gets where several wait for a match.
+ *
+ * `respond` answers what every client may use (RFC 9110 section 9, RFC 5789); TRACE and CONNECT get
+ * 405, and what is no method of those gets 501.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "config/build.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
+
+struct respond {
+    struct build_text text;
+    uint32_t status;
+    bool is_own_line; /* the status's own */
+};
+
+enum method_kind { METHOD_ANSWERED, METHOD_REFUSED, METHOD_UNKNOWN };
+
+static enum method_kind method_kind_of(px_str method)
+{
+    static const struct {
+        const char *name;
+        enum method_kind kind;
+    } methods[] = {
+        {"GET", METHOD_ANSWERED},     {"HEAD", METHOD_ANSWERED},   {"POST", METHOD_ANSWERED},
+        {"PUT", METHOD_ANSWERED},     {"DELETE", METHOD_ANSWERED}, {"PATCH", METHOD_ANSWERED},
+        {"OPTIONS", METHOD_ANSWERED}, {"TRACE", METHOD_REFUSED},   {"CONNECT", METHOD_REFUSED},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
+        if (px_str_equal(method, px_str_of(methods[i].name)))
+            return methods[i].kind;
+    return METHOD_UNKNOWN;
+}
+
+/* A line for what is no error, whose line px_respond_error knows. */
+static const char *line_of(uint32_t status)
+{
+    static const struct {
+        uint32_t status;
+        const char *line;
+    } lines[] = {
+        {200, "200 OK\n"},
+        {201, "201 Created\n"},
+        {202, "202 Accepted\n"},
+        {203, "203 Non-Authoritative Information\n"},
+        {300, "300 Multiple Choices\n"},
+        {301, "301 Moved Permanently\n"},
+        {302, "302 Found\n"},
+        {303, "303 See Other\n"},
+        {307, "307 Temporary Redirect\n"},
+        {308, "308 Permanent Redirect\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
+        if (lines[i].status == status)
+            return lines[i].line;
+    return "";
+}
+
+/* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5. */
+static bool has_no_content(uint32_t status)
+{
+    return status == 204 || status == 205 || status == 304;
+}
+
+static void respond_answer(px_exchange *exchange, const struct respond *respond)
+{
+    px_str text = build_text_of(&respond->text, exchange, PX_TEMPLATE_PLAIN);
+
+    if (respond->is_own_line && respond->status >= 400) {
+        px_respond_error(exchange, respond->status);
+        return;
+    }
+    if (has_no_content(respond->status)) {
+        px_respond(exchange, respond->status, px_str_of(NULL), px_str_make("", 0));
+        return;
+    }
+    if (respond->text.template_ && !text.ptr) {
+        px_respond_error(exchange, 503);
+        return;
+    }
+    px_body body = {.bytes = text};
+
+    px_respond_body(exchange, respond->status, px_str_of("text/plain"), &body);
+}
+
+static void respond_handle(px_exchange *exchange, void *context)
+{
+    switch (method_kind_of(px_request_method(exchange))) {
+    case METHOD_ANSWERED:
+        respond_answer(exchange, context);
+        return;
+    case METHOD_REFUSED:
+        px_response_add_field(exchange, px_str_of("Allow"),
+                              px_str_of("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+        px_respond_error(exchange, 405);
+        return;
+    case METHOD_UNKNOWN:
+        px_respond_error(exchange, 501);
+        return;
+    }
+}
+
+/* "404", bare: a status.  In quotes it is a text. */
+static bool status_read(const struct config_typed *value, uint32_t *out_status)
+{
+    px_str text = value->text;
+
+    if (value->value->quote != QUOTE_NONE || text.len != 3 || strspn(text.ptr, "0123456789") < 3)
+        return false;
+    *out_status =
+        (uint32_t)((text.ptr[0] - '0') * 100 + (text.ptr[1] - '0') * 10 + text.ptr[2] - '0');
+    return true;
+}
+
+bool build_respond(struct build *build, const struct config_node *node,
+                   struct build_answer *out_answer)
+{
+    struct respond *respond = load_take(build->load, sizeof(*respond));
+    uint32_t at = 0;
+
+    if (!respond)
+        return false;
+    respond->status = 200;
+    if (node->value_count > 0 && status_read(&node->values[0], &respond->status))
+        at = 1;
+    if (at == 0 && node->value_count > 1) {
+        report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,
+                   "\"%s\" is not a status from 200 to 599", node->values[0].text.ptr);
+        return false;
+    }
+    if (respond->status < 200 || respond->status > 599) {
+        report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,
+                   "%u is not a status from 200 to 599", respond->status);
+        return false;
+    }
+    respond->is_own_line = at == node->value_count;
+    respond->text.constant = px_str_of(line_of(respond->status));
+    if (!respond->is_own_line && !build_text_read(build, &node->values[at], &respond->text))
+        return false;
+    *out_answer = (struct build_answer){respond_handle, respond, NULL};
+    return true;
+}
+
+/* --- redirect --------------------------------------------------------------------------------- */
+
+struct redirect {
+    struct build_text target;
+    uint32_t status;
+};
+
+static void redirect_handle(px_exchange *exchange, void *context)
+{
+    const struct redirect *redirect = context;
+    px_str target = build_text_of(&redirect->target, exchange, PX_TEMPLATE_TARGET);
+
+    if (target.ptr)
+        px_respond_redirect(exchange, redirect->status, target);
+    else
+        px_respond_error(exchange, 503);
+}
+
+static bool is_redirect_status(uint32_t status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool build_redirect(struct build *build, const struct config_node *node,
+                    struct build_answer *out_answer)
+{
+    struct redirect *redirect = load_take(build->load, sizeof(*redirect));
+
+    if (!redirect)
+        return false;
+    CHECK(node->value_count > 0);
+    redirect->status = 302;
+    if (node->value_count > 1 && (!status_read(&node->values[0], &redirect->status) ||
+                                  !is_redirect_status(redirect->status))) {
+        report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,
+                   "\"%s\" is not one of 301, 302, 303, 307 or 308", node->values[0].text.ptr);
+        return false;
+    }
+    if (!build_text_read(build, &node->values[node->value_count - 1], &redirect->target))
+        return false;
+    *out_answer = (struct build_answer){redirect_handle, redirect, NULL};
+    return true;
+}
+
+/* --- Which one -------------------------------------------------------------------------------- */
+
+static bool answer_make(struct build_route *route, const struct config_node *node,
+                        struct build_answer *out_answer)
+{
+    if (node_is(node, "files"))
+        return build_files(route, node, out_answer);
+    if (node_is(node, "redirect"))
+        return build_redirect(route->build, node, out_answer);
+    route->takes_connect = true;
+    return build_respond(route->build, node, out_answer);
+}
+
+bool build_answer(struct build_route *route, struct build_answer *out_answer)
+{
+    const struct config_node *node = route->route->answer;
+
+    return node && answer_make(route, node, out_answer);
+}

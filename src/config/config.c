@@ -1,0 +1,56 @@
+/*
+ * The stages of a configuration, one after the other: each that finds errors is the last.
+ */
+#include "config/config.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "config/build.h"
+
+struct config *config_open(const struct config_reader *reader, const char *path,
+                           const px_allocator *allocator)
+{
+    struct config *config = alloc_take(allocator, sizeof(*config));
+
+    if (!config)
+        return NULL;
+    memset(config, 0, sizeof(*config));
+    config->allocator = *allocator;
+    config->hold_count = 1;
+    config_load_init(&config->load, reader, &config->allocator);
+    if (config_load_read(&config->load, path) != PX_OK)
+        return config;
+    const struct config_node *nodes = config_check(&config->load);
+
+    config_check_linked(&config->load, nodes);
+    if (!report_has_errors(&config->load.report))
+        config->settings = config_settings(&config->load, nodes);
+    if (config->settings)
+        config_build(config);
+    return config;
+}
+
+void config_drop(struct config *config)
+{
+    CHECK(config->hold_count > 0);
+    if (--config->hold_count > 0)
+        return;
+    for (struct config_template *one = config->templates; one; one = one->next)
+        px_template_destroy(one->parsed);
+    config_load_deinit(&config->load);
+    px_allocator allocator = config->allocator;
+
+    alloc_put(&allocator, config);
+}
+
+void config_close(struct config *config)
+{
+    if (!config)
+        return;
+    px_site *site = config->site;
+
+    config->site = NULL;
+    px_site_destroy(site);
+    config_drop(config);
+}

@@ -1,0 +1,51 @@
+/*
+ * A configuration: from the name of its first file to what is served, in one call.
+ *
+ *     struct config *config = config_open(&reader, "pollux.conf", &alloc_libc);
+ *     if (config && config_is_good(config))
+ *         config->settings, config->site ...
+ *     config_drop(config);
+ *
+ * It is counted: by its maker, and by each route of its site, for what a route answers with lies in
+ * the configuration's memory.  So a site that was replaced keeps its configuration until its last
+ * exchange has ended.  All of it is one thread's.
+ */
+#ifndef PX_CONFIG_CONFIG_H
+#define PX_CONFIG_CONFIG_H
+
+#include "config/settings.h"
+#include "pollux/site.h"
+#include "pollux/template.h"
+
+struct config_template {
+    struct config_template *next;
+    px_template *parsed; /* owned */
+};
+
+struct config {
+    px_allocator allocator;
+    struct config_load load;
+    const struct config_settings *settings; /* NULL: there are errors */
+    px_site *site;                          /* owned until config_drop of its maker; NULL: none */
+    struct config_template *templates;
+    uint32_t hold_count; /* its maker, and routes of the site */
+    /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */
+    bool (*is_draining)(const void *context);
+    const void *drain_context; /* borrowed */
+};
+
+/* Reads, checks and settles a file, and builds its site.  NULL without memory for the least; else
+ * what is wrong is in config->load.report. */
+struct config *config_open(const struct config_reader *reader, const char *path,
+                           const px_allocator *allocator);
+
+/* Whether it can be served. */
+static inline bool config_is_good(const struct config *config)
+{
+    return config->site && !report_has_errors(&config->load.report);
+}
+
+/* Its maker gives it up, with the hold on the site.  NULL is fine. */
+void config_close(struct config *config);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * From the name of a file to what is served.
+ *
+ * The happy path: find the file, read it, take what is about the process, serve.  What is wrong in
+ * the file is said at its places, all of it, and the exit code is 78.
+ */
+#include "main/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "config/print.h"
+#include "main/diagnostics.h"
+#include "main/run_options.h"
+#include "main/run_reader.h"
+#include "main/run_text.h"
+#include "main/serve.h"
+
+static const char here[] = "pollux.conf", there[] = "/etc/pollux/pollux.conf";
+
+/* The one that is named, else the one that is there; which one that is, is said. */
+const char *run_file_find(const struct options *options)
+{
+    const char *path = options->run.file;
+
+    if (path)
+        return path;
+    path = access(here, F_OK) == 0 ? here : there;
+    if (!options->quiet && (options->command == COMMAND_RUN || options->command == COMMAND_CHECK))
+        diagnostics_tell(LEVEL_INFO, "the configuration is %s", path);
+    return path;
+}
+
+enum exit_code run_file_open(const struct options *options, struct run_file **out_file)
+{
+    struct run_file *file = calloc(1, sizeof(*file));
+    const char *path = run_file_find(options);
+
+    if (file)
+        file->config = config_open(&run_reader, path, &alloc_libc);
+    if (!file || !file->config) {
+        free(file);
+        diagnostics_say("out of memory");
+        return CODE_SYSTEM;
+    }
+    file->options = *options;
+    file->options.run.config = file->config;
+    if (config_is_good(file->config))
+        (void)run_options_fill(file->config, &file->options);
+    run_text_report(&file->config->load.report);
+    if (config_is_good(file->config)) {
+        *out_file = file;
+        return CODE_OK;
+    }
+    run_file_close(file);
+    return CODE_CONFIG;
+}
+
+void run_file_close(struct run_file *file)
+{
+    if (!file)
+        return;
+    config_close(file->config);
+    free(file);
+}
+
+enum exit_code run_serve(const struct options *options)
+{
+    struct run_file *file;
+    enum exit_code code = run_file_open(options, &file);
+
+    if (code != CODE_OK)
+        return code;
+    code = serve(&file->options);
+    run_file_close(file);
+    return code;
+}
+
+enum exit_code run_check(const struct options *options)
+{
+    struct run_file *file;
+    enum exit_code code = run_file_open(options, &file);
+
+    if (code == CODE_OK)
+        run_file_close(file);
+    return code;
+}
+
+enum exit_code run_config(const struct options *options)
+{
+    struct run_file *file;
+    struct buf text;
+    enum exit_code code = run_file_open(options, &file);
+
+    if (code != CODE_OK)
+        return code;
+    buf_init(&text, &alloc_libc, RUN_TEXT_BYTES_MAX);
+    if (config_print(file->config->settings, &text) != PX_OK) {
+        diagnostics_say("out of memory");
+        code = CODE_SYSTEM;
+    } else {
+        code = run_text_print(&text);
+    }
+    buf_deinit(&text);
+    run_file_close(file);
+    return code;
+}

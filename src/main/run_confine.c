@@ -1,0 +1,55 @@
+/*
+ * The paths that follow from a configuration.
+ *
+ * The happy path: each folder that an answer serves from, for reading.  Where links may lead out of
+ * one they may lead anywhere.
+ */
+#include "main/run_confine.h"
+
+#include <string.h>
+
+static bool is_on(const struct config_node *node)
+{
+    return node && (node->value_count == 0 || !node->values[0].is_off);
+}
+
+/* Hosts in a row often serve one folder. */
+static px_err folder_allow(struct sandbox *sandbox, const char *path, px_error *out_error)
+{
+    const struct landlock_path *last =
+        sandbox->path_count > 0 ? &sandbox->paths[sandbox->path_count - 1] : NULL;
+
+    if (last && last->path && strcmp(last->path, path) == 0)
+        return PX_OK;
+    return sandbox_allow(sandbox, path, LANDLOCK_READ, out_error);
+}
+
+static px_err route_allow(struct sandbox *sandbox, const struct config_route *route,
+                          px_error *out_error)
+{
+    bool is_anywhere = is_on(route_setting(route, "symlinks"));
+    px_err err = PX_OK;
+
+    for (uint32_t i = 0; i < route->step_count && err == PX_OK; i++) {
+        const struct config_node *node = route->steps[i].node;
+
+        if (node_is(node, "files"))
+            err = folder_allow(sandbox, is_anywhere ? "/" : node->values[0].text.ptr, out_error);
+    }
+    return err;
+}
+
+px_err run_confine(struct sandbox *sandbox, const struct config *config, bool is_alone,
+                   px_error *out_error)
+{
+    px_err err = PX_OK;
+
+    for (const struct config_host *host = config->settings->hosts; host; host = host->next)
+        for (const struct config_route *route = host->routes; route && err == PX_OK;
+             route = route->next)
+            err = route_allow(sandbox, route, out_error);
+    for (const struct config_file *file = config->load.files; file && is_alone && err == PX_OK;
+         file = file->next)
+        err = sandbox_allow_folder_of(sandbox, file->name, LANDLOCK_READ, out_error);
+    return err;
+}

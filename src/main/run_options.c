@@ -1,0 +1,253 @@
+/*
+ * Limits, times, listeners, certificates and processes of a configuration.
+ *
+ * The happy path: each directive of the top is looked up in a table, and its value written where
+ * the flag of that name writes it.  It can fail by an address, a user's name or a number of
+ * listeners that is too large; each is noted at its place.
+ */
+#include "main/run_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "main/run_secure.h"
+
+enum { ADDRESS_BYTES_MAX = LISTEN_ADDRESS_BYTES, BLOCKS_TEXT = 300 };
+
+/* How a number is stored. */
+enum cell { CELL_32, CELL_64 };
+
+static const struct {
+    const char *block;
+    const char *name;
+    enum cell cell;
+    size_t offset;
+} rows[] = {
+    {"limits", "connections", CELL_32, offsetof(struct options, server.connections_max)},
+    {"limits", "handshakes", CELL_32, offsetof(struct options, secure.tls.handshakes_max)},
+    {"limits", "head", CELL_32, offsetof(struct options, server.head_bytes_max)},
+    {"limits", "fields", CELL_32, offsetof(struct options, server.field_count_max)},
+    {"limits", "target", CELL_32, offsetof(struct options, server.target_bytes_max)},
+    {"limits", "content", CELL_64, offsetof(struct options, server.content_bytes_max)},
+    {"limits", "exchange", CELL_32, offsetof(struct options, server.exchange_bytes_max)},
+    {"limits", "output", CELL_32, offsetof(struct options, server.output_bytes_max)},
+    {"limits", "inbox", CELL_64, offsetof(struct options, inbox_bytes_max)},
+    {"limits", "pipeline", CELL_32, offsetof(struct options, server.pipeline_count_max)},
+    {"timeouts", "head", CELL_32, offsetof(struct options, server.head_timeout_ms)},
+    {"timeouts", "idle", CELL_32, offsetof(struct options, server.idle_timeout_ms)},
+    {"timeouts", "total", CELL_32, offsetof(struct options, server.total_timeout_ms)},
+    {"timeouts", "linger", CELL_32, offsetof(struct options, server.linger_timeout_ms)},
+    {"timeouts", "handshake", CELL_32, offsetof(struct options, secure.tls.handshake_timeout_ms)},
+    {"timeouts", "drain", CELL_32, offsetof(struct options, process.drain_timeout_ms)},
+    {"timeouts", "start", CELL_32, offsetof(struct options, process.start_timeout_ms)},
+    {"timeouts", "hung", CELL_32, offsetof(struct options, process.hung_timeout_ms)},
+    {"minimum_rate", "window", CELL_32, offsetof(struct options, server.rate_window_ms)},
+    {"minimum_rate", "content", CELL_32, offsetof(struct options, server.content_rate_min)},
+    {"minimum_rate", "send", CELL_32, offsetof(struct options, server.send_rate_min)},
+    {NULL, "drain_delay", CELL_32, offsetof(struct options, process.drain_delay_ms)},
+};
+
+static const struct config_typed *value_of(const struct config_node *nodes, const char *name)
+{
+    const struct config_node *node = node_find(nodes, name);
+
+    return node && node->value_count > 0 ? &node->values[0] : NULL;
+}
+
+static void number_store(struct options *options, size_t row, const struct config_typed *value)
+{
+    char *at = (char *)options + rows[row].offset;
+    uint32_t small = value->is_off ? PX_OFF : (uint32_t)value->number;
+    uint64_t large = value->is_off ? PX_UNLIMITED_BYTES : value->number;
+
+    if (rows[row].cell == CELL_32)
+        memcpy(at, &small, sizeof(small));
+    else
+        memcpy(at, &large, sizeof(large));
+}
+
+static void take_numbers(const struct config_node *top, struct options *options)
+{
+    for (size_t row = 0; row < ARRAY_COUNT(rows); row++) {
+        const struct config_node *block = rows[row].block ? node_find(top, rows[row].block) : NULL;
+        const struct config_typed *value =
+            value_of(rows[row].block ? (block ? block->children : NULL) : top, rows[row].name);
+
+        if (value)
+            number_store(options, row, value);
+    }
+}
+
+static void take_log(const struct config_node *top, struct options *options)
+{
+    static const px_log_format formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON,
+                                            PX_LOG_REQUEST};
+    const struct config_node *log = node_find(top, "log");
+
+    options->server.log_format = PX_LOG_COMBINED;
+    if (!log || log->value_count == 0)
+        return;
+    options->server.log_format = formats[log->values[0].word];
+    if (log->value_count > 1)
+        options->log_file = log->values[1].text.ptr;
+}
+
+static void take_process(const struct config_node *top, struct options *options)
+{
+    static const enum sandbox_mode modes[] = {SANDBOX_ON, SANDBOX_OFF, SANDBOX_REQUIRE};
+    struct process_options *process = &options->process;
+    const struct config_typed *value = value_of(top, "workers");
+
+    if (value && !value->is_word && !process->workers_given) {
+        process->workers = (uint32_t)value->number;
+        process->workers_given = true;
+    }
+    value = value_of(top, "max_workers");
+    if (value)
+        process->max_workers = (uint32_t)value->number;
+    value = value_of(top, "accept");
+    process->accept_shared = value && value->word == 1;
+    value = value_of(top, "sandbox");
+    if (value)
+        process->sandbox = modes[value->word];
+    value = value_of(top, "pid_file");
+    if (value)
+        process->pid_file = value->text.ptr;
+    value = value_of(top, "user");
+    if (value)
+        process->user = value->text.ptr;
+    value = value_of(top, "http2");
+    options->server.http2_clear = value && value->is_off ? PX_OFF : 0;
+}
+
+/* --- Proxies in front -------------------------------------------------------------------------
+ */
+
+static bool take_block(struct config *config, struct options *options,
+                       const struct config_typed *value)
+{
+    struct config_report *report = &config->load.report;
+    struct proxy_options *proxy = &options->proxy;
+    px_error error;
+
+    if (px_address_block_check(value->text.ptr, &error) != PX_OK) {
+        report_add(report, REPORT_MEANING, value->value->place, "%s", error.text);
+        return false;
+    }
+    if (proxy->trusted_count == TRUSTED_COUNT_MAX) {
+        report_add(report, REPORT_MEANING, value->value->place, "at most %d proxies are trusted",
+                   TRUSTED_COUNT_MAX);
+        return false;
+    }
+    proxy->trusted[proxy->trusted_count++] = value->text.ptr;
+    return true;
+}
+
+static bool take_proxies(struct config *config, struct options *options)
+{
+    static const px_forwarded fields[] = {PX_FORWARDED_EITHER, PX_FORWARDED_RFC7239,
+                                          PX_FORWARDED_PLAIN, PX_FORWARDED_NONE};
+    bool is_good = true;
+
+    for (const struct config_node *node = config->settings->nodes; node; node = node->next) {
+        if (!node_is(node, "trusted_proxies"))
+            continue;
+        const struct config_typed *field = node_option(node, "field");
+
+        if (field)
+            options->server.forwarded = fields[field->word];
+        for (uint32_t i = 0; i < node->value_count; i++)
+            is_good &= take_block(config, options, &node->values[i]);
+    }
+    options->server.trusted_proxies = options->proxy.trusted;
+    options->server.trusted_proxy_count = options->proxy.trusted_count;
+    return is_good;
+}
+
+/* --- Listeners --------------------------------------------------------------------------------
+ */
+
+/* The address as the command line would have it: scheme, address, options. */
+static bool listen_text(const struct config_listen *listen, char *out_text, size_t room)
+{
+    static const char *const names[] = {"mode", "owner", "group", "backlog"};
+    int len =
+        snprintf(out_text, room, "%s%s", listen->is_tls ? "https://" : "", listen->address.ptr);
+
+    if (len < 0 || (size_t)len >= room)
+        return false;
+    if (!listen->node)
+        return true;
+    if (node_option(listen->node, "proxy"))
+        len += snprintf(out_text + len, room - (size_t)len, ",proxy");
+    for (size_t i = 0; i < ARRAY_COUNT(names) && (size_t)len < room; i++) {
+        const struct config_typed *option = node_option(listen->node, names[i]);
+
+        if (option)
+            len +=
+                snprintf(out_text + len, room - (size_t)len, ",%s=%s", names[i], option->text.ptr);
+    }
+    return (size_t)len < room;
+}
+
+static struct config_place listen_place(const struct config_listen *listen)
+{
+    struct config_place nowhere = {0};
+
+    return listen->node ? listen->node->values[0].value->place : nowhere;
+}
+
+static bool take_listen(struct config *config, struct options *options,
+                        const struct config_listen *listen)
+{
+    struct config_report *report = &config->load.report;
+    char text[2 * ADDRESS_BYTES_MAX];
+    px_error error;
+    px_str copy;
+
+    if (!listen_text(listen, text, sizeof(text))) {
+        report_add(report, REPORT_MEANING, listen_place(listen), "the address is too long");
+        return false;
+    }
+    copy = load_copy(&config->load, px_str_of(text));
+    if (!copy.ptr)
+        return false;
+    if (options_listen(options, "listen", copy.ptr, &error) == PX_OK)
+        return true;
+    /* The flag's name is not in the file. */
+    report_add(report, REPORT_MEANING, listen_place(listen), "%s",
+               error.text + (strncmp(error.text, "--listen ", 9) == 0 ? 9 : 0));
+    return false;
+}
+
+static bool take_listens(struct config *config, struct options *options)
+{
+    bool is_good = true, has_proxy = false;
+
+    options->listen_count = 0;
+    for (const struct config_listen *listen = config->settings->listens; listen;
+         listen = listen->next) {
+        is_good &= take_listen(config, options, listen);
+        has_proxy = listen->node && node_option(listen->node, "proxy");
+        if (has_proxy && options->proxy.trusted_count == 0) {
+            report_add(&config->load.report, REPORT_MEANING, listen_place(listen),
+                       "proxy needs trusted_proxies: whose header is believed");
+            is_good = false;
+        }
+    }
+    return is_good;
+}
+
+bool run_options_fill(struct config *config, struct options *options)
+{
+    const struct config_node *top = config->settings->nodes;
+
+    take_numbers(top, options);
+    take_log(top, options);
+    take_process(top, options);
+    bool is_good = take_proxies(config, options);
+
+    is_good &= run_secure_fill(config, options);
+    return take_listens(config, options) && is_good;
+}

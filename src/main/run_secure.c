@@ -1,0 +1,188 @@
+/*
+ * From `tls` of hosts to the options of TLS.
+ *
+ * The happy path: each pair of files once, in the order of the file, so that the first one also
+ * serves clients that name no host.  Names are chosen by what certificates say.  How TLS is spoken
+ * (versions, client certificates, tickets) holds for all hosts: two that say different things are
+ * an error.
+ */
+#include "main/run_secure.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum { NAMES_BYTES_MAX = 4096 };
+
+struct securing {
+    struct config *config;
+    struct options *options;
+    const struct config_node *policy; /* the first block that says how */
+    const struct config_node *first;  /* the first `tls` of all */
+    bool is_good;
+};
+
+static void note(struct securing *securing, const struct config_node *node, const char *text)
+{
+    report_add(&securing->config->load.report, REPORT_MEANING, node_place(node), "%s", text);
+    securing->is_good = false;
+}
+
+static const char *text_of(const struct config_node *node, const char *name)
+{
+    const struct config_node *found = node_find(node->children, name);
+
+    return found && found->value_count > 0 ? found->values[0].text.ptr : NULL;
+}
+
+static bool is_same(const char *one, const char *other)
+{
+    return one == other || (one && other && strcmp(one, other) == 0);
+}
+
+/* Whether two blocks say the same of how TLS is spoken; staples are each certificate's own. */
+static bool is_same_policy(const struct config_node *one, const struct config_node *other)
+{
+    static const char *const names[] = {"client_ca", "client", "profile", "tickets"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (!is_same(text_of(one, names[i]), text_of(other, names[i])))
+            return false;
+    return true;
+}
+
+static void take_policy(struct securing *securing, const struct config_node *node)
+{
+    struct px_tls_options *tls = &securing->options->secure.tls;
+    const struct config_node *client = node_find(node->children, "client");
+    const struct config_node *profile = node_find(node->children, "profile");
+    static const px_tls_client rules[] = {PX_TLS_CLIENT_REQUIRED, PX_TLS_CLIENT_OPTIONAL,
+                                          PX_TLS_CLIENT_OFF};
+
+    tls->client_ca_file = text_of(node, "client_ca");
+    tls->ticket_keys_file = text_of(node, "tickets");
+    tls->client = tls->client_ca_file ? PX_TLS_CLIENT_REQUIRED : PX_TLS_CLIENT_OFF;
+    if (client && client->value_count > 0)
+        tls->client = rules[client->values[0].word];
+    if (profile && profile->value_count > 0)
+        tls->profile = profile->values[0].word == 1 ? PX_TLS_MODERN : PX_TLS_INTERMEDIATE;
+    if (tls->client != PX_TLS_CLIENT_OFF && !tls->client_ca_file)
+        note(securing, client, "client needs client_ca: who signs client certificates");
+}
+
+/* All names of a host, with commas between; wildcards are left to certificates that are made. */
+static const char *names_join(struct securing *securing, const struct config_node *host)
+{
+    char *text = host ? load_take(&securing->config->load, NAMES_BYTES_MAX) : NULL;
+    size_t len = 0;
+
+    for (uint32_t i = 0; text && i < host->value_count; i++) {
+        px_str name = host->values[i].text;
+
+        if (len + name.len + 2 > NAMES_BYTES_MAX || (name.len == 1 && name.ptr[0] == '*'))
+            continue;
+        if (len > 0)
+            text[len++] = ',';
+        memcpy(text + len, name.ptr, name.len);
+        len += name.len;
+    }
+    return len > 0 ? text : NULL;
+}
+
+static void take_files(struct securing *securing, const struct config_node *host,
+                       const struct config_node *node)
+{
+    struct secure_options *secure = &securing->options->secure;
+    const char *staple = text_of(node, "ocsp");
+
+    if (node->values[0].is_word) {
+        secure->self_signed = true;
+        secure->self_signed_names = names_join(securing, host);
+        return;
+    }
+    const char *certificate = node->values[0].text.ptr;
+    const char *key = node->value_count > 1 ? node->values[1].text.ptr : NULL;
+
+    for (uint32_t i = 0; i < secure->certificate_count; i++)
+        if (is_same(secure->certificates[i], certificate) && is_same(secure->keys[i], key))
+            return;
+    if (secure->certificate_count == CERTIFICATE_COUNT_MAX) {
+        note(securing, node, "more than 256 certificates");
+        return;
+    }
+    secure->certificates[secure->certificate_count] = certificate;
+    secure->keys[secure->certificate_count++] = key;
+    secure->key_count = secure->certificate_count;
+    if (staple)
+        secure->staples[secure->staple_count++] = staple;
+}
+
+static void take_node(struct securing *securing, const struct config_node *host,
+                      const struct config_node *node)
+{
+    if (!securing->first) {
+        securing->first = node;
+        take_policy(securing, node);
+    } else if (!is_same_policy(securing->first, node)) {
+        struct config_place place = node_place(securing->first);
+
+        report_add(&securing->config->load.report, REPORT_MEANING, node_place(node),
+                   "client_ca, client, profile and tickets are the same for all hosts in this "
+                   "version of pollux; the first tls is at %s:%u",
+                   place.file->name, place.line);
+        securing->is_good = false;
+        return;
+    }
+    if (node->value_count > 0)
+        take_files(securing, host, node);
+}
+
+static void take_list(struct securing *securing, const struct config_node *host,
+                      const struct config_node *nodes)
+{
+    for (const struct config_node *node = nodes; node; node = node->next)
+        if (node_is(node, "tls"))
+            take_node(securing, host, node);
+}
+
+/* A certificate that is there is tried, so that an error is at its place. */
+static void try_pair(struct securing *securing, const struct config_node *node)
+{
+    px_error error;
+    px_tls *tls = px_tls_create(NULL, &error);
+
+    if (!tls || px_tls_add_certificate(tls, node->values[0].text.ptr,
+                                       node->value_count > 1 ? node->values[1].text.ptr : NULL,
+                                       &error) != PX_OK) {
+        struct config_place place = node->values[0].value->place;
+
+        /* The text begins with the file that is wrong. */
+        if (node->value_count > 1 && strstr(error.text, node->values[1].text.ptr))
+            place = node->values[1].value->place;
+        report_add(&securing->config->load.report, REPORT_MEANING, place, "%s", error.text);
+        securing->is_good = false;
+    }
+    px_tls_destroy(tls);
+}
+
+static void try_list(struct securing *securing, const struct config_node *nodes)
+{
+    for (const struct config_node *node = nodes; node; node = node->next)
+        if (node_is(node, "tls") && node->value_count > 0 && !node->values[0].is_word)
+            try_pair(securing, node);
+}
+
+bool run_secure_fill(struct config *config, struct options *options)
+{
+    struct securing securing = {.config = config, .options = options, .is_good = true};
+
+    take_list(&securing, NULL, config->settings->nodes);
+    for (const struct config_host *host = config->settings->hosts; host; host = host->next)
+        if (host->node)
+            take_list(&securing, host->node, host->node->children);
+    try_list(&securing, config->settings->nodes);
+    for (const struct config_host *host = config->settings->hosts; host; host = host->next)
+        if (host->node)
+            try_list(&securing, host->node->children);
+    return securing.is_good;
+}

@@ -1,0 +1,224 @@
+"""`pollux run` and the commands about its file: what is served, and every error at its place."""
+
+import re
+import signal
+import time
+
+import pytest
+
+from lib.runner import PROGRAM, Server, run
+from lib.wire import ask
+
+pytestmark = pytest.mark.short
+
+TOP = "listen 127.0.0.1:0\nworkers 1\nlog off\n"
+
+
+def get(server, path="/", host="a.test", method="GET", fields=""):
+    """Status, fields by their names in lower case, content."""
+    request = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{fields}Connection: close\r\n\r\n"
+    reply = ask(server.address, request.encode(), head_only=method == "HEAD")
+    return reply.status, {name.lower(): value for name, value in reply.fields}, reply.content
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "index.html").write_text("<p>index\n")
+    (tmp_path / "www" / "a.txt").write_text("a\n")
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def serve(folder, text, top=TOP, name="pollux.conf", **options):
+    path = folder / name
+    path.write_text(top + text)
+    return Server([PROGRAM, "run", "-c", path], cwd=folder, **options)
+
+
+def refused(folder, text, command="check", code=78):
+    """What is said on stderr."""
+    path = folder / "pollux.conf"
+    path.write_text(text)
+    got, out, err = run(command, "-c", "pollux.conf", cwd=folder)
+    assert (got, out) == (code, ""), err
+    return err
+
+
+HOSTS = """
+header X-Top top
+host example.test www.example.test {
+    header X-Host "{host}{path}"
+    route /old/{rest...} {
+        redirect 301 /new/{param.rest}
+    }
+    route /hello/{name} {
+        header +X-Host second
+        header -X-Top
+        respond "hello {param.name}"
+    }
+    route GET /teapot {
+        respond 418
+    }
+    route /gone {
+        respond 410 gone
+    }
+    files www
+}
+host *.example.test {
+    respond wild
+}
+host * {
+    respond 404
+}
+"""
+
+
+def test_hosts_and_their_routes(folder):
+    with serve(folder, HOSTS) as server:
+        status, fields, content = get(server, "/", "example.test")
+        assert (status, content) == (200, b"<p>index\n")
+        assert (fields["x-top"], fields["x-host"]) == ("top", "example.test/")
+        assert get(server, "/a.txt", "WWW.Example.test:8080")[2] == b"a\n"
+        assert get(server, "/a.txt", "deep.www.example.test")[2] == b"wild"
+        assert get(server, "/a.txt", "other.test")[::2] == (404, b"404 Not Found\n")
+        status, fields, _ = get(server, "/old/a%20b/c?q", "example.test")
+        assert (status, fields["location"]) == (301, "/new/a%20b/c")
+        status, fields, content = get(server, "/hello/w%20rld", "example.test")
+        assert (status, content) == (200, b"hello w rld")
+        assert "x-top" not in fields
+        assert get(server, "/teapot", "example.test")[0] == 418
+        assert get(server, "/gone", "example.test")[::2] == (410, b"gone")
+        assert get(server, "/none", "example.test")[0] == 404
+
+
+def test_a_file_without_hosts_is_one_site(folder):
+    with serve(folder, "files www\n") as server:
+        assert get(server, "/a.txt", "any.test")[2] == b"a\n"
+        assert get(server, "/a.txt", "other.test", "HEAD")[1]["content-length"] == "2"
+
+
+def test_methods_of_respond(folder):
+    with serve(folder, "respond hi\n") as server:
+        for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            assert get(server, method=method)[::2] == (200, b"hi"), method
+        assert get(server, method="TRACE")[0] == 405
+        assert get(server, method="BREW")[0] == 501
+        assert ask(server.address, b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n").status == 405
+
+
+def test_health_follows_the_drain(folder):
+    with serve(folder, "health /up\ndrain_delay 2s\nrespond no\n") as server:
+        assert get(server, "/up")[::2] == (200, b"ok\n")
+        server.signal(signal.SIGTERM)
+        end = time.monotonic() + 5
+        while get(server, "/up")[0] == 200:
+            assert time.monotonic() < end
+        assert get(server, "/up")[::2] == (503, b"draining\n")
+
+
+def test_a_process_alone(folder):
+    with serve(folder, "files www\n", top="listen 127.0.0.1:0\nworkers 0\nlog off\n") as server:
+        assert get(server, "/a.txt")[2] == b"a\n"
+
+
+# --- Errors --------------------------------------------------------------------------------------
+
+
+def test_all_errors_at_their_places(folder):
+    err = refused(
+        folder,
+        "listen 127.0.0.1:0\nhost a.test {\n    route /a {\n        files nowhere\n    }\n"
+        '    route /{x} {\n        respond "{nope}"\n    }\n    route /{y} {\n'
+        "        header Content-Length 3\n        redirect 200 /\n    }\n}\n",
+    )
+    assert err == (
+        "pollux.conf:4:15: cannot serve nowhere: No such file or directory\n"
+        "    4 |         files nowhere\n"
+        "      |               ^^^^^^^\n"
+        "pollux.conf:7:17: there is no placeholder {nope}\n"
+        '    7 |         respond "{nope}"\n'
+        "      |                 ^^^^^^^^\n"
+        'pollux.conf:11:18: "200" is not one of 301, 302, 303, 307 or 308\n'
+        "   11 |         redirect 200 /\n"
+        "      |                  ^^^\n"
+    )
+
+
+def test_routes_in_conflict_name_both_lines(folder):
+    err = refused(
+        folder,
+        "host a.test {\n    route /{x} {\n        respond 1st\n    }\n"
+        "    route /{y} {\n        respond 2nd\n    }\n}\n",
+    )
+    assert re.match(r'pollux\.conf:5:11: .*"/\{y\}" and "/\{x\}" match the same.*; the other is at '
+                    r"pollux\.conf:2\n", err), err
+
+
+def test_a_field_that_is_framing(folder):
+    err = refused(folder, "header Content-Length 3\nrespond hi\n")
+    assert err.startswith('pollux.conf:1:8: "Content-Length" says how a message is framed')
+
+
+def test_what_has_no_engine_is_refused_at_its_place(folder):
+    err = refused(folder, "rewrite /x\nrespond hi\n")
+    assert err.startswith('pollux.conf:1:1: "rewrite" is not in this version of pollux\n')
+
+
+def test_run_is_refused_as_check_is(folder):
+    assert refused(folder, "procy x\n", command="run") == refused(folder, "procy x\n")
+
+
+def test_a_file_that_is_not_there(folder):
+    code, out, err = run("check", "-c", "none.conf", cwd=folder)
+    assert (code, out) == (78, "")
+    assert err == "cannot read none.conf: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["run", "check", "config"])
+def test_words_are_no_file(command):
+    code, out, err = run(command, "x.conf")
+    assert (code, out, err) == (64, "", "pollux: x.conf: a file is named with -c x.conf\n")
+
+
+# --- The other commands --------------------------------------------------------------------------
+
+
+def test_check_says_which_file(folder):
+    (folder / "pollux.conf").write_text("files www\n")
+    assert run("check", cwd=folder) == (0, "", "pollux: the configuration is pollux.conf\n")
+    assert run("check", "-q", cwd=folder) == (0, "", "")
+    assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
+
+
+def test_config_is_a_configuration_that_means_the_same(folder):
+    (folder / "one").mkdir()
+    (folder / "one" / "a.conf").write_text("host a.test {\n    files ../www\n}\n")
+    (folder / "pollux.conf").write_text("include one/*.conf\nlisten :8080\n")
+    code, out, err = run("config", "-q", cwd=folder)
+    assert (code, err) == (0, "")
+    assert "host a.test { # one/a.conf:1\n" in out
+    assert "listen :8080 # pollux.conf:2\n" in out
+    assert "workers auto # default\n" in out
+    (folder / "again.conf").write_text(out)
+    code, again, err = run("config", "-c", "again.conf", cwd=folder)
+    assert (code, err) == (0, "")
+    strip = lambda text: re.sub(r" # .*", "", text)
+    assert strip(again) == strip(out)
+
+
+def test_fmt(folder):
+    path = folder / "pollux.conf"
+    path.write_text("host a.test{respond   hi}  # end\n")
+    tidy = "host a.test {\n    respond hi\n}  # end\n"
+    code, out, err = run("fmt", cwd=folder)
+    assert (code, err) == (0, "")
+    path.chmod(0o640)
+    assert run("fmt", "-w", cwd=folder) == (0, "", "")
+    assert path.read_text() == out
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert run("fmt", "pollux.conf", cwd=folder) == (0, out, "")
+    path.write_text('respond "\n')
+    code, out, err = run("fmt", cwd=folder)
+    assert (code, out) == (78, "")
+    assert err.startswith("pollux.conf:1:9: ")

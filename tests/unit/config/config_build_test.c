@@ -1,0 +1,138 @@
+/*
+ * From a file to a site: which route answers, what is wrong where, and that no allocation that
+ * fails leaves anything behind.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "lib/fault_alloc.h"
+#include "lib/test.h"
+#include "memory_reader.h"
+
+static struct config *open_text(const char *text, const px_allocator *allocator)
+{
+    const struct memory_file files[] = {{"a.conf", text}, {0}};
+    struct memory_reader memory = {.files = files};
+    static struct config_reader reader;
+
+    reader = memory_reader(&memory);
+    return config_open(&reader, "a.conf", allocator);
+}
+
+static const char hosts[] = "listen :80\nlisten :81\n"
+                            "host a.test *.b.test {\n"
+                            "    redirect https\n    header X-A {host}\n    hsts\n"
+                            "    route /x/{name} { respond \"hello {param.name}\" }\n"
+                            "    route GET /y { redirect 301 /x/{query.q} }\n"
+                            "    respond 404\n"
+                            "}\n"
+                            "host c.test {\n    listen :82\n    files /\n    index a b\n"
+                            "    cache_control *.css no-cache\n    type wasm a/b\n}\n"
+                            "health /up\nlimits { content 5 }\n";
+
+/* The status that a path gets without a route; 0: a route answers. */
+static unsigned find(const struct config *config, uint32_t listener, const char *method,
+                     const char *host, const char *path)
+{
+    void *context = NULL;
+    unsigned status = 0;
+
+    if (px_site_find(config->site, listener, px_str_of(method), px_str_of(host), px_str_of(path),
+                     &context, &status) == PX_OK)
+        return 0;
+    return status;
+}
+
+static void routes_are_where_the_file_says(void **state)
+{
+    struct config *config = open_text(hosts, &alloc_libc);
+
+    (void)state;
+    assert_non_null(config);
+    assert_true(config_is_good(config));
+    assert_int_equal(find(config, 0, "GET", "a.test", "/x/1"), 0);
+    assert_int_equal(find(config, 1, "POST", "d.b.test", "/any"), 0);
+    assert_int_equal(find(config, 2, "GET", "a.test", "/x/1"), 404); /* listens at shared ones */
+    assert_int_equal(find(config, 2, "GET", "c.test", "/"), 0);
+    assert_int_equal(find(config, 0, "GET", "c.test", "/"), 404);
+    assert_int_equal(find(config, 0, "GET", "b.test", "/"), 404);
+    config_close(config);
+}
+
+/* What is wrong can only be told by what the site is built of. */
+static void errors_are_at_their_places(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line;
+        uint32_t column;
+        const char *says;
+    } cases[] = {
+        {"respond {nope}", 1, 9, "there is no placeholder {nope}"},
+        {"respond 199 x", 1, 9, "199 is not a status from 200 to 599"},
+        {"respond abc x", 1, 9, "\"abc\" is not a status from 200 to 599"},
+        {"redirect 200 /", 1, 10, "\"200\" is not one of 301, 302, 303, 307 or 308"},
+        {"files /nowhere-at-all", 1, 7, "cannot serve /nowhere-at-all: No such file or directory"},
+        {"header TE x\nrespond", 1, 8, "\"TE\" says how a message is framed, and is pollux's own"},
+        {"route /{a} {\nrespond\n}\nroute /{b} {\nrespond\n}", 4, 7,
+         "\"/{b}\" and \"/{a}\" match the same, such as /a; the other is at a.conf:1"},
+        {"route x {\nrespond\n}", 1, 7, NULL},
+        {"respond\nrewrite /x", 2, 1, "\"rewrite\" is not in this version of pollux"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config *config = open_text(cases[i].text, &alloc_libc);
+
+        assert_non_null(config);
+        assert_false(config_is_good(config));
+        assert_int_equal(config->load.report.entry_count, 1);
+        const struct report_entry *entry = &config->load.report.entries[0];
+
+        if (cases[i].says)
+            assert_string_equal(entry->text, cases[i].says);
+        assert_int_equal(entry->place.line, cases[i].line);
+        assert_int_equal(entry->place.column, cases[i].column);
+        config_close(config);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 9);
+}
+
+/* A text that is its template alone is not read as one for each request. */
+static void braces_are_doubled(void **state)
+{
+    struct config *config = open_text("respond \"{{}}\"", &alloc_libc);
+
+    (void)state;
+    assert_true(config_is_good(config));
+    config_close(config);
+}
+
+static void open_once(const px_allocator *allocator, void *context)
+{
+    struct config *config = open_text(hosts, allocator);
+
+    (void)context;
+    if (config && !config_is_good(config))
+        assert_true(report_has_errors(&config->load.report));
+    config_close(config);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    assert_true(fault_alloc_each("config_open", open_once, NULL) >= 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routes_are_where_the_file_says),
+        cmocka_unit_test(errors_are_at_their_places),
+        cmocka_unit_test(braces_are_doubled),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
