@@ -38,6 +38,11 @@ static void plain_reset(struct conduit *conduit)
     px_stream_reset(conduit->below);
 }
 
+static px_str plain_kept(const struct conduit *conduit)
+{
+    return inbox_look(&((const px_stream *)conduit->below)->inbox);
+}
+
 static bool plain_is_drained(const struct conduit *conduit)
 {
     return stream_is_drained(conduit->below);
@@ -61,6 +66,7 @@ static const struct conduit_ops plain_ops = {
     .shutdown = plain_shutdown,
     .close = plain_close,
     .reset = plain_reset,
+    .kept = plain_kept,
     .is_drained = plain_is_drained,
     .sent_bytes = plain_sent_bytes,
     .acked_bytes = plain_acked_bytes,

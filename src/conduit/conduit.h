@@ -22,6 +22,8 @@ struct conduit_ops {
     void (*shutdown)(struct conduit *conduit);
     void (*close)(struct conduit *conduit);
     void (*reset)(struct conduit *conduit);
+    /* What was received and not used, as far as it is kept: borrowed until the next callback. */
+    px_str (*kept)(const struct conduit *conduit);
     /* No unread bytes are known of: a close will not cut an answer short. */
     bool (*is_drained)(const struct conduit *conduit);
     /* Bytes that the system has taken, framing of the conduit included. */
@@ -72,6 +74,11 @@ static inline void conduit_close(struct conduit *conduit)
 static inline void conduit_reset(struct conduit *conduit)
 {
     conduit->ops->reset(conduit);
+}
+
+static inline px_str conduit_kept(const struct conduit *conduit)
+{
+    return conduit->ops->kept(conduit);
 }
 
 static inline bool conduit_is_drained(const struct conduit *conduit)

@@ -148,8 +148,9 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 
     tls->starved = is_receiving(tls) && used < bytes.len;
     tls->session.in = px_str_make(NULL, 0);
+    /* Where the stream was given back, what was not used is its next owner's. */
     if (tls->stage == TLS_CLOSING)
-        return bytes.len;
+        return used;
     tls_flush(tls);
     return used;
 }
@@ -206,6 +207,11 @@ static void tls_recv_stop(struct conduit *conduit)
     if (tls->receiving != TLS_RECV_ENDED)
         tls->receiving = TLS_RECV_STOPPED;
     px_stream_recv_stop(tls->stream);
+}
+
+static px_str tls_kept(const struct conduit *conduit)
+{
+    return inbox_look(&tls_conduit_of(conduit)->inbox);
 }
 
 static bool tls_is_drained(const struct conduit *conduit)
@@ -331,6 +337,7 @@ const struct conduit_ops tls_conduit_ops = {
     .shutdown = tls_shutdown,
     .close = tls_close,
     .reset = tls_reset,
+    .kept = tls_kept,
     .is_drained = tls_is_drained,
     .sent_bytes = tls_sent_bytes,
     .acked_bytes = tls_acked_bytes,

@@ -90,6 +90,16 @@ void exchange_set_close_after(px_exchange *exchange)
     exchange->answer.close_after = true;
 }
 
+void exchange_set_refused(px_exchange *exchange, const char *reason)
+{
+    exchange->answer.refused = reason;
+}
+
+const char *exchange_refused(const px_exchange *exchange)
+{
+    return exchange->answer.refused;
+}
+
 bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes)
 {
     if (exchange->answer.state >= ANSWER_TAKEN)

@@ -112,6 +112,10 @@ void exchange_break(px_exchange *exchange, px_end end);
 /* The connection is to close behind the answer. */
 void exchange_set_close_after(px_exchange *exchange);
 
+/* Why it is refused without its handler, static, for the log; NULL: it is not. */
+void exchange_set_refused(px_exchange *exchange, const char *reason);
+const char *exchange_refused(const px_exchange *exchange);
+
 /* The transport refuses it by itself, with content of `bytes` bytes: notes that for the log.  False
  * when its answer has begun. */
 bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes);

@@ -136,7 +136,8 @@ struct exchange_input {
 /* The head of the answer. */
 struct exchange_answer {
     px_str type;
-    px_field *fields; /* in the arena, or lent */
+    px_field *fields;    /* in the arena, or lent */
+    const char *refused; /* why it was refused without its handler, static, for the log; NULL */
     uint16_t field_count, field_room;
     uint16_t status;
     uint8_t state;      /* enum answer_state */

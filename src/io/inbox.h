@@ -30,6 +30,12 @@ size_t inbox_room(struct inbox *inbox, px_loop *loop, char **out_ptr);
 PX_MUST_CHECK px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes,
                                 size_t count);
 
+/* What is kept: borrowed until the inbox changes. */
+static inline px_str inbox_look(const struct inbox *inbox)
+{
+    return inbox->len > 0 ? px_str_make(inbox->ptr + inbox->at, inbox->len) : px_str_make(NULL, 0);
+}
+
 /* Hands out what is kept: until inbox_put_back it holds nothing, so that who asks meanwhile what is
  * unread is not told of it again. */
 px_str inbox_lend(struct inbox *inbox);

@@ -37,6 +37,17 @@ static bool begins_with(px_str bytes, const char *text, size_t len)
     return bytes.len >= len && memcmp(bytes.ptr, text, len) == 0;
 }
 
+static void note(struct session *session, px_str bytes)
+{
+    struct http_glimpse glimpse;
+
+    http_glimpse_read(bytes, &glimpse);
+    request_note_refusal(session, &(struct request_refusal){.reason = "too many connections",
+                                                            .glimpse = &glimpse,
+                                                            .since_ms = session->active_ms,
+                                                            .status = 503});
+}
+
 /* An answer in the language that the first bytes are of. */
 static void answer_render(struct refusal *refusal, px_str bytes)
 {
@@ -57,7 +68,7 @@ static void answer_render(struct refusal *refusal, px_str bytes)
         out->len = sizeof(alert) - 1;
     } else {
         out->len = (uint32_t)(refusal_write(server, 503, NULL, out->bytes) - out->bytes);
-        request_note_refusal(&refusal->conn.session, 11, 503, NULL);
+        note(&refusal->conn.session, bytes);
         /* A head and nothing behind it: that was all. */
         refusal->finished =
             bytes.len >= 4 && begins_with(px_str_make(bytes.ptr + bytes.len - 4, 4), "\r\n\r\n", 4);

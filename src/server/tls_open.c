@@ -91,6 +91,7 @@ static void on_plain(struct tls_conduit *tls, void *context)
     conn->session.server->counters.handshakes_failed++;
     conduit_plain_init(&conn->conduit, &conn->stream);
     tls_conduit_leave(tls);
+    conduit_recv_stop(&conn->conduit); /* what came comes again, to the protocol */
     conn->plain_on_tls = true;
     session_speak(&conn->session, PROTOCOL_H1);
 }

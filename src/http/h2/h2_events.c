@@ -149,7 +149,7 @@ static void head_over(struct h2_session *session, struct h2_stream *stream, bool
     case PX_ERR_LIMIT:
         stream->remote_ended = ends;
         stream->head_only = head->method_id == METHOD_HEAD;
-        events->refuse(stream, head->status, session->context);
+        events->refuse(stream, head, session->context);
         return;
     default:
         h2_session_reset(session, stream, H2_PROTOCOL_ERROR);

@@ -143,6 +143,7 @@ static void add_pseudo(struct h2_head *head, px_str name, px_str value)
     head->seen = (uint8_t)(head->seen | 1 << pseudo);
     if (pseudo == H2_PSEUDO_PATH && value.len > head->limits->target_bytes_max) {
         refuse(head, 414, "target too long");
+        head->pseudo[pseudo] = keep(head, http_glimpse_cut(value)); /* for the log */
         return;
     }
     head->pseudo[pseudo] = keep(head, value);
@@ -292,6 +293,17 @@ static void add_field(struct h2_head *head, px_str name, px_str value)
         note_field(head, name, value, field->value);
 }
 
+/* A path that is alone too much for a head: the log shows its beginning, where there is room. */
+static void keep_glimpse(struct h2_head *head, px_str name, px_str path)
+{
+    path = http_glimpse_cut(path);
+    if (!text_is(name, ":path") || head->regular_seen || head->seen & 1 << H2_PSEUDO_PATH ||
+        path.len >= head->crumbs_at - head->text_len)
+        return;
+    head->seen |= 1 << H2_PSEUDO_PATH;
+    head->pseudo[H2_PSEUDO_PATH] = keep(head, path);
+}
+
 void h2_head_add(struct h2_head *head, px_str name, px_str value)
 {
     uint32_t bytes_max = head->limits->head_bytes_max;
@@ -302,6 +314,7 @@ void h2_head_add(struct h2_head *head, px_str name, px_str value)
     head->bytes = more < UINT32_MAX - head->bytes ? head->bytes + (uint32_t)more : UINT32_MAX;
     if (head->bytes > bytes_max) {
         refuse(head, 431, "head too large");
+        keep_glimpse(head, name, value);
         return;
     }
     if (head->malformed)
@@ -450,6 +463,22 @@ size_t h2_head_bytes(const struct h2_head *head)
 {
     return fields_max(head) * sizeof(px_field) + head->text_len + crumbs_bytes(head) +
            head->path_bytes + 2;
+}
+
+void h2_head_glimpse(const struct h2_head *head, struct http_glimpse *out_glimpse)
+{
+    px_str authority = text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY]);
+
+    *out_glimpse = (struct http_glimpse){.version = 20};
+    out_glimpse->method = http_glimpse_cut(text_of(head, head->pseudo[H2_PSEUDO_METHOD]));
+    out_glimpse->target = has(head, H2_PSEUDO_PATH)
+                              ? http_glimpse_cut(text_of(head, head->pseudo[H2_PSEUDO_PATH]))
+                              : http_glimpse_cut(authority);
+    if (has(head, H2_PSEUDO_AUTHORITY))
+        out_glimpse->host = http_glimpse_cut(authority);
+    for (uint16_t index = 0; index < head->field_count; index++)
+        http_glimpse_field(out_glimpse, text_of(head, head->fields[index].name),
+                           text_of(head, head->fields[index].value));
 }
 
 px_err h2_head_take(const struct h2_head *head, struct arena *arena,

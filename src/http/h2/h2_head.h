@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/pool.h"
+#include "http/message/glimpse.h"
 #include "http/message/message.h"
 #include "http/message/method.h"
 #include "http/scan/scan.h"
@@ -79,6 +80,9 @@ void h2_head_add(struct h2_head *head, px_str name, px_str value);
 /* All fields are there: PX_OK, PX_ERR_MALFORMED (reset the stream with PROTOCOL_ERROR), or
  * PX_ERR_LIMIT (answer with head->status: 400, 414 or 431). */
 PX_MUST_CHECK px_err h2_head_end(struct h2_head *head);
+
+/* What there is of a head that is refused: borrowed as the head is. */
+void h2_head_glimpse(const struct h2_head *head, struct http_glimpse *out_glimpse);
 
 /* Bytes that h2_head_take takes. */
 size_t h2_head_bytes(const struct h2_head *head);

@@ -44,8 +44,9 @@ struct h2_events {
     struct h2_stream *(*begin)(void *context);
     /* Its request is there.  The head is borrowed for the call. */
     void (*request)(struct h2_stream *stream, const struct h2_head *head, void *context);
-    /* Its request cannot be served: answer with this status. */
-    void (*refuse)(struct h2_stream *stream, unsigned status, void *context);
+    /* Its request cannot be served: answer with head->status.  The head is borrowed for the call.
+     */
+    void (*refuse)(struct h2_stream *stream, const struct h2_head *head, void *context);
     /* Content came: to be given back with h2_session_give. */
     void (*content)(struct h2_stream *stream, px_str bytes, void *context);
     /* The peer has ended its side; trailers is NULL where there are none. */

@@ -145,7 +145,8 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     (void)stream;
     if (PX_UNLIKELY(!conn_takes(&h1->conn, bytes.len)))
         return bytes.len;
-    if (PX_UNLIKELY(h1->reading <= READ_PREFACE) && h1_is_preface(h1, bytes) == PX_OK)
+    if (PX_UNLIKELY(h1->reading <= READ_PREFACE) && !h1->conn.plain_on_tls &&
+        h1_is_preface(h1, bytes) == PX_OK)
         return speak_h2(h1, bytes);
     h1->in = bytes;
     h1->in_used = 0;
@@ -169,7 +170,8 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
          * answer to nothing would be taken for the next request's.  It lingers after that: what was
          * not read would turn a close into a reset, which can overtake the answer. */
         h1->reading = READ_CLOSED;
-        if (!h1->exchange && h1_request_begun(h1) && h1_conn_refuse(h1, 503) == PX_OK)
+        if (!h1->exchange && h1_request_begun(h1) &&
+            h1_conn_refuse(h1, 503, "no room for what the peer sent") == PX_OK)
             h1_advance(h1);
         else
             session_close(&h1->conn.session, PX_END_NO_MEMORY);
@@ -254,8 +256,6 @@ static void h1_open(struct session *session)
     /* Its deadline is set at the end of the tick: most that bring their request are gone by then.
      */
     loop_task_add(session->server->loop, &session->wake);
-    if (PX_UNLIKELY(conn->plain_on_tls) && h1_conn_refuse(h1, 400) == PX_OK)
-        h1_advance(h1);
 }
 
 static bool h1_cut_short(const struct session *session)
@@ -314,7 +314,10 @@ static void h1_timeout(struct session *session)
     if (session->wait == WAIT_HEAD ||
         (h1->exchange && exchange_answer_state(h1->exchange) == ANSWER_NONE &&
          h1->reading == READ_CONTENT && !h1->conn.sending)) {
-        if (h1_conn_refuse(h1, 408) == PX_OK) {
+        const char *reason =
+            h1->exchange ? "the content did not come in time" : "the head did not come in time";
+
+        if (h1_conn_refuse(h1, 408, reason) == PX_OK) {
             /* The deadline has gone off: who does not read the answer needs another. */
             session_wait(session, WAIT_NONE);
             h1_advance(h1);

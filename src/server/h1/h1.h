@@ -110,8 +110,9 @@ PX_MUST_CHECK static inline px_err h1_out_reserve(struct h1_conn *h1, size_t roo
     return h1_out_reserve_slow(h1, room);
 }
 
-/* Answers a request that cannot be served, without a handler, and ends the connection. */
-PX_MUST_CHECK px_err h1_conn_refuse(struct h1_conn *h1, unsigned status);
+/* Answers a request that cannot be served, without a handler, and ends the connection.  `reason`
+ * (static) is for the log.  What was received of the head must be at hand still, or kept. */
+PX_MUST_CHECK px_err h1_conn_refuse(struct h1_conn *h1, unsigned status, const char *reason);
 
 /* The block and the exchange are let go, once no send uses them. */
 void h1_abandon(struct session *session, px_end end);

@@ -91,11 +91,11 @@ static px_err head_take(struct h1_conn *h1)
     px_exchange *exchange = exchange_create(&server->service, &h1_transport.exchange, h1);
 
     if (!exchange)
-        return h1_conn_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503, "no room for another request");
     if (h1_request_take(parser, head, exchange_arena(exchange), exchange_request_room(exchange)) !=
         PX_OK) {
         exchange_finish(exchange, PX_END_NO_MEMORY);
-        return h1_conn_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503, "out of memory");
     }
     if (PX_UNLIKELY(server_logs_heads(server)))
         access_log_head(server, px_str_make(head, parser->head_bytes));
@@ -134,6 +134,8 @@ px_err h1_is_preface(const struct h1_conn *h1, px_str first)
     return len < H2_PREFACE_BYTES ? PX_AGAIN : PX_OK;
 }
 
+static const char ended_in_head[] = "the peer ended within the head";
+
 static px_err read_head(struct h1_conn *h1)
 {
     const char *head = h1->in.ptr + h1->in_used;
@@ -145,7 +147,7 @@ static px_err read_head(struct h1_conn *h1)
         /* Between requests this is a good-bye; inside of a head somebody may still listen. */
         h1->reading = READ_CLOSED;
         if (h1_request_begun(h1))
-            return h1_conn_refuse(h1, 400);
+            return h1_conn_refuse(h1, 400, ended_in_head);
         h1->writing = WRITE_CLOSED;
         return PX_OK;
     }
@@ -156,18 +158,19 @@ static px_err read_head(struct h1_conn *h1)
         return PX_AGAIN;
     }
     if (!h1->work && work_take(h1) != PX_OK)
-        return h1_conn_refuse(h1, 503);
+        return h1_conn_refuse(h1, 503, "no room for another request");
     px_err err = h1_parse(&h1->work->parser, head, left);
 
     if (PX_LIKELY(err == PX_OK))
         return head_take(h1);
     if (err != PX_AGAIN) {
+        err = h1_conn_refuse(h1, h1->work->parser.status, h1->work->parser.reason);
         h1->in_used = h1->in.len;
-        return h1_conn_refuse(h1, h1->work->parser.status);
+        return err;
     }
     if (h1->conn.peer_ended) {
         h1->reading = READ_CLOSED;
-        return h1_conn_refuse(h1, 400);
+        return h1_conn_refuse(h1, 400, ended_in_head);
     }
     return PX_AGAIN;
 }
@@ -180,10 +183,16 @@ static px_err read_first(struct h1_conn *h1)
 
     if (first.len == 0 && h1->conn.peer_ended && h1->reading == READ_PREFACE) {
         h1->reading = READ_CLOSED;
-        return h1_conn_refuse(h1, 400);
+        return h1_conn_refuse(h1, 400, ended_in_head);
     }
     if (first.len == 0 && !h1->conn.peer_ended)
         return PX_AGAIN;
+    if (PX_UNLIKELY(h1->conn.plain_on_tls)) {
+        px_err err = h1_conn_refuse(h1, 400, "plain HTTP on a port for TLS");
+
+        h1->in_used = h1->in.len;
+        return err;
+    }
     if (!h1->conn.peer_ended && h1_is_preface(h1, first) == PX_AGAIN) {
         h1->reading = READ_PREFACE;
         return PX_AGAIN;
@@ -203,11 +212,13 @@ static bool content_too_large(const struct h1_conn *h1)
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }
 
-static px_err content_refuse(struct h1_conn *h1, unsigned status)
+static const char too_large[] = "content too large";
+
+static px_err content_refuse(struct h1_conn *h1, unsigned status, const char *reason)
 {
     h1->in_used = h1->in.len;
     if (h1->exchange)
-        return h1_conn_refuse(h1, status);
+        return h1_conn_refuse(h1, status, reason);
     /* The answer is out already: nothing can be said any more. */
     h1->reading = READ_CLOSED;
     h1->writing = WRITE_CLOSED;
@@ -240,7 +251,8 @@ static px_err content_hand(struct h1_conn *h1, px_str content)
         px_err err = exchange_receive(h1->exchange, content, &used);
 
         if (err != PX_OK)
-            return content_refuse(h1, err == PX_ERR_LIMIT ? 413 : 503);
+            return err == PX_ERR_LIMIT ? content_refuse(h1, 413, too_large)
+                                       : content_refuse(h1, 503, "out of memory");
         work->held += (uint32_t)(content.len - used);
         h1->in_used -= content.len - used;
     }
@@ -278,16 +290,19 @@ static px_err read_content(struct h1_conn *h1)
     if (bytes.len == 0) {
         if (!h1->conn.peer_ended)
             return h1_continue(h1);
-        return content_refuse(h1, 400); /* RFC 9112 section 8: incomplete */
+        /* RFC 9112 section 8: incomplete */
+        return content_refuse(h1, 400, "the peer ended within the content");
     }
     px_err err = h1_body_read(&h1->work->body, bytes, &used, &content);
 
     if (err != PX_OK && err != PX_AGAIN)
-        return content_refuse(h1, err == PX_ERR_MEMORY ? 503 : h1->work->body.status);
+        return err == PX_ERR_MEMORY
+                   ? content_refuse(h1, 503, "out of memory")
+                   : content_refuse(h1, h1->work->body.status, h1->work->body.reason);
     h1->in_used += used;
     h1->expecting = false; /* it did not wait */
     if (content_too_large(h1))
-        return content_refuse(h1, 413);
+        return content_refuse(h1, 413, too_large);
     h1->work->over = err == PX_OK;
     return content_hand(h1, content);
 }

@@ -73,7 +73,8 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
     struct h1_response_head head;
 
     if (PX_UNLIKELY(exchange_is_tunnel(exchange)) && h1->reading == READ_CONTENT)
-        return h1_conn_refuse(h1, 400); /* content before a tunnel could be read as either */
+        /* It could be read as either. */
+        return h1_conn_refuse(h1, 400, "content in front of a tunnel");
     if (PX_LIKELY(exchange_answer_state(exchange) == ANSWER_READY)) {
         exchange_take_head(exchange);
         if (exchange_is_broken(exchange))
@@ -370,9 +371,30 @@ void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value
     h1_transport.exchange.send_content(exchange);
 }
 
-px_err h1_conn_refuse(struct h1_conn *h1, unsigned status)
+/* What there is of a request that never became an exchange: since when, and its first bytes. */
+static void refusal_see(const struct h1_conn *h1, struct request_refusal *refusal,
+                        struct http_glimpse *glimpse)
 {
-    if (!request_refuse(&h1->conn.session, h1->exchange, 11, status, refusal_hint(h1)))
+    const struct session *session = &h1->conn.session;
+    px_str head = h1->in.ptr ? px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used)
+                             : conduit_kept(&h1->conn.conduit);
+
+    refusal->since_ms =
+        session->wait == WAIT_HEAD ? session->active_ms : session->server->loop->now_ms;
+    if (!session->server->options.on_log)
+        return;
+    http_glimpse_read(head, glimpse);
+    refusal->glimpse = glimpse;
+}
+
+px_err h1_conn_refuse(struct h1_conn *h1, unsigned status, const char *reason)
+{
+    struct request_refusal refusal = {.hint = refusal_hint(h1), .reason = reason, .status = status};
+    struct http_glimpse glimpse;
+
+    if (!h1->exchange)
+        refusal_see(h1, &refusal, &glimpse);
+    if (!request_refuse(&h1->conn.session, h1->exchange, &refusal))
         return PX_ERR_CANCELLED;
     if (h1->exchange)
         h1_finish(h1, request_refused_end(status));

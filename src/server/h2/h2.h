@@ -95,8 +95,10 @@ void h2_finish(struct h2_request *request, px_end end);
 /* The request is over: its exchange ends, its memory goes back. */
 void h2_request_free(struct h2_request *request, px_end end);
 
-/* Answers a request without a handler, where its stream can still carry that. */
-void h2_refuse(struct h2_request *request, unsigned status);
+/* Answers a request without a handler, where its stream can still carry that.  `reason` is static;
+ * `head` may be NULL where there is an exchange. */
+void h2_refuse(struct h2_request *request, unsigned status, const char *reason,
+               const struct h2_head *head);
 
 /* What the driver does for a request on the ready list. */
 void h2_read_step(struct h2_request *request);
@@ -105,7 +107,7 @@ void h2_reply_step(struct h2_request *request);
 /* The session's events, and the exchange's transport. */
 struct h2_stream *h2_begin(void *context);
 void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void *context);
-void h2_take_refusal(struct h2_stream *stream, unsigned status, void *context);
+void h2_take_refusal(struct h2_stream *stream, const struct h2_head *head, void *context);
 void h2_take_content(struct h2_stream *stream, px_str bytes, void *context);
 void h2_take_end(struct h2_stream *stream, const struct h2_head *trailers, void *context);
 px_pull h2_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_bytes, void *context);

@@ -218,7 +218,7 @@ static void request_timeout(struct h2_request *request)
     h2->conn.session.server->counters.timed_out++;
     if (request->exchange && exchange_answer_state(request->exchange) == ANSWER_NONE &&
         !request->stream.remote_ended) {
-        h2_refuse(request, 408);
+        h2_refuse(request, 408, "the content did not come in time", NULL);
         return;
     }
     request->timed_out = true;

@@ -69,7 +69,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
         h2_head_take(head, exchange_arena(exchange), exchange_request_room(exchange)) != PX_OK) {
         if (exchange)
             exchange_finish(exchange, PX_END_NO_MEMORY);
-        h2_refuse(request, 503);
+        h2_refuse(request, 503, exchange ? "out of memory" : "no room for another request", head);
         return;
     }
     request->exchange = exchange;
@@ -82,10 +82,10 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     h2_note(request);
 }
 
-void h2_take_refusal(struct h2_stream *stream, unsigned status, void *context)
+void h2_take_refusal(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
     (void)context;
-    h2_refuse(h2_request_of(stream), status);
+    h2_refuse(h2_request_of(stream), head->status, head->reason, head);
 }
 
 /* --- Content ---------------------------------------------------------------------------------- */
@@ -112,7 +112,8 @@ static size_t receive(struct h2_request *request, px_str bytes)
     request->moved_bytes += used;
     h2_session_give(request->h2->session, &request->stream, (uint32_t)used);
     if (err != PX_OK)
-        h2_refuse(request, err == PX_ERR_LIMIT ? 413 : 503);
+        h2_refuse(request, err == PX_ERR_LIMIT ? 413 : 503,
+                  err == PX_ERR_LIMIT ? "content too large" : "out of memory", NULL);
     return used;
 }
 

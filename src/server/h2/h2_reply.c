@@ -41,9 +41,18 @@ static void respond(struct h2_request *request, struct h2_response *response)
 
 /* --- Without a handler ------------------------------------------------------------------------ */
 
-void h2_refuse(struct h2_request *request, unsigned status)
+void h2_refuse(struct h2_request *request, unsigned status, const char *reason,
+               const struct h2_head *head)
 {
-    if (!request_refuse(&request->h2->conn.session, request->exchange, 20, status, NULL)) {
+    struct request_refusal refusal = {
+        .reason = reason, .since_ms = request->begun_ms, .status = status};
+    struct http_glimpse glimpse;
+
+    if (!request->exchange && head) {
+        h2_head_glimpse(head, &glimpse);
+        refusal.glimpse = &glimpse;
+    }
+    if (!request_refuse(&request->h2->conn.session, request->exchange, &refusal)) {
         h2_session_reset(request->h2->session, &request->stream, H2_INTERNAL_ERROR);
         return;
     }

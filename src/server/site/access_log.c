@@ -9,6 +9,7 @@
 #include "http/fields/date.h"
 #include "http/fields/field.h"
 #include "http/message/uri.h"
+#include "server/site/trust.h"
 
 enum {
     LINE_FIXED_BYTES = 512, /* everything in a line but the peer's own strings */
@@ -95,6 +96,8 @@ struct log_entry {
     px_str referer;
     px_str agent;
     px_str host;
+    const char *reason;                 /* why it was refused; NULL: it was not */
+    const struct http_glimpse *glimpse; /* all that is known of it; NULL: it was whole */
     int64_t unix_time;
     uint64_t duration_ms;
     uint64_t bytes;
@@ -113,6 +116,29 @@ static void put_target(struct log_line *line, px_str target, enum escape escape)
         put_escaped(line, target, escape);
 }
 
+static const char *version_text(unsigned version)
+{
+    return version == 10 ? " HTTP/1.0" : version == 11 ? " HTTP/1.1" : " HTTP/2.0";
+}
+
+/* The request line; of a request that was refused as it was received, as far as it was. */
+static void put_request(struct log_line *line, const struct log_entry *entry)
+{
+    if (entry->glimpse && entry->glimpse->line.ptr) {
+        put_escaped(line, entry->glimpse->line, ESCAPE_QUOTED);
+    } else if (!entry->method.ptr) {
+        put_text(line, "-");
+    } else {
+        put_escaped(line, entry->method, ESCAPE_QUOTED);
+        put_text(line, " ");
+        if (entry->glimpse)
+            put_escaped(line, entry->target, ESCAPE_QUOTED);
+        else
+            put_target(line, entry->target, ESCAPE_QUOTED);
+        put_text(line, version_text(entry->version));
+    }
+}
+
 static void put_combined(struct log_line *line, const struct log_entry *entry)
 {
     char date[DATE_LOG_BYTES];
@@ -122,16 +148,7 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     put_text(line, " - - ");
     put(line, px_str_make(date, sizeof(date)));
     put_text(line, " \"");
-    if (entry->method.ptr) {
-        put_escaped(line, entry->method, ESCAPE_QUOTED);
-        put_text(line, " ");
-        put_target(line, entry->target, ESCAPE_QUOTED);
-        put_text(line, entry->version == 10   ? " HTTP/1.0"
-                       : entry->version == 11 ? " HTTP/1.1"
-                                              : " HTTP/2.0");
-    } else {
-        put_text(line, "-");
-    }
+    put_request(line, entry);
     put_text(line, "\" ");
     put_number(line, entry->status);
     put_text(line, " ");
@@ -185,9 +202,13 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     if (entry->client.ptr && !px_str_equal(entry->client, entry->peer))
         put_member(line, "client", entry->client);
     put_member(line, "method", entry->method);
-    put_text(line, ",\"target\":\"");
-    put_target(line, entry->target, ESCAPE_JSON);
-    put_text(line, "\"");
+    if (entry->glimpse) {
+        put_member(line, "target", entry->target);
+    } else {
+        put_text(line, ",\"target\":\"");
+        put_target(line, entry->target, ESCAPE_JSON);
+        put_text(line, "\"");
+    }
     put_member(line, "host", entry->host);
     put_text(line, ",\"version\":");
     put_number(line, entry->version / 10);
@@ -198,6 +219,8 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     put_text(line, ",\"bytes\":");
     put_number(line, entry->bytes);
     put_member(line, "ended", px_str_of(end_name(entry->end)));
+    if (entry->reason)
+        put_member(line, "reason", px_str_of(entry->reason));
     put_text(line, ",\"duration_ms\":");
     put_number(line, entry->duration_ms);
     put_member(line, "referer", entry->referer);
@@ -205,11 +228,15 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
     put_text(line, "}");
 }
 
-static void log_entry(px_server *server, uint8_t format, const struct log_entry *entry)
+static void log_entry(px_server *server, uint8_t format, struct log_entry *entry)
 {
     struct log_line line;
+
+    entry->referer = http_glimpse_cut(entry->referer);
+    entry->agent = http_glimpse_cut(entry->agent);
+    entry->host = http_glimpse_cut(entry->host);
     size_t bytes = entry->method.len + entry->target.len + entry->referer.len + entry->agent.len +
-                   entry->host.len;
+                   entry->host.len + (entry->glimpse ? entry->glimpse->line.len : 0);
 
     if (!line_begin(server, bytes, &line))
         return;
@@ -257,6 +284,7 @@ void access_log_exchange(struct session *session, const px_exchange *exchange, p
         .referer = field_find_value(request->fields, request->field_count, "Referer"),
         .agent = field_find_value(request->fields, request->field_count, "User-Agent"),
         .host = request->authority,
+        .reason = exchange_refused(exchange),
         .unix_time = server->loop->unix_time,
         .duration_ms = server->loop->now_ms - exchange_started_ms(exchange),
         .bytes = content_sent(session, exchange, end),
@@ -268,22 +296,33 @@ void access_log_exchange(struct session *session, const px_exchange *exchange, p
     log_entry(server, format, &entry);
 }
 
-void access_log_refusal(struct session *session, unsigned version, unsigned status, uint64_t bytes)
+void access_log_refusal(struct session *session, const struct log_refusal *refusal)
 {
     px_server *server = session->server;
+    const struct http_glimpse *glimpse = refusal->glimpse;
     uint8_t format = server->site->rules.log_format;
-    char peer[ADDRESS_TEXT_BYTES];
+    char peer[ADDRESS_TEXT_BYTES], client[ADDRESS_TEXT_BYTES];
 
     if (!format_is_per_answer(format))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
+    size_t client_len = trust_glimpse(session, glimpse, client, sizeof(client));
     struct log_entry entry = {
         .peer = px_str_make(peer, peer_len),
+        .client = px_str_make(client_len > 0 ? client : NULL, client_len),
+        .method = glimpse->method,
+        .target = glimpse->target,
+        .referer = field_find_value(glimpse->fields, glimpse->field_count, "Referer"),
+        .agent = field_find_value(glimpse->fields, glimpse->field_count, "User-Agent"),
+        .host = glimpse->host,
+        .reason = refusal->reason,
+        .glimpse = glimpse,
         .unix_time = server->loop->unix_time,
-        .bytes = bytes,
-        .status = status,
-        .version = version,
-        .end = PX_END_REFUSED,
+        .duration_ms = server->loop->now_ms - refusal->since_ms,
+        .bytes = refusal->bytes,
+        .status = refusal->status,
+        .version = glimpse->version,
+        .end = refusal->end,
     };
 
     log_entry(server, format, &entry);

@@ -72,6 +72,7 @@ static void route_start(px_exchange *exchange, const struct site_route *route)
         if (exchange_content_is_over(exchange)) {
             exchange_call_none(exchange);
             exchange_set_close_after(exchange);
+            exchange_set_refused(exchange, "content too large");
             px_respond_error(exchange, 413);
             return;
         }
@@ -227,6 +228,7 @@ void server_dispatch_begin(px_exchange *exchange, uint16_t redirect_port)
     }
     if (PX_UNLIKELY(is_misdirected(exchange))) {
         exchange_call_none(exchange);
+        exchange_set_refused(exchange, "the certificate does not cover the host");
         px_respond_error(exchange, 421);
         return;
     }

@@ -62,6 +62,7 @@ void redirect_answer(px_exchange *exchange, uint16_t port)
     char *text, *end;
 
     if (prefix_len == 0 || path.len == 0 || path.ptr[0] != '/') {
+        exchange_set_refused(exchange, "no host to redirect to");
         px_respond_error(exchange, 400);
         return;
     }

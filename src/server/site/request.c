@@ -19,10 +19,12 @@ void request_begin(struct session *session, px_exchange *exchange, bool expect_u
 
     exchange_set_https(exchange, https, https || session->proxied_tls);
     server_dispatch_host(exchange, session->listener);
-    if (PX_UNLIKELY(expect_unknown))
-        px_respond_error(exchange, 417);
-    else
+    if (PX_LIKELY(!expect_unknown)) {
         server_dispatch_begin(exchange, session_redirect_port(session));
+        return;
+    }
+    exchange_set_refused(exchange, "unknown expectation");
+    px_respond_error(exchange, 417);
 }
 
 void request_finish(struct session *session, px_exchange *exchange, px_end end)
@@ -38,26 +40,37 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
     exchange_finish(exchange, end);
 }
 
-void request_note_refusal(struct session *session, unsigned version, unsigned status,
-                          const char *hint)
+void request_note_refusal(struct session *session, const struct request_refusal *refusal)
 {
     px_server *server = session->server;
     char text[REFUSAL_TEXT_BYTES];
 
-    server->counters.responses[status / 100]++;
-    if (server->options.on_log)
-        access_log_refusal(session, version, status, refusal_text(status, hint, text));
+    server->counters.responses[refusal->status / 100]++;
+    if (!server->options.on_log || !refusal->glimpse)
+        return;
+    const struct log_refusal entry = {
+        .glimpse = refusal->glimpse,
+        .reason = refusal->reason,
+        .since_ms = refusal->since_ms,
+        .bytes = refusal_text(refusal->status, refusal->hint, text),
+        .status = refusal->status,
+        .end = request_refused_end(refusal->status),
+    };
+
+    access_log_refusal(session, &entry);
 }
 
-bool request_refuse(struct session *session, px_exchange *exchange, unsigned version,
-                    unsigned status, const char *hint)
+bool request_refuse(struct session *session, px_exchange *exchange,
+                    const struct request_refusal *refusal)
 {
     char text[REFUSAL_TEXT_BYTES];
 
     session->server->counters.refused++;
     if (!exchange) {
-        request_note_refusal(session, version, status, hint);
+        request_note_refusal(session, refusal);
         return true;
     }
-    return exchange_refuse(exchange, status, refusal_text(status, hint, text));
+    exchange_set_refused(exchange, refusal->reason);
+    return exchange_refuse(exchange, refusal->status,
+                           refusal_text(refusal->status, refusal->hint, text));
 }

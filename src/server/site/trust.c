@@ -88,16 +88,14 @@ static void walk_list(struct walk *walk, px_str list, enum forwarded_syntax synt
 }
 
 /* Fields of one name are one list (RFC 9110 section 5.3): the last one first. */
-static void walk_fields(struct walk *walk, const px_exchange *exchange, const char *name,
+static void walk_fields(struct walk *walk, const px_field *fields, uint32_t count, const char *name,
                         enum forwarded_syntax syntax)
 {
-    const struct http_request *request = exchange_request(exchange);
-
-    for (uint32_t index = request->field_count; index-- > 0 && !walk->over;) {
-        if (!field_name_is(request->fields[index].name, name))
+    for (uint32_t index = count; index-- > 0 && !walk->over;) {
+        if (!field_name_is(fields[index].name, name))
             continue;
         walk->present = true;
-        walk_list(walk, request->fields[index].value, syntax);
+        walk_list(walk, fields[index].value, syntax);
     }
 }
 
@@ -140,11 +138,32 @@ static bool same_client(const struct walk *left, const struct walk *right)
     return left_len == right_len && memcmp(texts[0], texts[1], left_len) == 0;
 }
 
+/* Both lists of a request that came from a trusted peer: the one that counts, or NULL. */
+static const struct walk *walk_both(const px_server *server, const px_field *fields, uint32_t count,
+                                    const struct net_address *peer, struct walk walks[2])
+{
+    struct walk *rfc7239 = &walks[0], *plain = &walks[1];
+
+    *rfc7239 = *plain = (struct walk){.server = server, .client = *peer};
+    if (server->options.forwarded == PX_FORWARDED_EITHER ||
+        server->options.forwarded == PX_FORWARDED_RFC7239)
+        walk_fields(rfc7239, fields, count, "Forwarded", FORWARDED_RFC7239);
+    if (server->options.forwarded == PX_FORWARDED_EITHER ||
+        server->options.forwarded == PX_FORWARDED_PLAIN)
+        walk_fields(plain, fields, count, "X-Forwarded-For", FORWARDED_PLAIN);
+    /* A proxy that writes one of the two passes the other on as the client sent it: where both are
+     * there and disagree, neither can be believed. */
+    if (rfc7239->present && plain->present && !same_client(rfc7239, plain))
+        return NULL;
+    return rfc7239->present ? rfc7239 : plain;
+}
+
 void trust_settle(px_exchange *exchange)
 {
     const px_server *server = server_of(exchange);
-    struct walk rfc7239 = {.server = server}, plain = {.server = server};
+    const struct http_request *request = exchange_request(exchange);
     const struct session *session = session_of_exchange(exchange);
+    struct walk walks[2];
     struct net_address peer;
 
     if (!session)
@@ -152,18 +171,31 @@ void trust_settle(px_exchange *exchange)
     session_peer_address(session, &peer);
     if (!trust_has(server, &peer))
         return;
-    rfc7239.client = plain.client = peer;
-    if (server->options.forwarded == PX_FORWARDED_EITHER ||
-        server->options.forwarded == PX_FORWARDED_RFC7239)
-        walk_fields(&rfc7239, exchange, "Forwarded", FORWARDED_RFC7239);
-    if (server->options.forwarded == PX_FORWARDED_EITHER ||
-        server->options.forwarded == PX_FORWARDED_PLAIN) {
-        walk_fields(&plain, exchange, "X-Forwarded-For", FORWARDED_PLAIN);
-        plain.proto = plain_proto(exchange, plain.hops);
-    }
-    /* A proxy that writes one of the two passes the other on as the client sent it: where both are
-     * there and disagree, neither can be believed. */
-    if (rfc7239.present && plain.present && !same_client(&rfc7239, &plain))
+    const struct walk *walk =
+        walk_both(server, request->fields, request->field_count, &peer, walks);
+
+    if (!walk)
         return;
-    settle(exchange, rfc7239.present ? &rfc7239 : &plain);
+    if (walk == &walks[1] && server->options.forwarded != PX_FORWARDED_RFC7239 &&
+        server->options.forwarded != PX_FORWARDED_NONE)
+        walks[1].proto = plain_proto(exchange, walk->hops);
+    settle(exchange, walk);
+}
+
+size_t trust_glimpse(const struct session *session, const struct http_glimpse *glimpse,
+                     char *out_text, size_t room)
+{
+    const px_server *server = session->server;
+    struct walk walks[2];
+    struct net_address peer;
+
+    if (server->trust.count == 0 || glimpse->fields_cut)
+        return 0;
+    session_peer_address(session, &peer);
+    if (!trust_has(server, &peer))
+        return 0;
+    const struct walk *walk =
+        walk_both(server, glimpse->fields, glimpse->field_count, &peer, walks);
+
+    return walk && walk->hops > 0 ? address_format_host(&walk->client, out_text, room) : 0;
 }

@@ -8,9 +8,23 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "http/message/glimpse.h"
 #include "unit/http/h1/h1_flow.h"
 
 enum { TABLES_MAX = 8 };
+
+/* What the log would show of it lies within. */
+static void glimpse_run(const char *bytes, size_t len)
+{
+    struct http_glimpse glimpse;
+
+    http_glimpse_read(px_str_make(bytes, len), &glimpse);
+    const px_str slices[] = {glimpse.line, glimpse.method, glimpse.target, glimpse.host};
+
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+        CHECK(!slices[i].ptr || (slices[i].ptr >= bytes && slices[i].len <= GLIMPSE_BYTES_MAX &&
+                                 slices[i].ptr + slices[i].len <= bytes + len));
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -57,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len < 1 || len > 8192)
         return 0;
     len--;
+    glimpse_run(bytes, len);
     flow_run(&first, &scan_plain, bytes, len, len + 1);
     for (size_t i = 0; i < count; i++) {
         const size_t steps[] = {1, step, len + 1};

@@ -130,10 +130,14 @@ static void on_request(struct h2_stream *stream, const struct h2_head *head, voi
     asked(lane);
 }
 
-static void on_refuse(struct h2_stream *stream, unsigned status, void *context)
+static void on_refuse(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
+    struct http_glimpse glimpse;
+
     (void)context;
-    CHECK(status >= 400 && status < 500);
+    CHECK(head->status >= 400 && head->status < 500 && head->reason);
+    h2_head_glimpse(head, &glimpse);
+    CHECK(glimpse.target.len <= GLIMPSE_BYTES_MAX && glimpse.field_count <= GLIMPSE_FIELDS_MAX);
     asked(lane_of(stream));
 }
 

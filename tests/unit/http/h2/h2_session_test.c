@@ -58,12 +58,12 @@ static void on_request(struct h2_stream *stream, const struct h2_head *head, voi
     answer(stream, 200);
 }
 
-static void on_refuse(struct h2_stream *stream, unsigned status, void *context)
+static void on_refuse(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
     struct site *owner = context;
 
     owner->refused++;
-    answer(stream, status);
+    answer(stream, head->status);
 }
 
 static void on_content(struct h2_stream *stream, px_str bytes, void *context)
