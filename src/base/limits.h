@@ -144,6 +144,16 @@ enum {
     RATE_BYTES_OWN = 64 * 1024,
     RATE_BYTES_LEAST = 4 * 1024,
     RATE_BYTES_LIMIT = 1024 * 1024 * 1024,
+    /* Basic authentication.  A check takes a helper thread for 50 ms and more: two of the four
+     * leave the others for files, and a full queue is two seconds. */
+    USERS_BYTES_MAX = 1024 * 1024, /* ten thousand users; more belong into a database */
+    USER_NAME_BYTES_MAX = 255,
+    AUTH_RUNNING_DEFAULT = 2,
+    AUTH_WAITING_DEFAULT = 64,
+    AUTH_WAITING_LIMIT = 1024, /* what a newcomer is compared with, squared when it is full */
+    AUTH_EXCHANGES_MAX = 1024, /* that share these checks: a page and all that is in it */
+    AUTH_KNOWN_DEFAULT = 1024,
+    AUTH_KNOWN_TIMEOUT_MS = 5 * 60 * 1000, /* how long a password that was changed goes on */
 
     TRUSTED_PROXIES_MAX = 256, /* blocks; each is compared with each peer */
     FORWARDED_HOPS_MAX = 32,   /* proxies behind proxies: no honest chain is as long */
