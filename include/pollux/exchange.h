@@ -95,6 +95,10 @@ void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
  *  was begun or not; on_end comes from the loop with PX_END_ABORTED. */
 void px_exchange_abort(px_exchange *exchange);
 
+/** Whether anything can still become of it: 1; 0 once it has ended, was aborted, or has broken a
+ *  rule.  What was posted, or waited for, is dropped then. */
+int px_exchange_is_open(const px_exchange *exchange);
+
 /** Goes on after a middleware's PX_STOP (server.h): the next middleware, or the route's handler, is
  * called from the loop and never from here.  Does nothing once there is an answer. */
 void px_exchange_next(px_exchange *exchange);

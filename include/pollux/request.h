@@ -15,6 +15,9 @@ extern "C" {
 /** The method, a token, with regard to case (RFC 9110 section 9). */
 px_str px_request_method(const px_exchange *exchange);
 
+/** Whether the method is `name`: 1 or 0. */
+int px_request_method_is(const px_exchange *exchange, const char *name);
+
 /** The request target as received (RFC 9112 section 3.2). */
 px_str px_request_target(const px_exchange *exchange);
 

@@ -9,6 +9,7 @@
 #define PX_RESPONSE_H
 
 #include "pollux/exchange.h"
+#include "pollux/field.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,11 @@ typedef struct px_file_range {
     uint64_t length; /**< Bytes.  When the file proves shorter, the connection dies. */
     void (*release)(int fd, void *context); /**< Called once, whatever became of it; may be NULL. */
     void *context;                          /**< Handed to `release`. */
+    /** Where pollux notes when it has sent all of the file without waiting for the disk, so that
+     * the next answer with it need not look into the page cache piece by piece: a time of the
+     * loop's clock, 0 at first.  Borrowed as `fd` is, shared by all answers with the same file, and
+     * given with the whole of it alone; NULL: not noted. */
+    uint64_t *warm_ms;
 } px_file_range;
 
 /** Answers with a range of a file.  @param range copied. */
@@ -96,8 +102,26 @@ void px_response_add_field(px_exchange *exchange, px_str name, px_str value);
  *  Server may be replaced or removed. */
 void px_response_set_field(px_exchange *exchange, px_str name, px_str value);
 
+/** A Content-Type and fields that are kept ready for many answers. */
+typedef struct px_kept_fields {
+    px_str type;            /**< Content-Type; absent: none. */
+    const px_field *fields; /**< None of them a framing field, Content-Type, Date or Server. */
+    uint32_t count;         /**< Of fields, at most 1000. */
+    uint32_t checked; /**< 0 at first, and after a change; pollux notes here that it has looked
+                           whether they are valid. */
+} px_kept_fields;
+
+/** Gives the answer a type and fields without a copy.
+ *  @param kept borrowed for the call; the fields and all text until the content's `release`, or
+ *  on_end.  What cannot be sent aborts, as with px_response_add_field. */
+void px_response_lend(px_exchange *exchange, px_kept_fields *kept);
+
 /** The first field of the answer with that name, as set so far (for filters). */
 px_str px_response_field(const px_exchange *exchange, const char *name);
+
+/** All fields of the answer but Content-Type, as set so far (for filters); *out_count says how
+ * many. Owned by the exchange, until the next change of them. */
+const px_field *px_response_fields(const px_exchange *exchange, size_t *out_count);
 
 /** Adds a trailer field: sent after content of unknown length in HTTP/1.1 and 2, dropped otherwise;
  *  copied.  Any time before the end of the content. */
@@ -108,6 +132,36 @@ unsigned px_response_status(const px_exchange *exchange);
 
 /** Changes the status before the head is sent (for filters). */
 void px_response_set_status(px_exchange *exchange, unsigned status);
+
+/* --- Content, for filters ----------------------------------------------------------------------
+ */
+
+/** What the content of an answer is. */
+typedef enum px_source {
+    PX_SOURCE_NONE,     /**< There is no answer. */
+    PX_SOURCE_BYTES,    /**< px_respond, px_respond_body. */
+    PX_SOURCE_FILE,     /**< px_respond_file. */
+    PX_SOURCE_PRODUCER, /**< px_respond_producer. */
+    PX_SOURCE_PIECES,   /**< px_response_start. */
+    PX_SOURCE_TUNNEL    /**< px_respond_tunnel. */
+} px_source;
+
+/** What the content of the answer is. */
+px_source px_response_source(const px_exchange *exchange);
+
+/** Its length in bytes, or PX_LENGTH_UNKNOWN; as the handler declared it, until on_head of the last
+ *  filter has returned. */
+uint64_t px_response_length(const px_exchange *exchange);
+
+/** The descriptor of a file that is sent, borrowed until on_end of the filter; -1: it is none. */
+int px_response_fd(const px_exchange *exchange);
+
+/** Whether a filter that is nearer to the handler takes the content: 1 or 0. */
+int px_response_is_filtered(const px_exchange *exchange);
+
+/** In on_head: puts other content in place of the handler's, which is released, and its length.
+ *  @param body copied; its `release` is called once in any case. */
+void px_response_replace(px_exchange *exchange, const px_body *body);
 
 /** Attributes of a cookie. */
 typedef struct px_cookie {

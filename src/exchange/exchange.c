@@ -195,6 +195,11 @@ void px_exchange_abort(px_exchange *exchange)
         exchange_reset(exchange, PX_END_ABORTED);
 }
 
+int px_exchange_is_open(const px_exchange *exchange)
+{
+    return exchange_alive(exchange);
+}
+
 px_loop *px_exchange_loop(const px_exchange *exchange)
 {
     return exchange->service->loop;

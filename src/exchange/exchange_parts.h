@@ -77,7 +77,6 @@ struct output_more {
     bool warmed;                 /* ... and has read what comes next */
     bool unsure;                 /* a piece of it was read first, or not looked at */
     bool cold;                   /* a piece of it was not in the page cache */
-    uint64_t *warm_ms;           /* borrowed with the file: when all of it was; NULL: not kept */
     bool ended;                  /* on_end was called: free it when the read has ended */
     struct buf pieces;           /* written in pieces and not pulled */
     size_t pieces_at;            /* what of it was pulled */

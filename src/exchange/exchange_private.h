@@ -66,14 +66,6 @@ void exchange_release_content(px_exchange *exchange);
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length);
 
-/* Sends fields that are kept ready for many answers, without a copy.
- * `fields` are valid and none is a framing field, Content-Type, Date or Server.  Borrowed: they
- * outlive the exchange. */
-void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count);
-
-/* For filters, in on_head: puts other content in place of the handler's, whose own is released. */
-void exchange_replace_content(px_exchange *exchange, const px_body *body);
-
 /* Tells the transport that the answer is ready. */
 static inline void answer_ready(px_exchange *exchange)
 {

@@ -17,6 +17,11 @@ px_str px_request_method(const px_exchange *exchange)
     return exchange->arrival.request.method;
 }
 
+int px_request_method_is(const px_exchange *exchange, const char *name)
+{
+    return px_str_equal(exchange->arrival.request.method, px_str_of(name));
+}
+
 px_str px_request_target(const px_exchange *exchange)
 {
     return exchange->arrival.request.target;

@@ -104,8 +104,15 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
     answer_ready(exchange);
 }
 
-void exchange_replace_content(px_exchange *exchange, const px_body *body)
+void px_response_replace(px_exchange *exchange, const px_body *body)
 {
+    if (!exchange_alive(exchange) || exchange->answer.state != ANSWER_READY ||
+        exchange->output.filtered || exchange->output.kind == CONTENT_TUNNEL) {
+        if (body->release)
+            body->release(body->context);
+        exchange_break(exchange, PX_END_ABORTED);
+        return;
+    }
     exchange_release_content(exchange);
     exchange->output.kind = CONTENT_BYTES;
     exchange->output.body = *body;
@@ -193,6 +200,33 @@ void px_respond_error(px_exchange *exchange, unsigned status)
     text[len] = '\n';
     px_respond(exchange, status, px_str_of("text/plain; charset=utf-8"),
                px_str_make(text, len + 1));
+}
+
+/* --- For filters ------------------------------------------------------------------------------ */
+
+px_source px_response_source(const px_exchange *exchange)
+{
+    static const px_source sources[] = {
+        [CONTENT_NONE] = PX_SOURCE_NONE,     [CONTENT_BYTES] = PX_SOURCE_BYTES,
+        [CONTENT_FILE] = PX_SOURCE_FILE,     [CONTENT_PRODUCER] = PX_SOURCE_PRODUCER,
+        [CONTENT_PIECES] = PX_SOURCE_PIECES, [CONTENT_TUNNEL] = PX_SOURCE_TUNNEL};
+
+    return sources[exchange->output.kind];
+}
+
+uint64_t px_response_length(const px_exchange *exchange)
+{
+    return exchange->output.length;
+}
+
+int px_response_fd(const px_exchange *exchange)
+{
+    return exchange->output.kind == CONTENT_FILE ? exchange->output.more->file.fd : -1;
+}
+
+int px_response_is_filtered(const px_exchange *exchange)
+{
+    return exchange->output.filtered;
 }
 
 /* --- In pieces -------------------------------------------------------------------------------- */

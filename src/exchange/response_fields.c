@@ -75,19 +75,43 @@ static void field_add(px_exchange *exchange, px_str name, px_str value)
         exchange->answer.no_server = true;
 }
 
-void exchange_lend_fields(px_exchange *exchange, const px_field *fields, uint32_t count)
+/* Whether kept fields can be sent as they are. */
+static bool kept_allowed(const px_kept_fields *kept)
 {
-    if (PX_UNLIKELY(exchange->answer.field_count > 0)) {
-        for (uint32_t index = 0; index < count; index++)
-            px_response_add_field(exchange, fields[index].name, fields[index].value);
-        return;
+    if (kept->count > FIELD_COUNT_LIMIT || (kept->type.ptr && !field_value_valid(kept->type)))
+        return false;
+    for (uint32_t index = 0; index < kept->count; index++) {
+        px_str name = kept->fields[index].name;
+
+        if (!field_allowed(name, kept->fields[index].value) ||
+            field_name_is(name, "content-type") || field_name_is(name, "date") ||
+            field_name_is(name, "server"))
+            return false;
     }
+    return true;
+}
+
+void px_response_lend(px_exchange *exchange, px_kept_fields *kept)
+{
     if (!fields_open(exchange))
         return;
-    /* Full: whoever adds one gets a copy first (fields_append). */
-    exchange->answer.fields = (px_field *)(uintptr_t)fields;
-    exchange->answer.field_count = (uint16_t)count;
-    exchange->answer.field_room = (uint16_t)count;
+    if (PX_UNLIKELY(!kept->checked)) {
+        if (!kept_allowed(kept)) {
+            exchange_break(exchange, PX_END_ABORTED);
+            return;
+        }
+        kept->checked = 1;
+    }
+    exchange->answer.type = kept->type;
+    if (PX_UNLIKELY(exchange->answer.field_count > 0)) {
+        for (uint32_t index = 0; index < kept->count; index++)
+            px_response_add_field(exchange, kept->fields[index].name, kept->fields[index].value);
+        return;
+    }
+    /* Full: when one is added, that is done to a copy (fields_append). */
+    exchange->answer.fields = (px_field *)(uintptr_t)kept->fields;
+    exchange->answer.field_count = (uint16_t)kept->count;
+    exchange->answer.field_room = (uint16_t)kept->count;
     exchange->answer.fields_lent = true;
 }
 
@@ -153,6 +177,12 @@ px_str px_response_field(const px_exchange *exchange, const char *name)
     if (field_name_is(px_str_of(name), "content-type"))
         return exchange->answer.type;
     return field_find_value(exchange->answer.fields, exchange->answer.field_count, name);
+}
+
+const px_field *px_response_fields(const px_exchange *exchange, size_t *out_count)
+{
+    *out_count = exchange->answer.field_count;
+    return exchange->answer.fields;
 }
 
 void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)

@@ -78,7 +78,7 @@ static void file_warm_done(struct file_read *read, px_err status)
 /* A file that went out a moment ago without a wait is not looked up piece by piece. */
 static bool file_was_warm(const px_exchange *exchange)
 {
-    const uint64_t *warm_ms = exchange->output.more->warm_ms;
+    const uint64_t *warm_ms = exchange->output.more->file.warm_ms;
 
     return warm_ms && *warm_ms != 0 && exchange->service->loop->now_ms - *warm_ms < FILE_WARM_MS;
 }
@@ -135,8 +135,8 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part, bool *out_la
     if (output->cold && ahead > 0)
         file_warm(exchange, offset + length, ahead);
     *out_last = exchange->output.produced == exchange->output.length;
-    if (*out_last && output->warm_ms && !output->unsure)
-        *output->warm_ms = exchange->service->loop->now_ms;
+    if (*out_last && output->file.warm_ms && !output->unsure)
+        *output->file.warm_ms = exchange->service->loop->now_ms;
     return PX_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "exchange/exchange_private.h"
 #include "handlers/files/files.h"
 #include "http/scan/scan.h"
 

@@ -126,6 +126,18 @@ class TidyTest(unittest.TestCase):
         self.bad("include/pollux/a.h", header('#include "base/buf.h"'), "only public headers")
         self.good("tests/unit/base/a_test.c", HEAD + '#include "server/conn.h"\n')
 
+    def test_walls_of_the_exchange(self):
+        for name in ("exchange_private.h", "exchange_parts.h"):
+            text = f'{HEAD}#include "exchange/{name}"\n'
+            self.good("src/exchange/a.c", text)
+            self.good("tests/unit/exchange/a_test.c", text)
+            self.bad("src/server/h1/a.c", text, "belongs in src/exchange/")
+            self.bad("src/route/a.c", text, "belongs in src/exchange/")
+        for name in ("exchange.h", "transport.h", "service.h"):
+            text = f'{HEAD}#include "exchange/{name}"\n'
+            self.good("src/server/h1/a.c", text)
+            self.bad("src/handlers/files/a.c", text, "src/handlers may not use")
+
     def test_foreign_headers(self):
         self.bad("src/net/a.c", HEAD + "#include <sys/epoll.h>\n", "src/io/engine_")
         self.good("src/io/engine_epoll.c", HEAD + "#include <sys/epoll.h>\n")

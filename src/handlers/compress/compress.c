@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
-#include "exchange/exchange_private.h"
 
 static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, uint64_t length)
 {
@@ -70,9 +69,9 @@ static bool stream_begin(struct compress *compress, px_exchange *exchange, enum 
                          struct compress_stream *stream)
 {
     *stream = (struct compress_stream){.compress = compress, .shelf = &compress->shelves[coding]};
-    if (exchange->arrival.method == METHOD_HEAD)
+    if (px_request_method_is(exchange, "HEAD"))
         return true; /* the head of a GET, whose content nobody asks for */
-    stream->coder = shelf_take(compress, stream->shelf, exchange->output.length);
+    stream->coder = shelf_take(compress, stream->shelf, px_response_length(exchange));
     return stream->coder != NULL;
 }
 
@@ -82,15 +81,16 @@ static int compress_on_head(px_exchange *exchange, void *context, void **out_sta
     struct accept_coding accept;
     enum coding codings[CODING_COUNT];
     px_str etags[CODING_COUNT];
+    size_t field_count;
+    const px_field *fields = px_request_fields(exchange, &field_count);
 
     if (!compress_is_fit(compress, exchange))
         return 0;
     compress_vary(exchange);
     /* A client of HTTP/1.0 would lose the length, and with it the connection. */
-    if (exchange->arrival.version < 11)
+    if (px_request_version(exchange) < 11)
         return 0;
-    accept_coding_read(&accept, exchange->arrival.request.fields,
-                       exchange->arrival.request.field_count);
+    accept_coding_read(&accept, fields, field_count);
     uint32_t count = accept_coding_order(&accept, compress->offered, codings);
 
     for (uint32_t index = 0; index < count; index++) {

@@ -21,6 +21,7 @@
 #include "io/cache.h"
 #include "io/root.h"
 #include "pollux/compress.h"
+#include "pollux/request.h"
 #include "pollux/response.h"
 
 /* What a coder is asked to do with its input. */
@@ -124,6 +125,9 @@ struct compress_stream {
 
 /* Whether an answer could be coded, whoever asks. */
 bool compress_is_fit(const struct compress *compress, const px_exchange *exchange);
+
+/* Whether it was asked for by GET or HEAD. */
+bool compress_is_fetch(const px_exchange *exchange);
 
 /* Says that the answer depends on Accept-Encoding, once. */
 void compress_vary(px_exchange *exchange);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "exchange/exchange_private.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "io/random.h"
@@ -87,19 +86,21 @@ uint32_t compress_cache_age(struct compress_cache *cache, bool *out_holds)
 px_str compress_cache_key(px_exchange *exchange)
 {
     px_str parts[] = {px_request_authority(exchange), px_request_target(exchange),
-                      px_response_field(exchange, "ETag"), exchange->answer.type};
+                      px_response_field(exchange, "ETag"),
+                      px_response_field(exchange, "Content-Type")};
     px_str absent = px_str_make(NULL, 0);
-    size_t len = 1;
+    px_source source = px_response_source(exchange);
+    size_t len = 1, count;
+    const px_field *fields = px_response_fields(exchange, &count);
 
     /* Content that is there and will not change while it is sent, under a name of its own. */
-    if ((exchange->arrival.method != METHOD_GET && exchange->arrival.method != METHOD_HEAD) ||
-        exchange->answer.status != 200 || exchange->output.filtered || parts[2].len == 0 ||
-        parts[2].ptr[0] != '"' ||
-        (exchange->output.kind != CONTENT_BYTES && exchange->output.kind != CONTENT_FILE))
+    if (!compress_is_fetch(exchange) || px_response_status(exchange) != 200 ||
+        px_response_is_filtered(exchange) || parts[2].len == 0 || parts[2].ptr[0] != '"' ||
+        (source != PX_SOURCE_BYTES && source != PX_SOURCE_FILE))
         return absent;
-    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
-        if (field_name_is(exchange->answer.fields[index].name, "cache-control") &&
-            field_list_has(exchange->answer.fields[index].value, "no-store"))
+    for (size_t index = 0; index < count; index++) {
+        if (field_name_is(fields[index].name, "cache-control") &&
+            field_list_has(fields[index].value, "no-store"))
             return absent;
     }
     for (size_t index = 0; index < ARRAY_COUNT(parts); index++)
@@ -135,7 +136,7 @@ bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, 
     struct compress_entry *entry = CONTAINER_OF(found, struct compress_entry, entry);
 
     entry->refs++;
-    exchange_replace_content(exchange, &(px_body){buf_str(&entry->bytes), entry_put, entry});
+    px_response_replace(exchange, &(px_body){buf_str(&entry->bytes), entry_put, entry});
     return true;
 }
 
@@ -149,9 +150,9 @@ void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, 
     *record = (struct compress_record){.cache = NULL};
     /* What is long will hardly fit, and is not asked for at once by many. */
     if (cache->recording_count == COMPRESS_RECORDINGS_MAX ||
-        exchange->output.length > entry_max * COMPRESS_RATIO_GUESS)
+        px_response_length(exchange) > entry_max * COMPRESS_RATIO_GUESS)
         return;
-    record->fd = exchange->output.kind == CONTENT_FILE ? exchange->output.more->file.fd : -1;
+    record->fd = px_response_fd(exchange);
     if (record->fd >= 0 && root_look(record->fd, &record->file) != PX_OK)
         return;
     record->cache = cache;

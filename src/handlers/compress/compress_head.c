@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "exchange/exchange_private.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "http/fields/media_type.h"
@@ -30,20 +29,28 @@ static bool field_forbids(const px_field *field)
     return field_name_is(name, "cache-control") && field_list_has(field->value, "no-transform");
 }
 
+bool compress_is_fetch(const px_exchange *exchange)
+{
+    return px_request_method_is(exchange, "GET") || px_request_method_is(exchange, "HEAD");
+}
+
 bool compress_is_fit(const struct compress *compress, const px_exchange *exchange)
 {
+    unsigned status = px_response_status(exchange);
+    px_source source = px_response_source(exchange);
+    size_t count;
+    const px_field *fields = px_response_fields(exchange, &count);
+
     /* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; and a range is of the content as it is. */
-    if (exchange->answer.status == 204 || exchange->answer.status == 205 ||
-        exchange->answer.status == 206 || exchange->answer.status == 304 ||
-        exchange->output.kind == CONTENT_NONE || exchange->output.kind == CONTENT_TUNNEL)
+    if (status == 204 || status == 205 || status == 206 || status == 304 ||
+        source == PX_SOURCE_NONE || source == PX_SOURCE_TUNNEL)
         return false;
-    if (exchange->output.length != PX_LENGTH_UNKNOWN &&
-        exchange->output.length < compress->bytes_min)
+    if (px_response_length(exchange) < compress->bytes_min)
         return false;
-    if (!media_type_compressible(exchange->answer.type))
+    if (!media_type_compressible(px_response_field(exchange, "Content-Type")))
         return false;
-    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
-        if (field_forbids(&exchange->answer.fields[index]))
+    for (size_t index = 0; index < count; index++) {
+        if (field_forbids(&fields[index]))
             return false;
     }
     return px_response_field(exchange, "ETag").len <= ETAG_BYTES_MAX;
@@ -51,8 +58,11 @@ bool compress_is_fit(const struct compress *compress, const px_exchange *exchang
 
 void compress_vary(px_exchange *exchange)
 {
-    for (uint32_t index = 0; index < exchange->answer.field_count; index++) {
-        const px_field *field = &exchange->answer.fields[index];
+    size_t count;
+    const px_field *fields = px_response_fields(exchange, &count);
+
+    for (size_t index = 0; index < count; index++) {
+        const px_field *field = &fields[index];
 
         if (field_name_is(field->name, "vary") &&
             (field_list_has(field->value, "accept-encoding") || field_list_has(field->value, "*")))
@@ -106,8 +116,7 @@ bool compress_is_known(const px_exchange *exchange, px_str etag)
     size_t count;
     const px_field *fields = px_request_fields(exchange, &count);
 
-    if (!etag.ptr || exchange->answer.status != 200 ||
-        (exchange->arrival.method != METHOD_GET && exchange->arrival.method != METHOD_HEAD))
+    if (!etag.ptr || px_response_status(exchange) != 200 || !compress_is_fetch(exchange))
         return false;
     for (size_t index = 0; index < count; index++) {
         if (field_name_is(fields[index].name, "if-none-match") &&

@@ -39,16 +39,17 @@ static unsigned status_of(const struct files_entry *entry)
  * has no extension, or Accept names pages. */
 static bool may_want_page(px_exchange *exchange)
 {
-    px_str path = exchange->arrival.request.raw_path;
+    px_str path = px_request_raw_path(exchange);
     const char *slash = memrchr(path.ptr, '/', path.len);
     size_t before = slash ? (size_t)(slash - path.ptr) : 0;
     struct accept_type html;
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
 
     if (!memchr(path.ptr + before, '.', path.len - before))
         return true;
     accept_type_init(&html, "text", "html");
-    accept_type_read(&html, exchange->arrival.request.fields,
-                     exchange->arrival.request.field_count);
+    accept_type_read(&html, fields, count);
     return accept_type_is_named(&html) && accept_type_weight(&html) > 0;
 }
 
@@ -124,7 +125,7 @@ static bool sidecar_seek(px_exchange *exchange, struct files_entry *entry)
         return false;
     size_t index_len = entry->index ? strlen(entry->index) : 0, suffix_len = strlen(suffix);
     size_t len = entry->path_len + index_len + suffix_len;
-    char *path = arena_take_text(&exchange->arena, len + 1);
+    char *path = px_exchange_alloc(exchange, len + 1);
 
     if (!path)
         return false;
@@ -190,10 +191,10 @@ void px_files_handle(px_exchange *exchange, void *context)
 
     if (PX_UNLIKELY(files->field_count > 0))
         fields_add(exchange, files);
-    if (PX_UNLIKELY(exchange->arrival.method != METHOD_GET &&
-                    exchange->arrival.method != METHOD_HEAD)) {
+    if (PX_UNLIKELY(!px_request_method_is(exchange, "GET") &&
+                    !px_request_method_is(exchange, "HEAD"))) {
         px_response_set_field(exchange, allow_name, allow);
-        if (exchange->arrival.method == METHOD_OPTIONS)
+        if (px_request_method_is(exchange, "OPTIONS"))
             px_respond(exchange, 204, px_str_of(NULL), px_str_make("", 0));
         else
             files_fail(exchange, files, 405);

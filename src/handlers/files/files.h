@@ -24,9 +24,9 @@
 #ifndef PX_HANDLERS_FILES_H
 #define PX_HANDLERS_FILES_H
 
+#include "base/alloc.h"
 #include "base/list.h"
 #include "base/siphash.h"
-#include "exchange/exchange_private.h"
 #include "http/fields/conditional.h"
 #include "http/fields/date.h"
 #include "http/fields/etag.h"
@@ -34,6 +34,8 @@
 #include "io/cache.h"
 #include "io/root.h"
 #include "pollux/files.h"
+#include "pollux/request.h"
+#include "pollux/response.h"
 
 enum { FILES_FIELDS_MAX = 5 };
 
@@ -80,11 +82,10 @@ struct files_entry {
     char *content;    /* owned: small content, or NULL */
     struct file_info info;
     struct validators validators;
-    px_str type;          /* static */
     px_str cache_control; /* borrowed: the files' */
     uint64_t content_hash;
-    uint32_t own_count; /* of `fields`: those of this very form of the content */
-    uint32_t field_count;
+    px_kept_fields kept;               /* what goes with its content; the type is static */
+    uint32_t own_count;                /* of `fields`: those of this very form of the content */
     px_field fields[FILES_FIELDS_MAX]; /* what goes with content and with 304 */
     char etag[ETAG_BYTES_MAX + 1];     /* these end in NUL, as all fields do */
     char modified[DATE_BYTES + 1];
@@ -262,6 +263,9 @@ void files_entry_settle(struct files_entry *entry, int64_t now);
 void files_content_respond(px_exchange *exchange, unsigned status, struct files_entry *entry,
                            uint64_t first, uint64_t length);
 
+/* The answer has the type of an entry, without a copy. */
+void files_type_lend(px_exchange *exchange, struct files_entry *entry);
+
 /* --- files_fail.c ----------------------------------------------------------------------------- */
 
 /* Answers with an error, by its page if there is one. */
@@ -271,7 +275,7 @@ void files_fail(px_exchange *exchange, struct px_files *files, unsigned status);
 
 /* Answers with an entry's content.  `base` is what was asked for: another entry than `entry` when
  * that is its encoded form, and `coding` names it; else NULL. */
-void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
+void files_answer(px_exchange *exchange, struct files_entry *entry, struct files_entry *base,
                   const char *coding);
 
 /* --- files_parts.c ---------------------------------------------------------------------------- */

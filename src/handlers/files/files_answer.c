@@ -15,7 +15,7 @@ static void coded_fields(px_exchange *exchange, const struct files_entry *entry,
 {
     for (uint32_t index = 0; index < entry->own_count; index++)
         px_response_add_field(exchange, entry->fields[index].name, entry->fields[index].value);
-    for (uint32_t index = base->own_count; index < base->field_count; index++)
+    for (uint32_t index = base->own_count; index < base->kept.count; index++)
         px_response_add_field(exchange, base->fields[index].name, base->fields[index].value);
     px_response_add_field(exchange, px_str_make("Content-Encoding", 16), px_str_of(coding));
 }
@@ -34,22 +34,36 @@ static void content_range_add(px_exchange *exchange, const struct byte_range *ra
 }
 
 /* Lends the fields of an entry that is sent as it is, or adds those of an encoded form. */
-static void fields_set(px_exchange *exchange, const struct files_entry *entry,
-                       const struct files_entry *base, const char *coding)
+static void fields_set(px_exchange *exchange, struct files_entry *entry, struct files_entry *base,
+                       const char *coding)
 {
-    exchange->answer.type = base->type;
+    if (PX_LIKELY(entry == base)) {
+        px_response_lend(exchange, &entry->kept);
+        return;
+    }
+    files_type_lend(exchange, base);
+    coded_fields(exchange, entry, base, coding);
+}
+
+/* The same for an answer without content, which has no type. */
+static void fields_set_bare(px_exchange *exchange, struct files_entry *entry,
+                            struct files_entry *base, const char *coding)
+{
+    px_kept_fields kept = entry->kept;
+
+    kept.type = px_str_make(NULL, 0);
     if (entry == base)
-        exchange_lend_fields(exchange, entry->fields, entry->field_count);
+        px_response_lend(exchange, &kept);
     else
         coded_fields(exchange, entry, base, coding);
 }
 
 /* With preconditions or ranges. */
 static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
-                               const struct files_entry *base, const char *coding,
+                               struct files_entry *base, const char *coding,
                                const struct conditional *conditional)
 {
-    int64_t now = px_loop_unix_time(exchange->service->loop);
+    int64_t now = px_loop_unix_time(px_exchange_loop(exchange));
     struct byte_range ranges[RANGE_COUNT_MAX];
     enum range_result result = RANGE_WHOLE;
     uint32_t count = 0;
@@ -59,8 +73,7 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     case CONDITIONAL_GO_ON:
         break;
     case CONDITIONAL_NOT_MODIFIED:
-        fields_set(exchange, entry, base, coding);
-        exchange->answer.type = px_str_make(NULL, 0);
+        fields_set_bare(exchange, entry, base, coding);
         files_content_respond(exchange, 304, entry, 0, 0);
         return;
     case CONDITIONAL_FAILED:
@@ -69,7 +82,7 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     }
     /* RFC 9110 section 14.2: ranges are for GET alone, and may be ignored.  Of empty content there
      * is none, and a client that asks for its first bytes wants what there is. */
-    if (exchange->arrival.method == METHOD_GET && entry->info.size > 0 &&
+    if (px_request_method_is(exchange, "GET") && entry->info.size > 0 &&
         conditional_range(conditional, &entry->validators, now, &range))
         result = range_parse(range, entry->info.size, ranges, &count);
     if (result == RANGE_UNSATISFIABLE) {
@@ -81,20 +94,21 @@ static void answer_conditional(px_exchange *exchange, struct files_entry *entry,
     if (result == RANGE_WHOLE) {
         files_content_respond(exchange, 200, entry, 0, entry->info.size);
     } else if (count > 1) {
-        files_answer_parts(exchange, entry, base->type, ranges, count);
+        files_answer_parts(exchange, entry, base->kept.type, ranges, count);
     } else {
         content_range_add(exchange, &ranges[0], entry->info.size);
         files_content_respond(exchange, 206, entry, ranges[0].first, ranges[0].length);
     }
 }
 
-void files_answer(px_exchange *exchange, struct files_entry *entry, const struct files_entry *base,
+void files_answer(px_exchange *exchange, struct files_entry *entry, struct files_entry *base,
                   const char *coding)
 {
     struct conditional conditional;
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
 
-    conditional_init(&conditional, exchange->arrival.request.fields,
-                     exchange->arrival.request.field_count);
+    conditional_init(&conditional, fields, (uint32_t)count);
     if (PX_UNLIKELY(conditional.seen)) {
         answer_conditional(exchange, entry, base, coding, &conditional);
         return;

@@ -17,6 +17,13 @@ static void file_release(int fd, void *context)
     files_entry_put(context);
 }
 
+void files_type_lend(px_exchange *exchange, struct files_entry *entry)
+{
+    px_kept_fields kept = {.type = entry->kept.type};
+
+    px_response_lend(exchange, &kept);
+}
+
 void files_content_respond(px_exchange *exchange, unsigned status, struct files_entry *entry,
                            uint64_t first, uint64_t length)
 {
@@ -36,11 +43,9 @@ void files_content_respond(px_exchange *exchange, unsigned status, struct files_
                            .offset = first,
                            .length = length,
                            .release = file_release,
-                           .context = entry};
+                           .context = entry,
+                           /* What is true of the whole is not learnt from a part. */
+                           .warm_ms = length == entry->info.size ? &entry->warm_ms : NULL};
 
     px_respond_file(exchange, status, absent, &range);
-    /* What is true of the whole is not learnt from a part. */
-    if (length == entry->info.size && exchange->output.more &&
-        exchange->output.more->file.context == entry)
-        exchange->output.more->warm_ms = &entry->warm_ms;
 }

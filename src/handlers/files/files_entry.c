@@ -93,8 +93,8 @@ static px_str cache_control_of(const struct files_entry *entry)
 
 static void field_put(struct files_entry *entry, px_str name, px_str value)
 {
-    CHECK(entry->field_count < FILES_FIELDS_MAX);
-    entry->fields[entry->field_count++] = (px_field){name, value};
+    CHECK(entry->kept.count < FILES_FIELDS_MAX);
+    entry->fields[entry->kept.count++] = (px_field){name, value};
 }
 
 void files_entry_hash(struct files_entry *entry)
@@ -138,7 +138,7 @@ static void validators_make(struct files_entry *entry, int64_t now)
 
     validators->etag =
         px_str_make(entry->etag, etag_write(info->size, tag_hash(entry), entry->etag));
-    validators->coded = media_type_compressible(entry->type);
+    validators->coded = media_type_compressible(entry->kept.type);
     validators->undated = info->modified < EPOCH_SECONDS;
     validators->date_weak = files_entry_time_is_set(entry);
     /* RFC 9110 section 8.8.2.1: never later than the Date of the answer. */
@@ -150,21 +150,21 @@ void files_entry_settle(struct files_entry *entry, int64_t now)
 {
     const struct file_info *info = &entry->info;
 
-    entry->type = files_type_sent(entry->files, files_entry_name(entry));
+    entry->kept = (px_kept_fields){.fields = entry->fields};
+    entry->kept.type = files_type_sent(entry->files, files_entry_name(entry));
     entry->cache_control = cache_control_of(entry);
     entry->young = now - info->modified < 2 || now - info->changed < 2;
     validators_make(entry, now);
 
-    entry->field_count = 0;
     field_put(entry, px_str_make("ETag", 4), entry->validators.etag);
     field_put(entry, px_str_make("Accept-Ranges", 13), px_str_make("bytes", 5));
     if (!entry->validators.undated)
         field_put(entry, px_str_make("Last-Modified", 13),
                   px_str_make(entry->modified, DATE_BYTES));
-    entry->own_count = entry->field_count;
+    entry->own_count = entry->kept.count;
     if (entry->cache_control.ptr)
         field_put(entry, px_str_make("Cache-Control", 13), entry->cache_control);
     /* Said of every file that could have an encoded form, now or later, and of its 304. */
-    if (entry->files->sidecars && media_type_compressible(entry->type))
+    if (entry->files->sidecars && media_type_compressible(entry->kept.type))
         field_put(entry, px_str_make("Vary", 4), px_str_make("Accept-Encoding", 15));
 }

@@ -15,7 +15,7 @@ static void page_found(px_exchange *exchange, struct px_files *files, struct fil
         px_respond_error(exchange, want->status);
         return;
     }
-    exchange->answer.type = entry->type;
+    files_type_lend(exchange, entry);
     files_content_respond(exchange, want->status, entry, 0, entry->info.size);
 }
 

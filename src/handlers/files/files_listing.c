@@ -173,6 +173,8 @@ static struct listing_view view_of(px_exchange *exchange)
     px_str order = px_request_query_param(exchange, "order");
     struct accept_type html;
     struct accept_type json;
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
 
     for (uint32_t index = 0; index < LISTING_SORT_COUNT; index++) {
         if (px_str_equal(sort, px_str_of(listing_sort_name((enum listing_sort)index))))
@@ -183,10 +185,8 @@ static struct listing_view view_of(px_exchange *exchange)
                        listing_sort_descends((enum listing_sort)view.sort));
     accept_type_init(&html, "text", "html");
     accept_type_init(&json, "application", "json");
-    accept_type_read(&html, exchange->arrival.request.fields,
-                     exchange->arrival.request.field_count);
-    accept_type_read(&json, exchange->arrival.request.fields,
-                     exchange->arrival.request.field_count);
+    accept_type_read(&html, fields, count);
+    accept_type_read(&json, fields, count);
     view.json = accept_type_weight(&json) > accept_type_weight(&html);
     return view;
 }
@@ -238,9 +238,10 @@ static enum conditional_result precondition(px_exchange *exchange, px_str etag)
 {
     struct conditional conditional;
     struct validators validators = {.etag = etag, .undated = true, .coded = true};
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
 
-    conditional_init(&conditional, exchange->arrival.request.fields,
-                     exchange->arrival.request.field_count);
+    conditional_init(&conditional, fields, (uint32_t)count);
     conditional.seen &= CONDITIONAL_IF_MATCH | CONDITIONAL_IF_NONE_MATCH;
     return etag.ptr ? conditional_evaluate(&conditional, &validators, 0) : CONDITIONAL_GO_ON;
 }
@@ -281,7 +282,7 @@ static void page_ready(px_exchange *exchange, struct listing_page *page)
 {
     struct px_files *files = page->files;
     px_err err = page->work.err;
-    bool follows = page->work.listing.more && exchange->arrival.method != METHOD_HEAD;
+    bool follows = page->work.listing.more && !px_request_method_is(exchange, "HEAD");
     bool full = files->listing_bytes > LISTING_BYTES_TOTAL_MAX ||
                 (follows && files->listing_streams == LISTING_STREAMS_MAX);
     struct stream *stream = err == PX_OK && !full ? stream_make(exchange, page) : NULL;

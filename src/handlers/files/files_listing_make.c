@@ -189,7 +189,7 @@ static void page_done(struct listing_work *work)
         px_exchange *exchange = work->err == PX_ERR_CANCELLED ? NULL : px_ref_get(&waiter->ref);
 
         files->waiting--;
-        if (exchange && exchange_alive(exchange))
+        if (exchange && px_exchange_is_open(exchange))
             waiter->ready(exchange, page);
         px_ref_release(&waiter->ref);
         alloc_put(&files->allocator, waiter);

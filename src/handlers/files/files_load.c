@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "handlers/files/files.h"
+#include "io/file.h"
 
 /* A request that waits for an entry. */
 struct files_waiter {
@@ -133,7 +134,7 @@ static enum files_outcome outcome_of(px_err err, const struct found *found)
 static void want_done(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
                       const struct files_want *want)
 {
-    if (PX_LIKELY(exchange && exchange_alive(exchange)))
+    if (PX_LIKELY(exchange && px_exchange_is_open(exchange)))
         want->done(exchange, files, entry, want);
     files_entry_put(want->base);
 }
@@ -383,7 +384,7 @@ static struct files_load *load_create(struct px_files *files, px_loop *loop,
 static void load_begin(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
                        struct files_entry *before, struct files_want want)
 {
-    px_loop *loop = exchange->service->loop;
+    px_loop *loop = px_exchange_loop(exchange);
     struct files_load *load = load_create(files, loop, entry, before);
 
     if (!load || !waiter_add(exchange, load, want)) {
@@ -424,7 +425,7 @@ void files_seek(px_exchange *exchange, struct px_files *files, px_str path,
     uint64_t hash = files_cache_hash(cache, path);
     struct files_entry *entry = files_cache_find(cache, path, page, hash);
 
-    if (PX_LIKELY(entry && entry_is_fresh(entry, px_loop_now_ms(exchange->service->loop)))) {
+    if (PX_LIKELY(entry && entry_is_fresh(entry, px_loop_now_ms(px_exchange_loop(exchange))))) {
         files_cache_touch(cache, entry);
         want_done(exchange, files, entry, &want);
         return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "handlers/files/files.h"
+#include "io/file.h"
 
 enum { BOUNDARY_BYTES = 32, PART_HEAD_BYTES = 512, READ_BYTES = 16 * 1024 };
 
@@ -95,7 +96,7 @@ static px_err read_begin(struct parts *parts, uint64_t offset, uint64_t left)
     parts->read.room = left < READ_BYTES ? (size_t)left : READ_BYTES;
     parts->read.out = parts->buf;
     parts->read.done = read_done;
-    px_err err = file_read_later(parts->exchange->service->loop, &parts->read);
+    px_err err = file_read_later(px_exchange_loop(parts->exchange), &parts->read);
 
     parts->reading = err == PX_OK;
     return err;

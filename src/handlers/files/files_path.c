@@ -50,17 +50,19 @@ static bool path_is_plain(px_str path)
 /* Decoded, without dot segments and empty ones; it begins with one slash. */
 static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
 {
+    char *text = px_exchange_alloc(exchange, raw.len + 1);
+    size_t len = 0, whole = 0;
     px_str path;
-    px_err err = uri_decode(&exchange->arena, raw, URI_SLASH_DECODE, &path);
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    px_err err = uri_decode_into(text, raw, URI_SLASH_DECODE, &path);
 
     if (err == PX_OK)
-        err = uri_path_normalise(&exchange->arena, path, &path);
+        err = uri_path_normalise(text, path.len, &whole);
     if (err != PX_OK)
         return err;
-    char *text = (char *)(uintptr_t)path.ptr; /* ours: uri_path_normalise made it */
-    size_t len = 0;
-
-    for (size_t at = 0; at < path.len; at++)
+    for (size_t at = 0; at < whole; at++)
         if (text[at] != '/' || len == 0 || text[len - 1] != '/')
             text[len++] = text[at];
     if (len == 0)
@@ -89,8 +91,8 @@ static bool path_is_hidden(px_str path, bool whole_site)
  * `out_whole` says whether that is all of it. */
 static px_str path_open(const px_exchange *exchange, bool *out_whole)
 {
-    px_str path = exchange->arrival.request.raw_path;
-    uint32_t skip = pattern_segments(exchange->handling.pattern);
+    px_str path = px_request_raw_path(exchange);
+    uint32_t skip = pattern_segments(px_request_pattern(exchange));
 
     *out_whole = skip == 0;
     for (; skip > 0; skip--) {
@@ -105,7 +107,7 @@ static px_str path_open(const px_exchange *exchange, bool *out_whole)
 
 unsigned files_path(px_exchange *exchange, px_str *out_path)
 {
-    px_str path = exchange->arrival.request.raw_path;
+    px_str path = px_request_raw_path(exchange);
     bool whole;
 
     if (path.len == 0 || path.ptr[0] != '/')
@@ -129,12 +131,11 @@ unsigned files_path(px_exchange *exchange, px_str *out_path)
 
 px_str files_path_with_slash(px_exchange *exchange)
 {
-    px_str query = exchange->arrival.request.query, path = exchange->arrival.request.raw_path;
+    px_str query = px_request_query(exchange), path = px_request_raw_path(exchange);
     const char *slash = path.len > 0 ? memrchr(path.ptr, '/', path.len) : NULL;
     size_t before = slash ? (size_t)(slash - path.ptr) + 1 : 0;
     px_str name = px_str_make(path.ptr + before, path.len - before);
-    char *text =
-        arena_take_text(&exchange->arena, uri_target_room(name) + uri_target_room(query) + 5);
+    char *text = px_exchange_alloc(exchange, uri_target_room(name) + uri_target_room(query) + 5);
     char *end = text;
 
     if (!text)

@@ -58,9 +58,10 @@ const char *files_sidecar_choose(const px_exchange *exchange, uint8_t sidecars,
 {
     struct accept_coding accept;
     enum coding codings[CODING_COUNT];
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
 
-    accept_coding_read(&accept, exchange->arrival.request.fields,
-                       exchange->arrival.request.field_count);
+    accept_coding_read(&accept, fields, count);
     if (accept_coding_order(&accept, sidecars, codings) == 0)
         return NULL;
     *out_suffix = coding_suffix(codings[0]).ptr;

@@ -16,13 +16,10 @@
 
 enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
-px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str *out_text)
+px_err uri_decode_into(char *out, px_str raw, enum uri_slash slash, px_str *out_text)
 {
-    char *text = arena_take_text(arena, raw.len + 1);
     size_t len = 0;
 
-    if (!text)
-        return PX_ERR_MEMORY;
     for (size_t at = 0; at < raw.len; at++) {
         char byte = raw.ptr[at];
 
@@ -39,11 +36,18 @@ px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str 
         }
         if (byte == '\0')
             return PX_ERR_MALFORMED;
-        text[len++] = byte;
+        out[len++] = byte;
     }
-    text[len] = '\0';
-    *out_text = px_str_make(text, len);
+    out[len] = '\0';
+    *out_text = px_str_make(out, len);
     return PX_OK;
+}
+
+px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash, px_str *out_text)
+{
+    char *text = arena_take_text(arena, raw.len + 1);
+
+    return text ? uri_decode_into(text, raw, slash, out_text) : PX_ERR_MEMORY;
 }
 
 px_err uri_path_decode(struct arena *arena, px_str raw, px_str *out_path)
@@ -51,22 +55,19 @@ px_err uri_path_decode(struct arena *arena, px_str raw, px_str *out_path)
     return uri_decode(arena, raw, URI_SLASH_REFUSE, out_path);
 }
 
-px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path)
+px_err uri_path_normalise(char *text, size_t whole, size_t *out_len)
 {
-    char *text;
     size_t len = 0;
 
-    if (path.len == 0 || path.ptr[0] != '/')
+    if (whole == 0 || text[0] != '/')
         return PX_ERR_MALFORMED;
-    text = arena_take_text(arena, path.len + 1);
-    if (!text)
-        return PX_ERR_MEMORY;
 
-    /* `text` always ends behind a segment, without its slash. */
-    for (size_t at = 0; at < path.len;) {
-        const char *segment = path.ptr + at + 1;
-        const char *next = memchr(segment, '/', path.len - at - 1);
-        size_t bytes = next ? (size_t)(next - segment) : path.len - at - 1;
+    /* What was written always ends behind a segment, without its slash, and is never longer than
+     * what was read. */
+    for (size_t at = 0; at < whole;) {
+        const char *segment = text + at + 1;
+        const char *next = memchr(segment, '/', whole - at - 1);
+        size_t bytes = next ? (size_t)(next - segment) : whole - at - 1;
         bool last = next == NULL;
 
         at += bytes + 1;
@@ -82,12 +83,12 @@ px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path)
                 text[len++] = '/';
         } else {
             text[len++] = '/';
-            memcpy(text + len, segment, bytes);
+            memmove(text + len, segment, bytes);
             len += bytes;
         }
     }
     text[len] = '\0';
-    *out_path = px_str_make(text, len);
+    *out_len = len;
     return PX_OK;
 }
 

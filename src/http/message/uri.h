@@ -27,14 +27,17 @@ enum uri_slash {
 PX_MUST_CHECK px_err uri_decode(struct arena *arena, px_str raw, enum uri_slash slash,
                                 px_str *out_text);
 
+/* The same into `out`, which has raw.len + 1 bytes.  PX_OK or PX_ERR_MALFORMED. */
+PX_MUST_CHECK px_err uri_decode_into(char *out, px_str raw, enum uri_slash slash, px_str *out_text);
+
 /* uri_decode for a whole path: an encoded "/" is refused. */
 PX_MUST_CHECK px_err uri_path_decode(struct arena *arena, px_str raw, px_str *out_path);
 
 /* Removes "." and ".." segments (RFC 3986 section 5.2.4) of an absolute path that is decoded or has
- * no encoded dots; the copy ends in NUL.  A path that climbs above its root is refused, where the
- * RFC would stay at the root: nobody honest asks for it.
- * PX_OK, PX_ERR_MALFORMED (above the root, or no leading slash) or PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err uri_path_normalise(struct arena *arena, px_str path, px_str *out_path);
+ * no encoded dots and ends in NUL, in place.  A path that climbs above its root is refused, where
+ * the RFC would stay at the root: nobody honest asks for it.
+ * PX_OK, and its new length, or PX_ERR_MALFORMED (above the root, or no leading slash). */
+PX_MUST_CHECK px_err uri_path_normalise(char *path, size_t len, size_t *out_len);
 
 /* --- Targets as received ---------------------------------------------------------------------- */
 

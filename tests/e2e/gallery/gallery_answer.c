@@ -139,8 +139,10 @@ static void file_close(int fd, void *context)
 void gallery_file(px_exchange *exchange, void *context)
 {
     int fd = open(context, O_RDONLY | O_CLOEXEC);
-    px_file_range range = {fd, gallery_number(exchange, "at", 0), gallery_number(exchange, "n", 13),
-                           file_close, NULL};
+    px_file_range range = {.fd = fd,
+                           .offset = gallery_number(exchange, "at", 0),
+                           .length = gallery_number(exchange, "n", 13),
+                           .release = file_close};
 
     if (fd < 0)
         px_respond_error(exchange, 404);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "unit/exchange/double.h"
@@ -423,6 +424,99 @@ static void filter_changes_or_breaks_the_head(void **state)
     free(content.bytes);
 }
 
+/* --- What a filter is told of the content, and other content -----------------------------------
+ */
+
+struct look {
+    px_source source;
+    uint64_t length;
+    int fd;
+    int filtered;
+    bool replaces;
+    uint32_t released;
+};
+
+static void look_release(void *context)
+{
+    ((struct look *)context)->released++;
+}
+
+static int look_head(px_exchange *exchange, void *context, void **out_state)
+{
+    struct look *look = context;
+
+    (void)out_state;
+    look->source = px_response_source(exchange);
+    look->length = px_response_length(exchange);
+    look->fd = px_response_fd(exchange);
+    look->filtered = px_response_is_filtered(exchange);
+    if (look->replaces)
+        px_response_replace(exchange, &(px_body){LITERAL("other"), look_release, look});
+    return 0;
+}
+
+static const px_filter look_filter = {.struct_size = sizeof(px_filter), .on_head = look_head};
+
+static void content_is_described_and_replaced(void **state)
+{
+    static const px_source sources[] = {PX_SOURCE_BYTES, PX_SOURCE_BYTES, PX_SOURCE_FILE,
+                                        PX_SOURCE_PRODUCER, PX_SOURCE_PIECES};
+
+    (void)state;
+    for (int how = 0; how < (int)ARRAY_COUNT(sources); how++) {
+        for (int replaces = 0; replaces < 2; replaces++) {
+            struct content content = {.how = how, .bytes = calloc(1, 10), .len = 10};
+            struct look look = {.replaces = replaces != 0};
+            struct stage stage;
+            struct call call;
+
+            content.file = memfd_create("content", 0);
+            assert_int_equal(write(content.file, content.bytes, 10), 10);
+            stage_open(&stage, NULL);
+            stage_filter(&stage, &look_filter, &look);
+            assert_true(call_begin(&call, &stage, get, answer_content, &content));
+            assert_int_equal(px_response_source(call.exchange), sources[how]);
+            call_drive(&call);
+            if (replaces)
+                assert_str_equal(call_content(&call), LITERAL("other"));
+            call_finish(&call);
+            assert_int_equal(call.end, PX_END_COMPLETE);
+            assert_int_equal(look.source, sources[how]);
+            assert_int_equal(look.length, how == 4 ? PX_LENGTH_UNKNOWN : 10);
+            assert_int_equal(look.fd, how == 2 ? content.file : -1);
+            assert_int_equal(look.filtered, 0);
+            assert_int_equal(look.released, replaces);
+            stage_close(&stage);
+            close(content.file);
+            free(content.bytes);
+        }
+    }
+}
+
+/* Too late, or behind a filter that has the content: the body is released all the same. */
+static void content_is_not_replaced_out_of_turn(void **state)
+{
+    struct content content = {.bytes = calloc(1, 10), .len = 10};
+    struct look look = {.replaces = true};
+    struct odd odd = {.what = 'i'};
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    stage_filter(&stage, &odd_filter, &odd);
+    stage_filter(&stage, &look_filter, &look);
+    assert_true(call_begin(&call, &stage, get, answer_content, &content));
+    call_drive(&call);
+    call_finish(&call);
+    assert_int_equal(look.filtered, 1);
+    assert_int_equal(look.released, 1);
+    assert_int_equal(call.end, PX_END_ABORTED);
+    assert_int_equal(odd.ended, odd.begun);
+    stage_close(&stage);
+    free(content.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +526,8 @@ int main(void)
         cmocka_unit_test(declared_length_is_checked_before_filters),
         cmocka_unit_test(head_has_no_content_to_filter),
         cmocka_unit_test(filter_changes_or_breaks_the_head),
+        cmocka_unit_test(content_is_described_and_replaced),
+        cmocka_unit_test(content_is_not_replaced_out_of_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

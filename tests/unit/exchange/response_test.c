@@ -122,7 +122,8 @@ static void give(px_exchange *exchange, struct released *released)
 {
     px_body body = {LITERAL("static"), release_body, released};
     px_producer producer = {pull_end, release_body, released};
-    px_file_range file = {released->fd, 0, 3, release_file, released};
+    px_file_range file = {
+        .fd = released->fd, .length = 3, .release = release_file, .context = released};
 
     switch (released->how % 3) {
     case 0:
@@ -165,7 +166,8 @@ static void give_with_bad_status(px_exchange *exchange, void *context)
     struct released *released = context;
     px_body body = {LITERAL("x"), release_body, released};
     px_producer producer = {pull_end, release_body, released};
-    px_file_range file = {released->fd, 0, 3, release_file, released};
+    px_file_range file = {
+        .fd = released->fd, .length = 3, .release = release_file, .context = released};
 
     switch (released->how % 3) {
     case 0:
@@ -463,6 +465,71 @@ static void add_set_replace_remove(void **state)
                                    "X-Late: 5\n");
     call_finish(&call);
     assert_int_equal(call.end, PX_END_COMPLETE);
+    stage_close(&stage);
+}
+
+/* --- Kept fields ------------------------------------------------------------------------------ */
+
+static void kept_fields(px_exchange *exchange, void *context)
+{
+    size_t count;
+
+    px_response_lend(exchange, context);
+    px_response_fields(exchange, &count);
+    if (count > 0) {
+        /* What changes does so in a copy. */
+        px_response_add_field(exchange, LITERAL("X-More"), LITERAL("1"));
+        px_response_set_field(exchange, LITERAL("X-Kept"), px_str_make(NULL, 0));
+    }
+    px_respond(exchange, 200, px_str_make(NULL, 0), LITERAL("x"));
+}
+
+static void kept_fields_are_lent(void **state)
+{
+    px_field fields[2] = {{{"X-Kept", 6}, {"a", 1}}, {{"X-Other", 7}, {"b", 1}}};
+    px_kept_fields kept = {.type = {"a/b", 3}, .fields = fields, .count = 2};
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    stage_open(&stage, NULL);
+    for (int again = 0; again < 2; again++) {
+        run(&call, &stage, get, kept_fields, &kept);
+        assert_string_equal(call.head, "Content-Type: a/b\nX-Other: b\nX-More: 1\n");
+        assert_int_equal(kept.checked, 1);
+        assert_str_equal(fields[0].name, px_str_of("X-Kept"));
+        call_finish(&call);
+    }
+    stage_close(&stage);
+}
+
+static void kept_fields_that_cannot_be_sent_abort(void **state)
+{
+    static const px_field bad[] = {{{"X-Kept", 6}, {"a\r\nb", 4}},
+                                   {{"X Kept", 6}, {"a", 1}},
+                                   {{"Content-Length", 14}, {"1", 1}},
+                                   {{"content-type", 12}, {"a/b", 3}},
+                                   {{"Date", 4}, {"1", 1}},
+                                   {{"server", 6}, {"1", 1}}};
+    px_kept_fields kept[ARRAY_COUNT(bad) + 2] = {{.type = {"a\nb", 3}}};
+    static px_field many[1001];
+    struct stage stage;
+    struct call call;
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(bad); index++)
+        kept[index + 1] = (px_kept_fields){.fields = &bad[index], .count = 1};
+    for (size_t index = 0; index < ARRAY_COUNT(many); index++)
+        many[index] = (px_field){{"x", 1}, {"y", 1}};
+    kept[ARRAY_COUNT(bad) + 1] = (px_kept_fields){.fields = many, .count = ARRAY_COUNT(many)};
+    stage_open(&stage, NULL);
+    for (size_t index = 0; index < ARRAY_COUNT(kept); index++) {
+        run(&call, &stage, get, kept_fields, &kept[index]);
+        assert_int_equal(call.status, 500);
+        assert_int_equal(kept[index].checked, 0);
+        call_finish(&call);
+        assert_int_equal(call.end, PX_END_ABORTED);
+    }
     stage_close(&stage);
 }
 
@@ -927,6 +994,8 @@ int main(void)
         cmocka_unit_test(broken_rules_abort),
         cmocka_unit_test(invalid_and_framing_fields_are_refused),
         cmocka_unit_test(add_set_replace_remove),
+        cmocka_unit_test(kept_fields_are_lent),
+        cmocka_unit_test(kept_fields_that_cannot_be_sent_abort),
         cmocka_unit_test(date_and_server_can_be_replaced_and_removed),
         cmocka_unit_test(fields_behind_the_head_abort),
         cmocka_unit_test(fields_have_a_limit),

@@ -62,7 +62,7 @@ static void reply_handler(px_exchange *exchange, void *context)
     px_str type = px_str_of(reply->type);
     px_producer producer = {reply_pull, NULL, reply};
     px_body body = {reply->content, NULL, NULL};
-    px_file_range range = {reply->fd, 0, reply->content.len, NULL, NULL};
+    px_file_range range = {.fd = reply->fd, .length = reply->content.len};
 
     reply->at = 0;
     if (reply->name)

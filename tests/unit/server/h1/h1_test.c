@@ -598,7 +598,10 @@ static void large_body(px_exchange *exchange, void *context)
 static void large_file(px_exchange *exchange, void *context)
 {
     struct large *large = context;
-    px_file_range range = {large->file, 0, large->file_length, large_file_release, large};
+    px_file_range range = {.fd = large->file,
+                           .length = large->file_length,
+                           .release = large_file_release,
+                           .context = large};
 
     px_exchange_set_callbacks(exchange, &large_callbacks, large);
     px_respond_file(exchange, 200, px_str_make(NULL, 0), &range);
