@@ -66,6 +66,9 @@ struct exchange_service {
 
 void exchange_service_init(struct exchange_service *service, px_loop *loop,
                            uint32_t exchange_count_max);
+/* States what must hold of all exchanges between ticks; for tests. */
+void exchange_service_check(struct exchange_service *service);
+
 void exchange_service_deinit(struct exchange_service *service);
 
 /* Whether no exchange can be made just now, but will be when those that have ended are reaped. */

@@ -116,6 +116,11 @@ static void server_last(struct loop_hook *hook)
     drain_look(server);
 }
 
+static void server_checks(struct loop_hook *hook)
+{
+    server_check(CONTAINER_OF(hook, px_server, checks));
+}
+
 static px_err server_init(px_server *server, px_error *out_error)
 {
     const px_server_options *options = &server->options;
@@ -154,6 +159,8 @@ static px_err server_init(px_server *server, px_error *out_error)
     loop_task_init(&server->limit, overload_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
+    server->checks.run = server_checks;
+    loop_hook_add(server->loop, LOOP_CHECKS, &server->checks);
     px_err err = deadline_wheel_init(&server->deadlines, server->loop, session_deadline_due);
 
     if (err == PX_OK)
@@ -203,6 +210,7 @@ static void server_free(px_server *server)
         deadline_wheel_deinit(&server->deadlines);
     list_remove(&server->limit.node);
     list_remove(&server->last.node);
+    list_remove(&server->checks.node);
     pool_deinit(&server->conns);
     pool_deinit(&server->works);
     pool_deinit(&server->outs);

@@ -102,6 +102,7 @@ struct px_server {
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     struct loop_task limit; /* stops accepting, or goes on */
+    struct loop_hook checks; /* in builds for tests: server_check */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
     px_counters counters;

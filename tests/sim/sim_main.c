@@ -1,6 +1,9 @@
 /*
  * sim_run: the scenarios, and the runner of sim_run.c.
  */
+#include <stdio.h>
+
+#include "pollux/fatal.h"
 #include "scenarios.h"
 
 int main(int argc, char **argv)
@@ -10,4 +13,10 @@ int main(int argc, char **argv)
         &scenario_http,  &scenario_http2, &scenario_tls};
 
     return sim_run_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}
+
+/* A broken assertion says which. */
+void px_on_fatal(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "%s:%d: %s\n", file, line, condition);
 }

@@ -120,3 +120,13 @@ px_sim_plant(file_entry_kept http handlers/files/files_content.c
     files_entry_put(context);" "static void content_release(void *context)
 {
     (void)context;")
+
+# What no answer shows: counts that drift are found by what is stated of each tick (session_check.c
+# and its like) alone.
+px_sim_plant(idle_is_counted_twice http server/session/session.c
+    "server->idle_count += (wait == WAIT_IDLE) - (session->wait == WAIT_IDLE);"
+    "server->idle_count += (wait == WAIT_IDLE);")
+px_sim_plant(head_is_counted_twice http server/session/session.c
+    "(uint32_t)is_head((uint8_t)wait) - (uint32_t)is_head(session->wait)" "(uint32_t)is_head((uint8_t)wait)")
+px_sim_plant(head_bytes_stay_counted http2 server/h2/h2_share.c
+    "h2->head_bytes -= request->head_bytes" "h2->head_bytes -= 0")

@@ -369,4 +369,5 @@ const struct session_protocol h1_protocol = {
     .cut_short = h1_cut_short,
     .drain = h1_drain,
     .total_due = h1_total_due,
+    .check = h1_check,
 };

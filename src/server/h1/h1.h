@@ -117,6 +117,9 @@ PX_MUST_CHECK px_err h1_conn_refuse(struct h1_conn *h1, unsigned status, const c
 /* The block and the exchange are let go, once no send uses them. */
 void h1_abandon(struct session *session, px_end end);
 
+/* States what must hold between ticks; for tests. */
+void h1_check(const struct session *session);
+
 /* The exchange is over. */
 void h1_finish(struct h1_conn *h1, px_end end);
 void h1_work_release(struct h1_conn *h1);

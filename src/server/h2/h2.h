@@ -86,6 +86,9 @@ static inline struct h2_request *h2_request_of(struct h2_stream *stream)
 
 void h2_advance(struct h2_conn *h2);
 
+/* States what must hold between ticks; for tests. */
+void h2_check(const struct session *session);
+
 /* The driver has something to do for a request. */
 void h2_note(struct h2_request *request);
 

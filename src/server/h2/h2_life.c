@@ -325,4 +325,5 @@ const struct session_protocol h2_protocol = {
     .drain = h2_drain,
     .total_due = h2_total_due,
     .overdue = h2_overdue,
+    .check = h2_check,
 };

@@ -47,6 +47,9 @@ void conn_begin(struct conn *conn);
 /* The stream's on_closed, for every protocol; the context is the connection. */
 void conn_on_closed(px_stream *stream, void *context);
 
+/* States what must hold between ticks; for tests. */
+void conn_check(const struct conn *conn);
+
 /* --- Receiving -------------------------------------------------------------------------------- */
 
 /* Counts bytes that came behind the last answer and are dropped: not without bound. */

@@ -101,3 +101,24 @@ void deadline_clear(struct deadline_wheel *wheel, struct deadline *deadline)
     list_remove(&deadline->node);
     wheel->count--;
 }
+
+void deadline_wheel_check(const struct deadline_wheel *wheel)
+{
+    size_t count = 0;
+
+    for (uint32_t index = 0; index < DEADLINE_BUCKETS; index++) {
+        const struct list *bucket = &wheel->buckets[index];
+
+        count += list_check(bucket);
+        for (const struct list *node = bucket->next; node != bucket; node = node->next) {
+            uint64_t step =
+                LIST_ENTRY(node, const struct deadline, node)->due_ms / DEADLINE_STEP_MS + 1;
+
+            /* One that was overdue when it was set is in the bucket that comes next. */
+            ASSERT(step % DEADLINE_BUCKETS == index || step <= wheel->step + DEADLINE_BUCKETS);
+        }
+    }
+    ASSERT(count == wheel->count);
+    ASSERT(count == 0 || timer_started(&wheel->timer));
+    ASSERT(wheel->on_due && wheel->loop);
+}

@@ -33,6 +33,9 @@ PX_MUST_CHECK px_err deadline_wheel_init(struct deadline_wheel *wheel, px_loop *
                                                         struct deadline_wheel *wheel));
 void deadline_wheel_deinit(struct deadline_wheel *wheel);
 
+/* States what must hold; for tests. */
+void deadline_wheel_check(const struct deadline_wheel *wheel);
+
 static inline void deadline_init(struct deadline *deadline)
 {
     list_init(&deadline->node);

@@ -122,6 +122,9 @@ struct session_protocol {
 
     /* total_due is over: whether that ends the session.  NULL: it does. */
     bool (*overdue)(struct session *session);
+
+    /* States what must hold between ticks; for tests.  NULL: nothing of its own. */
+    void (*check)(const struct session *session);
 };
 
 enum session_protocol_id {
@@ -185,6 +188,11 @@ void session_deadline_due(struct deadline *deadline, struct deadline_wheel *whee
 
 /* Tells each session that its next answer is its last. */
 void session_drain_all(px_server *server);
+
+/* States what must hold of a session, and of a server and all its sessions, between ticks; for
+ * tests. */
+void session_check(const struct session *session);
+void server_check(px_server *server);
 
 /* Closes what a drain ends: idle sessions, or all. */
 void session_close_all(px_server *server, bool idle_only, px_end end);
