@@ -45,6 +45,7 @@ typedef struct px_counters {
     uint64_t
         longest_tick_callbacks;  /**< Streams run, connections accepted and tasks in that one. */
     uint64_t longest_tick_bytes; /**< Bytes received and sent in that one. */
+    uint64_t cut; /**< Exchanges that were cut by a drain's deadline, or by the server's end. */
 } px_counters;
 
 /** Which fields of trusted proxies are believed.  A proxy that writes one of them passes the other
@@ -243,6 +244,9 @@ typedef struct px_drain_options {
                                way is lost (RFC 9112 section 9.5). */
     uint32_t leave_queue; /**< 0: what waits in the listeners' queues is still accepted; 1: not,
                                somebody else accepts there. */
+    uint32_t close_ms; /**< From the call until answers say `Connection: close`, and HTTP/2 GOAWAY,
+                            so that peers come back elsewhere; 0: half of the delay;
+                            PX_UNLIMITED: the delay. */
 } px_drain_options;
 
 /** The defaults, as a value.  Any thread. */

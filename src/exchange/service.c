@@ -139,6 +139,7 @@ void exchange_finish(px_exchange *exchange, px_end end)
     exchange->end = (uint8_t)(exchange->broken || exchange->failed ? exchange->end : end);
     if (exchange->end != PX_END_COMPLETE)
         service->aborted++;
+    service->cut += exchange->end == PX_END_SERVER_CLOSED;
     list_remove(&exchange->node);
     if (exchange_tells_end(exchange) || exchange->output.more)
         list_append(&service->ended, &exchange->node);

@@ -62,6 +62,7 @@ struct exchange_service {
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
     uint64_t aborted;        /* exchanges that did not complete */
+    uint64_t cut;            /* of those, the ones that the server's end cut */
 };
 
 void exchange_service_init(struct exchange_service *service, px_loop *loop,

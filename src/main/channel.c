@@ -90,7 +90,7 @@ static void message_take(struct channel *channel, const struct control_message *
             release(channel, message->slot);
         break;
     case CONTROL_DELAY:
-        events->on_delay(channel->context);
+        events->on_delay(message->slot, channel->context);
         break;
     case CONTROL_DRAIN:
         events->on_drain(channel->context);

@@ -15,7 +15,9 @@
 struct channel_events {
     /* How to serve a socket of an address (by its index on the command line). */
     px_err (*on_serve)(px_listener *listener, uint32_t address, void *context, px_error *out_error);
-    void (*on_delay)(void *context);  /* a drain is coming: readiness fails from now on */
+    /* A drain is coming: readiness fails from now on, and in so many ms answers begin to say close.
+     */
+    void (*on_delay)(uint32_t close_ms, void *context);
     void (*on_drain)(void *context);  /* also when the master has died */
     void (*on_retire)(void *context); /* others serve from now on */
     void (*on_stop)(void *context);

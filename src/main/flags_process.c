@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "main/flag.h"
+#include "main/health_path.h"
 #include "main/values.h"
 
 enum { WORKER_COUNT_MOST = 1024 };
@@ -75,10 +76,17 @@ static px_err set_sandbox(struct options *options, const struct flag *flag, cons
                      flag->name, value);
 }
 
+/* Segments that stand for themselves, as they come. */
+static bool is_plain_path(const char *path)
+{
+    return path[0] == '/' && strlen(path) <= HEALTH_PATH_BYTES_MAX && !strpbrk(path, "{}?#% ") &&
+           !strstr(path, "//") && !strstr(path, "/.");
+}
+
 static px_err set_health(struct options *options, const struct flag *flag, const char *value,
                          px_error *out_error)
 {
-    if (*value != '/' || strpbrk(value, "?#% ") != NULL)
+    if (!is_plain_path(value))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--%s %s: it is a path that begins with a slash, as /health", flag->name,
                          value);

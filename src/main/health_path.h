@@ -6,6 +6,8 @@
 
 #include "pollux/server.h"
 
+enum { HEALTH_PATH_BYTES_MAX = 1024 };
+
 struct health_path {
     px_server *server; /* borrowed */
     const char *path;  /* borrowed: of the command line */

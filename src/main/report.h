@@ -9,4 +9,7 @@
 /* Says them on stderr. */
 void report_counters(const px_counters *counters);
 
+/* Says how many requests the end has cut short, if it did. */
+void report_cut(const px_counters *counters);
+
 #endif

@@ -1,8 +1,8 @@
 /*
  * Writing texts out: to stderr, to stdout, or in place of a file.
  *
- * It can fail by a reader that has gone, a disk that is full and a folder that may not be written; a
- * file that was to be replaced is then as it was.
+ * It can fail by a reader that has gone, a disk that is full and a folder that may not be written;
+ * a file that was to be replaced is then as it was.
  */
 #include "main/run_text.h"
 

@@ -280,6 +280,14 @@ static void program_report(void *context)
     report_counters(&sum);
 }
 
+static void program_report_cut(const struct program *program)
+{
+    px_counters sum;
+
+    board_sum(&program->board, &sum);
+    report_cut(&sum);
+}
+
 static void program_say(enum master_level level, const char *text, void *context)
 {
     const struct program *program = context;
@@ -366,6 +374,7 @@ static enum exit_code program_supervise(struct program *program)
     }
     if (master_run(&plan, &code, &error) == PX_OK) {
         deaths_look(&program->deaths, UINT64_MAX);
+        program_report_cut(program);
         if (!options->quiet && program->has_served)
             program_report(program);
         return (enum exit_code)code;

@@ -41,8 +41,9 @@ struct life {
     struct log *log;             /* owned; NULL: none */
     struct channel channel;
     struct health_path health;
-    px_timer *watchdog; /* owned: when the service manager is told that it lives, or NULL */
-    px_timer *look;     /* owned: when files are looked at, or NULL */
+    px_timer *watchdog;   /* owned: when the service manager is told that it lives, or NULL */
+    px_timer *look;       /* owned: when files are looked at, or NULL */
+    px_counters counters; /* where there is no board */
     bool is_draining;
     bool is_hurried;
     bool has_failed; /* a socket could not be served */
@@ -227,11 +228,12 @@ static void on_broken(void *context)
     life_stop(life);
 }
 
-static void on_delay(void *context)
+static void on_delay(uint32_t close_ms, void *context)
 {
     px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
 
     options.delay_ms = PX_UNLIMITED;
+    options.close_ms = close_ms;
     life_drain_with(context, &options);
 }
 
@@ -322,10 +324,8 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->loop)
         return out_error->code;
     server_options.loop = life->loop;
-    if (worker->block) {
-        worker->block->counters.struct_size = sizeof(worker->block->counters);
-        server_options.counters_memory = &worker->block->counters;
-    }
+    server_options.counters_memory = worker->block ? &worker->block->counters : &life->counters;
+    server_options.counters_memory->struct_size = sizeof(px_counters);
     if (life->log) {
         log_start(life->log, life->loop);
         server_options.on_log = log_write;
@@ -405,12 +405,15 @@ static void loop_empty(px_loop *loop)
 /* Destroying a server leaves the last words of its connections to the loop. */
 static void life_end(struct life *life)
 {
-    if (life->worker->ends.word_fd < 0 && life->is_draining && !life->worker->options->quiet)
-        life_report(life);
     channel_close(&life->channel);
     px_timer_destroy(life->watchdog);
     px_timer_destroy(life->look);
     px_server_destroy(life->server);
+    if (life->worker->ends.word_fd < 0 && life->is_draining) {
+        report_cut(&life->counters);
+        if (!life->worker->options->quiet)
+            report_counters(&life->counters);
+    }
     if (life->log)
         log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
     if (life->loop)

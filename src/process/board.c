@@ -67,6 +67,7 @@ static void counters_add(px_counters *sum, const px_counters *counters)
     sum->bytes_sent += counters->bytes_sent;
     sum->accept_errors += counters->accept_errors;
     sum->aborted += counters->aborted;
+    sum->cut += counters->cut;
     sum->turned_away += counters->turned_away;
     sum->handshakes += counters->handshakes;
     sum->handshakes_resumed += counters->handshakes_resumed;

@@ -29,7 +29,7 @@ enum control_kind {
     CONTROL_SERVE = 1, /* slot, address, descriptor: accept on it */
     CONTROL_SERVED,    /* slot: that was its last descriptor; say CONTROL_SERVING */
     CONTROL_RELEASE,   /* slot: accept there no longer */
-    CONTROL_DELAY,     /* readiness fails from now on */
+    CONTROL_DELAY,     /* readiness fails from now on; slot: ms until answers say close */
     CONTROL_DRAIN,
     CONTROL_RETIRE, /* descriptor: the log, opened anew, if there is one */
     CONTROL_STOP,

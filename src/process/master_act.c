@@ -282,7 +282,8 @@ static void act(struct master *master, const struct supervisor_action *action)
         tell_kind(master, action->worker, CONTROL_RELEASE, action->slot);
         break;
     case ACTION_DELAY:
-        tell_kind(master, action->worker, CONTROL_DELAY, 0);
+        tell_kind(master, action->worker, CONTROL_DELAY,
+                  master->plan->supervisor.drain_delay_ms / 2);
         break;
     case ACTION_DRAIN:
         tell_kind(master, action->worker, CONTROL_DRAIN, 0);

@@ -228,6 +228,10 @@ void px_server_destroy(px_server *server)
 {
     CHECK_RULE(!server || !server->loop->ticking,
                "px_server_destroy was called from a callback of the loop");
+    if (!server)
+        return;
+    server_empty(server);
+    counters_publish(server); /* what was cut by that too */
     server_free(server);
 }
 

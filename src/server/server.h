@@ -51,11 +51,13 @@ struct server_drain {
     struct io_timer timer;
     struct loop_task queue; /* accepts what waits */
     uint64_t begin_ms;      /* the end of the delay */
+    uint64_t close_ms;      /* when answers begin to say that they are the last */
     uint64_t idle_ms;       /* when idle connections end; UINT64_MAX: by themselves */
     uint64_t deadline_ms;   /* when the rest does */
     uint32_t rounds;        /* turns of accepting */
     bool leaves_queue;      /* somebody else accepts there */
     bool ends_idle;         /* idle_ms has come */
+    bool closes;            /* close_ms has come, or the end of the delay */
     void (*on_drained)(px_server *server, void *context);
     void *context; /* of on_drained */
 };
@@ -114,10 +116,11 @@ static inline px_server *server_of(const px_exchange *exchange)
     return CONTAINER_OF(exchange_service_of(exchange), px_server, service);
 }
 
-/* Whether each accepted head is logged. */
-static inline bool server_logs_heads(const px_server *server)
+/* Whether accepted heads are logged, and this one, whose route was looked for. */
+static inline bool server_logs_heads(const px_server *server, const px_exchange *exchange)
 {
-    return server->site->rules.log_format == PX_LOG_REQUEST && server->options.on_log;
+    return server->site->rules.log_format == PX_LOG_REQUEST && server->options.on_log &&
+           site_rules_of(exchange)->log_format != PX_LOG_OFF;
 }
 
 /* A connection went: accepting may go on. */

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from lib.h2frames import GOAWAY, H2Wire
 from lib.load import Crowd
 from lib.runner import PROGRAM, Child, Pollux, Server, run
 from lib.wire import Wire, ask
@@ -815,6 +817,66 @@ def test_health_fails_once_a_drain_is_announced(workers):
         wait_until(lambda: ask(server.address, check).status == 503, 1.5)
         assert ask(server.address, GET).status == 200
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("form", ["request", "combined", "json"])
+def test_health_has_no_line_in_the_log(form):
+    with Pollux("respond", "--log", form, "-w1", "--health", "/health") as server:
+        for path in (b"/health", b"/health", b"/last"):
+            ask(server.address, b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+        ask(server.address, b"HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n", head_only=True)
+        out = server.wait_stdout(lambda out: b"/last" in out)
+        time.sleep(0.05)
+        assert b"/health" not in server.stdout, out
+
+
+@pytest.mark.parametrize("path", ["health", "/a?b", "/a#b", "/%41", "/a b", "/{a}", "/a//b", "/../a", "/./a"])
+def test_health_is_a_plain_path(path):
+    code, _, err = run("respond", "--health", path)
+    assert code == 64 and "it is a path that begins with a slash" in err, err
+    assert run("respond", "--health", "/" + "a" * 1024)[0] == 64
+
+
+def test_answers_say_close_in_the_second_half_of_the_delay():
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    for workers in (0, 2):
+        with Pollux("respond", "--log=off", "-w", workers, "--drain-delay=3s") as server:
+            with Wire(server.address) as kept, Wire(server.address) as other, H2Wire(server.address) as h2:
+                h2.probe(1)
+                for wire in (kept, other):
+                    wire.send(get)
+                    assert not wire.reply().says_close
+                server.signal(signal.SIGTERM)
+                time.sleep(0.7)
+                kept.send(get)
+                assert not kept.reply().says_close
+                time.sleep(1.2)
+                kept.send(get)
+                assert kept.reply().says_close and kept.rest() == b""
+                assert ask(server.address, get).says_close
+                h2.until(lambda: any(frame.kind == GOAWAY for frame in h2.judge.frames), "GOAWAY")
+            assert server.wait() == 0
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("how", ["deadline", "second signal"])
+def test_what_the_end_cuts_is_counted(tmp_path, workers, how):
+    with open(tmp_path / "long.bin", "wb") as file:
+        file.truncate(50 << 20)
+    args = ["--timeout-drain=300ms"] if how == "deadline" else []
+    with Pollux("files", tmp_path, "--log=off", "-w", workers, "--user", str(os.geteuid()), *args) as server:
+        with ExitStack() as stack:
+            for _ in range(3):
+                wire = stack.enter_context(Wire(server.address, rcvbuf=4096))
+                wire.send(b"GET /long.bin HTTP/1.1\r\nHost: a\r\n\r\n", read=False)
+            time.sleep(0.3)
+            server.signal(signal.SIGTERM)
+            if how == "second signal":
+                time.sleep(0.2)
+                server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+        assert server.stderr.count("pollux: 3 requests were cut short, by --timeout-drain or a second signal\n") == 1
+        assert ", aborted 3, cut 3, " in server.stderr
 
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1:18080", ":18080"), ("*:18080", "[::1]:18080"),

@@ -97,8 +97,6 @@ static px_err head_take(struct h1_conn *h1)
         exchange_finish(exchange, PX_END_NO_MEMORY);
         return h1_conn_refuse(h1, 503, "out of memory");
     }
-    if (PX_UNLIKELY(server_logs_heads(server)))
-        access_log_head(server, px_str_make(head, parser->head_bytes));
     head_describe(exchange, parser);
     h1->in_used += parser->head_bytes;
     h1->exchange = exchange;
@@ -108,6 +106,8 @@ static px_err head_take(struct h1_conn *h1)
     h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
     request_begin(&h1->conn.session, exchange, parser->expect_unknown);
+    if (PX_UNLIKELY(server_logs_heads(server, exchange)))
+        access_log_head(server, px_str_make(head, parser->head_bytes));
     /* A length of 0 ends here too: no byte will come that could tell. */
     if (PX_LIKELY(parser->framing == H1_FRAMING_NONE) ||
         (parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0)) {

@@ -74,9 +74,9 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     request->exchange = exchange;
     head_describe(request, head);
-    if (PX_UNLIKELY(server_logs_heads(server)))
-        access_log_request(server, exchange);
     request_begin(&h2->conn.session, exchange, head->expect_unknown);
+    if (PX_UNLIKELY(server_logs_heads(server, exchange)))
+        access_log_request(server, exchange);
     if (stream->remote_ended || (request->kind != REQUEST_PLAIN && !exchange_is_tunnel(exchange)))
         exchange_receive_end(exchange);
     h2_note(request);

@@ -28,6 +28,7 @@ px_err counters_init(px_server *server, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0, "counters_memory has no struct_size");
     memcpy(&server->counters, memory, memory_bytes(memory));
     server->service.aborted = server->counters.aborted;
+    server->service.cut = server->counters.cut;
     return PX_OK;
 }
 
@@ -38,6 +39,7 @@ static void counters_take(px_server *server)
 
     counters->open = server->conn_count;
     counters->aborted = server->service.aborted;
+    counters->cut = server->service.cut;
     counters->ticks++;
     if (PX_LIKELY(longest->duration_us <= counters->longest_tick_us))
         return;
@@ -75,6 +77,7 @@ void px_server_counters(const px_server *server, px_counters *out_counters)
     counters.struct_size = bytes;
     counters.open = server->conn_count;
     counters.aborted = server->service.aborted;
+    counters.cut = server->service.cut;
     pool_each((struct pool *)(uintptr_t)&server->conns, sent_visit, &counters);
     memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
 }

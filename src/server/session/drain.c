@@ -1,7 +1,8 @@
 /*
  * The graceful end of a server.
  *
- * The happy path: the delay passes, the listeners' queues are accepted to their end and the
+ * The happy path: the delay passes, in its second half answers say that they are the last of their
+ * connection, the listeners' queues are accepted to their end and the
  * listeners closed, every open connection is told that its next answer is its last, idle ones end
  * after their grace, and when the last connection has gone the server is drained.  What can go
  * wrong is time: after the deadline what is left is closed.
@@ -22,7 +23,8 @@ static void drain_timer_set(px_server *server)
     uint64_t due_ms = drain->deadline_ms;
 
     if (server->phase == SERVER_DRAIN_DELAY)
-        due_ms = drain->begin_ms;
+        due_ms =
+            !drain->closes && drain->close_ms < drain->begin_ms ? drain->close_ms : drain->begin_ms;
     else if (!drain->ends_idle && drain->idle_ms < due_ms)
         due_ms = drain->idle_ms;
     if (due_ms == UINT64_MAX)
@@ -58,10 +60,17 @@ static void drain_queue(struct loop_task *task)
     drain_idle(server);
 }
 
+/* Peers are sent elsewhere: each next answer is its connection's last. */
+static void drain_close(px_server *server)
+{
+    server->drain.closes = true;
+    session_drain_all(server);
+}
+
 static void drain_begin(px_server *server)
 {
     server->phase = SERVER_DRAINING;
-    session_drain_all(server);
+    drain_close(server);
     if (server->drain.leaves_queue)
         server_listeners_close(server);
     else
@@ -84,6 +93,8 @@ static void drain_due(struct io_timer *timer)
 
     if (server->phase == SERVER_DRAIN_DELAY && server->drain.begin_ms <= now_ms)
         drain_begin(server);
+    else if (server->phase == SERVER_DRAIN_DELAY && server->drain.close_ms <= now_ms)
+        drain_close(server);
     if (server->phase == SERVER_DRAINING && server->drain.deadline_ms <= now_ms) {
         drain_end(server);
         return;
@@ -96,6 +107,7 @@ static void drain_due(struct io_timer *timer)
 px_err drain_init(px_server *server)
 {
     server->drain.begin_ms = server->drain.idle_ms = server->drain.deadline_ms = UINT64_MAX;
+    server->drain.close_ms = UINT64_MAX;
     loop_task_init(&server->drain.queue, drain_queue);
     return timer_init(&server->loop->timers, &server->drain.timer, drain_due);
 }
@@ -141,7 +153,10 @@ px_err px_server_drain_with(px_server *server, const px_drain_options *given)
         return PX_OK;
     if (options.deadline_ms == 0)
         options.deadline_ms = DRAIN_TIMEOUT_MS_DEFAULT;
+    if (options.close_ms == 0)
+        options.close_ms = options.delay_ms == PX_UNLIMITED ? PX_UNLIMITED : options.delay_ms / 2;
     hasten(&drain->begin_ms, now_ms, options.delay_ms);
+    hasten(&drain->close_ms, now_ms, options.close_ms);
     uint64_t from_ms = drain->begin_ms > now_ms ? drain->begin_ms : now_ms;
 
     hasten(&drain->idle_ms, from_ms, options.idle_ms);

@@ -42,7 +42,7 @@ void session_speak(struct session *session, enum session_protocol_id protocol)
     list_remove(&session->wake.node);
     session->protocol = (uint8_t)protocol;
     session_protocol(session)->open(session);
-    if (session->server->phase == SERVER_DRAINING && session_protocol(session)->drain)
+    if (session->server->drain.closes && session_protocol(session)->drain)
         session_protocol(session)->drain(session);
 }
 
