@@ -56,6 +56,7 @@ struct tls_shared {
     uint32_t handshake_count;      /* on that list */
     struct list gone;              /* of struct tls_conduit: freed at the end of the tick */
     struct loop_hook last;         /* frees them */
+    struct loop_hook checks;       /* in builds for tests: tls_shared_check */
     char opened[RECV_CHUNK_BYTES]; /* what was opened last, while its receiver looks at it */
     char gathered[TLS_FILL_BYTES]; /* small parts and files, while they are sealed */
 };
@@ -142,6 +143,9 @@ void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_ma
 
 /* No conduit may be in use. */
 void tls_shared_deinit(struct tls_shared *shared);
+
+/* States what must hold between ticks; for tests. */
+void tls_shared_check(struct tls_shared *shared);
 
 /* The conduit whose handshake has taken the longest, or NULL. */
 struct tls_conduit *tls_shared_oldest(const struct tls_shared *shared);

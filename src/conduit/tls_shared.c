@@ -37,6 +37,11 @@ static void shared_last(struct loop_hook *hook)
     gone_free(CONTAINER_OF(hook, struct tls_shared, last));
 }
 
+static void shared_checks(struct loop_hook *hook)
+{
+    tls_shared_check(CONTAINER_OF(hook, struct tls_shared, checks));
+}
+
 void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_max)
 {
     shared->loop = loop;
@@ -45,6 +50,8 @@ void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_ma
     list_init(&shared->gone);
     shared->last.run = shared_last;
     loop_hook_add(loop, LOOP_LAST, &shared->last);
+    shared->checks.run = shared_checks;
+    loop_hook_add(loop, LOOP_CHECKS, &shared->checks);
     pool_init(&shared->conduits, &loop->allocator, sizeof(struct tls_conduit), CONDUIT_SLAB_OBJECTS,
               count_max);
     pool_init(&shared->blocks, &loop->allocator, sizeof(struct tls_block), BLOCK_SLAB_OBJECTS,
@@ -55,6 +62,7 @@ void tls_shared_deinit(struct tls_shared *shared)
 {
     gone_free(shared);
     list_remove(&shared->last.node);
+    list_remove(&shared->checks.node);
     pool_deinit(&shared->conduits);
     pool_deinit(&shared->blocks);
 }

@@ -500,4 +500,6 @@ void supervisor_event(struct supervisor *supervisor, const struct supervisor_eve
         return;
     on_event(supervisor, event, now_ms);
     supervisor_settle(supervisor, now_ms);
+    if (ASSERTS)
+        supervisor_check(supervisor);
 }

@@ -213,6 +213,9 @@ void supervisor_deinit(struct supervisor *supervisor);
 void supervisor_event(struct supervisor *supervisor, const struct supervisor_event *event,
                       uint64_t now_ms);
 
+/* States what must hold after an event; for tests. */
+void supervisor_check(const struct supervisor *supervisor);
+
 /* The next action, in order; false when there is none. */
 bool supervisor_take(struct supervisor *supervisor, struct supervisor_action *out_action);
 

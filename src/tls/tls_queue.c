@@ -98,3 +98,20 @@ void tls_queue_drop(struct tls_queue *queue, uint32_t bytes)
         block_free_first(queue);
     }
 }
+
+void tls_queue_check(const struct tls_queue *queue)
+{
+    const struct tls_block *last = NULL;
+    uint32_t count = 0, bytes = 0;
+
+    for (const struct tls_block *block = queue->first; block; block = block->next) {
+        ASSERT(block->item.generation & 1);
+        ASSERT(block->len <= TLS_BLOCK_BYTES && block->at <= block->len);
+        bytes += block->len - block->at;
+        last = block;
+        count++;
+        ASSERT(count <= TLS_BLOCKS_MAX);
+    }
+    ASSERT(last == queue->last);
+    ASSERT(count == queue->block_count && bytes == queue->bytes);
+}

@@ -38,6 +38,9 @@ size_t tls_queue_append(struct tls_queue *queue, const char *bytes, size_t count
 /* What is queued as parts, at most TLS_BLOCKS_MAX; *out_bytes says how many bytes that are. */
 size_t tls_queue_parts(const struct tls_queue *queue, px_part *out_parts, uint32_t *out_bytes);
 
+/* States what must hold; for tests. */
+void tls_queue_check(const struct tls_queue *queue);
+
 /* Drops the first bytes. */
 void tls_queue_drop(struct tls_queue *queue, uint32_t bytes);
 
