@@ -111,3 +111,65 @@ px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena
     *out_path = px_str_make(out, at);
     return PX_OK;
 }
+
+/* The folder that a peer resolves a reference in, encoded as router_redirect_path does: the path
+ * without its last segment, whatever that is (RFC 3986 section 5.2.3), and dot segments; empty
+ * segments are segments.  `out` has room for the path and a slash. */
+static size_t write_base(char *out, px_str raw_path)
+{
+    size_t at = 0;
+
+    for (size_t from = raw_path.len > 0 && raw_path.ptr[0] == '/'; from <= raw_path.len;) {
+        px_str segment = segment_at(raw_path, from);
+
+        from += segment.len + 1;
+        if (from > raw_path.len)
+            break; /* the last one */
+        if (is_dots(segment, 2)) {
+            while (at > 0 && out[--at] != '/')
+                continue;
+        } else if (!is_dots(segment, 1)) {
+            at = write_segment(out, at, segment);
+        }
+    }
+    out[at++] = '/';
+    return at;
+}
+
+px_err router_redirect_relative(px_str raw_path, bool add_slash, struct arena *arena,
+                                px_str *out_reference)
+{
+    size_t common = 0, up = 0;
+    px_str path;
+    px_err err = router_redirect_path(raw_path, add_slash, arena, &path);
+    char *base = arena_take_text(arena, uri_target_room(raw_path) + 3);
+
+    if (err != PX_OK || !base)
+        return PX_ERR_MEMORY;
+    size_t base_len = write_base(base, raw_path);
+
+    for (size_t at = 0; at < base_len && at < path.len && base[at] == path.ptr[at]; at++)
+        if (base[at] == '/')
+            common = at + 1;
+    for (size_t at = common; at < base_len; at++)
+        up += base[at] == '/';
+    px_str rest = px_str_make(path.ptr + common, path.len - common);
+    char *out = arena_take_text(arena, 3 * up + 2 + rest.len + 1);
+    size_t len = 0;
+
+    if (!out)
+        return PX_ERR_MEMORY;
+    for (; up > 0; up--, len += 3)
+        memcpy(out + len, "../", 3);
+    /* Nothing would be the same path again, and a colon in the first segment would end a scheme. */
+    if (len == 0 && (rest.len == 0 || memchr(rest.ptr, ':', rest.len))) {
+        memcpy(out, "./", 2);
+        len = 2;
+    }
+    if (rest.len > 0)
+        memcpy(out + len, rest.ptr, rest.len);
+    len += rest.len;
+    out[len] = '\0';
+    *out_reference = px_str_make(out, len);
+    return PX_OK;
+}

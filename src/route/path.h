@@ -28,4 +28,9 @@ bool router_path_clean_needed(px_str raw_path);
 PX_MUST_CHECK px_err router_redirect_path(px_str raw_path, bool add_slash, struct arena *arena,
                                           px_str *out_path);
 
+/* The same place as a relative reference (RFC 3986 section 4.2), for a peer that asked for
+ * `raw_path` perhaps with a prefix that was taken off: "dir/" for "/a/dir", "../b" for "/a//b". */
+PX_MUST_CHECK px_err router_redirect_relative(px_str raw_path, bool add_slash, struct arena *arena,
+                                              px_str *out_reference);
+
 #endif

@@ -68,6 +68,11 @@ static void check_path(px_str path, struct arena *arena)
         must(!router_path_clean_needed(clean) && strlen(clean.ptr) == clean.len);
         must(router_redirect_path(clean, slash, arena, &again) == PX_OK);
         must(px_str_equal(clean, again));
+        must(router_redirect_relative(path, slash, arena, &again) == PX_OK);
+        must(again.len > 0 && again.ptr[0] != '/' && !memchr(again.ptr, '\\', again.len));
+        const char *colon = memchr(again.ptr, ':', again.len);
+
+        must(!colon || memchr(again.ptr, '/', (size_t)(colon - again.ptr)));
     }
 }
 

@@ -270,6 +270,8 @@ void h1_finish(struct h1_conn *h1, px_end end)
     px_exchange *exchange = h1->exchange;
 
     h1->exchange = NULL;
+    if (h1->work)
+        h1->work->bytes_max = exchange_content_max(exchange);
     if (h1->writing == WRITE_CONTENT || h1->writing == WRITE_LAST) {
         h1->writing = h1->after == AFTER_NEXT ? WRITE_NOTHING : WRITE_CLOSED;
         /* What follows the last request is not looked at. */

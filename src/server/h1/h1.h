@@ -42,9 +42,10 @@ enum h1_after {
 /* What reading a request takes; held from its first byte to the end of its content. */
 struct h1_work {
     struct pool_item item;
-    bool content;  /* the head is done: `body` is in use */
-    uint32_t held; /* content that was read and not used: it comes again, first of the bytes */
-    bool over;     /* the last of the content was read */
+    bool content;       /* the head is done: `body` is in use */
+    uint32_t held;      /* content that was read and not used: it comes again, first of the bytes */
+    bool over;          /* the last of the content was read */
+    uint64_t bytes_max; /* of content, once its exchange has ended: as its route has settled */
     struct h1_parser parser;
     struct h1_body body;
     struct http_field_span spans[];

@@ -202,12 +202,12 @@ static px_err read_first(struct h1_conn *h1)
 }
 
 /* Whether the content is, or is going to be, more than its limit: a chunk says its size before it
- * comes.  Content that nobody waits for any more has the site's limit. */
+ * comes.  What is left of the content of a request that was answered has the limit it had before.
+ */
 static bool content_too_large(const struct h1_conn *h1)
 {
     const struct h1_body *body = &h1->work->body;
-    uint64_t bytes_max = h1->exchange ? exchange_content_max(h1->exchange)
-                                      : h1->conn.session.server->site->rules.content_bytes_max;
+    uint64_t bytes_max = h1->exchange ? exchange_content_max(h1->exchange) : h1->work->bytes_max;
 
     return body->received > bytes_max || h1_body_announced(body) > bytes_max - body->received;
 }

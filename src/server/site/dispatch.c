@@ -38,13 +38,14 @@ static void answer_allow(px_exchange *exchange)
         px_respond_error(exchange, 405);
 }
 
-/* A redirect that keeps the query. */
+/* A redirect that keeps the query, relative to the path that was asked for (RFC 3986 section 4.2),
+ * so that it holds behind a proxy that takes a prefix off. */
 static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
 {
     const struct http_request *request = exchange_request(exchange);
     px_str path, query = request->query;
 
-    if (router_redirect_path(request->raw_path, add_slash, exchange_arena(exchange), &path) !=
+    if (router_redirect_relative(request->raw_path, add_slash, exchange_arena(exchange), &path) !=
         PX_OK) {
         px_respond_error(exchange, 503);
         return;
@@ -195,7 +196,6 @@ void server_dispatch(px_exchange *exchange)
         if (host && !chain_pass(exchange, &host->rules))
             return;
         dispatch->stage = STAGE_ROUTE;
-        exchange_set_content_max(exchange, site_rules_of(exchange)->content_bytes_max);
         dispatch->route = route_find(exchange, host);
     }
     const struct site_route *route = dispatch->route;
@@ -217,6 +217,7 @@ void server_dispatch_host(px_exchange *exchange, uint16_t listener)
 
     if (PX_LIKELY(host != NULL))
         exchange_set_rules(exchange, &host->rules.exchange);
+    exchange_set_content_max(exchange, site_rules_of(exchange)->content_bytes_max);
 }
 
 void server_dispatch_begin(px_exchange *exchange, uint16_t redirect_port)

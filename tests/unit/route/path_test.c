@@ -38,6 +38,60 @@ static void clean(const char *path, bool add_slash, char *out)
     snprintf(out, 2, "%s", count == 0 || slash || add_slash ? "/" : "");
 }
 
+static size_t write_segment(char *out, const char *segment, size_t len)
+{
+    *out = '/';
+    memcpy(out + 1, segment, len);
+    out[1 + len] = '\0';
+    return 1 + len;
+}
+
+/* What a peer makes of a relative reference (RFC 3986 sections 5.2.3 and 5.2.4). */
+static void resolve(const char *base, const char *reference, char *out)
+{
+    char merged[512];
+    size_t folder = (size_t)(strrchr(base, '/') - base) + 1, count = 0;
+    const char *starts[128], *at = merged + 1;
+    size_t lens[128];
+
+    snprintf(merged, sizeof(merged), "%.*s%s", (int)folder, base, reference);
+    for (;;) {
+        size_t len = strcspn(at, "/");
+        bool last = at[len] == '\0';
+        bool one = len == 1 && at[0] == '.', two = len == 2 && memcmp(at, "..", 2) == 0;
+
+        if (two && count > 0)
+            count--;
+        if ((!one && !two) || last) {
+            starts[count] = at;
+            lens[count++] = one || two ? 0 : len;
+        }
+        if (last)
+            break;
+        at += len + 1;
+    }
+    for (size_t index = 0; index < count; index++)
+        out += write_segment(out, starts[index], lens[index]);
+}
+
+static void check_relative(px_str raw, bool slash, const char *path, const char *expected)
+{
+    struct arena arena;
+    char block[256], found[512];
+    px_str out;
+
+    if (path[0] != '/')
+        return;
+    arena_init(&arena, &alloc_libc, block, sizeof(block), 0);
+    assert_int_equal(router_redirect_relative(raw, slash, &arena, &out), PX_OK);
+    assert_int_equal(out.len, strlen(out.ptr));
+    assert_true(out.len > 0 && out.ptr[0] != '/');
+    resolve(path, out.ptr, found);
+    if (strcmp(found, expected) != 0)
+        fail_msg("%s: %s leads to %s, not %s", path, out.ptr, found, expected);
+    arena_reset(&arena);
+}
+
 static void check(struct guard *guard, const char *path)
 {
     char block[256];
@@ -58,6 +112,7 @@ static void check(struct guard *guard, const char *path)
                 fail_msg("%s: %s, not %s", path, out.ptr, expected);
             assert_true(out.ptr[0] == '/' && out.ptr[1] != '/');
             assert_false(router_path_clean_needed(out));
+            check_relative(raw, slash, path, expected);
             if (!slash && path[0] == '/' && needed != (strcmp(path, expected) != 0))
                 fail_msg("%s: needed %d", path, needed);
         }
@@ -166,6 +221,38 @@ static void path_cases(void **state)
     guard_deinit(&guard);
 }
 
+static void redirects_are_relative(void **state)
+{
+    static const struct {
+        const char *raw;
+        bool add_slash;
+        const char *relative;
+    } cases[] = {
+        {"/dir", true, "dir/"},       {"/a/dir", true, "dir/"},
+        {"/a//b", false, "../b"},     {"/a/./b", false, "b"},
+        {"/a/../b", false, "b"},      {"/a/b/..", false, "../../a"},
+        {"//", false, "../"},         {"//evil", false, "../evil"},
+        {"/.", false, "./"},          {"/..", false, "./"},
+        {"/a:b", true, "./a:b/"},     {"/x/a:b", true, "./a:b/"},
+        {"/x//a:b", false, "../a:b"}, {"/\\evil", true, "%5Cevil/"},
+        {"/a b//c", false, "../c"},   {"/a/b//c/d//e", false, "../../../../c/d/e"},
+    };
+    char block[256];
+
+    (void)state;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        struct arena arena;
+        px_str out;
+
+        arena_init(&arena, &alloc_libc, block, sizeof(block), 0);
+        assert_int_equal(router_redirect_relative(px_str_of(cases[index].raw),
+                                                  cases[index].add_slash, &arena, &out),
+                         PX_OK);
+        assert_string_equal(out.ptr, cases[index].relative);
+        arena_reset(&arena);
+    }
+}
+
 static void redirect_once(const px_allocator *allocator, void *context)
 {
     struct arena arena;
@@ -176,6 +263,8 @@ static void redirect_once(const px_allocator *allocator, void *context)
     px_err err = router_redirect_path(px_str_of("/a//b"), true, &arena, &out);
 
     assert_true(err == PX_ERR_MEMORY || (err == PX_OK && strcmp(out.ptr, "/a/b/") == 0));
+    err = router_redirect_relative(px_str_of("/a//b"), true, &arena, &out);
+    assert_true(err == PX_ERR_MEMORY || (err == PX_OK && strcmp(out.ptr, "../b/") == 0));
     arena_reset(&arena);
 }
 
@@ -191,6 +280,7 @@ int main(void)
         cmocka_unit_test(path_is_cleaned_as_by_a_slow_one),
         cmocka_unit_test(path_is_looked_through_at_every_offset),
         cmocka_unit_test(path_cases),
+        cmocka_unit_test(redirects_are_relative),
         cmocka_unit_test(path_survives_failing_allocations),
     };
 

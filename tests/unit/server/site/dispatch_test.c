@@ -48,14 +48,14 @@ static void routes_and_what_none_serves(void **state)
         {"OPTIONS * " HOST, PLAIN("200 OK", "", "0")},
         {"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", NULL},
         {"GET /dir " HOST,
-         "HTTP/1.1 301 Moved Permanently\r\nLocation: /dir/\r\nContent-Length: 0\r\n\r\n"},
+         "HTTP/1.1 301 Moved Permanently\r\nLocation: dir/\r\nContent-Length: 0\r\n\r\n"},
         {"GET /dir?a=b " HOST,
-         "HTTP/1.1 301 Moved Permanently\r\nLocation: /dir/?a=b\r\nContent-Length: 0\r\n\r\n"},
+         "HTTP/1.1 301 Moved Permanently\r\nLocation: dir/?a=b\r\nContent-Length: 0\r\n\r\n"},
         {"POST /dir " HOST,
-         "HTTP/1.1 308 Permanent Redirect\r\nLocation: /dir/\r\nContent-Length: 0\r\n\r\n"},
+         "HTTP/1.1 308 Permanent Redirect\r\nLocation: dir/\r\nContent-Length: 0\r\n\r\n"},
         {"GET /dir/below " HOST, PLAIN("200 OK", "slash", "5")},
         {"GET /x/../item " HOST,
-         "HTTP/1.1 301 Moved Permanently\r\nLocation: /item\r\nContent-Length: 0\r\n\r\n"},
+         "HTTP/1.1 301 Moved Permanently\r\nLocation: item\r\nContent-Length: 0\r\n\r\n"},
         /* Never to another host. */
         {"GET //evil.example/%2e%2e " HOST, NULL},
     };
@@ -153,6 +153,51 @@ static void content_modes_and_limits_by_route(void **state)
         client_close(&client);
     }
     site_close(&site);
+}
+
+/* What comes behind the answer has the limit of its route, be it above or below the site's. */
+static void rest_of_content_has_the_limit_of_its_route(void **state)
+{
+    static const struct {
+        uint64_t bytes_max;
+        int chunks; /* of a KiB */
+        bool goes_on;
+    } cases[] = {{10, 0, true},    {10, 1, false}, {2048, 2, true},
+                 {2048, 3, false}, {0, 1, false},  {8192, 8, true}};
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    struct site site;
+    struct seen seen = {0};
+
+    (void)state;
+    options.content_bytes_max = 100;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        struct client client;
+        char chunk[1024 + 8];
+
+        site_open(&site, &options);
+        site_route_with(&site, "POST /now", PX_CONTENT_STREAM, cases[index].bytes_max, note_call,
+                        &seen);
+        client_open(&client, &site);
+        client_send(&client, LITERAL("POST /now HTTP/1.1\r\nHost: a\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n"));
+        client_await(&client, &site, 20);
+        memset(chunk, 'x', sizeof(chunk));
+        memcpy(chunk, "400\r\n", 5);
+        memcpy(chunk + 5 + 1024, "\r\n", 2);
+        for (int at = 0; at < cases[index].chunks; at++) {
+            client_send(&client, px_str_make(chunk, 1024 + 7));
+            pump_quietly(site.loop, 3);
+        }
+        client_send(&client, LITERAL("0\r\n\r\nPOST /now HTTP/1.1\r\nHost: a\r\n\r\n"));
+        pump_quietly(site.loop, 10);
+        client_pump(&client, &site);
+        const char *second = strstr(client.text + 10, "HTTP/1.1 200");
+
+        if ((second != NULL) != cases[index].goes_on)
+            fail_msg("case %zu: %s", index, client.text);
+        client_close(&client);
+        site_close(&site);
+    }
 }
 
 /* --- Middleware ------------------------------------------------------------------------------- */
@@ -374,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_and_what_none_serves),
         cmocka_unit_test(content_modes_and_limits_by_route),
+        cmocka_unit_test(rest_of_content_has_the_limit_of_its_route),
         cmocka_unit_test(middleware_stops_and_goes_on),
         cmocka_unit_test(answered_from_a_timer),
         cmocka_unit_test(tunnels_now_and_later),
