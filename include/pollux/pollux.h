@@ -7,6 +7,7 @@
 #include "pollux/access.h"
 #include "pollux/alloc.h"
 #include "pollux/basic_auth.h"
+#include "pollux/client.h"
 #include "pollux/compress.h"
 #include "pollux/error.h"
 #include "pollux/exchange.h"

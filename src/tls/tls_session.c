@@ -327,12 +327,17 @@ size_t tls_session_subject(const struct tls_session *session, char *out_text, si
     return (size_t)len;
 }
 
+bool tls_session_distrusts(const struct tls_session *session)
+{
+    return session->failed && session->trust && SSL_get_verify_result(session->ssl) != X509_V_OK &&
+           SSL_get_verify_mode(session->ssl) != SSL_VERIFY_NONE;
+}
+
 const char *tls_session_reason(const struct tls_session *session)
 {
     if (!session->failed)
         return "";
-    if (session->trust && SSL_get_verify_result(session->ssl) != X509_V_OK &&
-        SSL_get_verify_mode(session->ssl) != SSL_VERIFY_NONE)
+    if (tls_session_distrusts(session))
         return X509_verify_cert_error_string(SSL_get_verify_result(session->ssl));
     return session->reason ? session->reason : "the peer broke off";
 }

@@ -62,6 +62,16 @@ void tls_session_deinit(struct tls_session *session);
 /* Why it failed, in some words; "" when it did not. */
 const char *tls_session_reason(const struct tls_session *session);
 
+/* Whether it failed since the server's certificate does not verify. */
+bool tls_session_distrusts(const struct tls_session *session);
+
+/* Another reference to a trust, and one less; NULL is fine for the second. */
+px_tls_trust *tls_trust_take(px_tls_trust *trust);
+void tls_trust_put(px_tls_trust *trust);
+
+/* For a whole handshake, or PX_OFF. */
+uint32_t tls_trust_handshake_ms(const px_tls_trust *trust);
+
 /* Goes on with the handshake: PX_OK when it is done, PX_AGAIN, PX_ERR_MALFORMED (it failed),
  * PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err tls_session_handshake(struct tls_session *session);
