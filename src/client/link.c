@@ -24,8 +24,10 @@ void link_freed(struct link *link)
     list_remove(&link->node);
     CHECK(!link->fetch && !link->out && !link->work);
     pool_put(&client->links, link);
-    /* Where there was no room, there is some now. */
-    if (!list_empty(&client->wanting))
+    /* Where there was no room, there is some now; and who was to have this one needs another. */
+    if (origin->waiting_count > origin->opening_count)
+        origin_want(origin);
+    else if (!list_empty(&client->wanting))
         loop_task_add(client->loop, &client->serve);
     origin_put(origin);
 }
@@ -125,7 +127,7 @@ static void on_due(struct io_timer *timer)
         link_failed(link, &error);
         return;
     }
-    if (!list_linked(&link->aged))
+    if (!list_linked(&link->aged) || link->origin->waiting_count > 0)
         return; /* it is set anew when the connection is kept again */
     if (link->client->loop->now_ms < link->due_ms)
         timer_start(&link->client->loop->timers, timer, link->due_ms);
