@@ -137,13 +137,11 @@ void origin_keep(struct origin *origin, struct link *link)
 {
     px_client *client = origin->client;
 
-    if (client->closing || origin->idle_count >= client->options.origin_idle_max) {
-        bool of_use = !client->closing && origin->waiting_count > origin->idle_count;
-
-        if (!of_use) {
-            link_close(link, false);
-            return;
-        }
+    /* More than are kept only where one is waited for; origin_serve closes the rest. */
+    if (client->closing ||
+        (origin->idle_count >= client->options.origin_idle_max && origin->waiting_count == 0)) {
+        link_close(link, false);
+        return;
     }
     list_append(origin->idle.next, &link->idle);
     list_append(&client->idle, &link->aged);
@@ -215,6 +213,9 @@ static void origin_serve_one(struct origin *origin)
         origin_leave(origin, fetch);
         link_take(link, fetch);
     }
+    while (origin->waiting_count == 0 &&
+           origin->idle_count > origin->client->options.origin_idle_max)
+        link_close(LIST_ENTRY(origin->idle.prev, struct link, idle), false);
     if (links_open(origin) && origin->waiting_count > origin->opening_count)
         list_append(&origin->client->wanting, &origin->wanting);
 }

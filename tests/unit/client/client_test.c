@@ -818,6 +818,33 @@ static void connections_are_bounded(void **state)
     finish(NULL);
 }
 
+/* With as many idle as are kept, one that must be fresh still gets its own. */
+static void a_fresh_one_is_opened_beside_those_kept(void **state)
+{
+    px_client_options options = PX_CLIENT_OPTIONS_DEFAULT;
+
+    (void)state;
+    options.origin_idle_max = 1;
+    open_with(&options);
+    px_fetch_options asked = teller_get(far.url);
+    int first = get_asked(&teller);
+
+    peer_send(first, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&teller);
+    asked.flags = PX_FETCH_FRESH;
+    teller_start(&other, loop, client, &asked);
+    int second = far_accept(&far, loop);
+
+    far_read(second, loop, "\r\n\r\n");
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&other);
+    assert_true(far_sees_end(second, loop));
+    kept_check(first, true);
+    close(first);
+    close(second);
+    finish(NULL);
+}
+
 static void what_nobody_answers_fails(void **state)
 {
     px_fetch_options options = teller_get("http://127.0.0.1:1/");
@@ -1138,6 +1165,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_on_an_idle_connection_end_it, begin, finish),
         cmocka_unit_test(idle_connections_are_given_up),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(a_fresh_one_is_opened_beside_those_kept),
         cmocka_unit_test_setup_teardown(what_nobody_answers_fails, begin, finish),
         cmocka_unit_test_setup_teardown(a_preamble_comes_first, begin, finish),
         cmocka_unit_test_setup_teardown(silence_has_an_end, begin, finish),
