@@ -15,6 +15,7 @@
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/filter.h"
+#include "pollux/headers.h"
 #include "pollux/loop.h"
 #include "pollux/matcher.h"
 #include "pollux/options.h"

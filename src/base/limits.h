@@ -144,6 +144,7 @@ enum {
     RATE_BYTES_OWN = 64 * 1024,
     RATE_BYTES_LEAST = 4 * 1024,
     RATE_BYTES_LIMIT = 1024 * 1024 * 1024,
+    FIELD_EDITS_MAX = 256, /* changes to fields: each is made for each answer */
     /* Basic authentication.  A check takes a helper thread for 50 ms and more: two of the four
      * leave the others for files, and a full queue is two seconds. */
     USERS_BYTES_MAX = 1024 * 1024, /* ten thousand users; more belong into a database */
