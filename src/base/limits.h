@@ -108,8 +108,6 @@ enum {
     FILTERS_MAX = 8,     /* likewise: the depth of a pull through them is three times that */
     /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
     FILTER_TURN_BYTES = 32 * 1024,
-    /* And of all connections in a tick, twice: 4 ms, so that none of them holds up the others. */
-    FILTER_TICK_BYTES = 128 * 1024,
     COMPRESS_CACHE_SHARES = 8,   /* one entry is no larger than this part of the cache */
     COMPRESS_RECORDINGS_MAX = 8, /* answers written down at once: as much again as the cache */
     COMPRESS_RATIO_GUESS = 16,   /* content longer than this times an entry is not written down */

@@ -37,6 +37,7 @@ struct tls_session {
     struct tls_queue out;
     uint32_t burst;   /* bytes written since the last pause: the next record's size */
     uint32_t moved;   /* content since `updates` was last 0 */
+    uint16_t work;    /* what the last step of the handshake took, in units of base/work.h */
     uint16_t updates; /* handshake messages of the peer after the handshake */
     bool established; /* the handshake is done */
     bool failed;      /* it broke: nothing can be said any more */

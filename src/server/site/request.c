@@ -33,6 +33,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 
     unsigned status = px_response_status(exchange);
 
+    work_count(&server->loop->work, WORK_END);
     if (status >= 200)
         server->counters.responses[status / 100]++;
     if (server->options.on_log)
