@@ -30,6 +30,7 @@ OUTSIDE_TABLE_LINES_MAX = 10    # of a function that "is one switch or one table
 FLOORS = {
     "base": [],
     "io": ["base"],
+    "metrics": ["base"],
     "net": ["base", "io"],
     "tls": ["base"],
     "http": ["base"],
@@ -38,9 +39,9 @@ FLOORS = {
     "client": ["base", "io", "net", "tls", "http", "conduit"],
     "route": ["base", "io", "http", "exchange"],
     # Exchanges are the public headers' here: a handler does what an embedder's can.
-    "handlers": ["base", "io", "http"],
+    "handlers": ["base", "io", "metrics", "http"],
     "gate": ["base", "io", "net", "http", "exchange"],
-    "server": ["base", "io", "net", "tls", "http", "conduit", "exchange", "client", "route",
+    "server": ["base", "io", "metrics", "net", "tls", "http", "conduit", "exchange", "client", "route",
                "handlers", "gate"],
     "config": ["base"],
     "process": ["base"],

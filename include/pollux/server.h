@@ -11,6 +11,7 @@
 #include "pollux/exchange.h"
 #include "pollux/filter.h"
 #include "pollux/loop.h"
+#include "pollux/metrics.h"
 #include "pollux/site.h"
 #include "pollux/stream.h"
 #include "pollux/tls.h"
@@ -101,6 +102,11 @@ typedef struct px_server_options {
      *  exchange_bytes_max; all of a server's that peers have not taken are at most 16 times this.
      */
     uint32_t respond_bytes_max;
+    /** Where it counts, with durations and sizes by route, host, method and status (metrics.h).
+     *  Borrowed: outlives the server and the sites that it serves; of one thread.  Several servers
+     *  may share it; px_server_counters then has what all of them have counted.  NULL: it counts by
+     *  itself, without those. */
+    px_metrics *metrics;
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */

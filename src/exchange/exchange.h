@@ -124,6 +124,21 @@ bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes);
  * absent. */
 void exchange_replace_answer(px_exchange *exchange, unsigned status, px_str allow);
 
+/* What is counted of one that is over. */
+struct exchange_outcome {
+    uint64_t started_ms;
+    uint64_t received; /* content */
+    uint64_t sent;     /* content that was given to the transport */
+    uint16_t status;   /* 0: none was sent */
+    uint8_t method;    /* enum http_method */
+    uint8_t version;   /* 10, 11, 20 */
+    bool scheme_https;
+    const void *route; /* as dispatch has found it */
+    const char *pattern;
+};
+
+void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_outcome);
+
 /* --- The log ---------------------------------------------------------------------------------- */
 
 /* The status that was sent; 500 where the program cut it short; 499 where the peer did before. */

@@ -151,3 +151,18 @@ uint64_t exchange_mark_sent(const px_exchange *exchange)
 {
     return exchange->answer.mark_sent;
 }
+
+void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_outcome)
+{
+    *out_outcome = (struct exchange_outcome){
+        .started_ms = exchange->arrival.started_ms,
+        .received = exchange->input.received,
+        .sent = exchange->answer.head_only ? 0 : exchange->output.passed,
+        .status = exchange->answer.status,
+        .method = exchange->arrival.method,
+        .version = exchange->arrival.version,
+        .scheme_https = exchange->arrival.scheme_https,
+        .route = exchange->handling.dispatch.route,
+        .pattern = exchange->handling.pattern,
+    };
+}

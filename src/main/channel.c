@@ -106,7 +106,8 @@ static void message_take(struct channel *channel, const struct control_message *
     case CONTROL_REPORT:
         if (fd >= 0)
             events->on_log(fd, channel->context);
-        px_server_counters(channel->server, &channel->block->counters);
+        /* Counts what open connections have sent so far. */
+        px_server_counters(channel->server, &(px_counters){.struct_size = sizeof(px_counters)});
         say(channel, CONTROL_REPORTED, 0);
         return;
     }

@@ -108,6 +108,8 @@ const struct flag flags_process[] = {
      "accept that long after TERM, for load balancers to notice"},
     {"health", 0, "PATH", FOR_SERVING, set_health, 0,
      "answers there 200, and 503 once it was told to end"},
+    {"metrics", 0, "ADDR", FOR_SERVING, flag_set_path, FLAG_AT(metrics),
+     "another address, for /metrics, /status, /health and /ready"},
     {"timeout-start", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.start_timeout_ms),
      "for a new worker to be ready (default 60s)"},
     {"timeout-hung", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.hung_timeout_ms),

@@ -16,6 +16,7 @@
 #include "main/address.h"
 #include "main/diagnostics.h"
 #include "pollux/str.h"
+#include "process/board.h"
 #include "process/descriptors.h"
 #include "process/successor.h"
 
@@ -55,7 +56,8 @@ static bool is_kept(int fd, void *context)
     if (fd >= LISTEN_FD_FIRST && fd < LISTEN_FD_FIRST + passed_count())
         return true;
     if (environment_number(SUCCESSOR_VARIABLE) == fd ||
-        environment_number(SUCCESSOR_LOG_VARIABLE) == fd)
+        environment_number(SUCCESSOR_LOG_VARIABLE) == fd ||
+        environment_number(BOARD_VARIABLE) == fd)
         return true;
     for (size_t i = 0; words[i]; i++)
         for (size_t mark = 0; mark < ARRAY_COUNT(marks); mark++)

@@ -53,9 +53,12 @@ static px_err keep(struct listeners *listeners, px_listener *listener, uint32_t 
     return PX_OK;
 }
 
-static px_err remember_address(struct buf *addresses, const px_listener *listener, const char *text,
-                               px_error *out_error)
+static px_err remember_address(struct listeners *listeners, const px_listener *listener,
+                               uint32_t address, px_error *out_error)
 {
+    const char *text = listeners->texts[address];
+    struct buf *addresses =
+        text == listeners->metrics ? &listeners->observed : &listeners->addresses;
     px_err err = PX_OK;
 
     if (addresses->len > 0)
@@ -100,7 +103,7 @@ static px_err take_legacy(struct listeners *listeners, const struct listen_plan 
         px_err err = keep(listeners, listener, socket->slot, address, out_error);
 
         if (err == PX_OK && (socket->slot == 0 || socket->slot == SUPERVISOR_NOBODY))
-            err = remember_address(&listeners->addresses, listener, socket->text, out_error);
+            err = remember_address(listeners, listener, address, out_error);
         if (err != PX_OK)
             return err;
     }
@@ -182,7 +185,7 @@ static px_err open_address(struct listeners *listeners, const struct listen_plan
 
     err = keep(listeners, first, is_one ? SUPERVISOR_NOBODY : 0, address, out_error);
     if (err == PX_OK)
-        err = remember_address(&listeners->addresses, first, text, out_error);
+        err = remember_address(listeners, first, address, out_error);
     for (uint32_t slot = 1; err == PX_OK && !is_one && slot < plan->slot_count; slot++)
         err = keep(listeners, px_listener_clone(first, out_error), slot, address, out_error);
     return err;
@@ -217,12 +220,14 @@ px_err listeners_open(struct listeners *out_listeners, const struct listen_plan 
                       px_error *out_error)
 {
     struct listeners listeners = {.texts = plan->addresses,
+                                  .metrics = plan->metrics,
                                   .options = plan->options,
                                   .slot_count = plan->slot_count,
                                   .backlog = plan->backlog};
     px_err err = PX_OK;
 
     buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
+    buf_init(&listeners.observed, &alloc_libc, ADDRESSES_BYTES_MAX);
     for (uint32_t i = 0; i < plan->address_count && err == PX_OK; i++)
         err = open_address(&listeners, plan, i, out_error);
     if (err == PX_OK)
@@ -235,25 +240,28 @@ px_err listeners_open(struct listeners *out_listeners, const struct listen_plan 
     return PX_OK;
 }
 
-px_err listen_serve(const struct listeners *listeners, px_server *server, px_listener *listener,
-                    uint32_t address, px_error *out_error)
+px_err listen_serve(const struct listeners *listeners, const struct listen_servers *servers,
+                    px_listener *listener, uint32_t address, px_error *out_error)
 {
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
 
+    if (listeners->texts[address] == listeners->metrics)
+        return px_server_serve(servers->observe, listener, out_error);
     options.tag = address;
     options.proxy_protocol = listeners->proxy_protocol || listeners->options[address].proxy;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;
     if (listeners->texts[address] == listeners->redirect)
         options.https_redirect_port = listeners->redirect_port;
-    return px_server_serve_with(server, listener, &options, out_error);
+    return px_server_serve_with(servers->server, listener, &options, out_error);
 }
 
-px_err listeners_serve(struct listeners *listeners, px_server *server, px_error *out_error)
+px_err listeners_serve(struct listeners *listeners, const struct listen_servers *servers,
+                       px_error *out_error)
 {
     for (uint32_t i = 0; i < listeners->count; i++) {
         struct listening *one = &listeners->at[i];
-        px_err err = listen_serve(listeners, server, one->listener, one->address, out_error);
+        px_err err = listen_serve(listeners, servers, one->listener, one->address, out_error);
 
         if (err != PX_OK)
             return err;
@@ -305,6 +313,9 @@ void listeners_announce(const struct listeners *listeners, uint32_t worker_count
 {
     diagnostics_tell(LEVEL_INFO, "listening on %.*s (%u workers)", (int)listeners->addresses.len,
                      listeners->addresses.ptr, worker_count);
+    if (listeners->observed.len > 0)
+        diagnostics_tell(LEVEL_INFO, "metrics on %.*s", (int)listeners->observed.len,
+                         listeners->observed.ptr);
 }
 
 /* --- Mending ---------------------------------------------------------------------------------- */
@@ -420,4 +431,5 @@ void listeners_deinit(struct listeners *listeners)
 {
     listeners_close(listeners);
     buf_deinit(&listeners->addresses);
+    buf_deinit(&listeners->observed);
 }

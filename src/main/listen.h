@@ -38,13 +38,16 @@ struct listeners {
     bool is_refusing;
     struct master_socket *sockets; /* owned: of all that is in `at` */
     uint32_t socket_count;
+    const char *metrics;  /* borrowed: the address that an operator looks at, or NULL */
     struct buf addresses; /* as text, with the ports that were picked */
+    struct buf observed;  /* likewise, of `metrics` */
 };
 
 struct listen_plan {
     const char *const *addresses;
     const struct listen_options *options; /* of each */
     uint32_t address_count;
+    const char *metrics; /* one of `addresses`, for an operator; or NULL */
     uint32_t slot_count;
     uint32_t backlog;
     bool is_shared;        /* one socket for all workers, for TCP too */
@@ -55,13 +58,20 @@ struct listen_plan {
 PX_MUST_CHECK px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                                     px_error *out_error);
 
+/* Who serves. */
+struct listen_servers {
+    px_server *server;  /* borrowed */
+    px_server *observe; /* borrowed: at `metrics`; NULL where there is none */
+};
+
 /* Serves all of them, in a process that is alone. */
-PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners, px_server *server,
-                                     px_error *out_error);
+PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners,
+                                     const struct listen_servers *servers, px_error *out_error);
 
 /* Serves a listener as its address (an index) asks for. */
-PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners, px_server *server,
-                                  px_listener *listener, uint32_t address, px_error *out_error);
+PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners,
+                                  const struct listen_servers *servers, px_listener *listener,
+                                  uint32_t address, px_error *out_error);
 
 /* Has peers refused, or lets them in again.  Addresses that are not ours alone cannot be told to
  * refuse: who waits there is turned away at each listeners_turn_away. */

@@ -381,6 +381,21 @@ static px_err command_unknown(const char *word, px_error *out_error)
                      near.nearest ? "?" : "");
 }
 
+/* Behind the addresses that are served, which have a default of their own. */
+static px_err metrics_listen(struct options *options, px_error *out_error)
+{
+    if (!options->metrics)
+        return PX_OK;
+    if (address_is_secure(options->metrics))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--metrics %s: it speaks no TLS; name an address without https",
+                         options->metrics);
+    if (options_listen(options, "metrics", options->metrics, out_error) != PX_OK)
+        return PX_ERR_INVALID;
+    options->metrics = options->listen[options->listen_count - 1];
+    return PX_OK;
+}
+
 static void options_init(struct options *options)
 {
     memset(options, 0, sizeof(*options));
@@ -421,7 +436,8 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
     if (words_parse(out_options, argc - optind, argv + optind, name != NULL, port, out_error) !=
         PX_OK)
         return PX_ERR_INVALID;
-    if (secure_check(out_options, out_error) != PX_OK ||
+    if (metrics_listen(out_options, out_error) != PX_OK ||
+        secure_check(out_options, out_error) != PX_OK ||
         process_check(out_options, out_error) != PX_OK ||
         proxy_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;

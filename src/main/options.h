@@ -140,6 +140,7 @@ struct options {
     bool quiet;
     const char *log_file;     /* NULL: stdout */
     const char *health;       /* a path; NULL: none */
+    const char *metrics;      /* an address for an operator, the last of `listen`; NULL: none */
     px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
     uint32_t backlog;         /* of each socket that listens; 0: 1024 */
     uint64_t inbox_bytes_max; /* 0: the library's default */

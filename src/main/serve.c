@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "main/beats.h"
 #include "main/confinement.h"
 #include "main/deaths.h"
 #include "main/diagnostics.h"
@@ -20,7 +22,6 @@
 #include "main/inherited.h"
 #include "main/listen.h"
 #include "main/log_file.h"
-#include "main/report.h"
 #include "main/root_watch.h"
 #include "main/secure.h"
 #include "main/worker.h"
@@ -32,11 +33,9 @@
 
 enum {
     START_TIMEOUT_MS_DEFAULT = 60 * 1000,
-    HUNG_TIMEOUT_MS_DEFAULT = 10 * 1000,
     /* Peers that wait longer than what they are answered is worth have left. */
     BACKLOG_DEFAULT = 1024,
-    LOOK_MS = 1000,     /* at files that have changed, and whether all is well */
-    BEATS_PER_HUNG = 4, /* signs of life in the time without one that is fatal */
+    LOOK_MS = 1000, /* at files that have changed, and whether all is well */
 };
 
 struct program {
@@ -44,6 +43,7 @@ struct program {
     struct listeners listeners;
     struct legacy legacy;
     struct board board;
+    struct counts counts;
     struct sandbox sandbox;
     struct notify notify;
     px_tls *tls;             /* owned; NULL: none */
@@ -110,23 +110,6 @@ static void program_own(bool is_ours, void *context)
 /* --- With workers ------------------------------------------------------------------------------
  */
 
-static uint32_t hung_timeout_ms(const struct options *options)
-{
-    uint32_t given = options->process.hung_timeout_ms;
-
-    if (given == PX_OFF)
-        return 0;
-    return given == 0 ? HUNG_TIMEOUT_MS_DEFAULT : given;
-}
-
-static uint32_t beat_ms(const struct options *options)
-{
-    uint32_t hung_ms = hung_timeout_ms(options);
-    uint32_t most_ms = hung_ms / BEATS_PER_HUNG;
-
-    return hung_ms == 0 || most_ms > BEAT_MS ? BEAT_MS : most_ms + (most_ms == 0);
-}
-
 static int program_work(uint32_t place, const struct control_ends *ends, void *context)
 {
     struct program *program = context;
@@ -136,8 +119,9 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
                             .log_fd = program->log_fd,
                             .log_lock_fd = program->log_lock_fd,
                             .ends = *ends,
-                            .beat_ms = beat_ms(program->options),
+                            .beat_ms = beats_beat_ms(program->options),
                             .block = program->board.blocks[place],
+                            .counts = &program->counts,
                             .listeners = &program->listeners};
 
     board_keep(&program->board, place);
@@ -239,11 +223,22 @@ static uint32_t program_reload(void *context)
     return count;
 }
 
+static void program_reloaded(bool is_done, void *context)
+{
+    struct program *program = context;
+
+    counts_reload(&program->counts, is_done, (int64_t)time(NULL));
+    counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
+    counts_certificates(&program->counts, program->tls);
+}
+
 static bool program_look(void *context)
 {
     struct program *program = context;
 
     deaths_look(&program->deaths, master_now_ms());
+    counts_look(&program->counts, (int64_t)time(NULL));
+    px_metrics_sample(program->counts.metrics, (int64_t)time(NULL));
     listeners_turn_away(&program->listeners);
     secure_look(program->tls, &program->dates);
     if (root_watch_has_changed(&program->root)) {
@@ -274,18 +269,7 @@ static void program_close(void *context)
 static void program_report(void *context)
 {
     struct program *program = context;
-    px_counters sum;
-
-    board_sum(&program->board, &sum);
-    report_counters(&sum);
-}
-
-static void program_report_cut(const struct program *program)
-{
-    px_counters sum;
-
-    board_sum(&program->board, &sum);
-    report_cut(&sum);
+    counts_report(&program->counts);
 }
 
 static void program_say(enum master_level level, const char *text, void *context)
@@ -321,6 +305,7 @@ static void program_death(uint32_t place, pid_t pid, int status, void *context)
     struct program *program = context;
 
     (void)place;
+    counts_death(&program->counts, status);
     deaths_tell(&program->deaths, &program->sandbox, pid, status, master_now_ms());
 }
 
@@ -334,7 +319,7 @@ static enum exit_code program_supervise(struct program *program)
                        .start_timeout_ms = process->start_timeout_ms == 0
                                                ? START_TIMEOUT_MS_DEFAULT
                                                : process->start_timeout_ms,
-                       .hung_timeout_ms = hung_timeout_ms(options),
+                       .hung_timeout_ms = beats_hung_ms(options),
                        .drain_delay_ms =
                            process->drain_delay_ms == PX_OFF ? 0 : process->drain_delay_ms,
                        .drain_timeout_ms = process->drain_timeout_ms == 0
@@ -352,6 +337,7 @@ static enum exit_code program_supervise(struct program *program)
         .on_work = program_work,
         .on_ready = program_ready,
         .on_reload = program_reload,
+        .on_reloaded = program_reloaded,
         .on_log = program_log,
         .on_look = program_look,
         .look_ms = LOOK_MS,
@@ -368,13 +354,17 @@ static enum exit_code program_supervise(struct program *program)
     px_error error;
 
     deaths_init(&program->deaths);
-    if (board_init(&program->board, master_place_count(program->slot_count)) != PX_OK) {
+    if (board_init(&program->board, master_place_count(program->slot_count),
+                   program->counts.metrics, legacy_counts_take()) != PX_OK) {
         diagnostics_say("cannot start workers: out of memory");
         return CODE_SYSTEM;
     }
+    counts_begin(&program->counts, program->worker_count);
+    counts_certificates(&program->counts, program->tls);
+    counts_open(&program->counts);
     if (master_run(&plan, &code, &error) == PX_OK) {
         deaths_look(&program->deaths, UINT64_MAX);
-        program_report_cut(program);
+        counts_report_cut(&program->counts);
         if (!options->quiet && program->has_served)
             program_report(program);
         return (enum exit_code)code;
@@ -397,11 +387,14 @@ static enum exit_code program_alone(struct program *program)
                             .listeners = &program->listeners,
                             .watch = &program->watch,
                             .dates = &program->dates,
+                            .counts = &program->counts,
                             .notify = &program->notify,
                             .on_ready = program_ready,
                             .context = program};
     px_error error;
 
+    counts_begin(&program->counts, 1);
+    counts_certificates(&program->counts, program->tls);
     /* It listens; and the user that it becomes may not write the folder. */
     if (program_write_pid(program, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
@@ -419,6 +412,7 @@ static enum exit_code program_open(struct program *program)
     struct listen_plan plan = {.addresses = options->listen,
                                .options = options->listen_options,
                                .address_count = options->listen_count,
+                               .metrics = options->metrics,
                                .slot_count = program->slot_count,
                                .backlog = options->backlog ? options->backlog : BACKLOG_DEFAULT,
                                .is_shared = options->process.accept_shared,
@@ -498,6 +492,10 @@ enum exit_code serve(const struct options *options)
     signals_block();
     descriptors_raise_limit();
     log_append_only(STDERR_FILENO); /* workers write there too, and take nothing back */
+    if (counts_init(&program.counts, &error) != PX_OK) {
+        diagnostics_say("%s", error.text);
+        return exit_code_of(error.code);
+    }
     if (legacy_take(&program.legacy, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
@@ -517,6 +515,7 @@ enum exit_code serve(const struct options *options)
     listeners_deinit(&program.listeners);
     legacy_deinit(&program.legacy);
     board_deinit(&program.board);
+    counts_deinit(&program.counts);
     root_watch_close(&program.root);
     notify_deinit(&program.notify);
     sandbox_deinit(&program.sandbox);

@@ -21,15 +21,16 @@
 #include "main/diagnostics.h"
 #include "main/files.h"
 #include "main/health_path.h"
+#include "main/observe.h"
 #include "main/report.h"
 #include "main/respond.h"
 #include "main/root_watch.h"
 #include "main/secure.h"
-#include "main/status_page.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
     LAST_WORDS_MS = 1000,
+    COUNT_MS = 1000,                /* between two looks at the process itself */
     LOG_PATIENCE_NOW_MS = 1 * 1000, /* when it was to end at once */
     /* How long idle connections live on at the end: a request that is on its way arrives yet. */
     IDLE_GRACE_MS = 500,
@@ -42,9 +43,10 @@ struct life {
     struct log *log;             /* owned; NULL: none */
     struct channel channel;
     struct health_path health;
-    px_timer *watchdog;   /* owned: when the service manager is told that it lives, or NULL */
-    px_timer *look;       /* owned: when files are looked at, or NULL */
-    px_counters counters; /* where there is no board */
+    struct observe observe;
+    px_timer *watchdog; /* owned: when the service manager is told that it lives, or NULL */
+    px_timer *look;     /* owned: when files are looked at, or NULL */
+    px_timer *counting; /* owned: when this process is looked at */
     bool is_draining;
     bool is_hurried;
     bool has_failed; /* a socket could not be served */
@@ -143,6 +145,29 @@ static px_err life_feed_watchdog(struct life *life, px_error *out_error)
     return PX_OK;
 }
 
+/* What is counted of the process itself; alone, what was counted in all is noted too. */
+static void on_count(px_timer *timer, void *context)
+{
+    const struct life *life = context;
+    struct counts *counts = life->worker->counts;
+    int64_t now = px_loop_unix_time(life->loop);
+
+    counts_look(counts, now);
+    if (life->worker->ends.word_fd < 0)
+        px_metrics_sample(counts->metrics, now);
+    px_timer_start(timer, COUNT_MS);
+}
+
+static px_err life_count(struct life *life, px_error *out_error)
+{
+    counts_open(life->worker->counts);
+    life->counting = px_timer_create(life->loop, on_count, life);
+    if (!life->counting)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    px_timer_start(life->counting, 0);
+    return PX_OK;
+}
+
 static void on_look(px_timer *timer, void *context)
 {
     struct life *life = context;
@@ -218,7 +243,9 @@ static px_err on_serve(px_listener *listener, uint32_t address, void *context, p
 {
     struct life *life = context;
 
-    return listen_serve(life->worker->listeners, life->server, listener, address, out_error);
+    const struct listen_servers servers = {life->server, life->observe.server};
+
+    return listen_serve(life->worker->listeners, &servers, listener, address, out_error);
 }
 
 static void on_broken(void *context)
@@ -325,19 +352,19 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->loop)
         return out_error->code;
     server_options.loop = life->loop;
-    server_options.counters_memory = worker->block ? &worker->block->counters : &life->counters;
-    server_options.counters_memory->struct_size = sizeof(px_counters);
+    server_options.metrics = worker->counts->metrics;
     if (life->log) {
         log_start(life->log, life->loop);
         server_options.on_log = log_write;
         server_options.log_context = life->log;
     }
-    if (worker->options->command == COMMAND_FILES)
-        server_options.on_error_page = status_page_answer;
     life->server = px_server_create(&server_options, out_error);
     if (!life->server)
         return out_error->code;
     px_server_on_drained(life->server, on_drained, NULL);
+    if (worker->options->metrics &&
+        observe_open(&life->observe, life->loop, life->server, worker->counts, out_error) != PX_OK)
+        return out_error->code;
     life->health = (struct health_path){life->server, worker->options->health};
     if (health_path_register(&life->health, out_error) != PX_OK ||
         secure_register(life->server, worker->options, out_error) != PX_OK)
@@ -375,13 +402,14 @@ static px_err life_listen(struct life *life, px_error *out_error)
 static enum exit_code life_serve(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
+    const struct listen_servers servers = {life->server, life->observe.server};
     int refused = 0;
 
     if (worker->ends.word_fd >= 0) {
         channel_ready(&life->channel,
                       worker->root_fd < 0 || root_watch_is_readable(worker->root_fd));
     } else {
-        if (listeners_serve(worker->listeners, life->server, out_error) != PX_OK)
+        if (listeners_serve(worker->listeners, &servers, out_error) != PX_OK)
             return exit_code_of(out_error->code);
         refused = worker->on_ready(worker->context);
         if (refused == 0)
@@ -411,11 +439,13 @@ static void life_end(struct life *life)
     channel_close(&life->channel);
     px_timer_destroy(life->watchdog);
     px_timer_destroy(life->look);
+    px_timer_destroy(life->counting);
+    observe_close(&life->observe);
     px_server_destroy(life->server);
     if (life->worker->ends.word_fd < 0 && life->is_draining) {
-        report_cut(&life->counters);
+        counts_report_cut(life->worker->counts);
         if (!life->worker->options->quiet)
-            report_counters(&life->counters);
+            counts_report(life->worker->counts);
     }
     if (life->log)
         log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
@@ -434,6 +464,8 @@ enum exit_code worker_run(const struct worker *worker)
     if (life_open(&life, &error) == PX_OK) {
         px_err err = life_make(&life, &error);
 
+        if (err == PX_OK)
+            err = life_count(&life, &error);
         if (err == PX_OK)
             err = life_listen(&life, &error);
         if (err == PX_OK)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "main/counts.h"
 #include "main/exit_code.h"
 #include "main/file_watch.h"
 #include "main/listen.h"
@@ -30,6 +31,7 @@ struct worker {
     struct control_ends ends; /* open until the process ends; -1: it is alone */
     uint32_t beat_ms;
     struct board_block *block; /* borrowed */
+    struct counts *counts;     /* borrowed: in which it counts, alone too */
 
     /* Alone: */
     struct file_watch *watch;    /* borrowed: files that are read anew when they change */

@@ -377,6 +377,10 @@ static void look_at_time(struct master *master)
             notify_send(master->plan->notify, "WATCHDOG=1\n");
         master->watchdog_due_ms = now_ms + master->plan->notify->watchdog_ms;
     }
+    if (master->plan->board->sum && master->renew_due_ms <= now_ms) {
+        board_renew(master->plan->board);
+        master->renew_due_ms = now_ms + RENEW_MS;
+    }
     if (master->look_due_ms <= now_ms) {
         master->look_due_ms = now_ms + master->plan->look_ms;
         if (master->plan->on_look(master->plan->context) &&
@@ -405,6 +409,8 @@ static int timeout_ms(const struct master *master)
         due_ms = master->look_due_ms;
     if (master->report_due_ms < due_ms)
         due_ms = master->report_due_ms;
+    if (master->plan->board->sum && master->renew_due_ms < due_ms)
+        due_ms = master->renew_due_ms;
     if (due_ms == UINT64_MAX)
         return -1;
     if (due_ms <= now_ms)

@@ -21,6 +21,7 @@ enum {
     MASTER_TEXT_BYTES = 256,
     REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
     SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
+    RENEW_MS = 50,            /* how old the sum may be that a successor sees */
     LATE_MS = 500,            /* a wait that took so much longer: we were stopped */
     BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
     STILL_MS = 3 * BEAT_MS,   /* all that serve stand still: the service manager is told nothing */
@@ -39,6 +40,8 @@ struct master_plan {
     int (*on_work)(uint32_t place, const struct control_ends *ends, void *context);
     /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
     int (*on_ready)(void *context);
+    /* A reload is done, or has changed nothing; NULL: nobody wants to know. */
+    void (*on_reloaded)(bool is_done, void *context);
     /* How many workers the next generation has; 0: no reload, and why was said. */
     uint32_t (*on_reload)(void *context);
     /* Called every `look_ms` (0: never): whether to reload, since something has changed. */
@@ -89,6 +92,7 @@ struct master {
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
     uint64_t report_due_ms;   /* likewise */
+    uint64_t renew_due_ms;    /* the sum that a successor sees, where one was started */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool has_ended;
     int exit_code;

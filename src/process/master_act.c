@@ -180,6 +180,12 @@ static void say_successor(const struct master *master)
                    WEXITSTATUS(status), goes_on);
 }
 
+static void tell_reloaded(const struct master *master, bool is_done)
+{
+    if (master->plan->on_reloaded)
+        master->plan->on_reloaded(is_done, master->plan->context);
+}
+
 static void say_unchanged(const struct master *master, enum supervisor_reason reason)
 {
     switch (reason) {
@@ -212,7 +218,8 @@ static void act_execute(struct master *master)
     /* It takes sockets that listen alone. */
     master->plan->on_refuse(false, master->plan->context);
     int failure = successor_start(&master->successor, program,
-                                  master->plan->on_log(false, master->plan->context));
+                                  master->plan->on_log(false, master->plan->context),
+                                  board_give(master->plan->board));
 
     if (failure == 0)
         return;
@@ -247,6 +254,7 @@ static void say_serving(const struct master *master)
 
 static void act_reloaded(struct master *master)
 {
+    tell_reloaded(master, true);
     master_tell(master, MASTER_NOTICE, "reloaded: %u new workers serve",
                 master->supervisor.worker_count);
     say_serving(master);
@@ -313,6 +321,8 @@ static void act(struct master *master, const struct supervisor_action *action)
         act_admit(master);
         break;
     case ACTION_UNCHANGED:
+        if (action->code != REASON_SUCCESSOR)
+            tell_reloaded(master, false);
         say_unchanged(master, (enum supervisor_reason)action->code);
         break;
     case ACTION_STOPPING:

@@ -18,7 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
+#include "process/board.h"
 
 enum {
     SEND_PATIENCE_MS = 2000,
@@ -34,9 +36,12 @@ static void set_number(const char *name, long number)
     setenv(name, text, 1);
 }
 
+/* What is given beside the sockets: the log, and what was counted. */
+static const char *const given_names[] = {SUCCESSOR_LOG_VARIABLE, BOARD_VARIABLE};
+
 /* In the child; does not return. */
-static void become(const struct successor_program *program, int fd, int log_fd, int failure_fd,
-                   pid_t parent)
+static void become(const struct successor_program *program, int fd, const int *given,
+                   int failure_fd, pid_t parent)
 {
     const char *watchdog_pid = getenv("WATCHDOG_PID");
     char parent_text[24];
@@ -48,9 +53,11 @@ static void become(const struct successor_program *program, int fd, int log_fd, 
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
     fcntl(fd, F_SETFD, 0);
-    if (log_fd >= 0) {
-        set_number(SUCCESSOR_LOG_VARIABLE, log_fd);
-        fcntl(log_fd, F_SETFD, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(given_names); i++) {
+        if (given[i] < 0)
+            continue;
+        set_number(given_names[i], given[i]);
+        fcntl(given[i], F_SETFD, 0);
     }
     /* Whatever stands there now need not know which signals we read from a descriptor. */
     sigemptyset(&none);
@@ -82,7 +89,7 @@ static int send_sockets(int fd, const struct successor_program *program)
 }
 
 int successor_start(struct successor *successor, const struct successor_program *program,
-                    int log_fd)
+                    int log_fd, int counts_fd)
 {
     int fds[2], failures[2];
     pid_t parent = getpid();
@@ -105,7 +112,7 @@ int successor_start(struct successor *successor, const struct successor_program 
     successor->pid = fork();
     failure = errno;
     if (successor->pid == 0)
-        become(program, fds[1], log_fd, failures[1], parent);
+        become(program, fds[1], (const int[]){log_fd, counts_fd}, failures[1], parent);
     close(fds[1]);
     close(failures[1]);
     if (successor->pid < 0) {
@@ -202,6 +209,11 @@ static int number_take(const char *name)
 int legacy_log_take(void)
 {
     return number_take(SUCCESSOR_LOG_VARIABLE);
+}
+
+int legacy_counts_take(void)
+{
+    return number_take(BOARD_VARIABLE);
 }
 
 px_err legacy_take(struct legacy *out_legacy, px_error *out_error)

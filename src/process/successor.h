@@ -50,9 +50,10 @@ struct successor_program {
 };
 
 /* Starts it and sends it the sockets.  `log_fd`: the log, should it not be able to open it; or -1.
+ * `counts_fd`: what was counted (board_give); or -1.
  * 0, or an errno (nothing runs then). */
 int successor_start(struct successor *successor, const struct successor_program *program,
-                    int log_fd);
+                    int log_fd, int counts_fd);
 
 /* Of one that has ended: the errno of its exec, or 0. */
 int successor_failure(const struct successor *successor);
@@ -80,6 +81,9 @@ struct legacy {
 
 /* The log of the predecessor, owned by the caller, or -1.  Once. */
 int legacy_log_take(void);
+
+/* What the predecessor counted (board_init), owned by the caller, or -1.  Once. */
+int legacy_counts_take(void);
 
 /* Reads what was handed over, if the environment says so (which is then cleaned).  PX_OK also when
  * there is nothing. */

@@ -33,7 +33,7 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
     struct conn *conn = pool_take(&server->conns);
 
     if (!conn) {
-        server->counters.accept_errors++;
+        server->count.cells->accept_errors++;
         close(fd);
         return;
     }
@@ -56,7 +56,7 @@ static void on_accept_error(px_listener *listener, int sys_errno, void *context)
 
     (void)listener;
     (void)sys_errno;
-    server->counters.accept_errors++;
+    server->count.cells->accept_errors++;
     /* Out of descriptors: others make room, the listener tries again by itself. */
     overload_relieve(server);
 }

@@ -20,11 +20,11 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     if (err == PX_AGAIN)
         return 0;
     if (err != PX_OK) {
-        conn->session.server->counters.refused++;
+        conn->session.server->count.cells->refused[REFUSAL_SYNTAX]++;
         session_close(&conn->session, PX_END_REFUSED);
         return bytes.len;
     }
-    conn->session.server->counters.bytes_received += header.bytes;
+    conn->session.server->count.cells->received += header.bytes;
     if (header.has_peer)
         session_peer_keep(&conn->session, &header.source);
     conn->session.proxied_tls = header.tls;

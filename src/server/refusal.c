@@ -98,7 +98,7 @@ static void answer(struct refusal *refusal, px_str bytes)
     struct conn *conn = &refusal->conn;
     px_server *server = conn->session.server;
 
-    server->counters.turned_away++;
+    server->count.cells->refused[REFUSAL_CONNECTIONS]++;
     refusal->answered = true;
     if (conn_out_take(conn) != PX_OK) {
         session_close(&conn->session, PX_END_NO_MEMORY);
@@ -130,7 +130,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
         admit(conn);
         return 0;
     }
-    server->counters.bytes_received += bytes.len;
+    server->count.cells->received += bytes.len;
     if (refusal->answered)
         conn_drop(conn, bytes.len);
     else

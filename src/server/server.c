@@ -202,6 +202,7 @@ static void server_free(px_server *server)
     bool own_loop = server->own_loop;
 
     server_empty(server);
+    counters_end(server);
     access_log_flush(server);
     buf_deinit(&server->log);
     served_end(server);
@@ -246,6 +247,7 @@ static px_server *server_make(px_loop *loop, bool own_loop, const px_server_opti
     }
     server->loop = loop;
     server->options = *options;
+    server->count.cells = &server->count.own;
     snprintf(server->server_name, sizeof(server->server_name), "%s",
              options->server_name ? options->server_name : "pollux");
     list_init(&server->unused);

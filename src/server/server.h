@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "exchange/exchange.h"
 #include "http/h1/h1_write.h"
+#include "metrics/table.h"
 #include "net/cidr.h"
 #include "net/listener.h"
 #include "pollux/server.h"
@@ -68,13 +69,22 @@ struct server_again {
     uint64_t shares_ms; /* for who holds more of HTTP/2 than others */
 };
 
+/* Where it counts. */
+struct server_count {
+    struct metrics_cells *cells; /* `own`, or those of options.metrics (borrowed) */
+    struct metrics_cells own;
+    struct metrics_cells shown; /* what of the gauges in `cells` is its */
+    int64_t shown_time;         /* when what moves slowly was last written */
+    uint64_t ticks_seen;        /* loop->measured, as it was counted */
+};
+
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
     bool accepting_paused; /* as many as may be are being turned away */
     uint8_t phase;         /* enum server_phase */
     px_server_options
-        options; /* with the defaults filled in; of its pointers counters_memory is used, and what
+        options; /* with the defaults filled in; of its pointers counters_memory and metrics are used, and what
                     px_site_options has too is the site's that it was made with */
     struct exchange_service service;
     px_site *site;          /* held: what is served */
@@ -107,7 +117,7 @@ struct px_server {
     struct loop_hook checks; /* in builds for tests: server_check */
     struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
-    px_counters counters;
+    struct server_count count;
     char server_name[H1_SERVER_NAME_MAX + 1];
 };
 

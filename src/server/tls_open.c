@@ -74,12 +74,18 @@ static px_tls *conn_settings(const struct conn *conn)
 
 /* --- What the conduit says -------------------------------------------------------------------- */
 
+static enum metric_handshake handshake_of(const struct tls_session *session)
+{
+    if (strcmp(tls_session_version(session), "TLSv1.2") == 0)
+        return session->resumed ? HANDSHAKE_12_RESUMED : HANDSHAKE_12;
+    return session->resumed ? HANDSHAKE_13_RESUMED : HANDSHAKE_13;
+}
+
 static void on_opened(struct tls_conduit *tls, void *context)
 {
     struct conn *conn = context;
 
-    conn->session.server->counters.handshakes++;
-    conn->session.server->counters.handshakes_resumed += tls->session.resumed;
+    conn->session.server->count.cells->handshakes[handshake_of(&tls->session)]++;
     session_speak(&conn->session, tls->session.http2 ? PROTOCOL_H2 : PROTOCOL_H1);
 }
 
@@ -88,7 +94,7 @@ static void on_plain(struct tls_conduit *tls, void *context)
 {
     struct conn *conn = context;
 
-    conn->session.server->counters.handshakes_failed++;
+    conn->session.server->count.cells->handshakes[HANDSHAKE_FAILED]++;
     conduit_plain_init(&conn->conduit, &conn->stream);
     tls_conduit_leave(tls);
     conduit_recv_stop(&conn->conduit); /* what came comes again, to the protocol */
@@ -102,7 +108,7 @@ static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
 
     (void)tls;
     if (reason != PX_ERR_CLOSED)
-        conn->session.server->counters.handshakes_failed++;
+        conn->session.server->count.cells->handshakes[HANDSHAKE_FAILED]++;
     if (reason == PX_ERR_MALFORMED) {
         conn_linger(conn); /* an alert that a reset overtakes is never read */
         return;
@@ -183,7 +189,7 @@ static void tls_abandon(struct session *session, px_end end)
     (void)end;
     if (session_carrier(session)->is_secure(session) &&
         !tls_conduit_of(&conn->conduit)->session.failed)
-        session->server->counters.handshakes_failed++;
+        session->server->count.cells->handshakes[HANDSHAKE_FAILED]++;
 }
 
 const struct session_protocol tls_protocol = {

@@ -11,7 +11,8 @@
 
 #include "base/list.h"
 #include "pollux/tls.h"
-#include "tls/tls_session.h"
+
+struct tls_session;
 
 /* A session that the next connection to a host may resume. */
 struct tls_kept {
@@ -30,6 +31,9 @@ struct px_tls_trust {
     uint32_t sessions_max;
     uint32_t handshake_timeout_ms;
 };
+
+px_tls_trust *tls_trust_take(px_tls_trust *trust);
+void tls_trust_put(px_tls_trust *trust);
 
 /* The session to resume with a host, a reference of the caller's, or NULL.  RFC 8446 section C.4: a
  * ticket of TLS 1.3 is used once. */

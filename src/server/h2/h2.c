@@ -104,21 +104,6 @@ void h2_note(struct h2_request *request)
 
 /* --- Events of the stream --------------------------------------------------------------------- */
 
-/* Feeds the session as long as its turn lasts: some bytes make much work.  Handlers are called from
- * here, and what they answer is picked up by the driver. */
-static size_t feed(struct h2_conn *h2, px_str bytes)
-{
-    struct conn *conn = &h2->conn;
-    size_t used = 0;
-
-    conn->driving = true;
-    while (used < bytes.len && conn_feed_count(conn, h2_session_take_work(h2->session)))
-        used += h2_session_feed(h2->session, conn->session.server->loop->now_ms,
-                                px_str_make(bytes.ptr + used, bytes.len - used));
-    conn->driving = false;
-    return used;
-}
-
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct h2_conn *h2 = context;
@@ -128,12 +113,12 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     if (PX_UNLIKELY(!conn_takes(conn, bytes.len)))
         return bytes.len;
     h2->heard = true;
-    size_t used = feed(h2, bytes);
-
-    conn->kept = (uint32_t)(bytes.len - used);
-    h2->behind = used < bytes.len;
+    /* Handlers are called from here: what they answer is picked up below. */
+    h2->conn.driving = true;
+    h2_session_feed(h2->session, conn->session.server->loop->now_ms, bytes);
+    h2->conn.driving = false;
     h2_advance(h2);
-    return used;
+    return bytes.len;
 }
 
 static void on_recv_end(px_stream *stream, px_err reason, void *context)
@@ -225,7 +210,7 @@ static void gave_way(void *context)
 {
     struct h2_conn *h2 = context;
 
-    h2->conn.session.server->counters.shed++;
+    h2->conn.session.server->count.cells->shed++;
     if (h2->conn.session.state == SESSION_OPEN)
         loop_task_add(h2->conn.session.server->loop, &h2->conn.session.wake);
 }

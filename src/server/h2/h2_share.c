@@ -90,7 +90,7 @@ static bool stalled_reset(struct h2_conn *h2)
     }
     if (!found)
         return false;
-    h2->conn.session.server->counters.shed++;
+    h2->conn.session.server->count.cells->shed++;
     /* The resets cannot leave before what the peer does not read: it ends with all that it holds.
      */
     if (h2->conn.sending)
@@ -138,7 +138,7 @@ bool h2_share_begin(struct h2_conn *h2)
 /* Ends a connection that holds more than others, with a word where nothing is in the way. */
 static void give_way(struct h2_conn *h2)
 {
-    h2->conn.session.server->counters.shed++;
+    h2->conn.session.server->count.cells->shed++;
     h2_session_terminate(h2->session, H2_ENHANCE_YOUR_CALM);
     if (h2->conn.sending)
         session_close(&h2->conn.session, PX_END_ABORTED);

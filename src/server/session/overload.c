@@ -73,7 +73,7 @@ static uint32_t shed(px_server *server, uint32_t count)
     if (search.count == 0)
         server->again.heads_ms = now_ms + SHED_PAUSE_MS;
     for (uint32_t index = 0; index < search.count; index++) {
-        server->counters.shed++;
+        server->count.cells->shed++;
         session_close(search.found[index], PX_END_PEER_GONE);
     }
     return search.count;

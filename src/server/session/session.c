@@ -32,7 +32,7 @@ void session_init(struct session *session, px_server *server, const struct net_a
     session->rate = RATE_NONE;
     session->end = PX_END_PEER_GONE;
     session_peer_keep(session, peer);
-    server->counters.accepted++;
+    server->count.cells->accepts++;
     server->conn_count++;
 }
 
@@ -108,7 +108,8 @@ static void sent_count(struct session *session)
 {
     uint64_t sent = session_carrier(session)->sent_bytes(session);
 
-    session->server->counters.bytes_sent += sent - session->mark_sent;
+    session->server->count.cells->sent += sent - session->mark_sent - session->counted_ahead;
+    session->counted_ahead = 0;
     session->mark_sent = sent;
 }
 
@@ -118,23 +119,24 @@ static void rate_begin(struct session *session, enum session_rate window)
 {
     session->rate_window = (uint8_t)window;
     session->rate_ms = 0;
-    session->rate_since_ms = session->server->loop->now_ms;
+    session->rate_since_ms = (uint32_t)session->server->loop->now_ms;
     session->received = 0;
     sent_count(session);
 }
 
 static uint64_t rate_elapsed_ms(const struct session *session)
 {
-    return session->rate_ms + (session->rate == RATE_NONE
-                                   ? 0
-                                   : session->server->loop->now_ms - session->rate_since_ms);
+    return session->rate_ms +
+           (session->rate == RATE_NONE
+                ? 0
+                : (uint32_t)session->server->loop->now_ms - session->rate_since_ms);
 }
 
 /* What is asked of the peer has changed. */
 static void rate_change(struct session *session, enum session_rate rate)
 {
     session->rate_ms = (uint32_t)rate_elapsed_ms(session);
-    session->rate_since_ms = session->server->loop->now_ms;
+    session->rate_since_ms = (uint32_t)session->server->loop->now_ms;
     session->rate = (uint8_t)rate;
     if (rate != RATE_NONE && rate != (enum session_rate)session->rate_window) {
         session->mark_acked = UINT64_MAX;
@@ -221,9 +223,30 @@ void session_wait_idle(struct session *session, uint64_t since_ms)
                      since_ms + server->options.idle_timeout_ms);
 }
 
+/* What a connection that is ended by its deadline was waited for. */
+static enum metric_timeout timeout_of(uint8_t wait)
+{
+    switch ((enum session_wait)wait) {
+    case WAIT_IDLE:
+        return TIMEOUT_IDLE;
+    case WAIT_HEAD:
+        return TIMEOUT_HEAD;
+    case WAIT_LINGER:
+    case WAIT_REFUSAL:
+    case WAIT_REFUSED:
+        return TIMEOUT_LINGER;
+    case WAIT_HANDSHAKE:
+        return TIMEOUT_HANDSHAKE;
+    case WAIT_WORK:
+    case WAIT_NONE:
+        break;
+    }
+    return TIMEOUT_RATE;
+}
+
 static void conn_timeout(struct session *session)
 {
-    session->server->counters.timed_out++;
+    session->server->count.cells->timeouts[timeout_of(session->wait)]++;
     if (session_protocol(session)->timeout)
         session_protocol(session)->timeout(session);
     else

@@ -39,14 +39,16 @@ struct session_peer {
 struct session {
     struct pool_item item;
     struct deadline deadline;
-    struct loop_task wake;  /* runs the protocol's driver from the loop */
-    px_server *server;      /* borrowed: outlives it */
-    uint64_t active_ms;     /* when it last began to wait */
-    uint64_t mark_sent;     /* sent_bytes at the start of the rate window, and counted so far */
-    uint64_t mark_acked;    /* acknowledged bytes when they were last looked at, or UINT64_MAX */
-    uint64_t rate_since_ms; /* since when bytes have had to move, while they have to */
-    uint32_t rate_ms;       /* for how long they had to before, in this window */
-    uint32_t received;      /* bytes since the start of the rate window */
+    struct loop_task wake; /* runs the protocol's driver from the loop */
+    px_server *server;     /* borrowed: outlives it */
+    uint64_t active_ms;    /* when it last began to wait */
+    uint64_t mark_sent;    /* sent_bytes at the start of the rate window; counted up to there */
+    uint64_t mark_acked;   /* acknowledged bytes when they were last looked at, or UINT64_MAX */
+    uint32_t
+        rate_since_ms; /* since when bytes have had to move, while they have to; the low half */
+    uint32_t rate_ms;  /* for how long they had to before, in this window */
+    uint32_t received; /* bytes since the start of the rate window */
+    uint32_t counted_ahead; /* bytes behind mark_sent that were counted when it was asked */
     uint8_t state;          /* enum session_state */
     uint8_t wait;           /* enum session_wait */
     uint8_t end;            /* px_end of the exchanges that its close cuts short */

@@ -169,7 +169,7 @@ static void put_member(struct log_line *line, const char *name, px_str value)
     put_text(line, "\"");
 }
 
-static const char *end_name(px_end end)
+const char *end_name(px_end end)
 {
     switch (end) {
     case PX_END_COMPLETE:

@@ -10,11 +10,34 @@
 #include "server/session/facts.h"
 #include "server/site/access_log.h"
 #include "server/site/dispatch.h"
+#include "server/site/measure.h"
 #include "server/site/refusal_text.h"
+
+/* Why a request is refused, by what it is told. */
+static enum metric_refusal refusal_of(unsigned status)
+{
+    switch (status) {
+    case 400:
+        return REFUSAL_SYNTAX;
+    case 413:
+        return REFUSAL_CONTENT;
+    case 414:
+        return REFUSAL_TARGET;
+    case 431:
+        return REFUSAL_HEAD;
+    case 501:
+        return REFUSAL_METHOD;
+    case 503:
+        return REFUSAL_RESOURCES;
+    case 505:
+        return REFUSAL_VERSION;
+    }
+    return REFUSAL_OTHER;
+}
 
 void request_begin(struct session *session, px_exchange *exchange, bool expect_unknown)
 {
-    session->server->counters.requests++;
+    session->server->count.cells->requests++;
     bool https = session_carrier(session)->is_secure(session);
 
     exchange_set_https(exchange, https, https || session->proxied_tls);
@@ -33,9 +56,10 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 
     unsigned status = px_response_status(exchange);
 
-    work_count(&server->loop->work, WORK_END);
     if (status >= 200)
-        server->counters.responses[status / 100]++;
+        server->count.cells->responses[status / 100 - 1]++;
+    if (server->options.metrics)
+        measure_request(server, exchange, end);
     if (server->options.on_log)
         access_log_exchange(session, exchange, end);
     exchange_finish(exchange, end);
@@ -46,7 +70,7 @@ void request_note_refusal(struct session *session, const struct request_refusal 
     px_server *server = session->server;
     char text[REFUSAL_TEXT_BYTES];
 
-    server->counters.responses[refusal->status / 100]++;
+    server->count.cells->responses[refusal->status / 100 - 1]++;
     if (!server->options.on_log || !refusal->glimpse)
         return;
     const struct log_refusal entry = {
@@ -66,7 +90,7 @@ bool request_refuse(struct session *session, px_exchange *exchange,
 {
     char text[REFUSAL_TEXT_BYTES];
 
-    session->server->counters.refused++;
+    session->server->count.cells->refused[refusal_of(refusal->status)]++;
     if (!exchange) {
         request_note_refusal(session, refusal);
         return true;

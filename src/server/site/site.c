@@ -64,6 +64,7 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
     site->rules.content_bytes_max =
         options.content_bytes_max ? options.content_bytes_max : CONTENT_BYTES_DEFAULT;
     site->rules.log_format = (uint8_t)options.log_format;
+    site->rules.measure = &site->measure;
     site->has_totals = site->rules.total_timeout_ms != PX_OFF;
     return site;
 }
@@ -261,6 +262,7 @@ static void host_rules_init(px_host *host, const px_host_options *options)
     struct site_rules *rules = &host->rules;
 
     rules->host = host;
+    rules->measure = &host->measure;
     rules->exchange.outer = &outer->exchange;
     rules->exchange.on_error_page =
         options->on_error_page ? options->on_error_page : outer->exchange.on_error_page;
@@ -302,8 +304,12 @@ px_err px_site_host(px_site *site, const char *const *names, size_t name_count,
     memset(host, 0, sizeof(*host));
     host->site = site;
     host->router = router_create(&site->arena);
-    if (!host->router)
+    char *name = name_count > 0 ? arena_take(&site->arena, strlen(names[0]) + 1) : NULL;
+    if (!host->router || (name_count > 0 && !name))
         return no_memory(out_error);
+    if (name)
+        memcpy(name, names[0], strlen(names[0]) + 1);
+    host->name = name;
     err = hosts_add(&site->hosts, names, name_count, listeners, (uint16_t)options.listener_count,
                     host, out_error);
     if (err != PX_OK)
@@ -419,18 +425,21 @@ static px_err route_put(px_host *host, const char *pattern, const px_route_optio
     px_site *site = host->site;
     struct site_route *route = arena_take(&site->arena, sizeof(*route));
     struct site_release *notes = NULL;
-    px_err err =
-        route ? route_releases_make(site, options, &notes, out_error) : no_memory(out_error);
+    struct site_measure *measure = arena_take(&site->arena, sizeof(*measure));
+    px_err err = route && measure ? route_releases_make(site, options, &notes, out_error)
+                                  : no_memory(out_error);
 
     if (err != PX_OK)
         return err;
-    CHECK(route);
+    CHECK(route && measure);
+    memset(measure, 0, sizeof(*measure));
     *route = (struct site_route){
         .handler = handler,
         .context = context,
         .content_bytes_max =
             options->content_bytes_max ? options->content_bytes_max : host->rules.content_bytes_max,
         .rules = &host->rules,
+        .measure = measure,
         .content_mode = (uint8_t)options->content_mode,
     };
     if (route_has_rules(options))

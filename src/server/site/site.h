@@ -22,10 +22,21 @@ struct site_middleware {
     void *context;
 };
 
+/* Where the requests of a route are counted: the series that were used last, by what they are told
+ * apart by (measure.h).  Zeroed: none yet. */
+enum { MEASURE_KEPT = 2 };
+
+struct site_measure {
+    uint64_t keys[MEASURE_KEPT];
+    uint64_t *cells[MEASURE_KEPT]; /* borrowed: of a px_metrics, which outlives the site */
+    uint32_t next;                 /* which of them gives way */
+};
+
 /* What holds for an exchange: of a route, a host, or the site where it has no host. */
 struct site_rules {
     struct exchange_rules exchange; /* its filters are `filters` */
     const px_host *host;            /* borrowed: whose routes are looked at; NULL: there is none */
+    struct site_measure *measure;   /* borrowed: of requests without a route */
     struct site_middleware *middleware; /* in the arena */
     struct exchange_filter *filters;    /* in the arena */
     uint32_t middleware_count;
@@ -44,6 +55,7 @@ struct site_route {
     void *context;
     uint64_t content_bytes_max;
     const struct site_rules *rules; /* its own, or its host's */
+    struct site_measure *measure;   /* in the arena */
     uint8_t content_mode;           /* px_content_mode */
 };
 
@@ -51,6 +63,8 @@ struct px_host {
     struct site_rules rules;
     px_site *site; /* borrowed: it lives there */
     struct router *router;
+    const char *name; /* in the arena: the first of its names */
+    struct site_measure measure;
 };
 
 /* A context to be released with the site. */
@@ -67,6 +81,7 @@ struct px_site {
     px_allocator allocator;
     struct hosts hosts;
     struct site_rules rules;
+    struct site_measure measure;   /* of requests without a host */
     struct site_release *releases; /* the last registered first */
     bool sealed;                   /* it is served: it does not change any more */
     bool has_totals;               /* one of its rules has a total timeout */

@@ -249,7 +249,10 @@ static int master_work(struct notes *notes)
 
     for (uint32_t i = 0; i < WORKER_COUNT; i++)
         sockets[i] = (struct master_socket){.fd = scene.listener_fd, .slot = i};
-    if (board_init(&scene.board, master_place_count(WORKER_COUNT)) != PX_OK)
+    px_metrics *metrics = px_metrics_create(NULL, &error);
+
+    if (!metrics ||
+        board_init(&scene.board, master_place_count(WORKER_COUNT), metrics, -1) != PX_OK)
         return 96;
     if (notes->behave == IGNORED_BEFORE) {
         signal(SIGCHLD, SIG_IGN);
@@ -259,6 +262,7 @@ static int master_work(struct notes *notes)
     if (master_run(&plan, &code, &error) != PX_OK)
         code = 97;
     board_deinit(&scene.board);
+    px_metrics_destroy(metrics);
     return code;
 }
 

@@ -1,0 +1,176 @@
+/*
+ * The program's metrics: a table like the library's, through the public interface.
+ *
+ * Happy path: counts_init before the first fork, counts_begin in the master, counts_open and
+ * counts_look in each process.  It can fail by memory at the start; what cannot be read of a
+ * process stays 0.
+ */
+#include "main/counts.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/number.h"
+#include "main/report.h"
+#include "pollux/pollux.h"
+
+enum death { DEATH_EXIT, DEATH_SIGNAL, DEATH_KILLED, DEATH_SANDBOX };
+
+static const char *const reasons[] = {"reason=\"exit\"", "reason=\"signal\"", "reason=\"killed\"",
+                                      "reason=\"sandbox\"", NULL};
+static const char *const build[] = {"version=\"" PX_VERSION_STRING "\"", NULL};
+static const char *const names[] = {"name", NULL};
+
+/* clang-format off */
+static const px_metric_options table[COUNT_COUNT] = {
+    [COUNT_BUILD] = {.name = "pollux_build_info", .kind = PX_METRIC_MAX, .label_sets = build,
+        .help = "The version, always 1."},
+    [COUNT_START] = {.name = "process_start_time_seconds", .unit = "seconds", .kind = PX_METRIC_GAUGE,
+        .help = "When the first process of the program started, in unix time."},
+    [COUNT_WORKERS] = {.name = "pollux_workers", .kind = PX_METRIC_GAUGE,
+        .help = "Workers that there shall be."},
+    [COUNT_GENERATION] = {.name = "pollux_generation", .kind = PX_METRIC_GAUGE,
+        .help = "Generations of workers since the start: 1, and one for each reload."},
+    [COUNT_RESTARTS] = {.name = "pollux_worker_restarts", .kind = PX_METRIC_COUNTER, .label_sets = reasons,
+        .help = "Workers that ended without having been told to, and were replaced."},
+    [COUNT_RELOAD_SUCCESS] = {.name = "pollux_reload_success", .kind = PX_METRIC_GAUGE,
+        .help = "1 if the last reload was done, 0 if it failed and nothing changed."},
+    [COUNT_RELOAD_TIME] = {.name = "pollux_reload_timestamp_seconds", .unit = "seconds", .kind = PX_METRIC_GAUGE,
+        .help = "When the last reload was done, in unix time."},
+    [COUNT_LOG_DROPPED] = {.name = "pollux_log_dropped", .kind = PX_METRIC_COUNTER,
+        .help = "Lines of the access log that could not be written."},
+    [COUNT_CERTIFICATES] = {.name = "pollux_tls_certificate_expiry_timestamp_seconds", .unit = "seconds",
+        .kind = PX_METRIC_GAUGE, .label_names = names,
+        .help = "When a certificate ends, in unix time."},
+    [COUNT_CPU] = {.name = "process_cpu_seconds", .unit = "seconds", .kind = PX_METRIC_COUNTER, .divisor = 1000000,
+        .help = "Processor time of all processes of the program."},
+    [COUNT_RESIDENT] = {.name = "process_resident_memory_bytes", .unit = "bytes", .kind = PX_METRIC_GAUGE,
+        .help = "Resident memory of all processes of the program, what they share counted in each."},
+};
+/* clang-format on */
+
+px_err counts_init(struct counts *counts, px_error *out_error)
+{
+    *counts = (struct counts){.statm_fd = -1};
+    counts->metrics = px_metrics_create(NULL, out_error);
+    if (!counts->metrics)
+        return out_error->code;
+    for (int i = 0; i < COUNT_COUNT; i++) {
+        px_metric_options options = table[i];
+
+        options.struct_size = sizeof(options);
+        if (px_metric_define(counts->metrics, &options, &counts->at[i], out_error) != PX_OK)
+            return out_error->code;
+    }
+    return PX_OK;
+}
+
+void counts_deinit(struct counts *counts)
+{
+    px_metrics_destroy(counts->metrics);
+    if (counts->statm_fd >= 0)
+        close(counts->statm_fd);
+    *counts = (struct counts){.statm_fd = -1};
+}
+
+void counts_begin(struct counts *counts, uint32_t worker_count)
+{
+    counts_set(counts, COUNT_BUILD, 1);
+    counts_set(counts, COUNT_START, (uint64_t)time(NULL));
+    counts_set(counts, COUNT_WORKERS, worker_count);
+    counts_set(counts, COUNT_GENERATION, 1);
+    counts_set(counts, COUNT_RELOAD_SUCCESS, 1);
+}
+
+void counts_death(struct counts *counts, int status)
+{
+    enum death death = DEATH_EXIT;
+
+    if (WIFSIGNALED(status))
+        death = WTERMSIG(status) == SIGKILL  ? DEATH_KILLED
+                : WTERMSIG(status) == SIGSYS ? DEATH_SANDBOX
+                                             : DEATH_SIGNAL;
+    px_metric_add(counts->metrics, counts->at[COUNT_RESTARTS], death, 1);
+}
+
+void counts_reload(struct counts *counts, bool is_done, int64_t now)
+{
+    counts_set(counts, COUNT_RELOAD_SUCCESS, is_done);
+    if (!is_done)
+        return;
+    counts_set(counts, COUNT_RELOAD_TIME, (uint64_t)now);
+    counts_add(counts, COUNT_GENERATION, 1);
+}
+
+void counts_certificates(struct counts *counts, const px_tls *tls)
+{
+    px_tls_certificate certificate;
+
+    for (size_t i = 0; tls && px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
+        px_str name = px_str_of(certificate.file ? certificate.file : "self-signed");
+        uint32_t set = px_metric_labels(counts->metrics, counts->at[COUNT_CERTIFICATES], &name);
+
+        px_metric_set(counts->metrics, counts->at[COUNT_CERTIFICATES], set,
+                      certificate.not_after > 0 ? (uint64_t)certificate.not_after : 0);
+    }
+}
+
+void counts_open(struct counts *counts)
+{
+    if (counts->statm_fd >= 0)
+        close(counts->statm_fd); /* of the process that was forked */
+    counts->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    counts->cpu_us = 0;
+}
+
+/* The second number of statm: resident pages. */
+static uint64_t resident_bytes(int fd)
+{
+    char text[128];
+    ssize_t len = fd >= 0 ? pread(fd, text, sizeof(text), 0) : -1;
+    const char *at = len > 0 ? memchr(text, ' ', (size_t)len) : NULL;
+    uint64_t pages = 0;
+
+    if (at)
+        (void)number_read_some(px_str_make(at + 1, (size_t)(text + len - at - 1)), UINT32_MAX,
+                               &pages);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void counts_look(struct counts *counts, int64_t now)
+{
+    struct timespec cpu;
+
+    if (counts->looked_time == now)
+        return;
+    counts->looked_time = now;
+    counts_set(counts, COUNT_RESIDENT, resident_bytes(counts->statm_fd));
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) != 0)
+        return;
+    uint64_t cpu_us = (uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_nsec / 1000;
+
+    counts_add(counts, COUNT_CPU, cpu_us - counts->cpu_us);
+    counts->cpu_us = cpu_us;
+}
+
+void counts_report(const struct counts *counts)
+{
+    px_counters sum = {.struct_size = sizeof(sum)};
+
+    if (px_metrics_counters(counts->metrics, &sum) == PX_OK)
+        report_counters(&sum);
+}
+
+void counts_report_cut(const struct counts *counts)
+{
+    px_counters sum = {.struct_size = sizeof(sum)};
+
+    if (px_metrics_counters(counts->metrics, &sum) == PX_OK)
+        report_cut(&sum);
+}

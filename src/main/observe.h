@@ -1,0 +1,23 @@
+/*
+ * The listener of its own on which an operator looks: /metrics, /health, /ready.
+ *
+ * It is a server beside the one that is looked at, on the same loop, so what is asked there is not
+ * counted here.
+ */
+#ifndef PX_MAIN_OBSERVE_H
+#define PX_MAIN_OBSERVE_H
+
+#include "main/counts.h"
+#include "pollux/server.h"
+
+struct observe {
+    px_server *server;        /* owned; NULL: none */
+    const px_server *watched; /* borrowed: whose readiness is told */
+};
+
+/* Makes it on that loop.  PX_OK, or the error of px_server_create. */
+PX_MUST_CHECK px_err observe_open(struct observe *observe, px_loop *loop, const px_server *watched,
+                                  struct counts *counts, px_error *out_error);
+void observe_close(struct observe *observe);
+
+#endif

@@ -1,0 +1,384 @@
+/*
+ * The table of metrics as an object, and counting.
+ *
+ * Happy path: px_metrics_create, px_metric_define, px_metrics_use in each process, and then stores.
+ * It can fail by memory and by a table that is full, while it is set up; counting cannot fail.
+ */
+#include "metrics/metrics.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "base/text.h"
+
+static const char other[] = "_other";
+
+static const char *const request_names[] = {"http_request_method",
+                                            "http_response_status_code",
+                                            "http_route",
+                                            "server_address",
+                                            "network_protocol_version",
+                                            "url_scheme",
+                                            "error_type",
+                                            NULL};
+
+/* --- Labels -----------------------------------------------------------------------------------
+ */
+
+/* A value as both formats quote it; what neither can show is '?'. */
+static void put_value(struct text *text, px_str value)
+{
+    while (value.len > 0) {
+        uint32_t code;
+        size_t len = text_utf8_len(value, &code);
+
+        if (len == 0 || code < 0x20 || code == 0x7f) {
+            text_put_byte(text, '?');
+            len = 1;
+        } else {
+            if (code == '"' || code == '\\')
+                text_put_byte(text, '\\');
+            text_put(text, px_str_make(value.ptr, len));
+        }
+        value = px_str_make(value.ptr + len, value.len - len);
+    }
+}
+
+static void put_label(struct text *text, const char *name, px_str value)
+{
+    if (text->len > 0)
+        text_put_byte(text, ',');
+    text_put_words(text, name);
+    text_put_words(text, "=\"");
+    put_value(text, value);
+    text_put_byte(text, '"');
+}
+
+/* The series whose values are all `_other` is the first of its row: false when it does not fit. */
+static bool other_put(px_metrics *metrics, uint32_t row)
+{
+    char room[BLOCK_LABELS_BYTES_MAX];
+    struct text text;
+
+    text_init(&text, room, sizeof(room));
+    for (const char *const *name = metrics->label_names[row]; *name; name++)
+        if (row != METRIC_REQUEST_ROW || strcmp(*name, "error_type") != 0)
+            put_label(&text, *name, px_str_of(other));
+    return !text.cut && block_series(metrics->block, metrics->index, row, text_str(&text));
+}
+
+static uint64_t *series_other(px_metrics *metrics, uint32_t row)
+{
+    const struct metrics_block *block = metrics->block;
+    uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (block->series[i].row == row)
+            return metrics->block->series_cells + block->series[i].cells_at;
+    CHECK_RULE(false, "a metric with label_names has no series");
+    return NULL;
+}
+
+/* Room is kept for series without what there may be many of. */
+static bool is_crowded(const struct metrics_block *block)
+{
+    return atomic_load_explicit(&block->series_count, memory_order_relaxed) >=
+               BLOCK_SERIES_MAX - BLOCK_SERIES_RESERVED ||
+           block->text_bytes >
+               BLOCK_TEXT_BYTES_MAX - BLOCK_SERIES_RESERVED * BLOCK_LABELS_BYTES_MAX / 2;
+}
+
+/* The series, which is made only where room is not kept for others; NULL: there is none. */
+static uint64_t *series_take(px_metrics *metrics, uint32_t row, const struct text *labels)
+{
+    if (labels->cut)
+        return NULL;
+    return is_crowded(metrics->block)
+               ? block_find(metrics->block, metrics->index, row, text_str(labels))
+               : block_series(metrics->block, metrics->index, row, text_str(labels));
+}
+
+uint64_t *metrics_request_cells(px_metrics *metrics, const struct metrics_request *request)
+{
+    char room[BLOCK_LABELS_BYTES_MAX], digits[TEXT_NUMBER_BYTES];
+    size_t len = (size_t)(text_write_number(digits, request->status) - digits);
+    uint64_t *cells = NULL;
+    struct text text;
+
+    for (int is_other = 0; is_other < 2 && !cells; is_other++) {
+        text_init(&text, room, sizeof(room));
+        put_label(&text, request_names[0], request->method);
+        put_label(&text, request_names[1], px_str_make(digits, len));
+        put_label(&text, request_names[2], is_other ? px_str_of(other) : request->route);
+        put_label(&text, request_names[3], is_other ? px_str_of(other) : request->host);
+        put_label(&text, request_names[4], px_str_of(request->version));
+        put_label(&text, request_names[5], px_str_of(request->scheme));
+        if (request->error.ptr)
+            put_label(&text, request_names[6], request->error);
+        cells = is_other ? block_series(metrics->block, metrics->index, METRIC_REQUEST_ROW,
+                                        text_str(&text))
+                         : series_take(metrics, METRIC_REQUEST_ROW, &text);
+    }
+    return cells ? cells : series_other(metrics, METRIC_REQUEST_ROW);
+}
+
+uint32_t px_metric_labels(px_metrics *metrics, px_metric metric, const px_str *values)
+{
+    char room[BLOCK_LABELS_BYTES_MAX];
+    struct text text;
+
+    CHECK_RULE(metric < metrics->row_count && metrics->label_names[metric],
+               "px_metric_labels needs a metric with label_names");
+    text_init(&text, room, sizeof(room));
+    for (uint32_t i = 0; metrics->label_names[metric][i]; i++)
+        put_label(&text, metrics->label_names[metric][i], values[i]);
+    const uint64_t *cells = series_take(metrics, metric, &text);
+
+    if (!cells)
+        cells = series_other(metrics, metric);
+    return (uint32_t)(cells - metrics->block->series_cells);
+}
+
+/* --- The table --------------------------------------------------------------------------------
+ */
+
+/* Rows that were not there yet, in the block that is counted in. */
+static bool rows_put(px_metrics *metrics, uint32_t from)
+{
+    for (uint32_t i = from; i < metrics->row_count; i++)
+        if (!block_put_row(metrics->block, &metrics->rows[i]) ||
+            (metrics->label_names[i] && !other_put(metrics, i)))
+            return false;
+    return true;
+}
+
+px_metrics *px_metrics_create(const px_metrics_options *given, px_error *out_error)
+{
+    px_metrics_options options;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "metrics: unknown or missing struct_size");
+        return NULL;
+    }
+    const px_allocator *allocator = options.allocator ? options.allocator : &alloc_libc;
+    px_metrics *metrics = alloc_take_zeroed(allocator, sizeof(*metrics));
+
+    if (metrics) {
+        metrics->allocator = *allocator;
+        metrics->own = alloc_take_zeroed(allocator, sizeof(*metrics->own));
+        metrics->index = alloc_take_zeroed(allocator, sizeof(*metrics->index));
+    }
+    if (!metrics || !metrics->own || !metrics->index) {
+        px_metrics_destroy(metrics);
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    metrics->block = metrics->own;
+    block_begin(metrics->block);
+    memcpy(metrics->rows, metrics_library, metrics_library_count * sizeof(metrics->rows[0]));
+    metrics->row_count = metrics_library_count;
+    metrics->cells_used = LIBRARY_CELLS;
+    metrics->label_names[METRIC_REQUEST_ROW] = request_names;
+    bool has_room = rows_put(metrics, 0);
+
+    CHECK(has_room); /* the library's rows are few */
+    return metrics;
+}
+
+void px_metrics_destroy(px_metrics *metrics)
+{
+    if (!metrics)
+        return;
+    px_allocator allocator = metrics->allocator;
+
+    alloc_put(&allocator, metrics->own);
+    alloc_put(&allocator, metrics->index);
+    alloc_put(&allocator, metrics->seen);
+    alloc_put(&allocator, metrics);
+}
+
+static bool name_is_valid(const char *name)
+{
+    size_t len = name ? strlen(name) : 0;
+
+    if (len == 0 || len >= BLOCK_NAME_BYTES || (name[0] >= '0' && name[0] <= '9'))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char byte = (char)(name[i] | 0x20);
+
+        if (!(byte >= 'a' && byte <= 'z') && !(name[i] >= '0' && name[i] <= '9') && name[i] != '_')
+            return false;
+    }
+    return true;
+}
+
+static bool name_is_taken(const px_metrics *metrics, const char *name)
+{
+    for (uint32_t i = 0; i < metrics->row_count; i++)
+        if (strcmp(metrics->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool define_is_valid(const px_metrics *metrics, const px_metric_options *options)
+{
+    bool is_histogram = options->kind == PX_METRIC_HISTOGRAM;
+
+    if (!name_is_valid(options->name) || name_is_taken(metrics, options->name) || !options->help ||
+        options->kind > PX_METRIC_HISTOGRAM || is_histogram != (options->bounds != NULL) ||
+        (options->label_sets && options->label_names) || options->bound_count > METRIC_BOUNDS_MAX ||
+        (is_histogram && options->bound_count == 0))
+        return false;
+    for (uint32_t i = 1; is_histogram && i < options->bound_count; i++)
+        if (options->bounds[i] <= options->bounds[i - 1])
+            return false;
+    return !options->label_names || options->label_names[0];
+}
+
+px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_metric *out_metric,
+                        px_error *out_error)
+{
+    px_metric_options options;
+    uint32_t sets = 0, at = metrics->row_count;
+
+    error_clear(out_error);
+    if (options_read(&options, sizeof(options), given) != PX_OK ||
+        !define_is_valid(metrics, &options))
+        return error_set(out_error, PX_ERR_INVALID, 0, "metric '%s': invalid options",
+                         given && given->name ? given->name : "");
+    if (at == BLOCK_ROWS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "at most %d metrics", BLOCK_ROWS_MAX);
+    while (options.label_sets && options.label_sets[sets])
+        sets++;
+    metrics->bounds[at] = (struct metric_bounds){options.bounds, options.bound_count};
+    metrics->label_names[at] = options.label_names;
+    struct metric_row row = {.name = options.name,
+                             .unit = options.unit ? options.unit : "",
+                             .help = options.help,
+                             .labels = options.label_sets,
+                             .bounds = options.bounds ? &metrics->bounds[at] : NULL,
+                             .kind = options.kind,
+                             .divisor = options.divisor ? options.divisor : 1,
+                             .cells_at = metrics->cells_used};
+
+    if (!options.label_names)
+        row.cell_count = (options.label_sets ? sets : 1) * metric_set_cells(&row);
+    metrics->rows[at] = row;
+    metrics->row_count++;
+    if (!rows_put(metrics, at)) {
+        metrics->row_count--;
+        return error_set(out_error, PX_ERR_LIMIT, 0, "metric '%s': the block is full", row.name);
+    }
+    metrics->cells_used += row.cell_count;
+    *out_metric = at;
+    return PX_OK;
+}
+
+/* --- Counting ---------------------------------------------------------------------------------
+ */
+
+static uint64_t *cells_find(px_metrics *metrics, px_metric metric, uint32_t set)
+{
+    CHECK_RULE(metric < metrics->row_count, "no such metric");
+    const struct metric_row *row = &metrics->rows[metric];
+    uint32_t count = metric_set_cells(row);
+
+    if (row->cell_count == 0) {
+        CHECK_RULE(set <= BLOCK_SERIES_CELLS_MAX - count, "no such set of labels");
+        return metrics->block->series_cells + set;
+    }
+    CHECK_RULE(set < row->cell_count / count, "no such set of labels");
+    return metrics->block->cells + row->cells_at + (size_t)set * count;
+}
+
+void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
+{
+    *cells_find(metrics, metric, set) += value;
+}
+
+void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
+{
+    *cells_find(metrics, metric, set) = value;
+}
+
+void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
+{
+    uint64_t *cells = cells_find(metrics, metric, set);
+
+    CHECK_RULE(metrics->rows[metric].bounds, "px_metric_observe needs a histogram");
+    metric_observe(cells, metrics->rows[metric].bounds, value);
+}
+
+/* --- Blocks -----------------------------------------------------------------------------------
+ */
+
+size_t px_metrics_block_bytes(void)
+{
+    return sizeof(struct metrics_block);
+}
+
+/* Whether it was counted in with the same table. */
+static bool has_rows(const px_metrics *metrics, const struct metrics_block *block)
+{
+    if (!block_is_sound(block) || atomic_load(&block->row_count) != metrics->row_count)
+        return false;
+    for (uint32_t i = 0; i < metrics->row_count; i++) {
+        const struct metric_row *row = &metrics->rows[i];
+        const struct block_row *its = &block->rows[i];
+
+        if (strcmp(its->name, row->name) != 0 || its->kind != row->kind ||
+            its->cells_at != row->cells_at || its->cell_count != row->cell_count ||
+            its->set_cells != metric_set_cells(row))
+            return false;
+    }
+    return true;
+}
+
+px_err px_metrics_use(px_metrics *metrics, void *given, px_error *out_error)
+{
+    struct metrics_block *block = given;
+    bool is_taken_up = has_rows(metrics, block);
+
+    error_clear(out_error);
+    if (is_taken_up)
+        block_vacate(block);
+    else
+        block_begin(block);
+    metrics->block = block;
+    block_index_fill(metrics->index, block);
+    if (!is_taken_up) {
+        bool has_room = rows_put(metrics, 0);
+
+        CHECK(has_room); /* as where they were defined */
+    }
+    alloc_put(&metrics->allocator, metrics->own);
+    metrics->own = NULL;
+    return PX_OK;
+}
+
+px_err px_metrics_see(px_metrics *metrics, const void *block, px_error *out_error)
+{
+    error_clear(out_error);
+    if (metrics->seen_count == metrics->seen_room) {
+        uint32_t room = metrics->seen_room > 0 ? 2 * metrics->seen_room : 8;
+        const struct metrics_block **seen =
+            alloc_resize(&metrics->allocator, metrics->seen, room * sizeof(seen[0]));
+
+        if (!seen)
+            return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        metrics->seen = seen;
+        metrics->seen_room = room;
+    }
+    metrics->seen[metrics->seen_count++] = block;
+    return PX_OK;
+}
+
+void px_metrics_vacate(void *block)
+{
+    block_vacate(block);
+}

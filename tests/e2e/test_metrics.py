@@ -1,0 +1,265 @@
+"""What a scrape says: of all workers, over their deaths, reloads and replacements."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lib.runner import ROOT, Pollux, parse_address, run
+from lib.wire import ask
+
+OPEN = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+SAMPLE = re.compile(r"\A([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})? (\S+)\Z")
+
+
+def request(path, **fields):
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n".encode()
+
+
+class Observed(Pollux):
+    """A server with an operator's address."""
+
+    def __init__(self, *args, **child):
+        super().__init__(*args, "--metrics", "127.0.0.1:0", **child)
+        self.metrics = parse_address(self.wait_stderr(r"metrics on (\S+)")[0][1])
+
+    def scrape(self, **fields):
+        answer = ask(self.metrics, request("/metrics", **fields))
+        assert answer and answer.status == 200
+        return answer.content.decode()
+
+    def samples(self):
+        found = {}
+        for line in self.scrape().splitlines():
+            if line and not line.startswith("#"):
+                name, labels, value = SAMPLE.match(line).groups()
+                assert (name, labels) not in found, line
+                found[name, labels or ""] = float(value)
+        return found
+
+    def total(self, name):
+        return sum(value for (other, _), value in self.samples().items() if other == name)
+
+
+def check(text):
+    """promtool has nothing to say."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True, timeout=30)
+    assert done.returncode == 0 and not done.stdout and not done.stderr, done
+
+
+def get(server, path="/", count=1):
+    for _ in range(count):
+        assert ask(server.address, request(path)).status == 200
+
+
+def test_formats():
+    with Observed("respond", "-w2") as server:
+        get(server, count=3)
+        ask(server.address, b"BREW / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        plain = ask(server.metrics, request("/metrics"))
+        assert plain.value("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+        check(plain.content.decode())
+        opened = ask(server.metrics, request("/metrics", Accept=OPEN))
+        assert opened.value("content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert opened.content.endswith(b"\n# EOF\n")
+        for accept in ("*/*", "text/plain", "application/openmetrics-text;q=0, text/plain", "application/*"):
+            assert ask(server.metrics, request("/metrics", Accept=accept)).value("content-type").startswith("text/")
+
+
+def test_closed_lists_are_there_from_the_start():
+    with Observed("respond", "-w1") as server:
+        samples = server.samples()
+        for name, count in {
+            "pollux_responses_total": 5,
+            "pollux_refused_total": 9,
+            "pollux_timeouts_total": 6,
+            "pollux_tls_handshakes_total": 5,
+            "pollux_worker_restarts_total": 4,
+        }.items():
+            values = [value for (other, _), value in samples.items() if other == name]
+            assert values == [0] * count, name
+        assert samples["pollux_build_info", '{version="0.1.0"}'] == 1
+        assert samples["pollux_workers", ""] == 1
+        assert time.time() - 60 < samples["process_start_time_seconds", ""] <= time.time()
+
+
+def test_any_worker_answers_for_all():
+    with Observed("respond", "-w3") as server:
+        get(server, count=30)
+        for _ in range(10):
+            assert server.total("pollux_requests_total") == 30
+            assert server.total("http_server_request_duration_seconds_count") == 30
+            assert server.total("http_server_response_body_size_bytes_sum") == 30 * len("Hello, world!")
+        assert server.total("pollux_accepts_total") == 30  # what an operator asks is not counted
+
+
+def test_labels(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"a")
+    with Observed("files", tmp_path, "-w1") as server:
+        get(server, "/a.txt")
+        assert ask(server.address, request("/none")).status == 404
+        ask(server.address, b"PURGE / HTTP/1.0\r\n\r\n")
+        series = [labels for name, labels in server.samples() if name == "http_server_request_duration_seconds_count"]
+        assert any('http_request_method="GET",http_response_status_code="200"' in labels for labels in series)
+        assert any('http_request_method="GET",http_response_status_code="404"' in labels for labels in series)
+        assert any('http_request_method="_OTHER"' in labels and '_version="1.0"' in labels for labels in series)
+        assert all('server_address="_other"' in labels and 'url_scheme="http"' in labels for labels in series)
+
+
+def test_what_is_refused_has_a_reason():
+    with Observed("respond", "-w1") as server:
+        ask(server.address, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        ask(server.address, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        ask(server.address, b"GET / HTTP/2.5\r\nHost: a\r\n\r\n")
+        samples = server.samples()
+        for reason in ("syntax", "target", "version"):
+            assert samples["pollux_refused_total", f'{{reason="{reason}"}}'] == 1
+        assert server.total("pollux_refused_total") == 3
+
+
+def test_health_and_ready():
+    with Observed("respond", "-w2", "--drain-delay", "2s") as server:
+        assert ask(server.metrics, request("/health")).content == b"ok\n"
+        assert ask(server.metrics, request("/ready")).status == 200
+        server.signal(signal.SIGTERM)
+        end = time.monotonic() + 1.5
+        while ask(server.metrics, request("/ready")).status != 503:
+            assert time.monotonic() < end
+        assert ask(server.metrics, request("/health")).status == 200
+
+
+def test_unix_socket(tmp_path):
+    path = tmp_path / "metrics"
+    with Pollux("respond", "-w1", "--metrics", f"unix:{path}") as server:
+        server.wait_stderr(r"metrics on unix:")
+        assert ask(str(path), request("/metrics")).status == 200
+
+
+@pytest.mark.parametrize("address", ["https://127.0.0.1:0", "nowhere"])
+def test_addresses_that_are_none(address):
+    code, _, said = run("-l", "127.0.0.1:0", "--metrics", address)
+    assert code != 0 and said.count("\n") == 1 and address in said
+
+
+class Load:
+    """Clients that count what they were answered, and what was cut."""
+
+    def __init__(self, server, clients=4):
+        self.server = server
+        self.answered = self.cut = 0
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(clients)]
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                good = ask(self.server.address, request("/")).status == 200
+            except (OSError, AssertionError, AttributeError, ValueError):
+                good = False  # cut: without an answer, or within it
+            with self.lock:
+                self.answered += good
+                self.cut += not good
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(20)
+
+
+def keep_watch(server, over, seen):
+    last = 0
+    while not over.is_set():
+        try:
+            now = server.total("pollux_requests_total")
+        except (OSError, AssertionError, AttributeError, ValueError):
+            continue  # the worker that was asked was killed
+        if now < last:
+            seen.append(-1)  # backwards
+            return
+        last = now
+        seen.append(now)
+
+
+def test_sums_are_what_clients_counted():
+    """Kills, reloads and replacements: to the request, but for those that a killed worker may have taken with it."""
+    with Observed("respond", "-w3", "--log", "off") as server:
+        over, seen = threading.Event(), []
+        watcher = threading.Thread(target=keep_watch, args=(server, over, seen), daemon=True)
+        with Load(server) as load:
+            watcher.start()
+            for round_ in range(3):
+                time.sleep(0.3)
+                server.signal(signal.SIGHUP)
+                server.wait_stderr("reloaded", count=round_ + 1)
+                time.sleep(0.3)
+            for _ in range(4):
+                time.sleep(0.2)
+                try:
+                    os.kill(server.children()[0], signal.SIGKILL)
+                except (ProcessLookupError, IndexError):
+                    pass
+        over.set()
+        watcher.join(20)
+        assert -1 not in seen and len(seen) > 10 and load.answered > 100
+        total = server.total("http_server_request_duration_seconds_count")
+        assert load.answered <= total <= load.answered + load.cut
+        assert server.total("pollux_worker_restarts_total") >= 1
+        assert server.total("pollux_generation") == 4
+        assert server.total("pollux_reload_success") == 1
+
+
+def test_a_replacement_goes_on_from_the_sum():
+    with Observed("respond", "-w2", "--log", "off") as server:
+        get(server, count=20)
+        old = server.pid
+        for round_ in range(2):
+            with Load(server, clients=2) as load:
+                time.sleep(0.2)
+                before = server.total("pollux_requests_total")
+                os.kill(old, signal.SIGUSR2)
+                hit = server.wait_stderr(r"replaced: process (\d+) serves", count=round_ + 1)[-1]
+                assert server.total("pollux_requests_total") >= before
+                time.sleep(0.2)
+            old = int(hit[1])
+        time.sleep(0.3)
+        assert load.cut == 0
+        assert server.total("pollux_requests_total") >= 20 + load.answered
+        os.kill(old, signal.SIGTERM)
+
+
+# --- The manual --------------------------------------------------------------------------------
+
+
+def page_of(text):
+    """The table of docs/OBSERVABILITY.md, from a scrape."""
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.M))
+    types = dict(re.findall(r"^# TYPE (\S+) (.*)$", text, re.M))
+    lines = ["| metric | type | labels | |", "|---|---|---|---|"]
+    for name, about in helps.items():
+        labels = []
+        for line in text.splitlines():
+            if re.match(rf"{name}(_bucket|_sum|_count)?[{{ ]", line):
+                labels += re.findall(r'[{,]([a-z_]+)="', line)
+        shown = ", ".join(f"`{label}`" for label in dict.fromkeys(labels) if label != "le")
+        lines.append(f"| `{name}` | {types[name]} | {shown} | {about} |")
+    return "\n".join(lines)
+
+
+def test_the_manual_has_every_metric():
+    with Observed("respond", "-w1", "-l", "https://127.0.0.1:0", "-l", "127.0.0.1:0", "--tls-self-signed", "--status", "500") as server:
+        ask(server.addresses[1], request("/"))
+        wanted = page_of(server.scrape())
+    page = (ROOT / "docs" / "OBSERVABILITY.md").read_text()
+    begin = page.index("\n", page.index("<!-- metrics: begin.")) + 1
+    assert page[begin : page.index("<!-- metrics: end")].strip() == wanted
