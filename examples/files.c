@@ -15,7 +15,8 @@ static void home(px_exchange *exchange, void *context)
 
 int main(int argc, char **argv)
 {
-    static const px_files_rule rules[] = {{"*.css", "max-age=3600"}, {"*", "no-cache"}};
+    static const px_files_rule rules[] = {PX_FILES_RULE("*.css", "max-age=3600"),
+                                          PX_FILES_RULE("*", "no-cache")};
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     px_files_options files_options = PX_FILES_OPTIONS_DEFAULT;
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;

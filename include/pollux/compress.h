@@ -43,6 +43,7 @@ typedef struct px_compress_options {
     /** Memory for coded content with a strong ETag and a known length, to be sent again without
      *  coding it again; 0: 16 MiB; PX_OFF. */
     uint32_t cache_bytes_max;
+    const px_allocator *allocator; /**< Copied; NULL: malloc.  px_server_compress: the loop's. */
 } px_compress_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -69,6 +70,27 @@ uint32_t px_compress_codings(void);
  *  The thread that made the server. */
 PX_MUST_CHECK px_err px_server_compress(px_server *server, const px_compress_options *options,
                                         px_error *out_error);
+
+/** Coders and cache of the filter, for hosts and routes that register it themselves. */
+typedef struct px_compress px_compress;
+
+/** Makes what the filter works with: one for all routes of a loop, whose memory it bounds in sum.
+ *
+ *     px_filter_use use = {px_compress_filter(), compress, px_compress_destroy};
+ *
+ *  @param options borrowed for the call; NULL: the defaults.
+ *  @return the caller's hold (px_compress_destroy), or NULL: PX_ERR_INVALID (a coding that is not
+ *  there), PX_ERR_MEMORY.  Any thread; it is used by the one of its loop. */
+px_compress *px_compress_create(const px_compress_options *options, px_error *out_error);
+
+/** Another hold, for a further `release`.  The loop's thread. */
+px_compress *px_compress_hold(px_compress *compress);
+
+/** The filter, whose context is a px_compress.  Static.  Any thread. */
+const px_filter *px_compress_filter(void);
+
+/** Gives a hold up; to be handed on as `release`.  NULL is fine.  The loop's thread. */
+void px_compress_destroy(void *compress);
 
 #ifdef __cplusplus
 }

@@ -24,23 +24,44 @@ typedef struct px_files px_files; /**< A folder that is served. */
 
 /** A Cache-Control value (RFC 9111 section 5.2) for files whose path matches. */
 typedef struct px_files_rule {
+    size_t struct_size; /**< sizeof(px_files_rule), the same in each of an array. */
     /** With a slash it is matched against the whole path beneath the folder ("/assets/" and a
      * star), else against the file's name ("*.css"); `*` stands for any bytes, `?` for one. */
     const char *pattern;
     const char *value; /**< The field's value. */
 } px_files_rule;
 
+/** An initialiser of a px_files_rule. */
+#define PX_FILES_RULE(pattern, value)         \
+    {                                         \
+        sizeof(px_files_rule), pattern, value \
+    }
+
 /** The media type of files whose name ends in an extension. */
 typedef struct px_files_type {
+    size_t struct_size;    /**< sizeof(px_files_type), the same in each of an array. */
     const char *extension; /**< Without its dot, in any case: "wasm". */
     const char *type;      /**< The Content-Type as it is sent. */
 } px_files_type;
 
+/** An initialiser of a px_files_type. */
+#define PX_FILES_TYPE(extension, type)         \
+    {                                          \
+        sizeof(px_files_type), extension, type \
+    }
+
 /** The content of an error answer. */
 typedef struct px_files_page {
-    unsigned status;  /**< 400 to 599. */
-    const char *file; /**< As `spa`. */
+    size_t struct_size; /**< sizeof(px_files_page), the same in each of an array. */
+    unsigned status;    /**< 400 to 599. */
+    const char *file;   /**< As `spa`. */
 } px_files_page;
+
+/** An initialiser of a px_files_page. */
+#define PX_FILES_PAGE(status, file)         \
+    {                                       \
+        sizeof(px_files_page), status, file \
+    }
 
 /** Options of a folder.  Strings and arrays are copied. */
 typedef struct px_files_options {

@@ -108,8 +108,6 @@ enum {
     FILTERS_MAX = 8,     /* likewise: the depth of a pull through them is three times that */
     /* What filters take in a turn of one connection: at the 60 MB/s of gzip half a millisecond. */
     FILTER_TURN_BYTES = 32 * 1024,
-    /* And of all connections in a tick, twice: 4 ms, so that none of them holds up the others. */
-    FILTER_TICK_BYTES = 128 * 1024,
     COMPRESS_CACHE_SHARES = 8,   /* one entry is no larger than this part of the cache */
     COMPRESS_RECORDINGS_MAX = 8, /* answers written down at once: as much again as the cache */
     COMPRESS_RATIO_GUESS = 16,   /* content longer than this times an entry is not written down */
@@ -144,6 +142,7 @@ enum {
     RATE_BYTES_OWN = 64 * 1024,
     RATE_BYTES_LEAST = 4 * 1024,
     RATE_BYTES_LIMIT = 1024 * 1024 * 1024,
+    FIELD_EDITS_MAX = 256, /* changes to fields: each is made for each answer */
     /* Basic authentication.  A check takes a helper thread for 50 ms and more: two of the four
      * leave the others for files, and a full queue is two seconds. */
     USERS_BYTES_MAX = 1024 * 1024, /* ten thousand users; more belong into a database */
@@ -270,6 +269,26 @@ enum {
 
     TLS_CLIENT_SESSIONS_DEFAULT = 256, /* hosts a client can resume with: some KiB each */
     TLS_REASON_BYTES = 96,             /* why a handshake failed, for a line of log */
+
+    /* --- The client --------------------------------------------------------------------- */
+
+    CLIENT_LINKS_DEFAULT = 1024,
+    CLIENT_ORIGIN_LINKS_DEFAULT = 256,
+    CLIENT_ORIGIN_IDLE_DEFAULT = 32, /* as in nginx and HAProxy: what a burst leaves behind */
+    CLIENT_FETCHES_DEFAULT = 16 * 1024,
+    CLIENT_KEEP_MS_DEFAULT = 30 * 1000, /* servers give up a connection after 60 s and more */
+    /* What we keep ends so much before what the server says: a request that crosses its close on
+     * the way is one that has to be sent again. */
+    CLIENT_KEEP_MARGIN_MS = 1000,
+    CLIENT_CONNECT_MS_DEFAULT = 5 * 1000,
+    CLIENT_WAIT_MS_DEFAULT = 30 * 1000,
+    CLIENT_FIRST_BYTE_MS_DEFAULT = 60 * 1000,
+    CLIENT_SILENCE_MS_DEFAULT = 60 * 1000,
+    CLIENT_CONTINUE_MS = 1000, /* RFC 9110 section 10.1.1: a client need not wait for ever */
+    /* Informational answers to one request: a page's early hints come in a few. */
+    CLIENT_INFORM_COUNT_MAX = 32,
+    CLIENT_STEPS_PER_TURN = 256,              /* of one connection's driver before others go on */
+    CLIENT_FETCH_BYTES_MAX = 4 * 1024 * 1024, /* strings of one fetch: its heads and trailers */
 
     ARENA_BLOCK_BYTES = 4 * 1024,
     HELPER_THREADS_DEFAULT = 4, /* threads for blocking file calls: a disk serves few at once */

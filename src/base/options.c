@@ -22,3 +22,17 @@ px_err options_read(void *out_options, size_t known_bytes, const void *options)
     memcpy(out_options, options, given_bytes < known_bytes ? given_bytes : known_bytes);
     return PX_OK;
 }
+
+px_err options_read_at(void *out_entry, size_t known_bytes, const void *entries, size_t index)
+{
+    size_t first_bytes, entry_bytes;
+
+    memcpy(&first_bytes, entries, sizeof(first_bytes));
+    if (first_bytes < sizeof(first_bytes))
+        return PX_ERR_INVALID;
+    const char *entry = (const char *)entries + index * first_bytes;
+
+    memcpy(&entry_bytes, entry, sizeof(entry_bytes));
+    return entry_bytes == first_bytes ? options_read(out_entry, known_bytes, entry)
+                                      : PX_ERR_INVALID;
+}

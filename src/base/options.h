@@ -21,4 +21,9 @@
  * PX_OK, or PX_ERR_INVALID when struct_size is too small or an unknown tail is not zero. */
 PX_MUST_CHECK px_err options_read(void *out_options, size_t known_bytes, const void *options);
 
+/* The same for an entry of an array of such structs, which are all of the size that the first one
+ * says. */
+PX_MUST_CHECK px_err options_read_at(void *out_entry, size_t known_bytes, const void *entries,
+                                     size_t index);
+
 #endif

@@ -67,6 +67,22 @@ static void content_deliver(struct tls_conduit *tls, const char *ptr, size_t cou
         end_note(tls, err);
 }
 
+/* Opens a record.  Small ones, and those that ask for new keys, make much work of few bytes. */
+static px_err record_read(struct tls_conduit *tls, char *out, size_t room, size_t *out_bytes)
+{
+    uint16_t updates = tls->session.updates;
+    size_t before = tls->session.in.len;
+    px_err err = tls_session_read(&tls->session, out, room, out_bytes);
+    uint16_t asked =
+        (uint16_t)(tls->session.updates > updates ? tls->session.updates - updates : 0);
+    uint32_t units = WORK_RECORD + (uint32_t)((before - tls->session.in.len) / (16 * WORK_BYTES)) +
+                     asked * WORK_UPDATE;
+
+    work_count(&tls->shared->loop->work, units);
+    tls->worked += units;
+    return err;
+}
+
 /* Opens what there is and hands it over, once: PX_OK when there may be more. */
 static px_err content_step(struct tls_conduit *tls)
 {
@@ -83,8 +99,8 @@ static px_err content_step(struct tls_conduit *tls)
             end_note(tls, PX_ERR_LIMIT);
         return PX_AGAIN;
     }
-    while (err == PX_OK && count < room) {
-        err = tls_session_read(session, ptr + count, room - count, &bytes);
+    while (err == PX_OK && count < room && tls->worked < WORK_CONN_MAX) {
+        err = record_read(tls, ptr + count, room - count, &bytes);
         if (err == PX_OK)
             count += bytes;
         /* Another call would find nothing. */
@@ -104,8 +120,11 @@ static px_err content_step(struct tls_conduit *tls)
 
 void tls_content_run(struct tls_conduit *tls)
 {
+    if (tls->worked_tick != (uint32_t)tls->shared->loop->tick)
+        tls->worked = 0;
+    tls->worked_tick = (uint32_t)tls->shared->loop->tick;
     for (uint32_t budget = RECVS_PER_TICK; is_receiving(tls) && tls->stage == TLS_OPEN; budget--) {
-        if (budget == 0) {
+        if (budget == 0 || tls->worked >= WORK_CONN_MAX) {
             loop_task_add(tls->shared->loop, &tls->wake);
             return;
         }
@@ -147,6 +166,9 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     size_t used = bytes.len - tls->session.in.len;
 
     tls->starved = is_receiving(tls) && used < bytes.len;
+    /* Records that wait for its next turn are behind nothing that could make room for more. */
+    if (tls->starved && list_linked(&tls->wake.node))
+        px_stream_recv_stop(tls->stream);
     tls->session.in = px_str_make(NULL, 0);
     /* Where the stream was given back, what was not used is its next owner's. */
     if (tls->stage == TLS_CLOSING)

@@ -111,6 +111,8 @@ struct tls_conduit {
     const px_part *parts; /* borrowed while sending: the first one not sealed yet */
     uint32_t part_count;
     uint32_t flushing;     /* bytes of the queue in the stream's send */
+    uint32_t worked;       /* opening records in ... */
+    uint32_t worked_tick;  /* ... this tick, its lower half; in units of base/work.h */
     uint64_t part_offset;  /* bytes of the first part that were sealed */
     struct tls_read *read; /* owned: the read of a file, or NULL */
     uint64_t written_ms;   /* when content was last sealed */

@@ -175,6 +175,7 @@ void tls_handshake(struct tls_conduit *tls, px_str bytes)
     tls->stage = TLS_HANDSHAKE;
     px_err err = tls_session_handshake(&tls->session);
 
+    work_count(&tls->shared->loop->work, tls->session.work);
     if (err == PX_AGAIN)
         return;
     tls_handshake_leave(tls);

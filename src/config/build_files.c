@@ -57,11 +57,11 @@ static bool rules_take(struct build_route *route, px_files_options *options)
         if (node->value_count != 2)
             continue;
         if (node_is(node, "cache_control") && options->rule_count < RULES_MAX)
-            rules[options->rule_count++] =
-                (px_files_rule){node->values[0].text.ptr, node->values[1].text.ptr};
+            rules[options->rule_count++] = (px_files_rule){
+                sizeof(px_files_rule), node->values[0].text.ptr, node->values[1].text.ptr};
         else if (node_is(node, "type") && options->type_count < RULES_MAX)
-            types[options->type_count++] =
-                (px_files_type){node->values[0].text.ptr, node->values[1].text.ptr};
+            types[options->type_count++] = (px_files_type){
+                sizeof(px_files_type), node->values[0].text.ptr, node->values[1].text.ptr};
     }
     options->rules = rules;
     options->types = types;

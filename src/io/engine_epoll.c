@@ -331,6 +331,7 @@ static void stream_run(px_stream *stream)
 
     handle->flags |= STREAM_RUNNING;
     handle->loop->tick_callbacks++;
+    work_count(&handle->loop->work, WORK_RUN);
     if ((handle->flags & STREAM_SENDING) && ((handle->ready & READY_OUT) || stream->send_errno))
         stream_run_send(stream);
     if (handle->flags & STREAM_RECV)
@@ -392,8 +393,9 @@ static void accepted_run(px_loop *loop)
     px_stream *stream = loop->engine->accepted;
 
     loop->engine->accepted = NULL;
-    if (!stream || (stream->handle.flags & STREAM_CLOSING))
-        return;
+    if (!stream || (stream->handle.flags & STREAM_CLOSING) || loop->work.behind ||
+        work_is_over(&loop->work))
+        return; /* it is on the again list */
     list_remove(&stream->handle.work);
     stream_run(stream);
 }
@@ -412,9 +414,12 @@ bool engine_accept_take(struct io_acceptor *acceptor)
 
         if (fd >= 0) {
             loop->tick_callbacks++;
+            work_count(&loop->work, WORK_ACCEPT);
             acceptor->on_socket(acceptor, fd, &address, bytes);
             accepted_run(loop);
             if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
+                return false;
+            if (PX_UNLIKELY(work_is_over(&loop->work)) && budget <= ACCEPTS_PER_TICK - ACCEPTS_MIN)
                 return false;
         } else if (errno == EAGAIN) {
             return true;
@@ -483,13 +488,16 @@ void engine_run(struct io_handle *handle)
     stream_run(CONTAINER_OF(handle, px_stream, handle));
 }
 
-/* Whether others have moved so much in this turn that this one goes on in the next tick.  Whoever
+/* Whether others have moved, or worked, so much in this turn that this one goes on later.  Whoever
  * has something to say first waits less than who is in the middle of a long answer, so that small
  * requests are not behind a crowd of downloads. */
 static bool event_waits(const struct io_handle *handle)
 {
     uint64_t bytes = loop_turn_bytes(handle->loop);
 
+    /* Those that were ready before it come first. */
+    if (PX_UNLIKELY(handle->loop->work.behind || work_is_over(&handle->loop->work)))
+        return true;
     return bytes >= TICK_TURN_BYTES &&
            ((handle->flags & STREAM_SENDING) || bytes >= 4ULL * TICK_TURN_BYTES);
 }

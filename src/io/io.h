@@ -51,6 +51,7 @@
 #include "base/list.h"
 #include "io/inbox.h"
 #include "io/timer.h"
+#include "base/work.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
 
@@ -184,12 +185,12 @@ struct px_loop {
     struct budget memory; /* what peers make it keep */
     uint64_t bytes_received;
     uint64_t bytes_sent;
-    uint64_t tick;            /* counts ticks, so that work a tick can be bounded */
-    uint64_t tick_since_us;   /* since when the tick works, or 0: that is known already */
-    uint64_t tick_bytes;      /* received and sent before it */
-    uint64_t turn_bytes;      /* likewise, before the turn that runs now */
-    uint32_t tick_callbacks;  /* of this tick, so far */
-    uint32_t work_bytes;      /* through filters, since the tick or its tasks began */
+    uint64_t tick;           /* counts ticks, so that work a tick can be bounded */
+    uint64_t tick_since_us;  /* since when the tick works, or 0: that is known already */
+    uint64_t tick_bytes;     /* received and sent before it */
+    uint64_t turn_bytes;     /* likewise, before the turn that runs now */
+    uint32_t tick_callbacks; /* of this tick, so far */
+    struct work work;
     struct loop_load longest; /* of all ticks */
     uint64_t last_us;         /* what the last one took that was measured */
     uint64_t measured;        /* how many were */
@@ -249,19 +250,6 @@ static inline void loop_again(px_loop *loop, struct io_handle *handle)
 {
     if (!list_linked(&handle->work))
         list_append(&loop->again, &handle->work);
-}
-
-/* Work that is not seen in what is received and sent, compressing above all, is bounded in a tick
- * for all connections together: who finds that it is over goes on as a task, and tasks take turns.
- */
-static inline void loop_work_count(px_loop *loop, uint32_t bytes)
-{
-    loop->work_bytes += bytes;
-}
-
-static inline bool loop_work_is_over(const px_loop *loop)
-{
-    return loop->work_bytes >= FILTER_TICK_BYTES;
 }
 
 static inline void loop_task_add(px_loop *loop, struct loop_task *task)

@@ -131,6 +131,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
                                                   : INBOX_BYTES_TOTAL_DEFAULT});
     loop->helper_threads_max =
         options->helper_threads_max ? options->helper_threads_max : HELPER_THREADS_DEFAULT;
+    work_begin(&loop->work, 2 * WORK_TURN_MAX);
     loop_read_clocks(loop);
     origin_set(loop);
     loop->chunk = alloc_take(&loop->allocator, RECV_CHUNK_BYTES);
@@ -241,6 +242,8 @@ void loop_woke(px_loop *loop, bool blocked)
     loop_turn_begin(loop);
     loop->tick_bytes = loop->turn_bytes;
     loop->tick_callbacks = 0;
+    loop->work.tick = 0;
+    work_begin(&loop->work, 2 * WORK_TURN_MAX);
 }
 
 /* --- A tick --------------------------------------------------------------------------------- */
@@ -270,6 +273,7 @@ struct loop_tenant *loop_tenant_find(px_loop *loop, uint64_t id)
 
 void loop_close(struct io_handle *handle)
 {
+    work_count(&handle->loop->work, WORK_CLOSE);
     list_remove(&handle->work);
     list_append(&handle->loop->closing, &handle->work);
 }
@@ -281,7 +285,8 @@ static void loop_run_again(px_loop *loop)
     list_init(&now);
     list_splice(&now, &loop->again);
     loop_turn_begin(loop);
-    for (uint32_t budget = AGAIN_PER_TICK; budget > 0 && !list_empty(&now); budget--) {
+    for (uint32_t budget = AGAIN_PER_TICK;
+         budget > 0 && !list_empty(&now) && !work_is_over(&loop->work); budget--) {
         struct io_handle *handle = LIST_ENTRY(now.next, struct io_handle, work);
 
         list_remove(&handle->work);
@@ -292,6 +297,7 @@ static void loop_run_again(px_loop *loop)
     /* Who was not served comes first in the next tick. */
     list_splice(&now, &loop->again);
     list_splice(&loop->again, &now);
+    loop->work.behind = work_is_over(&loop->work) && !list_empty(&loop->again);
 }
 
 static void loop_run_tasks(px_loop *loop)
@@ -300,10 +306,10 @@ static void loop_run_tasks(px_loop *loop)
 
     list_init(&now);
     list_splice(&now, &loop->tasks);
-    loop->work_bytes = 0;
     loop_turn_begin(loop);
+    work_begin(&loop->work, WORK_TURN_MAX);
     for (uint32_t budget = TASKS_PER_TICK;
-         budget > 0 && !list_empty(&now) && !loop_work_is_over(loop); budget--) {
+         budget > 0 && !list_empty(&now) && !work_is_over(&loop->work); budget--) {
         struct loop_task *task = LIST_ENTRY(now.next, struct loop_task, node);
 
         list_remove(&task->node);
@@ -371,7 +377,6 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
                          "px_loop_after_fork first");
     loop->ticking = true;
     loop->tick++;
-    loop->work_bytes = 0;
     px_err err = engine_wait(loop, timeout_ms, out_error);
 
     if (err != PX_OK) {
@@ -383,6 +388,7 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
 
     if (timer_next(&loop->timers, &due_ms)) {
         loop_read_clocks(loop);
+        work_begin(&loop->work, WORK_TURN_MAX);
         timer_fire(&loop->timers, loop->now_ms);
     }
     loop_run_tasks(loop);
@@ -390,6 +396,8 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
     if (ASSERTS)
         tick_check(loop);
     loop->ticking = false;
+    if (PX_UNLIKELY(loop->work.tick > loop->work.most))
+        loop->work.most = loop->work.tick;
     return PX_OK;
 }
 

@@ -182,11 +182,14 @@ bool mailbox_run(px_mailbox *mailbox, uint32_t budget)
     ssize_t ignored = read(mailbox->fd, &count, sizeof(count));
 
     (void)ignored;
-    while (budget-- > 0) {
+    for (uint32_t ran = 0; ran < budget; ran++) {
+        if (ran >= POSTS_MIN && work_is_over(&mailbox->loop->work))
+            break;
         struct mailbox_post *post = mailbox_pop(mailbox);
 
         if (!post)
             return false;
+        work_count(&mailbox->loop->work, WORK_POST);
         post_call(mailbox, post, PX_OK);
     }
     /* The next post sees a queue that is not empty and does not wake us: do it ourselves. */

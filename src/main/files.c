@@ -19,6 +19,7 @@ static bool rule_split(const char *text, px_files_rule *out_rule)
 {
     const char *equals = strchr(text, '=');
 
+    out_rule->struct_size = sizeof(*out_rule);
     out_rule->pattern = strndup(text, (size_t)(equals - text));
     out_rule->value = equals + 1;
     return out_rule->pattern != NULL;
@@ -29,6 +30,7 @@ static bool type_split(const char *text, px_files_type *out_type)
 {
     const char *equals = strchr(text, '=');
 
+    out_type->struct_size = sizeof(*out_type);
     out_type->extension = strndup(text, (size_t)(equals - text));
     out_type->type = equals + 1;
     return out_type->extension != NULL;

@@ -77,7 +77,8 @@ static px_err set_error_page(struct options *options, const struct flag *flag, c
     if (files->page_count == PAGE_COUNT_MAX)
         return error_set(out_error, PX_ERR_INVALID, 0, "--error-page %s: that is one page too many",
                          text);
-    files->pages[files->page_count++] = (px_files_page){(unsigned)status, text + ERROR_DIGITS + 1};
+    files->pages[files->page_count++] =
+        (px_files_page){sizeof(px_files_page), (unsigned)status, text + ERROR_DIGITS + 1};
     return PX_OK;
 }
 

@@ -26,6 +26,7 @@
 #include "main/respond.h"
 #include "main/root_watch.h"
 #include "main/secure.h"
+#include "main/status_page.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
@@ -358,6 +359,8 @@ static px_err life_make(struct life *life, px_error *out_error)
         server_options.on_log = log_write;
         server_options.log_context = life->log;
     }
+    if (worker->options->command == COMMAND_FILES)
+        server_options.on_error_page = status_page_answer;
     life->server = px_server_create(&server_options, out_error);
     if (!life->server)
         return out_error->code;

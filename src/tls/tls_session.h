@@ -37,6 +37,7 @@ struct tls_session {
     struct tls_queue out;
     uint32_t burst;   /* bytes written since the last pause: the next record's size */
     uint32_t moved;   /* content since `updates` was last 0 */
+    uint16_t work;    /* what the last step of the handshake took, in units of base/work.h */
     uint16_t updates; /* handshake messages of the peer after the handshake */
     bool established; /* the handshake is done */
     bool failed;      /* it broke: nothing can be said any more */
@@ -61,6 +62,16 @@ void tls_session_deinit(struct tls_session *session);
 
 /* Why it failed, in some words; "" when it did not. */
 const char *tls_session_reason(const struct tls_session *session);
+
+/* Whether it failed since the server's certificate does not verify. */
+bool tls_session_distrusts(const struct tls_session *session);
+
+/* Another reference to a trust, and one less; NULL is fine for the second. */
+px_tls_trust *tls_trust_take(px_tls_trust *trust);
+void tls_trust_put(px_tls_trust *trust);
+
+/* For a whole handshake, or PX_OFF. */
+uint32_t tls_trust_handshake_ms(const px_tls_trust *trust);
 
 /* Goes on with the handshake: PX_OK when it is done, PX_AGAIN, PX_ERR_MALFORMED (it failed),
  * PX_ERR_MEMORY. */

@@ -201,6 +201,11 @@ void tls_trust_put(px_tls_trust *trust)
     alloc_put(&allocator, trust);
 }
 
+uint32_t tls_trust_handshake_ms(const px_tls_trust *trust)
+{
+    return trust->handshake_timeout_ms;
+}
+
 void px_tls_trust_destroy(px_tls_trust *trust)
 {
     tls_trust_put(trust);

@@ -11,8 +11,7 @@
 
 #include "base/list.h"
 #include "pollux/tls.h"
-
-struct tls_session;
+#include "tls/tls_session.h"
 
 /* A session that the next connection to a host may resume. */
 struct tls_kept {
@@ -31,9 +30,6 @@ struct px_tls_trust {
     uint32_t sessions_max;
     uint32_t handshake_timeout_ms;
 };
-
-px_tls_trust *tls_trust_take(px_tls_trust *trust);
-void tls_trust_put(px_tls_trust *trust);
 
 /* The session to resume with a host, a reference of the caller's, or NULL.  RFC 8446 section C.4: a
  * ticket of TLS 1.3 is used once. */

@@ -221,3 +221,17 @@ def test_poll_loop(tmp_path):
             assert child.stderr.read() == b""
         finally:
             child.kill()
+
+
+def test_fetch(tmp_path):
+    def fetch(url):
+        return subprocess.run([BUILD / "examples" / "fetch", url], capture_output=True, timeout=DEADLINE_S,
+                              env=clean_environment())  # fmt: skip
+
+    with example("hello", tmp_path) as path:
+        done = fetch(f"unix:{path}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"Hello, world!", b"fetch: 200\n")
+    done = fetch(f"unix:{path}")
+    assert done.returncode == 1 and b"Connection refused" in done.stderr and done.stdout == b""
+    done = fetch("gopher://a/")
+    assert done.returncode == 1 and done.stderr.startswith(b"fetch: no URL that can be asked for")

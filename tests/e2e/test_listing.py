@@ -19,6 +19,7 @@ import pytest
 
 from lib.browser import Browser
 from lib.runner import Pollux
+from lib.wire import ask
 
 ODD = [
     "plain.txt",
@@ -364,3 +365,49 @@ def test_ten_thousand_rows(site, browser):
     page.evaluate("document.querySelector('footer').scrollIntoView()")
     page.screenshot("listing-many-phone-light.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+# --- Pages of errors -----------------------------------------------------------------------------
+
+BROWSER = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+def error_of(server, target, *fields, method="GET"):
+    head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: a", "Connection: close", *fields, "", ""])
+    return ask(server.address, head.encode(), head_only=method == "HEAD")
+
+
+def test_an_error_is_a_page_for_browsers(tmp_path):
+    with Pollux("files", tmp_path, "--log=off", "-w1") as server:
+        for target, method, status in (("/nothing", "GET", 404), ("/", "GET", 403), ("/", "POST", 405)):
+            reply = error_of(server, target, BROWSER, method=method)
+            page = reply.content.decode()
+            assert (reply.status, reply.value("Content-Type")) == (status, "text/html; charset=utf-8")
+            assert "Accept" in reply.values("Vary") and len(page) < 2048
+            assert f"<title>{status} {reply.reason}</title>" in page and f"<h1>{status} {reply.reason}</h1>" in page
+            style = re.search("<style>(.*?)</style>", page, re.S)[1]
+            digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+            assert f"style-src 'sha256-{digest}'" in reply.value("Content-Security-Policy")
+            assert "<script" not in page and "http:" not in page
+            plain = error_of(server, target, "Accept: */*", method=method)
+            assert plain.status == status and "Accept" in plain.values("Vary")
+            assert plain.content == b"%d %s\n" % (status, plain.reason.encode())
+        assert error_of(server, "/nothing").content == b"404 Not Found\n"
+        head = error_of(server, "/nothing", BROWSER, method="HEAD")
+        assert head.value("Content-Length") == str(len(error_of(server, "/nothing", BROWSER).content))
+
+
+def test_what_an_error_page_says_is_escaped(tmp_path):
+    with Pollux("files", tmp_path, "--log=off", "-w1") as server:
+        page = error_of(server, "/<script>\"&'?<b>", BROWSER).content.decode()
+        assert "/&lt;script&gt;&quot;&amp;'?&lt;b&gt;" in page and "<script" not in page and "<b>" not in page
+        for target in ("/" + "<" * 7000, "/" + "\u00e9" * 3000):
+            reply = error_of(server, target, BROWSER)
+            assert reply.status == 404 and len(reply.content) < 5000
+            assert "&hellip;" in reply.content.decode("utf-8")
+
+
+def test_an_error_page_of_ones_own_goes_first(tmp_path):
+    (tmp_path / "404.html").write_text("own")
+    with Pollux("files", tmp_path, "--log=off", "-w1", "--error-page", "404=404.html") as server:
+        assert error_of(server, "/nothing", BROWSER).content == b"own"

@@ -130,3 +130,17 @@ px_sim_plant(head_is_counted_twice http server/session/session.c
     "(uint32_t)is_head((uint8_t)wait) - (uint32_t)is_head(session->wait)" "(uint32_t)is_head((uint8_t)wait)")
 px_sim_plant(head_bytes_stay_counted http2 server/h2/h2_share.c
     "h2->head_bytes -= request->head_bytes" "h2->head_bytes -= 0")
+px_sim_plant(fetch_repeats_posts fetch client/fetch.c
+    "(fetch->reused && http_method_is_idempotent(request->method_id))" "fetch->reused")
+px_sim_plant(fetch_cut_looks_whole fetch client/h1_link_read.c
+    "    px_err err = h1_body_eof(&link->work->body);
+" "    px_err err = PX_OK;
+")
+px_sim_plant(fetch_held_lost fetch client/h1_link_read.c
+    "    work->held += (uint32_t)(content.len - used);
+    link->in_used -= content.len - used;" "")
+px_sim_plant(fetch_reuses_unfinished fetch client/h1_link_read.c
+    "link->writing == WRITE_DONE && !link->sending && " "!link->sending && ")
+px_sim_plant(fetch_tls_resumes_lost fetch_tls client/fetch.c
+    "    loop_task_add(fetch->client->loop, &fetch->link->wake);
+}" "}")

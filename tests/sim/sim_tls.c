@@ -117,6 +117,20 @@ px_tls *sim_tls_server(const px_allocator *allocator, bool *out_few)
     return tls;
 }
 
+px_tls_trust *sim_tls_trust(const px_allocator *allocator)
+{
+    px_tls_trust_options options = PX_TLS_TRUST_OPTIONS_DEFAULT;
+    px_error error;
+
+    options.allocator = allocator;
+    options.ca_file = certificate_path();
+    px_tls_trust *trust = px_tls_trust_create(&options, &error);
+
+    if (!trust)
+        sim_fail("no trust: %s", error.text);
+    return trust;
+}
+
 /* --- A run ------------------------------------------------------------------------------------ */
 
 static int on_session(SSL *ssl, SSL_SESSION *session)

@@ -28,6 +28,9 @@ void sim_tls_end(struct sim_tls_world *world);
  * handshakes at once that honest peers may have to give way. */
 px_tls *sim_tls_server(const px_allocator *allocator, bool *out_few);
 
+/* A px_tls_trust for the program's own clients, that trusts that certificate. */
+px_tls_trust *sim_tls_trust(const px_allocator *allocator);
+
 /* Has a peer that was just started speak TLS; `protocol` is offered by ALPN.  `garbles`: one byte
  * of what it sends, records included, may be changed. */
 void sim_tls_wear(struct sim_tls_world *world, struct sim_peer *peer, const char *protocol,

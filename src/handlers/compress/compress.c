@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "base/options.h"
 
-static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, uint64_t length)
+static void *shelf_take(struct px_compress *compress, struct coder_shelf *shelf, uint64_t length)
 {
     const struct coder_kind *kind = shelf->kind;
     void *coder;
@@ -20,7 +20,7 @@ static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, ui
     if (compress->memory_bytes + kind->memory_bytes > compress->memory_bytes_max)
         return NULL;
     coder = shelf->idle_count > 0 ? shelf->idle[--shelf->idle_count]
-                                  : kind->create(compress->allocator);
+                                  : kind->create(&compress->allocator);
     if (shelf->idle_count < shelf->spare)
         shelf->spare = shelf->idle_count;
     if (!coder)
@@ -33,7 +33,7 @@ static void *shelf_take(struct compress *compress, struct coder_shelf *shelf, ui
     return coder;
 }
 
-static void shelf_put(struct compress *compress, struct coder_shelf *shelf, void *coder)
+static void shelf_put(struct px_compress *compress, struct coder_shelf *shelf, void *coder)
 {
     compress->memory_bytes -= shelf->kind->memory_bytes;
     if (shelf->idle_count < COMPRESS_IDLE_MAX)
@@ -45,7 +45,7 @@ static void shelf_put(struct compress *compress, struct coder_shelf *shelf, void
 /* Coders that stayed idle, and results that were not sent, since the last time. */
 static uint32_t compress_age(struct loop_cache *old)
 {
-    struct compress *compress = CONTAINER_OF(old, struct compress, old);
+    struct px_compress *compress = CONTAINER_OF(old, struct px_compress, old);
     uint32_t count = 0;
 
     old->holds = false;
@@ -65,7 +65,7 @@ static uint32_t compress_age(struct loop_cache *old)
 /* --- The filter ------------------------------------------------------------------------------- */
 
 /* Has the answer coded: false when there is no memory for that. */
-static bool stream_begin(struct compress *compress, px_exchange *exchange, enum coding coding,
+static bool stream_begin(struct px_compress *compress, px_exchange *exchange, enum coding coding,
                          struct compress_stream *stream)
 {
     *stream = (struct compress_stream){.compress = compress, .shelf = &compress->shelves[coding]};
@@ -77,7 +77,7 @@ static bool stream_begin(struct compress *compress, px_exchange *exchange, enum 
 
 static int compress_on_head(px_exchange *exchange, void *context, void **out_state)
 {
-    struct compress *compress = context;
+    struct px_compress *compress = context;
     struct accept_coding accept;
     enum coding codings[CODING_COUNT];
     px_str etags[CODING_COUNT];
@@ -182,8 +182,8 @@ uint32_t px_compress_codings(void)
            (coder_zstd ? PX_CODING_ZSTD : 0U);
 }
 
-struct compress *compress_create(const px_allocator *allocator, const px_compress_options *given,
-                                 px_error *out_error)
+struct px_compress *compress_create(const px_allocator *allocator, const px_compress_options *given,
+                                    px_error *out_error)
 {
     px_compress_options options;
 
@@ -198,12 +198,14 @@ struct compress *compress_create(const px_allocator *allocator, const px_compres
         error_set(out_error, PX_ERR_INVALID, 0, "a content coding that is not in this build");
         return NULL;
     }
-    struct compress *compress = alloc_take_zeroed(allocator, sizeof(*compress));
+    struct px_compress *compress = alloc_take_zeroed(allocator, sizeof(*compress));
     uint32_t cache_bytes =
         options.cache_bytes_max ? options.cache_bytes_max : COMPRESS_CACHE_BYTES_DEFAULT;
 
+    if (compress)
+        compress->allocator = *allocator;
     if (compress && cache_bytes != PX_OFF) {
-        compress->cache = compress_cache_create(allocator, cache_bytes);
+        compress->cache = compress_cache_create(&compress->allocator, cache_bytes);
         if (!compress->cache) {
             alloc_put(allocator, compress);
             compress = NULL;
@@ -213,7 +215,7 @@ struct compress *compress_create(const px_allocator *allocator, const px_compres
         error_set(out_error, PX_ERR_MEMORY, 0, "no memory");
         return NULL;
     }
-    compress->allocator = allocator;
+    compress->holds = 1;
     compress->offered = options.codings;
     compress->bytes_min = options.bytes_min ? options.bytes_min : COMPRESS_BYTES_MIN_DEFAULT;
     compress->memory_bytes_max =
@@ -225,12 +227,34 @@ struct compress *compress_create(const px_allocator *allocator, const px_compres
     return compress;
 }
 
-void compress_destroy(void *context)
+px_compress *px_compress_create(const px_compress_options *options, px_error *out_error)
 {
-    struct compress *compress = context;
+    px_compress_options known;
 
-    if (!compress)
+    if (options_read(&known, sizeof(known), options) != PX_OK)
+        known.allocator = NULL; /* compress_create says what is wrong */
+    return compress_create(known.allocator ? known.allocator : &alloc_libc, options, out_error);
+}
+
+px_compress *px_compress_hold(px_compress *compress)
+{
+    compress->holds++;
+    return compress;
+}
+
+const px_filter *px_compress_filter(void)
+{
+    return &compress_filter;
+}
+
+void px_compress_destroy(void *context)
+{
+    struct px_compress *compress = context;
+
+    if (!compress || --compress->holds > 0)
         return;
+    px_allocator allocator = compress->allocator;
+
     loop_cache_leave(&compress->old);
     for (uint32_t coding = 0; coding < CODING_COUNT; coding++) {
         struct coder_shelf *shelf = &compress->shelves[coding];
@@ -239,5 +263,5 @@ void compress_destroy(void *context)
             shelf->kind->destroy(shelf->idle[--shelf->idle_count]);
     }
     compress_cache_destroy(compress->cache);
-    alloc_put(compress->allocator, compress);
+    alloc_put(&allocator, compress);
 }

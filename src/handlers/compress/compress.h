@@ -101,9 +101,10 @@ struct coder_shelf {
     uint32_t spare; /* the fewest that were idle since what is old was let go */
 };
 
-struct compress {
-    const px_allocator *allocator; /* borrowed: outlives it */
-    uint32_t offered;              /* bits 1 << coding */
+struct px_compress {
+    px_allocator allocator;
+    uint32_t holds;
+    uint32_t offered; /* bits 1 << coding */
     uint32_t bytes_min;
     uint64_t memory_bytes; /* of coders at work */
     uint64_t memory_bytes_max;
@@ -114,7 +115,7 @@ struct compress {
 
 /* What an exchange has of it, in its arena. */
 struct compress_stream {
-    struct compress *compress;
+    struct px_compress *compress;
     struct coder_shelf *shelf;
     void *coder; /* owned; NULL when no content is sent (HEAD) */
     bool dirty;  /* the coder was given bytes that are not flushed */
@@ -124,7 +125,7 @@ struct compress_stream {
 /* --- Heads (compress_head.c) ------------------------------------------------------------------ */
 
 /* Whether an answer could be coded, whoever asks. */
-bool compress_is_fit(const struct compress *compress, const px_exchange *exchange);
+bool compress_is_fit(const struct px_compress *compress, const px_exchange *exchange);
 
 /* Whether it was asked for by GET or HEAD. */
 bool compress_is_fetch(const px_exchange *exchange);
@@ -147,11 +148,10 @@ void compress_set_known(px_exchange *exchange, px_str etag);
 
 /* --- All of it -------------------------------------------------------------------------------- */
 
-struct compress *compress_create(const px_allocator *allocator, const px_compress_options *options,
-                                 px_error *out_error);
-void compress_destroy(void *compress);
+struct px_compress *compress_create(const px_allocator *allocator,
+                                    const px_compress_options *options, px_error *out_error);
 
-/* For px_server_filter, with a struct compress. */
+/* For px_server_filter, with a struct px_compress. */
 extern const px_filter compress_filter;
 
 #endif

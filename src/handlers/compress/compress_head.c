@@ -34,7 +34,7 @@ bool compress_is_fetch(const px_exchange *exchange)
     return px_request_method_is(exchange, "GET") || px_request_method_is(exchange, "HEAD");
 }
 
-bool compress_is_fit(const struct compress *compress, const px_exchange *exchange)
+bool compress_is_fit(const struct px_compress *compress, const px_exchange *exchange)
 {
     unsigned status = px_response_status(exchange);
     px_source source = px_response_source(exchange);

@@ -182,6 +182,9 @@ px_str files_type_plain(const struct px_files *files, px_str name);
 px_str files_type_sent(struct px_files *files, px_str name);
 
 /* Of the options: PX_OK, PX_ERR_INVALID or PX_ERR_MEMORY. */
+/* Says that an entry of an array has a size that makes no sense: PX_ERR_INVALID. */
+px_err files_other_version(px_error *out_error, const char *what);
+
 PX_MUST_CHECK px_err files_types_copy(struct px_files *files, const px_files_options *options,
                                       px_error *out_error);
 void files_types_free(struct px_files *files);

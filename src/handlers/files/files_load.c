@@ -147,6 +147,7 @@ static void waiters_tell(struct files_load *load, struct files_entry *entry)
 
         load->waiters = waiter->next;
         load->files->waiting--;
+        work_count(&load->loop->work, WORK_ANSWER);
         want_done(exchange, load->files, entry, &waiter->want);
         px_ref_release(&waiter->ref);
         alloc_put(&load->files->allocator, waiter);
@@ -397,6 +398,7 @@ static void load_begin(px_exchange *exchange, struct px_files *files, struct fil
     loop_cache_note(loop, &files->old);
     if (before)
         files_cache_remove(files, before);
+    work_count(&loop->work, WORK_RESOLVE);
     load->err = resolve(entry, ROOT_NOW, &load->found);
     if (load->err == PX_ERR_LIMIT && files_cache_shrink(files))
         load->err = resolve(entry, ROOT_NOW, &load->found);

@@ -31,6 +31,11 @@ static px_err no_memory(px_error *out_error)
     return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
 }
 
+px_err files_other_version(px_error *out_error, const char *what)
+{
+    return error_set(out_error, PX_ERR_INVALID, 0, "%s: unknown or missing struct_size", what);
+}
+
 static px_err indexes_copy(struct px_files *files, const px_files_options *options,
                            px_error *out_error)
 {
@@ -69,16 +74,19 @@ static px_err rules_copy(struct px_files *files, const px_files_options *options
     if (!files->rules)
         return no_memory(out_error);
     for (size_t index = 0; index < count; index++) {
-        const px_files_rule *rule = &options->rules[index];
-        px_str value = px_str_of(rule->value);
+        px_files_rule rule;
 
-        if (rule->pattern[0] == '\0' || value.len == 0 || !field_value_valid(value))
+        if (options_read_at(&rule, sizeof(rule), options->rules, index) != PX_OK)
+            return files_other_version(out_error, "px_files_rule");
+        px_str value = px_str_of(rule.value);
+
+        if (rule.pattern[0] == '\0' || value.len == 0 || !field_value_valid(value))
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s=%s: a pattern, and a value that a field can have", rule->pattern,
-                             rule->value);
+                             "%s=%s: a pattern, and a value that a field can have", rule.pattern,
+                             rule.value);
         files->rule_count++;
-        files->rules[index].pattern = text_copy(files, rule->pattern);
-        files->rules[index].value = text_copy(files, rule->value);
+        files->rules[index].pattern = text_copy(files, rule.pattern);
+        files->rules[index].value = text_copy(files, rule.value);
         if (!files->rules[index].pattern || !files->rules[index].value)
             return no_memory(out_error);
     }
@@ -207,12 +215,14 @@ static px_err pages_open(struct px_files *files, const px_files_options *options
     if (options->spa)
         err = page_add(files, 0, options->spa, out_error);
     for (size_t index = 0; index < count && err == PX_OK; index++) {
-        const px_files_page *page = &options->pages[index];
+        px_files_page page;
 
-        if (page->status < 400 || page->status > 599)
+        if (options_read_at(&page, sizeof(page), options->pages, index) != PX_OK)
+            return files_other_version(out_error, "px_files_page");
+        if (page.status < 400 || page.status > 599)
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%u is not a status of an error: 400 to 599", page->status);
-        err = page_add(files, page->status, page->file, out_error);
+                             "%u is not a status of an error: 400 to 599", page.status);
+        err = page_add(files, page.status, page.file, out_error);
     }
     return err;
 }

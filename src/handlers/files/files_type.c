@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "handlers/files/files.h"
 #include "http/fields/field.h"
 #include "http/fields/media_type.h"
@@ -110,13 +111,15 @@ px_err files_types_copy(struct px_files *files, const px_files_options *options,
     }
     /* From the last on: the list begins with the one made last. */
     for (size_t index = count; index-- > 0;) {
-        const px_files_type *type = &options->types[index];
+        px_files_type type;
 
-        if (!type_is_good(type))
+        if (options_read_at(&type, sizeof(type), options->types, index) != PX_OK)
+            return files_other_version(out_error, "px_files_type");
+        if (!type_is_good(&type))
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s=%s: an extension without a dot, and a media type", type->extension,
-                             type->type);
-        if (!type_make(files, type->extension, px_str_of(type->type), &files->types))
+                             "%s=%s: an extension without a dot, and a media type", type.extension,
+                             type.type);
+        if (!type_make(files, type.extension, px_str_of(type.type), &files->types))
             return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     }
     return PX_OK;

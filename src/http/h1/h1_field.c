@@ -17,6 +17,7 @@
 bool h1_field_refuse(struct h1_parser *parser, uint16_t status, const char *reason)
 {
     parser->status = parser->role == H1_RESPONSE ? 502 : status;
+    parser->too_large = status == 414 || status == 431;
     parser->reason = reason;
     return false;
 }

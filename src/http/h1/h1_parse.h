@@ -69,6 +69,7 @@ struct h1_parser {
     struct text_utf8 utf8; /* private: of the target's character at hand */
     bool head_response; /* responses, set by the caller after init: it answers a HEAD or is a 2xx to
                            CONNECT, so there is no content whatever the fields say */
+    bool too_large;     /* after a refusal: a limit was reached */
     bool has_host;
     bool has_content_length;
     bool has_transfer_encoding;

@@ -132,16 +132,23 @@ static char *write_connection(char *out, const struct h1_request_head *head)
     return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 
+px_err h1_check_request(const struct h1_request_head *head, const char **out_reason)
+{
+    const char *reason = head_reason(head);
+
+    if (!reason)
+        return PX_OK;
+    *out_reason = reason;
+    return PX_ERR_INVALID;
+}
+
 px_err h1_write_request(const struct h1_request_head *head, char *out, size_t *out_bytes,
                         const char **out_reason)
 {
-    const char *reason = head_reason(head);
     char *at = out;
 
-    if (reason) {
-        *out_reason = reason;
+    if (h1_check_request(head, out_reason) != PX_OK)
         return PX_ERR_INVALID;
-    }
     at = text_write_str(at, head->method);
     *at++ = ' ';
     at = head->form == H1_TARGET_ASTERISK ? TEXT_WRITE_LITERAL(at, "*")

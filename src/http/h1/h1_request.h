@@ -30,6 +30,9 @@ struct h1_request_head {
 /* At least the bytes that h1_write_request needs. */
 size_t h1_request_room(const struct h1_request_head *head);
 
+/* Whether h1_write_request would write it: PX_OK, or PX_ERR_INVALID and a static reason. */
+PX_MUST_CHECK px_err h1_check_request(const struct h1_request_head *head, const char **out_reason);
+
 /* Writes the head with its empty line at `out`, where h1_request_room bytes are.  PX_OK, or
  * PX_ERR_INVALID and a static reason in one line. */
 PX_MUST_CHECK px_err h1_write_request(const struct h1_request_head *head, char *out,

@@ -7,6 +7,8 @@
  */
 #include "http/h2/h2_library.h"
 
+enum { FIELD_OVERHEAD = 32 }; /* of work, as RFC 7541 section 4.1 counts it of memory */
+
 static struct h2_stream *stream_of(nghttp2_session *library, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(library, id);
@@ -68,6 +70,7 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
 
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
+    session->work_bytes += WORK_REQUEST * WORK_BYTES;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         stream = stream_of(library, id);
         if (stream && !stream->dead && !head_take(session, true))
@@ -101,6 +104,7 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
     (void)library;
     (void)frame;
     (void)flags;
+    session->work_bytes += (uint32_t)(name_len + value_len) + FIELD_OVERHEAD;
     if (!session->head)
         return 0; /* refused: decoded all the same, since the table must be kept right */
     h2_head_add(session->head, px_str_make((const char *)name, name_len),

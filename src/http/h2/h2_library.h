@@ -7,6 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/work.h"
 #include "http/h2/h2_memory.h"
 #include "http/h2/h2_session.h"
 #include "http/h2/h2_walk.h"
@@ -37,6 +38,7 @@ struct h2_session {
     size_t out_len;           /* bytes in it */
     size_t out_room;          /* bytes it has */
     uint32_t stream_count;    /* begun and not closed */
+    uint32_t work_bytes;      /* what feeding has taken, as bytes of heads decoded */
     uint8_t goodbye;          /* enum h2_goodbye */
     bool ping_open;           /* one of ours has no answer yet */
     bool settings_patched;    /* our SETTINGS have been rendered */

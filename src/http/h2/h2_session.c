@@ -11,7 +11,8 @@
 enum {
     SESSION_SLAB_OBJECTS = 8,
     HEAD_SLAB_OBJECTS = 1,
-    SLICE_BYTES = 4096, /* fed at once: some hundred frames */
+    SLICE_BYTES = 4096,      /* of content, fed at once */
+    SLICE_SMALL_BYTES = 256, /* of anything else: a dozen frames, or heads that decode to much */
     FIELDS_MAX = FIELD_COUNT_LIMIT + 8
 };
 
@@ -197,17 +198,34 @@ static bool feed_slice(struct h2_session *session, uint64_t now_ms, px_str bytes
     return false;
 }
 
-void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
+/* Content is cheap for its bytes, everything else may be dear. */
+static size_t slice_bytes(const struct h2_session *session)
+{
+    uint32_t left = h2_walk_content_left(&session->walk);
+
+    if (left <= SLICE_SMALL_BYTES)
+        return SLICE_SMALL_BYTES;
+    return left < SLICE_BYTES ? left : SLICE_BYTES;
+}
+
+size_t h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
 {
     if (h2_session_is_over(session))
-        return;
-    /* A budget that is spent in the middle of them ends it there. */
-    for (size_t at = 0; at < bytes.len; at += SLICE_BYTES) {
-        size_t len = bytes.len - at < SLICE_BYTES ? bytes.len - at : SLICE_BYTES;
+        return bytes.len;
+    size_t slice = slice_bytes(session);
 
-        if (!feed_slice(session, now_ms, px_str_make(bytes.ptr + at, len)))
-            return;
-    }
+    if (slice > bytes.len)
+        slice = bytes.len;
+    session->work_bytes += WORK_SLICE * WORK_BYTES;
+    return feed_slice(session, now_ms, px_str_make(bytes.ptr, slice)) ? slice : bytes.len;
+}
+
+uint32_t h2_session_take_work(struct h2_session *session)
+{
+    uint32_t units = session->work_bytes / WORK_BYTES;
+
+    session->work_bytes %= WORK_BYTES;
+    return units;
 }
 
 uint32_t h2_session_block(const struct h2_session *session)

@@ -6,10 +6,11 @@
  * (h2_walk.h), behind it the checks of heads (h2_head.h); nghttp2's own checks of messages are off,
  * since ours are stricter and give the same answers as HTTP/1.
  *
- * Happy path: h2_session_feed calls begin, request, content and content_end; h2_session_respond
- * takes the head of an answer; h2_session_render asks for its content by pull, where both windows
- * have room, and calls sent; closed ends a stream.  It can fail by a broken rule, a budget or want
- * of memory: then the session has a last word (GOAWAY) to be rendered, and is over.
+ * Happy path: h2_session_feed, again and again, calls begin, request, content and content_end;
+ * h2_session_respond takes the head of an answer; h2_session_render asks for its content by pull,
+ * where both windows have room, and calls sent; closed ends a stream.  It can fail by a broken
+ * rule, a budget or want of memory: then the session has a last word (GOAWAY) to be rendered, and
+ * is over.
  *
  * Events may call everything but h2_session_feed, _render and _close.
  */
@@ -93,8 +94,12 @@ void h2_session_close(struct h2_session *session);
 
 /* --- In --------------------------------------------------------------------------------------- */
 
-/* Takes all of `bytes`, or says that the session is over (h2_session_is_over). */
-void h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes);
+/* Takes a slice of `bytes`, some frames or a part of one, and returns how much it was; all of them
+ * once the session is over (h2_session_is_over). */
+size_t h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes);
+
+/* What feeding has taken, in units of base/work.h, since this was last asked. */
+uint32_t h2_session_take_work(struct h2_session *session);
 
 /* What has begun and is not whole, as h2_walk_unfinished names it, or 0. */
 uint32_t h2_session_block(const struct h2_session *session);

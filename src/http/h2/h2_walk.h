@@ -77,6 +77,12 @@ void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max);
 PX_MUST_CHECK px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes,
                                   size_t *out_used, uint32_t *out_error);
 
+/* How much of a DATA frame is to come. */
+static inline uint32_t h2_walk_content_left(const struct h2_walk *walk)
+{
+    return walk->in_content ? walk->left : 0;
+}
+
 /* Names what has begun and is not whole: a header block, or a frame other than DATA, which a rate
  * is taken of.  0: nothing.  Another frame has another name, so that a peer whose bytes happen to
  * end within one after the other is not taken for one that trickles. */

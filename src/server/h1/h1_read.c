@@ -105,6 +105,7 @@ static px_err head_take(struct h1_conn *h1)
         session_wait(&h1->conn.session, WAIT_WORK); /* the next head has a deadline of its own */
     h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
+    work_count(&h1->conn.session.server->loop->work, WORK_REQUEST);
     request_begin(&h1->conn.session, exchange, parser->expect_unknown);
     if (PX_UNLIKELY(server_logs_heads(server, exchange)))
         access_log_head(server, px_str_make(head, parser->head_bytes));

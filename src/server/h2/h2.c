@@ -104,6 +104,21 @@ void h2_note(struct h2_request *request)
 
 /* --- Events of the stream --------------------------------------------------------------------- */
 
+/* Feeds the session as long as its turn lasts: some bytes make much work.  Handlers are called from
+ * here, and what they answer is picked up by the driver. */
+static size_t feed(struct h2_conn *h2, px_str bytes)
+{
+    struct conn *conn = &h2->conn;
+    size_t used = 0;
+
+    conn->driving = true;
+    while (used < bytes.len && conn_feed_count(conn, h2_session_take_work(h2->session)))
+        used += h2_session_feed(h2->session, conn->session.server->loop->now_ms,
+                                px_str_make(bytes.ptr + used, bytes.len - used));
+    conn->driving = false;
+    return used;
+}
+
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {
     struct h2_conn *h2 = context;
@@ -113,12 +128,12 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     if (PX_UNLIKELY(!conn_takes(conn, bytes.len)))
         return bytes.len;
     h2->heard = true;
-    /* Handlers are called from here: what they answer is picked up below. */
-    h2->conn.driving = true;
-    h2_session_feed(h2->session, conn->session.server->loop->now_ms, bytes);
-    h2->conn.driving = false;
+    size_t used = feed(h2, bytes);
+
+    conn->kept = (uint32_t)(bytes.len - used);
+    h2->behind = used < bytes.len;
     h2_advance(h2);
-    return bytes.len;
+    return used;
 }
 
 static void on_recv_end(px_stream *stream, px_err reason, void *context)

@@ -72,6 +72,7 @@ struct h2_conn {
     bool served : 1;            /* a request began since it was last idle */
     bool heard : 1;             /* bytes came since the last look */
     bool timed_out : 1;         /* why the session was ended */
+    bool behind : 1;            /* its turn was over before all that came was fed */
 };
 
 static inline struct h2_conn *h2_of(struct session *session)

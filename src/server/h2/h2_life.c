@@ -13,7 +13,10 @@ enum { BACKLOG_MAX = 512 };
 
 static void h2_wake(struct session *session)
 {
-    h2_advance(h2_of(session));
+    struct h2_conn *h2 = h2_of(session);
+
+    h2->behind = false;
+    h2_advance(h2);
 }
 
 static void h2_open(struct session *session)
@@ -129,10 +132,14 @@ void h2_rest(struct h2_conn *h2)
         h2_end(h2);
         return;
     }
-    if (!over && !h2->conn.peer_ended && h2_session_backlog(h2->session) < BACKLOG_MAX)
+    if (!over && !h2->behind && !h2->conn.peer_ended &&
+        h2_session_backlog(h2->session) < BACKLOG_MAX)
         conduit_recv_start(&conn->conduit);
     else
         conduit_recv_stop(&conn->conduit);
+    /* What it left in its inbox brings no event: it goes on in its next turn. */
+    if (h2->behind)
+        loop_task_add(conn->session.server->loop, &conn->session.wake);
 
     bool is_new = block_note(h2);
 
@@ -277,6 +284,7 @@ static bool h2_overdue(struct session *session)
 
     if (now_ms >= block_due(h2))
         return true;
+    work_count(&session->server->loop->work, h2->request_count * WORK_LOOK);
     requests_look(h2, now_ms);
     if (now_ms >= look_due(h2)) {
         look_later(h2);

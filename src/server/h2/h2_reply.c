@@ -35,6 +35,7 @@ static void respond(struct h2_request *request, struct h2_response *response)
 {
     struct h2_conn *h2 = request->h2;
 
+    conn_work_count(&h2->conn, WORK_ANSWER);
     if (h2_session_respond(h2->session, &request->stream, response) != PX_OK)
         h2_session_reset(h2->session, &request->stream, H2_INTERNAL_ERROR);
 }

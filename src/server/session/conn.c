@@ -126,21 +126,42 @@ bool conn_sent(struct conn *conn, px_err result)
 
 /* --- Turns ------------------------------------------------------------------------------------ */
 
-void conn_turn_count(struct conn *conn, uint64_t bytes)
+static void turn_begin(struct conn *conn)
 {
     uint32_t tick = (uint32_t)conn->session.server->loop->tick;
 
-    if (conn->turn_tick != tick) {
-        conn->turn_tick = tick;
-        conn->turn_bytes = 0;
-    }
+    if (conn->turn_tick == tick)
+        return;
+    conn->turn_tick = tick;
+    conn->turn_bytes = 0;
+    conn->turn_fed = 0;
+}
+
+void conn_turn_count(struct conn *conn, uint64_t bytes)
+{
+    turn_begin(conn);
     conn->turn_bytes += bytes < SEND_TURN_BYTES ? (uint32_t)bytes : SEND_TURN_BYTES;
+}
+
+void conn_work_count(struct conn *conn, uint32_t units)
+{
+    work_count(&conn->session.server->loop->work, units);
+    /* A turn is over after WORK_CONN_MAX as after SEND_TURN_BYTES sent. */
+    conn_turn_count(conn, (uint64_t)units * (SEND_TURN_BYTES / WORK_CONN_MAX));
+}
+
+bool conn_feed_count(struct conn *conn, uint32_t units)
+{
+    turn_begin(conn);
+    work_count(&conn->session.server->loop->work, units);
+    conn->turn_fed += units;
+    return conn->turn_fed < WORK_CONN_MAX;
 }
 
 bool conn_filters_rest(struct conn *conn, const px_exchange *exchange)
 {
     if (PX_LIKELY(!exchange_is_filtered(exchange)) ||
-        !loop_work_is_over(conn->session.server->loop))
+        !work_is_over(&conn->session.server->loop->work))
         return false;
     conn_turn_count(conn, SEND_TURN_BYTES);
     return true;
@@ -152,9 +173,8 @@ px_pull conn_pull(struct conn *conn, px_exchange *exchange, char *out, size_t ro
     px_pull pull = exchange_pull(exchange, out, room, out_bytes);
     uint32_t work = exchange_take_work(exchange);
 
-    /* A turn is over after FILTER_TURN_BYTES through filters as after SEND_TURN_BYTES sent. */
-    conn_turn_count(conn, (uint64_t)work * (SEND_TURN_BYTES / FILTER_TURN_BYTES));
-    loop_work_count(conn->session.server->loop, work);
+    _Static_assert(FILTER_TURN_BYTES / WORK_FILTER_BYTES == WORK_CONN_MAX, "a turn is a turn");
+    conn_work_count(conn, work / WORK_FILTER_BYTES);
     return pull;
 }
 

@@ -20,7 +20,8 @@ struct conn {
     struct out *out;        /* owned, or NULL with nothing to say */
     uint32_t kept;          /* bytes that were at hand, counted and not used: they come again */
     uint32_t turn_tick;     /* the tick of its last turn, its lower half */
-    uint32_t turn_bytes;    /* handed to the stream in it */
+    uint32_t turn_bytes;    /* handed to the stream in it; work counts as so many bytes */
+    uint32_t turn_fed;      /* what reading took in it, in units of base/work.h */
     uint16_t secure;        /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
     uint8_t first_protocol; /* enum session_protocol_id: what it speaks once it is let in */
     bool proxied;           /* a PROXY header comes before that */
@@ -89,10 +90,18 @@ PX_MUST_CHECK bool conn_sent(struct conn *conn, px_err result);
 
 /* --- Turns ------------------------------------------------------------------------------------ */
 
-/* Counts what a connection has sent, or worked, in this tick, up to where its turn is over. */
+/* Counts what a connection has sent in this tick, up to where its turn is over. */
 void conn_turn_count(struct conn *conn, uint64_t bytes);
 
-/* Whether this connection has had its bytes of this tick, however often it is driven in it. */
+/* Counts work for it, in units of base/work.h, against its turn and the loop's. */
+void conn_work_count(struct conn *conn, uint32_t units);
+
+/* Counts what reading its bytes took; false when it has had its turn of that in this tick, which
+ * leaves it the one of answering. */
+bool conn_feed_count(struct conn *conn, uint32_t units);
+
+/* Whether this connection has had its bytes, or its work, of this tick, however often it is driven
+ * in it. */
 static inline bool conn_turn_is_over(const struct conn *conn)
 {
     return PX_UNLIKELY(conn->turn_bytes >= SEND_TURN_BYTES) &&

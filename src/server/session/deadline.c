@@ -26,13 +26,14 @@ static void wheel_schedule(struct deadline_wheel *wheel)
     }
 }
 
-static void bucket_run(struct deadline_wheel *wheel, uint64_t step)
+/* False when the work of a tick is over: what is left in the bucket is looked at again. */
+static bool bucket_run(struct deadline_wheel *wheel, uint64_t step)
 {
     struct list now;
 
     list_init(&now);
     list_splice(&now, bucket_of(wheel, step));
-    while (!list_empty(&now)) {
+    while (!list_empty(&now) && !work_is_over(&wheel->loop->work)) {
         struct deadline *deadline = LIST_ENTRY(now.next, struct deadline, node);
 
         list_remove(&deadline->node);
@@ -41,8 +42,15 @@ static void bucket_run(struct deadline_wheel *wheel, uint64_t step)
             continue;
         }
         wheel->count--;
+        work_count(&wheel->loop->work, WORK_LOOK);
         wheel->on_due(deadline, wheel);
     }
+    bool is_done = list_empty(&now);
+
+    /* What was added meanwhile comes behind. */
+    list_splice(&now, bucket_of(wheel, step));
+    list_splice(bucket_of(wheel, step), &now);
+    return is_done;
 }
 
 static void wheel_due(struct io_timer *timer)
@@ -55,7 +63,10 @@ static void wheel_due(struct io_timer *timer)
         wheel->step = now - DEADLINE_BUCKETS;
     while (wheel->step < now) {
         wheel->step++;
-        bucket_run(wheel, wheel->step);
+        if (!bucket_run(wheel, wheel->step)) {
+            wheel->step--;
+            break;
+        }
     }
     wheel_schedule(wheel);
 }

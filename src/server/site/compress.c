@@ -10,10 +10,10 @@ px_err px_server_compress(px_server *server, const px_compress_options *options,
                           px_error *out_error)
 {
     px_error error;
-    struct compress *compress = compress_create(&server->loop->allocator, options, &error);
+    struct px_compress *compress = compress_create(&server->loop->allocator, options, &error);
 
     if (!compress)
         return error_copy(out_error, &error);
     /* It takes the compress in any case. */
-    return px_server_filter(server, &compress_filter, compress, compress_destroy, out_error);
+    return px_server_filter(server, &compress_filter, compress, px_compress_destroy, out_error);
 }

@@ -56,6 +56,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 
     unsigned status = px_response_status(exchange);
 
+    work_count(&server->loop->work, WORK_END);
     if (status >= 200)
         server->count.cells->responses[status / 100 - 1]++;
     if (server->options.metrics)

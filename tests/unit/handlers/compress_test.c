@@ -96,7 +96,7 @@ static struct reply reply_of(char how, size_t len)
 
 struct bench {
     struct stage stage;
-    struct compress *compress;
+    struct px_compress *compress;
 };
 
 static void bench_open(struct bench *bench, const px_compress_options *options)
@@ -113,7 +113,7 @@ static void bench_open(struct bench *bench, const px_compress_options *options)
 static void bench_close(struct bench *bench)
 {
     assert_int_equal(bench->compress->memory_bytes, 0);
-    compress_destroy(bench->compress);
+    px_compress_destroy(bench->compress);
     stage_close(&bench->stage);
 }
 
@@ -730,7 +730,7 @@ static void options_are_checked(void **state)
 {
     px_compress_options options = PX_COMPRESS_OPTIONS_DEFAULT;
     px_error error;
-    struct compress *compress;
+    struct px_compress *compress;
 
     (void)state;
     assert_int_equal(px_compress_codings(), PX_CODING_GZIP | PX_CODING_BROTLI | PX_CODING_ZSTD);
@@ -745,8 +745,8 @@ static void options_are_checked(void **state)
     compress = compress_create(&alloc_libc, &options, &error);
     assert_non_null(compress);
     assert_int_equal(compress->offered, 1U << CODING_GZIP);
-    compress_destroy(compress);
-    compress_destroy(NULL);
+    px_compress_destroy(compress);
+    px_compress_destroy(NULL);
 }
 
 /* --- Coders alone ----------------------------------------------------------------------------- */
@@ -861,7 +861,7 @@ static void run_with_failures(const px_allocator *allocator, void *context)
 
     if (!stage_open(&stage, allocator))
         return;
-    struct compress *compress = compress_create(&stage.loop->allocator, NULL, NULL);
+    struct px_compress *compress = compress_create(&stage.loop->allocator, NULL, NULL);
 
     if (compress) {
         struct reply reply = tagged_reply('b', 20000, "\"1\"");
@@ -882,7 +882,7 @@ static void run_with_failures(const px_allocator *allocator, void *context)
             }
             call_finish(&call);
         }
-        compress_destroy(compress);
+        px_compress_destroy(compress);
     }
     stage_close(&stage);
 }

@@ -473,8 +473,10 @@ static void the_table_grows(void **state)
 
 static void pages_and_rules(void **state)
 {
-    static const px_files_page pages[] = {{404, "404.html"}, {403, "/etc/hostname"}};
-    static const px_files_rule rules[] = {{"*.txt", "max-age=1"}, {"/sub/*", "no-store"}};
+    static const px_files_page pages[] = {PX_FILES_PAGE(404, "404.html"),
+                                          PX_FILES_PAGE(403, "/etc/hostname")};
+    static const px_files_rule rules[] = {PX_FILES_RULE("*.txt", "max-age=1"),
+                                          PX_FILES_RULE("/sub/*", "no-store")};
     px_files_options options = PX_FILES_OPTIONS_DEFAULT;
     struct stage stage;
     struct call call;
@@ -672,8 +674,9 @@ static void the_fallback_is_for_pages(void **state)
 
 static void types_and_fields_are_given(void **state)
 {
-    static const px_files_type types[] = {
-        {"txt", "text/x-own"}, {"TXT", "text/x-late"}, {"q", "a/b"}};
+    static const px_files_type types[] = {PX_FILES_TYPE("txt", "text/x-own"),
+                                          PX_FILES_TYPE("TXT", "text/x-late"),
+                                          PX_FILES_TYPE("q", "a/b")};
     static const px_field fields[] = {{{"X-A", 3}, {"1", 1}}, {{"Server", 6}, {"me", 2}}};
     static const struct {
         const char *charset, *target, *type;
@@ -724,7 +727,8 @@ static void types_and_fields_are_given(void **state)
 
 static void setup_refuses_types_and_fields(void **state)
 {
-    static const px_files_type types[] = {{"", "a/b"}, {".q", "a/b"}, {"q", "ab"}, {"q", "a/b\n"}};
+    static const px_files_type types[] = {PX_FILES_TYPE("", "a/b"), PX_FILES_TYPE(".q", "a/b"),
+                                          PX_FILES_TYPE("q", "ab"), PX_FILES_TYPE("q", "a/b\n")};
     static const char *const charsets[] = {"a b", "utf-8;x",
                                            "0123456789012345678901234567890123456789x"};
     static const char *const names[] = {
@@ -758,11 +762,79 @@ static void setup_refuses_types_and_fields(void **state)
     }
 }
 
+/* Entries of a version that has one member more, and of one that is not known. */
+struct rule_of_later {
+    px_files_rule now;
+    const void *later;
+};
+
+struct page_of_later {
+    px_files_page now;
+    const void *later;
+};
+
+struct type_of_later {
+    px_files_type now;
+    const void *later;
+};
+
+#define LATER(type, ...)                 \
+    {                                    \
+        sizeof(struct type), __VA_ARGS__ \
+    }
+
+static void setup_reads_entries_of_other_versions(void **state)
+{
+    struct rule_of_later rules[] = {{LATER(rule_of_later, "*.css", "no-store"), NULL},
+                                    {LATER(rule_of_later, "*.txt", "max-age=7"), NULL}};
+    struct page_of_later pages[] = {{LATER(page_of_later, 403, "a.txt"), NULL},
+                                    {LATER(page_of_later, 404, "a.txt"), NULL}};
+    struct type_of_later types[] = {{LATER(type_of_later, "r", "x/r"), NULL},
+                                    {LATER(type_of_later, "q", "x/q"), NULL}};
+    size_t *const sizes[] = {&rules[0].now.struct_size, &rules[1].now.struct_size,
+                             &pages[0].now.struct_size, &pages[1].now.struct_size,
+                             &types[0].now.struct_size, &types[1].now.struct_size};
+    const void **const later[] = {&rules[0].later, &rules[1].later, &pages[0].later,
+                                  &pages[1].later, &types[0].later, &types[1].later};
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+    px_error error;
+
+    (void)state;
+    options.rules = &rules[0].now;
+    options.pages = &pages[0].now;
+    options.types = &types[0].now;
+    options.rule_count = options.page_count = options.type_count = 2;
+    px_files *files = px_files_create(place, &options, &error);
+
+    assert_non_null(files);
+    assert_string_equal(files->rules[1].pattern, "*.txt");
+    assert_string_equal(files->rules[1].value, "max-age=7");
+    assert_int_equal(files->pages[1].status, 404);
+    px_files_destroy(files);
+    for (size_t index = 0; index < ARRAY_COUNT(sizes); index++) {
+        static const size_t wrong[] = {0, 1, sizeof(size_t) - 1, sizeof(size_t) * 100};
+        size_t right = *sizes[index];
+
+        *later[index] = place; /* what is not known is asked for */
+        assert_null(px_files_create(place, &options, &error));
+        assert_int_equal(error.code, PX_ERR_INVALID);
+        assert_non_null(strstr(error.text, "struct_size"));
+        *later[index] = NULL;
+        for (size_t at = 0; at < ARRAY_COUNT(wrong) - (index % 2 == 0); at++) {
+            *sizes[index] = wrong[at];
+            assert_null(px_files_create(place, &options, &error));
+            assert_int_equal(error.code, PX_ERR_INVALID);
+        }
+        *sizes[index] = right;
+    }
+}
+
 static void setup_says_what_is_wrong(void **state)
 {
     static const char *const bad_index[] = {"a/b"};
-    static const px_files_rule bad_rule[] = {{"*", "a\r\nb: c"}};
-    static const px_files_page bad_page[] = {{200, "a.txt"}}, gone[] = {{404, "nothing"}};
+    static const px_files_rule bad_rule[] = {PX_FILES_RULE("*", "a\r\nb: c")};
+    static const px_files_page bad_page[] = {PX_FILES_PAGE(200, "a.txt")},
+                               gone[] = {PX_FILES_PAGE(404, "nothing")};
     px_files_options options = PX_FILES_OPTIONS_DEFAULT;
     px_error error;
 
@@ -801,8 +873,8 @@ static void setup_says_what_is_wrong(void **state)
 static void run_all(const px_allocator *allocator, void *context)
 {
     static const char *const targets[] = {"/a.txt", "/large", "/sub", "/nothing", "/sub/none/"};
-    static const px_files_page pages[] = {{404, "404.html"}};
-    static const px_files_rule rules[] = {{"*.txt", "max-age=1"}};
+    static const px_files_page pages[] = {PX_FILES_PAGE(404, "404.html")};
+    static const px_files_rule rules[] = {PX_FILES_RULE("*.txt", "max-age=1")};
     px_files_options options = PX_FILES_OPTIONS_DEFAULT;
     struct stage stage;
     struct call call;
@@ -817,7 +889,7 @@ static void run_all(const px_allocator *allocator, void *context)
     options.rules = rules;
     options.rule_count = 1;
     options.charset = "koi8-r";
-    options.types = &(px_files_type){"q", "a/b"};
+    options.types = &(px_files_type)PX_FILES_TYPE("q", "a/b");
     options.type_count = 1;
     options.fields = &(px_field){{"X", 1}, {"y", 1}};
     options.field_count = 1;
@@ -860,6 +932,7 @@ int main(void)
         cmocka_unit_test(what_is_not_asked_for_is_let_go),
         cmocka_unit_test(the_table_grows),
         cmocka_unit_test(pages_and_rules),
+        cmocka_unit_test(setup_reads_entries_of_other_versions),
         cmocka_unit_test(setup_says_what_is_wrong),
         cmocka_unit_test(tags_tell_versions_apart),
         cmocka_unit_test(types_and_fields_are_given),

@@ -689,7 +689,7 @@ static void worker_run(struct loop_task *task)
     struct worker *worker = CONTAINER_OF(task, struct worker, task);
 
     worker->log[strlen(worker->log)] = worker->name;
-    loop_work_count(worker->loop, FILTER_TICK_BYTES / 2);
+    work_count(&worker->loop->work, WORK_TURN_MAX / 2);
     if (--worker->left > 0)
         loop_task_add(worker->loop, &worker->task);
 }

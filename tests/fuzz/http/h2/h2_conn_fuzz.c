@@ -299,7 +299,8 @@ static void run(struct h2_shared *shared, const char *bytes, size_t len, size_t 
         CHECK(copy);
         memcpy(copy, bytes + from, piece);
         owner->inside = true;
-        h2_session_feed(owner->session, from, px_str_make(copy, piece));
+        for (size_t at = 0; at < piece;)
+            at += h2_session_feed(owner->session, from, px_str_make(copy + at, piece - at));
         owner->inside = false;
         free(copy);
         go_on(owner);

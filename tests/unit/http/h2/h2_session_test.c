@@ -138,7 +138,8 @@ static void render(void)
 
 static void say(const char *bytes, size_t len)
 {
-    h2_session_feed(site.session, 1000, px_str_make(bytes, len));
+    for (size_t at = 0; at < len;)
+        at += h2_session_feed(site.session, 1000, px_str_make(bytes + at, len - at));
     render();
 }
 

@@ -73,6 +73,7 @@ static void clock_move(struct world *world, uint64_t now_ms)
             world->loop->now_ms = due_ms;
         else if (world->jumped)
             world->loop->now_ms = now_ms;
+        work_begin(&world->loop->work, UINT32_MAX);
         timer_fire(&world->loop->timers, world->loop->now_ms);
     }
     world->loop->now_ms = now_ms;
@@ -167,11 +168,46 @@ static void an_empty_wheel_sleeps(void **state)
     px_loop_destroy(world.loop);
 }
 
+/* What is due together is looked at in portions, none twice and none forgotten. */
+static void many_at_once_are_looked_at_in_portions(void **state)
+{
+    enum { PORTION = 4, PORTIONS = (COUNT + PORTION - 1) / PORTION };
+    static struct world world;
+    uint32_t fired = 0;
+    px_error error;
+
+    (void)state;
+    memset(&world, 0, sizeof(world));
+    world.loop = px_loop_create(NULL, &error);
+    assert_int_equal(deadline_wheel_init(&world.wheel, world.loop, on_due), PX_OK);
+    for (int index = 0; index < COUNT; index++) {
+        struct model *model = &world.models[index];
+
+        deadline_init(&model->deadline);
+        model->set = true;
+        model->due_ms = model->from_ms = world.loop->now_ms + 1000;
+        deadline_set(&world.wheel, &model->deadline, model->due_ms);
+    }
+    world.loop->now_ms += 2000;
+    for (uint32_t portion = 1; portion <= PORTIONS; portion++) {
+        work_begin(&world.loop->work, PORTION * WORK_LOOK);
+        timer_fire(&world.loop->timers, world.loop->now_ms++);
+        fired = 0;
+        for (int index = 0; index < COUNT; index++)
+            fired += world.models[index].fired;
+        assert_int_equal(fired, portion * PORTION < COUNT ? portion * PORTION : COUNT);
+    }
+    assert_int_equal(fired, COUNT);
+    deadline_wheel_deinit(&world.wheel);
+    px_loop_destroy(world.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wheel_agrees_with_a_model),
         cmocka_unit_test(an_empty_wheel_sleeps),
+        cmocka_unit_test(many_at_once_are_looked_at_in_portions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,62 @@
+/*
+ * What a caller reads of an answer, and of how far its fetch is.
+ */
+#include "base/error.h"
+#include "client/link.h"
+#include "http/fields/field.h"
+
+unsigned px_fetch_status(const px_fetch *fetch)
+{
+    return fetch->answer.status;
+}
+
+unsigned px_fetch_version(const px_fetch *fetch)
+{
+    return fetch->answer.major * 10U + fetch->answer.minor;
+}
+
+px_str px_fetch_field(const px_fetch *fetch, const char *name)
+{
+    return field_find_value(fetch->answer.fields, fetch->answer.field_count, name);
+}
+
+const px_field *px_fetch_fields(const px_fetch *fetch, size_t *out_count)
+{
+    *out_count = fetch->answer.field_count;
+    return fetch->answer.fields;
+}
+
+const px_field *px_fetch_trailers(const px_fetch *fetch, size_t *out_count)
+{
+    *out_count = fetch->trailer_count;
+    return fetch->trailers;
+}
+
+uint64_t px_fetch_content_length(const px_fetch *fetch)
+{
+    return fetch->content_length;
+}
+
+int px_fetch_is_tunnel(const px_fetch *fetch)
+{
+    return fetch->tunnel;
+}
+
+void px_fetch_tell(const px_fetch *fetch, px_fetch_facts *out_facts)
+{
+    CHECK_RULE(out_facts->struct_size >= sizeof(*out_facts), "facts begin with their size");
+    out_facts->content_sent = fetch->content_sent;
+    out_facts->tries = fetch->tries;
+    out_facts->unprocessed = fetch->unprocessed;
+    out_facts->answered = fetch->begun;
+    out_facts->reused = fetch->reused;
+}
+
+size_t px_fetch_peer(const px_fetch *fetch, char *out_text, size_t room)
+{
+    if (fetch->link && fetch->link->stream)
+        return px_stream_peer(fetch->link->stream, out_text, room);
+    if (room > 0)
+        out_text[0] = '\0';
+    return 0;
+}

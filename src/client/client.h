@@ -1,0 +1,206 @@
+/*
+ * The client: fetches, origins and connections.
+ *
+ * A *fetch* is one request and its answer.  An *origin* is what connections are kept for: an
+ * address, whether TLS is spoken and as whom, which protocol.  Fetches wait at their origin, in
+ * order, until one of its connections is free or a new one is there.  Closing is asked for at any
+ * time; what a fetch used is freed at the end of a tick (LOOP_ENDS), a connection when its stream
+ * has closed, the client when both are gone.
+ *
+ *   client.c    the client's life, the end of fetches
+ *   request.c   what a caller asks for, read and copied
+ *   fetch.c     a fetch from its start to its end, its deadlines
+ *   answer.c    what a caller reads of an answer
+ *   origin.c    origins: waiting, keeping, limits
+ *   link.c      connections: dialling, TLS, closing; above them the protocols:
+ *   h1_link.c   HTTP/1.1: driver and events; h1_link_read.c, h1_link_write.c
+ */
+#ifndef PX_CLIENT_CLIENT_H
+#define PX_CLIENT_CLIENT_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "http/h1/h1_request.h"
+#include "http/message/message.h"
+#include "io/io.h"
+#include "pollux/client.h"
+
+enum { FETCH_FIRST_BYTES = 1024 };
+
+struct link;
+struct tls_shared;
+
+struct px_client {
+    px_loop *loop; /* borrowed: outlives it */
+    px_client_options options;
+    struct http_limits limits;
+    const struct scan_table *scan;
+    px_tls_trust *trust;    /* a reference, or NULL: made when it is first needed */
+    struct tls_shared *tls; /* owned, or NULL: made when it is first needed */
+    struct map origins;     /* of struct origin */
+    struct pool fetches;
+    struct pool links;
+    struct pool works;      /* of struct link_work */
+    struct pool outs;       /* of struct link_out */
+    struct list all;        /* of px_fetch: all that have not ended */
+    struct list ended;      /* of px_fetch: on_end is due */
+    struct list open;       /* of struct link: all of them */
+    struct list idle;       /* of struct link: without a request, the longest first */
+    struct list wanting;    /* of struct origin: fetches wait there, and there was no room */
+    struct loop_hook ends;  /* says on_end */
+    struct loop_hook last;  /* frees the client once it is destroyed */
+    struct loop_task serve; /* gives waiting fetches to connections */
+    bool *freed;            /* borrowed: is told of the client's end, or NULL */
+    bool closing;           /* px_client_destroy was called */
+};
+
+/* --- Origins -----------------------------------------------------------------------------------
+ */
+
+/* What an origin is made of; slices are borrowed. */
+struct origin_key {
+    px_str address;      /* where to connect */
+    px_str name;         /* whose certificate it is to be; absent without TLS */
+    px_str preamble;     /* what every connection begins with; may be absent */
+    px_tls_trust *trust; /* NULL without TLS */
+    uint8_t protocol;    /* px_fetch_protocol */
+};
+
+struct origin {
+    struct map_entry entry; /* of px_client.origins */
+    struct list wanting;    /* in px_client.wanting */
+    struct list waiting;    /* of px_fetch, in order */
+    struct list idle;       /* of struct link: the last used first */
+    px_client *client;      /* borrowed: holds it */
+    px_tls_trust *trust;    /* a reference, or NULL without TLS */
+    const char *address;    /* in `text`, with a NUL */
+    px_str name;            /* in `text` */
+    px_str preamble;        /* in `text` */
+    uint32_t uses;          /* fetches and connections that it is the origin of */
+    uint32_t link_count;
+    uint32_t opening_count; /* of those, not open yet */
+    uint32_t idle_count;
+    uint32_t waiting_count;
+    uint8_t protocol; /* px_fetch_protocol */
+    char text[];      /* the key */
+};
+
+/* The origin of that key, made where there is none, for a fetch to use: PX_OK, PX_ERR_MEMORY, or
+ * PX_ERR_INVALID: a part of it is too long. */
+PX_MUST_CHECK px_err origin_take(px_client *client, const struct origin_key *key,
+                                 struct origin **out_origin);
+
+/* A fetch or a connection uses it no more; the last of them frees it. */
+void origin_put(struct origin *origin);
+
+/* A fetch begins, or ceases, to wait. */
+void origin_wait(struct origin *origin, px_fetch *fetch);
+void origin_leave(struct origin *origin, px_fetch *fetch);
+
+/* A connection has no request; it is kept, where that is of use. */
+void origin_keep(struct origin *origin, struct link *link);
+
+/* Has waiting fetches served, from the loop. */
+void origin_want(struct origin *origin);
+void origin_serve(struct loop_task *task);
+
+/* A connection has not come about: for the first of those that wait, or for all where there is no
+ * other. */
+void origin_refuse(struct origin *origin, const px_error *error);
+
+/* --- Fetches ------------------------------------------------------------------------------------
+ */
+
+enum fetch_stage {
+    FETCH_WAITING,  /* for a connection */
+    FETCH_SENT,     /* given to one; no byte of the final answer's head was taken yet */
+    FETCH_ANSWERED, /* the head of the answer was told */
+    FETCH_FINISHED, /* the end is known, and is told when nothing uses its memory any more */
+    FETCH_AGAIN     /* it waits again, when nothing uses its memory any more */
+};
+
+/* What is asked for, in the fetch's arena but for the content. */
+struct fetch_request {
+    struct h1_request_head head; /* CONNECT has an authority as its target */
+    px_str content;              /* borrowed: until on_end */
+    uint64_t pull_length;
+    uint32_t flags;    /* enum px_fetch_flags */
+    uint8_t method_id; /* enum http_method */
+};
+
+struct px_fetch {
+    struct pool_item item;
+    struct list all;                     /* in px_client.all, or px_client.ended */
+    struct list waiting;                 /* in origin.waiting */
+    px_client *client;                   /* borrowed: outlives it */
+    struct origin *origin;               /* borrowed: outlives it */
+    struct link *link;                   /* borrowed: where it is in progress, or NULL */
+    const px_fetch_callbacks *callbacks; /* borrowed: outlives it */
+    void *context;                       /* likewise */
+    struct arena arena;
+    struct fetch_request request;
+    struct http_response answer; /* in the arena */
+    px_field *trailers;          /* likewise */
+    uint64_t content_length;     /* of the answer, or PX_LENGTH_UNKNOWN */
+    uint64_t content_sent;
+    struct io_timer timer;
+    uint64_t total_due_ms;
+    uint64_t active_ms; /* when something last moved */
+    uint32_t connect_ms;
+    uint32_t wait_ms;
+    uint32_t first_byte_ms;
+    uint32_t silence_ms;
+    uint32_t trailer_count;
+    uint32_t inform_bytes; /* of informational heads */
+    uint16_t inform_count;
+    uint8_t tries;
+    uint8_t stage; /* enum fetch_stage */
+    bool paused;   /* its content waits for px_fetch_resume */
+    bool begun;    /* a byte of the answer has come */
+    bool tunnel;
+    bool reused;      /* its connection has served others */
+    bool unprocessed; /* the server has not begun it */
+    bool again;       /* it was sent a second time: there is no third */
+    px_error error;
+    char first[FETCH_FIRST_BYTES]; /* of the arena */
+};
+
+/* Reads the caller's options into a new fetch: PX_OK, PX_ERR_INVALID, PX_ERR_MEMORY, or what no
+ * TLS can be spoken for. */
+PX_MUST_CHECK px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
+                                        struct origin_key *out_key, px_error *out_error);
+
+/* The end, which is told from the loop.  `why` may be NULL on PX_OK. */
+void fetch_end(px_fetch *fetch, px_err code, const char *why);
+void fetch_end_with(px_fetch *fetch, const px_error *error);
+
+/* Nothing uses its memory any more: waits again, or is told its end. */
+void fetch_left(px_fetch *fetch);
+
+/* Whether it may be sent again after its connection has broken. */
+bool fetch_may_repeat(const px_fetch *fetch);
+
+/* Something moved; what it waits for may have changed. */
+void fetch_moved(px_fetch *fetch);
+
+void fetch_free(px_fetch *fetch);
+
+static inline bool fetch_is_live(const px_fetch *fetch)
+{
+    return fetch->stage < FETCH_FINISHED;
+}
+
+/* Whether the caller gives content, or bytes for a tunnel, when asked. */
+static inline bool fetch_pulls(const px_fetch *fetch)
+{
+    return fetch->request.pull_length != 0;
+}
+
+/* Has on_end told at the end of this tick. */
+void client_note_end(px_client *client, px_fetch *fetch);
+
+/* What TLS connections share, made when it is first needed; NULL without memory. */
+struct tls_shared *client_tls(px_client *client);
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * Origins: where fetches wait and connections are kept.
+ *
+ * Happy path: a fetch waits for the moment it takes the loop to give it the connection that was
+ * used last.  Where there is none, one is opened for each that waits, within the limits; at the
+ * limit of all, the connection that has been idle longest makes room.  What can go wrong: nobody
+ * answers, and those that wait are told.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "client/link.h"
+
+enum { KEY_BYTES_MAX = 1024 };
+
+/* --- Finding -----------------------------------------------------------------------------------
+ */
+
+static size_t key_bytes(const struct origin_key *key)
+{
+    return sizeof(key->trust) + 1 + key->address.len + 1 + key->name.len + 1 + key->preamble.len;
+}
+
+/* The address first, so that its NUL ends it. */
+static void key_write(const struct origin_key *key, char *out)
+{
+    out = text_write_str(out, key->address);
+    *out++ = '\0';
+    out = text_write_str(out, key->name);
+    *out++ = '\0';
+    out = text_write(out, (const char *)&key->trust, sizeof(key->trust));
+    *out++ = (char)key->protocol;
+    text_write_str(out, key->preamble);
+}
+
+static struct origin *origin_make(px_client *client, const struct origin_key *key, px_str text)
+{
+    struct origin *origin = alloc_take_zeroed(&client->loop->allocator, sizeof(*origin) + text.len);
+
+    if (!origin)
+        return NULL;
+    list_init(&origin->wanting);
+    list_init(&origin->waiting);
+    list_init(&origin->idle);
+    memcpy(origin->text, text.ptr, text.len);
+    origin->client = client;
+    origin->address = origin->text;
+    origin->name = px_str_make(origin->text + key->address.len + 1, key->name.len);
+    origin->preamble = px_str_make(origin->text + text.len - key->preamble.len, key->preamble.len);
+    origin->protocol = key->protocol;
+    if (map_put(&client->origins, &origin->entry, px_str_make(origin->text, text.len),
+                sizeof(*origin) + text.len) != PX_OK) {
+        alloc_put(&client->loop->allocator, origin);
+        return NULL;
+    }
+    if (key->trust)
+        origin->trust = tls_trust_take(key->trust);
+    return origin;
+}
+
+px_err origin_take(px_client *client, const struct origin_key *key, struct origin **out_origin)
+{
+    char bytes[KEY_BYTES_MAX];
+    px_str text = {bytes, key_bytes(key)};
+    struct map_entry *entry;
+
+    if (text.len > sizeof(bytes))
+        return PX_ERR_INVALID;
+    key_write(key, bytes);
+    entry = map_find(&client->origins, text);
+    struct origin *origin =
+        entry ? CONTAINER_OF(entry, struct origin, entry) : origin_make(client, key, text);
+
+    if (!origin)
+        return PX_ERR_MEMORY;
+    origin->uses++;
+    *out_origin = origin;
+    return PX_OK;
+}
+
+void origin_put(struct origin *origin)
+{
+    px_client *client = origin->client;
+
+    if (--origin->uses > 0)
+        return;
+    CHECK(origin->link_count == 0 && origin->waiting_count == 0);
+    list_remove(&origin->wanting);
+    map_remove(&client->origins, &origin->entry);
+    tls_trust_put(origin->trust);
+    alloc_put(&client->loop->allocator, origin);
+}
+
+/* --- Waiting -----------------------------------------------------------------------------------
+ */
+
+void origin_want(struct origin *origin)
+{
+    if (!list_linked(&origin->wanting))
+        list_append(&origin->client->wanting, &origin->wanting);
+    loop_task_add(origin->client->loop, &origin->client->serve);
+}
+
+void origin_wait(struct origin *origin, px_fetch *fetch)
+{
+    /* One that has waited before goes first. */
+    list_append(fetch->again ? origin->waiting.next : &origin->waiting, &fetch->waiting);
+    origin->waiting_count++;
+    origin_want(origin);
+}
+
+void origin_leave(struct origin *origin, px_fetch *fetch)
+{
+    list_remove(&fetch->waiting);
+    origin->waiting_count--;
+}
+
+void origin_refuse(struct origin *origin, const px_error *error)
+{
+    bool all = origin->link_count == 0;
+
+    origin->uses++; /* while its fetches leave it */
+    while (!list_empty(&origin->waiting)) {
+        fetch_end_with(LIST_ENTRY(origin->waiting.next, px_fetch, waiting), error);
+        if (!all)
+            break;
+    }
+    if (origin->waiting_count > 0)
+        origin_want(origin);
+    origin_put(origin);
+}
+
+/* --- Keeping -----------------------------------------------------------------------------------
+ */
+
+void origin_keep(struct origin *origin, struct link *link)
+{
+    px_client *client = origin->client;
+
+    /* More than are kept only where one is waited for; origin_serve closes the rest. */
+    if (client->closing ||
+        (origin->idle_count >= client->options.origin_idle_max && origin->waiting_count == 0)) {
+        link_close(link, false);
+        return;
+    }
+    list_append(origin->idle.next, &link->idle);
+    list_append(&client->idle, &link->aged);
+    origin->idle_count++;
+    if (origin->waiting_count > 0)
+        origin_want(origin);
+    else if (!list_empty(&client->wanting))
+        loop_task_add(client->loop, &client->serve); /* it can make room for others */
+}
+
+/* An idle connection that a fetch may have, or NULL. */
+static struct link *idle_find(const struct origin *origin, const px_fetch *fetch)
+{
+    bool fresh = fetch->again || (fetch->request.flags & PX_FETCH_FRESH);
+
+    for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
+        struct link *link = LIST_ENTRY(node, struct link, idle);
+
+        if ((!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
+            return link;
+    }
+    return NULL;
+}
+
+/* --- Serving -----------------------------------------------------------------------------------
+ */
+
+static bool may_open(const struct origin *origin)
+{
+    return !origin->client->closing &&
+           origin->link_count < origin->client->options.origin_connections_max;
+}
+
+/* There is no room for another connection: one that is idle elsewhere makes some. */
+static void make_room(px_client *client)
+{
+    if (!list_empty(&client->idle))
+        link_close(LIST_ENTRY(client->idle.next, struct link, aged), false);
+}
+
+/* Opens as many as are waited for; false when nothing came of it. */
+static bool links_open(struct origin *origin)
+{
+    px_client *client = origin->client;
+    px_error error;
+
+    while (origin->waiting_count > origin->opening_count && may_open(origin)) {
+        if (client->links.taken >= client->options.connections_max) {
+            make_room(client);
+            return true;
+        }
+        if (link_open(origin, LIST_ENTRY(origin->waiting.next, px_fetch, waiting), &error) !=
+            PX_OK) {
+            origin_refuse(origin, &error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void origin_serve_one(struct origin *origin)
+{
+    while (!list_empty(&origin->waiting)) {
+        px_fetch *fetch = LIST_ENTRY(origin->waiting.next, px_fetch, waiting);
+        struct link *link = idle_find(origin, fetch);
+
+        if (!link)
+            break;
+        origin_leave(origin, fetch);
+        link_take(link, fetch);
+    }
+    while (origin->waiting_count == 0 &&
+           origin->idle_count > origin->client->options.origin_idle_max)
+        link_close(LIST_ENTRY(origin->idle.prev, struct link, idle), false);
+    if (links_open(origin) && origin->waiting_count > origin->opening_count)
+        list_append(&origin->client->wanting, &origin->wanting);
+}
+
+void origin_serve(struct loop_task *task)
+{
+    px_client *client = CONTAINER_OF(task, px_client, serve);
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &client->wanting);
+    while (!list_empty(&now)) {
+        struct origin *origin = LIST_ENTRY(now.next, struct origin, wanting);
+
+        list_remove(&origin->wanting);
+        origin->uses++;
+        origin_serve_one(origin);
+        origin_put(origin);
+    }
+}

@@ -1,0 +1,241 @@
+/*
+ * What a caller asks for: read, checked and copied.
+ *
+ * Happy path: the URL is taken apart, what stands beside it takes the place of its parts, and all
+ * that the caller may take away is copied into the fetch's arena.  It can fail by what cannot be
+ * asked for (a line says why) and for want of memory.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "client/client.h"
+#include "http/fields/field.h"
+#include "http/message/method.h"
+#include "http/message/uri.h"
+
+enum { PORT_BYTES = 8 }; /* "[" ... "]:65535" less the host */
+
+/* --- The URL -----------------------------------------------------------------------------------
+ */
+
+struct where {
+    struct uri_parts uri;
+    px_str address; /* in the arena, or absent: host and port of the URL */
+    bool http2;
+};
+
+static bool has_prefix(px_str text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return text.len >= len && field_name_is(px_str_make(text.ptr, len), prefix);
+}
+
+/* "h2c://": that of http with another prefix. */
+static px_err h2c_read(struct arena *arena, px_str url, struct where *out_where)
+{
+    char *text = arena_take_text(arena, url.len + 1);
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    memcpy(text, "http", 4);
+    memcpy(text + 4, url.ptr + 3, url.len - 3);
+    out_where->http2 = true;
+    return uri_split(px_str_make(text, url.len + 1), &out_where->uri);
+}
+
+static px_err url_read(struct arena *arena, px_str url, struct where *out_where)
+{
+    memset(out_where, 0, sizeof(*out_where));
+    if (has_prefix(url, "unix:/")) {
+        out_where->address = url;
+        out_where->uri.authority = px_str_of("localhost");
+        out_where->uri.host = out_where->uri.authority;
+        out_where->uri.target = px_str_of("/");
+        return PX_OK;
+    }
+    if (has_prefix(url, "h2c://"))
+        return h2c_read(arena, url, out_where);
+    return uri_split(url, &out_where->uri);
+}
+
+/* "host:port", or "[v6]:port". */
+static px_str address_of(struct arena *arena, const struct uri_parts *uri)
+{
+    bool ipv6 = memchr(uri->host.ptr, ':', uri->host.len) != NULL;
+    char *text = arena_take_text(arena, uri->host.len + PORT_BYTES + 2);
+    char *at = text;
+
+    if (!text)
+        return px_str_make(NULL, 0);
+    if (ipv6)
+        *at++ = '[';
+    at = text_write_str(at, uri->host);
+    if (ipv6)
+        *at++ = ']';
+    *at++ = ':';
+    at = text_write_number(at, uri->port);
+    return px_str_make(text, (size_t)(at - text));
+}
+
+/* A target as RFC 3986 wants it, whatever it was given as. */
+static px_str target_of(struct arena *arena, px_str target)
+{
+    char *text = arena_take_text(arena, uri_target_room(target) + 1);
+
+    if (!text)
+        return px_str_make(NULL, 0);
+    char *end = uri_target_write(text, target, URI_QUERY);
+
+    *end = '\0';
+    return px_str_make(text, (size_t)(end - text));
+}
+
+/* --- The head ----------------------------------------------------------------------------------
+ */
+
+/* All fields, and one more where content is to wait: PX_OK or PX_ERR_MEMORY. */
+static px_err fields_copy(struct arena *arena, const px_fetch_options *options,
+                          struct h1_request_head *head)
+{
+    bool expects = (options->flags & PX_FETCH_EXPECT) && head->framing != H1_FRAMING_NONE;
+    size_t count = options->field_count + expects, bytes = 0;
+
+    for (size_t index = 0; index < options->field_count; index++)
+        bytes += options->fields[index].name.len + options->fields[index].value.len;
+    px_field *fields = arena_take(arena, count * sizeof(*fields) + bytes);
+
+    if (!fields)
+        return PX_ERR_MEMORY;
+    char *at = (char *)(fields + count);
+
+    for (size_t index = 0; index < options->field_count; index++) {
+        const px_field *field = &options->fields[index];
+
+        fields[index].name = px_str_make(at, field->name.len);
+        at = text_write_str(at, field->name);
+        fields[index].value = px_str_make(at, field->value.len);
+        at = text_write_str(at, field->value);
+    }
+    if (expects)
+        fields[count - 1] = (px_field){px_str_of("Expect"), px_str_of("100-continue")};
+    head->fields = fields;
+    head->field_count = (uint32_t)count;
+    return PX_OK;
+}
+
+/* RFC 9110 section 8.6: a length also where there is no content and the method has a meaning for
+ * one. */
+static void framing_choose(struct fetch_request *request, bool tunnels)
+{
+    struct h1_request_head *head = &request->head;
+
+    head->framing = H1_FRAMING_NONE;
+    if (tunnels)
+        return;
+    if (request->pull_length == PX_LENGTH_UNKNOWN) {
+        head->framing = H1_FRAMING_CHUNKED;
+    } else if (request->content.ptr || request->pull_length > 0 ||
+               request->method_id == METHOD_POST || request->method_id == METHOD_PUT ||
+               request->method_id == METHOD_PATCH) {
+        head->framing = H1_FRAMING_LENGTH;
+        head->length = request->pull_length > 0 ? request->pull_length : request->content.len;
+    }
+}
+
+static uint8_t form_of(px_str target, bool connect)
+{
+    if (connect)
+        return H1_TARGET_AUTHORITY;
+    if (target.len == 1 && target.ptr[0] == '*')
+        return H1_TARGET_ASTERISK;
+    return target.len > 0 && target.ptr[0] != '/' ? H1_TARGET_ABSOLUTE : H1_TARGET_ORIGIN;
+}
+
+static px_err head_read(px_fetch *fetch, const px_fetch_options *options, const struct where *where,
+                        px_error *out_error)
+{
+    struct fetch_request *request = &fetch->request;
+    struct h1_request_head *head = &request->head;
+    struct arena *arena = &fetch->arena;
+    px_str method = options->method.ptr ? options->method : px_str_make("GET", 3);
+    px_str target = options->target.ptr ? options->target : where->uri.target;
+    const char *reason = "out of memory";
+
+    request->method_id = http_method_of(method.ptr, method.len);
+    request->content = options->content;
+    request->pull_length = options->pull_length;
+    request->flags = options->flags | (options->preamble.len > 0 ? PX_FETCH_FRESH : 0);
+    framing_choose(request, request->method_id == METHOD_CONNECT || options->upgrade.len > 0);
+    head->method = arena_copy(arena, method);
+    head->form = form_of(target, request->method_id == METHOD_CONNECT);
+    head->target = target_of(arena, target);
+    head->host = arena_copy(arena, options->host.ptr ? options->host : where->uri.authority);
+    head->upgrade = arena_copy(arena, options->upgrade);
+    head->trailers = (options->flags & PX_FETCH_TRAILERS) != 0;
+    head->connection = options->upgrade.len > 0                 ? H1_CONNECTION_UPGRADE
+                       : (request->flags & PX_FETCH_FRESH) != 0 ? H1_CONNECTION_CLOSE
+                                                                : H1_CONNECTION_KEEP;
+    if (!head->method.ptr || !head->target.ptr || !head->host.ptr || !head->upgrade.ptr ||
+        fields_copy(arena, options, head) != PX_OK)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "%s", reason);
+    if (h1_check_request(head, &reason) != PX_OK)
+        return error_set(out_error, PX_ERR_INVALID, 0, "a request that cannot be made: %s", reason);
+    return PX_OK;
+}
+
+/* --- The origin --------------------------------------------------------------------------------
+ */
+
+static px_err trust_find(px_client *client, const px_fetch_options *options,
+                         px_tls_trust **out_trust, px_error *out_error)
+{
+    *out_trust = options->trust;
+    if (*out_trust)
+        return PX_OK;
+    if (!client->trust) {
+        px_tls_trust_options defaults = PX_TLS_TRUST_OPTIONS_DEFAULT;
+
+        defaults.allocator = &client->loop->allocator;
+        client->trust = px_tls_trust_create(&defaults, out_error);
+    }
+    *out_trust = client->trust;
+    return client->trust ? PX_OK : out_error->code;
+}
+
+px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
+                          struct origin_key *out_key, px_error *out_error)
+{
+    struct where where;
+
+    memset(out_key, 0, sizeof(*out_key));
+    if (!options->url.ptr || url_read(&fetch->arena, options->url, &where) != PX_OK)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "no URL that can be asked for: write http://host/path, https://host/path, "
+                         "h2c://host/path or unix:/path");
+    if (options->protocol > PX_FETCH_HTTP2)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such protocol: %u", options->protocol);
+    if (where.http2 || options->protocol == PX_FETCH_HTTP2)
+        return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "HTTP/2 cannot be asked for");
+    if (options->pull_length > 0 && (options->content.ptr || !TABLE_MEMBER(fetch->callbacks, pull)))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "content is given, or pulled, which takes the callback for it");
+    px_err err = head_read(fetch, options, &where, out_error);
+
+    if (err != PX_OK)
+        return err;
+    out_key->protocol = PX_FETCH_HTTP1;
+    out_key->address = options->address.ptr ? options->address
+                       : where.address.ptr  ? where.address
+                                            : address_of(&fetch->arena, &where.uri);
+    if (!out_key->address.ptr)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    if (memchr(out_key->address.ptr, '\0', out_key->address.len))
+        return error_set(out_error, PX_ERR_INVALID, 0, "an address has no NUL");
+    out_key->preamble = options->preamble;
+    if (!where.uri.https)
+        return PX_OK;
+    out_key->name = options->server_name.ptr ? options->server_name : where.uri.host;
+    return trust_find(fetch->client, options, &out_key->trust, out_error);
+}
