@@ -82,6 +82,19 @@ static inline px_exchange_callbacks px_exchange_callbacks_default(void)
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
                                void *context);
 
+/** What px_exchange_at_end calls.  @param status what was sent; 500 where the program cut it short,
+ *  499 where the peer left before there was any. */
+typedef void (*px_exchange_end_fn)(px_exchange *exchange, px_end end, unsigned status,
+                                   void *context);
+
+/** Calls a function once when the exchange ends, whatever happens: for middleware, which leaves the
+ *  callbacks to the handler.  It comes behind the handler's on_end; of several the last that was
+ *  registered comes first.  The exchange can be read there, as in on_end.
+ *  @param context borrowed until the call.
+ *  @return PX_OK, PX_ERR_MEMORY, PX_ERR_CLOSED (it has ended): then nothing is called. */
+PX_MUST_CHECK px_err px_exchange_at_end(px_exchange *exchange, px_exchange_end_fn call,
+                                        void *context);
+
 /** Keeps a pointer of the program's with the exchange; NULL at first. */
 void px_exchange_set_user_data(px_exchange *exchange, void *user_data);
 

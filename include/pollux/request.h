@@ -85,6 +85,33 @@ const char *px_request_pattern(const px_exchange *exchange);
 /** The first cookie of that name (RFC 6265 section 4.2). */
 px_str px_request_cookie(px_exchange *exchange, const char *name);
 
+/* --- Changing it ------------------------------------------------------------------------------ */
+/* For middleware: what comes behind, the handler too, sees the request as it was changed.  The log
+ * and px_request_target keep what was received.  Strings are copied.  PX_ERR_CLOSED: the exchange
+ * has ended. */
+
+/** Exchanges path and query, as if another target had been asked for: px_request_path, _raw_path,
+ *  _query.  Before the route is looked for (px_site_use, px_host_use) it decides which route that
+ * is; in a route's middleware the route stays, and its parameters.
+ *  @param target origin-form, as a client sends it: "/path?query", percent-encoded.
+ *  @return PX_OK, PX_ERR_INVALID (no slash in front, or a byte that a target cannot have),
+ *  PX_ERR_MEMORY, PX_ERR_CLOSED. */
+PX_MUST_CHECK px_err px_request_rewrite(px_exchange *exchange, px_str target);
+
+/** Puts a field in place of all of that name; an absent value removes them.  What px_request_fields
+ *  gave before is not to be used any more.
+ *  @return PX_OK; PX_ERR_INVALID: not a field, or one that frames the message, or Host, by which
+ * the rules were chosen; PX_ERR_LIMIT, PX_ERR_MEMORY, PX_ERR_CLOSED. */
+PX_MUST_CHECK px_err px_request_set_field(px_exchange *exchange, px_str name, px_str value);
+
+/** Adds a field behind all others; else as px_request_set_field. */
+PX_MUST_CHECK px_err px_request_add_field(px_exchange *exchange, px_str name, px_str value);
+
+/** What px_request_client says from now on, and the log.
+ *  @param address an address without a port, 1 to 64 visible bytes: it is not read.
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_MEMORY, PX_ERR_CLOSED. */
+PX_MUST_CHECK px_err px_request_set_client(px_exchange *exchange, px_str address);
+
 /* --- Content -------------------------------------------------------------------------------- */
 
 /** Declared length of the content in bytes, 0 without content, PX_UNLIMITED_BYTES when not

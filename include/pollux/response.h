@@ -91,6 +91,20 @@ void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location
  *  else one line of text. */
 void px_respond_error(px_exchange *exchange, unsigned status);
 
+/** Answers with what another path of the same host answers with: an internal redirect, for error
+ *  pages above all.  The path's route is looked up from the loop, and its handler called, with a
+ * GET (HEAD stays HEAD) without content; site's and host's middleware is not run again, the route's
+ * own is.  Fields that were set stay.  What the handler of before has set (callbacks) is told of
+ * the end all the same.  In on_error_page this is an answer.
+ *  @param status of the answer, whatever the handler says, 200 to 599; then the request's
+ *  preconditions and Range are not looked at.  0: the handler's own.
+ *  @param target origin-form, as px_request_rewrite.  What has no route there, or is an error, gets
+ *  the error page of `status` (of 404, ..., where that is below 400).
+ *  @return PX_OK; nothing was done: PX_ERR_INVALID (target, status, CONNECT), PX_ERR_LIMIT (a
+ * second one of an exchange), PX_ERR_CONFLICT (there is an answer), PX_ERR_MEMORY, PX_ERR_CLOSED.
+ */
+PX_MUST_CHECK px_err px_respond_from(px_exchange *exchange, unsigned status, px_str target);
+
 /* --- Fields ----------------------------------------------------------------------------------- */
 
 /** Adds a field to the answer, before it begins; copied.  Framing fields (Content-Length,

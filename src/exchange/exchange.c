@@ -117,6 +117,7 @@ void exchange_replace_answer(px_exchange *exchange, unsigned status, px_str allo
         *field = (px_field){px_str_make("allow", 5), allow};
     exchange->answer.fields = field;
     exchange->answer.field_count = field ? 1 : 0;
+    exchange->answer.field_room = exchange->answer.field_count;
     exchange->answer.state = ANSWER_TAKEN;
     exchange->answer.status = (uint16_t)status;
 }
@@ -161,6 +162,28 @@ struct output_more *exchange_output_more(px_exchange *exchange)
     return output;
 }
 
+static void callbacks_end(px_exchange *exchange, const px_exchange_callbacks *callbacks,
+                          void *context)
+{
+    if (callbacks && TABLE_MEMBER(callbacks, on_end))
+        callbacks->on_end(exchange, (px_end)exchange->end, context);
+}
+
+void exchange_tell_end(px_exchange *exchange)
+{
+    unsigned status = exchange_log_status(exchange);
+
+    callbacks_end(exchange, exchange->handling.callbacks, exchange->handling.callbacks_context);
+    for (struct end_hook *hook = exchange->handling.ends; hook; hook = hook->next) {
+        if (hook->call) {
+            hook->call(exchange, (px_end)exchange->end, status, hook->context);
+            continue;
+        }
+        exchange->handling.user_data = hook->user_data;
+        callbacks_end(exchange, hook->callbacks, hook->context);
+    }
+}
+
 /* --- Public ----------------------------------------------------------------------------------- */
 
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
@@ -172,6 +195,20 @@ void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callback
     }
     exchange->handling.callbacks = callbacks;
     exchange->handling.callbacks_context = context;
+}
+
+px_err px_exchange_at_end(px_exchange *exchange, px_exchange_end_fn call, void *context)
+{
+    struct end_hook *hook;
+
+    if (!exchange->transport)
+        return PX_ERR_CLOSED;
+    hook = arena_take(&exchange->arena, sizeof(*hook));
+    if (!hook)
+        return PX_ERR_MEMORY;
+    *hook = (struct end_hook){.next = exchange->handling.ends, .call = call, .context = context};
+    exchange->handling.ends = hook;
+    return PX_OK;
 }
 
 void px_exchange_set_user_data(px_exchange *exchange, void *user_data)

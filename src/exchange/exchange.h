@@ -60,6 +60,9 @@ struct arena *exchange_arena(px_exchange *exchange);
 
 const struct http_request *exchange_request(const px_exchange *exchange);
 enum http_method exchange_method(const px_exchange *exchange);
+
+/* The method as it came, for the log. */
+px_str exchange_method_received(const px_exchange *exchange);
 uint64_t exchange_started_ms(const px_exchange *exchange);
 
 /* Whether the connection is secure, and whether the client came so (px_request_scheme). */
@@ -97,6 +100,13 @@ void exchange_call_none(px_exchange *exchange);
 
 /* Whether none of the three was called. */
 bool exchange_is_ahead(const px_exchange *exchange);
+
+/* Whether dispatch has nothing more to do: there is an answer, or none can be given, or the route
+ * of another path is to be looked up (px_respond_from), from the loop. */
+bool exchange_is_settled(const px_exchange *exchange);
+
+/* Whether that other path is being dispatched: it is asked for without content. */
+bool exchange_is_detour(const px_exchange *exchange);
 
 /* --- The answer ------------------------------------------------------------------------------- */
 

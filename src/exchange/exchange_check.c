@@ -41,6 +41,17 @@ static void output_check(const struct exchange_output *output)
                more->stages[index].input_at <= more->stages[index].input_len);
 }
 
+static void handling_check(const struct exchange_handling *handling)
+{
+    ASSERT(handling->progress <= HANDLER_CALLED);
+    ASSERT(handling->param_count == 0 || handling->param_values);
+    ASSERT(handling->detour <= DETOUR_TAKEN);
+    ASSERT(handling->detour_status == 0 || handling->detour != DETOUR_NONE);
+    ASSERT(handling->dispatch.stage <= DISPATCH_ROUTE + 1);
+    for (const struct end_hook *hook = handling->ends; hook; hook = hook->next)
+        ASSERT(hook->call || hook->callbacks);
+}
+
 static void exchange_check(void *object, void *context)
 {
     const px_exchange *exchange = object;
@@ -50,8 +61,9 @@ static void exchange_check(void *object, void *context)
     ASSERT(exchange->site->holds > 0);
     ASSERT(exchange->transport == NULL || exchange->carrier);
     ASSERT(exchange->transport || exchange->answer.state == ANSWER_DONE);
-    ASSERT(exchange->handling.progress <= HANDLER_CALLED);
-    ASSERT(exchange->handling.param_count == 0 || exchange->handling.param_values);
+    handling_check(&exchange->handling);
+    ASSERT(exchange->handling.detour != DETOUR_AHEAD || list_linked(&exchange->node) ||
+           !exchange->transport);
     ASSERT(exchange->arrival.started_ms <= service->loop->now_ms);
     arena_check(&exchange->arena);
     input_check(&exchange->input);

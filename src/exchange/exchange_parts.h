@@ -91,6 +91,22 @@ struct output_more {
     px_str upgrade;
 };
 
+/* Whether what is asked for was exchanged for another path of the same host (px_respond_from). */
+enum detour {
+    DETOUR_NONE,
+    DETOUR_AHEAD, /* dispatch is going to look its route up */
+    DETOUR_TAKEN  /* it has; there is no second one */
+};
+
+/* What is called at the end, the last one first.  In the arena. */
+struct end_hook {
+    struct end_hook *next;
+    px_exchange_end_fn call;                /* or */
+    const px_exchange_callbacks *callbacks; /* those of the handler before a detour */
+    void *context;
+    void *user_data; /* as that handler has left it */
+};
+
 /* What came, and what it came by. */
 struct exchange_arrival {
     struct http_request request;
@@ -99,11 +115,13 @@ struct exchange_arrival {
     px_str peer;   /* in the arena, once it was asked for */
     px_str client; /* as trusted proxies have named it; absent: the peer */
     uint64_t started_ms;
-    uint8_t method;    /* enum http_method */
-    uint8_t version;   /* 10, 11, 20 */
-    bool https;        /* the connection is TLS */
-    bool scheme_https; /* so it was where the client came, as far as we know */
-    bool asks_upgrade; /* HTTP/1.1 with Connection: upgrade and Upgrade */
+    uint8_t method;         /* enum http_method */
+    uint8_t version;        /* 10, 11, 20 */
+    bool https;             /* the connection is TLS */
+    bool scheme_https;      /* so it was where the client came, as far as we know */
+    bool asks_upgrade;      /* HTTP/1.1 with Connection: upgrade and Upgrade */
+    uint32_t field_room;    /* of request.fields, once one was added */
+    px_str method_received; /* where a detour has changed it; else absent */
 };
 
 /* Its route and its handler. */
@@ -117,7 +135,10 @@ struct exchange_handling {
     const px_str *param_names; /* borrowed: the router's */
     px_str *param_values;      /* in the arena, not decoded */
     uint32_t param_count;
-    uint8_t progress; /* enum handler_progress */
+    uint8_t progress;       /* enum handler_progress */
+    uint8_t detour;         /* enum detour */
+    uint16_t detour_status; /* of the answer, whatever the handler says; 0: as it says */
+    struct end_hook *ends;
     struct exchange_dispatch dispatch;
 };
 

@@ -43,6 +43,9 @@ struct px_exchange {
 struct input_more *exchange_input_more(px_exchange *exchange);
 struct output_more *exchange_output_more(px_exchange *exchange);
 
+/* Calls on_end, and what else is to be called at the end. */
+void exchange_tell_end(px_exchange *exchange);
+
 /* --- Content of the request ------------------------------------------------------------------- */
 
 /* Content that px_request_multipart reads. */

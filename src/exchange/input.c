@@ -100,7 +100,8 @@ void exchange_call_when_whole(px_exchange *exchange, bool collect)
 
 void exchange_call_none(px_exchange *exchange)
 {
-    exchange->handling.progress = HANDLER_CALLED;
+    if (PX_LIKELY(exchange->handling.detour != DETOUR_AHEAD))
+        exchange->handling.progress = HANDLER_CALLED;
 }
 
 void exchange_tell_whole(px_exchange *exchange)

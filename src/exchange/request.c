@@ -186,5 +186,6 @@ px_str px_request_cookie(px_exchange *exchange, const char *name)
 
 uint64_t px_request_content_length(const px_exchange *exchange)
 {
-    return exchange->input.length;
+    /* What came with another path is not for this one. */
+    return exchange->handling.detour == DETOUR_NONE ? exchange->input.length : 0;
 }

@@ -20,11 +20,13 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
     /* RFC 9110 section 9.3.6: a 2xx to CONNECT begins a tunnel, whatever its fields say. */
     bool tunnel_only = exchange->arrival.method == METHOD_CONNECT && status < 300;
 
-    if (exchange->answer.state != ANSWER_NONE || status < 200 || status > 599 || tunnel_only ||
-        (type.ptr && !field_value_valid(type))) {
+    if (exchange->answer.state != ANSWER_NONE || exchange->handling.detour == DETOUR_AHEAD ||
+        status < 200 || status > 599 || tunnel_only || (type.ptr && !field_value_valid(type))) {
         exchange_break(exchange, PX_END_ABORTED);
         return false;
     }
+    if (PX_UNLIKELY(exchange->handling.detour_status != 0))
+        status = exchange->handling.detour_status;
     exchange->answer.status = (uint16_t)status;
     if (type.ptr && type.len > 0) {
         exchange->answer.type = arena_copy(&exchange->arena, type);
@@ -184,15 +186,21 @@ void px_respond_error(px_exchange *exchange, unsigned status)
 
     if (!exchange_alive(exchange))
         return;
-    if (status < 400 || status > 599) {
+    if (status < 400 || status > 599 || exchange->handling.detour == DETOUR_AHEAD) {
         exchange_break(exchange, PX_END_ABORTED);
         return;
+    }
+    /* A page for an error that is none itself: the error is that of before. */
+    if (PX_UNLIKELY(exchange->handling.detour_status != 0)) {
+        if (exchange->handling.detour_status >= 400)
+            status = exchange->handling.detour_status;
+        exchange->handling.detour_status = 0;
     }
     if (rules->on_error_page && !exchange->answer.error_page) {
         exchange->answer.error_page = true;
         rules->on_error_page(exchange, status, rules->error_page_context);
         exchange->answer.error_page = false;
-        if (exchange->answer.state != ANSWER_NONE || exchange->broken)
+        if (exchange_is_settled(exchange))
             return;
     }
     size_t len = status_text(status, text);

@@ -51,8 +51,7 @@ static void service_run_ends(struct loop_hook *hook)
         if (exchange->output.more && exchange->output.more->stage_count > 0)
             filters_end(exchange);
         if (exchange_tells_end(exchange))
-            exchange->handling.callbacks->on_end(exchange, (px_end)exchange->end,
-                                                 exchange->handling.callbacks_context);
+            exchange_tell_end(exchange);
         if (exchange_reading_file(exchange))
             exchange->output.more->ended = true;
         else
@@ -71,6 +70,8 @@ static void service_resume(struct loop_task *task)
         px_exchange *exchange = LIST_ENTRY(now.next, px_exchange, node);
 
         list_remove(&exchange->node);
+        if (PX_UNLIKELY(exchange->handling.detour == DETOUR_AHEAD))
+            exchange->handling.detour = DETOUR_TAKEN;
         if (exchange->answer.state != ANSWER_NONE || !exchange_alive(exchange)) {
             exchange_call_none(exchange); /* answered, or broken, since it asked to go on */
             exchange->transport->give_credit(exchange);

@@ -34,11 +34,14 @@ struct exchange_site {
     void (*on_unused)(struct exchange_site *site, struct exchange_service *service);
 };
 
+/* The chains of middleware that an exchange goes through, and where its route is looked for. */
+enum dispatch_stage { DISPATCH_SITE, DISPATCH_HOST, DISPATCH_LOOK, DISPATCH_ROUTE };
+
 /* How far dispatch is with an exchange; its own, and zero at first. */
 struct exchange_dispatch {
     const void *route; /* borrowed: once it is found */
     uint32_t index;    /* of the next middleware in its chain */
-    uint8_t stage;     /* which chain */
+    uint8_t stage;     /* enum dispatch_stage */
 };
 
 /* What all exchanges of a server share. */

@@ -164,7 +164,8 @@ bool exchange_is_filtered(const px_exchange *exchange)
 
 bool exchange_tells_end(const px_exchange *exchange)
 {
-    return exchange->handling.callbacks && TABLE_MEMBER(exchange->handling.callbacks, on_end);
+    return exchange->handling.ends ||
+           (exchange->handling.callbacks && TABLE_MEMBER(exchange->handling.callbacks, on_end));
 }
 
 px_pull exchange_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)

@@ -49,6 +49,13 @@ enum http_method exchange_method(const px_exchange *exchange)
     return (enum http_method)exchange->arrival.method;
 }
 
+px_str exchange_method_received(const px_exchange *exchange)
+{
+    return PX_UNLIKELY(exchange->arrival.method_received.ptr != NULL)
+               ? exchange->arrival.method_received
+               : exchange->arrival.request.method;
+}
+
 uint64_t exchange_started_ms(const px_exchange *exchange)
 {
     return exchange->arrival.started_ms;
@@ -128,6 +135,17 @@ bool exchange_content_is_over(const px_exchange *exchange)
 bool exchange_is_ahead(const px_exchange *exchange)
 {
     return exchange->handling.progress == HANDLER_AHEAD;
+}
+
+bool exchange_is_settled(const px_exchange *exchange)
+{
+    return exchange->answer.state != ANSWER_NONE || exchange->broken ||
+           exchange->handling.detour == DETOUR_AHEAD;
+}
+
+bool exchange_is_detour(const px_exchange *exchange)
+{
+    return exchange->handling.detour == DETOUR_TAKEN;
 }
 
 /* --- The answer ------------------------------------------------------------------------------- */

@@ -89,9 +89,9 @@ px_sim_plant(abort_looks_whole http server/session/session.c
         session->reset = true;" "session->reset = false;")
 px_sim_plant(end_forgotten http exchange/service.c
     "        if (exchange_tells_end(exchange))
-            exchange->handling.callbacks->on_end("
+            exchange_tell_end("
     "        if (exchange->end != PX_END_PEER_GONE && exchange_tells_end(exchange))
-            exchange->handling.callbacks->on_end(")
+            exchange_tell_end(")
 px_sim_plant(source_kept http exchange/service.c "    exchange_release_content(exchange);" "")
 px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
 

@@ -85,8 +85,8 @@ uint32_t compress_cache_age(struct compress_cache *cache, bool *out_holds)
 
 px_str compress_cache_key(px_exchange *exchange)
 {
-    px_str parts[] = {px_request_authority(exchange), px_request_target(exchange),
-                      px_response_field(exchange, "ETag"),
+    px_str parts[] = {px_request_authority(exchange), px_request_raw_path(exchange),
+                      px_request_query(exchange), px_response_field(exchange, "ETag"),
                       px_response_field(exchange, "Content-Type")};
     px_str absent = px_str_make(NULL, 0);
     px_source source = px_response_source(exchange);
@@ -95,7 +95,7 @@ px_str compress_cache_key(px_exchange *exchange)
 
     /* Content that is there and will not change while it is sent, under a name of its own. */
     if (!compress_is_fetch(exchange) || px_response_status(exchange) != 200 ||
-        px_response_is_filtered(exchange) || parts[2].len == 0 || parts[2].ptr[0] != '"' ||
+        px_response_is_filtered(exchange) || parts[3].len == 0 || parts[3].ptr[0] != '"' ||
         (source != PX_SOURCE_BYTES && source != PX_SOURCE_FILE))
         return absent;
     for (size_t index = 0; index < count; index++) {

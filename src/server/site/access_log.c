@@ -279,7 +279,7 @@ void access_log_exchange(struct session *session, const px_exchange *exchange, p
     struct log_entry entry = {
         .peer = px_str_make(peer, peer_len),
         .client = exchange_client(exchange),
-        .method = request->method,
+        .method = exchange_method_received(exchange),
         .target = request->target,
         .referer = field_find_value(request->fields, request->field_count, "Referer"),
         .agent = field_find_value(request->fields, request->field_count, "User-Agent"),

@@ -69,6 +69,10 @@ static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
 /* The route is known: what its options say of the content. */
 static void route_start(px_exchange *exchange, const struct site_route *route)
 {
+    if (PX_UNLIKELY(exchange_is_detour(exchange))) {
+        exchange_call_handler(exchange);
+        return;
+    }
     if (px_request_content_length(exchange) != 0) {
         if (exchange_content_is_over(exchange)) {
             exchange_call_none(exchange);
@@ -144,9 +148,6 @@ static bool is_misdirected(px_exchange *exchange)
            !exchange_serves(exchange, parts.host);
 }
 
-/* The chains of middleware that an exchange goes through, in this order. */
-enum dispatch_stage { STAGE_SITE, STAGE_HOST, STAGE_ROUTE };
-
 /* Runs a chain from where it stopped: false when the exchange has its answer, or waits. */
 static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
 {
@@ -157,11 +158,11 @@ static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
 
         if (middleware->run(exchange, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
-            if (exchange_answer_state(exchange) != ANSWER_NONE)
+            if (exchange_is_settled(exchange))
                 exchange_call_none(exchange);
             return false;
         }
-        if (exchange_answer_state(exchange) != ANSWER_NONE || exchange_is_broken(exchange)) {
+        if (exchange_is_settled(exchange)) {
             exchange_call_none(exchange);
             return false;
         }
@@ -190,12 +191,15 @@ void server_dispatch(px_exchange *exchange)
     struct exchange_dispatch *dispatch = exchange_dispatch(exchange);
     const px_host *host = site_rules_of(exchange)->host;
 
-    if (dispatch->stage == STAGE_SITE && !chain_pass(exchange, site_level(exchange)))
+    if (dispatch->stage == DISPATCH_SITE && !chain_pass(exchange, site_level(exchange)))
         return;
-    if (dispatch->stage == STAGE_HOST) {
+    if (dispatch->stage == DISPATCH_HOST) {
         if (host && !chain_pass(exchange, &host->rules))
             return;
-        dispatch->stage = STAGE_ROUTE;
+        dispatch->stage = DISPATCH_LOOK;
+    }
+    if (dispatch->stage == DISPATCH_LOOK) {
+        dispatch->stage = DISPATCH_ROUTE;
         dispatch->route = route_find(exchange, host);
     }
     const struct site_route *route = dispatch->route;
