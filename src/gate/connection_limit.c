@@ -110,10 +110,10 @@ void px_connection_limit_destroy(void *limit)
 static struct counted *counted_take(px_connection_limit *limit, px_str key)
 {
     uint64_t tag[TAG_WORDS];
-    px_str name = px_str_make((const char *)tag, sizeof(tag));
 
     for (int word = 0; word < TAG_WORDS; word++)
         tag[word] = siphash(&limit->hashes[word], key.ptr, key.len);
+    px_str name = px_str_make((const char *)tag, sizeof(tag));
     struct map_entry *entry = map_find(&limit->keys, name);
 
     if (entry)

@@ -4,7 +4,9 @@ passwords, templates, matchers, fields, compressing of one route."""
 import base64
 import concurrent.futures
 import http.client
+import socket
 import subprocess
+import time
 
 import pytest
 
@@ -136,3 +138,36 @@ def test_one_route_is_coded(gated):
     assert len(content) < 1000
     status, fields, content = ask(gated, "/plain", Accept_Encoding="gzip")
     assert status == 200 and "content-encoding" not in fields and len(content) == 4096
+
+
+def test_one_exchange_at_a_time(gated):
+    """A request whose content is still coming is in flight; when it ends, or its client leaves, the
+    next one may come."""
+    for leaves in (False, True):
+        with socket.create_connection(gated.address, timeout=20) as held:
+            held.sendall(b"POST /one HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
+            wait_until(lambda: ask(gated, "/one")[0] == 429)
+            if not leaves:
+                held.sendall(b"c")
+                assert held.recv(12) == b"HTTP/1.1 200"
+        wait_until(lambda: ask(gated, "/one")[0] == 200)
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_reshaped_requests(gated):
+    status, _, content = ask(gated, "/s/a%20b?q=1", X_Gone="x", X_Path="y")
+    assert (status, content) == (200, b"/a%20b?q=1 /a b ")
+
+
+def test_a_page_in_place_of_an_error(gated):
+    status, fields, content = ask(gated, "/elsewhere")
+    assert status == 403
+    assert content.startswith(b"a page of ")
+    assert fields["x-said"] == "403 GET"
+    assert ask(gated, "/none")[0] == 404

@@ -146,14 +146,67 @@ static void change_fields(struct maker *maker)
                                &maker->error) == PX_OK);
 }
 
-static int site_serve(px_server *server, const char *users, px_error *out_error)
+/* One at a time: an exchange is in flight while its content is. */
+static void serve_one(struct maker *maker)
+{
+    px_connection_limit_options limit = PX_CONNECTION_LIMIT_OPTIONS_DEFAULT;
+    px_route_options options = PX_ROUTE_OPTIONS_DEFAULT;
+
+    limit.count = 1;
+    px_middleware_use use = {px_connection_limit_check,
+                             px_connection_limit_create(&limit, &maker->error),
+                             px_connection_limit_destroy};
+
+    options.middleware = &use;
+    options.middleware_count = 1;
+    options.content_mode = PX_CONTENT_COLLECT;
+    must(maker, use.context && px_host_route(maker->host, "/one", &options, text, NULL,
+                                             &maker->error) == PX_OK);
+}
+
+/* Says what its handler was asked for, behind a prefix that was taken off and changed fields. */
+static void serve_reshaped(struct maker *maker)
+{
+    px_rewrite_options options = PX_REWRITE_OPTIONS_DEFAULT;
+    px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
+    px_request_headers *headers = px_request_headers_create(NULL, &maker->error);
+    px_template *made = px_template_create(px_str_of("{uri} {header.X-Path} {header.X-Gone}"), NULL,
+                                           NULL, &maker->error);
+
+    options.prefix = "/s";
+    px_middleware_use uses[] = {
+        {px_rewrite_run, px_rewrite_create(&options, &maker->error), px_rewrite_destroy},
+        {px_request_headers_run, headers, px_request_headers_destroy}};
+
+    must(maker, headers && uses[0].context && made);
+    must(maker, px_request_headers_add(headers, PX_HEADER_SET, px_str_of("X-Path"),
+                                       px_str_of("{path}"), NULL, &maker->error) == PX_OK);
+    must(maker, px_request_headers_add(headers, PX_HEADER_REMOVE, px_str_of("X-Gone"),
+                                       px_str_of(NULL), NULL, &maker->error) == PX_OK);
+    route.middleware = uses;
+    route.middleware_count = 2;
+    route.release = (void (*)(void *))px_template_destroy;
+    must(maker,
+         px_host_route(maker->host, "/s/{rest...}", &route, written, made, &maker->error) == PX_OK);
+}
+
+static int site_serve(px_server *server, const char *users, px_error_pages *pages,
+                      px_error *out_error)
 {
     const char *names[] = {"*"};
+    px_host_options options = PX_HOST_OPTIONS_DEFAULT;
     px_site *site = px_site_create(NULL, out_error);
     struct maker maker = {0};
 
-    if (!site || px_site_host(site, names, 1, NULL, &maker.host, out_error) != PX_OK)
+    if (!pages || px_error_pages_add(pages, 403, px_str_of("/page"), out_error) != PX_OK)
         return 0;
+    options.on_error_page = px_error_pages_answer;
+    options.error_page_context = pages;
+    if (!site || px_site_host(site, names, 1, &options, &maker.host, out_error) != PX_OK)
+        return 0;
+    serve_one(&maker);
+    serve_reshaped(&maker);
+    serve_template(&maker, "/page", written, "a page of {status} for {uri}");
     serve_access_all(&maker);
     serve_rate(&maker);
     serve_users(&maker, users);
@@ -178,7 +231,8 @@ int main(int argc, char **argv)
 {
     px_error failed = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &failed);
-    int ok = server && argc > 2 && site_serve(server, argv[1], &failed);
+    px_error_pages *pages = px_error_pages_create(NULL, &failed);
+    int ok = server && argc > 2 && site_serve(server, argv[1], pages, &failed);
 
     for (int i = 2; ok && i < argc; i++)
         ok = px_server_listen(server, argv[i], &failed) == PX_OK;
@@ -190,5 +244,6 @@ int main(int argc, char **argv)
     if (failed.text[0])
         fprintf(stderr, "gated: %s\n", failed.text);
     px_server_destroy(server);
+    px_error_pages_destroy(pages);
     return ok ? 0 : 1;
 }
