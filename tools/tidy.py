@@ -49,8 +49,7 @@ FLOORS = {
 }
 # System and foreign headers that belong in one place.
 FOREIGN = [
-    # healthcheck is a client of its own; docs/decisions/healthcheck-tls.md.
-    (re.compile(r"openssl/"), re.compile(r"src/(tls/|main/health_tls\.c$)")),
+    (re.compile(r"openssl/"), re.compile(r"src/tls/")),
     (re.compile(r"nghttp2/"), re.compile(r"src/http/")),
     (re.compile(r"sys/epoll\.h|liburing"), re.compile(r"src/io/engine_")),
     # What an exchange is made of: without it px_exchange has no members.

@@ -6,6 +6,7 @@
  * wrong: nobody is there, the handshake fails, the server closes.  A connection is freed when its
  * stream has closed, and nowhere else.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -76,8 +77,20 @@ void link_close(struct link *link, bool reset)
         conduit_close(&link->conduit);
 }
 
+/* Where TLS has broken, what it says is more than that the connection has. */
+static const char *lost_reason(const struct link *link, const char *why, char *text, size_t room)
+{
+    const struct tls_session *session = &tls_conduit_of(&link->conduit)->session;
+
+    if (!conduit_is_tls(&link->conduit) || !session->failed)
+        return why;
+    snprintf(text, room, "TLS failed: %s", tls_session_reason(session));
+    return text;
+}
+
 void link_lost(struct link *link, px_err reason, const char *why)
 {
+    char text[PX_ERROR_TEXT_BYTES];
     px_fetch *fetch = link->fetch;
 
     if (!fetch || !fetch_is_live(fetch)) {
@@ -92,7 +105,7 @@ void link_lost(struct link *link, px_err reason, const char *why)
         link_part(link);
         return;
     }
-    fetch_end(fetch, reason, why);
+    fetch_end(fetch, reason, lost_reason(link, why, text, sizeof(text)));
 }
 
 /* --- Opening -----------------------------------------------------------------------------------

@@ -32,17 +32,25 @@ static bool has_prefix(px_str text, const char *prefix)
     return text.len >= len && field_name_is(px_str_make(text.ptr, len), prefix);
 }
 
-/* "h2c://": that of http with another prefix. */
-static px_err h2c_read(struct arena *arena, px_str url, struct where *out_where)
+/* The URL with another scheme, and with a slash where it has an empty path before its query (RFC
+ * 3986 section 6.2.3), which a request line cannot carry. */
+static px_err url_rewrite(struct arena *arena, px_str url, const char *scheme,
+                          struct uri_parts *out)
 {
-    char *text = arena_take_text(arena, url.len + 1);
+    size_t from = (size_t)((const char *)memchr(url.ptr, ':', url.len) - url.ptr) + 3;
+    size_t at = from;
+    char *text = arena_take_text(arena, url.len + 8), *end;
 
     if (!text)
         return PX_ERR_MEMORY;
-    memcpy(text, "http", 4);
-    memcpy(text + 4, url.ptr + 3, url.len - 3);
-    out_where->http2 = true;
-    return uri_split(px_str_make(text, url.len + 1), &out_where->uri);
+    while (at < url.len && url.ptr[at] != '/' && url.ptr[at] != '?')
+        at++;
+    end = stpcpy(text, scheme);
+    end = text_write(end, url.ptr + from, at - from);
+    if (at == url.len || url.ptr[at] == '?')
+        *end++ = '/';
+    end = text_write(end, url.ptr + at, url.len - at);
+    return uri_split(px_str_make(text, (size_t)(end - text)), out);
 }
 
 static px_err url_read(struct arena *arena, px_str url, struct where *out_where)
@@ -55,9 +63,15 @@ static px_err url_read(struct arena *arena, px_str url, struct where *out_where)
         out_where->uri.target = px_str_of("/");
         return PX_OK;
     }
-    if (has_prefix(url, "h2c://"))
-        return h2c_read(arena, url, out_where);
-    return uri_split(url, &out_where->uri);
+    out_where->http2 = has_prefix(url, "h2c://");
+    if (out_where->http2)
+        return url_rewrite(arena, url, "http://", &out_where->uri);
+    if (uri_split(url, &out_where->uri) == PX_OK)
+        return PX_OK;
+    if (has_prefix(url, "http://"))
+        return url_rewrite(arena, url, "http://", &out_where->uri);
+    return has_prefix(url, "https://") ? url_rewrite(arena, url, "https://", &out_where->uri)
+                                       : PX_ERR_INVALID;
 }
 
 /* "host:port", or "[v6]:port". */

@@ -1,8 +1,8 @@
 /*
- * One request by the public stream API.
+ * One request by the library's client.
  *
- * The happy path: dial, send, read until the status line is there.  It can fail by an address that
- * does not answer, by an answer that is not HTTP, and by time.
+ * The happy path: ask, and look at the status.  It can fail by an address that does not answer, by
+ * a certificate that is not trusted, by an answer that is not HTTP, and by time.
  */
 #include "main/healthcheck.h"
 
@@ -10,208 +10,143 @@
 #include <string.h>
 
 #include "main/diagnostics.h"
-#include "main/health_tls.h"
-#include "main/health_wire.h"
+#include "pollux/client.h"
 #include "pollux/loop.h"
-#include "pollux/stream.h"
 
 struct check {
     const struct options *options; /* borrowed */
-    struct health_target target;
-    struct health_tls *tls; /* owned; NULL: without TLS */
-    px_part part;           /* what is sent, until it is */
-    bool is_sending;
-    px_loop *loop;     /* owned */
-    px_timer *timer;   /* owned */
-    px_stream *stream; /* owned; NULL when closed */
-    uint64_t deadline_ms;
-    unsigned status;       /* 0: no answer */
-    const char *complaint; /* static: why there is none */
-    bool is_resolving;     /* perhaps: the dial ended by its deadline */
-    bool is_decided;
+    px_tls_trust *trust;           /* owned; NULL: without TLS */
+    px_loop *loop;                 /* owned */
+    px_client *client;             /* owned */
+    unsigned status;               /* 0: no answer */
+    px_error error;                /* why there is none */
+    bool is_resolving; /* perhaps: it ended by its deadline before there was a connection */
 };
 
-/* The first verdict counts. */
-static void check_end(struct check *check, unsigned status, const char *complaint)
+static void on_head(px_fetch *fetch, void *context)
 {
-    if (!check->is_decided) {
-        check->is_decided = true;
-        check->status = status;
-        check->complaint = complaint;
-    }
-    if (check->stream)
-        px_stream_close(check->stream);
+    struct check *check = context;
+
+    check->status = px_fetch_status(fetch);
+    px_fetch_cancel(fetch); /* the content is of no interest */
+}
+
+static void on_end(px_fetch *fetch, const px_error *error, void *context)
+{
+    struct check *check = context;
+    px_fetch_facts facts = {.struct_size = sizeof(facts)};
+
+    px_fetch_tell(fetch, &facts);
+    check->error = *error;
+    check->is_resolving = error->code == PX_ERR_TIMEOUT && facts.tries == 0;
     px_loop_stop(check->loop);
 }
 
-/* One send is in flight at most. */
-static void check_send(struct check *check)
+static const px_fetch_callbacks check_callbacks = {
+    .struct_size = sizeof(check_callbacks), .on_head = on_head, .on_end = on_end};
+
+/* --- What it asks ------------------------------------------------------------------------------
+ */
+
+static bool is_secure(const char *url)
 {
-    if (check->is_decided || check->is_sending)
-        return;
-    check->part.bytes = health_tls_pending(check->tls);
-    if (check->part.bytes.len > 0)
-        check->is_sending = px_stream_send(check->stream, &check->part, 1) == PX_SENT_PENDING;
+    return strncasecmp(url, "https://", 8) == 0;
 }
 
-/* TLS takes what came; its answer, which may be empty, is looked at as any other. */
-static px_err check_unwrap(struct check *check, px_str bytes, px_str *out_answer)
+/* What is believed of the server: CODE_OK, or what was said. */
+static enum exit_code trust_make(struct check *check)
 {
-    px_err err = health_tls_receive(check->tls, bytes, out_answer);
+    const struct healthcheck_options *options = &check->options->healthcheck;
+    px_tls_trust_options trust = PX_TLS_TRUST_OPTIONS_DEFAULT;
+    px_error error;
+
+    trust.verify = options->insecure ? PX_TLS_VERIFY_OFF : PX_TLS_VERIFY;
+    trust.ca_file = options->insecure ? NULL : options->ca_file;
+    check->trust = px_tls_trust_create(&trust, &error);
+    if (check->trust)
+        return CODE_OK;
+    if (error.code == PX_ERR_UNSUPPORTED || error.code == PX_ERR_MEMORY || !trust.ca_file) {
+        diagnostics_say("%s: %s", options->url, error.text);
+        return error.code == PX_ERR_UNSUPPORTED ? CODE_USAGE : exit_code_of(error.code);
+    }
+    diagnostics_say("%s: --ca %s: %s", options->url, trust.ca_file, error.text);
+    return CODE_NO_INPUT;
+}
+
+/* Asks, and runs until there is a verdict: PX_ERR_INVALID when there is nothing to ask. */
+static px_err check_run(struct check *check)
+{
+    const struct healthcheck_options *options = &check->options->healthcheck;
+    const px_field agent = {px_str_of("User-Agent"), px_str_of("pollux-healthcheck")};
+    px_fetch_options asked = PX_FETCH_OPTIONS_DEFAULT;
+    px_error *error = &check->error;
+
+    check->loop = px_loop_create(NULL, error);
+    check->client = check->loop ? px_client_create(check->loop, NULL, error) : NULL;
+    if (!check->client)
+        return error->code;
+    asked.url = px_str_of(options->url);
+    asked.fields = &agent;
+    asked.field_count = 1;
+    asked.trust = check->trust;
+    asked.flags = PX_FETCH_FRESH | PX_FETCH_ONCE;
+    asked.protocol = PX_FETCH_HTTP1;
+    asked.total_timeout_ms = options->timeout_ms;
+    asked.connect_timeout_ms = options->timeout_ms;
+    asked.wait_timeout_ms = asked.first_byte_timeout_ms = asked.silence_timeout_ms = PX_OFF;
+    if (!px_fetch_start(check->client, &asked, &check_callbacks, check, error))
+        return error->code;
+    px_error run_error;
+    px_err err = px_loop_run(check->loop, &run_error);
 
     if (err != PX_OK)
-        check_end(check, 0, health_tls_complaint(check->tls));
-    check_send(check);
+        *error = run_error;
     return err;
-}
-
-static size_t on_recv(px_stream *stream, px_str bytes, void *context)
-{
-    struct check *check = context;
-    size_t used = check->tls ? bytes.len : 0; /* what was not enough comes again, with more */
-    unsigned status = 0;
-
-    (void)stream;
-    if (check->tls && check_unwrap(check, bytes, &bytes) != PX_OK)
-        return used;
-
-    px_err err = health_read_status(bytes, &status);
-    if (err == PX_OK)
-        check_end(check, status, NULL);
-    else if (err != PX_AGAIN)
-        check_end(check, 0, "the answer is not HTTP/1.1");
-    else if (bytes.len >= HEALTH_ANSWER_BYTES_MAX)
-        check_end(check, 0, "the answer is too long");
-    return used;
-}
-
-static void on_recv_end(px_stream *stream, px_err reason, void *context)
-{
-    (void)stream;
-    (void)reason;
-    check_end(context, 0, "the connection was closed before an answer");
-}
-
-static void on_sent(px_stream *stream, px_err result, void *context)
-{
-    struct check *check = context;
-
-    (void)stream;
-    check->is_sending = false;
-    if (check->tls && result == PX_OK)
-        check_send(check);
-    /* A peer that answers before it has read everything is still heard. */
-    if (result != PX_OK && result != PX_ERR_CLOSED && result != PX_ERR_CANCELLED)
-        check_end(context, 0, px_err_name(result));
-}
-
-static void on_closed(px_stream *stream, void *context)
-{
-    struct check *check = context;
-
-    (void)stream;
-    check->stream = NULL;
-}
-
-static const px_stream_events check_events = {on_recv, on_recv_end, on_sent, on_closed};
-
-static void on_dialled(px_stream *stream, px_err result, void *context)
-{
-    struct check *check = context;
-
-    check->is_resolving = result == PX_ERR_TIMEOUT;
-    if (!stream) {
-        check_end(check, 0, result == PX_ERR_CLOSED ? "connection refused" : px_err_name(result));
-        return;
-    }
-    uint64_t now = px_loop_now_ms(check->loop);
-
-    check->stream = stream;
-    px_timer_start(check->timer,
-                   now < check->deadline_ms ? (uint32_t)(check->deadline_ms - now) : 0);
-    px_stream_attach(stream, &check_events, check);
-    px_stream_recv_start(stream);
-    if (check->tls) {
-        px_str answer;
-
-        (void)check_unwrap(check, px_str_make("", 0), &answer);
-        return;
-    }
-    check->part.bytes = px_str_of(check->target.request);
-    (void)px_stream_send(stream, &check->part, 1);
-}
-
-static void on_timer(px_timer *timer, void *context)
-{
-    (void)timer;
-    check_end(context, 0, "timed out");
-}
-
-/* Asks, and runs until there is a verdict. */
-static px_err check_run(struct check *check, px_error *out_error)
-{
-    uint32_t timeout_ms = check->options->healthcheck.timeout_ms;
-
-    check->loop = px_loop_create(NULL, out_error);
-    if (!check->loop)
-        return out_error->code;
-    check->timer = px_timer_create(check->loop, on_timer, check);
-    if (!check->timer)
-        return out_error->code = PX_ERR_MEMORY;
-    check->deadline_ms = px_loop_now_ms(check->loop) + timeout_ms;
-    px_err err =
-        px_dial(check->loop, check->target.address, timeout_ms, on_dialled, check, out_error);
-    if (err != PX_OK)
-        return err;
-    return px_loop_run(check->loop, out_error);
 }
 
 static void check_deinit(struct check *check)
 {
-    px_error error;
-
-    px_timer_destroy(check->timer);
-    while (check->loop && px_loop_handle_count(check->loop) > 0)
-        if (px_loop_wait(check->loop, -1, &error) != PX_OK)
-            break;
+    px_client_destroy(check->client);
     px_loop_destroy(check->loop);
-    health_tls_destroy(check->tls);
+    px_tls_trust_destroy(check->trust);
+}
+
+/* Says the verdict, and why. */
+static enum exit_code check_judge(const struct check *check)
+{
+    const char *url = check->options->healthcheck.url;
+    bool quiet = check->options->quiet;
+
+    if (check->status >= 200 && check->status < 400)
+        return CODE_OK;
+    if (!quiet && check->status != 0)
+        diagnostics_say("%s answered %u", url, check->status);
+    else if (!quiet)
+        diagnostics_say("%s: %s", url, check->error.text);
+    return CODE_UNHEALTHY;
 }
 
 enum exit_code healthcheck(const struct options *options)
 {
     struct check check = {.options = options};
-    px_error error = {0};
+    bool secure = is_secure(options->healthcheck.url);
+    enum exit_code code = secure ? trust_make(&check) : CODE_OK;
 
-    if (!health_target_parse(options->healthcheck.url, &check.target)) {
-        diagnostics_say("%s is not a URL that can be checked: write http://host:port/path, "
-                        "https://host:port/path or unix:/path",
-                        options->healthcheck.url);
-        return CODE_USAGE;
-    }
-    if (check.target.is_secure &&
-        health_tls_create(&check.tls, &options->healthcheck, check.target.host,
-                          check.target.request, &error) != PX_OK) {
-        diagnostics_say("%s: %s", options->healthcheck.url, error.text);
-        return exit_code_of(error.code);
-    }
-    if (!check.target.is_secure &&
-        (options->healthcheck.ca_file || options->healthcheck.insecure)) {
+    if (code != CODE_OK)
+        return code;
+    if (!secure && (options->healthcheck.ca_file || options->healthcheck.insecure)) {
         diagnostics_say("--%s is for TLS: write https:// in front of the URL",
                         options->healthcheck.insecure ? "insecure" : "ca");
         return CODE_USAGE;
     }
-    px_err err = check_run(&check, &error);
-    if (err != PX_OK)
-        check.complaint = error.text[0] ? error.text : px_err_name(err);
-    bool is_healthy = check.status >= 200 && check.status < 400;
-    if (!is_healthy && !options->quiet && check.status != 0)
-        diagnostics_say("%s answered %u", options->healthcheck.url, check.status);
-    else if (!is_healthy && !options->quiet)
-        diagnostics_say("%s: %s", options->healthcheck.url, check.complaint);
-    enum exit_code code = is_healthy              ? CODE_OK
-                          : err == PX_ERR_INVALID ? CODE_USAGE
-                                                  : CODE_UNHEALTHY;
+    if (check_run(&check) == PX_ERR_INVALID) {
+        diagnostics_say("%s is not a URL that can be checked: write http://host:port/path, "
+                        "https://host:port/path or unix:/path",
+                        options->healthcheck.url);
+        code = CODE_USAGE;
+    } else {
+        code = check_judge(&check);
+    }
     /* A resolver that does not answer cannot be interrupted, and joining it would take its time. */
     if (check.is_resolving)
         exit(code);
