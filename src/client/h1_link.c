@@ -67,6 +67,8 @@ void h1_link_advance(struct link *link)
         break;
     }
     link->driving = false;
+    if (link->fetch && !fetch_is_live(link->fetch))
+        link_part(link);
 }
 
 void h1_link_wake(struct loop_task *task)

@@ -49,8 +49,8 @@ void link_part(struct link *link)
     /* What was cut short never looks complete. */
     if (link->stage != LINK_CLOSING)
         link_close(link, !fetch || fetch->error.code != PX_OK);
-    if (!fetch || link->sending)
-        return; /* the send uses its memory: on_sent comes first */
+    if (!fetch || link->sending || link->driving)
+        return; /* a send uses its memory, or a callback the block: their end comes first */
     h1_link_out_release(link);
     h1_link_work_release(link);
     link->fetch = NULL;
