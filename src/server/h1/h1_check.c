@@ -23,7 +23,7 @@ void h1_check(const struct session *session)
     conn_check(&h1->conn);
     work_check(h1);
     ASSERT(h1->reading <= READ_CLOSED && h1->writing <= WRITE_CLOSED && h1->after <= AFTER_LINGER);
-    ASSERT(h1->reading != READ_CONTENT || h1->work);
+    ASSERT(h1->reading != READ_CONTENT || h1->work || session->state == SESSION_CLOSING);
     ASSERT(!h1->exchange || exchange_transport_of(h1->exchange) == &h1_transport.exchange);
     ASSERT(!h1->exchange || exchange_carrier(h1->exchange) == h1);
     ASSERT(h1->writing != WRITE_CONTENT || h1->exchange);
