@@ -61,11 +61,11 @@ static bool note_host(struct h1_parser *parser, const char *head, struct http_sp
 {
     if (parser->role == H1_RESPONSE)
         return true;
-    if (parser->has_host)
+    if (parser->seen & H1_SEEN_HOST)
         return h1_field_refuse(parser, 400, "Host twice");
     if (!host_valid(head + value.at, value.len))
         return h1_field_refuse(parser, 400, "bad Host");
-    parser->has_host = true;
+    parser->seen |= H1_SEEN_HOST;
     parser->host = value;
     return true;
 }
@@ -76,11 +76,11 @@ __attribute__((noinline)) static bool note_content_length(struct h1_parser *pars
 {
     uint64_t length = 0;
 
-    if (parser->has_content_length)
+    if (parser->seen & H1_SEEN_CONTENT_LENGTH)
         return h1_field_refuse(parser, 400, "Content-Length twice");
     if (!number_read(px_str_make(head + value.at, value.len), INT64_MAX, &length))
         return h1_field_refuse(parser, 400, "bad Content-Length");
-    parser->has_content_length = true;
+    parser->seen |= H1_SEEN_CONTENT_LENGTH;
     parser->content_length = length;
     return true;
 }
@@ -114,20 +114,20 @@ note_transfer_encoding(struct h1_parser *parser, const char *head, struct http_s
 {
     uint32_t end = value.at + value.len;
 
-    if (parser->has_transfer_encoding)
+    if (parser->seen & H1_SEEN_TRANSFER_ENCODING)
         return h1_field_refuse(parser, 400, "Transfer-Encoding twice");
-    parser->has_transfer_encoding = true;
+    parser->seen |= H1_SEEN_TRANSFER_ENCODING;
     for (uint32_t at = value.at; at <= end;) {
         struct http_span token;
 
         if (!next_token(head, &at, end, &token) || token.len == 0)
             return h1_field_refuse(parser, 400, "bad Transfer-Encoding");
-        if (parser->chunked)
+        if (parser->seen & H1_SEEN_CODING_CHUNKED)
             return h1_field_refuse(parser, 400, "chunked is not the last transfer coding");
         if (token.len == 7 && token_is(head + token.at, "chunked", 7))
-            parser->chunked = true;
+            parser->seen |= H1_SEEN_CODING_CHUNKED;
         else
-            parser->coding_unknown = true;
+            parser->seen |= H1_SEEN_CODING_UNKNOWN;
     }
     return true;
 }
@@ -163,11 +163,11 @@ __attribute__((noinline)) static bool note_connection(struct h1_parser *parser, 
         const char *text = head + token.at;
 
         if (token.len == 5 && token_is(text, "close", 5))
-            parser->connection_close = true;
+            parser->seen |= H1_SEEN_CONNECTION_CLOSE;
         else if (token.len == 10 && token_is(text, "keep-alive", 10))
-            parser->connection_keep = true;
+            parser->seen |= H1_SEEN_CONNECTION_KEEP;
         else if (token.len == 7 && token_is(text, "upgrade", 7))
-            parser->connection_upgrade = true;
+            parser->seen |= H1_SEEN_CONNECTION_UPGRADE;
         else if (connection_option_forbidden(text, token.len))
             return h1_field_refuse(parser, 400, "Connection names a field of the message");
     }
@@ -178,9 +178,9 @@ __attribute__((noinline)) static bool note_connection(struct h1_parser *parser, 
 static bool note_expect(struct h1_parser *parser, const char *head, struct http_span value)
 {
     if (value.len != 12 || !token_is(head + value.at, "100-continue", 12))
-        parser->expect_unknown = true;
+        parser->seen |= H1_SEEN_EXPECT_UNKNOWN;
     else if (parser->minor_version == 1)
-        parser->expect_continue = true;
+        parser->seen |= H1_SEEN_EXPECT_CONTINUE;
     return true;
 }
 
@@ -200,7 +200,7 @@ bool h1_field_note_known(struct h1_parser *parser, const char *head, struct http
         return true;
     case 7:
         if (token_is(text, "upgrade", 7))
-            parser->has_upgrade = true;
+            parser->seen |= H1_SEEN_UPGRADE;
         return true;
     case 10:
         if (token_is(text, "connection", 10))

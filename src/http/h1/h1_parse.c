@@ -55,21 +55,21 @@ static inline size_t scan_value(const struct scan_table *scan, const char *head,
  * (section 9.3). */
 static enum h1_step finish_request(struct h1_parser *parser)
 {
-    if (parser->minor_version == 1 && !parser->has_host)
+    if (parser->minor_version == 1 && !(parser->seen & H1_SEEN_HOST))
         return h1_refuse(parser, 400, "Host is missing");
-    if (parser->has_transfer_encoding) {
-        if (parser->has_content_length)
+    if (parser->seen & H1_SEEN_TRANSFER_ENCODING) {
+        if (parser->seen & H1_SEEN_CONTENT_LENGTH)
             return h1_refuse(parser, 400, "Content-Length with Transfer-Encoding");
         if (parser->minor_version == 0)
             return h1_refuse(parser, 400, "Transfer-Encoding in HTTP/1.0");
-        if (parser->coding_unknown)
+        if (parser->seen & H1_SEEN_CODING_UNKNOWN)
             return h1_refuse(parser, 501, "unknown transfer coding");
         parser->framing = H1_FRAMING_CHUNKED;
-    } else if (parser->has_content_length) {
+    } else if (parser->seen & H1_SEEN_CONTENT_LENGTH) {
         parser->framing = H1_FRAMING_LENGTH;
     }
-    parser->keep_alive =
-        !parser->connection_close && (parser->minor_version == 1 || parser->connection_keep);
+    parser->keep_alive = !(parser->seen & H1_SEEN_CONNECTION_CLOSE) &&
+                         (parser->minor_version == 1 || (parser->seen & H1_SEEN_CONNECTION_KEEP));
     return STEP_DONE;
 }
 
@@ -78,22 +78,24 @@ static enum h1_step finish_response(struct h1_parser *parser)
     uint16_t status = parser->response_status;
     bool never = status < 200 || status == 204; /* has content, whatever its fields say */
 
-    if (parser->has_transfer_encoding &&
-        (parser->has_content_length || parser->coding_unknown || parser->minor_version == 0))
+    if ((parser->seen & H1_SEEN_TRANSFER_ENCODING) &&
+        ((parser->seen & H1_SEEN_CONTENT_LENGTH) || (parser->seen & H1_SEEN_CODING_UNKNOWN) ||
+         parser->minor_version == 0))
         return h1_refuse(parser, 400, "ambiguous framing");
     if (parser->head_response || never || status == 304)
         parser->framing = H1_FRAMING_NONE;
-    else if (parser->has_transfer_encoding)
+    else if (parser->seen & H1_SEEN_TRANSFER_ENCODING)
         parser->framing = H1_FRAMING_CHUNKED;
-    else if (parser->has_content_length)
+    else if (parser->seen & H1_SEEN_CONTENT_LENGTH)
         parser->framing = H1_FRAMING_LENGTH;
     else
         parser->framing = H1_FRAMING_CLOSE;
-    parser->keep_alive = parser->framing != H1_FRAMING_CLOSE && !parser->connection_close &&
-                         (parser->minor_version == 1 || parser->connection_keep);
+    parser->keep_alive = parser->framing != H1_FRAMING_CLOSE &&
+                         !(parser->seen & H1_SEEN_CONNECTION_CLOSE) &&
+                         (parser->minor_version == 1 || (parser->seen & H1_SEEN_CONNECTION_KEEP));
     /* RFC 9112 section 6.1: neither has a coding, so where it ends is in doubt for its sender; and
      * what follows a 101 is not HTTP. */
-    if ((never && parser->has_transfer_encoding) || status == 101)
+    if ((never && (parser->seen & H1_SEEN_TRANSFER_ENCODING)) || status == 101)
         parser->keep_alive = false;
     return STEP_DONE;
 }

@@ -37,6 +37,21 @@ enum h1_target_form {
     H1_TARGET_ASTERISK
 };
 
+/* What the fields of a head have said, a bit each. */
+enum h1_seen {
+    H1_SEEN_HOST = 1 << 0,
+    H1_SEEN_CONTENT_LENGTH = 1 << 1,
+    H1_SEEN_TRANSFER_ENCODING = 1 << 2,
+    H1_SEEN_CODING_CHUNKED = 1 << 3,     /* the last (and only) transfer coding is chunked */
+    H1_SEEN_CODING_UNKNOWN = 1 << 4,     /* a transfer coding that is not ours */
+    H1_SEEN_CONNECTION_CLOSE = 1 << 5,   /* Connection has close */
+    H1_SEEN_CONNECTION_KEEP = 1 << 6,    /* ... keep-alive */
+    H1_SEEN_CONNECTION_UPGRADE = 1 << 7, /* ... upgrade */
+    H1_SEEN_EXPECT_CONTINUE = 1 << 8,    /* on HTTP/1.1 only */
+    H1_SEEN_EXPECT_UNKNOWN = 1 << 9, /* anything but 100-continue: framing is known, answer 417 */
+    H1_SEEN_UPGRADE = 1 << 10
+};
+
 /* Everything is an offset from the head's first byte, so the bytes may move between two calls. */
 struct h1_parser {
     const struct scan_table *scan;    /* borrowed: static */
@@ -67,21 +82,11 @@ struct h1_parser {
     uint8_t step;          /* private: bytes of the version or status read */
     uint8_t hex_left;      /* private: digits to come of a %XX */
     struct text_utf8 utf8; /* private: of the target's character at hand */
+    uint16_t seen;         /* of enum h1_seen */
     bool head_response; /* responses, set by the caller after init: it answers a HEAD or is a 2xx to
                            CONNECT, so there is no content whatever the fields say */
     bool too_large;     /* after a refusal: a limit was reached */
-    bool has_host;
-    bool has_content_length;
-    bool has_transfer_encoding;
-    bool chunked;          /* the last (and only) transfer coding is chunked */
-    bool coding_unknown;   /* private: a transfer coding that is not ours */
-    bool connection_close; /* Connection has close */
-    bool connection_keep;  /* Connection has keep-alive */
-    bool connection_upgrade;
-    bool expect_continue; /* on HTTP/1.1 only */
-    bool expect_unknown;  /* Expect with anything but 100-continue: framing is known, answer 417 */
-    bool has_upgrade;
-    bool keep_alive; /* when done: the connection persists after this message (RFC 9112 9.3) */
+    bool keep_alive;    /* when done: the connection persists after this message (RFC 9112 9.3) */
 };
 
 /* Makes ready for a new head.  `fields` has room for limits->field_count_max entries. */

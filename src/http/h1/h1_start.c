@@ -487,7 +487,7 @@ static void read_common_host(struct h1_parser *parser, struct h1_cursor *c)
     }
     if (end - to < 2 || memcmp(head + to, "\r\n", 2) != 0)
         return;
-    parser->has_host = true;
+    parser->seen |= H1_SEEN_HOST;
     parser->host = http_span_of(from, to);
     parser->fields[0] =
         (struct http_field_span){http_span_of(c->at, c->at + 4), http_span_of(from, to)};

@@ -79,7 +79,7 @@ px_err h1_request_take(const struct h1_parser *parser, const char *head, struct 
     else if (parser->target_form == H1_TARGET_AUTHORITY)
         out_request->authority = out_request->target;
     else
-        out_request->authority = parser->has_host ? piece(text, parser->host) : absent;
+        out_request->authority = (parser->seen & H1_SEEN_HOST) ? piece(text, parser->host) : absent;
 
     if (parser->target_form == H1_TARGET_AUTHORITY)
         out_request->raw_path = absent;
@@ -122,8 +122,9 @@ px_err h1_response_take(const struct h1_parser *parser, const char *head, struct
         .kind = (uint8_t)http_response_kind_of(parser->response_status),
         .major = 1,
         .minor = parser->minor_version,
-        .has_length = parser->has_content_length,
-        .has_upgrade = parser->has_upgrade && parser->connection_upgrade,
+        .has_length = (parser->seen & H1_SEEN_CONTENT_LENGTH),
+        .has_upgrade =
+            (parser->seen & H1_SEEN_UPGRADE) && (parser->seen & H1_SEEN_CONNECTION_UPGRADE),
     };
     return PX_OK;
 }

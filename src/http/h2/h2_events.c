@@ -159,13 +159,13 @@ static void head_over(struct h2_session *session, struct h2_stream *stream, bool
         h2_session_reset(session, stream, H2_PROTOCOL_ERROR);
         return;
     }
-    if (head->has_length)
+    if (head->said & H2_SAID_LENGTH)
         stream->content_left = head->content_length;
-    if (ends && head->has_length && head->content_length > 0) {
+    if (ends && (head->said & H2_SAID_LENGTH) && head->content_length > 0) {
         h2_session_reset(session, stream, H2_PROTOCOL_ERROR);
         return;
     }
-    if (head->has_priority)
+    if (head->said & H2_SAID_PRIORITY)
         priority_set(session, stream, head);
     stream->remote_ended = ends;
     events->request(stream, head, session->context);

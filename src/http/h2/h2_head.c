@@ -176,11 +176,11 @@ static void note_length(struct h2_head *head, px_str value)
 {
     uint64_t length = 0;
 
-    if (head->has_length || !number_read(value, INT64_MAX, &length)) {
+    if ((head->said & H2_SAID_LENGTH) || !number_read(value, INT64_MAX, &length)) {
         head->malformed = true;
         return;
     }
-    head->has_length = true;
+    head->said |= H2_SAID_LENGTH;
     head->content_length = length;
 }
 
@@ -204,11 +204,11 @@ static bool is_connection_field(px_str name, px_str value)
 
 static void note_host(struct h2_head *head, px_str value, struct http_span span)
 {
-    if (head->has_host)
+    if (head->said & H2_SAID_HOST)
         refuse(head, 400, "Host twice");
     else if (!host_valid(value.ptr, value.len))
         refuse(head, 400, "bad Host");
-    head->has_host = true;
+    head->said |= H2_SAID_HOST;
     head->host = span;
 }
 
@@ -222,13 +222,14 @@ static void note_field(struct h2_head *head, px_str name, px_str value, struct h
         break;
     case 6:
         if (text_is(name, "expect")) {
-            head->expect_continue = field_name_is(value, "100-continue");
-            head->expect_unknown = head->expect_unknown || !head->expect_continue;
+            head->said &= (uint8_t)~H2_SAID_EXPECT_CONTINUE;
+            head->said |= field_name_is(value, "100-continue") ? H2_SAID_EXPECT_CONTINUE
+                                                               : H2_SAID_EXPECT_UNKNOWN;
         }
         break;
     case 8:
-        if (text_is(name, "priority") && !head->has_priority) {
-            head->has_priority = true;
+        if (text_is(name, "priority") && !(head->said & H2_SAID_PRIORITY)) {
+            head->said |= H2_SAID_PRIORITY;
             head->priority = span;
         }
         break;
@@ -364,12 +365,12 @@ static void judge(struct h2_head *head)
     bool has_authority = has(head, H2_PSEUDO_AUTHORITY);
 
     /* RFC 9113 section 8.3.1: Host says the same as :authority. */
-    if (head->has_host && has_authority &&
+    if ((head->said & H2_SAID_HOST) && has_authority &&
         !field_text_equal(text_of(head, head->host),
                           text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
         refuse(head, 400, "Host differs from :authority");
     /* RFC 9110 section 7.2: for which host it is must be said. */
-    if (!head->has_host && !has_authority)
+    if (!(head->said & H2_SAID_HOST) && !has_authority)
         refuse(head, 400, "Host is missing");
     if (head->method_id == METHOD_CONNECT && !head->extended && !has_port(head))
         refuse(head, 400, "CONNECT needs a host and a port");
@@ -484,7 +485,7 @@ void h2_head_glimpse(const struct h2_head *head, struct http_glimpse *out_glimps
 px_err h2_head_take(const struct h2_head *head, struct arena *arena,
                     struct http_request *out_request)
 {
-    bool add_host = !head->has_host && has(head, H2_PSEUDO_AUTHORITY);
+    bool add_host = !(head->said & H2_SAID_HOST) && has(head, H2_PSEUDO_AUTHORITY);
     uint32_t count = fields_max(head);
     px_field *fields = arena_take(arena, h2_head_bytes(head));
 

@@ -30,6 +30,15 @@ enum h2_pseudo {
     H2_PSEUDO_COUNT
 };
 
+/* What the other fields have said, a bit each. */
+enum h2_said {
+    H2_SAID_HOST = 1 << 0,
+    H2_SAID_LENGTH = 1 << 1,
+    H2_SAID_PRIORITY = 1 << 2,
+    H2_SAID_EXPECT_CONTINUE = 1 << 3,
+    H2_SAID_EXPECT_UNKNOWN = 1 << 4 /* anything but 100-continue */
+};
+
 struct h2_session;
 
 struct h2_head {
@@ -40,7 +49,7 @@ struct h2_head {
     const struct http_limits *limits; /* borrowed: outlives the head */
     char *text;                       /* in the object: names and values, each with its NUL; and
                                        * from its end downwards the crumbs of Cookie */
-    uint64_t content_length;          /* with has_length */
+    uint64_t content_length;          /* with H2_SAID_LENGTH */
     const char *reason;               /* refused: why, static, a few words */
     struct http_span pseudo[H2_PSEUDO_COUNT];
     struct http_span host;
@@ -54,15 +63,11 @@ struct h2_head {
     uint16_t status;   /* refused: what to answer */
     uint8_t method_id; /* enum http_method */
     uint8_t seen;      /* of the pseudo-fields, a bit each */
+    uint8_t said;      /* of enum h2_said */
     bool trailers;     /* it is a trailer section */
     bool malformed;    /* RFC 9113 section 8.1.1: a stream error */
     bool regular_seen; /* pseudo-fields are over */
-    bool has_host;
-    bool has_length;
-    bool has_priority;
-    bool expect_continue;
-    bool expect_unknown;
-    bool extended; /* extended CONNECT, when done */
+    bool extended;     /* extended CONNECT, when done */
     struct http_span crumbs[H2_CRUMBS_MAX];
     struct http_field_span fields[]; /* field_count_max, and then the text */
 };

@@ -64,8 +64,9 @@ static void head_describe(px_exchange *exchange, const struct h1_parser *parser)
     case H1_FRAMING_NONE:
         break;
     }
-    exchange_describe(exchange, parser->method_id, parser->minor_version == 0 ? 10 : 11,
-                      parser->connection_upgrade && parser->has_upgrade, length);
+    exchange_describe(
+        exchange, parser->method_id, parser->minor_version == 0 ? 10 : 11,
+        (parser->seen & H1_SEEN_CONNECTION_UPGRADE) && (parser->seen & H1_SEEN_UPGRADE), length);
 }
 
 /* The content of the request has ended: reads on behind it. */
@@ -103,10 +104,11 @@ static px_err head_take(struct h1_conn *h1)
     h1->after = parser->keep_alive ? AFTER_NEXT : AFTER_CLOSE;
     if (PX_UNLIKELY(h1->conn.session.wait == WAIT_HEAD))
         session_wait(&h1->conn.session, WAIT_WORK); /* the next head has a deadline of its own */
-    h1->expecting = parser->expect_continue && parser->framing != H1_FRAMING_NONE &&
+    h1->expecting = (parser->seen & H1_SEEN_EXPECT_CONTINUE) &&
+                    parser->framing != H1_FRAMING_NONE &&
                     !(parser->framing == H1_FRAMING_LENGTH && parser->content_length == 0);
     work_count(&h1->conn.session.server->loop->work, WORK_REQUEST);
-    request_begin(&h1->conn.session, exchange, parser->expect_unknown);
+    request_begin(&h1->conn.session, exchange, (parser->seen & H1_SEEN_EXPECT_UNKNOWN));
     if (PX_UNLIKELY(server_logs_heads(server, exchange)))
         access_log_head(server, px_str_make(head, parser->head_bytes));
     /* A length of 0 ends here too: no byte will come that could tell. */

@@ -45,9 +45,9 @@ static void head_describe(struct h2_request *request, const struct h2_head *head
     /* A length of 0 is not known to be true before the stream has ended. */
     if (request->kind != REQUEST_PLAIN || request->stream.remote_ended)
         length = 0;
-    else if (head->has_length && head->content_length > 0)
+    else if ((head->said & H2_SAID_LENGTH) && head->content_length > 0)
         length = head->content_length;
-    if (head->expect_continue && length != 0)
+    if ((head->said & H2_SAID_EXPECT_CONTINUE) && length != 0)
         request->content = CONTENT_EXPECTED;
     exchange_describe(request->exchange, head->extended ? METHOD_GET : head->method_id, 20,
                       head->extended, length);
@@ -74,7 +74,7 @@ void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void 
     }
     request->exchange = exchange;
     head_describe(request, head);
-    request_begin(&h2->conn.session, exchange, head->expect_unknown);
+    request_begin(&h2->conn.session, exchange, (head->said & H2_SAID_EXPECT_UNKNOWN));
     if (PX_UNLIKELY(server_logs_heads(server, exchange)))
         access_log_request(server, exchange);
     if (stream->remote_ended || (request->kind != REQUEST_PLAIN && !exchange_is_tunnel(exchange)))

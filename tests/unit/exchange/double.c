@@ -170,7 +170,8 @@ bool call_make(struct call *call, struct stage *stage, const char *head)
     }
     exchange->arrival.method = parser.method_id;
     exchange->arrival.version = parser.minor_version == 0 ? 10 : 11;
-    exchange->arrival.asks_upgrade = parser.connection_upgrade && parser.has_upgrade;
+    exchange->arrival.asks_upgrade =
+        (parser.seen & H1_SEEN_CONNECTION_UPGRADE) && (parser.seen & H1_SEEN_UPGRADE);
     exchange->input.bytes_max = 4096;
     if (parser.framing == H1_FRAMING_LENGTH)
         exchange->input.length = parser.content_length;

@@ -86,11 +86,11 @@ static void flow_take(struct h1_flow *flow, const char *head)
     flow_write(&flow->line, request.method);
     flow_note(flow, " ");
     flow_write(&flow->line, request.target);
-    if (parser->expect_continue)
+    if (parser->seen & H1_SEEN_EXPECT_CONTINUE)
         flow_note(flow, " expect");
-    if (parser->expect_unknown)
+    if (parser->seen & H1_SEEN_EXPECT_UNKNOWN)
         flow_note(flow, " expect?");
-    if (parser->connection_upgrade && parser->has_upgrade)
+    if ((parser->seen & H1_SEEN_CONNECTION_UPGRADE) && (parser->seen & H1_SEEN_UPGRADE))
         flow_note(flow, " upgrade");
 }
 

@@ -81,7 +81,7 @@ static void head_is_what_http_1_brings(void **state)
                              ":path", "/a/b?c=d", "content-length", "12", "x-y", "z", "empty", ""),
                      PX_OK);
     assert_int_equal(head->method_id, METHOD_POST);
-    assert_true(head->has_length);
+    assert_true(head->said & H2_SAID_LENGTH);
     assert_int_equal(head->content_length, 12);
     request = taken();
     assert_str_equal(request.method, LITERAL("POST"));
@@ -180,10 +180,11 @@ static void head_notes_expectations_and_priority(void **state)
 {
     (void)state;
     assert_int_equal(HEAD_OF(GET, "expect", "100-continue", "priority", "u=1, i"), PX_OK);
-    assert_true(head->expect_continue && !head->expect_unknown && head->has_priority);
+    assert_true((head->said & H2_SAID_EXPECT_CONTINUE) && !(head->said & H2_SAID_EXPECT_UNKNOWN) &&
+                (head->said & H2_SAID_PRIORITY));
     assert_int_equal(head->priority.len, 6);
     assert_int_equal(HEAD_OF(GET, "expect", "tea"), PX_OK);
-    assert_true(head->expect_unknown);
+    assert_true(head->said & H2_SAID_EXPECT_UNKNOWN);
 }
 
 /* --- What is none ----------------------------------------------------------------------------- */
