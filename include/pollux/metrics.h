@@ -195,6 +195,14 @@ PX_MUST_CHECK px_err px_metrics_counters(const px_metrics *metrics,
  *  @param metrics a px_metrics, as the route's context: outlives the server. */
 void px_metrics_handle(px_exchange *exchange, void *metrics);
 
+/** A handler that answers with a page for the eye: HTML, one file that needs nothing from elsewhere
+ *  and no script; or JSON where Accept likes it better than HTML.
+ *  @param metrics as px_metrics_handle. */
+void px_status_handle(px_exchange *exchange, void *metrics);
+
+/** The same, always as JSON. */
+void px_status_json_handle(px_exchange *exchange, void *metrics);
+
 #ifdef __cplusplus
 }
 #endif

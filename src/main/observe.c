@@ -40,6 +40,8 @@ px_err observe_open(struct observe *observe, px_loop *loop, const px_server *wat
         void *context;
     } routes[] = {
         {"GET /metrics", px_metrics_handle, counts->metrics},
+        {"GET /status", px_status_handle, counts->metrics},
+        {"GET /status.json", px_status_json_handle, counts->metrics},
         {"GET /health", handle_health, NULL},
         {"GET /ready", handle_ready, observe},
     };

@@ -1,5 +1,5 @@
 /*
- * The listener of its own on which an operator looks: /metrics, /health, /ready.
+ * The listener of its own on which an operator looks: /metrics, /status, /health, /ready.
  *
  * It is a server beside the one that is looked at, on the same loop, so what is asked there is not
  * counted here.

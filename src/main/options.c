@@ -382,7 +382,7 @@ static px_err command_unknown(const char *word, px_error *out_error)
 }
 
 /* Behind the addresses that are served, which have a default of their own. */
-static px_err metrics_listen(struct options *options, px_error *out_error)
+px_err options_listen_metrics(struct options *options, px_error *out_error)
 {
     if (!options->metrics)
         return PX_OK;
@@ -436,7 +436,7 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
     if (words_parse(out_options, argc - optind, argv + optind, name != NULL, port, out_error) !=
         PX_OK)
         return PX_ERR_INVALID;
-    if (metrics_listen(out_options, out_error) != PX_OK ||
+    if (options_listen_metrics(out_options, out_error) != PX_OK ||
         secure_check(out_options, out_error) != PX_OK ||
         process_check(out_options, out_error) != PX_OK ||
         proxy_check(out_options, out_error) != PX_OK)

@@ -159,6 +159,10 @@ struct options {
 PX_MUST_CHECK px_err options_listen(struct options *options, const char *flag, const char *address,
                                     px_error *out_error);
 
+/* Adds the address of `metrics`, where there is one, behind those that are served: PX_OK, or
+ * PX_ERR_INVALID with the line to print. */
+PX_MUST_CHECK px_err options_listen_metrics(struct options *options, px_error *out_error);
+
 /* Reads the command line; argv[0] is the program.  `port` is the environment's PORT, or NULL.
  * Takes hold of nothing.  getopt_long sorts `argv`.  PX_OK, or PX_ERR_INVALID with the line to
  * print. */

@@ -239,6 +239,19 @@ static bool take_listens(struct config *config, struct options *options)
     return is_good;
 }
 
+/* The operator's address, behind all others. */
+static bool take_metrics(struct config *config, struct options *options)
+{
+    const struct config_typed *value = value_of(config->settings->nodes, "metrics");
+    px_error error;
+
+    options->metrics = value ? value->text.ptr : NULL;
+    if (options_listen_metrics(options, &error) == PX_OK)
+        return true;
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+    return false;
+}
+
 bool run_options_fill(struct config *config, struct options *options)
 {
     const struct config_node *top = config->settings->nodes;
@@ -249,5 +262,5 @@ bool run_options_fill(struct config *config, struct options *options)
     bool is_good = take_proxies(config, options);
 
     is_good &= run_secure_fill(config, options);
-    return take_listens(config, options) && is_good;
+    return take_listens(config, options) && take_metrics(config, options) && is_good;
 }

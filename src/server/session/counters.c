@@ -109,6 +109,8 @@ static void memory_show(px_server *server)
     for (int pool = 0; pool < MEMORY_COUNT; pool++)
         gauge_move(&cells->memory[pool], &shown->memory[pool], bytes[pool]);
     server->count.shown_time = server->loop->unix_time;
+    if (server->options.metrics && server->options.metrics->block->begun == 0)
+        server->options.metrics->block->begun = server->loop->unix_time;
 }
 
 /* The last tick that was measured: of a loop, once for all servers that count in one place. */
