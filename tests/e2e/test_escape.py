@@ -336,7 +336,8 @@ def test_a_crash_loop_has_a_brake():
                     pass
             time.sleep(0.02)
         lines = [line for line in server.stderr.splitlines() if "was ended by signal 11" in line]
-        assert 2 <= len(lines) <= 10, "each has a longer pause before it, and many are one line"
+        # Two places, each after 0.1, 0.2, 0.4 s and then every half second: without a pause some 170.
+        assert 2 <= len(lines) <= 20, "each has a longer pause before it"
         end = time.monotonic() + 12
         while True:  # and it comes back by itself
             try:
