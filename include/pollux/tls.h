@@ -120,6 +120,11 @@ PX_MUST_CHECK px_err px_tls_unstapled_at(const px_tls *tls, size_t index, const 
  *  @return PX_OK, or with everything as it was what the calls that named the files return. */
 PX_MUST_CHECK px_err px_tls_reload(px_tls *tls, px_error *out_error);
 
+/** Goes on with another's secret, so that clients resume sessions that the other has begun: for
+ * what takes its place.  Not where clients must show other certificates than there.  Each that has
+ *  `ticket_keys_file` keeps its own. */
+void px_tls_take_tickets(px_tls *tls, const px_tls *from);
+
 /** A certificate that is served.  Strings are borrowed: until the next call that changes px_tls. */
 typedef struct px_tls_certificate {
     size_t struct_size; /**< sizeof(px_tls_certificate). */

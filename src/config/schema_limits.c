@@ -13,6 +13,12 @@
         .name = (text), .where = (place), .uses = {use}, .values_min = 1, .values_max = 1, \
         .defaults = (fallback), .help = (line), .example = (sample)                        \
     }
+/* The same, for what a reload cannot change. */
+#define ROW_RESTART(text, place, use, fallback, line, sample)                              \
+    {                                                                                      \
+        .name = (text), .where = (place), .uses = {use}, .values_min = 1, .values_max = 1, \
+        .needs_restart = true, .defaults = (fallback), .help = (line), .example = (sample) \
+    }
 #define COUNT                                               \
     {                                                       \
         TYPE_COUNT, "N", .least = 1, .most = UINT32_MAX - 1 \
@@ -80,12 +86,12 @@ const struct config_directive schema_limits[] = {
         TIMEOUTS_EXAMPLE("linger 2s")),
     ROW("handshake", IN_TIMEOUTS, TIME_OR_OFF, "10s", "a TLS handshake",
         TIMEOUTS_EXAMPLE("handshake 5s")),
-    ROW("drain", IN_TIMEOUTS, TIME_OR_OFF, "30s", "answers in flight, at the end",
-        TIMEOUTS_EXAMPLE("drain 1m")),
-    ROW("start", IN_TIMEOUTS, TIME, "60s", "a new worker, until it is ready",
-        TIMEOUTS_EXAMPLE("start 10s")),
-    ROW("hung", IN_TIMEOUTS, TIME_OR_OFF, "10s", "a worker that does not move, until it is killed",
-        TIMEOUTS_EXAMPLE("hung 30s")),
+    ROW_RESTART("drain", IN_TIMEOUTS, TIME_OR_OFF, "30s", "answers in flight, at the end",
+                TIMEOUTS_EXAMPLE("drain 1m")),
+    ROW_RESTART("start", IN_TIMEOUTS, TIME, "60s", "a new worker, until it is ready",
+                TIMEOUTS_EXAMPLE("start 10s")),
+    ROW_RESTART("hung", IN_TIMEOUTS, TIME_OR_OFF, "10s",
+                "a worker that does not move, until it is killed", TIMEOUTS_EXAMPLE("hung 30s")),
     ROW("window", IN_RATES, TIME, "20s", "the time over which rates are taken",
         RATES_EXAMPLE("window 10s")),
     ROW("content", IN_RATES, RATE_OR_OFF, "240", "least bytes a second of request content",

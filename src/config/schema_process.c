@@ -88,6 +88,7 @@ const struct config_directive schema_process[] = {
      .example = "log json /var/log/pollux/access.log\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,
+     .needs_restart = true,
      .uses = {{TYPE_DURATION, "TIME", .may_be_off = true}},
      .values_min = 1,
      .values_max = 1,

@@ -101,19 +101,34 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
     return err;
 }
 
-px_err confinement_init(struct sandbox *sandbox, const struct options *options, int root_fd,
+static px_err allow_all(struct sandbox *sandbox, const struct options *options, int root_fd,
                         bool is_alone, px_error *out_error)
 {
-    const struct process_options *process = &options->process;
-    px_err err = sandbox_init(sandbox, process->sandbox, process->user, out_error);
+    px_err err = PX_OK;
 
-    if (err == PX_OK && options->command == COMMAND_FILES)
+    if (options->command == COMMAND_FILES)
         err = allow_serving(sandbox, &options->files, root_fd, out_error);
     if (err == PX_OK && options->run.config)
         err = run_confine(sandbox, options->run.config, is_alone, out_error);
     if (err == PX_OK && is_alone)
         err = allow_what_a_master_does(sandbox, options, out_error);
     return err;
+}
+
+px_err confinement_init(struct sandbox *sandbox, const struct options *options, int root_fd,
+                        bool is_alone, px_error *out_error)
+{
+    const struct process_options *process = &options->process;
+    px_err err = sandbox_init(sandbox, process->sandbox, process->user, out_error);
+
+    return err == PX_OK ? allow_all(sandbox, options, root_fd, is_alone, out_error) : err;
+}
+
+px_err confinement_renew(struct sandbox *sandbox, const struct options *options,
+                         px_error *out_error)
+{
+    sandbox_forget(sandbox);
+    return allow_all(sandbox, options, -1, false, out_error);
 }
 
 void confinement_announce(const struct sandbox *sandbox, bool is_quiet)

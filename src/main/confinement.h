@@ -14,6 +14,10 @@
 PX_MUST_CHECK px_err confinement_init(struct sandbox *sandbox, const struct options *options,
                                       int root_fd, bool is_alone, px_error *out_error);
 
+/* Allows workers to come what these options need, in place of what was allowed before. */
+PX_MUST_CHECK px_err confinement_renew(struct sandbox *sandbox, const struct options *options,
+                                       px_error *out_error);
+
 /* Says on stderr what a person should know of it: what this kernel lacks, and whom workers became
  * when nobody said it (unless quiet). */
 void confinement_announce(const struct sandbox *sandbox, bool is_quiet);

@@ -80,6 +80,8 @@ static const char *usage_of(enum command command)
         return "check [FLAGS]   say what is wrong with a configuration file; exit 0 or 78";
     case COMMAND_CONFIG:
         return "config [FLAGS]   print what a configuration file says in full";
+    case COMMAND_RELOAD:
+        return "reload [FLAGS]   have a running pollux read its configuration anew, and wait";
     case COMMAND_FMT:
         return "fmt [FLAGS] [FILE]   write a configuration file in its one layout";
     case COMMAND_HELP:

@@ -32,8 +32,7 @@ static px_err out_of_memory(px_error *out_error)
     return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
 }
 
-/* Owns the listener from then on, also when it fails. */
-static px_err keep(struct listeners *listeners, px_listener *listener, uint32_t slot,
+px_err listen_keep(struct listeners *listeners, px_listener *listener, uint32_t slot,
                    uint32_t address, px_error *out_error)
 {
     if (!listener)
@@ -53,12 +52,17 @@ static px_err keep(struct listeners *listeners, px_listener *listener, uint32_t 
     return PX_OK;
 }
 
+static bool is_observed(const struct listeners *listeners, uint32_t address)
+{
+    return listeners->metrics && strcmp(listeners->texts[address], listeners->metrics) == 0;
+}
+
 static px_err remember_address(struct listeners *listeners, const px_listener *listener,
                                uint32_t address, px_error *out_error)
 {
     const char *text = listeners->texts[address];
     struct buf *addresses =
-        text == listeners->metrics ? &listeners->observed : &listeners->addresses;
+        is_observed(listeners, address) ? &listeners->observed : &listeners->addresses;
     px_err err = PX_OK;
 
     if (addresses->len > 0)
@@ -82,28 +86,32 @@ static bool is_inherited(const char *text)
     return strncmp(address_bare(text), "fd:", 3) == 0;
 }
 
-/* Takes what the predecessor had for this address.  How many sockets of the first slot, which are
- * the ones to clone, and to say the address of. */
+/* The text alone would not tell two addresses with port 0 apart; and where addresses came and went,
+ * the number alone does not. */
+static bool is_legacy_of(const struct legacy_socket *socket, const char *text, uint32_t number)
+{
+    if (socket->fd < 0 || strcmp(socket->text, text) != 0)
+        return false;
+    return socket->address == number || address_port(address_bare(text)) != 0;
+}
+
+/* Takes what the predecessor had for this address. */
 static px_err take_legacy(struct listeners *listeners, const struct listen_plan *plan,
-                          uint32_t address, px_error *out_error)
+                          uint32_t address, uint32_t number, px_error *out_error)
 {
     struct legacy *legacy = plan->legacy;
 
-    for (uint32_t i = 0; i < legacy->count; i++) {
+    for (uint32_t i = 0; legacy && i < legacy->count; i++) {
         struct legacy_socket *socket = &legacy->sockets[i];
 
-        /* The text alone would not tell two addresses with port 0 apart. */
-        if (socket->fd < 0 || socket->address != address ||
-            strcmp(socket->text, plan->addresses[address]) != 0)
+        if (!is_legacy_of(socket, listeners->texts[address], number))
             continue;
         px_listener *listener = px_listener_adopt(socket->fd, out_error);
 
         if (listener)
             socket->fd = -1;
-        px_err err = keep(listeners, listener, socket->slot, address, out_error);
+        px_err err = listen_keep(listeners, listener, socket->slot, address, out_error);
 
-        if (err == PX_OK && (socket->slot == 0 || socket->slot == SUPERVISOR_NOBODY))
-            err = remember_address(listeners, listener, address, out_error);
         if (err != PX_OK)
             return err;
     }
@@ -170,72 +178,93 @@ static px_listener *open_first(const struct listeners *listeners, uint32_t addre
     return NULL;
 }
 
-static px_err open_address(struct listeners *listeners, const struct listen_plan *plan,
-                           uint32_t address, px_error *out_error)
+px_err listen_open_address(struct listeners *listeners, const struct listen_plan *plan,
+                           uint32_t address, uint32_t number, px_error *out_error)
 {
-    const char *text = plan->addresses[address];
-    bool is_one = plan->is_shared || is_single(text);
+    bool is_one = plan->is_shared || is_single(listeners->texts[address]);
     uint32_t before = listeners->count;
-    px_err err = take_legacy(listeners, plan, address, out_error);
+    px_err err = take_legacy(listeners, plan, address, number, out_error);
 
     if (err != PX_OK || listeners->count > before)
         return err;
     px_listener *first =
         open_first(listeners, address, is_one || plan->slot_count == 1 ? 0 : 1, out_error);
 
-    err = keep(listeners, first, is_one ? SUPERVISOR_NOBODY : 0, address, out_error);
-    if (err == PX_OK)
-        err = remember_address(listeners, first, address, out_error);
+    err = listen_keep(listeners, first, is_one ? SUPERVISOR_NOBODY : 0, address, out_error);
     for (uint32_t slot = 1; err == PX_OK && !is_one && slot < plan->slot_count; slot++)
-        err = keep(listeners, px_listener_clone(first, out_error), slot, address, out_error);
+        err = listen_keep(listeners, px_listener_clone(first, out_error), slot, address, out_error);
     return err;
 }
 
-/* Descriptors, as the master hands them out. */
-static px_err list_sockets(struct listeners *listeners, px_error *out_error)
+/* What is known of a socket stays known: it may be spoiled by now. */
+static struct socket_plan plan_of(const struct listeners *listeners, int fd, uint32_t address)
 {
+    for (uint32_t i = 0; i < listeners->socket_count; i++)
+        if (listeners->sockets[i].fd == fd)
+            return listeners->sockets[i].plan;
+    return socket_plan_make(fd, (int)backlog_of(listeners, address),
+                            !is_inherited(listeners->texts[address]));
+}
+
+px_err listen_list(struct listeners *listeners, px_error *out_error)
+{
+    struct master_socket *sockets;
     uint32_t count = 0;
+    int fd;
 
     for (uint32_t i = 0; i < listeners->count; i++)
         for (size_t n = 0; px_listener_fd(listeners->at[i].listener, n) >= 0; n++)
             count++;
-    listeners->sockets = calloc(count > 0 ? count : 1, sizeof(listeners->sockets[0]));
-    if (!listeners->sockets)
+    sockets = calloc(count > 0 ? count : 1, sizeof(sockets[0]));
+    if (!sockets)
         return out_of_memory(out_error);
+    count = 0;
     for (uint32_t i = 0; i < listeners->count; i++) {
         const struct listening *one = &listeners->at[i];
 
-        int fd;
-
         for (size_t n = 0; (fd = px_listener_fd(one->listener, n)) >= 0; n++)
-            listeners->sockets[listeners->socket_count++] = (struct master_socket){
-                fd, one->slot, one->address,
-                socket_plan_make(fd, (int)backlog_of(listeners, one->address),
-                                 !is_inherited(listeners->texts[one->address]))};
+            sockets[count++] = (struct master_socket){fd, one->slot, one->address,
+                                                      plan_of(listeners, fd, one->address)};
     }
+    free(listeners->sockets);
+    listeners->sockets = sockets;
+    listeners->socket_count = count;
     return error_clear(out_error);
+}
+
+px_err listen_announce_list(struct listeners *listeners, px_error *out_error)
+{
+    px_err err = error_clear(out_error);
+
+    buf_consume(&listeners->addresses, listeners->addresses.len);
+    buf_consume(&listeners->observed, listeners->observed.len);
+    for (uint32_t i = 0; i < listeners->count && err == PX_OK; i++) {
+        const struct listening *one = &listeners->at[i];
+
+        if ((one->slot == 0 || one->slot == SUPERVISOR_NOBODY) &&
+            listeners->tags[one->address] != LISTEN_NONE)
+            err = remember_address(listeners, one->listener, one->address, out_error);
+    }
+    return err;
 }
 
 px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                       px_error *out_error)
 {
-    struct listeners listeners = {.texts = plan->addresses,
-                                  .metrics = plan->metrics,
-                                  .options = plan->options,
+    struct listeners listeners = {.metrics = plan->metrics,
                                   .slot_count = plan->slot_count,
                                   .backlog = plan->backlog};
-    px_err err = PX_OK;
+    uint32_t wrong;
 
     buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);
     buf_init(&listeners.observed, &alloc_libc, ADDRESSES_BYTES_MAX);
-    for (uint32_t i = 0; i < plan->address_count && err == PX_OK; i++)
-        err = open_address(&listeners, plan, i, out_error);
-    if (err == PX_OK)
-        err = list_sockets(&listeners, out_error);
+    px_err err = listeners_try(&listeners, plan, &wrong, out_error);
+
     if (err != PX_OK) {
         listeners_deinit(&listeners);
         return err;
     }
+    listeners_settle(&listeners, true);
     *out_listeners = listeners;
     return PX_OK;
 }
@@ -245,13 +274,15 @@ px_err listen_serve(const struct listeners *listeners, const struct listen_serve
 {
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
 
-    if (listeners->texts[address] == listeners->metrics)
+    if (address >= listeners->address_count || listeners->tags[address] == LISTEN_NONE)
+        return error_set(out_error, PX_ERR_CLOSED, 0, "the address is not listened on any more");
+    if (is_observed(listeners, address))
         return px_server_serve(servers->observe, listener, out_error);
-    options.tag = address;
+    options.tag = listeners->tags[address];
     options.proxy_protocol = listeners->proxy_protocol || listeners->options[address].proxy;
     if (address_is_secure(listeners->texts[address]))
         options.tls = listeners->tls;
-    if (listeners->texts[address] == listeners->redirect)
+    if (listeners->redirect && strcmp(listeners->texts[address], listeners->redirect) == 0)
         options.https_redirect_port = listeners->redirect_port;
     return px_server_serve_with(servers->server, listener, &options, out_error);
 }
@@ -432,4 +463,11 @@ void listeners_deinit(struct listeners *listeners)
     listeners_close(listeners);
     buf_deinit(&listeners->addresses);
     buf_deinit(&listeners->observed);
+    for (uint32_t i = 0; i < listeners->address_count; i++)
+        free(listeners->texts[i]);
+    free(listeners->texts);
+    free(listeners->options);
+    free(listeners->tags);
+    free(listeners->old_tags);
+    *listeners = (struct listeners){0};
 }

@@ -32,6 +32,8 @@ static enum exit_code run(const struct options *options)
         return run_config(options);
     case COMMAND_FMT:
         return run_fmt(options);
+    case COMMAND_RELOAD:
+        return run_reload(options);
     case COMMAND_HELP:
         if (options->name)
             return help_print_command(options->help_command) == 0 ? CODE_OK : CODE_SYSTEM;

@@ -31,6 +31,7 @@ static const struct {
     {"files", COMMAND_FILES, false},     {"proxy", COMMAND_RESPOND, true},
     {"run", COMMAND_RUN, false},         {"check", COMMAND_CHECK, false},
     {"config", COMMAND_CONFIG, false},   {"fmt", COMMAND_FMT, false},
+    {"reload", COMMAND_RELOAD, false},
 };
 
 /* For whose help a line sends to. */
@@ -278,6 +279,7 @@ static px_err words_parse(struct options *options, int count, char **words, bool
     case COMMAND_RUN:
     case COMMAND_CHECK:
     case COMMAND_CONFIG:
+    case COMMAND_RELOAD:
         if (count > 0)
             return error_set(out_error, PX_ERR_INVALID, 0, "%s: a file is named with -c %s",
                              words[0], words[0]);

@@ -36,6 +36,7 @@ enum command {
     COMMAND_CHECK,
     COMMAND_CONFIG,
     COMMAND_FMT,
+    COMMAND_RELOAD,
     COMMAND_HELP,
     COMMAND_VERSION
 };
@@ -119,12 +120,17 @@ struct healthcheck_options {
 };
 
 struct config;
+struct options;
+struct run_file;
 
 /* Of `pollux run` and the commands about its file. */
 struct run_options {
-    const char *file;      /* NULL: ./pollux.conf, else the system's */
-    bool write;            /* fmt: in place of the file */
-    struct config *config; /* borrowed: what was read; NULL: the command line is all there is */
+    const char *file;        /* NULL: ./pollux.conf, else the system's */
+    bool write;              /* fmt: in place of the file */
+    const char *pid_file;    /* reload: whom it tells; NULL: as the configuration says */
+    struct config *config;   /* borrowed: what was read; NULL: the command line is all there is */
+    struct run_file *opened; /* borrowed, with a config: what it was read into */
+    const struct options *command_line; /* borrowed, likewise: what it is read anew by */
 };
 
 /* Strings are slices of argv and of the environment, or static. */

@@ -35,23 +35,34 @@ const char *run_file_find(const struct options *options)
     return path;
 }
 
-enum exit_code run_file_open(const struct options *options, struct run_file **out_file)
+struct run_file *run_file_read(const struct options *options, const char *path)
 {
     struct run_file *file = calloc(1, sizeof(*file));
-    const char *path = run_file_find(options);
 
     if (file)
         file->config = config_open(&run_reader, path, &alloc_libc);
     if (!file || !file->config) {
         free(file);
         diagnostics_say("out of memory");
-        return CODE_SYSTEM;
+        return NULL;
     }
+    file->path = path;
     file->options = *options;
+    file->options.run.command_line = options;
+    file->options.run.opened = file;
     file->options.run.config = file->config;
     if (config_is_good(file->config))
         (void)run_options_fill(file->config, &file->options);
-    run_text_report(&file->config->load.report);
+    return file;
+}
+
+enum exit_code run_file_open(const struct options *options, struct run_file **out_file)
+{
+    struct run_file *file = run_file_read(options, run_file_find(options));
+
+    if (!file)
+        return CODE_SYSTEM;
+    run_text_report(&file->config->load.report, NULL);
     if (config_is_good(file->config)) {
         *out_file = file;
         return CODE_OK;
@@ -75,9 +86,7 @@ enum exit_code run_serve(const struct options *options)
 
     if (code != CODE_OK)
         return code;
-    code = serve(&file->options);
-    run_file_close(file);
-    return code;
+    return serve(&file->options); /* which takes the file */
 }
 
 enum exit_code run_check(const struct options *options)

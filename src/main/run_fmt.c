@@ -30,7 +30,7 @@ static enum exit_code file_format(const struct options *options, struct config_l
     buf_init(&text, &alloc_libc, RUN_TEXT_BYTES_MAX);
     px_err err = config_format(file, &load->report, &text);
 
-    run_text_report(&load->report);
+    run_text_report(&load->report, NULL);
     if (err == PX_OK) {
         code = file_store(options, file, &text);
     } else if (err != PX_ERR_MALFORMED) {
@@ -52,7 +52,7 @@ enum exit_code run_fmt(const struct options *options)
     if (file)
         code = file_format(options, &load, file);
     else
-        run_text_report(&load.report);
+        run_text_report(&load.report, NULL);
     config_load_deinit(&load);
     return code;
 }

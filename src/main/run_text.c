@@ -33,7 +33,7 @@ static bool write_all(int fd, const char *text, size_t len)
     return true;
 }
 
-void run_text_report(const struct config_report *report)
+void run_text_report(const struct config_report *report, struct buf *out_text)
 {
     struct buf text;
 
@@ -42,6 +42,8 @@ void run_text_report(const struct config_report *report)
         diagnostics_say("out of memory");
     else if (text.len > 0 && !write_all(STDERR_FILENO, text.ptr, text.len))
         errno = 0; /* nothing reads it */
+    if (out_text && buf_append(out_text, buf_str(&text)) != PX_OK)
+        diagnostics_say("out of memory");
     buf_deinit(&text);
 }
 

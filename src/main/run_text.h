@@ -11,8 +11,8 @@
 
 enum { RUN_TEXT_BYTES_MAX = 256 * 1024 * 1024 };
 
-/* Writes all that a report says to stderr. */
-void run_text_report(const struct config_report *report);
+/* Writes all that a report says to stderr, and appends it to a text (NULL: none). */
+void run_text_report(const struct config_report *report, struct buf *text);
 
 /* Writes a text to stdout. */
 enum exit_code run_text_print(const struct buf *text);

@@ -23,6 +23,7 @@
 #include "main/listen.h"
 #include "main/log_file.h"
 #include "main/root_watch.h"
+#include "main/run_swap.h"
 #include "main/secure.h"
 #include "main/worker.h"
 #include "process/cpus.h"
@@ -51,11 +52,13 @@ struct program {
     struct secure_dates dates;
     struct deaths deaths;
     struct root_watch root; /* of `pollux files` with workers */
+    struct run_swap swap;   /* of a configuration that a reload replaces */
     bool is_unreadable_said;
     int log_fd;            /* owned, for workers; -1: none */
     int log_lock_fd;       /* likewise */
     uint32_t worker_count; /* 0: this process serves */
     uint32_t slot_count;
+    struct master_plan plan;
     pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
     bool owns_pid_file;
     bool has_served; /* somebody was told where it listens */
@@ -198,11 +201,71 @@ static int program_log(bool is_anew, void *context)
     return program->log_fd;
 }
 
+static struct run_parts program_parts(struct program *program)
+{
+    return (struct run_parts){.options = &program->options,
+                              .tls = &program->tls,
+                              .dates = &program->dates,
+                              .listeners = &program->listeners,
+                              .sandbox = &program->sandbox,
+                              .log_fd = &program->log_fd};
+}
+
+/* What workers are given follows the listeners. */
+static void program_sockets(struct program *program)
+{
+    program->plan.program.addresses = (const char *const *)program->listeners.texts;
+    program->plan.program.sockets = program->listeners.sockets;
+    program->plan.program.socket_count = program->listeners.socket_count;
+}
+
+static bool program_read(struct program *program)
+{
+    const struct run_parts parts = program_parts(program);
+
+    if (!run_swap_try(&program->swap, &parts, program->slot_count))
+        return false;
+    program_sockets(program);
+    if (options_are_secure(program->options))
+        file_watch_init(&program->watch, &program->options->secure);
+    else
+        program->watch = (struct file_watch){0};
+    return true;
+}
+
+static void program_reloaded(bool is_good, void *context)
+{
+    struct program *program = context;
+    const struct run_parts parts = program_parts(program);
+
+    run_swap_end(&program->swap, &parts, is_good);
+    program_sockets(program);
+    if (!is_good)
+        program->worker_count = worker_count(program->options);
+    counts_reload(&program->counts, is_good, (int64_t)time(NULL));
+    counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
+    counts_certificates(&program->counts, program->tls);
+}
+
+static void program_settled(void *context)
+{
+    const struct program *program = context;
+
+    run_swap_say(&program->swap, program->worker_count);
+}
+
 static uint32_t program_reload(void *context)
 {
     struct program *program = context;
-    uint32_t count = worker_count(program->options);
     px_error error;
+
+    if (program->swap.next) {
+        program->swap.is_again = true;
+        return MASTER_RELOAD_LATER;
+    }
+    if (program->swap.file && !program_read(program))
+        return 0;
+    uint32_t count = worker_count(program->options);
 
     (void)program_log(true, program);
     if (program->root.fd >= 0 && root_watch_renew(&program->root, &error) != PX_OK) {
@@ -212,7 +275,8 @@ static uint32_t program_reload(void *context)
     program->is_unreadable_said = false;
     file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
-    if (secure_reload(program->options, program->tls, &program->dates) != PX_OK)
+    if (!program->swap.file &&
+        secure_reload(program->options, program->tls, &program->dates) != PX_OK)
         return 0;
     if (count > program->slot_count) {
         diagnostics_say("%u workers are too many for %u sockets; see --max-workers", count,
@@ -221,15 +285,6 @@ static uint32_t program_reload(void *context)
     }
     program->worker_count = count;
     return count;
-}
-
-static void program_reloaded(bool is_done, void *context)
-{
-    struct program *program = context;
-
-    counts_reload(&program->counts, is_done, (int64_t)time(NULL));
-    counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
-    counts_certificates(&program->counts, program->tls);
 }
 
 static bool program_look(void *context)
@@ -241,6 +296,10 @@ static bool program_look(void *context)
     px_metrics_sample(program->counts.metrics, (int64_t)time(NULL));
     listeners_turn_away(&program->listeners);
     secure_look(program->tls, &program->dates);
+    if (program->swap.is_again && !program->swap.next) {
+        program->swap.is_again = false;
+        return true;
+    }
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
                          program->root.path);
@@ -256,7 +315,10 @@ static bool program_mend(void *context)
 {
     struct program *program = context;
 
-    return listeners_mend(&program->listeners);
+    bool is_remade = listeners_mend(&program->listeners);
+
+    program_sockets(program);
+    return is_remade;
 }
 
 static void program_close(void *context)
@@ -313,7 +375,7 @@ static enum exit_code program_supervise(struct program *program)
 {
     const struct options *options = program->options;
     const struct process_options *process = &options->process;
-    struct master_plan plan = {
+    program->plan = (struct master_plan){
         .supervisor = {.worker_count = program->worker_count,
                        .slot_count = program->slot_count,
                        .start_timeout_ms = process->start_timeout_ms == 0
@@ -327,9 +389,6 @@ static enum exit_code program_supervise(struct program *program)
                                                : process->drain_timeout_ms},
         .program = {.path = process->program.path[0] ? process->program.path : NULL,
                     .argv = process->program.argv,
-                    .addresses = options->listen,
-                    .sockets = program->listeners.sockets,
-                    .socket_count = program->listeners.socket_count,
                     .slot_count = program->slot_count},
         .board = &program->board,
         .legacy = &program->legacy,
@@ -338,6 +397,7 @@ static enum exit_code program_supervise(struct program *program)
         .on_ready = program_ready,
         .on_reload = program_reload,
         .on_reloaded = program_reloaded,
+        .on_settled = program_settled,
         .on_log = program_log,
         .on_look = program_look,
         .look_ms = LOOK_MS,
@@ -353,6 +413,7 @@ static enum exit_code program_supervise(struct program *program)
     int code = CODE_OK;
     px_error error;
 
+    program_sockets(program);
     deaths_init(&program->deaths);
     if (board_init(&program->board, master_place_count(program->slot_count),
                    program->counts.metrics, legacy_counts_take()) != PX_OK) {
@@ -362,7 +423,7 @@ static enum exit_code program_supervise(struct program *program)
     counts_begin(&program->counts, program->worker_count);
     counts_certificates(&program->counts, program->tls);
     counts_open(&program->counts);
-    if (master_run(&plan, &code, &error) == PX_OK) {
+    if (master_run(&program->plan, &code, &error) == PX_OK) {
         deaths_look(&program->deaths, UINT64_MAX);
         counts_report_cut(&program->counts);
         if (!options->quiet && program->has_served)
@@ -388,6 +449,7 @@ static enum exit_code program_alone(struct program *program)
                             .watch = &program->watch,
                             .dates = &program->dates,
                             .counts = &program->counts,
+                            .swap = program->swap.file ? &program->swap : NULL,
                             .notify = &program->notify,
                             .on_ready = program_ready,
                             .context = program};
@@ -434,6 +496,8 @@ static enum exit_code program_open(struct program *program)
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
     }
+    if (program->swap.file)
+        run_outcome_open(&program->swap.outcome, options->process.pid_file);
     enum exit_code code = program_open_log(program);
 
     if (code != CODE_OK)
@@ -488,6 +552,7 @@ enum exit_code serve(const struct options *options)
     pid_t pid = getpid();
     px_error error;
 
+    run_swap_init(&program.swap, options->run.opened);
     inherited_close_unnamed(options->listen, options->listen_count);
     signals_block();
     descriptors_raise_limit();
@@ -498,6 +563,7 @@ enum exit_code serve(const struct options *options)
     }
     if (legacy_take(&program.legacy, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
+        run_swap_deinit(&program.swap, false);
         return exit_code_of(error.code);
     }
     notify_init(&program.notify);
@@ -511,7 +577,7 @@ enum exit_code serve(const struct options *options)
     if (code == CODE_OK)
         code = program.worker_count > 0 ? program_supervise(&program) : program_alone(&program);
     if (program.owns_pid_file)
-        pidfile_remove(options->process.pid_file, pid);
+        pidfile_remove(program.options->process.pid_file, pid);
     listeners_deinit(&program.listeners);
     legacy_deinit(&program.legacy);
     board_deinit(&program.board);
@@ -524,5 +590,6 @@ enum exit_code serve(const struct options *options)
         close(program.log_fd);
     if (program.log_lock_fd >= 0)
         close(program.log_lock_fd);
+    run_swap_deinit(&program.swap, program.owns_pid_file);
     return code;
 }

@@ -120,8 +120,10 @@ static void on_reload_signal(int signal_number, void *context)
     on_reopen_signal(signal_number, context);
     if (life->worker->watch)
         file_watch_take(life->worker->watch);
-    if (secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK &&
-        !life->worker->options->quiet)
+    if (life->worker->swap)
+        run_swap_alone(life->worker->swap, life->server, tls, life->worker->dates);
+    else if (secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK &&
+             !life->worker->options->quiet)
         diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
     notify_send(life->worker->notify, "READY=1\nSTATUS=serving\n");
 }

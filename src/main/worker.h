@@ -13,6 +13,7 @@
 #include "main/listen.h"
 #include "main/log.h"
 #include "main/options.h"
+#include "main/run_swap.h"
 #include "main/secure.h"
 #include "process/board.h"
 #include "process/control.h"
@@ -36,6 +37,7 @@ struct worker {
     /* Alone: */
     struct file_watch *watch;    /* borrowed: files that are read anew when they change */
     struct secure_dates *dates;  /* borrowed: what was said of certificates */
+    struct run_swap *swap;       /* borrowed: a configuration to read anew; NULL: there is none */
     const struct notify *notify; /* borrowed */
     /* Called when it serves; a result other than 0 ends it with that exit code. */
     int (*on_ready)(void *context);

@@ -185,6 +185,8 @@ static void reload(struct master *master)
     (void)master->plan->on_mend(master->plan->context);
     uint32_t count = master->plan->on_reload(master->plan->context);
 
+    if (count == MASTER_RELOAD_LATER)
+        return;
     if (count > 0) {
         master_event(master, EVENT_RELOAD, SUPERVISOR_NOBODY, (int)count);
         return;

@@ -25,6 +25,7 @@ enum {
     LATE_MS = 500,            /* a wait that took so much longer: we were stopped */
     BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
     STILL_MS = 3 * BEAT_MS,   /* all that serve stand still: the service manager is told nothing */
+    MASTER_RELOAD_LATER = 1 << 30, /* more than there can be workers */
 };
 
 /* As in syslog(3). */
@@ -40,10 +41,13 @@ struct master_plan {
     int (*on_work)(uint32_t place, const struct control_ends *ends, void *context);
     /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
     int (*on_ready)(void *context);
-    /* A reload is done, or has changed nothing; NULL: nobody wants to know. */
-    void (*on_reloaded)(bool is_done, void *context);
-    /* How many workers the next generation has; 0: no reload, and why was said. */
+    /* How many workers the next generation has; 0: no reload, and why was said;
+     * MASTER_RELOAD_LATER: one is under way, on_look asks for another. */
     uint32_t (*on_reload)(void *context);
+    /* A reload has ended: its workers serve, or it failed and those before go on. */
+    void (*on_reloaded)(bool is_good, void *context);
+    /* After a reload that was good: every socket is in the hands of its workers. */
+    void (*on_settled)(void *context);
     /* Called every `look_ms` (0: never): whether to reload, since something has changed. */
     bool (*on_look)(void *context);
     uint32_t look_ms;
@@ -94,6 +98,7 @@ struct master {
     uint64_t report_due_ms;   /* likewise */
     uint64_t renew_due_ms;    /* the sum that a successor sees, where one was started */
     bool is_awaiting;         /* a successor that has not been given all yet */
+    bool is_settling;         /* reloaded, and on_settled is owed */
     bool has_ended;
     int exit_code;
 };

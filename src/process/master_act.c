@@ -255,6 +255,7 @@ static void say_serving(const struct master *master)
 static void act_reloaded(struct master *master)
 {
     tell_reloaded(master, true);
+    master->is_settling = true;
     master_tell(master, MASTER_NOTICE, "reloaded: %u new workers serve",
                 master->supervisor.worker_count);
     say_serving(master);
@@ -321,7 +322,7 @@ static void act(struct master *master, const struct supervisor_action *action)
         act_admit(master);
         break;
     case ACTION_UNCHANGED:
-        if (action->code != REASON_SUCCESSOR)
+        if (action->code != REASON_SUCCESSOR && action->code != REASON_BUSY)
             tell_reloaded(master, false);
         say_unchanged(master, (enum supervisor_reason)action->code);
         break;
@@ -370,4 +371,8 @@ void master_act(struct master *master)
 
     while (supervisor_take(&master->supervisor, &action))
         act(master, &action);
+    if (master->is_settling && supervisor_is_settled(&master->supervisor)) {
+        master->is_settling = false;
+        master->plan->on_settled(master->plan->context);
+    }
 }

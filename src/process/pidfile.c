@@ -144,6 +144,22 @@ px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor, px_error *o
     return failure == 0 ? error_clear(out_error) : pidfile_fail(path, failure, out_error);
 }
 
+pid_t pidfile_read(const char *path, px_error *out_error)
+{
+    pid_t pid = read_pid(path);
+
+    if (pid < 0 || (pid > 0 && !is_alive(pid) && kill(pid, 0) == 0)) {
+        error_set(out_error, PX_ERR_INVALID, 0, "%s is not the pid file of a pollux", path);
+        return 0;
+    }
+    if (pid == 0 || !is_alive(pid)) {
+        error_set(out_error, PX_ERR_NOT_FOUND, 0, "%s names no process that runs", path);
+        return 0;
+    }
+    error_clear(out_error);
+    return pid;
+}
+
 void pidfile_remove(const char *path, pid_t pid)
 {
     char mine[PID_TEXT_BYTES];

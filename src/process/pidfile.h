@@ -18,6 +18,10 @@ PX_MUST_CHECK px_err pidfile_check(const char *path, pid_t predecessor, px_error
 PX_MUST_CHECK px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor,
                                    px_error *out_error);
 
+/* The number in a pid file of a program of our name that runs; 0: PX_ERR_NOT_FOUND (no file, or the
+ * program has ended), PX_ERR_INVALID (it is no pid file, or of another program). */
+pid_t pidfile_read(const char *path, px_error *out_error);
+
 /* Removes it when it still holds `pid`: a successor may have written its own. */
 void pidfile_remove(const char *path, pid_t pid);
 

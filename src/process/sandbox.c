@@ -48,7 +48,7 @@ px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mode, const char 
     return error_clear(out_error);
 }
 
-void sandbox_deinit(struct sandbox *sandbox)
+void sandbox_forget(struct sandbox *sandbox)
 {
     for (size_t i = 0; i < sandbox->path_count; i++)
         free((char *)sandbox->paths[i].path);
@@ -56,6 +56,11 @@ void sandbox_deinit(struct sandbox *sandbox)
     sandbox->paths = NULL;
     sandbox->path_count = 0;
     sandbox->path_room = 0;
+}
+
+void sandbox_deinit(struct sandbox *sandbox)
+{
+    sandbox_forget(sandbox);
     traps_destroy(sandbox->traps);
     sandbox->traps = NULL;
 }

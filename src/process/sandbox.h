@@ -47,6 +47,9 @@ PX_MUST_CHECK px_err sandbox_init(struct sandbox *sandbox, enum sandbox_mode mod
 
 void sandbox_deinit(struct sandbox *sandbox);
 
+/* Allows no path any more, for workers to come. */
+void sandbox_forget(struct sandbox *sandbox);
+
 /* Allows `access` (enum landlock_access) at a path, and below it where that is a folder.  The text
  * is copied; what it names is looked up when a worker enters, and may be missing if it is not to be
  * read.  PX_ERR_LIMIT: too many. */

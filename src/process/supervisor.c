@@ -413,6 +413,18 @@ static void on_time(struct supervisor *supervisor, uint64_t now_ms)
     }
 }
 
+bool supervisor_is_settled(const struct supervisor *supervisor)
+{
+    for (uint32_t i = 0; i < supervisor->plan.slot_count; i++) {
+        const struct supervised_slot *slot = &supervisor->slots[i];
+
+        if (slot->holder == SUPERVISOR_NOBODY || !slot->is_served ||
+            supervisor->workers[slot->holder].generation != supervisor->generation)
+            return false;
+    }
+    return true;
+}
+
 uint64_t supervisor_due_ms(const struct supervisor *supervisor)
 {
     uint64_t due_ms = UINT64_MAX;

@@ -219,6 +219,9 @@ void supervisor_check(const struct supervisor *supervisor);
 /* The next action, in order; false when there is none. */
 bool supervisor_take(struct supervisor *supervisor, struct supervisor_action *out_action);
 
+/* Whether workers of the generation that serves hold every slot, and have said so. */
+bool supervisor_is_settled(const struct supervisor *supervisor);
+
 /* When EVENT_TIME is due, or UINT64_MAX. */
 uint64_t supervisor_due_ms(const struct supervisor *supervisor);
 

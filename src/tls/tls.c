@@ -400,6 +400,12 @@ px_err px_tls_reload(px_tls *tls, px_error *out_error)
     return err;
 }
 
+void px_tls_take_tickets(px_tls *tls, const px_tls *from)
+{
+    if (!tls->ticket_keys_file && !from->ticket_keys_file)
+        tls->tickets = from->tickets;
+}
+
 px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate *out_certificate)
 {
     const struct tls_context *context = tls->context;

@@ -72,6 +72,12 @@ px_err px_tls_reload(px_tls *tls, px_error *out_error)
     return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
 }
 
+void px_tls_take_tickets(px_tls *tls, const px_tls *from)
+{
+    (void)tls;
+    (void)from;
+}
+
 px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate *out_certificate)
 {
     (void)tls;

@@ -7,7 +7,7 @@ import pytest
 from lib.runner import ROOT, run
 
 PAGE = (ROOT / "docs" / "man" / "pollux.1.scd").read_text()
-COMMANDS = ("respond", "files", "healthcheck", "run", "check", "config", "fmt")
+COMMANDS = ("respond", "files", "healthcheck", "run", "check", "config", "fmt", "reload")
 
 
 def flags_of_the_page():

@@ -1,13 +1,17 @@
 """`pollux run` and the commands about its file: what is served, and every error at its place."""
 
+import os
 import re
 import signal
+import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from lib.runner import PROGRAM, Server, run
-from lib.wire import ask
+from lib.runner import PROGRAM, Server, is_listening, run
+from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
 
@@ -222,3 +226,186 @@ def test_fmt(folder):
     code, out, err = run("fmt", cwd=folder)
     assert (code, out) == (78, "")
     assert err.startswith("pollux.conf:1:9: ")
+
+
+# --- Reload --------------------------------------------------------------------------------------
+
+
+def get_soon(server, wanted, **ask_with):
+    """The one connection that an old worker had taken already may have its answer."""
+    end = time.monotonic() + 5
+    while (content := get(server, **ask_with)[2]) != wanted:
+        assert time.monotonic() < end, content
+    assert get(server, **ask_with)[2] == wanted
+
+
+def reload(folder, *flags):
+    return run("reload", "-c", "pollux.conf", *flags, cwd=folder, seconds=30)
+
+
+@pytest.fixture
+def pid_file(folder):
+    return f"pid_file {folder}/pollux.pid\n"
+
+
+def test_a_reload_serves_what_the_file_says_now(folder, pid_file):
+    with serve(folder, pid_file + "respond 1st\n") as server:
+        assert get(server)[2] == b"1st"
+        (folder / "pollux.conf").write_text(TOP + pid_file + "files www\nheader X-A b\n")
+        assert reload(folder) == (0, "reloaded: 1 new workers serve\n", "")
+        get_soon(server, b"<p>index\n")
+        assert reload(folder, "--pid-file", f"{folder}/pollux.pid")[0] == 0
+        assert (folder / "pollux.pid.reload").stat().st_mode & 0o777 == 0o600
+    assert not (folder / "pollux.pid.reload").exists()
+
+
+def test_a_reload_with_errors_changes_nothing(folder, pid_file):
+    with serve(folder, pid_file + "respond 1st\n") as server:
+        path = folder / "pollux.conf"
+        for text, says in (
+            ("procy\n", 'pollux.conf:5:1: unknown directive "procy"'),
+            ("files none\n", "pollux.conf:5:7: cannot serve"),
+            ("listen 192.0.2.1:1\nrespond\n", "pollux.conf:5:8: cannot listen on 192.0.2.1:1"),
+            ("user nobody\nrespond\n", 'pollux.conf:5:1: "user" cannot change by a reload: restart'),
+            ("timeouts {\n drain 1s\n}\nrespond\n", 'pollux.conf:6:2: "drain" cannot change'),
+        ):
+            path.write_text(TOP + pid_file + text)
+            code, out, err = reload(folder)
+            assert (code, out) == (78, ""), (text, err)
+            assert says in err, (text, err)
+            assert get(server)[2] == b"1st"
+        path.write_text(TOP.replace("workers 1", "workers 0") + pid_file + "respond\n")
+        code, _, err = reload(folder)
+        assert code == 78 and "pollux.conf:2:9: workers cannot become 0" in err
+        assert get(server)[2] == b"1st"
+        server.wait_stderr("not reloaded: the configuration has errors; the old one goes on")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_listeners_come_and_go(folder, pid_file):
+    one, other = free_port(), free_port()
+    top = f"workers 2\nlog off\n{pid_file}"
+    first = f"listen 127.0.0.1:{one}\n"
+    second = f"listen 127.0.0.1:{other}\n"
+    path = folder / "pollux.conf"
+    with serve(folder, "respond 1st\n", top=top + first) as server:
+        sockets = lambda: {
+            os.readlink(f"/proc/{server.pid}/fd/{fd}")
+            for fd in os.listdir(f"/proc/{server.pid}/fd")
+        }
+        before = {name for name in sockets() if name.startswith("socket")}
+        path.write_text(top + first + second + "respond 2nd\n")
+        assert reload(folder)[0] == 0
+        server.addresses = [("127.0.0.1", one), ("127.0.0.1", other)]
+        for address in server.addresses:
+            server.address = address
+            get_soon(server, b"2nd")
+        path.write_text(top + second + "respond 3rd\n")
+        assert reload(folder)[0] == 0
+        get_soon(server, b"3rd")
+        end = time.monotonic() + 5
+        while is_listening(one):
+            assert time.monotonic() < end
+        path.write_text(top + second + first + "respond 4th\n")
+        assert reload(folder)[0] == 0
+        for server.address in (("127.0.0.1", one), ("127.0.0.1", other)):
+            get_soon(server, b"4th")
+        path.write_text(top + second + f"host a.test {{\n listen 127.0.0.1:{one}\n respond a\n}}\nhost * {{\nrespond b\n}}\n")
+        assert reload(folder)[0] == 0
+        server.address = ("127.0.0.1", one)
+        get_soon(server, b"a")
+        assert get(server, host="b.test")[0] == 404
+        server.address = ("127.0.0.1", other)
+        get_soon(server, b"b")
+
+
+def test_a_socket_that_stays_is_not_closed(folder, pid_file):
+    port = free_port()
+    top = f"workers 1\nlog off\nlisten 127.0.0.1:{port}\n{pid_file}"
+    inode = lambda: {
+        row.split()[9] for row in open("/proc/net/tcp") if f":{port:04X} " in row and " 0A " in row
+    }
+    with serve(folder, "respond 1st\n", top=top) as server:
+        before = inode()
+        (folder / "pollux.conf").write_text(top + "listen 127.0.0.1:0\nrespond 2nd\n")
+        assert reload(folder)[0] == 0
+        assert inode() == before and len(before) == 1
+
+
+def test_a_reload_alone(folder, pid_file):
+    top = f"workers 0\nlog off\nlisten 127.0.0.1:0\n{pid_file}"
+    with serve(folder, "respond 1st\n", top=top) as server:
+        path = folder / "pollux.conf"
+        path.write_text(top + "respond 2nd\n")
+        folder.chmod(0o777)
+        assert reload(folder) == (0, "reloaded: the process serves it\n", "")
+        get_soon(server, b"2nd")
+        path.write_text(top + "limits {\n    head 4k\n}\nrespond 3rd\n")
+        code, _, err = reload(folder)
+        assert code == 78
+        assert 'pollux.conf:5:1: "limits" cannot change by a reload with workers 0' in err
+        path.write_text(top + "respond {nope}\n")
+        assert reload(folder)[0] == 78
+        get_soon(server, b"2nd")
+
+
+def test_reload_needs_a_process(folder, pid_file):
+    (folder / "pollux.conf").write_text("respond\n")
+    code, out, err = reload(folder)
+    assert (code, out) == (64, "") and "pollux.conf names no pid_file" in err
+    (folder / "pollux.conf").write_text(pid_file + "respond\n")
+    code, out, err = reload(folder)
+    assert (code, out) == (66, "") and "pollux.pid names no process that runs" in err
+
+
+def test_a_hundred_reloads_under_load(folder, pid_file):
+    """No request is lost, none is answered by what was replaced before it was asked for, and old
+    workers end."""
+    path = folder / "pollux.conf"
+    top = f"workers 2\nlog off\nlisten 127.0.0.1:{free_port()}\n{pid_file}"
+    stop, failures, counts = threading.Event(), [], []
+
+    def load(address):
+        count = 0
+        try:
+            while not stop.is_set():
+                with Wire(address) as wire:
+                    for _ in range(20):
+                        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                        reply = wire.reply()
+                        assert reply.status == 200 and reply.content.isdigit()
+                        count += 1
+                        if reply.says_close:
+                            break
+        except Exception as error:  # told by the main thread
+            failures.append(repr(error))
+        counts.append(count)
+
+    with serve(folder, "respond 0\n", top=top) as server:
+        threads = [threading.Thread(target=load, args=(server.address,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, 101):
+            path.write_text(top + f"respond {number + 1000}\n")
+            code, _, err = reload(folder)
+            assert code == 0, err
+            get_soon(server, str(number + 1000).encode())
+            assert len(children(server.pid)) <= 2 * 16, "old workers stay"
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert sum(counts) > 1000
+        end = time.monotonic() + 10
+        while len(children(server.pid)) > 2:
+            assert time.monotonic() < end, children(server.pid)
+            time.sleep(0.05)
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -136,6 +136,17 @@ static int ready(void *context)
     return notes->behave == REFUSE_READY ? 73 : 0;
 }
 
+static void reloaded(bool is_good, void *context)
+{
+    (void)is_good;
+    (void)context;
+}
+
+static void settled(void *context)
+{
+    (void)context;
+}
+
 static uint32_t reload(void *context)
 {
     return (uint32_t)((struct scene *)context)->notes->workers;
@@ -235,6 +246,8 @@ static int master_work(struct notes *notes)
         .on_work = work,
         .on_ready = ready,
         .on_reload = reload,
+        .on_reloaded = reloaded,
+        .on_settled = settled,
         .on_mend = mend,
         .on_close = closed,
         .on_own = own,

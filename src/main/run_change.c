@@ -1,0 +1,159 @@
+/*
+ * Comparing what two configurations say of the process.
+ *
+ * Which directives need a restart is said by their rows.
+ */
+#include "main/run_change.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NOTE_BYTES = 256 };
+
+static bool is_same(const struct config_node *one, const struct config_node *other)
+{
+    if (!one || !other)
+        return one == other;
+    if (one->value_count != other->value_count)
+        return false;
+    for (uint32_t i = 0; i < one->value_count; i++)
+        if (!px_str_equal(one->values[i].text, other->values[i].text))
+            return false;
+    return true;
+}
+
+static struct config_place place_of(const struct config_node *node, const struct config *config)
+{
+    if (node)
+        return node_place(node);
+    /* The file as a whole: what is missing has no place. */
+    const struct config_file *file = config->load.files;
+
+    while (file && file->next)
+        file = file->next;
+    return (struct config_place){.file = file};
+}
+
+/* Rows of one block, or of the top. */
+static bool compare(const struct config_node *old, const struct config_node *new,
+                    struct config *config, uint32_t where)
+{
+    bool is_possible = true;
+
+    for (size_t table = 0; schema_tables[table]; table++) {
+        for (const struct config_directive *row = schema_tables[table]; row->name; row++) {
+            const struct config_node *was = node_find(old, row->name);
+            const struct config_node *is = node_find(new, row->name);
+
+            if (!row->needs_restart || (row->where & where) == 0 || is_same(was, is))
+                continue;
+            report_add(&config->load.report, REPORT_MEANING, place_of(is, config),
+                       "\"%s\" cannot change by a reload: restart pollux for it", row->name);
+            is_possible = false;
+        }
+    }
+    return is_possible;
+}
+
+static const struct config_node *block(const struct config *config, const char *name)
+{
+    const struct config_node *node = node_find(config->settings->nodes, name);
+
+    return node ? node->children : NULL;
+}
+
+/* One process, without a master: who asks has one. */
+static bool is_alone(const struct config *config)
+{
+    const struct config_node *node = node_find(config->settings->nodes, "workers");
+
+    return node && node->value_count > 0 && !node->values[0].is_word && node->values[0].number == 0;
+}
+
+bool run_change_is_possible(const struct config *old, struct config *new)
+{
+    bool is_possible = compare(old->settings->nodes, new->settings->nodes, new, IN_TOP);
+
+    if (is_alone(new)) {
+        run_change_note(new, "workers", 1,
+                        "workers cannot become 0 by a reload: restart pollux for it");
+        is_possible = false;
+    }
+    return compare(block(old, "timeouts"), block(new, "timeouts"), new, IN_TIMEOUTS) && is_possible;
+}
+
+/* Whether it is about the process: what stands at the top alone, but for hosts and what is made of
+ * texts. */
+static bool is_of_process(const struct config_node *node)
+{
+    return node->row->where == IN_TOP && !node_is(node, "host") && !node_is(node, "health");
+}
+
+static bool is_same_deep(const struct config_node *one, const struct config_node *other)
+{
+    const struct config_node *inner = one->children, *beside = other->children;
+
+    if (one->row != other->row || !is_same(one, other))
+        return false;
+    for (; inner && beside; inner = inner->next, beside = beside->next)
+        if (!is_same_deep(inner, beside))
+            return false;
+    return inner == beside;
+}
+
+static bool is_kept(const struct config_node *node)
+{
+    return is_of_process(node) || node_is(node, "listen") || node_is(node, "tls");
+}
+
+static const struct config_node *kept_from(const struct config_node *node)
+{
+    while (node && !is_kept(node))
+        node = node->next;
+    return node;
+}
+
+bool run_change_is_of_site(const struct config *old, struct config *new)
+{
+    const struct config_node *was = kept_from(old->settings->nodes);
+    const struct config_node *is = kept_from(new->settings->nodes);
+
+    while (was && is && is_same_deep(was, is)) {
+        was = kept_from(was->next);
+        is = kept_from(is->next);
+    }
+    if (!was && !is)
+        return true;
+    report_add(&new->load.report, REPORT_MEANING, place_of(is, new),
+               "\"%s\" cannot change by a reload with workers 0: restart pollux for it",
+               is ? is->row->name : was->row->name);
+    return false;
+}
+
+void run_change_note(struct config *config, const char *name, uint32_t value, const char *format,
+                     ...)
+{
+    const struct config_node *node = node_find(config->settings->nodes, name);
+    struct config_place place = place_of(node, config);
+    char text[NOTE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (node && value > 0 && value <= node->value_count)
+        place = node->values[value - 1].value->place;
+    report_add(&config->load.report, REPORT_MEANING, place, "%s", text);
+}
+
+void run_change_note_listen(struct config *config, uint32_t index, const px_error *error)
+{
+    struct config_place place = place_of(NULL, config);
+
+    for (const struct config_listen *listen = config->settings->listens; listen;
+         listen = listen->next)
+        if (listen->index == index && listen->node)
+            place = listen->node->values[0].value->place;
+    report_add(&config->load.report, REPORT_MEANING, place, "%s", error->text);
+}

@@ -1,0 +1,131 @@
+/*
+ * `pollux reload`: tells a running pollux to read its configuration anew, and waits for what comes
+ * of it.
+ *
+ * The happy path: the number in the pid file gets HUP, and the file beside it says in a moment that
+ * it was reloaded.  It can fail by a configuration with errors, which are said as they were there,
+ * by a process that is not there, and by one that says nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "main/diagnostics.h"
+#include "main/run.h"
+#include "main/run_outcome.h"
+#include "main/run_reader.h"
+#include "process/pidfile.h"
+
+enum {
+    PATIENCE_S = 90, /* a new worker has 60 s to be ready */
+    LOOK_NS = 20 * 1000 * 1000,
+};
+
+/* What the configuration says, with its errors left to the process that reads it anew: NULL where
+ * it says nothing. */
+static char *pid_file_of(const char *path)
+{
+    struct config_load load;
+    char *pid_file = NULL;
+
+    config_load_init(&load, &run_reader, &alloc_libc);
+    if (config_load_read(&load, path) == PX_OK || load.statements) {
+        const struct config_node *node = node_find(config_check(&load), "pid_file");
+
+        if (node && node->value_count > 0)
+            pid_file = strdup(node->values[0].text.ptr);
+    }
+    config_load_deinit(&load);
+    return pid_file;
+}
+
+static enum exit_code outcome_say(enum exit_code code, const struct buf *text)
+{
+    FILE *stream = code == CODE_OK ? stdout : stderr;
+
+    if (fwrite(text->ptr, 1, text->len, stream) != text->len || fflush(stream) != 0)
+        return CODE_SYSTEM;
+    return code;
+}
+
+static enum exit_code outcome_wait(pid_t pid, const char *path, uint64_t since_ns)
+{
+    const struct timespec pause = {0, LOOK_NS};
+    uint64_t until_ns = since_ns + (uint64_t)PATIENCE_S * 1000000000U;
+    enum exit_code code = CODE_SYSTEM;
+    struct buf text;
+
+    buf_init(&text, &alloc_libc, 2 * RUN_OUTCOME_BYTES_MAX);
+    for (;;) {
+        bool is_alive = kill(pid, 0) == 0 || errno == EPERM;
+
+        if (run_outcome_read(path, since_ns, &code, &text)) {
+            code = outcome_say(code, &text);
+            break;
+        }
+        if (!is_alive) {
+            diagnostics_say("process %ld has ended", (long)pid);
+            code = CODE_UNAVAILABLE;
+            break;
+        }
+        if (run_outcome_now_ns() > until_ns) {
+            diagnostics_say("process %ld has not said what came of it for %d s", (long)pid,
+                            PATIENCE_S);
+            break;
+        }
+        nanosleep(&pause, NULL);
+    }
+    buf_deinit(&text);
+    return code;
+}
+
+static enum exit_code reload(const char *pid_file)
+{
+    px_error error;
+    pid_t pid = pidfile_read(pid_file, &error);
+    char *path = pid > 0 ? run_outcome_path(pid_file) : NULL;
+    enum exit_code code = CODE_SYSTEM;
+
+    if (pid <= 0) {
+        diagnostics_say("%s", error.text);
+        return exit_code_of(error.code);
+    }
+    uint64_t since_ns = run_outcome_now_ns();
+
+    if (!path) {
+        diagnostics_say("out of memory");
+    } else if (access(path, F_OK) != 0) {
+        diagnostics_say("%s is not there: process %ld was not started by pollux run", path,
+                        (long)pid);
+        code = CODE_NO_INPUT;
+    } else if (kill(pid, SIGHUP) != 0) {
+        diagnostics_say("cannot tell process %ld: %s", (long)pid, strerror(errno));
+        code = errno == EPERM ? CODE_PERMISSION : CODE_UNAVAILABLE;
+    } else {
+        code = outcome_wait(pid, path, since_ns);
+    }
+    free(path);
+    return code;
+}
+
+enum exit_code run_reload(const struct options *options)
+{
+    char *own = options->run.pid_file ? NULL : pid_file_of(run_file_find(options));
+    const char *pid_file = options->run.pid_file ? options->run.pid_file : own;
+    enum exit_code code = CODE_USAGE;
+
+    if (pid_file)
+        code = reload(pid_file);
+    else
+        diagnostics_say("%s names no pid_file: which process is it? (see --pid-file)",
+                        run_file_find(options));
+    free(own);
+    return code;
+}
