@@ -83,9 +83,6 @@ PX_MUST_CHECK px_err listeners_try(struct listeners *listeners, const struct lis
 /* Ends it: with what the plan has alone, or as it was before. */
 void listeners_settle(struct listeners *listeners, bool is_good);
 
-/* Whether a plan has another set of addresses. */
-bool listeners_differ(const struct listeners *listeners, const struct listen_plan *plan);
-
 /* Serves all of them, in a process that is alone. */
 PX_MUST_CHECK px_err listeners_serve(struct listeners *listeners,
                                      const struct listen_servers *servers, px_error *out_error);

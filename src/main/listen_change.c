@@ -207,18 +207,3 @@ void listeners_settle(struct listeners *listeners, bool is_good)
     if (listen_announce_list(listeners, &error) != PX_OK)
         diagnostics_say("%s", error.text);
 }
-
-bool listeners_differ(const struct listeners *listeners, const struct listen_plan *plan)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < listeners->address_count; i++)
-        count += listeners->tags[i] != LISTEN_NONE;
-    for (uint32_t i = 0; i < plan->address_count; i++) {
-        uint32_t address = address_find(listeners, plan->addresses[i], &plan->options[i]);
-
-        if (address == LISTEN_NONE || listeners->tags[address] == LISTEN_NONE)
-            return true;
-    }
-    return count != plan->address_count;
-}

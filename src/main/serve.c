@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "main/beats.h"
 #include "main/confinement.h"
 #include "main/deaths.h"
@@ -22,18 +21,18 @@
 #include "main/inherited.h"
 #include "main/listen.h"
 #include "main/log_file.h"
+#include "main/log_keep.h"
+#include "main/processes.h"
 #include "main/root_watch.h"
 #include "main/run_swap.h"
 #include "main/secure.h"
 #include "main/worker.h"
-#include "process/cpus.h"
 #include "process/descriptors.h"
 #include "process/master.h"
 #include "process/pidfile.h"
 #include "process/signals.h"
 
 enum {
-    START_TIMEOUT_MS_DEFAULT = 60 * 1000,
     /* Peers that wait longer than what they are answered is worth have left. */
     BACKLOG_DEFAULT = 1024,
     LOOK_MS = 1000, /* at files that have changed, and whether all is well */
@@ -134,71 +133,11 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
     return (int)worker_run(&worker);
 }
 
-/* How many workers there shall be: read anew at every reload, for the quota of a container may have
- * changed. */
-static uint32_t worker_count(const struct options *options)
-{
-    return options->process.workers_given ? options->process.workers : cpus_usable();
-}
-
-static bool has_log(const struct program *program)
-{
-    return program->options->server.log_format != PX_LOG_OFF;
-}
-
-static const char *log_name(const struct program *program)
-{
-    return program->options->log_file ? program->options->log_file : "on stdout";
-}
-
-/* The master opens it, with the permissions that it has kept, and workers are given it: a folder
- * that has gone never keeps one from starting. */
-static enum exit_code program_open_log(struct program *program)
-{
-    int legacy_fd = legacy_log_take();
-
-    if (program->worker_count == 0 || !has_log(program))
-        return CODE_OK;
-    program->log_fd = log_descriptor_open(program->options->log_file);
-    if (program->log_fd < 0 && program->predecessor == 0) {
-        diagnostics_say("cannot open the log file %s: %s", log_name(program), strerror(errno));
-        return CODE_CANNOT_CREATE;
-    }
-    if (program->log_fd < 0) {
-        int failure = errno;
-
-        /* To be replaced must not fail by it. */
-        program->log_fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
-        diagnostics_say("cannot open the log file %s: %s (%s)", log_name(program),
-                        strerror(failure),
-                        legacy_fd >= 0 ? "the old one goes on" : "there is no log");
-    } else if (legacy_fd >= 0) {
-        close(legacy_fd);
-    }
-    program->log_lock_fd = log_lock_create();
-    if (program->log_lock_fd < 0)
-        diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
-    return CODE_OK;
-}
-
-/* What was opened stays when its name cannot be opened again. */
 static int program_log(bool is_anew, void *context)
 {
     struct program *program = context;
-    const char *path = program->options->log_file;
 
-    if (!path || !has_log(program))
-        return -1;
-    int fd = is_anew ? log_descriptor_open(path) : -1;
-
-    if (fd >= 0) {
-        close(program->log_fd);
-        program->log_fd = fd;
-    } else if (is_anew) {
-        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
-                        strerror(errno));
-    }
-    return program->log_fd;
+    return log_keep_renew(program->options, is_anew, &program->log_fd);
 }
 
 static struct run_parts program_parts(struct program *program)
@@ -226,10 +165,7 @@ static bool program_read(struct program *program)
     if (!run_swap_try(&program->swap, &parts, program->slot_count))
         return false;
     program_sockets(program);
-    if (options_are_secure(program->options))
-        file_watch_init(&program->watch, &program->options->secure);
-    else
-        program->watch = (struct file_watch){0};
+    file_watch_init(&program->watch, &program->options->secure);
     return true;
 }
 
@@ -241,7 +177,7 @@ static void program_reloaded(bool is_good, void *context)
     run_swap_end(&program->swap, &parts, is_good);
     program_sockets(program);
     if (!is_good)
-        program->worker_count = worker_count(program->options);
+        program->worker_count = processes_count(program->options);
     counts_reload(&program->counts, is_good, (int64_t)time(NULL));
     counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
     counts_certificates(&program->counts, program->tls);
@@ -265,7 +201,7 @@ static uint32_t program_reload(void *context)
     }
     if (program->swap.file && !program_read(program))
         return 0;
-    uint32_t count = worker_count(program->options);
+    uint32_t count = processes_count(program->options);
 
     (void)program_log(true, program);
     if (program->root.fd >= 0 && root_watch_renew(&program->root, &error) != PX_OK) {
@@ -376,17 +312,7 @@ static enum exit_code program_supervise(struct program *program)
     const struct options *options = program->options;
     const struct process_options *process = &options->process;
     program->plan = (struct master_plan){
-        .supervisor = {.worker_count = program->worker_count,
-                       .slot_count = program->slot_count,
-                       .start_timeout_ms = process->start_timeout_ms == 0
-                                               ? START_TIMEOUT_MS_DEFAULT
-                                               : process->start_timeout_ms,
-                       .hung_timeout_ms = beats_hung_ms(options),
-                       .drain_delay_ms =
-                           process->drain_delay_ms == PX_OFF ? 0 : process->drain_delay_ms,
-                       .drain_timeout_ms = process->drain_timeout_ms == 0
-                                               ? DRAIN_TIMEOUT_MS_DEFAULT
-                                               : process->drain_timeout_ms},
+        .supervisor = processes_plan(options, program->worker_count, program->slot_count),
         .program = {.path = process->program.path[0] ? process->program.path : NULL,
                     .argv = process->program.argv,
                     .slot_count = program->slot_count},
@@ -481,12 +407,9 @@ static enum exit_code program_open(struct program *program)
                                .legacy = &program->legacy};
     px_error error;
 
-    if (program->worker_count > 0 && options->command == COMMAND_FILES &&
-        root_watch_open(&program->root, options->files.root, &error) != PX_OK) {
-        diagnostics_say("%s", error.text);
-        return exit_code_of(error.code);
-    }
-    if (confinement_init(&program->sandbox, options, program->root.fd, program->worker_count == 0,
+    if ((program->worker_count > 0 && options->command == COMMAND_FILES &&
+         root_watch_open(&program->root, options->files.root, &error) != PX_OK) ||
+        confinement_init(&program->sandbox, options, program->root.fd, program->worker_count == 0,
                          &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
@@ -498,7 +421,11 @@ static enum exit_code program_open(struct program *program)
     }
     if (program->swap.file)
         run_outcome_open(&program->swap.outcome, options->process.pid_file);
-    enum exit_code code = program_open_log(program);
+    enum exit_code code = CODE_OK;
+
+    if (program->worker_count > 0)
+        code = log_keep_open(options, program->predecessor != 0, &program->log_fd,
+                             &program->log_lock_fd);
 
     if (code != CODE_OK)
         return code;
@@ -519,7 +446,7 @@ static void program_count(struct program *program)
 {
     const struct process_options *process = &program->options->process;
 
-    program->worker_count = worker_count(program->options);
+    program->worker_count = processes_count(program->options);
     program->slot_count = program->worker_count == 0 ? 1 : program->worker_count;
     if (program->worker_count != 0 && process->max_workers > program->slot_count)
         program->slot_count = process->max_workers;
@@ -529,17 +456,6 @@ static void program_count(struct program *program)
     program->slot_count = program->legacy.slot_count;
     if (program->worker_count > program->slot_count)
         program->worker_count = program->slot_count;
-}
-
-/* What is allowed, and hardly meant. */
-static void warn_of_options(const struct options *options)
-{
-    if (options->proxy.trusted_count > 0 && !options->proxy.protocol &&
-        options->server.forwarded == PX_FORWARDED_EITHER)
-        diagnostics_tell(
-            LEVEL_WARNING,
-            "--trust-proxy without --proxy-header: a client can send the field that its "
-            "proxy does not set, and is then logged as the proxy; name the one it sets");
 }
 
 enum exit_code serve(const struct options *options)
@@ -567,7 +483,7 @@ enum exit_code serve(const struct options *options)
         return exit_code_of(error.code);
     }
     notify_init(&program.notify);
-    warn_of_options(options);
+    processes_warn(options);
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);
