@@ -58,6 +58,10 @@ typedef struct px_exchange_callbacks {
      *  stays where it was received, and px_request_resume (after this has returned) shows it again
      *  in front of what follows.  NULL: on_content is called. */
     size_t (*on_content_some)(px_exchange *exchange, px_str bytes, void *context);
+    /** The peer has ended its side of the connection, once the request is whole and while there is
+     * no answer: most likely the client has left.  The exchange may still be answered; by default
+     * it ends in a second (px_server_options.half_close).  At most once.  NULL: not wanted. */
+    void (*on_peer_end)(px_exchange *exchange, void *context);
 } px_exchange_callbacks;
 
 /** The empty callbacks, as a value.  Any thread. */

@@ -107,6 +107,17 @@ typedef struct px_server_options {
      *  may share it; px_server_counters then has what all of them have counted.  NULL: it counts by
      *  itself, without those. */
     px_metrics *metrics;
+    /** What peers may make the server's loop keep, in all, divided over unread bytes, heads,
+     * requests, output, and sessions of HTTP/2; at least 16 MiB; 0: 1 GiB.  A share that is taken
+     * refuses whoever holds most, or has those give way.  Of several servers on a loop the last
+     * one's holds. Caches and coders have limits of their own, which a small one makes smaller
+     * where they are not set. */
+    uint64_t memory_bytes_max;
+    /** What it means that a peer has ended its side while a request of its, which is whole, has no
+     *  answer begun.  0: the client has left, unless an answer begins within a second: the exchange
+     *  ends with PX_END_PEER_GONE.  1: it goes on waiting for its answer (RFC 9112 section 9.6 lets
+     *  it).  px_exchange_callbacks.on_peer_end tells of it at once in either case. */
+    uint32_t half_close;
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */

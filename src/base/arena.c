@@ -31,6 +31,7 @@ void arena_init(struct arena *arena, const px_allocator *allocator, void *first,
     arena->blocks = NULL;
     arena->bytes_taken = 0;
     arena->bytes_max = bytes_max;
+    arena->budget = NULL;
 }
 
 void arena_reset(struct arena *arena)
@@ -42,6 +43,8 @@ void arena_reset(struct arena *arena)
         unpoison(block + 1, block->bytes);
         alloc_put(arena->allocator, block);
     }
+    if (arena->budget)
+        budget_give(arena->budget, BUDGET_EXCHANGES, arena->bytes_taken);
     arena->bytes_taken = 0;
     arena_use_first(arena);
 }
@@ -55,10 +58,16 @@ void *arena_take_slow(struct arena *arena, size_t bytes)
         want = bytes;
     if (want > room)
         return NULL;
+    if (arena->budget &&
+        !budget_take_fair(arena->budget, BUDGET_EXCHANGES, arena->bytes_taken, want))
+        return NULL;
     struct arena_block *block = alloc_take(arena->allocator, sizeof(*block) + want);
 
-    if (!block)
+    if (!block) {
+        if (arena->budget)
+            budget_give(arena->budget, BUDGET_EXCHANGES, want);
         return NULL;
+    }
     block->next = arena->blocks;
     block->bytes = want;
     arena->blocks = block;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/poison.h"
 #include "pollux/str.h"
@@ -27,12 +28,19 @@ struct arena {
     const px_allocator *allocator; /* borrowed: outlives the arena */
     char *first;                   /* borrowed: the lent block */
     uint32_t first_bytes;
-    uint32_t bytes_taken; /* in further blocks */
-    uint32_t bytes_max;   /* cap of all further blocks together */
+    uint32_t bytes_taken;  /* in further blocks */
+    uint32_t bytes_max;    /* cap of all further blocks together */
+    struct budget *budget; /* borrowed, or NULL: what further blocks are taken from */
 };
 
 void arena_init(struct arena *arena, const px_allocator *allocator, void *first,
                 uint32_t first_bytes, uint32_t bytes_max);
+
+/* Further blocks are of BUDGET_EXCHANGES from now on; before the first of them. */
+static inline void arena_use_budget(struct arena *arena, struct budget *budget)
+{
+    arena->budget = budget;
+}
 
 /* Gives every further block back and starts again in the lent one. */
 void arena_reset(struct arena *arena);

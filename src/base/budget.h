@@ -15,9 +15,29 @@
 #include "base/check.h"
 
 enum budget_kind {
-    BUDGET_HEADS, /* decoded heads of HTTP/2 requests in progress */
-    BUDGET_INBOX, /* bytes that were received and not used */
+    BUDGET_HEADS,     /* decoded heads of HTTP/2 requests in progress */
+    BUDGET_INBOX,     /* bytes that were received and not used */
+    BUDGET_EXCHANGES, /* heads, fields and content that exchanges keep */
+    BUDGET_OUTPUT,    /* content that was written, or copied, and not taken by the peer */
+    BUDGET_SESSIONS,  /* what HTTP/2 keeps of its connections and streams */
     BUDGET_KIND_COUNT
+};
+
+enum {
+    BUDGET_FIRST_BYTES = 4 * 1024,
+    /* Of what peers may make a loop keep, so many parts are for each kind: what is left over is for
+     * what a program's caches and coders keep, and for the log. */
+    MEMORY_PARTS = 32,
+    PART_HEADS = 2,
+    PART_INBOX = 4,
+    PART_EXCHANGES = 4, /* in arenas and collected; as much again for exchanges themselves */
+    PART_OUTPUT = 3,    /* in pieces and copies; as much again for blocks */
+    PART_SESSIONS = 4,
+    PART_CODERS = 4,
+    PART_CACHES = 3, /* files two parts, coded results one */
+    /* What peers may make a loop keep; pollux takes a part of what its machine has instead. */
+    MEMORY_BYTES_DEFAULT = 1024 * 1024 * 1024,
+    MEMORY_BYTES_MIN = 16 * 1024 * 1024,
 };
 
 struct budget_share {
@@ -37,11 +57,16 @@ void budget_init(struct budget *budget, uint64_t sum_bytes_max,
 /* States what must hold; for tests. */
 void budget_check(const struct budget *budget);
 
+/* The shares of a loop whose peers may make it keep `sum_bytes_max`, of which `inbox_bytes_max` is
+ * unread bytes.  What is not given away is for caches and coders, which have limits of their own.
+ * What is taken already stays taken. */
+void budget_divide(struct budget *budget, uint64_t sum_bytes_max, uint64_t inbox_bytes_max);
+
 /* What may be taken of a kind. */
 static inline uint64_t budget_left(const struct budget *budget, enum budget_kind kind)
 {
     const struct budget_share *share = &budget->shares[kind];
-    uint64_t share_left = share->bytes_max - share->bytes;
+    uint64_t share_left = share->bytes < share->bytes_max ? share->bytes_max - share->bytes : 0;
     uint64_t sum_left = budget->sum.bytes_max - budget->sum.bytes;
 
     return share_left < sum_left ? share_left : sum_left;
@@ -56,6 +81,13 @@ static inline bool budget_take(struct budget *budget, enum budget_kind kind, uin
     budget->sum.bytes += bytes;
     return true;
 }
+
+/* The same for one of many that has `has_bytes`.  While half of the share is free it may have what
+ * its owner allows; then what is left is for those that have little: a part of it for each, and the
+ * last quarter for the first BUDGET_FIRST_BYTES of each.  So one that is full refuses who holds
+ * most, and never the many for the few. */
+bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has_bytes,
+                      uint64_t more_bytes);
 
 static inline void budget_give(struct budget *budget, enum budget_kind kind, uint64_t bytes)
 {

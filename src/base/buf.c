@@ -16,11 +16,15 @@ void buf_init(struct buf *buf, const px_allocator *allocator, size_t bytes_max)
     buf->cap = 0;
     buf->bytes_max = bytes_max;
     buf->allocator = allocator;
+    buf->budget = NULL;
+    buf->kind = BUDGET_EXCHANGES;
 }
 
 void buf_deinit(struct buf *buf)
 {
     alloc_put(buf->allocator, buf->ptr);
+    if (buf->budget)
+        budget_give(buf->budget, buf->kind, buf->cap);
     buf->ptr = NULL;
     buf->len = 0;
     buf->cap = 0;
@@ -39,10 +43,15 @@ px_err buf_reserve(struct buf *buf, size_t bytes)
         cap = buf->bytes_max;
     while (cap - buf->len < bytes)
         cap = cap > buf->bytes_max / 2 ? buf->bytes_max : cap * 2;
+    if (buf->budget && !budget_take_fair(buf->budget, buf->kind, buf->cap, cap - buf->cap))
+        return PX_ERR_MEMORY;
     char *ptr = alloc_resize(buf->allocator, buf->ptr, cap);
 
-    if (!ptr)
+    if (!ptr) {
+        if (buf->budget)
+            budget_give(buf->budget, buf->kind, cap - buf->cap);
         return PX_ERR_MEMORY;
+    }
     buf->ptr = ptr;
     buf->cap = cap;
     return PX_OK;

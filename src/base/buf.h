@@ -8,6 +8,7 @@
 #define PX_BASE_BUF_H
 
 #include "base/alloc.h"
+#include "base/budget.h"
 #include "pollux/error.h"
 #include "pollux/str.h"
 
@@ -17,10 +18,20 @@ struct buf {
     size_t cap;
     size_t bytes_max;
     const px_allocator *allocator; /* borrowed: outlives the buffer */
+    struct budget *budget;         /* borrowed, or NULL: what its memory is taken from ... */
+    enum budget_kind kind;         /* ... and as what */
 };
 
 void buf_init(struct buf *buf, const px_allocator *allocator, size_t bytes_max);
 void buf_deinit(struct buf *buf);
+
+/* Its memory is taken from a budget from now on; before the first byte.  A full one is
+ * PX_ERR_MEMORY. */
+static inline void buf_use_budget(struct buf *buf, struct budget *budget, enum budget_kind kind)
+{
+    buf->budget = budget;
+    buf->kind = kind;
+}
 
 /* Makes room for `bytes` more: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err buf_reserve(struct buf *buf, size_t bytes);

@@ -73,14 +73,14 @@ enum {
     /* What one stream may keep for a receiver that does not use it; a server sets its own. */
     STREAM_INBOX_BYTES_DEFAULT = 128 * 1024,
     INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
-    /* Once half is taken an inbox may grow to this part of what is left for all: what is nearly
-     * full is not filled by a few large ones. */
-    INBOX_LEFT_PART = 64,
-    INBOX_RESERVE_PART = 4, /* of the sum: set aside for inboxes of the first size */
-    EVENTS_PER_WAIT = 256,  /* events taken in one epoll_wait: 3 KiB */
-    ACCEPTS_PER_TICK = 64,  /* connections taken from one listener before others go on */
-    RECVS_PER_TICK = 16,    /* receives of one stream before others go on */
-    SEND_PARTS_MAX = 64,    /* parts handed to one sendmsg */
+    /* Once half of a budget is taken one of many may grow to this part of what is left for all:
+     * what is nearly full is not filled by a few large ones. */
+    BUDGET_LEFT_PART = 64,
+    BUDGET_RESERVE_PART = 4, /* of a budget: set aside for the first 4 KiB of each */
+    EVENTS_PER_WAIT = 256,   /* events taken in one epoll_wait: 3 KiB */
+    ACCEPTS_PER_TICK = 64,   /* connections taken from one listener before others go on */
+    RECVS_PER_TICK = 16,     /* receives of one stream before others go on */
+    SEND_PARTS_MAX = 64,     /* parts handed to one sendmsg */
     /* One sendfile.  Measured (docs/decisions/file-turn.md): pieces that fit into one packet cost a
      * third of larger ones, which queue up and grow the socket's buffer out of the cache. */
     FILE_TURN_BYTES = 60 * 1024,
@@ -123,8 +123,8 @@ enum {
     RESPOND_ARENA_BYTES_MAX = 64 * 1024,
     RESPOND_BYTES_DEFAULT = 16 * 1024 * 1024, /* of one px_respond; more is a file or a producer */
     RESPOND_COPIES_MAX = 16, /* times that for all of a server: peers that read slowly hold them */
-    LOG_BYTES_MAX =
-        1024 * 1024, /* log lines of one tick; at this size they are handed over early */
+    /* Log lines of one tick; at this size they are handed over early. */
+    LOG_BYTES_MAX = 1024 * 1024,
 
     /* A text of a template for one request: a head has 32 KiB, and a template may name it twice. */
     TEMPLATE_BYTES_MAX = 64 * 1024,
@@ -167,6 +167,8 @@ enum {
     /* Newcomers who are told 503 at a time, half of the descriptors that are kept free; above that
      * the backlog waits. */
     REFUSING_COUNT_MAX = 32,
+    /* For an answer after the peer's end: what is on its way from a disk or another server. */
+    PEER_END_MS = 1000,
     REFUSAL_TIMEOUT_MS = 1000, /* for a newcomer's first bytes */
     REFUSAL_LINGER_MS = 200,   /* for him to see the answer where his request goes on */
     LINGER_COUNT_MAX = 4096,   /* lingering connections a server; above that close at once */
@@ -237,6 +239,7 @@ enum {
     H2_CRUMBS_MAX = 256, /* pieces of a Cookie field: browsers keep fewer cookies a site */
     /* Resets that are also more than half of the streams opened: no user cancels that much. */
     H2_RESETS_MAX = 200,
+    H2_STALLED_MAX = 32,            /* streams that moved nothing for two rate windows, at once */
     H2_FRAMES_MAX = 1000,           /* PING, SETTINGS, PRIORITY, empty DATA, of each */
     H2_CONTINUATIONS_MAX = 64,      /* frames of one header block: honest ones are full */
     H2_EMPTY_CONTINUATIONS_MAX = 8, /* in a row */

@@ -141,6 +141,7 @@ struct input_more *exchange_input_more(px_exchange *exchange)
     }
     memset(input, 0, sizeof(*input));
     buf_init(&input->collected, &exchange->service->loop->allocator, SIZE_MAX / 2);
+    buf_use_budget(&input->collected, &exchange->service->loop->memory, BUDGET_EXCHANGES);
     exchange->input.more = input;
     return input;
 }
@@ -158,6 +159,7 @@ struct output_more *exchange_output_more(px_exchange *exchange)
     memset(output, 0, sizeof(*output));
     buf_init(&output->pieces, &exchange->service->loop->allocator,
              exchange->service->output_bytes_max);
+    buf_use_budget(&output->pieces, &exchange->service->loop->memory, BUDGET_OUTPUT);
     exchange->output.more = output;
     return output;
 }

@@ -52,6 +52,7 @@ static void content_copied_release(void *context)
     struct content_copied *copied = context;
 
     copied->service->copied_bytes -= copied->bytes;
+    budget_give(&copied->service->loop->memory, BUDGET_OUTPUT, copied->bytes);
     alloc_put(&copied->service->loop->allocator, copied);
 }
 
@@ -59,10 +60,15 @@ static void content_copied_release(void *context)
 static px_body content_copy(struct exchange_service *service, px_str content)
 {
     uint64_t all_max = (uint64_t)service->respond_bytes_max * RESPOND_COPIES_MAX;
-    struct content_copied *copied = NULL;
+    struct budget *memory = &service->loop->memory;
+    struct content_copied *copied;
 
-    if (content.len <= service->respond_bytes_max && content.len <= all_max - service->copied_bytes)
-        copied = alloc_take(&service->loop->allocator, sizeof(*copied) + content.len);
+    if (content.len > service->respond_bytes_max || content.len > all_max - service->copied_bytes ||
+        !budget_take_fair(memory, BUDGET_OUTPUT, content.len, content.len))
+        return (px_body){.bytes = {NULL, 0}};
+    copied = alloc_take(&service->loop->allocator, sizeof(*copied) + content.len);
+    if (!copied)
+        budget_give(memory, BUDGET_OUTPUT, content.len);
     if (!copied)
         return (px_body){.bytes = {NULL, 0}};
     *copied = (struct content_copied){.service = service, .bytes = content.len};

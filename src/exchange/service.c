@@ -84,6 +84,11 @@ static void service_resume(struct loop_task *task)
     }
 }
 
+size_t exchange_object_bytes(void)
+{
+    return sizeof(px_exchange);
+}
+
 void exchange_service_init(struct exchange_service *service, px_loop *loop,
                            uint32_t exchange_count_max)
 {
@@ -126,6 +131,7 @@ px_exchange *exchange_create(struct exchange_service *service,
            offsetof(px_exchange, arena) - offsetof(px_exchange, arrival.path));
     arena_init(&exchange->arena, &service->loop->allocator, exchange->first,
                sizeof(exchange->first), service->exchange_bytes_max);
+    arena_use_budget(&exchange->arena, &service->loop->memory);
     exchange->arrival.started_ms = service->loop->now_ms;
     return exchange;
 }

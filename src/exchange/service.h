@@ -73,6 +73,9 @@ void exchange_service_init(struct exchange_service *service, px_loop *loop,
 /* States what must hold of all exchanges between ticks; for tests. */
 void exchange_service_check(struct exchange_service *service);
 
+/* What one takes, before its arena grows. */
+size_t exchange_object_bytes(void);
+
 void exchange_service_deinit(struct exchange_service *service);
 
 /* Whether no exchange can be made just now, but will be when those that have ended are reaped. */

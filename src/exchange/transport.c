@@ -162,6 +162,19 @@ bool exchange_is_filtered(const px_exchange *exchange)
     return exchange->output.filtered;
 }
 
+bool exchange_waits(const px_exchange *exchange)
+{
+    return exchange->answer.state == ANSWER_NONE && exchange->input.ended && !exchange->broken;
+}
+
+void exchange_tell_peer_end(px_exchange *exchange)
+{
+    const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
+
+    if (exchange_waits(exchange) && callbacks && TABLE_MEMBER(callbacks, on_peer_end))
+        callbacks->on_peer_end(exchange, exchange->handling.callbacks_context);
+}
+
 bool exchange_tells_end(const px_exchange *exchange)
 {
     return exchange->handling.ends ||

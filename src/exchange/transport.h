@@ -50,6 +50,12 @@ void exchange_describe(px_exchange *exchange, unsigned method, unsigned version,
 /* What exchange_create was given; the transport may read it until exchange_finish. */
 void *exchange_carrier(const px_exchange *exchange);
 
+/* Whether its request is whole, and nothing of an answer has begun. */
+bool exchange_waits(const px_exchange *exchange);
+
+/* Its peer has ended its side: the handler is told, where that waits. */
+void exchange_tell_peer_end(px_exchange *exchange);
+
 /* Whether request content can be handed over now; and bytes of a tunnel. */
 bool exchange_takes_content(const px_exchange *exchange);
 bool exchange_takes_tunnel(const px_exchange *exchange);

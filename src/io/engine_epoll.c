@@ -338,6 +338,8 @@ static void stream_run(px_stream *stream)
         stream_run_recv(stream);
     if ((handle->ready & READY_ERROR) && !(handle->flags & (STREAM_RECV | STREAM_CLOSING)))
         stream_run_error(stream);
+    if (PX_UNLIKELY(handle->ready & READY_HANGUP))
+        stream_report_left(stream);
     handle->flags &= (uint16_t) ~(STREAM_RUNNING | STREAM_EAGER);
     if (handle->slot != SLOT_NONE || (handle->flags & (STREAM_CLOSING | STREAM_ENDED)))
         return;

@@ -9,15 +9,7 @@
 
 bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes)
 {
-    uint64_t most = loop->memory.shares[BUDGET_INBOX].bytes_max;
-    uint64_t reserve = most / INBOX_RESERVE_PART;
-    uint64_t left = budget_left(&loop->memory, BUDGET_INBOX);
-    uint64_t fair = left > reserve ? (left - reserve) / INBOX_LEFT_PART : 0;
-
-    /* While half of it is free a stream may have what its owner allows. */
-    if (has_bytes > INBOX_BYTES_FIRST && has_bytes > fair && left < most / 2)
-        return false;
-    return budget_take(&loop->memory, BUDGET_INBOX, more_bytes);
+    return budget_take_fair(&loop->memory, BUDGET_INBOX, has_bytes, more_bytes);
 }
 
 void inbox_free(struct inbox *inbox, px_loop *loop)
@@ -52,7 +44,7 @@ static px_err inbox_reserve(struct inbox *inbox, px_loop *loop, size_t bytes)
         cap *= 2;
     if (cap > inbox->max)
         cap = inbox->max;
-    if (!inbox_share_take(loop, cap, cap - inbox->cap))
+    if (!inbox_share_take(loop, inbox->cap, cap - inbox->cap))
         return PX_ERR_LIMIT;
     char *ptr = alloc_take(&loop->allocator, cap);
 

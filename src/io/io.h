@@ -49,9 +49,9 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/work.h"
 #include "io/inbox.h"
 #include "io/timer.h"
-#include "base/work.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
 
@@ -82,18 +82,20 @@ static inline void handle_init(struct io_handle *handle, px_loop *loop, int fd,
 }
 
 enum stream_flags {
-    STREAM_RECV = 1 << 0,      /* receiving is wanted */
-    STREAM_PRESENT = 1 << 1,   /* the inbox is to be presented without new bytes */
-    STREAM_ENDED = 1 << 2,     /* on_recv_end was called */
-    STREAM_SENDING = 1 << 3,   /* a send is in flight */
-    STREAM_CLOSING = 1 << 4,   /* close was called */
-    STREAM_RESET = 1 << 5,     /* ... and the peer is to see a reset */
-    STREAM_RUNNING = 1 << 6,   /* the engine is inside of its callbacks */
-    STREAM_OWNED = 1 << 7,     /* allocated by the loop, freed after on_closed */
-    STREAM_SHUT = 1 << 8,      /* our side has ended */
-    STREAM_EAGER = 1 << 9,     /* accepted with its first bytes there: read at once */
-    STREAM_DETACHED = 1 << 10, /* released: the descriptor is not ours any more */
-    STREAM_FULL = 1 << 11,     /* it ended because its inbox found no room */
+    STREAM_RECV = 1 << 0,       /* receiving is wanted */
+    STREAM_PRESENT = 1 << 1,    /* the inbox is to be presented without new bytes */
+    STREAM_ENDED = 1 << 2,      /* on_recv_end was called */
+    STREAM_SENDING = 1 << 3,    /* a send is in flight */
+    STREAM_CLOSING = 1 << 4,    /* close was called */
+    STREAM_RESET = 1 << 5,      /* ... and the peer is to see a reset */
+    STREAM_RUNNING = 1 << 6,    /* the engine is inside of its callbacks */
+    STREAM_OWNED = 1 << 7,      /* allocated by the loop, freed after on_closed */
+    STREAM_SHUT = 1 << 8,       /* our side has ended */
+    STREAM_EAGER = 1 << 9,      /* accepted with its first bytes there: read at once */
+    STREAM_DETACHED = 1 << 10,  /* released: the descriptor is not ours any more */
+    STREAM_FULL = 1 << 11,      /* it ended because its inbox found no room */
+    STREAM_LEFT = 1 << 12,      /* the loop's on_left was called */
+    STREAM_TELLS_LEFT = 1 << 13 /* ... as its owner wants */
 };
 
 /* A stream.  Embedded in a connection, or allocated for a public caller (STREAM_OWNED). */
@@ -181,8 +183,9 @@ struct px_loop {
     uint64_t now_ms;
     uint64_t now_us; /* the same clock, for what ticks cost */
     int64_t unix_time;
-    char *chunk;          /* owned: RECV_CHUNK_BYTES, where streams receive */
-    struct budget memory; /* what peers make it keep */
+    char *chunk;              /* owned: RECV_CHUNK_BYTES, where streams receive */
+    struct budget memory;     /* what peers make it keep */
+    uint64_t inbox_bytes_max; /* of that, unread bytes: what was asked for */
     uint64_t bytes_received;
     uint64_t bytes_sent;
     uint64_t tick;           /* counts ticks, so that work a tick can be bounded */
@@ -191,6 +194,9 @@ struct px_loop {
     uint64_t turn_bytes;     /* likewise, before the turn that runs now */
     uint32_t tick_callbacks; /* of this tick, so far */
     struct work work;
+    /* A peer has ended its side, though nothing is received from it now and what it sent before may
+     * be unread: of streams with STREAM_TELLS_LEFT, once. */
+    void (*on_left)(px_stream *stream);
     struct loop_load longest; /* of all ticks */
     uint64_t last_us;         /* what the last one took that was measured */
     uint64_t measured;        /* how many were */
@@ -227,6 +233,10 @@ size_t stream_recv_room(px_stream *stream, char **out_ptr);
 
 void stream_report_end(px_stream *stream, px_err reason);
 void stream_report_sent(px_stream *stream, px_err result);
+
+/* The peer has ended its side: tells the loop's on_left, once, of a stream that does not receive
+ * and so would not hear of it. */
+void stream_report_left(px_stream *stream);
 
 /* Reaps a closing stream, in two steps. */
 void stream_cancel(px_stream *stream);

@@ -124,11 +124,14 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
         list_init(&loop->hooks[phase]);
     timer_heap_init(&loop->timers, &loop->allocator);
     atomic_init(&loop->stop, false);
+    loop->inbox_bytes_max =
+        options->inbox_bytes_max ? options->inbox_bytes_max : INBOX_BYTES_TOTAL_DEFAULT;
     budget_init(&loop->memory, UINT64_MAX,
                 (uint64_t[]){[BUDGET_HEADS] = HEADS_BYTES_TOTAL_MAX,
-                             [BUDGET_INBOX] = options->inbox_bytes_max
-                                                  ? options->inbox_bytes_max
-                                                  : INBOX_BYTES_TOTAL_DEFAULT});
+                             [BUDGET_INBOX] = loop->inbox_bytes_max,
+                             [BUDGET_EXCHANGES] = UINT64_MAX,
+                             [BUDGET_OUTPUT] = UINT64_MAX,
+                             [BUDGET_SESSIONS] = UINT64_MAX});
     loop->helper_threads_max =
         options->helper_threads_max ? options->helper_threads_max : HELPER_THREADS_DEFAULT;
     work_begin(&loop->work, 2 * WORK_TURN_MAX);

@@ -139,6 +139,17 @@ void stream_report_end(px_stream *stream, px_err reason)
         stream->events->on_recv_end(stream, reason, stream->context);
 }
 
+void stream_report_left(px_stream *stream)
+{
+    uint16_t flags = stream->handle.flags;
+
+    if (!(flags & STREAM_TELLS_LEFT) ||
+        (flags & (STREAM_RECV | STREAM_CLOSING | STREAM_ENDED | STREAM_LEFT)))
+        return;
+    stream->handle.flags |= STREAM_LEFT;
+    stream->handle.loop->on_left(stream);
+}
+
 void stream_reopen(px_stream *stream)
 {
     if (!(stream->handle.flags & STREAM_FULL))

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "main/diagnostics.h"
 #include "main/serve.h"
 #include "pollux/compress.h"
@@ -55,7 +57,8 @@ static void options_give(const struct options *options, px_files_options *out_gi
     out_given->field_count = options->respond.header_count;
 }
 
-static px_files *files_create(const struct options *options, int root_fd, px_error *out_error)
+static px_files *files_create(const struct options *options, int root_fd, uint64_t memory_bytes_max,
+                              px_error *out_error)
 {
     const struct files_options *wanted = &options->files;
     px_files_options given = PX_FILES_OPTIONS_DEFAULT;
@@ -65,6 +68,9 @@ static px_files *files_create(const struct options *options, int root_fd, px_err
     uint32_t rule_count = 0, type_count = 0;
 
     options_give(options, &given);
+    given.cache_bytes_max = memory_bytes_max / MEMORY_PARTS * (PART_CACHES - 1);
+    if (given.cache_bytes_max > FILE_CACHE_BYTES_DEFAULT)
+        given.cache_bytes_max = FILE_CACHE_BYTES_DEFAULT;
     while (rule_count < wanted->rule_count &&
            rule_split(wanted->rules[rule_count], &rules[rule_count]))
         rule_count++;
@@ -91,10 +97,10 @@ static px_files *files_create(const struct options *options, int root_fd, px_err
 }
 
 px_err files_register(px_server *server, const struct options *options, int root_fd,
-                      px_error *out_error)
+                      uint64_t memory_bytes_max, px_error *out_error)
 {
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
-    px_files *files = files_create(options, root_fd, out_error);
+    px_files *files = files_create(options, root_fd, memory_bytes_max, out_error);
 
     if (!files)
         return out_error->code;
@@ -128,7 +134,7 @@ static void files_complain(const struct files_options *options, const px_error *
 enum exit_code files_serve(const struct options *options)
 {
     px_error error;
-    px_files *files = files_create(options, -1, &error);
+    px_files *files = files_create(options, -1, UINT64_MAX, &error);
 
     if (!files) {
         files_complain(&options->files, &error);

@@ -14,6 +14,6 @@ enum exit_code files_serve(const struct options *options);
 /* Registers the folder's route.  `root_fd`: the folder as the master has opened it, borrowed for
  * the call; -1: it is opened by its path. */
 PX_MUST_CHECK px_err files_register(px_server *server, const struct options *options, int root_fd,
-                                    px_error *out_error);
+                                    uint64_t memory_bytes_max, px_error *out_error);
 
 #endif

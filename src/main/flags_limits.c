@@ -3,7 +3,9 @@
  */
 #include <limits.h>
 
+#include "base/budget.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "main/flag.h"
 #include "main/values.h"
 
@@ -17,6 +19,17 @@ static px_err set_backlog(struct options *options, const struct flag *flag, cons
                          flag->name, value);
     options->backlog = (uint32_t)count;
     return PX_OK;
+}
+
+static px_err set_memory(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    px_err err = flag_set_bytes64(options, flag, value, out_error);
+
+    if (err == PX_OK && options->server.memory_bytes_max < MEMORY_BYTES_MIN)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is at least 16m", flag->name,
+                         value);
+    return err;
 }
 
 const struct flag flags_limits[] = {
@@ -40,6 +53,8 @@ const struct flag flags_limits[] = {
      "written in pieces and not taken yet (default 1m)"},
     {"max-inbox", 0, "SIZE", FOR_SERVING, flag_set_bytes64, FLAG_AT(inbox_bytes_max),
      "unread bytes of a worker (default 64m), or off"},
+    {"max-memory", 0, "SIZE", FOR_SERVING, set_memory, FLAG_AT(server.memory_bytes_max),
+     "what a worker keeps for peers (default: its part of the machine's), or off"},
     {"timeout-head", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(server.head_timeout_ms),
      "first byte to end of a head (default 10s), or off"},
     {"timeout-idle", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(server.idle_timeout_ms),

@@ -116,6 +116,7 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
 {
     struct program *program = context;
     struct worker worker = {.options = program->options,
+                            .worker_count = program->worker_count,
                             .sandbox = &program->sandbox,
                             .root_fd = program->root.fd,
                             .log_fd = program->log_fd,
@@ -366,6 +367,7 @@ static enum exit_code program_supervise(struct program *program)
 static enum exit_code program_alone(struct program *program)
 {
     struct worker worker = {.options = program->options,
+                            .worker_count = program->worker_count,
                             .sandbox = &program->sandbox,
                             .root_fd = -1,
                             .log_fd = -1,

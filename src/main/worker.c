@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "config/config.h"
 #include "main/channel.h"
 #include "main/diagnostics.h"
@@ -27,6 +29,7 @@
 #include "main/root_watch.h"
 #include "main/secure.h"
 #include "main/status_page.h"
+#include "process/memory.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
@@ -344,6 +347,19 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
     return px_server_set_site(life->server, config->site, out_error);
 }
 
+/* What its peers may make it keep: three quarters of what the process may use, with its siblings;
+ * the rest is for what the program and its libraries take for themselves, and for the kernel. */
+static uint64_t memory_share(const struct worker *worker)
+{
+    uint64_t given = worker->options->server.memory_bytes_max;
+    uint32_t count = worker->worker_count > 0 ? worker->worker_count : 1;
+    uint64_t share = memory_usable() / 4 * 3 / count;
+
+    if (given != 0)
+        return given;
+    return share > MEMORY_BYTES_MIN ? share : MEMORY_BYTES_MIN;
+}
+
 static px_err life_make(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
@@ -355,6 +371,7 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (!life->loop)
         return out_error->code;
     server_options.loop = life->loop;
+    server_options.memory_bytes_max = memory_share(worker);
     server_options.metrics = worker->counts->metrics;
     if (life->log) {
         log_start(life->log, life->loop);
@@ -377,7 +394,8 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (worker->options->run.config)
         return life_set_site(life, worker->options->run.config, out_error);
     return worker->options->command == COMMAND_FILES
-               ? files_register(life->server, worker->options, worker->root_fd, out_error)
+               ? files_register(life->server, worker->options, worker->root_fd,
+                                server_options.memory_bytes_max, out_error)
                : respond_register(life->server, worker->options, out_error);
 }
 

@@ -75,6 +75,10 @@ static px_err options_settle(px_server_options *options, px_error *out_error)
     default_u32(&options->exchange_bytes_max, EXCHANGE_ARENA_BYTES_DEFAULT);
     default_u32(&options->output_bytes_max, OUTPUT_BYTES_DEFAULT);
     default_u32(&options->respond_bytes_max, RESPOND_BYTES_DEFAULT);
+    default_u64(&options->memory_bytes_max, MEMORY_BYTES_DEFAULT);
+    if (options->memory_bytes_max < MEMORY_BYTES_MIN)
+        return error_set(out_error, PX_ERR_INVALID, 0, "memory_bytes_max is at least %d MiB",
+                         MEMORY_BYTES_MIN / (1024 * 1024));
     default_u64(&options->content_bytes_max, CONTENT_BYTES_DEFAULT);
     default_u32(&options->head_timeout_ms, HEAD_TIMEOUT_MS_DEFAULT);
     default_u32(&options->idle_timeout_ms, IDLE_TIMEOUT_MS_DEFAULT);
@@ -121,6 +125,15 @@ static void server_checks(struct loop_hook *hook)
     server_check(CONTAINER_OF(hook, px_server, checks));
 }
 
+/* How many objects of a pool fit into so many parts of the memory. */
+static uint32_t memory_count(const px_server *server, uint32_t parts, size_t object_bytes,
+                             uint32_t count_max)
+{
+    uint64_t count = server->options.memory_bytes_max / MEMORY_PARTS * parts / object_bytes;
+
+    return count < count_max ? (uint32_t)count : count_max;
+}
+
 static px_err server_init(px_server *server, px_error *out_error)
 {
     const px_server_options *options = &server->options;
@@ -133,10 +146,13 @@ static px_err server_init(px_server *server, px_error *out_error)
         connections += 2 * ACCEPTS_PER_TICK + connections / 64 + LINGER_COUNT_MAX;
     /* HTTP/2 has several requests on a connection; who finds no exchange is refused, and may try
      * again. */
-    exchange_service_init(&server->service, server->loop,
-                          connections < UINT32_MAX / 8
-                              ? connections * H2_EXCHANGES_PER_CONN + H2_EXCHANGES_SPARE
-                              : connections);
+    exchange_service_init(
+        &server->service, server->loop,
+        memory_count(server, PART_EXCHANGES, exchange_object_bytes(),
+                     connections < UINT32_MAX / 8
+                         ? connections * H2_EXCHANGES_PER_CONN + H2_EXCHANGES_SPARE
+                         : connections));
+    budget_divide(&server->loop->memory, options->memory_bytes_max, server->loop->inbox_bytes_max);
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.respond_bytes_max = options->respond_bytes_max;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
@@ -147,7 +163,8 @@ static px_err server_init(px_server *server, px_error *out_error)
               sizeof(struct h1_work) +
                   (size_t)options->field_count_max * sizeof(struct http_field_span),
               WORK_SLAB_OBJECTS, connections);
-    pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS, connections);
+    pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS,
+              memory_count(server, PART_OUTPUT, sizeof(struct out), connections));
     server->parse_limits.head_bytes_max = options->head_bytes_max;
     server->parse_limits.target_bytes_max = options->target_bytes_max;
     server->parse_limits.field_count_max = options->field_count_max;
@@ -174,6 +191,7 @@ static px_err server_init(px_server *server, px_error *out_error)
                 .events = &h2_session_events,
                 .limits = &server->parse_limits,
                 .scan = server->scan,
+                .budget = &server->loop->memory,
                 .session_count_max = connections,
             },
             &server->h2);

@@ -67,6 +67,7 @@ struct server_drain {
 struct server_again {
     uint64_t heads_ms;  /* for unfinished heads that have grown old */
     uint64_t shares_ms; /* for who holds more of HTTP/2 than others */
+    uint64_t outs_ms;   /* for who has been sending for longest */
 };
 
 /* Where it counts. */
@@ -113,9 +114,9 @@ struct px_server {
     struct http_limits parse_limits;
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
-    struct loop_task limit; /* stops accepting, or goes on */
+    struct loop_task limit;  /* stops accepting, or goes on */
     struct loop_hook checks; /* in builds for tests: server_check */
-    struct loop_hook last;  /* flushes the log, looks whether a drain has ended */
+    struct loop_hook last;   /* flushes the log, looks whether a drain has ended */
     struct server_drain drain;
     struct server_count count;
     char server_name[H1_SERVER_NAME_MAX + 1];

@@ -25,9 +25,10 @@ static uint32_t class_of(size_t bytes)
     return class < H2_MEMORY_CLASSES ? (uint32_t) class : H2_MEMORY_CLASSES;
 }
 
-void h2_spares_init(struct h2_spares *spares, const px_allocator *allocator)
+void h2_spares_init(struct h2_spares *spares, const px_allocator *allocator, struct budget *budget)
 {
     memset(spares, 0, sizeof(*spares));
+    spares->budget = budget;
     spares->allocator = allocator;
 }
 
@@ -66,7 +67,8 @@ void *h2_memory_take(struct h2_memory *memory, size_t bytes)
 
     if (class < H2_MEMORY_CLASSES)
         bytes = ((size_t) class + 1) * H2_MEMORY_CLASS_BYTES;
-    if (bytes > memory->bytes_max - memory->bytes)
+    if (bytes > memory->bytes_max - memory->bytes ||
+        (spares->budget && !budget_take(spares->budget, BUDGET_SESSIONS, bytes)))
         return NULL;
     if (class < H2_MEMORY_CLASSES && spares->free[class]) {
         block = spares->free[class];
@@ -74,8 +76,11 @@ void *h2_memory_take(struct h2_memory *memory, size_t bytes)
         spares->count[class]--;
     } else {
         block = alloc_take(spares->allocator, sizeof(*block) + bytes);
-        if (!block)
+        if (!block) {
+            if (spares->budget)
+                budget_give(spares->budget, BUDGET_SESSIONS, bytes);
             return NULL;
+        }
         block->bytes = bytes;
     }
     list_append(&memory->blocks, &block->link.node);
@@ -118,6 +123,8 @@ void h2_memory_put(struct h2_memory *memory, void *ptr)
 
     list_remove(&block->link.node);
     memory->bytes -= block->bytes;
+    if (spares->budget)
+        budget_give(spares->budget, BUDGET_SESSIONS, block->bytes);
     if (class == H2_MEMORY_CLASSES || spares->count[class] == H2_MEMORY_SPARE_BLOCKS) {
         alloc_put(spares->allocator, block);
         return;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/budget.h"
 #include "base/list.h"
 
 enum {
@@ -26,6 +27,7 @@ struct h2_block;
 /* What all sessions of a server share: blocks that nobody uses now. */
 struct h2_spares {
     const px_allocator *allocator; /* borrowed: outlives it */
+    struct budget *budget;         /* likewise: what sessions take theirs from; or NULL */
     struct h2_block *free[H2_MEMORY_CLASSES];
     uint32_t count[H2_MEMORY_CLASSES];
 };
@@ -38,7 +40,7 @@ struct h2_memory {
     size_t bytes_max;
 };
 
-void h2_spares_init(struct h2_spares *spares, const px_allocator *allocator);
+void h2_spares_init(struct h2_spares *spares, const px_allocator *allocator, struct budget *budget);
 void h2_spares_deinit(struct h2_spares *spares);
 
 void h2_memory_init(struct h2_memory *memory, struct h2_spares *spares, size_t bytes_max);

@@ -72,7 +72,7 @@ px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out
     if (!shared)
         return PX_ERR_MEMORY;
     shared->options = *options;
-    h2_spares_init(&shared->spares, options->allocator);
+    h2_spares_init(&shared->spares, options->allocator, options->budget);
     pool_init(&shared->sessions, options->allocator, sizeof(struct h2_session),
               SESSION_SLAB_OBJECTS, options->session_count_max);
     pool_init(&shared->heads, options->allocator, h2_head_object_bytes(options->limits),

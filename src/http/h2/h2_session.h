@@ -76,6 +76,7 @@ struct h2_options {
     const struct http_limits *limits; /* borrowed */
     const struct scan_table *scan;    /* borrowed: static */
     uint32_t session_count_max;
+    struct budget *budget; /* borrowed, or NULL: what its memory is taken from */
 };
 
 /* PX_OK, PX_ERR_MEMORY, or PX_ERR_UNSUPPORTED in a build without. */

@@ -182,6 +182,7 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
         session_close(&h1->conn.session, PX_END_PEER_GONE);
         return;
     }
+    conn_peer_left(&h1->conn);
     h1_advance(h1);
 }
 
@@ -312,6 +313,11 @@ static void h1_timeout(struct session *session)
 {
     struct h1_conn *h1 = h1_of(session);
 
+    if (h1->exchange && exchange_waits(h1->exchange) &&
+        session->server->loop->now_ms >= conn_left_due(&h1->conn)) {
+        session_close(session, PX_END_PEER_GONE);
+        return;
+    }
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
     if (session->wait == WAIT_HEAD ||
         (h1->exchange && exchange_answer_state(h1->exchange) == ANSWER_NONE &&
@@ -350,8 +356,24 @@ static uint64_t h1_total_due(const struct session *session)
     if (!h1->exchange || exchange_is_tunnel(h1->exchange))
         return UINT64_MAX;
     uint32_t total_ms = site_rules_of(h1->exchange)->total_timeout_ms;
+    uint64_t due_ms =
+        total_ms == PX_OFF ? UINT64_MAX : exchange_started_ms(h1->exchange) + total_ms;
+    uint64_t left_ms = exchange_waits(h1->exchange) ? conn_left_due(&h1->conn) : UINT64_MAX;
 
-    return total_ms == PX_OFF ? UINT64_MAX : exchange_started_ms(h1->exchange) + total_ms;
+    return left_ms < due_ms ? left_ms : due_ms;
+}
+
+/* Its client has left, or has ended its side: the request that waits is told, and then has a time
+ * of its own. */
+static void h1_peer_left(struct session *session)
+{
+    struct h1_conn *h1 = h1_of(session);
+
+    if (!h1->exchange || !exchange_waits(h1->exchange))
+        return;
+    exchange_tell_peer_end(h1->exchange);
+    if (session->state == SESSION_OPEN && session->wait == WAIT_WORK)
+        session_wait(session, WAIT_WORK); /* its deadline has come nearer */
 }
 
 static void h1_drain(struct session *session)
@@ -371,5 +393,6 @@ const struct session_protocol h1_protocol = {
     .cut_short = h1_cut_short,
     .drain = h1_drain,
     .total_due = h1_total_due,
+    .peer_left = h1_peer_left,
     .check = h1_check,
 };

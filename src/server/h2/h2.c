@@ -146,6 +146,7 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
         session_close(&h2->conn.session, PX_END_PEER_GONE);
         return;
     }
+    conn_peer_left(&h2->conn);
     /* What was asked is still answered; what was not asked whole never will be. */
     for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
         struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);

@@ -187,14 +187,38 @@ static uint64_t block_due(const struct h2_conn *h2)
     return ms_before(now_ms, h2->block_ms) + timeout_ms;
 }
 
+/* When one that waits is over since its client has left, or UINT64_MAX. */
+static uint64_t request_left_due(const struct h2_request *request)
+{
+    return request->exchange && exchange_waits(request->exchange)
+               ? conn_left_due(&request->h2->conn)
+               : UINT64_MAX;
+}
+
+static void h2_peer_left(struct session *session)
+{
+    struct h2_conn *h2 = h2_of(session);
+
+    for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
+
+        if (request->exchange)
+            exchange_tell_peer_end(request->exchange);
+    }
+    if (session->state == SESSION_OPEN && session->wait == WAIT_WORK)
+        session_wait(session, WAIT_WORK); /* its deadline may have come nearer */
+}
+
 /* When a request must be over, or UINT64_MAX. */
 static uint64_t request_total_due(const struct h2_request *request)
 {
     if (!request->exchange || exchange_is_tunnel(request->exchange))
         return UINT64_MAX;
     uint32_t total_ms = site_rules_of(request->exchange)->total_timeout_ms;
+    uint64_t due_ms = total_ms == PX_OFF ? UINT64_MAX : request->begun_ms + total_ms;
+    uint64_t left_ms = request_left_due(request);
 
-    return total_ms == PX_OFF ? UINT64_MAX : request->begun_ms + total_ms;
+    return left_ms < due_ms ? left_ms : due_ms;
 }
 
 static uint64_t h2_total_due(const struct session *session)
@@ -204,7 +228,7 @@ static uint64_t h2_total_due(const struct session *session)
 
     if (look_due(h2) < due_ms)
         due_ms = look_due(h2);
-    if (!session->server->has_totals)
+    if (!session->server->has_totals && h2->conn.left_ms == 0)
         return due_ms;
     /* The oldest need not be the first that is due: each has the time of its own route. */
     for (const struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
@@ -222,6 +246,10 @@ static void request_timeout(struct h2_request *request)
 {
     struct h2_conn *h2 = request->h2;
 
+    if (h2->conn.session.server->loop->now_ms >= request_left_due(request)) {
+        h2_session_reset(h2->session, &request->stream, H2_CANCEL);
+        return;
+    }
     h2->conn.session.server->count.cells->timeouts[TIMEOUT_STREAM]++;
     if (request->exchange && exchange_answer_state(request->exchange) == ANSWER_NONE &&
         !request->stream.remote_ended) {
@@ -262,6 +290,7 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
 static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 {
     uint32_t window_ms = h2->conn.session.server->options.rate_window_ms;
+    uint32_t stalled = 0;
 
     for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
         struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
@@ -269,11 +298,17 @@ static void requests_look(struct h2_conn *h2, uint64_t now_ms)
         if (now_ms >= request_total_due(request))
             request_timeout(request);
         else if (now_ms >= look_due(h2) && now_ms - request->begun_ms >= window_ms) {
-            if (request_is_slow(request, window_ms))
+            if (request_is_slow(request, window_ms)) {
+                stalled += !request->lingering;
                 request_timeout(request);
+            }
             request->moved_bytes = 0;
         }
     }
+    /* So many at once are not a reader's who has paused: what was asked to be held is not asked for
+     * again on this connection. */
+    if (stalled > H2_STALLED_MAX)
+        h2_session_terminate(h2->session, H2_ENHANCE_YOUR_CALM);
 }
 
 /* Looks at the requests: true when the connection itself has timed out. */
@@ -333,5 +368,6 @@ const struct session_protocol h2_protocol = {
     .drain = h2_drain,
     .total_due = h2_total_due,
     .overdue = h2_overdue,
+    .peer_left = h2_peer_left,
     .check = h2_check,
 };

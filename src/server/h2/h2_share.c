@@ -159,7 +159,7 @@ static void heads_relieve(struct h2_conn *h2, uint64_t bytes)
     if (!share_look(server, &search))
         return;
     for (uint32_t index = 0; index < search.count; index++) {
-        if (budget_left(memory, BUDGET_HEADS) >= HEADS_BYTES_TOTAL_MAX / 8)
+        if (budget_left(memory, BUDGET_HEADS) >= memory->shares[BUDGET_HEADS].bytes_max / 8)
             return;
         give_way(search.found[index]);
     }

@@ -11,6 +11,34 @@
 #include <string.h>
 
 #include "conduit/tls_conduit.h"
+#include "server/session/overload.h"
+
+void conn_peer_left(struct conn *conn)
+{
+    struct session *session = &conn->session;
+
+    if (conn->left_ms != 0 || session->state != SESSION_OPEN)
+        return;
+    conn->left_ms = (uint32_t)session->server->loop->now_ms | 1; /* 0: it has not */
+    if (session_protocol(session)->peer_left)
+        session_protocol(session)->peer_left(session);
+}
+
+uint64_t conn_left_due(const struct conn *conn)
+{
+    const px_server *server = conn->session.server;
+    uint64_t now_ms = server->loop->now_ms;
+
+    if (conn->left_ms == 0 || server->options.half_close)
+        return UINT64_MAX;
+    /* Of the lower half: it may be a millisecond ahead. */
+    return now_ms + (uint64_t)(int64_t)(int32_t)(conn->left_ms + PEER_END_MS - (uint32_t)now_ms);
+}
+
+static void on_left(px_stream *stream)
+{
+    conn_peer_left(CONTAINER_OF(stream, struct conn, stream));
+}
 
 void conn_init(struct conn *conn, px_server *server, const struct net_address *peer, int fd,
                bool eager)
@@ -18,6 +46,8 @@ void conn_init(struct conn *conn, px_server *server, const struct net_address *p
     session_init(&conn->session, server, peer);
     stream_init(&conn->stream, server->loop, fd, eager);
     conduit_plain_init(&conn->conduit, &conn->stream);
+    conn->stream.handle.flags |= STREAM_TELLS_LEFT;
+    server->loop->on_left = on_left;
     conn->stream.inbox.max = server->options.head_bytes_max + RECV_CHUNK_BYTES;
     memset(&conn->out, 0, sizeof(*conn) - offsetof(struct conn, out));
 }
@@ -70,9 +100,13 @@ void conn_linger(struct conn *conn)
 
 px_err conn_out_take(struct conn *conn)
 {
+    px_server *server = conn->session.server;
+
     if (conn->out)
         return PX_OK;
-    conn->out = pool_take(&conn->session.server->outs);
+    if (PX_UNLIKELY(server->outs.taken >= server->outs.count_max - server->outs.count_max / 8))
+        overload_relieve_outs(server);
+    conn->out = pool_take(&server->outs);
     if (!conn->out)
         return PX_ERR_MEMORY;
     conn->out->len = 0;
@@ -154,8 +188,9 @@ bool conn_feed_count(struct conn *conn, uint32_t units)
 {
     turn_begin(conn);
     work_count(&conn->session.server->loop->work, units);
-    conn->turn_fed += units;
-    return conn->turn_fed < WORK_CONN_MAX;
+    units += conn->turn_fed;
+    conn->turn_fed = units < UINT16_MAX ? (uint16_t)units : UINT16_MAX;
+    return units < WORK_CONN_MAX;
 }
 
 bool conn_filters_rest(struct conn *conn, const px_exchange *exchange)

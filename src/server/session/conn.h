@@ -21,14 +21,15 @@ struct conn {
     uint32_t kept;          /* bytes that were at hand, counted and not used: they come again */
     uint32_t turn_tick;     /* the tick of its last turn, its lower half */
     uint32_t turn_bytes;    /* handed to the stream in it; work counts as so many bytes */
-    uint32_t turn_fed;      /* what reading took in it, in units of base/work.h */
-    uint16_t secure;        /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
+    uint32_t left_ms;  /* when its peer was found to have ended its side, its lower half; or 0 */
+    uint16_t turn_fed; /* what reading took in the turn, in units of base/work.h */
+    uint16_t secure;   /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
     uint8_t first_protocol; /* enum session_protocol_id: what it speaks once it is let in */
-    bool proxied;           /* a PROXY header comes before that */
-    bool plain_on_tls;      /* it speaks plain HTTP to a port that speaks TLS: HTTP/1 refuses */
-    bool driving;           /* inside of its protocol's driver */
-    bool sending;           /* a send is in flight */
-    bool peer_ended;        /* no more bytes will come */
+    bool proxied : 1;       /* a PROXY header comes before that */
+    bool plain_on_tls : 1;  /* it speaks plain HTTP to a port that speaks TLS: HTTP/1 refuses */
+    bool driving : 1;       /* inside of its protocol's driver */
+    bool sending : 1;       /* a send is in flight */
+    bool peer_ended : 1;    /* no more bytes will come */
 };
 
 extern const struct session_carrier conn_carrier;
@@ -84,6 +85,13 @@ void conn_out_release(struct conn *conn);
 /* Hands the block (and `content`, when not NULL) to the stream: PX_OK when all is out, PX_AGAIN
  * when a send is in flight. */
 PX_MUST_CHECK px_err conn_send(struct conn *conn, const px_part *content);
+
+/* Notes that the peer has ended its side; its protocol tells those who wait. */
+void conn_peer_left(struct conn *conn);
+
+/* When exchanges that wait must have an answer begun since their client is taken to have left, or
+ * UINT64_MAX. */
+uint64_t conn_left_due(const struct conn *conn);
 
 /* A send has ended: false when the connection has, too. */
 PX_MUST_CHECK bool conn_sent(struct conn *conn, px_err result);

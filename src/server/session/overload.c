@@ -68,6 +68,7 @@ static uint32_t shed(px_server *server, uint32_t count)
 
     if (server->idle_count == 0 && (server->head_count == 0 || now_ms < server->again.heads_ms))
         return 0;
+    work_count(&server->loop->work, server->conn_count / WORK_WALK_COUNT);
     search.head_before_ms = now_ms > HEAD_SHED_MS ? now_ms - HEAD_SHED_MS : 0;
     pool_each(&server->conns, shed_visit, &search);
     if (search.count == 0)
@@ -81,10 +82,21 @@ static uint32_t shed(px_server *server, uint32_t count)
 
 /* --- Newcomers -------------------------------------------------------------------------------- */
 
+/* What HTTP/2 keeps of its connections is nearly all that it may be: as at the limit of
+ * connections, those that are idle make room before it is full. */
+static bool memory_is_short(const px_server *server)
+{
+    const struct budget *memory = &server->loop->memory;
+
+    return budget_left(memory, BUDGET_SESSIONS) < memory->shares[BUDGET_SESSIONS].bytes_max / 8;
+}
+
 bool overload_admits(px_server *server)
 {
     uint32_t connections_max = server->options.connections_max;
 
+    if (PX_UNLIKELY(memory_is_short(server)))
+        shed(server, 1 + server->conn_count / SHED_PART);
     if (PX_LIKELY(overload_open_count(server) < connections_max))
         return true;
     return shed(server, 1 + connections_max / SHED_PART) > 0;
@@ -93,6 +105,48 @@ bool overload_admits(px_server *server)
 void overload_relieve(px_server *server)
 {
     shed(server, 1 + server->conn_count / SHED_PART);
+}
+
+/* Who has been sending for longest, and so reads slowest, of those that hold a block. */
+struct slow_search {
+    uint32_t count;
+    struct session *found[SHED_COUNT_MAX];
+};
+
+static void slow_visit(void *object, void *context)
+{
+    struct slow_search *search = context;
+    struct session *session = object;
+    uint32_t at = search->count;
+
+    if (session->state != SESSION_OPEN || session->rate != RATE_SENDING)
+        return;
+    if (at == SHED_COUNT_MAX && session->rate_since_ms >= search->found[at - 1]->rate_since_ms)
+        return;
+    if (at < SHED_COUNT_MAX)
+        search->count++;
+    else
+        at--;
+    for (; at > 0 && session->rate_since_ms < search->found[at - 1]->rate_since_ms; at--)
+        search->found[at] = search->found[at - 1];
+    search->found[at] = session;
+}
+
+void overload_relieve_outs(px_server *server)
+{
+    struct slow_search search = {.count = 0};
+    uint64_t now_ms = server->loop->now_ms;
+
+    if (now_ms < server->again.outs_ms)
+        return;
+    work_count(&server->loop->work, server->conn_count / WORK_WALK_COUNT);
+    pool_each(&server->conns, slow_visit, &search);
+    /* Blocks come back at the end of the tick. */
+    server->again.outs_ms = now_ms + (search.count > 0 ? 1 : SHED_PAUSE_MS);
+    for (uint32_t index = 0; index < search.count; index++) {
+        server->count.cells->shed++;
+        session_close(search.found[index], PX_END_TIMEOUT);
+    }
 }
 
 void overload_pause(px_server *server)

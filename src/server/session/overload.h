@@ -16,6 +16,9 @@ bool overload_admits(px_server *server);
 /* Out of descriptors: closes some of those who may be. */
 void overload_relieve(px_server *server);
 
+/* Output blocks are nearly all taken: those that have been sending for longest are closed. */
+void overload_relieve_outs(px_server *server);
+
 /* One more is being turned away: stops accepting when they are too many. */
 void overload_pause(px_server *server);
 

@@ -112,6 +112,10 @@ struct session_protocol {
     /* What is asked of the peer now.  NULL: nothing. */
     enum session_rate (*rate)(const struct session *session);
 
+    /* The peer has ended its side, though bytes of it may be unread.  NULL: that is told with them.
+     */
+    void (*peer_left)(struct session *session);
+
     /* An answer has begun and is not out: closing now must not look like its end.  NULL: never. */
     bool (*cut_short)(const struct session *session);
 

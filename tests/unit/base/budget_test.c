@@ -12,7 +12,8 @@ static void a_kind_has_its_share(void **state)
     struct budget budget;
 
     (void)state;
-    budget_init(&budget, UINT64_MAX, (uint64_t[]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 50});
+    budget_init(&budget, UINT64_MAX,
+                (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 50});
     assert_int_equal(budget_left(&budget, BUDGET_HEADS), 100);
     assert_true(budget_take(&budget, BUDGET_HEADS, 99));
     assert_false(budget_take(&budget, BUDGET_HEADS, 2));
@@ -32,7 +33,8 @@ static void all_kinds_have_a_sum(void **state)
     struct budget budget;
 
     (void)state;
-    budget_init(&budget, 120, (uint64_t[]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 100});
+    budget_init(&budget, 120,
+                (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 100});
     assert_true(budget_take(&budget, BUDGET_HEADS, 80));
     assert_int_equal(budget_left(&budget, BUDGET_INBOX), 40);
     assert_false(budget_take(&budget, BUDGET_INBOX, 41));
@@ -47,7 +49,8 @@ static void give_too_much(void)
 {
     struct budget budget;
 
-    budget_init(&budget, 100, (uint64_t[]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 100});
+    budget_init(&budget, 100,
+                (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_HEADS] = 100, [BUDGET_INBOX] = 100});
     if (budget_take(&budget, BUDGET_HEADS, 5))
         budget_give(&budget, BUDGET_INBOX, 1);
 }
@@ -60,9 +63,66 @@ static void giving_what_was_not_taken_aborts(void **state)
     assert_int_equal(test_signal_of(give_too_much, output, sizeof(output)), SIGABRT);
 }
 
+/* Half may be had by one; then who holds much is refused, and who holds little is not. */
+static void one_that_is_full_is_fair(void **state)
+{
+    enum { KIB = 1024, SHARE = 1024 * KIB };
+    struct budget budget;
+    uint64_t held = 0;
+
+    (void)state;
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_OUTPUT] = SHARE});
+    while (budget_take_fair(&budget, BUDGET_OUTPUT, held, 16 * KIB))
+        held += 16 * KIB;
+    assert_in_range(held, SHARE / 2, SHARE / 2 + 16 * KIB);
+    /* Many that begin find room for their first bytes to the last of them. */
+    for (uint64_t left = SHARE - held; left >= BUDGET_FIRST_BYTES; left -= BUDGET_FIRST_BYTES) {
+        assert_true(budget_take_fair(&budget, BUDGET_OUTPUT, 0, BUDGET_FIRST_BYTES));
+        assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, held, KIB));
+    }
+    assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, 0, BUDGET_FIRST_BYTES));
+}
+
+/* The shares are parts of one whole, with room for caches and coders beside them. */
+static void shares_are_parts_of_a_sum(void **state)
+{
+    enum { MIB = 1024 * 1024 };
+    static const uint64_t sums[] = {16 * MIB, 96 * MIB, 1024 * (uint64_t)MIB, UINT64_MAX};
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(sums); index++) {
+        struct budget budget;
+        uint64_t all = 0;
+
+        budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){0});
+        budget_divide(&budget, sums[index], 64 * MIB);
+        for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
+            assert_true(budget.shares[kind].bytes_max >= MIB);
+            all += budget.shares[kind].bytes_max;
+        }
+        /* Exchanges and blocks are counted by their pools. */
+        all += sums[index] / MEMORY_PARTS * (PART_EXCHANGES + PART_OUTPUT);
+        all += sums[index] / MEMORY_PARTS * (PART_CODERS + PART_CACHES);
+        assert_true(all <= sums[index]);
+        assert_true(budget.shares[BUDGET_INBOX].bytes_max <= 64 * MIB);
+    }
+    /* What was taken before it was made smaller is given back as ever. */
+    struct budget budget;
+
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_OUTPUT] = UINT64_MAX});
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, 64 * MIB));
+    budget_divide(&budget, 16 * MIB, MIB);
+    assert_int_equal(budget_left(&budget, BUDGET_OUTPUT), 0);
+    assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, 0, 1));
+    budget_give(&budget, BUDGET_OUTPUT, 64 * MIB);
+    assert_true(budget_take_fair(&budget, BUDGET_OUTPUT, 0, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_is_full_is_fair),
+        cmocka_unit_test(shares_are_parts_of_a_sum),
         cmocka_unit_test(a_kind_has_its_share),
         cmocka_unit_test(all_kinds_have_a_sum),
         cmocka_unit_test(giving_what_was_not_taken_aborts),

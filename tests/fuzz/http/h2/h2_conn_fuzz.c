@@ -325,7 +325,7 @@ static void run(struct h2_shared *shared, const char *bytes, size_t len, size_t 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static char bytes[INPUT_MAX + BEGINNING_BYTES];
-    const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 4};
+    const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 4, NULL};
     struct h2_shared *shared;
     size_t count = 0;
 

@@ -15,7 +15,7 @@ static int setup(void **state)
 {
     (void)state;
     fault_alloc_init(&fault);
-    h2_spares_init(&spares, &fault.allocator);
+    h2_spares_init(&spares, &fault.allocator, NULL);
     return 0;
 }
 

@@ -183,7 +183,7 @@ static struct h2_shared *shared;
 
 static int setup(void **state)
 {
-    const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 8};
+    const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 8, NULL};
 
     (void)state;
     memset(&site, 0, sizeof(site));
@@ -337,7 +337,7 @@ static void session_costs_what_is_documented(void **state)
 
 static void talk(const px_allocator *allocator, void *context)
 {
-    const struct h2_options options = {allocator, &events, &limits, &scan_plain, 2};
+    const struct h2_options options = {allocator, &events, &limits, &scan_plain, 2, NULL};
     struct h2_shared *own;
 
     (void)context;
