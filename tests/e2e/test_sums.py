@@ -86,6 +86,19 @@ def test_decoded_heads_have_a_sum(field):
         assert rss_kib(server.process.pid) - before < 64 * 1024
 
 
+def test_memory_has_a_sum_that_can_be_set():
+    """What bombs may keep is a part of --max-memory, whatever their number; who comes then is served."""
+    argv = ["respond", "--log", "off", "-w", "0", "--max-connections", "400", "--max-memory", "32m"]
+    with Pollux(*argv) as server, crowd() as member:
+        assert ask(server.address, GET).status == 200
+        before = rss_kib(server.process.pid)
+        attack = bomb(b"cookie")
+        for _ in range(150):
+            member(server.address).sendall(attack)
+        served(server.address)
+        assert rss_kib(server.process.pid) - before < 16 * 1024
+
+
 def test_stalled_streams_do_not_take_all_exchanges():
     """A hundred stalled requests on as many connections as would take every exchange there is."""
     with Pollux("respond", "--log", "off", "-w", "1", "--max-connections", "400") as server, crowd() as member:
