@@ -82,6 +82,10 @@ px_str px_request_query_param(px_exchange *exchange, const char *name);
 /** The pattern of the route that matched, as registered; NULL when none did. */
 const char *px_request_pattern(const px_exchange *exchange);
 
+/** 1: the path was exchanged after the route was found (px_request_rewrite), so that its pattern
+ * says nothing of the path; else 0. */
+int px_request_is_aside(const px_exchange *exchange);
+
 /** The first cookie of that name (RFC 6265 section 4.2). */
 px_str px_request_cookie(px_exchange *exchange, const char *name);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "pollux/response.h"
 
 enum { HOST_LISTENERS_MAX = 64 };
 
@@ -45,18 +46,9 @@ void build_filter(struct build_route *route, const px_filter *filter, void *cont
     route->filters[route->filter_count++] = (px_filter_use){filter, context, release};
 }
 
-static void template_keep(struct build *build, px_template *parsed, struct build_text *out_text)
+static void template_release(void *template_)
 {
-    struct config_template *one = load_take(build->load, sizeof(*one));
-
-    if (!one) {
-        px_template_destroy(parsed);
-        return;
-    }
-    one->parsed = parsed;
-    one->next = build->config->templates;
-    build->config->templates = one;
-    out_text->template_ = parsed;
+    px_template_destroy(template_);
 }
 
 bool build_text_read(struct build *build, const struct config_typed *value,
@@ -75,27 +67,10 @@ bool build_text_read(struct build *build, const struct config_typed *value,
         build_note(build, value->value->place, &error);
         return false;
     }
-    template_keep(build, parsed, out_text);
-    return out_text->template_ != NULL;
-}
-
-/* --- What a host or a route sets --------------------------------------------------------------
- */
-
-static uint64_t content_max(const struct config_route *route)
-{
-    const struct config_node *node = route_setting(route, "content_max");
-
-    if (!node || node->value_count == 0)
-        return 0;
-    return node->values[0].is_off ? PX_UNLIMITED_BYTES : node->values[0].number;
-}
-
-static bool is_unlogged(const struct config_route *route)
-{
-    const struct config_node *node = route_setting(route, "access_log");
-
-    return node && node->value_count > 0 && node->values[0].is_off;
+    if (!build_made_keep(build, NULL, NULL, parsed, template_release))
+        return false;
+    out_text->template_ = parsed;
+    return true;
 }
 
 /* --- Routes -----------------------------------------------------------------------------------
@@ -138,41 +113,52 @@ static void note_route(struct build_route *route, const px_error *error)
 /* What a route's context is: it holds the configuration, in whose memory it lies. */
 struct route_context {
     struct config *config;
-    struct build_answer answer;
+    uint32_t count;
+    struct build_answer answers[];
 };
 
+/* The first whose match holds; where none does there is nothing here. */
 static void route_handle(px_exchange *exchange, void *context)
 {
     const struct route_context *route = context;
 
-    route->answer.handler(exchange, route->answer.context);
+    for (uint32_t i = 0; i < route->count; i++) {
+        const struct build_answer *answer = &route->answers[i];
+
+        if (answer->when && !px_matcher_matches(answer->when, exchange))
+            continue;
+        answer->handler(exchange, answer->context);
+        return;
+    }
+    px_respond_error(exchange, 404);
 }
 
 static void route_release(void *context)
 {
     struct route_context *route = context;
 
-    if (route->answer.release)
-        route->answer.release(route->answer.context);
+    for (uint32_t i = 0; i < route->count; i++)
+        if (route->answers[i].release)
+            route->answers[i].release(route->answers[i].context);
     config_drop(route->config);
 }
 
-static void route_add(struct build_route *route, px_host *host, const char *pattern,
-                      struct route_context *context)
+/* From here on the library releases what the route uses, also when it refuses it. */
+static void route_add(struct build_route *route, px_host *host, struct route_context *context)
 {
     px_route_options options = PX_ROUTE_OPTIONS_DEFAULT;
     px_error error;
 
+    (void)build_route_rules(route, &options);
     options.content_mode = PX_CONTENT_DROP;
-    options.no_log = is_unlogged(route->route) ? 1 : 0;
-    options.content_bytes_max = content_max(route->route);
     options.release = route_release;
     options.middleware = route->middleware;
     options.middleware_count = route->middleware_count;
     options.filters = route->filters;
     options.filter_count = route->filter_count;
     config_hold(context->config);
-    if (px_host_route(host, pattern, &options, route_handle, context, &error) != PX_OK)
+    if (px_host_route(host, route->route->pattern, &options, route_handle, context, &error) !=
+        PX_OK)
         note_route(route, &error);
 }
 
@@ -180,14 +166,16 @@ static void build_one_route(struct build *build, const struct config_host *from,
                             const struct config_route *settings)
 {
     struct build_route route = {.build = build, .host = from, .route = settings};
-    struct route_context *context = load_take(build->load, sizeof(*context));
+    size_t room = build_answer_count(settings) * sizeof(struct build_answer);
+    struct route_context *context = load_take(build->load, sizeof(*context) + room);
 
-    if (!context || !build_answer(&route, &context->answer))
+    if (!context)
         return;
     context->config = build->config;
+    (void)build_answers(&route, context->answers, &context->count);
     (void)build_middleware(&route);
     (void)build_filters(&route);
-    route_add(&route, host, settings->pattern, context);
+    route_add(&route, host, context);
 }
 
 /* --- Hosts ------------------------------------------------------------------------------------
@@ -230,6 +218,8 @@ static px_host *host_add(struct build *build, const struct config_host *from)
         names[i] = from->node->values[i].text.ptr;
     options.listeners = tags;
     options.listener_count = listeners_of(build, from, tags);
+    if (!build_host_rules(build, from, &options))
+        return NULL;
     if (px_site_host(build->site, from->node ? names : all, count, &options, &host, &error) ==
         PX_OK)
         return host;

@@ -14,6 +14,9 @@
 #define PX_CONFIG_BUILD_H
 
 #include "config/config.h"
+#include "pollux/compress.h"
+#include "pollux/matcher.h"
+#include "pollux/template.h"
 
 enum {
     BUILD_MIDDLEWARE_MAX = 64, /* of a route; more is noted */
@@ -27,6 +30,8 @@ struct build {
     px_site *site;
     uint32_t files_count;         /* folders that the file names: they share what caches may keep */
     const char *https_origin_end; /* what redirect https puts behind the host: "" or ":8443" */
+    px_compress *compress;        /* borrowed: the configuration's; NULL: nothing codes yet */
+    const px_filter *coding_filter; /* likewise */
 };
 
 /* A text of a directive: as it stands, or made for each request. */
@@ -40,6 +45,7 @@ struct build_answer {
     px_handler handler;
     void *context;
     void (*release)(void *context); /* NULL: nothing is to be released */
+    px_matcher *when;               /* borrowed: the configuration's; NULL: always */
 };
 
 /* A route in the making. */
@@ -85,8 +91,32 @@ static inline px_str build_text_of(const struct build_text *text, px_exchange *e
     return text->template_ ? px_template_text(text->template_, exchange, use) : text->constant;
 }
 
-/* What a route answers with; false: noted. */
-bool build_answer(struct build_route *route, struct build_answer *out_answer);
+/* What a directive made before, or NULL. */
+void *build_made_find(struct build *build, const struct config_node *node,
+                      const struct config_node *match);
+
+/* Keeps it as long as the configuration; also where it fails it is taken. */
+bool build_made_keep(struct build *build, const struct config_node *node,
+                     const struct config_node *match, void *thing, void (*release)(void *thing));
+
+/* The matcher of a match; NULL stays NULL.  False: noted. */
+bool build_match(struct build *build, const struct config_node *match, px_matcher **out_matcher);
+
+/* Which value an error of a field's name and value is about. */
+struct config_place build_field_place(const struct config_node *node, const px_error *error);
+
+/* Limits, times and error pages of a host or a route (build_rules.c); false: noted. */
+bool build_host_rules(struct build *build, const struct config_host *host,
+                      px_host_options *options);
+bool build_route_rules(struct build_route *route, px_route_options *options);
+
+/* What a route answers with, in the order in which they are tried; false: noted. */
+bool build_answers(struct build_route *route, struct build_answer *out_answers,
+                   uint32_t *out_count);
+
+/* How many answers it may have. */
+uint32_t build_answer_count(const struct config_route *route);
+
 bool build_respond(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer);
 bool build_redirect(struct build *build, const struct config_node *node,

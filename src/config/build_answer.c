@@ -143,7 +143,7 @@ bool build_respond(struct build *build, const struct config_node *node,
     respond->text.constant = px_str_of(line_of(respond->status));
     if (!respond->is_own_line && !build_text_read(build, &node->values[at], &respond->text))
         return false;
-    *out_answer = (struct build_answer){respond_handle, respond, NULL};
+    *out_answer = (struct build_answer){.handler = respond_handle, .context = respond};
     return true;
 }
 
@@ -187,7 +187,7 @@ bool build_redirect(struct build *build, const struct config_node *node,
     }
     if (!build_text_read(build, &node->values[node->value_count - 1], &redirect->target))
         return false;
-    *out_answer = (struct build_answer){redirect_handle, redirect, NULL};
+    *out_answer = (struct build_answer){.handler = redirect_handle, .context = redirect};
     return true;
 }
 
@@ -204,9 +204,43 @@ static bool answer_make(struct build_route *route, const struct config_node *nod
     return build_respond(route->build, node, out_answer);
 }
 
-bool build_answer(struct build_route *route, struct build_answer *out_answer)
+uint32_t build_answer_count(const struct config_route *route)
 {
-    const struct config_node *node = route->route->answer;
+    uint32_t count = 0;
 
-    return node && answer_make(route, node, out_answer);
+    for (uint32_t i = 0; i < route->step_count; i++)
+        count += route->steps[i].node->row->phase == PHASE_ANSWER &&
+                 !build_is_https(route->steps[i].node);
+    return count;
+}
+
+static bool answer_add(struct build_route *route, const struct config_step *step,
+                       struct build_answer *out_answers, uint32_t *out_count)
+{
+    struct build_answer *answer = &out_answers[*out_count];
+    px_matcher *when;
+
+    if (!build_match(route->build, step->match, &when) || !answer_make(route, step->node, answer))
+        return false;
+    answer->when = when;
+    (*out_count)++;
+    return true;
+}
+
+/* Those that wait for a match come before the one that does not. */
+bool build_answers(struct build_route *route, struct build_answer *out_answers, uint32_t *out_count)
+{
+    const struct config_route *settings = route->route;
+    bool is_good = true;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < settings->step_count; i++) {
+            const struct config_step *step = &settings->steps[i];
+
+            if (step->node->row->phase == PHASE_ANSWER && !build_is_https(step->node) &&
+                (step->match == NULL) == (pass == 1))
+                is_good &= answer_add(route, step, out_answers, out_count);
+        }
+    }
+    return is_good;
 }

@@ -113,6 +113,7 @@ bool build_files(struct build_route *route, const struct config_node *node,
         build_note(route->build, node->values[0].value->place, &error);
         return false;
     }
-    *out_answer = (struct build_answer){px_files_handle, files, px_files_destroy};
+    *out_answer = (struct build_answer){
+        .handler = px_files_handle, .context = files, .release = px_files_destroy};
     return true;
 }

@@ -1,109 +1,58 @@
 /*
- * What is done to the head of an answer: header, hsts.
+ * What is done to an answer on its way out: compress, header, hsts.
  *
- * One filter for all of them, in the order of the file, from outside in.
+ * Coding is nearest to the handler, so that header sees what is sent.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <strings.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "config/build.h"
-#include "pollux/request.h"
-#include "pollux/response.h"
+#include "pollux/compress.h"
+#include "pollux/headers.h"
 
-enum { HSTS_BYTES = 40, MS = 1000, YEAR_S = 365 * 24 * 3600 };
+enum { MS = 1000, YEAR_S = 365 * 24 * 3600 };
 
-struct edit {
-    px_str name;
-    struct build_text value;
-    char kind;         /* '+', '-', or NUL: sets */
-    bool is_https_own; /* on answers over TLS alone (RFC 6797 section 7.2) */
-};
+/* --- header, hsts ----------------------------------------------------------------------------- */
 
-struct edits {
-    uint32_t count;
-    struct edit at[];
-};
-
-static int edits_on_head(px_exchange *exchange, void *context, void **out_state)
+struct config_place build_field_place(const struct config_node *node, const px_error *error)
 {
-    const struct edits *edits = context;
+    static const char *const of_value[] = {"placeholder", "value", "brace"};
+    bool is_of_value = false;
 
-    *out_state = NULL;
-    for (uint32_t i = 0; i < edits->count; i++) {
-        const struct edit *edit = &edits->at[i];
-
-        if (edit->is_https_own && !px_request_is_https(exchange))
-            continue;
-        px_str value = edit->kind == '-' ? px_str_of(NULL)
-                                         : build_text_of(&edit->value, exchange, PX_TEMPLATE_FIELD);
-
-        if (edit->kind == '+')
-            px_response_add_field(exchange, edit->name, value);
-        else if (edit->kind == '-' || value.ptr)
-            px_response_set_field(exchange, edit->name, value);
-    }
-    return 0;
+    for (size_t i = 0; i < ARRAY_COUNT(of_value); i++)
+        is_of_value |= strstr(error->text, of_value[i]) != NULL;
+    return node->values[is_of_value && node->value_count > 1 ? 1 : 0].value->place;
 }
 
-static const px_filter edits_filter = {.struct_size = sizeof(edits_filter),
-                                       .on_head = edits_on_head};
-
-/* RFC 9110 section 6.4: how a message is framed is pollux's own. */
-static bool is_framing(px_str name)
+static bool header_add(struct build_route *route, px_headers *headers,
+                       const struct config_step *step)
 {
-    static const char *const names[] = {"Content-Length", "Transfer-Encoding", "Connection",
-                                        "Keep-Alive",     "Upgrade",           "TE",
-                                        "Trailer",        "Proxy-Connection"};
+    const struct config_node *node = step->node;
+    px_matcher *when;
+    px_error error;
+    px_err err;
 
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-        if (name.len == strlen(names[i]) && strncasecmp(name.ptr, names[i], name.len) == 0)
-            return true;
-    return false;
-}
-
-static bool has_control(px_str text)
-{
-    for (size_t at = 0; at < text.len; at++)
-        if (((unsigned char)text.ptr[at] < 0x20 && text.ptr[at] != '\t') || text.ptr[at] == 0x7f)
-            return true;
-    return false;
-}
-
-static bool header_read(struct build *build, const struct config_node *node, struct edit *out_edit)
-{
-    const struct config_typed *name = &node->values[0];
-
-    if (is_framing(name->text)) {
-        report_add(&build->load->report, REPORT_MEANING, name->value->place,
-                   "\"%.*s\" says how a message is framed, and is pollux's own",
-                   (int)name->text.len, name->text.ptr);
+    if (!build_match(route->build, step->match, &when))
         return false;
+    if (node_is(node, "hsts")) {
+        uint64_t seconds = node->value_count > 0 ? node->values[0].number / MS : YEAR_S;
+
+        err = px_headers_add_hsts(headers, seconds, 0, when, &error);
+    } else {
+        char edit = node->values[0].edit;
+        px_str value = node->value_count > 1 ? node->values[1].text : px_str_of(NULL);
+
+        err = px_headers_add(headers,
+                             edit == '+'   ? PX_HEADER_ADD
+                             : edit == '-' ? PX_HEADER_REMOVE
+                                           : PX_HEADER_SET,
+                             node->values[0].text, value, when, &error);
     }
-    *out_edit = (struct edit){.name = name->text, .kind = name->edit};
-    if (name->edit == '-')
+    if (err == PX_OK)
         return true;
-    if (has_control(node->values[1].text)) {
-        report_add(&build->load->report, REPORT_MEANING, node->values[1].value->place,
-                   "a field's value has no control bytes");
-        return false;
-    }
-    return build_text_read(build, &node->values[1], &out_edit->value);
-}
-
-static bool hsts_read(struct build *build, const struct config_node *node, struct edit *out_edit)
-{
-    uint64_t seconds = node->value_count > 0 ? node->values[0].number / MS : YEAR_S;
-    char *text = load_take(build->load, HSTS_BYTES);
-
-    if (!text)
-        return false;
-    snprintf(text, HSTS_BYTES, "max-age=%" PRIu64, seconds);
-    *out_edit = (struct edit){.name = px_str_of("Strict-Transport-Security"),
-                              .value = {.constant = px_str_of(text)},
-                              .is_https_own = true};
-    return true;
+    build_note(route->build,
+               node->value_count > 0 ? build_field_place(node, &error) : node_place(node), &error);
+    return false;
 }
 
 static bool is_edit(const struct config_node *node)
@@ -113,30 +62,123 @@ static bool is_edit(const struct config_node *node)
     return (node_is(node, "header") && node->value_count > 0) || (node_is(node, "hsts") && !is_off);
 }
 
-bool build_filters(struct build_route *route)
+static bool headers_use(struct build_route *route)
 {
     const struct config_route *settings = route->route;
-    struct edits *edits;
+    px_headers *headers = NULL;
+    bool is_good = true;
+    px_error error;
+
+    for (uint32_t i = 0; i < settings->step_count; i++) {
+        if (!is_edit(settings->steps[i].node))
+            continue;
+        if (!headers)
+            headers = px_headers_create(&route->build->config->allocator, &error);
+        if (!headers) {
+            build_note(route->build, node_place(settings->steps[i].node), &error);
+            return false;
+        }
+        is_good &= header_add(route, headers, &settings->steps[i]);
+    }
+    if (headers)
+        build_filter(route, px_headers_filter(), headers, px_headers_destroy);
+    return is_good;
+}
+
+/* --- compress --------------------------------------------------------------------------------- */
+
+/* One switch after the other, the last that matches decides. */
+struct coding_rule {
+    px_matcher *when; /* borrowed: the configuration's; NULL: always */
+    bool is_on;
+};
+
+struct coding {
+    px_compress *compress; /* borrowed: the configuration's */
+    uint32_t count;
+    struct coding_rule rules[];
+};
+
+static int coding_on_head(px_exchange *exchange, void *context, void **out_state)
+{
+    const struct coding *coding = context;
+    bool is_on = true;
+
+    for (uint32_t i = 0; i < coding->count; i++)
+        if (!coding->rules[i].when || px_matcher_matches(coding->rules[i].when, exchange))
+            is_on = coding->rules[i].is_on;
+    *out_state = NULL;
+    return is_on ? px_compress_filter()->on_head(exchange, coding->compress, out_state) : 0;
+}
+
+static px_compress *compress_of(struct build *build)
+{
+    px_compress_options options = PX_COMPRESS_OPTIONS_DEFAULT;
+    px_error error;
+
+    if (build->compress)
+        return build->compress;
+    options.allocator = &build->config->allocator;
+    px_compress *compress = px_compress_create(&options, &error);
+
+    if (!compress)
+        build_note(build, (struct config_place){0}, &error);
+    else if (build_made_keep(build, NULL, NULL, compress, px_compress_destroy))
+        build->compress = compress;
+    return build->compress;
+}
+
+/* The library's, but for the question whether it is asked for. */
+static const px_filter *coding_filter(struct build *build)
+{
+    px_filter *filter = load_take(build->load, sizeof(*filter));
+
+    if (!filter)
+        return NULL;
+    *filter = *px_compress_filter();
+    filter->on_head = coding_on_head;
+    return filter;
+}
+
+static bool coding_use(struct build_route *route)
+{
+    const struct config_route *settings = route->route;
+    struct build *build = route->build;
+    struct coding *coding;
     uint32_t count = 0;
     bool is_good = true;
 
     for (uint32_t i = 0; i < settings->step_count; i++)
-        count += is_edit(settings->steps[i].node);
-    if (count == 0)
-        return true;
-    edits = load_take(route->build->load, sizeof(*edits) + count * sizeof(edits->at[0]));
-    if (!edits)
+        count += node_is(settings->steps[i].node, "compress");
+    coding = load_take(build->load, sizeof(*coding) + count * sizeof(coding->rules[0]));
+    if (!coding)
         return false;
     for (uint32_t i = 0; i < settings->step_count; i++) {
-        const struct config_node *node = settings->steps[i].node;
+        const struct config_step *step = &settings->steps[i];
 
-        if (!is_edit(node))
+        if (!node_is(step->node, "compress"))
             continue;
-        is_good &= node_is(node, "hsts")
-                       ? hsts_read(route->build, node, &edits->at[edits->count])
-                       : header_read(route->build, node, &edits->at[edits->count]);
-        edits->count++;
+        struct coding_rule *rule = &coding->rules[coding->count++];
+
+        rule->is_on = step->node->value_count == 0 || !step->node->values[0].is_off;
+        is_good &= build_match(build, step->match, &rule->when);
     }
-    build_filter(route, &edits_filter, edits, NULL);
+    if (count == 1 && !coding->rules[0].when && !coding->rules[0].is_on)
+        return is_good;
+    coding->compress = compress_of(build);
+    if (!coding->compress)
+        return false;
+    if (!build->coding_filter)
+        build->coding_filter = coding_filter(build);
+    if (!build->coding_filter)
+        return false;
+    build_filter(route, build->coding_filter, coding, NULL);
     return is_good;
+}
+
+bool build_filters(struct build_route *route)
+{
+    bool is_good = coding_use(route);
+
+    return headers_use(route) && is_good;
 }

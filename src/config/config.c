@@ -8,8 +8,14 @@
 #include "base/check.h"
 #include "config/build.h"
 
+void config_shared_deinit(struct config_shared *shared)
+{
+    px_rate_table_destroy(shared->rates);
+    shared->rates = NULL;
+}
+
 struct config *config_open(const struct config_reader *reader, const char *path,
-                           const px_allocator *allocator)
+                           const px_allocator *allocator, struct config_shared *shared)
 {
     struct config *config = alloc_take(allocator, sizeof(*config));
 
@@ -18,6 +24,7 @@ struct config *config_open(const struct config_reader *reader, const char *path,
     memset(config, 0, sizeof(*config));
     config->allocator = *allocator;
     config->hold_count = 1;
+    config->shared = shared;
     config_load_init(&config->load, reader, &config->allocator);
     if (config_load_read(&config->load, path) != PX_OK)
         return config;
@@ -36,8 +43,8 @@ void config_drop(struct config *config)
     CHECK(config->hold_count > 0);
     if (--config->hold_count > 0)
         return;
-    for (struct config_template *one = config->templates; one; one = one->next)
-        px_template_destroy(one->parsed);
+    for (const struct config_made *one = config->made; one; one = one->next)
+        one->release(one->thing);
     config_load_deinit(&config->load);
     px_allocator allocator = config->allocator;
 

@@ -1,7 +1,7 @@
 /*
  * A configuration: from the name of its first file to what is served, in one call.
  *
- *     struct config *config = config_open(&reader, "pollux.conf", &alloc_libc);
+ *     struct config *config = config_open(&reader, "pollux.conf", &alloc_libc, &shared);
  *     if (config && config_is_good(config))
  *         config->settings, config->site ...
  *     config_drop(config);
@@ -14,12 +14,23 @@
 #define PX_CONFIG_CONFIG_H
 
 #include "config/settings.h"
+#include "pollux/rate_limit.h"
 #include "pollux/site.h"
-#include "pollux/template.h"
 
-struct config_template {
-    struct config_template *next;
-    px_template *parsed; /* owned */
+/* What lives on when one configuration takes the place of another; all zeros at first. */
+struct config_shared {
+    px_rate_table *rates; /* owned: counts of rate limits, of all workers; NULL: none yet */
+};
+
+void config_shared_deinit(struct config_shared *shared);
+
+/* Something that belongs to the configuration, and what it was made of. */
+struct config_made {
+    struct config_made *next;
+    const struct config_node *node;  /* borrowed: the tree's; NULL: nothing looks for it */
+    const struct config_node *match; /* likewise */
+    void *thing;                     /* owned */
+    void (*release)(void *thing);
 };
 
 struct config {
@@ -27,8 +38,9 @@ struct config {
     struct config_load load;
     const struct config_settings *settings; /* NULL: there are errors */
     px_site *site;                          /* owned until config_drop of its maker; NULL: none */
-    struct config_template *templates;
-    uint32_t hold_count; /* its maker, and routes of the site */
+    struct config_shared *shared;           /* borrowed: outlives the configuration */
+    struct config_made *made;               /* newest first */
+    uint32_t hold_count;                    /* its maker, and routes of the site */
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */
     bool (*is_draining)(const void *context);
     const void *drain_context; /* borrowed */
@@ -37,7 +49,7 @@ struct config {
 /* Reads, checks and settles a file, and builds its site.  NULL without memory for the least; else
  * what is wrong is in config->load.report. */
 struct config *config_open(const struct config_reader *reader, const char *path,
-                           const px_allocator *allocator);
+                           const px_allocator *allocator, struct config_shared *shared);
 
 /* Whether it can be served. */
 static inline bool config_is_good(const struct config *config)

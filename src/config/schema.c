@@ -6,8 +6,8 @@
 #include <string.h>
 
 const struct config_directive *const schema_tables[] = {
-    schema_process, schema_limits, schema_hosts, schema_answers,
-    schema_shaping, schema_access, NULL,
+    schema_process, schema_limits, schema_hosts,    schema_answers,
+    schema_shaping, schema_access, schema_upstream, NULL,
 };
 
 static const struct config_directive *find(px_str name, uint32_t where)
@@ -61,6 +61,10 @@ const char *schema_place_name(uint32_t where)
         return "timeouts";
     case IN_RATES:
         return "minimum_rate";
+    case IN_UPSTREAM:
+        return "upstream";
+    case IN_PROXY:
+        return "proxy";
     }
     return "the file";
 }

@@ -24,8 +24,11 @@ enum {
     IN_LIMITS = 1 << 6,
     IN_TIMEOUTS = 1 << 7,
     IN_RATES = 1 << 8,
+    IN_UPSTREAM = 1 << 9,
+    IN_PROXY = 1 << 10,
     IN_SITE = IN_TOP | IN_HOST | IN_ROUTE, /* what is inherited */
     IN_REQUEST = IN_SITE | IN_WHEN,        /* what acts on a request */
+    IN_ANSWERS = IN_HOST | IN_ROUTE | IN_WHEN,
 };
 
 /* How an inner block changes what an outer one says. */
@@ -124,6 +127,7 @@ extern const struct config_directive schema_hosts[];
 extern const struct config_directive schema_answers[];
 extern const struct config_directive schema_shaping[];
 extern const struct config_directive schema_access[];
+extern const struct config_directive schema_upstream[];
 
 /* Every table, ending in NULL. */
 extern const struct config_directive *const schema_tables[];

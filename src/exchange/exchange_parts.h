@@ -135,6 +135,7 @@ struct exchange_handling {
     const px_str *param_names; /* borrowed: the router's */
     px_str *param_values;      /* in the arena, not decoded */
     uint32_t param_count;
+    bool is_aside;          /* the path was exchanged after the route was found */
     uint8_t progress;       /* enum handler_progress */
     uint8_t detour;         /* enum detour */
     uint16_t detour_status; /* of the answer, whatever the handler says; 0: as it says */

@@ -175,6 +175,11 @@ const char *px_request_pattern(const px_exchange *exchange)
     return exchange->handling.pattern;
 }
 
+int px_request_is_aside(const px_exchange *exchange)
+{
+    return exchange->handling.is_aside ? 1 : 0;
+}
+
 px_str px_request_cookie(px_exchange *exchange, const char *name)
 {
     px_str value = cookie_find_field(exchange->arrival.request.fields,

@@ -49,7 +49,12 @@ static px_err target_take(px_exchange *exchange, px_str target)
 
 px_err px_request_rewrite(px_exchange *exchange, px_str target)
 {
-    return exchange->transport ? target_take(exchange, target) : PX_ERR_CLOSED;
+    px_err err = exchange->transport ? target_take(exchange, target) : PX_ERR_CLOSED;
+
+    /* A route that is found later has a pattern for this one. */
+    if (err == PX_OK)
+        exchange->handling.is_aside = exchange->handling.pattern != NULL;
+    return err;
 }
 
 px_err px_request_set_client(px_exchange *exchange, px_str address)

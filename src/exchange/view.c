@@ -100,6 +100,7 @@ void exchange_set_handler(px_exchange *exchange, const char *pattern, px_handler
                           void *context)
 {
     exchange->handling.pattern = pattern;
+    exchange->handling.is_aside = false;
     exchange->handling.handler = handler;
     exchange->handling.handler_context = context;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "main/diagnostics.h"
 #include "main/exit_code.h"
 #include "main/files.h"
@@ -46,6 +47,7 @@ static enum exit_code run(const struct options *options)
 
 static enum exit_code start(int argc, char **argv, char **words)
 {
+    struct config_shared shared = {0};
     struct options options;
     px_error error;
 
@@ -57,7 +59,11 @@ static enum exit_code start(int argc, char **argv, char **words)
         return exit_code_of(error.code);
     }
     program_file_init(&options.process.program, words);
-    return run(&options);
+    options.run.shared = &shared;
+    enum exit_code code = run(&options);
+
+    config_shared_deinit(&shared);
+    return code;
 }
 
 int main(int argc, char **argv)

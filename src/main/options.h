@@ -120,14 +120,16 @@ struct healthcheck_options {
 };
 
 struct config;
+struct config_shared;
 struct options;
 struct run_file;
 
 /* Of `pollux run` and the commands about its file. */
 struct run_options {
-    const char *file;        /* NULL: ./pollux.conf, else the system's */
-    bool write;              /* fmt: in place of the file */
-    const char *pid_file;    /* reload: whom it tells; NULL: as the configuration says */
+    const char *file;             /* NULL: ./pollux.conf, else the system's */
+    bool write;                   /* fmt: in place of the file */
+    const char *pid_file;         /* reload: whom it tells; NULL: as the configuration says */
+    struct config_shared *shared; /* borrowed: what one configuration leaves to the next */
     struct config *config;   /* borrowed: what was read; NULL: the command line is all there is */
     struct run_file *opened; /* borrowed, with a config: what it was read into */
     const struct options *command_line; /* borrowed, likewise: what it is read anew by */

@@ -40,7 +40,7 @@ struct run_file *run_file_read(const struct options *options, const char *path)
     struct run_file *file = calloc(1, sizeof(*file));
 
     if (file)
-        file->config = config_open(&run_reader, path, &alloc_libc);
+        file->config = config_open(&run_reader, path, &alloc_libc, options->run.shared);
     if (!file || !file->config) {
         free(file);
         diagnostics_say("out of memory");

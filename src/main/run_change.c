@@ -104,7 +104,8 @@ static bool is_same_deep(const struct config_node *one, const struct config_node
 
 static bool is_kept(const struct config_node *node)
 {
-    return is_of_process(node) || node_is(node, "listen") || node_is(node, "tls");
+    return is_of_process(node) || node_is(node, "listen") || node_is(node, "tls") ||
+           node_is(node, "limits") || node_is(node, "timeouts") || node_is(node, "minimum_rate");
 }
 
 static const struct config_node *kept_from(const struct config_node *node)

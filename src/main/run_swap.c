@@ -190,6 +190,7 @@ bool run_swap_try(struct run_swap *swap, const struct run_parts *parts, uint32_t
     run_text_report(&swap->next->config->load.report, NULL); /* warnings */
     *parts->options = &swap->next->options;
     parts->listeners->tls = *parts->tls;
+    parts->listeners->metrics = swap->next->options.metrics;
     return true;
 }
 
@@ -252,6 +253,7 @@ static void take_back(struct run_swap *swap, const struct run_parts *parts)
         untry_log(swap, parts, swap->old_log_fd);
     *parts->options = &swap->file->options;
     parts->listeners->tls = *parts->tls;
+    parts->listeners->metrics = swap->file->options.metrics;
     if (confinement_renew(parts->sandbox, *parts->options, &error) != PX_OK)
         diagnostics_say("%s", error.text);
     run_file_close(swap->next);

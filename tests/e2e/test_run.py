@@ -1,16 +1,19 @@
 """`pollux run` and the commands about its file: what is served, and every error at its place."""
 
+import base64
 import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from lib.runner import PROGRAM, Server, is_listening, run
+from lib.runner import PROGRAM, ROOT, Server, is_listening, run
 from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
@@ -126,6 +129,190 @@ def test_a_process_alone(folder):
         assert get(server, "/a.txt")[2] == b"a\n"
 
 
+GATES = """
+match local {
+    client 127.0.0.0/8
+}
+match beta {
+    header X-Beta 1 yes*
+    not {
+        path /stable/*
+    }
+}
+host * {
+    error_page 404 418 /page
+    request_header X-Seen "{path}"
+    request_header -X-Gone
+    route /page {
+        respond "the page"
+    }
+    route /closed {
+        deny all
+        respond in
+    }
+    route /open/{rest...} {
+        deny 192.0.2.0/24
+        allow all
+        respond in
+    }
+    route /limited {
+        rate_limit {client} 1/h burst=2
+        respond in
+    }
+    route /secret {
+        basic_auth staff users
+        respond "hello"
+    }
+    route /app/{rest...} {
+        rewrite /a.txt
+        files www
+    }
+    route /static/{rest...} {
+        files www
+        index a.txt
+        cache_control *.txt max-age=7
+        type txt text/x-a
+        compress off
+    }
+    route /echo {
+        respond "{header.X-Seen} {header.X-Gone}."
+    }
+    route /none {
+        respond 404
+    }
+    route /small {
+        content_max 3
+        respond in
+    }
+    route /when/{rest...} {
+        when beta {
+            header X-Kind new
+            respond new
+        }
+        when local {
+            header X-Near yes
+        }
+        respond old
+    }
+    route /big {
+        respond "%s"
+    }
+}
+""" % ("word " * 1000)
+
+@pytest.fixture
+def gates(folder):
+    # "secret", by SHA-crypt.
+    hashed = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "abcdefgh", "secret"], capture_output=True, text=True
+    ).stdout.strip()
+    (folder / "users").write_text(f"me:{hashed}\n")
+    with serve(folder, GATES) as server:
+        yield server
+
+
+def test_access_limits_and_passwords(gates):
+    assert get(gates, "/closed")[0] == 403
+    assert get(gates, "/open/x")[::2] == (200, b"in")
+    assert [get(gates, "/limited")[0] for _ in range(4)] == [200, 200, 429, 429]
+    assert get(gates, "/secret")[0] == 401
+    assert 'realm="staff"' in get(gates, "/secret")[1]["www-authenticate"]
+    basic = "Authorization: Basic " + base64.b64encode(b"me:secret").decode() + "\r\n"
+    assert get(gates, "/secret", fields=basic)[::2] == (200, b"hello")
+
+
+def test_requests_are_reshaped(gates):
+    assert get(gates, "/app/any/path")[::2] == (200, b"a\n")
+    assert get(gates, "/echo", fields="X-Seen: no\r\nX-Gone: x\r\n")[2] == b"/echo ."
+    status, fields, content = get(gates, "/static/")
+    assert (status, content) == (200, b"a\n")
+    assert fields["cache-control"] == "max-age=7"
+    assert fields["content-type"].startswith("text/x-a")
+
+
+def test_error_pages_are_of_the_same_host(gates):
+    assert get(gates, "/none")[::2] == (404, b"the page")
+    assert get(gates, "/not-there")[::2] == (404, b"the page")
+    assert get(gates, "/static/none")[::2] == (404, b"the page")
+    assert get(gates, "/closed")[0] == 403
+
+
+def test_when_decides_by_the_request(gates):
+    beta = "X-Beta: yes!\r\n"
+    assert get(gates, "/when/a")[2] == b"old"
+    status, fields, content = get(gates, "/when/a", fields=beta)
+    assert (content, fields["x-kind"], fields["x-near"]) == (b"new", "new", "yes")
+    status, fields, content = get(gates, "/when/a", fields="X-Beta: 2\r\n")
+    assert (content, fields.get("x-kind"), fields["x-near"]) == (b"old", None, "yes")
+
+
+def test_content_and_coding(gates):
+    assert get(gates, "/small", method="POST", fields="Content-Length: 4\r\n")[0] == 413
+    gzip = "Accept-Encoding: gzip\r\n"
+    assert get(gates, "/big", fields=gzip)[1]["content-encoding"] == "gzip"
+    assert "content-encoding" not in get(gates, "/static/a.txt", fields=gzip)[1]
+
+
+def test_a_limit_is_one_for_all_workers_and_lives_on_across_a_reload(folder, pid_file):
+    top = f"workers 2\nlog off\nlisten 127.0.0.1:{free_port()}\n{pid_file}"
+    text = "rate_limit {client} 3/h\nrespond in\n"
+    with serve(folder, text, top=top) as server:
+        assert sum(get(server)[0] == 200 for _ in range(10)) == 3
+        (folder / "pollux.conf").write_text(top + "# a line more\n" + text)
+        assert reload(folder)[0] == 0
+        assert sum(get(server)[0] == 200 for _ in range(10)) == 0
+
+
+def test_limits_of_a_host_are_of_requests(folder):
+    err = refused(folder, "host a.test {\n    limits {\n        head 4k\n    }\n    respond\n}\n")
+    assert err.startswith('pollux.conf:3:9: "head" in limits is for all hosts: it stands at the top')
+    with serve(folder, "host * {\n limits {\n  content 3\n }\n respond\n}\n") as server:
+        assert get(server, method="POST", fields="Content-Length: 4\r\n")[0] == 413
+
+
+@pytest.mark.parametrize("page", ["CONFIGURATION.md", "COMING_FROM_NGINX.md"])
+def test_examples_of_the_pages_load(folder, page):
+    text = (ROOT / "docs" / page).read_text()
+    blocks = re.findall(r"^```pollux\n(.*?)^```$", text, re.M | re.S)
+    assert len(blocks) >= {"CONFIGURATION.md": 4, "COMING_FROM_NGINX.md": 20}[page]
+    (folder / "users").write_text("me:$5$abcdefgh$" + "a" * 43 + "\n")
+    make_certificate(folder, "example.org")
+    for block in blocks:
+        (folder / "pollux.conf").write_text(block)
+        code, _, err = run("check", "-q", "-c", "pollux.conf", cwd=folder)
+        assert code == 0, block + err
+
+
+def make_certificate(folder, name):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-days", "30",
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def test_tls_redirect_and_hsts(folder):
+    make_certificate(folder, "example.org")
+    plain, secure = free_port(), free_port()
+    top = f"workers 1\nlog off\nlisten 127.0.0.1:{plain}\nlisten 127.0.0.1:{secure} tls\n"
+    text = "host example.org {\n tls cert.pem key.pem\n redirect https\n hsts 1h\n respond secret\n}\n"
+    with serve(folder, text, top=top) as server:
+        server.address = ("127.0.0.1", plain)
+        status, fields, _ = get(server, "/a?b", "example.org")
+        assert (status, fields["location"]) == (301, f"https://example.org:{secure}/a?b")
+        context = ssl.create_default_context(cafile=folder / "cert.pem")
+        with socket.create_connection(("127.0.0.1", secure)) as raw:
+            with context.wrap_socket(raw, server_hostname="example.org") as one:
+                one.sendall(b"GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
+                answer = b"".join(iter(lambda: one.recv(65536), b""))
+    assert answer.endswith(b"secret")
+    assert b"Strict-Transport-Security: max-age=3600\r\n" in answer
+    (folder / "key.pem").write_text("no key\n")
+    err = refused(folder, top + text)
+    assert "pollux.conf:6:15: " in err and "key.pem" in err
+
+
 # --- Errors --------------------------------------------------------------------------------------
 
 
@@ -133,7 +320,7 @@ def test_all_errors_at_their_places(folder):
     err = refused(
         folder,
         "listen 127.0.0.1:0\nhost a.test {\n    route /a {\n        files nowhere\n    }\n"
-        '    route /{x} {\n        respond "{nope}"\n    }\n    route /{y} {\n'
+        '    route /{x} {\n        respond "{nope}"\n    }\n    route /b {\n'
         "        header Content-Length 3\n        redirect 200 /\n    }\n}\n",
     )
     assert err == (
@@ -143,6 +330,9 @@ def test_all_errors_at_their_places(folder):
         "pollux.conf:7:17: there is no placeholder {nope}\n"
         '    7 |         respond "{nope}"\n'
         "      |                 ^^^^^^^^\n"
+        "pollux.conf:10:16: 'Content-Length' is a field that pollux sets itself\n"
+        "   10 |         header Content-Length 3\n"
+        "      |                ^^^^^^^^^^^^^^\n"
         'pollux.conf:11:18: "200" is not one of 301, 302, 303, 307 or 308\n'
         "   11 |         redirect 200 /\n"
         "      |                  ^^^\n"
@@ -161,12 +351,17 @@ def test_routes_in_conflict_name_both_lines(folder):
 
 def test_a_field_that_is_framing(folder):
     err = refused(folder, "header Content-Length 3\nrespond hi\n")
-    assert err.startswith('pollux.conf:1:8: "Content-Length" says how a message is framed')
+    assert err.startswith("pollux.conf:1:8: ") and "Content-Length" in err
 
 
-def test_what_has_no_engine_is_refused_at_its_place(folder):
-    err = refused(folder, "rewrite /x\nrespond hi\n")
-    assert err.startswith('pollux.conf:1:1: "rewrite" is not in this version of pollux\n')
+@pytest.mark.parametrize(
+    "text",
+    ["proxy http://127.0.0.1:1", "upstream a {\n    server b\n}", "forward_auth http://a/",
+     "trace a", "resolver a", "syslog a"],
+)
+def test_what_has_no_engine_is_refused_at_its_place(folder, text):
+    err = refused(folder, text + "\nrespond hi\n" if text.split()[0] not in ("proxy",) else text + "\n")
+    assert err.startswith(f'pollux.conf:1:1: "{text.split()[0]}" is not in this version of pollux\n')
 
 
 def test_run_is_refused_as_check_is(folder):

@@ -92,7 +92,8 @@ static bool path_is_hidden(px_str path, bool whole_site)
 static px_str path_open(const px_exchange *exchange, bool *out_whole)
 {
     px_str path = px_request_raw_path(exchange);
-    uint32_t skip = pattern_segments(px_request_pattern(exchange));
+    uint32_t skip =
+        px_request_is_aside(exchange) ? 0 : pattern_segments(px_request_pattern(exchange));
 
     *out_whole = skip == 0;
     for (; skip > 0; skip--) {

@@ -32,7 +32,7 @@ static void first_line(const char *text, char *out, size_t room)
 
 static const char *const cases[][2] = {
     {"respond", ""},
-    {"procy x", "a.conf:1:1: unknown directive \"procy\" in the file"},
+    {"procy x", "a.conf:1:1: unknown directive \"procy\" in the file; did you mean \"proxy\"?"},
     {"respondd",
      "a.conf:1:1: unknown directive \"respondd\" in the file; did you mean \"respond\"?"},
     {"route / {\n  respnd\n}",
