@@ -14,14 +14,17 @@
  *   origin.c    origins: waiting, keeping, limits
  *   link.c      connections: dialling, TLS, closing; above them the protocols:
  *   h1_link.c   HTTP/1.1: driver and events; h1_link_read.c, h1_link_write.c
+ *   h2_link.c   HTTP/2: many fetches on one connection
  */
 #ifndef PX_CLIENT_CLIENT_H
 #define PX_CLIENT_CLIENT_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/pool.h"
 #include "http/h1/h1_request.h"
+#include "http/h2/h2_client.h"
 #include "http/message/message.h"
 #include "io/io.h"
 #include "pollux/client.h"
@@ -83,6 +86,7 @@ struct origin {
     uint32_t idle_count;
     uint32_t waiting_count;
     uint8_t protocol; /* px_fetch_protocol */
+    bool only_http1;  /* its server chose HTTP/1.1, where it had the choice */
     char text[];      /* the key */
 };
 
@@ -100,6 +104,9 @@ void origin_leave(struct origin *origin, px_fetch *fetch);
 
 /* A connection has no request; it is kept, where that is of use. */
 void origin_keep(struct origin *origin, struct link *link);
+
+/* A connection that speaks HTTP/2 has room for more. */
+void origin_offer(struct origin *origin, struct link *link);
 
 /* Has waiting fetches served, from the loop. */
 void origin_want(struct origin *origin);
@@ -136,6 +143,10 @@ struct px_fetch {
     px_client *client;                   /* borrowed: outlives it */
     struct origin *origin;               /* borrowed: outlives it */
     struct link *link;                   /* borrowed: where it is in progress, or NULL */
+    struct list on_link;                 /* HTTP/2: in link.fetches */
+    struct list ready;                   /* HTTP/2: in link.ready, to be gone on with */
+    struct h2_call call;                 /* HTTP/2: its stream */
+    struct buf held;                     /* owned; HTTP/2: content that was not used */
     const px_fetch_callbacks *callbacks; /* borrowed: outlives it */
     void *context;                       /* likewise */
     struct arena arena;
@@ -155,9 +166,11 @@ struct px_fetch {
     uint32_t inform_bytes; /* of informational heads */
     uint16_t inform_count;
     uint8_t tries;
-    uint8_t stage; /* enum fetch_stage */
-    bool paused;   /* its content waits for px_fetch_resume */
-    bool begun;    /* a byte of the answer has come */
+    uint8_t stage;   /* enum fetch_stage */
+    bool paused;     /* its content waits for px_fetch_resume */
+    bool begun;      /* a byte of the answer has come */
+    uint8_t writing; /* HTTP/2: enum link_writing */
+    bool over;       /* HTTP/2: the answer is whole, but perhaps not used up */
     bool tunnel;
     bool reused;      /* its connection has served others */
     bool unprocessed; /* the server has not begun it */
@@ -180,6 +193,9 @@ void fetch_left(px_fetch *fetch);
 
 /* Whether it may be sent again after its connection has broken. */
 bool fetch_may_repeat(const px_fetch *fetch);
+
+/* What is pulled has `bytes` more, and may be over: whether that is the length that was said. */
+bool fetch_length_holds(const px_fetch *fetch, size_t bytes, bool over);
 
 /* Something moved; what it waits for may have changed. */
 void fetch_moved(px_fetch *fetch);

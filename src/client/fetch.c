@@ -33,9 +33,9 @@ static uint64_t due_of(const px_fetch *fetch)
     case FETCH_WAITING:
         return later(fetch->active_ms, fetch->wait_ms);
     case FETCH_SENT:
-        if (fetch->link->writing == WRITE_HELD)
+        if (fetch_writing(fetch) == WRITE_HELD)
             return fetch->active_ms + CLIENT_CONTINUE_MS;
-        if (fetch->link->writing < WRITE_DONE || fetch->link->sending)
+        if (fetch_writing(fetch) < WRITE_DONE || fetch->link->sending)
             return later(fetch->active_ms, fetch->silence_ms);
         return later(fetch->active_ms, fetch->first_byte_ms);
     case FETCH_ANSWERED:
@@ -107,7 +107,7 @@ static void on_due(struct io_timer *timer)
         wait_for(fetch);
         return;
     }
-    if (link && link->writing == WRITE_HELD) {
+    if (link && !link->h2 && link->writing == WRITE_HELD) {
         link->writing = WRITE_CONTENT; /* RFC 9110 section 10.1.1: it need not wait for ever */
         fetch_moved(fetch);
         loop_task_add(fetch->client->loop, &link->wake);
@@ -125,6 +125,8 @@ void fetch_free(px_fetch *fetch)
     struct origin *origin = fetch->origin;
 
     timer_deinit(&client->loop->timers, &fetch->timer);
+    if (fetch->held.allocator)
+        buf_deinit(&fetch->held);
     arena_reset(&fetch->arena);
     pool_put(&client->fetches, fetch);
     if (origin)
@@ -137,6 +139,7 @@ void fetch_left(px_fetch *fetch)
     if (fetch->stage == FETCH_AGAIN) {
         fetch->stage = FETCH_WAITING;
         fetch->paused = false;
+        fetch->content_sent = 0;
         origin_wait(fetch->origin, fetch);
         fetch_moved(fetch);
         return;
@@ -157,7 +160,9 @@ void fetch_end_with(px_fetch *fetch, const px_error *error)
     timer_stop(&fetch->client->loop->timers, &fetch->timer);
     if (waiting)
         origin_leave(fetch->origin, fetch);
-    if (fetch->link)
+    if (fetch->link && fetch->link->h2)
+        h2_link_leave(fetch->link, fetch);
+    else if (fetch->link)
         link_part(fetch->link);
     else
         fetch_left(fetch);
@@ -172,6 +177,17 @@ void fetch_end(px_fetch *fetch, px_err code, const char *why)
     else
         error_set(&error, code, 0, "%s: %s", fetch->origin->address, why);
     fetch_end_with(fetch, &error);
+}
+
+bool fetch_length_holds(const px_fetch *fetch, size_t bytes, bool over)
+{
+    uint64_t length = fetch->request.pull_length;
+
+    if (length == PX_LENGTH_UNKNOWN || fetch->tunnel)
+        return true;
+    if (bytes > length - fetch->content_sent)
+        return false;
+    return !over || fetch->content_sent + bytes == length;
 }
 
 /* RFC 9110 section 9.2.2: where it cannot be known whether the server has acted on a request, only
@@ -223,6 +239,8 @@ static px_fetch *fetch_make(px_client *client, const px_fetch_callbacks *callbac
     memset(&fetch->all, 0, offsetof(px_fetch, first) - offsetof(px_fetch, all));
     list_init(&fetch->all);
     list_init(&fetch->waiting);
+    list_init(&fetch->on_link);
+    list_init(&fetch->ready);
     fetch->client = client;
     fetch->callbacks = callbacks;
     fetch->context = context;
@@ -281,8 +299,13 @@ void px_fetch_resume(px_fetch *fetch)
     if (!fetch_is_live(fetch) || !fetch->link)
         return;
     fetch->paused = false;
-    if (fetch->link->writing == WRITE_LATER)
-        fetch->link->writing = WRITE_CONTENT;
+    if (fetch_writing(fetch) == WRITE_LATER) {
+        fetch->writing = WRITE_CONTENT;
+        if (!fetch->link->h2)
+            fetch->link->writing = WRITE_CONTENT;
+    }
+    if (fetch->link->h2 && !list_linked(&fetch->ready))
+        list_append(&fetch->link->ready, &fetch->ready);
     fetch_moved(fetch);
     loop_task_add(fetch->client->loop, &fetch->link->wake);
 }

@@ -73,7 +73,12 @@ void h1_link_advance(struct link *link)
 
 void h1_link_wake(struct loop_task *task)
 {
-    h1_link_advance(CONTAINER_OF(task, struct link, wake));
+    struct link *link = CONTAINER_OF(task, struct link, wake);
+
+    if (link->h2)
+        h2_link_advance(link);
+    else
+        h1_link_advance(link);
 }
 
 /* --- Events ------------------------------------------------------------------------------------

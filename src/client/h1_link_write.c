@@ -116,18 +116,6 @@ static px_err content_fail(struct link *link, px_err code, const char *why)
     return code;
 }
 
-/* What is pulled has `bytes` more and may be over: whether that is the length that was said. */
-static bool length_holds(const px_fetch *fetch, size_t bytes, bool over)
-{
-    uint64_t length = fetch->request.pull_length;
-
-    if (length == PX_LENGTH_UNKNOWN || fetch->tunnel)
-        return true;
-    if (bytes > length - fetch->content_sent)
-        return false;
-    return !over || fetch->content_sent + bytes == length;
-}
-
 /* The last chunk (RFC 9112 section 7.1), or the end of our side of a tunnel. */
 static px_err content_end(struct link *link)
 {
@@ -164,7 +152,7 @@ static px_err pull_once(struct link *link)
         return content_fail(link, PX_ERR_CANCELLED, "the content of the request broke off");
     if (pull == PX_PULL_LATER)
         bytes = 0;
-    if (!length_holds(fetch, bytes, pull == PX_PULL_END))
+    if (!fetch_length_holds(fetch, bytes, pull == PX_PULL_END))
         return content_fail(link, PX_ERR_INVALID, "the content has another length than was said");
     fetch->content_sent += bytes;
     if (bytes > 0) {

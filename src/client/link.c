@@ -23,7 +23,9 @@ void link_freed(struct link *link)
     timer_deinit(&client->loop->timers, &link->timer);
     list_remove(&link->wake.node);
     list_remove(&link->node);
-    CHECK(!link->fetch && !link->out && !link->work);
+    CHECK(!link->fetch && !link->work && list_empty(&link->fetches));
+    h1_link_out_release(link);
+    h2_client_close(link->h2);
     pool_put(&client->links, link);
     /* Where there was no room, there is some now; and who was to have this one needs another. */
     if (origin->waiting_count > origin->opening_count)
@@ -35,10 +37,10 @@ void link_freed(struct link *link)
 
 static void idle_leave(struct link *link)
 {
+    list_remove(&link->idle);
     if (!list_linked(&link->aged))
         return;
     list_remove(&link->aged);
-    list_remove(&link->idle);
     link->origin->idle_count--;
 }
 
@@ -120,12 +122,36 @@ static void link_failed(struct link *link, const px_error *error)
     origin_refuse(link->origin, error);
 }
 
+/* What ALPN has settled, or what was known before. */
+static bool speaks_h2(const struct link *link)
+{
+    if (conduit_is_tls(&link->conduit))
+        return tls_conduit_of(&link->conduit)->session.http2;
+    return link->origin->protocol == PX_FETCH_HTTP2;
+}
+
 static void link_opened(struct link *link)
 {
+    struct origin *origin = link->origin;
+    px_error error;
+
+    if (!speaks_h2(link)) {
+        if (origin->protocol == PX_FETCH_HTTP2) {
+            error_set(&error, PX_ERR_MALFORMED, 0, "%s: the server does not speak HTTP/2",
+                      origin->address);
+            link_failed(link, &error);
+            return;
+        }
+        origin->only_http1 = true;
+        h1_link_open(link);
+    } else if (h2_link_open(link) != PX_OK) {
+        error_set(&error, PX_ERR_MEMORY, 0, "%s: out of memory", origin->address);
+        link_failed(link, &error);
+        return;
+    }
     link->origin->opening_count--;
     link->stage = LINK_OPEN;
     timer_stop(&link->client->loop->timers, &link->timer);
-    h1_link_open(link);
     link_free(link);
 }
 
@@ -215,6 +241,14 @@ static void on_closed(px_stream *stream, void *context)
 
 static const px_stream_events no_conduit_events = {NULL, NULL, NULL, on_closed};
 
+static enum tls_offer offer_of(const struct origin *origin)
+{
+    if (origin->protocol == PX_FETCH_HTTP2)
+        return TLS_OFFER_HTTP2;
+    return origin->protocol == PX_FETCH_AUTO && h2_client_is_there() ? TLS_OFFER_BOTH
+                                                                     : TLS_OFFER_HTTP1;
+}
+
 static void tls_begin(struct link *link)
 {
     struct origin *origin = link->origin;
@@ -226,7 +260,7 @@ static void tls_begin(struct link *link)
         timer_start(&link->client->loop->timers, &link->timer,
                     link->client->loop->now_ms + handshake_ms);
     if (shared && tls_conduit_connect(shared, &link->conduit, link->stream, origin->trust,
-                                      origin->name, TLS_OFFER_HTTP1, &tls_owner, link))
+                                      origin->name, offer_of(origin), &tls_owner, link))
         return;
     px_stream_attach(link->stream, &no_conduit_events, link);
     error_set(&error, PX_ERR_MEMORY, 0, "%s: out of memory", origin->address);
@@ -308,6 +342,8 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     link->origin = origin;
     list_init(&link->idle);
     list_init(&link->aged);
+    list_init(&link->fetches);
+    list_init(&link->ready);
     loop_task_init(&link->wake, h1_link_wake);
     options.address_timeout_ms = first->connect_ms;
     options.timeout_ms = first->connect_ms <= UINT32_MAX / 2 ? 2 * first->connect_ms : UINT32_MAX;
@@ -331,11 +367,20 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
 void link_take(struct link *link, px_fetch *fetch)
 {
     idle_leave(link);
+    if (link->h2)
+        link->unclean |= (fetch->request.flags & PX_FETCH_FRESH) != 0;
     fetch->link = link;
     fetch->stage = FETCH_SENT;
     fetch->reused = link->served > 0;
     fetch->unprocessed = false;
     fetch->tries++;
+    if (link->h2) {
+        h2_link_take(link, fetch);
+        if (fetch->link)
+            fetch_moved(fetch);
+        loop_task_add(link->client->loop, &link->wake);
+        return;
+    }
     link->fetch = fetch;
     link->reading = READ_HEAD;
     link->writing = WRITE_HEAD;

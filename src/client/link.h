@@ -67,7 +67,10 @@ struct link {
     px_dialing *dial;      /* while it is being made */
     px_stream *stream;     /* the loop's, until on_closed; NULL while dialling */
     struct conduit conduit;
-    px_fetch *fetch;        /* the one in progress, or NULL */
+    px_fetch *fetch;        /* HTTP/1.1: the one in progress, or NULL */
+    struct h2_client *h2;   /* owned; NULL: it speaks HTTP/1.1 */
+    struct list fetches;    /* HTTP/2: of px_fetch, those in progress */
+    struct list ready;      /* HTTP/2: of px_fetch, those to be gone on with */
     struct link_work *work; /* owned, or NULL */
     struct link_out *out;   /* owned, or NULL */
     struct io_timer timer;  /* of the handshake; then of what is kept */
@@ -110,6 +113,25 @@ void link_part(struct link *link);
 
 /* The connection has broken: its fetch is sent again, or fails. */
 void link_lost(struct link *link, px_err reason, const char *why);
+
+static inline uint8_t fetch_writing(const px_fetch *fetch)
+{
+    return fetch->link->h2 ? fetch->writing : fetch->link->writing;
+}
+
+/* --- HTTP/2 --------------------------------------------------------------------------------------
+ */
+
+/* PX_OK, PX_ERR_MEMORY or PX_ERR_UNSUPPORTED. */
+PX_MUST_CHECK px_err h2_link_open(struct link *link);
+void h2_link_take(struct link *link, px_fetch *fetch);
+void h2_link_advance(struct link *link);
+
+/* A fetch that is over, or waits again, leaves. */
+void h2_link_leave(struct link *link, px_fetch *fetch);
+
+/* All of its fetches are sent again, or fail. */
+void h2_link_lost(struct link *link, px_err reason, const char *why);
 
 /* --- HTTP/1.1 -----------------------------------------------------------------------------------
  */

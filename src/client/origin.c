@@ -143,6 +143,7 @@ void origin_keep(struct origin *origin, struct link *link)
         link_close(link, false);
         return;
     }
+    list_remove(&link->idle);
     list_append(origin->idle.next, &link->idle);
     list_append(&client->idle, &link->aged);
     origin->idle_count++;
@@ -152,7 +153,14 @@ void origin_keep(struct origin *origin, struct link *link)
         loop_task_add(client->loop, &client->serve); /* it can make room for others */
 }
 
-/* An idle connection that a fetch may have, or NULL. */
+void origin_offer(struct origin *origin, struct link *link)
+{
+    list_append(origin->idle.next, &link->idle);
+    if (origin->waiting_count > 0)
+        origin_want(origin);
+}
+
+/* An idle connection, or one with room, that a fetch may have; or NULL. */
 static struct link *idle_find(const struct origin *origin, const px_fetch *fetch)
 {
     bool fresh = fetch->again || (fetch->request.flags & PX_FETCH_FRESH);
@@ -160,7 +168,9 @@ static struct link *idle_find(const struct origin *origin, const px_fetch *fetch
     for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
 
-        if ((!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
+        if (link->h2 ? (!fresh || (link->served == 0 && list_empty(&link->fetches))) &&
+                           !link->unclean && h2_client_room(link->h2) > 0
+                     : (!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
             return link;
     }
     return NULL;
@@ -182,13 +192,22 @@ static void make_room(px_client *client)
         link_close(LIST_ENTRY(client->idle.next, struct link, aged), false);
 }
 
+/* One connection may serve all that wait, where it speaks HTTP/2. */
+static uint32_t openings_wanted(const struct origin *origin)
+{
+    bool shares = origin->protocol == PX_FETCH_HTTP2 ||
+                  (origin->protocol == PX_FETCH_AUTO && !origin->only_http1);
+
+    return shares && origin->waiting_count > 0 ? 1 : origin->waiting_count;
+}
+
 /* Opens as many as are waited for; false when nothing came of it. */
 static bool links_open(struct origin *origin)
 {
     px_client *client = origin->client;
     px_error error;
 
-    while (origin->waiting_count > origin->opening_count && may_open(origin)) {
+    while (openings_wanted(origin) > origin->opening_count && may_open(origin)) {
         if (client->links.taken >= client->options.connections_max) {
             make_room(client);
             return true;
@@ -212,9 +231,13 @@ static void origin_serve_one(struct origin *origin)
             break;
         origin_leave(origin, fetch);
         link_take(link, fetch);
+        if (link->h2 && link->stage == LINK_OPEN && !link->unclean && !list_linked(&link->idle) &&
+            h2_client_room(link->h2) > 0)
+            list_append(origin->idle.next, &link->idle);
     }
     while (origin->waiting_count == 0 &&
-           origin->idle_count > origin->client->options.origin_idle_max)
+           origin->idle_count > origin->client->options.origin_idle_max &&
+           list_linked(&LIST_ENTRY(origin->idle.prev, struct link, idle)->aged))
         link_close(LIST_ENTRY(origin->idle.prev, struct link, idle), false);
     if (links_open(origin) && origin->waiting_count > origin->opening_count)
         list_append(&origin->client->wanting, &origin->wanting);

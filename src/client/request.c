@@ -230,8 +230,14 @@ px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
                          "h2c://host/path or unix:/path");
     if (options->protocol > PX_FETCH_HTTP2)
         return error_set(out_error, PX_ERR_INVALID, 0, "no such protocol: %u", options->protocol);
-    if (where.http2 || options->protocol == PX_FETCH_HTTP2)
-        return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "HTTP/2 cannot be asked for");
+    bool http2 = where.http2 || options->protocol == PX_FETCH_HTTP2;
+    /* An upgrade is HTTP/1.1's, and its CONNECT is the one that proxies know. */
+    bool tunnels = options->upgrade.len > 0 || px_str_equal(options->method, px_str_of("CONNECT"));
+
+    if (http2 && !h2_client_is_there())
+        return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "this pollux was built without HTTP/2");
+    if (http2 && tunnels)
+        return error_set(out_error, PX_ERR_INVALID, 0, "a tunnel takes HTTP/1.1");
     if (options->pull_length > 0 && (options->content.ptr || !TABLE_MEMBER(fetch->callbacks, pull)))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "content is given, or pulled, which takes the callback for it");
@@ -239,7 +245,9 @@ px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
 
     if (err != PX_OK)
         return err;
-    out_key->protocol = PX_FETCH_HTTP1;
+    out_key->protocol = http2                         ? PX_FETCH_HTTP2
+                        : tunnels || !where.uri.https ? PX_FETCH_HTTP1
+                                                      : (uint8_t)options->protocol;
     out_key->address = options->address.ptr ? options->address
                        : where.address.ptr  ? where.address
                                             : address_of(&fetch->arena, &where.uri);

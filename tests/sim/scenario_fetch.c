@@ -30,6 +30,7 @@ struct fetching {
     px_client *client;
     px_timer *ender; /* destroys the client before it is done, or NULL */
     bool secure;
+    uint32_t protocol; /* px_fetch_protocol */
     bool ended_early;
     struct sim_tls_world tls_world;
     px_tls *tls;
@@ -137,6 +138,9 @@ static void askers_make(struct fetching *fetching)
         asker->client = &fetching->client;
         asker->url = fetching->secure ? "https://sim" : "http://sim";
         asker->address = fetching->place.text;
+        asker->protocol = fetching->protocol;
+        if (fetching->secure && sim_random_chance(&sim_world->random, 16384))
+            asker->protocol = PX_FETCH_HTTP1;
         sim_asker_make(asker, fetching->loop, index + 1);
     }
 }
@@ -157,7 +161,7 @@ static void repeats_check(const struct fetching *fetching)
     }
 }
 
-static void run(bool secure)
+static void run(bool secure, uint32_t protocol)
 {
     struct fetching *fetching = calloc(1, sizeof(*fetching));
     px_loop_options options = PX_LOOP_OPTIONS_DEFAULT;
@@ -168,6 +172,7 @@ static void run(bool secure)
     if (!fetching)
         abort();
     fetching->secure = secure;
+    fetching->protocol = protocol;
     sim_weather_wire();
     if (sim_world->wire.segment_bytes_max < 512)
         sim_world->wire.segment_bytes_max = 512;
@@ -213,12 +218,18 @@ static void run(bool secure)
 
 static void plain_run(void)
 {
-    run(false);
+    run(false, PX_FETCH_HTTP1);
 }
 
+static void http2_run(void)
+{
+    run(false, PX_FETCH_HTTP2);
+}
+
+/* By ALPN it is HTTP/2 for most, and HTTP/1.1 for those that ask for it. */
 static void tls_run(void)
 {
-    run(true);
+    run(true, PX_FETCH_AUTO);
 }
 
 #define FETCH_FAULTS                                                                             \
@@ -227,13 +238,12 @@ static void tls_run(void)
         SIM_ACCEPT_ABORTED, SIM_CTL_ENOSPC, SIM_WIRE_RESET, SIM_WIRE_TIMEOUT, SIM_CLOCK_FORWARD, \
         SIM_CLOCK_BACK, SIM_MEMORY
 
-#define FETCH_STATES                                                                          \
-    "a fetch got its answer", "a fetch was held back", "a fetch had nothing to give yet",     \
-        "a fetch was sent again", "a kept connection served", "a fetch was cancelled",        \
-        "a fetch was cut short, and knows", "a fetch timed out", "a fetch was refused",       \
-        "a client was destroyed at its work", "a fetch became a tunnel", "a handler aborted", \
-        "an exchange lost its peer", "a handler paused the content",                          \
-        "a fetch met a kept connection's end"
+#define FETCH_STATES                                                                            \
+    "a fetch got its answer", "a fetch was held back", "a fetch had nothing to give yet",       \
+        "a fetch was sent again", "a kept connection served", "a fetch was cancelled",          \
+        "a fetch was cut short, and knows", "a fetch timed out", "a fetch was refused",         \
+        "a client was destroyed at its work", "a handler aborted", "an exchange lost its peer", \
+        "a handler paused the content"
 
 const struct sim_scenario scenario_fetch = {
     .name = "fetch",
@@ -241,7 +251,16 @@ const struct sim_scenario scenario_fetch = {
     .run = plain_run,
     .faults = {FETCH_FAULTS},
     .fault_count = 17,
-    .states = {FETCH_STATES, "a unix socket", NULL},
+    .states = {FETCH_STATES, "a fetch became a tunnel", "a unix socket", NULL},
+};
+
+const struct sim_scenario scenario_fetch_http2 = {
+    .name = "fetch_http2",
+    .what = "our client against our server, over HTTP/2",
+    .run = http2_run,
+    .faults = {FETCH_FAULTS},
+    .fault_count = 17,
+    .states = {FETCH_STATES, "a fetch was answered over HTTP/2", NULL},
 };
 
 const struct sim_scenario scenario_fetch_tls = {
@@ -250,5 +269,5 @@ const struct sim_scenario scenario_fetch_tls = {
     .run = tls_run,
     .faults = {FETCH_FAULTS},
     .fault_count = 17,
-    .states = {FETCH_STATES, NULL},
+    .states = {FETCH_STATES, "a fetch became a tunnel", "a fetch was answered over HTTP/2", NULL},
 };

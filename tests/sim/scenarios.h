@@ -14,6 +14,7 @@ extern const struct sim_scenario scenario_loop;
 extern const struct sim_scenario scenario_start;
 extern const struct sim_scenario scenario_dial;
 extern const struct sim_scenario scenario_fetch;
+extern const struct sim_scenario scenario_fetch_http2;
 extern const struct sim_scenario scenario_fetch_tls;
 
 #endif

@@ -42,6 +42,8 @@ static void on_head(px_fetch *fetch, void *context)
         sim_fail("fetch %u: its head was told twice, or after its end", asker->request.tag);
     asker->status = px_fetch_status(fetch);
     asker->version = px_fetch_version(fetch);
+    if (asker->version == 20)
+        sim_sometimes("a fetch was answered over HTTP/2");
     sim_trace("head", asker->request.tag, asker->status);
     if (px_fetch_is_tunnel(fetch))
         sim_sometimes("a fetch became a tunnel");
@@ -214,6 +216,9 @@ static void request_choose(struct sim_asker *asker, uint32_t tag)
 
     request->tag = tag;
     request->route = (enum sim_route)sim_random_below(random, SIM_ROUTE_COUNT);
+    /* There a tunnel is HTTP/1.1's. */
+    if (asker->protocol == PX_FETCH_HTTP2 && request->route == SIM_ROUTE_TUNNEL)
+        request->route = SIM_ROUTE_BYTES;
     request->length = sim_random_skewed(random, 0, 200000);
     if (request->route == SIM_ROUTE_ABORT)
         request->length += 2;

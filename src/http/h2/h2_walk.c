@@ -16,6 +16,12 @@ void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max)
     walk->block_bytes_max = head_bytes_max + H2_FRAME_BYTES_MAX;
 }
 
+void h2_walk_answers(struct h2_walk *walk)
+{
+    walk->answers = true;
+    walk->preface_len = H2_PREFACE_BYTES;
+}
+
 /* --- Budgets ---------------------------------------------------------------------------------- */
 
 /* Moves the window on, a second at a time, and forgets what leaves it. */
@@ -188,6 +194,8 @@ static uint32_t look_headers(struct h2_walk *walk, const struct frame_head *fram
     walk->block_frames = 0;
     walk->empty_frames = 0;
     walk->block_stream = frame->flags & H2_FLAG_END_HEADERS ? 0 : frame->stream;
+    if (walk->answers)
+        return H2_NO_ERROR; /* the library knows which streams are ours */
     if ((frame->stream & 1) && frame->stream > walk->last_stream) {
         stream_opened(walk, frame->stream);
         budget_count(walk, H2_BUDGET_OPENED);
@@ -279,6 +287,11 @@ static uint32_t look(struct h2_walk *walk, const struct frame_head *frame)
         return spend(walk, H2_BUDGET_PRIORITY);
     case H2_WINDOW_UPDATE:
         return spend(walk, H2_BUDGET_WINDOW);
+    case H2_PUSH_PROMISE:
+        /* RFC 9113 section 8.4: our SETTINGS, which refuse it, came before any request. */
+        if (walk->answers)
+            return H2_PROTOCOL_ERROR;
+        break;
     }
     return spend(walk, H2_BUDGET_OTHER);
 }

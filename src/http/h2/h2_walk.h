@@ -59,6 +59,7 @@ struct h2_walk {
     uint8_t preface_len; /* of the preface, as far as it was there */
     uint8_t second_index;
     bool settings_seen;             /* the first frame was SETTINGS */
+    bool answers;                   /* what a server sends is walked over: it opens no streams */
     bool in_content;                /* the frame at hand is DATA */
     uint8_t peek;                   /* enum h2_peek: what of the payload is looked at */
     uint8_t peek_left;              /* bytes of it that are to come */
@@ -71,6 +72,9 @@ struct h2_walk {
 
 /* `head_bytes_max` is what a decoded head may have. */
 void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max);
+
+/* From the beginning on it is a server that sends: no preface, and streams that we opened. */
+void h2_walk_answers(struct h2_walk *walk);
 
 /* Looks at `bytes`.  PX_OK: all of them may be processed.  PX_ERR_MALFORMED: the first *out_used
  * may, and the connection ends with *out_error. */
