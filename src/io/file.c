@@ -74,6 +74,7 @@ static void read_done(px_err status, void *context)
 {
     struct file_read *read = context;
 
+    (*read->job.pending)--;
     read->done(read, status);
 }
 
@@ -88,7 +89,11 @@ static px_err read_submit(px_loop *loop, struct file_read *read, void (*work)(vo
     read->job.work = work;
     read->job.done = read_done;
     read->job.context = read;
-    return helpers_submit(loop->helpers, &read->job);
+    read->job.pending = &loop->helper_jobs;
+    px_err err = helpers_submit(loop->helpers, &read->job);
+
+    loop->helper_jobs += err == PX_OK;
+    return err;
 }
 
 px_err file_read_later(px_loop *loop, struct file_read *read)

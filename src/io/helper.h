@@ -21,7 +21,8 @@ struct helper_job {
     void (*work)(void *context); /* on a helper thread */
     px_post_fn done;             /* on the loop's thread */
     void *context;
-    bool cancelled; /* private: the loop ended before it began */
+    uint32_t *pending; /* borrowed: counts jobs that are not done, for who submits */
+    bool cancelled;    /* private: the loop ended before it began */
 };
 
 /* NULL without memory. */

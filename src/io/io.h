@@ -162,6 +162,12 @@ struct loop_load {
     uint32_t callbacks;   /* handles run, connections accepted, tasks */
 };
 
+/* The last tick that was measured, and how many were. */
+struct loop_last {
+    uint64_t duration_us;
+    uint64_t count;
+};
+
 struct engine;
 struct mailbox_post;
 struct helpers;
@@ -198,10 +204,10 @@ struct px_loop {
      * be unread: of streams with STREAM_TELLS_LEFT, once. */
     void (*on_left)(px_stream *stream);
     struct loop_load longest; /* of all ticks */
-    uint64_t last_us;         /* what the last one took that was measured */
-    uint64_t measured;        /* how many were */
+    struct loop_last last;
     uint32_t handle_count;
     uint32_t helper_threads_max;
+    uint32_t helper_jobs; /* that were submitted and are not done */
     px_mailbox *mailbox;        /* a reference */
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */

@@ -228,8 +228,8 @@ static void tick_measure(px_loop *loop)
     uint64_t duration_us = loop->now_us - loop->tick_since_us;
 
     loop->tick_since_us = 0;
-    loop->last_us = duration_us;
-    loop->measured++;
+    loop->last.duration_us = duration_us;
+    loop->last.count++;
     if (PX_LIKELY(duration_us <= loop->longest.duration_us))
         return;
     loop->longest.duration_us = duration_us;

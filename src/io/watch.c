@@ -126,6 +126,7 @@ static void work_done(px_err status, void *context)
     px_post_fn done = work->done;
     void *done_context = work->context;
 
+    work->loop->helper_jobs--;
     alloc_put(&work->loop->allocator, work);
     done(status, done_context);
 }
@@ -151,6 +152,7 @@ px_err px_loop_work(px_loop *loop, void (*work)(void *context), px_post_fn done,
     item->job.context = item;
     px_err err = helpers_submit(loop->helpers, &item->job);
 
+    loop->helper_jobs += err == PX_OK;
     if (err != PX_OK)
         alloc_put(&loop->allocator, item);
     return err;

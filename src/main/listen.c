@@ -52,9 +52,16 @@ px_err listen_keep(struct listeners *listeners, px_listener *listener, uint32_t 
     return PX_OK;
 }
 
+/* The operator's is the last of a configuration; others may be written alike, with port 0. */
 static bool is_observed(const struct listeners *listeners, uint32_t address)
 {
-    return listeners->metrics && strcmp(listeners->texts[address], listeners->metrics) == 0;
+    if (!listeners->metrics || strcmp(listeners->texts[address], listeners->metrics) != 0)
+        return false;
+    for (uint32_t i = 0; i < listeners->address_count; i++)
+        if (listeners->tags[i] != LISTEN_NONE && listeners->tags[i] > listeners->tags[address] &&
+            strcmp(listeners->texts[i], listeners->metrics) == 0)
+            return false;
+    return true;
 }
 
 static px_err remember_address(struct listeners *listeners, const px_listener *listener,
@@ -251,9 +258,8 @@ px_err listen_announce_list(struct listeners *listeners, px_error *out_error)
 px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                       px_error *out_error)
 {
-    struct listeners listeners = {.metrics = plan->metrics,
-                                  .slot_count = plan->slot_count,
-                                  .backlog = plan->backlog};
+    struct listeners listeners = {
+        .metrics = plan->metrics, .slot_count = plan->slot_count, .backlog = plan->backlog};
     uint32_t wrong;
 
     buf_init(&listeners.addresses, &alloc_libc, ADDRESSES_BYTES_MAX);

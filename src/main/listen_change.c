@@ -23,11 +23,13 @@ static bool is_same(const struct listen_options *one, const struct listen_option
            one->owner == other->owner && one->group == other->group && one->proxy == other->proxy;
 }
 
+/* One that no address of this change has yet: two with port 0 are written alike. */
 static uint32_t address_find(const struct listeners *listeners, const char *text,
                              const struct listen_options *options)
 {
     for (uint32_t i = 0; i < listeners->address_count; i++)
-        if (strcmp(listeners->texts[i], text) == 0 && is_same(&listeners->options[i], options))
+        if (listeners->tags[i] == LISTEN_NONE && strcmp(listeners->texts[i], text) == 0 &&
+            is_same(&listeners->options[i], options))
             return i;
     return LISTEN_NONE;
 }

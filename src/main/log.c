@@ -40,7 +40,10 @@ struct log {
     int reopen_errno;  /* what the helper thread reports, read when it has done */
     int write_errno;
     size_t written_bytes;
-    uint64_t dropped;        /* lines, since the last report */
+    uint64_t dropped;         /* lines, since the last report */
+    uint64_t dropped_counted; /* of those, in `metrics` */
+    px_metrics *metrics;      /* borrowed; NULL: they are counted nowhere else */
+    px_metric dropped_metric;
     const char *drop_reason; /* static, or of strerror */
     uint64_t reported_at_ms; /* 0: never */
     _Atomic uint64_t
@@ -105,17 +108,27 @@ void log_start(struct log *log, px_loop *loop)
     log->loop = loop;
 }
 
+void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped)
+{
+    log->metrics = metrics;
+    log->dropped_metric = dropped;
+}
+
 static void log_report(struct log *log, bool is_last)
 {
     uint64_t now = now_ms();
 
     if (log->dropped == 0)
         return;
+    if (log->metrics)
+        px_metric_add(log->metrics, log->dropped_metric, 0, log->dropped - log->dropped_counted);
+    log->dropped_counted = log->dropped;
     if (!is_last && log->reported_at_ms != 0 && now - log->reported_at_ms < REPORT_PAUSE_MS)
         return;
     diagnostics_tell(LEVEL_WARNING, "%llu log lines dropped: %s", (unsigned long long)log->dropped,
                      log->drop_reason);
     log->dropped = 0;
+    log->dropped_counted = 0;
     log->reported_at_ms = now;
 }
 

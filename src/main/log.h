@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "pollux/loop.h"
+#include "pollux/metrics.h"
 #include "pollux/str.h"
 
 struct log;
@@ -24,6 +25,9 @@ PX_MUST_CHECK px_err log_open(const char *path, int fd, int lock_fd, struct log 
 
 /* Says on whose helper threads it is written. */
 void log_start(struct log *log, px_loop *loop);
+
+/* Where dropped lines are counted too; borrowed: outlives the log. */
+void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped);
 
 /* Takes whole lines; they are copied.  The signature of on_log in px_server_options. */
 void log_write(px_str lines, void *log);

@@ -98,7 +98,7 @@ enum {
     X(longest_callbacks, , MAX, 1, NULL, NULL, "pollux_longest_tick_callbacks", "", "Streams run, connections accepted and tasks in the longest turn of its loop.") \
     X(longest_bytes, , MAX, 1, NULL, NULL, "pollux_longest_tick_bytes", "bytes", "Bytes received and sent in the longest turn of its loop.") \
     X(memory, [MEMORY_COUNT], GAUGE, 1, labels_memory, NULL, "pollux_memory_bytes", "bytes", "Memory that is held for peers, by pool.") \
-    X(helper_queue, , GAUGE, 1, NULL, NULL, "pollux_helper_queue", "", "Jobs that wait for a helper thread.")
+    X(helper_queue, , GAUGE, 1, NULL, NULL, "pollux_helper_queue", "", "Jobs of helper threads, those that wait and those that run.")
 
 #define METRICS_LIBRARY(X) METRICS_HTTP(X) METRICS_CONNECTIONS(X) METRICS_TLS(X) METRICS_LOOP(X)
 

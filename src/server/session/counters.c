@@ -108,6 +108,7 @@ static void memory_show(px_server *server)
 
     for (int pool = 0; pool < MEMORY_COUNT; pool++)
         gauge_move(&cells->memory[pool], &shown->memory[pool], bytes[pool]);
+    gauge_move(&cells->helper_queue, &shown->helper_queue, server->loop->helper_jobs);
     server->count.shown_time = server->loop->unix_time;
     if (server->options.metrics && server->options.metrics->block->begun == 0)
         server->options.metrics->block->begun = server->loop->unix_time;
@@ -121,10 +122,10 @@ static void tick_show(px_server *server)
     uint64_t *seen =
         server->options.metrics ? &server->options.metrics->ticks_seen : &server->count.ticks_seen;
 
-    if (*seen == server->loop->measured)
+    if (*seen == server->loop->last.count)
         return;
-    *seen = server->loop->measured;
-    metric_observe(cells->ticks, &metric_bounds_tick, server->loop->last_us);
+    *seen = server->loop->last.count;
+    metric_observe(cells->ticks, &metric_bounds_tick, server->loop->last.duration_us);
     if (PX_LIKELY(longest->duration_us <= cells->longest_us))
         return;
     cells->longest_us = longest->duration_us;
@@ -158,6 +159,7 @@ void counters_end(px_server *server)
     for (int pool = 0; pool < MEMORY_COUNT; pool++)
         gauge_move(&cells->memory[pool], &shown->memory[pool], 0);
     gauge_move(&cells->active, &shown->active, 0);
+    gauge_move(&cells->helper_queue, &shown->helper_queue, 0);
 }
 
 /* --- Asked ------------------------------------------------------------------------------------ */
