@@ -113,6 +113,8 @@ static void note_route(struct build_route *route, const px_error *error)
 /* What a route's context is: it holds the configuration, in whose memory it lies. */
 struct route_context {
     struct config *config;
+    const struct config_host *host;
+    const struct config_route *settings;
     uint32_t count;
     struct build_answer answers[];
 };
@@ -141,6 +143,15 @@ static void route_release(void *context)
         if (route->answers[i].release)
             route->answers[i].release(route->answers[i].context);
     config_drop(route->config);
+}
+
+void build_route_of(const void *context, const struct config_host **out_host,
+                    const struct config_route **out_route)
+{
+    const struct route_context *route = context;
+
+    *out_host = route->host;
+    *out_route = route->settings;
 }
 
 /* From here on the library releases what the route uses, also when it refuses it. */
@@ -172,6 +183,8 @@ static void build_one_route(struct build *build, const struct config_host *from,
     if (!context)
         return;
     context->config = build->config;
+    context->host = from;
+    context->settings = settings;
     (void)build_answers(&route, context->answers, &context->count);
     (void)build_middleware(&route);
     (void)build_filters(&route);

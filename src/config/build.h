@@ -137,6 +137,10 @@ void build_use(struct build_route *route, px_middleware_fn run, void *context,
 void build_filter(struct build_route *route, const px_filter *filter, void *context,
                   void (*release)(void *context));
 
+/* What a route's context was made of. */
+void build_route_of(const void *context, const struct config_host **out_host,
+                    const struct config_route **out_route);
+
 /* Whether a redirect is the one to https, which comes before all else. */
 static inline bool build_is_https(const struct config_node *node)
 {

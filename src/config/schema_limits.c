@@ -35,6 +35,11 @@
     {                                                      \
         TYPE_BYTES, "SIZE", .least = 1, .may_be_off = true \
     }
+/* Less would not hold one exchange of each kind. */
+#define MEMORY_OR_OFF                                                     \
+    {                                                                     \
+        TYPE_BYTES, "SIZE", .least = 16 * 1024 * 1024, .may_be_off = true \
+    }
 #define TIME                  \
     {                         \
         TYPE_DURATION, "TIME" \
@@ -69,7 +74,7 @@ const struct config_directive schema_limits[] = {
         LIMITS_EXAMPLE("output 256k")),
     ROW("inbox", IN_LIMITS, BYTES_OR_OFF, "64m",
         "bytes that were received and not read, of a worker", LIMITS_EXAMPLE("inbox 16m")),
-    ROW("memory", IN_LIMITS, BYTES_OR_OFF, NULL,
+    ROW("memory", IN_LIMITS, MEMORY_OR_OFF, NULL,
         "what a worker keeps for peers in all; default: a share of the machine's memory, or of "
         "its control group's",
         LIMITS_EXAMPLE("memory 256m")),

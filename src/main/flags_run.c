@@ -1,7 +1,25 @@
 /*
  * Flags of the commands about a configuration file.
  */
+#include "base/error.h"
 #include "main/flag.h"
+#include "main/values.h"
+
+static px_err set_header(struct options *options, const struct flag *flag, const char *value,
+                         px_error *out_error)
+{
+    struct respond_options *request = &options->respond;
+    px_field *field = &request->headers[request->header_count];
+
+    if (request->header_count == HEADER_COUNT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s: at most %d of them", flag->name,
+                         HEADER_COUNT_MAX);
+    if (!value_field(value, &field->name, &field->value))
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is written 'Name: value'",
+                         flag->name, value);
+    request->header_count++;
+    return PX_OK;
+}
 
 const struct flag flags_run[] = {
     {"config", 'c', "FILE", FOR_FILE | FOR_RELOAD, flag_set_path, FLAG_AT(run.file),
@@ -9,6 +27,11 @@ const struct flag flags_run[] = {
      "                              /etc/pollux/pollux.conf)"},
     {"pid-file", 0, "PATH", FOR_RELOAD, flag_set_path, FLAG_AT(run.pid_file),
      "which process (default: as pid_file of the configuration)"},
+    {"explain", 0, NULL, FOR_CHECK, flag_set_switch, FLAG_AT(run.explain),
+     "say what a request would meet: check --explain METHOD URL"},
+    {"header", 'H', "'N: V'", FOR_CHECK, set_header, 0, "... with that field; repeat"},
+    {"from", 0, "ADDR", FOR_CHECK, flag_set_path, FLAG_AT(run.from),
+     "... of a client at that address (default 127.0.0.1)"},
     {"write", 'w', NULL, FOR_FMT, flag_set_switch, FLAG_AT(run.write),
      "in place of the file, not on stdout"},
     {0},

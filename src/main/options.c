@@ -276,8 +276,17 @@ static px_err words_parse(struct options *options, int count, char **words, bool
         if (count == 1)
             options->run.file = words[0];
         return PX_OK;
-    case COMMAND_RUN:
     case COMMAND_CHECK:
+        if (options->run.explain) {
+            if (count != 2)
+                return error_set(out_error, PX_ERR_INVALID, 0,
+                                 "--explain needs a method and a URL: GET http://example.org/");
+            options->run.method = words[0];
+            options->run.url = words[1];
+            return PX_OK;
+        }
+        /* fall through */
+    case COMMAND_RUN:
     case COMMAND_CONFIG:
     case COMMAND_RELOAD:
         if (count > 0)

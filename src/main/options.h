@@ -126,8 +126,12 @@ struct run_file;
 
 /* Of `pollux run` and the commands about its file. */
 struct run_options {
-    const char *file;             /* NULL: ./pollux.conf, else the system's */
-    bool write;                   /* fmt: in place of the file */
+    const char *file;   /* NULL: ./pollux.conf, else the system's */
+    bool write;         /* fmt: in place of the file */
+    bool explain;       /* check: say what a request would meet */
+    const char *method; /* ... of this request */
+    const char *url;
+    const char *from;             /* ... of a client at this address; NULL: 127.0.0.1 */
     const char *pid_file;         /* reload: whom it tells; NULL: as the configuration says */
     struct config_shared *shared; /* borrowed: what one configuration leaves to the next */
     struct config *config;   /* borrowed: what was read; NULL: the command line is all there is */

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/print.h"
 #include "main/diagnostics.h"
+#include "main/run_explain.h"
 #include "main/run_options.h"
 #include "main/run_reader.h"
 #include "main/run_text.h"
@@ -91,11 +92,12 @@ enum exit_code run_serve(const struct options *options)
 
 enum exit_code run_check(const struct options *options)
 {
-    struct run_file *file;
+    struct run_file *file = NULL;
     enum exit_code code = run_file_open(options, &file);
 
-    if (code == CODE_OK)
-        run_file_close(file);
+    if (code == CODE_OK && options->run.explain)
+        code = run_explain(options, file->config);
+    run_file_close(file);
     return code;
 }
 

@@ -34,6 +34,7 @@ static const struct {
     {"limits", "output", CELL_32, offsetof(struct options, server.output_bytes_max)},
     {"limits", "inbox", CELL_64, offsetof(struct options, inbox_bytes_max)},
     {"limits", "memory", CELL_64, offsetof(struct options, server.memory_bytes_max)},
+    {"limits", "memory", CELL_64, offsetof(struct options, server.memory_bytes_max)},
     {"limits", "pipeline", CELL_32, offsetof(struct options, server.pipeline_count_max)},
     {"timeouts", "head", CELL_32, offsetof(struct options, server.head_timeout_ms)},
     {"timeouts", "idle", CELL_32, offsetof(struct options, server.idle_timeout_ms)},

@@ -604,3 +604,44 @@ def test_a_hundred_reloads_under_load(folder, pid_file):
 
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+# --- Explaining ----------------------------------------------------------------------------------
+
+
+def explain(folder, *words):
+    return run("check", "-q", "-c", "pollux.conf", "--explain", *words, cwd=folder)
+
+
+def test_explain_says_what_a_request_would_meet(folder):
+    (folder / "pollux.conf").write_text(
+        "listen :8080\n"
+        "match beta {\n    header X-Beta\n}\n"
+        "host a.test {\n"
+        "    header X-A b\n"
+        "    route /x/{name} {\n"
+        "        allow 10.0.0.0/8\n"
+        "        when beta {\n            header X-B c\n            respond new\n        }\n"
+        "        respond old\n"
+        "    }\n"
+        "}\n"
+    )
+    assert explain(folder, "GET", "http://a.test:99/x/1?q#f") == (
+        0,
+        "host      host a.test  # pollux.conf:5\n"
+        "route     route /x/{name}  # pollux.conf:7\n"
+        "match     match beta: no  # pollux.conf:2\n"
+        "access    allow 10.0.0.0/8  # pollux.conf:8\n"
+        "header    header X-A b  # pollux.conf:6\n"
+        "answer    respond old  # pollux.conf:13\n",
+        "",
+    )
+    code, out, _ = explain(folder, "GET", "http://a.test/x/1", "-H", "X-Beta: 1")
+    assert code == 0
+    assert "match     match beta: yes  # pollux.conf:2\n" in out
+    assert "header    header X-B c  # pollux.conf:10\n" in out
+    assert out.endswith("answer    respond new  # pollux.conf:11\n")
+    assert explain(folder, "GET", "http://a.test/y")[1] == "answer    404: there is no route for it\n"
+    assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
+    assert explain(folder, "GET", "a.test")[0] == 64
+    assert explain(folder, "GET")[0] == 64

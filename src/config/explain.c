@@ -1,0 +1,221 @@
+/*
+ * Explaining by asking: the site is asked for the route, each match for the request.
+ *
+ * Nothing is sent, and no directive acts: what limits, passwords and addresses would decide is not
+ * asked.  Listeners are tried in their order, first those of the port that is asked for; what came
+ * by https is served where TLS is spoken.
+ */
+#include "config/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/build.h"
+
+enum { LINE_BYTES = 512 };
+
+struct explaining {
+    struct build build;
+    const px_match_request *request;
+    const struct config_host *host;
+    const struct config_route *route;
+    struct buf *out;
+    px_err err;
+};
+
+static void put(struct explaining *explaining, const char *format, ...) PX_PRINTF(2, 3);
+
+static void put(struct explaining *explaining, const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (explaining->err == PX_OK)
+        explaining->err = buf_append(explaining->out, px_str_of(line));
+}
+
+/* "header X-A b" as the file has it, and where; secrets stay as they are spelled. */
+static void put_node(struct explaining *explaining, const char *label,
+                     const struct config_node *node, const char *more)
+{
+    const struct config_statement *statement = node->statement;
+    struct config_place place = node_place(node);
+
+    put(explaining, "%-9s %s", label, node->row->name);
+    for (uint32_t i = 0; i < statement->value_count; i++) {
+        px_str text = statement->values[i].spelling;
+
+        put(explaining, " %.*s", (int)text.len, text.ptr);
+    }
+    put(explaining, "%s  # %s:%u\n", more, place.file->name, place.line);
+}
+
+static const char *phase_name(const struct config_node *node)
+{
+    if (build_is_https(node))
+        return "https";
+    switch (node->row->phase) {
+    case PHASE_ACCESS:
+        return "access";
+    case PHASE_RATE:
+        return "limit";
+    case PHASE_AUTH:
+        return "auth";
+    case PHASE_REWRITE:
+        return "rewrite";
+    case PHASE_REQUEST:
+        return "request";
+    case PHASE_ERROR_PAGE:
+        return "error";
+    case PHASE_COMPRESS:
+        return "coding";
+    case PHASE_HEADER:
+        return "header";
+    case PHASE_LOG:
+        return "log";
+    case PHASE_HTTPS:
+    case PHASE_ANSWER:
+    case PHASE_NONE:
+        break;
+    }
+    return "setting";
+}
+
+static bool holds(struct explaining *explaining, const struct config_step *step)
+{
+    px_matcher *matcher = NULL;
+
+    if (!step->match)
+        return true;
+    return build_match(&explaining->build, step->match, &matcher) &&
+           px_matcher_matches_request(matcher, explaining->request) == 1;
+}
+
+/* Each match that something of the route waits for, once. */
+static void put_matches(struct explaining *explaining)
+{
+    const struct config_route *route = explaining->route;
+
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_step *step = &route->steps[i];
+        bool is_first = step->match != NULL;
+
+        for (uint32_t other = 0; other < i; other++)
+            is_first = is_first && route->steps[other].match != step->match;
+        if (is_first)
+            put_node(explaining, "match", step->match, holds(explaining, step) ? ": yes" : ": no");
+    }
+}
+
+static bool is_answer(const struct config_step *step)
+{
+    return step->node->row->phase == PHASE_ANSWER && !build_is_https(step->node);
+}
+
+static void put_steps(struct explaining *explaining)
+{
+    const struct config_route *route = explaining->route;
+
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (!is_answer(&route->steps[i]) && holds(explaining, &route->steps[i]))
+            put_node(explaining, phase_name(route->steps[i].node), route->steps[i].node, "");
+}
+
+/* Those that wait for a match come first. */
+static void put_answer(struct explaining *explaining)
+{
+    const struct config_route *route = explaining->route;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < route->step_count; i++) {
+            const struct config_step *step = &route->steps[i];
+
+            if (!is_answer(step) || (step->match == NULL) != (pass == 1) ||
+                !holds(explaining, step))
+                continue;
+            put_node(explaining, "answer", step->node, "");
+            return;
+        }
+    }
+    put(explaining, "answer    404: no answer of the route is for this request\n");
+}
+
+/* The port that is asked for, or 0. */
+static unsigned port_of(px_str authority)
+{
+    const char *colon = authority.len > 0 ? memrchr(authority.ptr, ':', authority.len) : NULL;
+    unsigned port = 0;
+
+    if (!colon || memchr(colon, ']', authority.len - (size_t)(colon - authority.ptr)))
+        return 0;
+    for (const char *at = colon + 1; at < authority.ptr + authority.len; at++) {
+        if (*at < '0' || *at > '9' || port > UINT16_MAX)
+            return 0;
+        port = port * 10 + (unsigned)(*at - '0');
+    }
+    return port;
+}
+
+static bool is_of_port(const struct config_listen *listen, unsigned port)
+{
+    char text[16];
+    const char *colon = strrchr(listen->address.ptr, ':');
+
+    snprintf(text, sizeof(text), ":%u", port);
+    return colon && strcmp(colon, text) == 0;
+}
+
+static bool ask(struct explaining *explaining, const struct config_listen *listen,
+                unsigned *out_status)
+{
+    const px_match_request *request = explaining->request;
+    void *context;
+
+    if (px_site_find(explaining->build.config->site, listen->index, request->method,
+                     request->authority, request->raw_path, &context, out_status) != PX_OK)
+        return false;
+    build_route_of(context, &explaining->host, &explaining->route);
+    return true;
+}
+
+static bool find(struct explaining *explaining, unsigned *out_status)
+{
+    bool is_secure = px_str_equal(explaining->request->scheme, px_str_of("https"));
+    unsigned port = port_of(explaining->request->authority);
+
+    *out_status = 404;
+    for (int pass = port == 0 ? 1 : 0; pass < 2; pass++)
+        for (const struct config_listen *listen = explaining->build.settings->listens; listen;
+             listen = listen->next)
+            if (listen->is_tls == is_secure && (pass == 1 || is_of_port(listen, port)) &&
+                ask(explaining, listen, out_status))
+                return true;
+    return false;
+}
+
+px_err config_explain(struct config *config, const px_match_request *request, struct buf *out)
+{
+    struct explaining explaining = {
+        .build = {.config = config, .load = &config->load, .settings = config->settings},
+        .request = request,
+        .out = out,
+        .err = PX_OK};
+    unsigned status;
+
+    if (!find(&explaining, &status)) {
+        put(&explaining, "answer    %u: there is no route for it\n", status);
+        return explaining.err;
+    }
+    if (explaining.host->node)
+        put_node(&explaining, "host", explaining.host->node, "");
+    if (explaining.route->node)
+        put_node(&explaining, "route", explaining.route->node, "");
+    put_matches(&explaining);
+    put_steps(&explaining);
+    put_answer(&explaining);
+    return explaining.err;
+}
