@@ -177,8 +177,10 @@ static void program_reloaded(bool is_good, void *context)
 
     run_swap_end(&program->swap, &parts, is_good);
     program_sockets(program);
-    if (!is_good)
+    if (!is_good) {
         program->worker_count = processes_count(program->options);
+        file_watch_init(&program->watch, &program->options->secure);
+    }
     counts_reload(&program->counts, is_good, (int64_t)time(NULL));
     counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
     counts_certificates(&program->counts, program->tls);
@@ -310,10 +312,13 @@ static void program_death(uint32_t place, pid_t pid, int status, void *context)
 
 static enum exit_code program_supervise(struct program *program)
 {
-    const struct options *options = program->options;
-    const struct process_options *process = &options->process;
+    /* What a reload replaces is not kept here. */
+    const struct options *started =
+        program->options->run.command_line ? program->options->run.command_line : program->options;
+    const struct process_options *process = &started->process;
+
     program->plan = (struct master_plan){
-        .supervisor = processes_plan(options, program->worker_count, program->slot_count),
+        .supervisor = processes_plan(program->options, program->worker_count, program->slot_count),
         .program = {.path = process->program.path[0] ? process->program.path : NULL,
                     .argv = process->program.argv,
                     .slot_count = program->slot_count},
@@ -353,7 +358,7 @@ static enum exit_code program_supervise(struct program *program)
     if (master_run(&program->plan, &code, &error) == PX_OK) {
         deaths_look(&program->deaths, UINT64_MAX);
         counts_report_cut(&program->counts);
-        if (!options->quiet && program->has_served)
+        if (!started->quiet && program->has_served)
             program_report(program);
         return (enum exit_code)code;
     }
