@@ -243,7 +243,7 @@ static void tls_run(void)
         "a fetch was sent again", "a kept connection served", "a fetch was cancelled",          \
         "a fetch was cut short, and knows", "a fetch timed out", "a fetch was refused",         \
         "a client was destroyed at its work", "a handler aborted", "an exchange lost its peer", \
-        "a handler paused the content"
+        "a handler paused the content", "a handler used some of the content"
 
 const struct sim_scenario scenario_fetch = {
     .name = "fetch",

@@ -139,8 +139,6 @@ px_sim_plant(fetch_cut_looks_whole fetch client/h1_link_read.c
 px_sim_plant(fetch_held_lost fetch client/h1_link_read.c
     "    work->held += (uint32_t)(content.len - used);
     link->in_used -= content.len - used;" "")
-px_sim_plant(fetch_reuses_unfinished fetch client/h1_link_read.c
-    "link->writing == WRITE_DONE && !link->sending && " "!link->sending && ")
 px_sim_plant(fetch_tls_resumes_lost fetch_tls client/fetch.c
     "    loop_task_add(fetch->client->loop, &fetch->link->wake);
 }" "}")

@@ -50,6 +50,18 @@ static const px_exchange_callbacks work_callbacks = {.struct_size = sizeof(px_ex
                                                      .on_room = site_on_room,
                                                      .on_end = work_ends};
 
+/* In place of on_content: a receiver that may be slower than its peer. */
+static const px_exchange_callbacks some_callbacks = {.struct_size = sizeof(px_exchange_callbacks),
+                                                     .on_content_some = site_on_content_some,
+                                                     .on_content_end = site_on_content_end,
+                                                     .on_room = site_on_room,
+                                                     .on_end = work_ends};
+
+void site_use_some(struct site_work *work)
+{
+    px_exchange_set_callbacks(work->exchange, &some_callbacks, work);
+}
+
 static void tag_field(px_exchange *exchange, uint32_t tag)
 {
     char text[16];

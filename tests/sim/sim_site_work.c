@@ -510,6 +510,25 @@ void site_on_content(px_exchange *exchange, px_str bytes, void *context)
     }
 }
 
+size_t site_on_content_some(px_exchange *exchange, px_str bytes, void *context)
+{
+    struct site_work *work = context;
+    size_t used = bytes.len;
+
+    (void)exchange;
+    if (work->paused || work->content_ended || bytes.len == 0)
+        sim_fail("request %u: content while paused, after its end, or of no bytes", work->tag);
+    if (work->timer && sim_random_chance(&sim_world->random, 16384))
+        used = (size_t)sim_random_skewed(&sim_world->random, 0, bytes.len);
+    check_content(work, px_str_make(bytes.ptr, used));
+    if (used < bytes.len) {
+        sim_sometimes("a handler used some of the content");
+        work->paused = true;
+        work_later(work, content_goes_on);
+    }
+    return used;
+}
+
 void site_on_content_end(px_exchange *exchange, void *context)
 {
     struct site_work *work = context;
@@ -529,6 +548,8 @@ void site_handle_stream(px_exchange *exchange, void *context)
     struct site_work *work = site_work_begin(context, exchange);
 
     work->streams = true;
+    if (sim_random_chance(&sim_world->random, 32768))
+        site_use_some(work);
 }
 
 void site_handle_early(px_exchange *exchange, void *context)

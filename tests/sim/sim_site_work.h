@@ -29,6 +29,9 @@ void site_respond(struct site_work *work);
 
 void site_on_timer(px_timer *timer, void *context);
 void site_on_content(px_exchange *exchange, px_str bytes, void *context);
+/* The same, by how many of the bytes were used. */
+size_t site_on_content_some(px_exchange *exchange, px_str bytes, void *context);
+void site_use_some(struct site_work *work);
 void site_on_content_end(px_exchange *exchange, void *context);
 void site_on_room(px_exchange *exchange, void *context);
 
