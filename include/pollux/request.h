@@ -60,6 +60,25 @@ px_str px_request_tls_version(px_exchange *exchange);
 /** The cipher suite, as px_request_tls_version. */
 px_str px_request_tls_cipher(px_exchange *exchange);
 
+/** What the request is called in logs and towards other servers: the X-Request-Id of a trusted proxy,
+ *  where it is at most 128 visible bytes of ASCII without quotes and backslashes, else 128 random
+ *  bits in hexadecimal.  Absent when memory is missing, as are those below. */
+px_str px_request_id(px_exchange *exchange);
+
+/** The trace that it belongs to (W3C Trace Context): that of a valid `traceparent`, else a new one.
+ *  32 digits; it is never all zeros. */
+px_str px_request_trace_id(px_exchange *exchange);
+
+/** The span that it is in that trace, new for each request: 16 digits. */
+px_str px_request_span_id(px_exchange *exchange);
+
+/** The `traceparent` for requests that are made on its behalf. */
+px_str px_request_traceparent(px_exchange *exchange);
+
+/** The `tracestate` for them, all of the request's fields in one; absent when there is none, when
+ *  its trace begins here, or when it is not valid. */
+px_str px_request_tracestate(px_exchange *exchange);
+
 /** The protocol version: 10 for HTTP/1.0, 11 for HTTP/1.1, 20 for HTTP/2. */
 unsigned px_request_version(const px_exchange *exchange);
 

@@ -71,6 +71,9 @@ void exchange_set_https(px_exchange *exchange, bool https, bool scheme_https);
 /* The client's address as trusted proxies have named it; absent: the peer's. */
 px_str exchange_client(const px_exchange *exchange);
 void exchange_set_client(px_exchange *exchange, px_str client);
+
+/* The peer is a proxy that is believed. */
+void exchange_set_trusted(px_exchange *exchange);
 void exchange_set_scheme(px_exchange *exchange, bool https);
 
 /* Whether its connection may be asked for this host. */

@@ -111,14 +111,16 @@ struct end_hook {
 struct exchange_arrival {
     struct http_request request;
     /* From here on everything is zero at first. */
-    px_str path;   /* decoded on demand */
-    px_str peer;   /* in the arena, once it was asked for */
-    px_str client; /* as trusted proxies have named it; absent: the peer */
+    px_str path;                        /* decoded on demand */
+    px_str peer;                        /* in the arena, once it was asked for */
+    px_str client;                      /* as trusted proxies have named it; absent: the peer */
+    struct exchange_identity *identity; /* in the arena, once it was asked for */
     uint64_t started_ms;
     uint8_t method;         /* enum http_method */
     uint8_t version;        /* 10, 11, 20 */
     bool https;             /* the connection is TLS */
     bool scheme_https;      /* so it was where the client came, as far as we know */
+    bool trusted;           /* the peer is a proxy that is believed */
     bool asks_upgrade;      /* HTTP/1.1 with Connection: upgrade and Upgrade */
     uint32_t field_room;    /* of request.fields, once one was added */
     px_str method_received; /* where a detour has changed it; else absent */

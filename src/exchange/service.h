@@ -44,6 +44,12 @@ struct exchange_dispatch {
     uint8_t stage;     /* enum dispatch_stage */
 };
 
+/* Makes ids; the kernel's random bytes at first. */
+struct exchange_random {
+    uint64_t state[4];
+    bool is_begun;
+};
+
 /* What all exchanges of a server share. */
 struct exchange_service {
     px_loop *loop;             /* borrowed: outlives it */
@@ -64,8 +70,9 @@ struct exchange_service {
     void (*on_read_ended)(px_exchange *exchange);
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
-    uint64_t aborted;        /* exchanges that did not complete */
-    uint64_t cut;            /* of those, the ones that the server's end cut */
+    struct exchange_random random;
+    uint64_t aborted; /* exchanges that did not complete */
+    uint64_t cut;     /* of those, the ones that the server's end cut */
 };
 
 void exchange_service_init(struct exchange_service *service, px_loop *loop,

@@ -77,6 +77,11 @@ void exchange_set_client(px_exchange *exchange, px_str client)
     exchange->arrival.client = arena_copy(&exchange->arena, client);
 }
 
+void exchange_set_trusted(px_exchange *exchange)
+{
+    exchange->arrival.trusted = true;
+}
+
 void exchange_set_scheme(px_exchange *exchange, bool https)
 {
     exchange->arrival.scheme_https = https;

@@ -156,6 +156,16 @@ static px_str read_local(const struct template_reading *reading)
     return px_exchange_local(reading->exchange);
 }
 
+static px_str read_request_id(const struct template_reading *reading)
+{
+    return px_request_id(reading->exchange);
+}
+
+static px_str read_trace_id(const struct template_reading *reading)
+{
+    return px_request_trace_id(reading->exchange);
+}
+
 static px_str read_tls_version(const struct template_reading *reading)
 {
     return px_request_tls_version(reading->exchange);
@@ -211,6 +221,8 @@ static const struct template_placeholder placeholders[] = {
     {"peer", FORM_TEXT, read_peer},
     {"local", FORM_TEXT, read_local},
     {"tls.version", FORM_DATA, read_tls_version},
+    {"request_id", FORM_DATA, read_request_id},
+    {"trace_id", FORM_DATA, read_trace_id},
     {"tls.cipher", FORM_DATA, read_tls_cipher},
     {"tls.subject", FORM_DATA, read_tls_subject},
     {"tls.server_name", FORM_DATA, read_tls_name},

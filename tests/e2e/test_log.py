@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.runner import Pollux, run
+from lib.runner import ROOT, Pollux, run
 from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
@@ -503,3 +503,50 @@ def test_what_stdout_is_is_appended_to(tmp_path):
                 flags = int(re.search(r"flags:\s+(\d+)", fd.read_text())[1], 8)
                 assert flags & os.O_APPEND, fd
         assert ask(server.address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+
+
+# --- Names of a request ------------------------------------------------------------------------
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+
+
+def rows_of(*requests, flags=()):
+    data = b"".join(f"GET /?n={n} HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode() for n, fields in enumerate(requests))
+    out = logged(data, "--log=json", *flags, lines=len(requests), answers=len(requests))
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
+def test_every_request_has_names():
+    rows = rows_of("", "", "X-Request-Id: of-a-client\r\n")
+    for row in rows:
+        assert re.fullmatch("[0-9a-f]{32}", row["request_id"]) and re.fullmatch("[0-9a-f]{32}", row["trace_id"])
+        assert re.fullmatch("[0-9a-f]{16}", row["span_id"])
+        assert row["route"] == "/" and row["bytes_in"] == 0 and "tls_version" not in row
+    for name in ("request_id", "trace_id", "span_id"):
+        assert len({row[name] for row in rows}) == 3
+
+
+def test_the_name_that_a_trusted_proxy_gives_is_kept():
+    trusted = ("--trust-proxy", "127.0.0.0/8", "--proxy-header", "x-forwarded-for")
+    wrong = ["a b", 'a"b', "a" * 129, "caf\u00e9"]
+    rows = rows_of("X-Request-Id: given/1.2\r\n", "X-Request-Id: " + "a" * 128 + "\r\n",
+                   *(f"X-Request-Id: {name}\r\n" for name in wrong), flags=trusted)
+    assert [row["request_id"] for row in rows[:2]] == ["given/1.2", "a" * 128]
+    assert all(re.fullmatch("[0-9a-f]{32}", row["request_id"]) for row in rows[2:])
+
+
+def test_a_valid_trace_goes_on():
+    parent = f"traceparent: 00-{TRACE}-{SPAN}-01\r\n"
+    rows = rows_of(parent, parent + parent, f"traceparent: 00-{TRACE}-{SPAN}-01-\r\n", f"traceparent: 00-{'0' * 32}-{SPAN}-01\r\n")
+    assert rows[0]["trace_id"] == TRACE and rows[0]["span_id"] != SPAN
+    assert all(row["trace_id"] != TRACE for row in rows[1:])
+
+
+def test_the_manual_has_every_field():
+    with_all = rows_of("", flags=("--trust-proxy", "10.0.0.0/8", "--proxy-header", "x-forwarded-for"))[0]
+    refused = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
+    page = (ROOT / "docs" / "OBSERVABILITY.md").read_text()
+    table = page[page.index("## Fields of the JSON log") : page.index("## The metrics")]
+    listed = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
+    assert set(with_all) | set(refused) == listed - {"client", "tls_version", "tls_cipher"}

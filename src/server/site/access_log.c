@@ -12,8 +12,10 @@
 #include "server/site/trust.h"
 
 enum {
-    LINE_FIXED_BYTES = 512, /* everything in a line but the peer's own strings */
-    ESCAPE_FACTOR = 6       /* the longest escape: \u00HH in JSON */
+    ROUTE_BYTES = 256,
+    /* With ids, and names of TLS. */
+    LINE_FIXED_BYTES = 1024 + ROUTE_BYTES * 6, /* everything in a line but the peer's own strings */
+    ESCAPE_FACTOR = 6                          /* the longest escape: \u00HH in JSON */
 };
 
 /* One line as it grows; the room was made before. */
@@ -104,6 +106,7 @@ struct log_entry {
     unsigned status;
     unsigned version;
     px_end end;
+    px_exchange *exchange; /* NULL: there was none */
 };
 
 /* A path and a query are encoded again, so that whatever reads the line can take them apart; other
@@ -190,6 +193,36 @@ const char *end_name(px_end end)
     return "server";
 }
 
+/* As it was registered; a longer one is cut, as what peers send is. */
+static px_str route_logged(const struct exchange_outcome *outcome)
+{
+    px_str route = px_str_of(outcome->pattern ? outcome->pattern : "");
+
+    return route.len > ROUTE_BYTES ? px_str_make(route.ptr, ROUTE_BYTES) : route;
+}
+
+static void put_known(struct log_line *line, const char *name, px_str value)
+{
+    if (value.len > 0)
+        put_member(line, name, value);
+}
+
+/* What it is called, where it was served, and how its connection is secured. */
+static void put_more(struct log_line *line, px_exchange *exchange)
+{
+    struct exchange_outcome outcome;
+
+    exchange_outcome(exchange, &outcome);
+    put_known(line, "request_id", px_request_id(exchange));
+    put_known(line, "trace_id", px_request_trace_id(exchange));
+    put_known(line, "span_id", px_request_span_id(exchange));
+    put_known(line, "route", route_logged(&outcome));
+    put_text(line, ",\"bytes_in\":");
+    put_number(line, outcome.received);
+    put_known(line, "tls_version", px_request_tls_version(exchange));
+    put_known(line, "tls_cipher", px_request_tls_cipher(exchange));
+}
+
 static void put_json(struct log_line *line, const struct log_entry *entry)
 {
     char date[DATE_BYTES];
@@ -223,6 +256,8 @@ static void put_json(struct log_line *line, const struct log_entry *entry)
         put_member(line, "reason", px_str_of(entry->reason));
     put_text(line, ",\"duration_ms\":");
     put_number(line, entry->duration_ms);
+    if (entry->exchange)
+        put_more(line, entry->exchange);
     put_member(line, "referer", entry->referer);
     put_member(line, "user_agent", entry->agent);
     put_text(line, "}");
@@ -266,7 +301,7 @@ static uint64_t content_sent(const struct session *session, const px_exchange *e
     return taken < bytes ? taken : bytes;
 }
 
-void access_log_exchange(struct session *session, const px_exchange *exchange, px_end end)
+void access_log_exchange(struct session *session, px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
     const struct http_request *request = exchange_request(exchange);
@@ -291,6 +326,7 @@ void access_log_exchange(struct session *session, const px_exchange *exchange, p
         .status = exchange_log_status(exchange),
         .version = px_request_version(exchange),
         .end = end,
+        .exchange = exchange,
     };
 
     log_entry(server, format, &entry);

@@ -22,7 +22,7 @@ struct log_refusal {
 };
 
 /* An exchange has ended, as `end` says (combined and json). */
-void access_log_exchange(struct session *session, const px_exchange *exchange, px_end end);
+void access_log_exchange(struct session *session, px_exchange *exchange, px_end end);
 
 /* A request was refused (combined and json). */
 void access_log_refusal(struct session *session, const struct log_refusal *refusal);

@@ -171,6 +171,7 @@ void trust_settle(px_exchange *exchange)
     session_peer_address(session, &peer);
     if (!trust_has(server, &peer))
         return;
+    exchange_set_trusted(exchange);
     const struct walk *walk =
         walk_both(server, request->fields, request->field_count, &peer, walks);
 

@@ -1,0 +1,161 @@
+/*
+ * What a request is called: its id, and its place in a trace (W3C Trace Context).
+ *
+ * Happy path: who first asks has it made, in the exchange's arena; most requests are never asked.
+ * It can fail by memory: then it is absent.
+ *
+ * Ids are random and no secret: a generator of the service's own makes them, from the kernel's
+ * random bytes once.
+ */
+#include <string.h>
+
+#include "exchange/exchange_private.h"
+#include "http/fields/field.h"
+#include "http/fields/trace_context.h"
+#include "io/random.h"
+
+enum { REQUEST_ID_BYTES = 32, REQUEST_ID_BYTES_MAX = 128 };
+
+/* In the arena. */
+struct exchange_identity {
+    px_str request_id;
+    px_str trace_state; /* absent: none */
+    bool sampled;
+    char request[REQUEST_ID_BYTES + 1]; /* each ends in NUL */
+    char trace[TRACE_ID_BYTES + 1];
+    char span[SPAN_ID_BYTES + 1];
+    char parent[TRACEPARENT_BYTES + 1];
+};
+
+static uint64_t rotate(uint64_t value, unsigned by)
+{
+    return value << by | value >> (64 - by);
+}
+
+/* xoshiro256++. */
+static uint64_t random_next(struct exchange_random *random)
+{
+    uint64_t *state = random->state;
+    uint64_t result = rotate(state[0] + state[3], 23) + state[0], third = state[1] << 17;
+
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= third;
+    state[3] = rotate(state[3], 45);
+    return result;
+}
+
+static bool random_begin(struct exchange_random *random)
+{
+    if (!random->is_begun && random_bytes(random->state, sizeof(random->state)) == PX_OK)
+        random->is_begun = true;
+    return random->is_begun;
+}
+
+/* `digits` are 16 or 32, and never all 0. */
+static void id_write(struct exchange_random *random, char *out, size_t digits)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (size_t at = 0; at < digits; at += 16) {
+        uint64_t bits = random_next(random) | (at == 0);
+
+        for (size_t i = 0; i < 16; i++)
+            out[at + i] = hex[bits >> (60 - 4 * i) & 15];
+    }
+    out[digits] = '\0';
+}
+
+/* One that a trusted proxy has given, and that any log can hold. */
+static px_str request_id_given(const px_exchange *exchange)
+{
+    const struct http_request *request = &exchange->arrival.request;
+    px_str given = field_find_value(request->fields, request->field_count, "X-Request-Id");
+    bool is_fit = exchange->arrival.trusted && given.len > 0 && given.len <= REQUEST_ID_BYTES_MAX;
+
+    for (size_t i = 0; i < given.len && is_fit; i++)
+        is_fit = given.ptr[i] > 0x20 && given.ptr[i] < 0x7f && given.ptr[i] != '"' &&
+                 given.ptr[i] != '\\';
+    return is_fit ? given : px_str_make(NULL, 0);
+}
+
+/* Section 4.3: a valid parent's trace goes on, and so does its state; else both begin anew. */
+static void trace_settle(px_exchange *exchange, struct exchange_identity *identity)
+{
+    const struct http_request *request = &exchange->arrival.request;
+    struct exchange_random *random = &exchange->service->random;
+    char state[TRACESTATE_BYTES_MAX];
+    struct trace_context context;
+
+    if (!trace_parent_find(request->fields, request->field_count, &context)) {
+        id_write(random, identity->trace, TRACE_ID_BYTES);
+    } else {
+        size_t len = trace_state_join(request->fields, request->field_count, state);
+
+        memcpy(identity->trace, context.trace_id.ptr, TRACE_ID_BYTES);
+        identity->sampled = context.sampled;
+        if (len > 0)
+            identity->trace_state = arena_copy(&exchange->arena, px_str_make(state, len));
+    }
+    id_write(random, identity->span, SPAN_ID_BYTES);
+    trace_parent_write(px_str_make(identity->trace, TRACE_ID_BYTES),
+                       px_str_make(identity->span, SPAN_ID_BYTES), identity->sampled,
+                       identity->parent);
+}
+
+static const struct exchange_identity *identity_of(px_exchange *exchange)
+{
+    struct exchange_identity *identity = exchange->arrival.identity;
+
+    if (identity || !random_begin(&exchange->service->random))
+        return identity;
+    identity = arena_take(&exchange->arena, sizeof(*identity));
+    if (!identity)
+        return NULL;
+    memset(identity, 0, sizeof(*identity));
+    identity->request_id = request_id_given(exchange);
+    if (!identity->request_id.ptr) {
+        id_write(&exchange->service->random, identity->request, REQUEST_ID_BYTES);
+        identity->request_id = px_str_make(identity->request, REQUEST_ID_BYTES);
+    }
+    trace_settle(exchange, identity);
+    exchange->arrival.identity = identity;
+    return identity;
+}
+
+px_str px_request_id(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? identity->request_id : px_str_make(NULL, 0);
+}
+
+px_str px_request_trace_id(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? px_str_make(identity->trace, TRACE_ID_BYTES) : px_str_make(NULL, 0);
+}
+
+px_str px_request_span_id(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? px_str_make(identity->span, SPAN_ID_BYTES) : px_str_make(NULL, 0);
+}
+
+px_str px_request_traceparent(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? px_str_make(identity->parent, TRACEPARENT_BYTES) : px_str_make(NULL, 0);
+}
+
+px_str px_request_tracestate(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? identity->trace_state : px_str_make(NULL, 0);
+}
