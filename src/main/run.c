@@ -18,6 +18,7 @@
 #include "main/run_explain.h"
 #include "main/run_options.h"
 #include "main/run_reader.h"
+#include "main/run_roots.h"
 #include "main/run_text.h"
 #include "main/serve.h"
 
@@ -54,6 +55,8 @@ struct run_file *run_file_read(const struct options *options, const char *path)
     file->options.run.config = file->config;
     if (config_is_good(file->config))
         (void)run_options_fill(file->config, &file->options);
+    if (config_is_good(file->config))
+        file->roots = run_roots_look(file->config);
     return file;
 }
 

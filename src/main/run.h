@@ -9,6 +9,7 @@
 
 /* A file that was read, and what of it is about the process. */
 struct run_file {
+    uint64_t roots;         /* what its folders looked like when it was read (run_roots.h) */
     const char *path;       /* borrowed: of the command line, or static */
     struct config *config;  /* owned */
     struct options options; /* its texts are the configuration's and the command line's */

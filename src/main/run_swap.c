@@ -18,6 +18,7 @@
 #include "main/diagnostics.h"
 #include "main/log_file.h"
 #include "main/run_change.h"
+#include "main/run_roots.h"
 #include "main/run_text.h"
 
 enum { SENTENCE_BYTES = 128 };
@@ -284,6 +285,23 @@ void run_swap_end(struct run_swap *swap, const struct run_parts *parts, bool is_
     swap->old_log_fd = -1;
     if (!is_good)
         run_outcome_end(&swap->outcome, CODE_CONFIG, px_str_of(text));
+}
+
+bool run_swap_look(struct run_swap *swap)
+{
+    if (!swap->file || swap->next)
+        return false;
+    uint64_t roots = run_roots_look(swap->file->config);
+    bool is_due = swap->is_again;
+
+    swap->is_again = false;
+    if (roots != 0 && roots != swap->file->roots) {
+        swap->file->roots = roots;
+        diagnostics_tell(LEVEL_NOTICE,
+                         "a folder that is served is another one now: new workers serve it");
+        is_due = true;
+    }
+    return is_due;
 }
 
 void run_swap_say(const struct run_swap *swap, uint32_t worker_count)

@@ -46,6 +46,10 @@ void run_swap_deinit(struct run_swap *swap, bool owns_pid_file);
  * as it was.  Not while something is tried. */
 bool run_swap_try(struct run_swap *swap, const struct run_parts *parts, uint32_t slot_count);
 
+/* Whether to try anew: it was told so meanwhile, or a folder that is served is another one.  Once.
+ */
+bool run_swap_look(struct run_swap *swap);
+
 /* Ends it; for nothing that is tried it does nothing.  What came of it, if it was good, is said by
  * run_swap_say. */
 void run_swap_end(struct run_swap *swap, const struct run_parts *parts, bool is_good);

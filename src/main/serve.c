@@ -235,10 +235,8 @@ static bool program_look(void *context)
     px_metrics_sample(program->counts.metrics, (int64_t)time(NULL));
     listeners_turn_away(&program->listeners);
     secure_look(program->tls, &program->dates);
-    if (program->swap.is_again && !program->swap.next) {
-        program->swap.is_again = false;
+    if (run_swap_look(&program->swap))
         return true;
-    }
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
                          program->root.path);

@@ -645,3 +645,16 @@ def test_explain_says_what_a_request_would_meet(folder):
     assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
     assert explain(folder, "GET", "a.test")[0] == 64
     assert explain(folder, "GET")[0] == 64
+
+
+def test_a_folder_that_is_switched_is_served(folder):
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "a.txt").write_text(name)
+    (folder / "now").symlink_to("one")
+    with serve(folder, f"files {folder}/now\n") as server:
+        assert get(server, "/a.txt")[2] == b"one"
+        (folder / "next").symlink_to("two")
+        (folder / "next").rename(folder / "now")
+        get_soon(server, b"two", path="/a.txt")
+        server.wait_stderr("a folder that is served is another one now")
