@@ -41,6 +41,7 @@ FLOORS = {
     # Exchanges are the public headers' here: a handler does what an embedder's can.
     "handlers": ["base", "io", "metrics", "http"],
     "gate": ["base", "io", "net", "http", "exchange"],
+    "realtime": ["base", "io", "http", "exchange"],
     "server": ["base", "io", "metrics", "net", "tls", "http", "conduit", "exchange", "client", "route",
                "handlers", "gate"],
     "config": ["base"],

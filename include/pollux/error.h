@@ -30,7 +30,8 @@ typedef enum px_err {
     PX_ERR_PERMISSION,     /**< The system refuses it to this user. */
     PX_ERR_ADDRESS_IN_USE, /**< Somebody listens there already. */
     PX_ERR_UNSUPPORTED,    /**< This build or this kernel cannot do it. */
-    PX_ERR_SYSTEM          /**< Another failure of a system call; see sys_errno. */
+    PX_ERR_SYSTEM,         /**< Another failure of a system call; see sys_errno. */
+    PX_FULL                /**< What waits for the peer is as much as may; it was not taken. */
 } px_err;
 
 /** Size of the text of a px_error in bytes, its NUL included. */

@@ -59,9 +59,14 @@ typedef struct px_exchange_callbacks {
      *  in front of what follows.  NULL: on_content is called. */
     size_t (*on_content_some)(px_exchange *exchange, px_str bytes, void *context);
     /** The peer has ended its side of the connection, once the request is whole and while there is
-     * no answer: most likely the client has left.  The exchange may still be answered; by default
-     * it ends in a second (px_server_options.half_close).  At most once.  NULL: not wanted. */
+     *  no answer, or one whose producer waits (PX_PULL_LATER): most likely the client has left. The
+     *  exchange may still be answered; without an answer it ends by default in a second
+     *  (px_server_options.half_close).  At most once.  NULL: not wanted. */
     void (*on_peer_end)(px_exchange *exchange, void *context);
+    /** The server drains: an answer that has no end of its own, such as a tunnel or a stream of
+     *  events, is to come to one.  `in_ms`: the moment for this exchange, so that not all peers
+     * come back at once (px_drain_options.spread_ms).  NULL: not wanted. */
+    void (*on_server_drain)(px_exchange *exchange, uint32_t in_ms, void *context);
 } px_exchange_callbacks;
 
 /** The empty callbacks, as a value.  Any thread. */

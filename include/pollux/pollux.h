@@ -11,12 +11,14 @@
 #include "pollux/compress.h"
 #include "pollux/connection_limit.h"
 #include "pollux/error.h"
+#include "pollux/events.h"
 #include "pollux/exchange.h"
 #include "pollux/fatal.h"
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/filter.h"
 #include "pollux/headers.h"
+#include "pollux/hub.h"
 #include "pollux/loop.h"
 #include "pollux/metrics.h"
 #include "pollux/matcher.h"
@@ -32,6 +34,8 @@
 #include "pollux/syscalls.h"
 #include "pollux/template.h"
 #include "pollux/tls.h"
+#include "pollux/topic.h"
+#include "pollux/websocket.h"
 
 #define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
 #define PX_VERSION_MINOR 1        /**< Changes with additions. */

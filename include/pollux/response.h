@@ -231,6 +231,12 @@ typedef struct px_tunnel_callbacks {
     void (*on_room)(px_exchange *exchange, void *context);
     /** In place of on_receive: as on_content_some of px_exchange_callbacks. */
     size_t (*on_receive_some)(px_exchange *exchange, px_str bytes, void *context);
+    /** In place of px_response_write and px_response_end: is asked for what is to be sent, as
+     * `pull` of a px_producer, and px_resume asks again; PX_PULL_END ends our side.  NULL: they are
+     * used.
+     */
+    px_pull (*on_pull)(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                       void *context);
 } px_tunnel_callbacks;
 
 /** Answers 101 with `Upgrade: protocol` (the request must ask for it, HTTP/1.1), or 200 to CONNECT,

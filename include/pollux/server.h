@@ -261,9 +261,13 @@ typedef struct px_drain_options {
                                way is lost (RFC 9112 section 9.5). */
     uint32_t leave_queue; /**< 0: what waits in the listeners' queues is still accepted; 1: not,
                                somebody else accepts there. */
-    uint32_t close_ms; /**< From the call until answers say `Connection: close`, and HTTP/2 GOAWAY,
-                            so that peers come back elsewhere; 0: half of the delay;
-                            PX_UNLIMITED: the delay. */
+    uint32_t close_ms;  /**< From the call until answers say `Connection: close`, and HTTP/2 GOAWAY,
+                             so that peers come back elsewhere; 0: half of the delay;
+                             PX_UNLIMITED: the delay. */
+    uint32_t spread_ms; /**< From the end of the delay, the time over which WebSockets and streams
+                             of events are told to end, each at a moment of its own, so that their
+                             peers do not come back all at once; 0: half of the deadline, at most 15
+                          s; PX_OFF: at once. */
 } px_drain_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -38,6 +38,7 @@ void budget_divide(struct budget *budget, uint64_t sum_bytes_max, uint64_t inbox
     budget->shares[BUDGET_EXCHANGES].bytes_max = part * PART_EXCHANGES;
     budget->shares[BUDGET_OUTPUT].bytes_max = part * PART_OUTPUT;
     budget->shares[BUDGET_SESSIONS].bytes_max = part * PART_SESSIONS;
+    budget->shares[BUDGET_SOCKET_CODERS].bytes_max = part * PART_SOCKET_CODERS;
 }
 
 bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has_bytes,

@@ -18,8 +18,10 @@ enum budget_kind {
     BUDGET_HEADS,     /* decoded heads of HTTP/2 requests in progress */
     BUDGET_INBOX,     /* bytes that were received and not used */
     BUDGET_EXCHANGES, /* heads, fields and content that exchanges keep */
-    BUDGET_OUTPUT,    /* content that was written, or copied, and not taken by the peer */
+    BUDGET_OUTPUT,    /* what was written, or copied, and not taken by the peer; and what WebSockets
+                         hold */
     BUDGET_SESSIONS,  /* what HTTP/2 keeps of its connections and streams */
+    BUDGET_SOCKET_CODERS, /* compression of WebSockets */
     BUDGET_KIND_COUNT
 };
 
@@ -33,7 +35,8 @@ enum {
     PART_EXCHANGES = 4, /* in arenas and collected; as much again for exchanges themselves */
     PART_OUTPUT = 3,    /* in pieces and copies; as much again for blocks */
     PART_SESSIONS = 4,
-    PART_CODERS = 4,
+    PART_SOCKET_CODERS = 2, /* two hundred pairs that keep their windows, of 1 GiB */
+    PART_CODERS = 3,
     PART_CACHES = 3, /* files two parts, coded results one */
     /* What peers may make a loop keep; pollux takes a part of what its machine has instead. */
     MEMORY_BYTES_DEFAULT = 1024 * 1024 * 1024,

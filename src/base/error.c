@@ -40,6 +40,8 @@ const char *px_err_name(px_err err)
         return "not supported";
     case PX_ERR_SYSTEM:
         return "system error";
+    case PX_FULL:
+        return "full";
     }
     return "unknown error";
 }

@@ -163,4 +163,17 @@ uint64_t exchange_content_bytes(const px_exchange *exchange);
 /* What its connection will have sent when the head is out; 0: not known. */
 uint64_t exchange_mark_sent(const px_exchange *exchange);
 
+/* --- For what lasts (WebSockets, streams of events) --------------------------------------------
+ */
+
+/* Names a protocol in Upgrade of an answer that is no tunnel (RFC 9110 section 15.5.22: 426).
+ * `protocol` is static. */
+void exchange_offer_upgrade(px_exchange *exchange, px_str protocol);
+
+/* The context of a tunnel with these callbacks; NULL where it is none such, or has ended. */
+void *exchange_tunnel_context(const px_exchange *exchange, const px_tunnel_callbacks *callbacks);
+
+/* The server drains: tells the handler that wants to hear of it. */
+void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms);
+
 #endif

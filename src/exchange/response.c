@@ -256,8 +256,11 @@ static bool pieces_open(px_exchange *exchange)
 {
     if (!exchange_alive(exchange))
         return false;
-    if ((exchange->output.kind == CONTENT_PIECES || exchange->output.kind == CONTENT_TUNNEL) &&
-        exchange->answer.state != ANSWER_NONE && !exchange->output.pieces_done)
+    bool is_written =
+        exchange->output.kind == CONTENT_PIECES ||
+        (exchange->output.kind == CONTENT_TUNNEL && !exchange->output.more->producer.pull);
+
+    if (is_written && exchange->answer.state != ANSWER_NONE && !exchange->output.pieces_done)
         return true;
     exchange_break(exchange, PX_END_ABORTED);
     return false;
@@ -329,6 +332,8 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
         return;
     output->tunnel = callbacks;
     output->tunnel_context = context;
+    output->producer.pull = TABLE_MEMBER(callbacks, on_pull);
+    output->producer.context = context;
     output->upgrade = connect ? px_str_make(NULL, 0) : arena_copy(&exchange->arena, protocol);
     if (!connect && !output->upgrade.ptr) {
         exchange_break(exchange, PX_END_NO_MEMORY);

@@ -216,6 +216,21 @@ static void room_tell(px_exchange *exchange)
     }
 }
 
+/* A producer, or a tunnel that is asked likewise. */
+static px_pull pull_asked(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
+{
+    const px_producer *producer = &exchange->output.more->producer;
+
+    if (exchange->output.later)
+        return PX_PULL_LATER;
+    exchange->output.later = true;
+    px_pull pull = producer->pull(exchange, out, room, out_bytes, producer->context);
+
+    /* What it waits for may have come before it returned: px_resume was called inside. */
+    exchange->output.later = pull == PX_PULL_LATER && exchange->output.later;
+    return pull;
+}
+
 px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
     px_pull pull = PX_PULL_END;
@@ -233,19 +248,21 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
         pull = pull_file(exchange, out, room, out_bytes);
         break;
     case CONTENT_PRODUCER:
-        if (exchange->output.later)
-            return PX_PULL_LATER;
-        exchange->output.later = true;
-        pull = exchange->output.more->producer.pull(exchange, out, room, out_bytes,
-                                                    exchange->output.more->producer.context);
-        /* What it waits for may have come before it returned: px_resume was called inside. */
+        pull = pull_asked(exchange, out, room, out_bytes);
         if (pull == PX_PULL_LATER && !exchange->output.later)
             return PX_PULL_MORE;
-        exchange->output.later = pull == PX_PULL_LATER;
         break;
     case CONTENT_PIECES:
-    case CONTENT_TUNNEL:
         pull = pull_pieces(exchange, out, room, out_bytes);
+        break;
+    case CONTENT_TUNNEL:
+        if (!exchange->output.more->producer.pull) {
+            pull = pull_pieces(exchange, out, room, out_bytes);
+            break;
+        }
+        pull = pull_asked(exchange, out, room, out_bytes);
+        if (pull == PX_PULL_LATER && !exchange->output.later)
+            return PX_PULL_MORE;
         break;
     }
     if (*out_bytes > room)

@@ -123,7 +123,9 @@ bool exchange_is_tunnel(const px_exchange *exchange)
 
 px_str exchange_upgrade(const px_exchange *exchange)
 {
-    return exchange->output.more->upgrade;
+    const struct output_more *output = exchange->output.more;
+
+    return output ? output->upgrade : px_str_make(NULL, 0);
 }
 
 const px_field *exchange_trailers(const px_exchange *exchange, uint32_t *out_count)
@@ -171,7 +173,12 @@ void exchange_tell_peer_end(px_exchange *exchange)
 {
     const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
 
-    if (exchange_waits(exchange) && callbacks && TABLE_MEMBER(callbacks, on_peer_end))
+    /* An answer that may last for ever: nobody is there for what it will say. */
+    bool lasts = exchange->answer.state == ANSWER_TAKEN && exchange->input.ended &&
+                 exchange->output.kind == CONTENT_PRODUCER && exchange->output.later;
+
+    if ((exchange_waits(exchange) || lasts) && exchange_alive(exchange) && callbacks &&
+        TABLE_MEMBER(callbacks, on_peer_end))
         callbacks->on_peer_end(exchange, exchange->handling.callbacks_context);
 }
 

@@ -99,7 +99,8 @@ bool exchange_has_length(const px_exchange *exchange);
 /* The connection does not persist after this answer. */
 bool exchange_close_after(const px_exchange *exchange);
 
-/* Whether it answers with a tunnel, and the protocol for Upgrade (absent for CONNECT). */
+/* Whether it answers with a tunnel, and the protocol for Upgrade (absent for CONNECT): that of the
+ * tunnel, or one that is offered with another status. */
 bool exchange_is_tunnel(const px_exchange *exchange);
 px_str exchange_upgrade(const px_exchange *exchange);
 

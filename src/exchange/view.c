@@ -190,3 +190,30 @@ void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_
         .pattern = exchange->handling.pattern,
     };
 }
+
+/* --- What lasts ------------------------------------------------------------------------------- */
+
+void exchange_offer_upgrade(px_exchange *exchange, px_str protocol)
+{
+    struct output_more *output = exchange_output_more(exchange);
+
+    if (output)
+        output->upgrade = protocol;
+}
+
+void *exchange_tunnel_context(const px_exchange *exchange, const px_tunnel_callbacks *callbacks)
+{
+    const struct output_more *output = exchange->output.more;
+
+    if (exchange->output.kind != CONTENT_TUNNEL || output->tunnel != callbacks)
+        return NULL;
+    return output->tunnel_context;
+}
+
+void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms)
+{
+    const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
+
+    if (exchange_alive(exchange) && callbacks && TABLE_MEMBER(callbacks, on_server_drain))
+        callbacks->on_server_drain(exchange, in_ms, exchange->handling.callbacks_context);
+}

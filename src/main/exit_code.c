@@ -18,6 +18,7 @@ enum exit_code exit_code_of(px_err err)
         return CODE_PERMISSION;
     case PX_ERR_MEMORY:
     case PX_ERR_LIMIT:
+    case PX_FULL:
     case PX_ERR_UNSUPPORTED:
     case PX_ERR_SYSTEM:
         return CODE_SYSTEM;

@@ -106,6 +106,8 @@ const struct flag flags_process[] = {
      "for answers in flight at the end (default 30s), or off"},
     {"drain-delay", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.drain_delay_ms),
      "accept that long after TERM, for load balancers to notice"},
+    {"drain-spread", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.drain_spread_ms),
+     "in which what lasts is told to end, bit by bit; off: at once"},
     {"health", 0, "PATH", FOR_SERVING, set_health, 0,
      "answers there 200, and 503 once it was told to end"},
     {"metrics", 0, "ADDR", FOR_SERVING, flag_set_path, FLAG_AT(metrics),

@@ -73,6 +73,7 @@ struct process_options {
     uint32_t workers; /* 0: one process */
     bool workers_given;
     uint32_t drain_timeout_ms; /* 0: 30 s */
+    uint32_t drain_spread_ms;  /* 0: half of it, at most 15 s */
     uint32_t drain_delay_ms;   /* 0: none */
     uint32_t max_workers;      /* slots that are made; 0: as many as workers */
     uint32_t hung_timeout_ms;  /* 0: 10 s; PX_OFF */

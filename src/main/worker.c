@@ -84,6 +84,7 @@ static void life_drain(struct life *life, uint32_t delay_ms)
 
     options.delay_ms = delay_ms;
     options.deadline_ms = life->worker->options->process.drain_timeout_ms;
+    options.spread_ms = life->worker->options->process.drain_spread_ms;
     options.idle_ms = IDLE_GRACE_MS;
     life->is_draining = true;
     life_drain_with(life, &options);

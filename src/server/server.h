@@ -55,6 +55,8 @@ struct server_drain {
     uint64_t close_ms;      /* when answers begin to say that they are the last */
     uint64_t idle_ms;       /* when idle connections end; UINT64_MAX: by themselves */
     uint64_t deadline_ms;   /* when the rest does */
+    uint32_t spread_ms;     /* over which exchanges that last are told to end */
+    uint32_t told;          /* how many of them were */
     uint32_t rounds;        /* turns of accepting */
     bool leaves_queue;      /* somebody else accepts there */
     bool ends_idle;         /* idle_ms has come */
@@ -148,5 +150,8 @@ void drain_deinit(px_server *server);
 
 /* At the end of a tick: whether a drain has ended. */
 void drain_look(px_server *server);
+
+/* Tells an exchange that the server drains, and a moment of its own to end in. */
+void drain_tell(px_server *server, px_exchange *exchange);
 
 #endif

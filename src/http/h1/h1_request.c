@@ -113,7 +113,8 @@ static char *write_connection(char *out, const struct h1_request_head *head)
         option = "close";
         break;
     case H1_CONNECTION_UPGRADE:
-        option = "Upgrade";
+    case H1_CONNECTION_CLOSE_UPGRADE:
+        option = head->connection == H1_CONNECTION_UPGRADE ? "Upgrade" : "close, Upgrade";
         out = TEXT_WRITE_LITERAL(out, "Upgrade: ");
         out = text_write_str(out, head->upgrade);
         out = TEXT_WRITE_LITERAL(out, "\r\n");

@@ -98,7 +98,11 @@ static char *put_connection(char *out, const struct h1_response_head *head)
     case H1_CONNECTION_CLOSE:
         return TEXT_WRITE_LITERAL(out, "Connection: close\r\n");
     case H1_CONNECTION_UPGRADE:
-        out = TEXT_WRITE_LITERAL(out, "Connection: Upgrade\r\nUpgrade: ");
+    case H1_CONNECTION_CLOSE_UPGRADE:
+        out = TEXT_WRITE_LITERAL(out, "Connection: ");
+        if (head->connection == H1_CONNECTION_CLOSE_UPGRADE)
+            out = TEXT_WRITE_LITERAL(out, "close, ");
+        out = TEXT_WRITE_LITERAL(out, "Upgrade\r\nUpgrade: ");
         out = text_write_str(out, head->upgrade);
         return TEXT_WRITE_LITERAL(out, "\r\n");
     }

@@ -34,7 +34,8 @@ enum h1_connection {
     H1_CONNECTION_KEEP,       /* says nothing: HTTP/1.1 persists */
     H1_CONNECTION_KEEP_ALIVE, /* says keep-alive, for a client of HTTP/1.0 that asked */
     H1_CONNECTION_CLOSE,
-    H1_CONNECTION_UPGRADE
+    H1_CONNECTION_UPGRADE,
+    H1_CONNECTION_CLOSE_UPGRADE /* closes, and names what the peer may upgrade to next time */
 };
 
 struct h1_response_head {
@@ -45,7 +46,7 @@ struct h1_response_head {
     bool no_date;
     uint8_t connection; /* enum h1_connection */
     px_str type;        /* Content-Type, or absent */
-    px_str upgrade;     /* Upgrade, with H1_CONNECTION_UPGRADE */
+    px_str upgrade;     /* Upgrade, with H1_CONNECTION_*UPGRADE */
     uint64_t length;
     const px_field *fields;
     uint32_t field_count;

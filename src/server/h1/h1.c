@@ -369,7 +369,7 @@ static void h1_peer_left(struct session *session)
 {
     struct h1_conn *h1 = h1_of(session);
 
-    if (!h1->exchange || !exchange_waits(h1->exchange))
+    if (!h1->exchange)
         return;
     exchange_tell_peer_end(h1->exchange);
     if (session->state == SESSION_OPEN && session->wait == WAIT_WORK)
@@ -378,7 +378,11 @@ static void h1_peer_left(struct session *session)
 
 static void h1_drain(struct session *session)
 {
-    h1_of(session)->draining = true;
+    struct h1_conn *h1 = h1_of(session);
+
+    h1->draining = true;
+    if (h1->exchange)
+        drain_tell(session->server, h1->exchange);
 }
 
 const struct session_protocol h1_protocol = {

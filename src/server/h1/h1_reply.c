@@ -43,7 +43,7 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
 {
     bool tunnel = exchange_is_tunnel(exchange), head_only = exchange_head_only(exchange);
 
-    head->upgrade = px_str_make(NULL, 0);
+    head->upgrade = exchange_upgrade(exchange);
     head->length = exchange_length(exchange);
     head->has_length = exchange_has_length(exchange);
     bool known = head->length != PX_LENGTH_UNKNOWN;
@@ -58,9 +58,11 @@ static void reply_frame(struct h1_conn *h1, const px_exchange *exchange,
     if (tunnel) {
         head->connection =
             px_response_status(exchange) == 101 ? H1_CONNECTION_UPGRADE : H1_CONNECTION_KEEP;
-        head->upgrade = exchange_upgrade(exchange);
     } else if (h1->after != AFTER_NEXT) {
-        head->connection = H1_CONNECTION_CLOSE;
+        head->connection =
+            head->upgrade.len > 0 ? H1_CONNECTION_CLOSE_UPGRADE : H1_CONNECTION_CLOSE;
+    } else if (head->upgrade.len > 0) {
+        head->connection = H1_CONNECTION_UPGRADE;
     } else {
         head->connection =
             px_request_version(exchange) > 10 ? H1_CONNECTION_KEEP : H1_CONNECTION_KEEP_ALIVE;

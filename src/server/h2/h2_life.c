@@ -353,6 +353,12 @@ static void h2_drain(struct session *session)
     if (session->state != SESSION_OPEN)
         return;
     h2_session_drain(h2->session);
+    for (struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        struct h2_request *request = LIST_ENTRY(at, struct h2_request, node);
+
+        if (request->exchange)
+            drain_tell(session->server, request->exchange);
+    }
     loop_task_add(session->server->loop, &session->wake);
 }
 

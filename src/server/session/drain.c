@@ -15,6 +15,9 @@
 
 /* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
  * these came when the drain had begun. */
+/* The spread by default: peers that come back are let in one by one. */
+enum { DRAIN_SPREAD_MS_MAX = 15 * 1000 };
+
 enum { DRAIN_ROUNDS_MAX = 4096 / ACCEPTS_PER_TICK + 1 };
 
 static void drain_timer_set(px_server *server)
@@ -112,6 +115,16 @@ px_err drain_init(px_server *server)
     return timer_init(&server->loop->timers, &server->drain.timer, drain_due);
 }
 
+void drain_tell(px_server *server, px_exchange *exchange)
+{
+    if (server->phase != SERVER_DRAINING)
+        return; /* in the delay's second half what lasts goes on yet */
+    /* The golden ratio puts each moment into the widest gap that those before have left. */
+    uint32_t place = ++server->drain.told * 2654435769U;
+
+    exchange_tell_drain(exchange, (uint32_t)((uint64_t)server->drain.spread_ms * place >> 32));
+}
+
 void drain_deinit(px_server *server)
 {
     if (server->drain.timer.on_due)
@@ -164,6 +177,13 @@ px_err px_server_drain_with(px_server *server, const px_drain_options *given)
     if (server->phase == SERVER_SERVING) {
         server->phase = SERVER_DRAIN_DELAY;
         drain->leaves_queue = options.leave_queue != 0;
+        drain->spread_ms = options.spread_ms;
+        if (drain->spread_ms == PX_OFF)
+            drain->spread_ms = 0;
+        else if (drain->spread_ms == 0)
+            drain->spread_ms = options.deadline_ms < 2 * DRAIN_SPREAD_MS_MAX
+                                   ? options.deadline_ms / 2
+                                   : DRAIN_SPREAD_MS_MAX;
     }
     drain_timer_set(server);
     return PX_OK;

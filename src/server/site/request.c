@@ -44,6 +44,8 @@ void request_begin(struct session *session, px_exchange *exchange, bool expect_u
     server_dispatch_host(exchange, session->listener);
     if (PX_LIKELY(!expect_unknown)) {
         server_dispatch_begin(exchange, session_redirect_port(session));
+        if (PX_UNLIKELY(session->server->phase == SERVER_DRAINING))
+            drain_tell(session->server, exchange); /* it came behind those that were told */
         return;
     }
     exchange_set_refused(exchange, "unknown expectation");

@@ -143,6 +143,10 @@ static const struct route routes[] = {
     {"POST /parts", gallery_parts, PX_CONTENT_STREAM},
     {"GET /tunnel", gallery_tunnel, PX_CONTENT_STREAM},
     {"CONNECT /tunnel", gallery_tunnel, PX_CONTENT_STREAM},
+    {"GET /socket", gallery_socket, PX_CONTENT_STREAM},
+    {"GET /socket/closed", gallery_closed, PX_CONTENT_STREAM},
+    {"GET /events", gallery_events, PX_CONTENT_STREAM},
+    {"POST /publish", gallery_publish, PX_CONTENT_COLLECT},
 };
 
 static int prepare(px_server *server, char *file, px_error *out_error)
@@ -217,6 +221,8 @@ int main(int argc, char **argv)
 end:
     if (failed.code != PX_OK)
         fprintf(stderr, "gallery: %s\n", failed.text);
+    if (server)
+        gallery_socket_end(px_server_loop(server));
     px_server_destroy(server);
     px_tls_destroy(tls);
     return failed.code == PX_OK ? 0 : 1;

@@ -212,7 +212,7 @@ static void what_files_are_answered_with(void **state)
 static void the_process(void **state)
 {
     const struct options *options =
-        good("pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 500ms");
+        good("pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 500ms --drain-spread=2s");
 
     (void)state;
     assert_int_equal(options->process.workers, 3);
@@ -220,6 +220,7 @@ static void the_process(void **state)
     assert_string_equal(options->log_file, "/a/b");
     assert_string_equal(options->process.pid_file, "c");
     assert_int_equal(options->process.drain_timeout_ms, 500);
+    assert_int_equal(options->process.drain_spread_ms, 2000);
     assert_true(good("pollux -w0")->process.workers_given);
     assert_int_equal(good("pollux -w0")->process.workers, 0);
     assert_int_equal(good("pollux --workers=1024")->process.workers, 1024);

@@ -1,0 +1,243 @@
+/*
+ * Items in a row: chunks that small frames are appended to, and holds of what is shared.
+ */
+#include "realtime/outbox.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "realtime/limits.h"
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+void *socket_alloc(px_loop *loop, size_t bytes)
+{
+    if (!budget_take(&loop->memory, BUDGET_OUTPUT, bytes))
+        return NULL;
+    void *ptr = alloc_take(&loop->allocator, bytes);
+
+    if (!ptr)
+        budget_give(&loop->memory, BUDGET_OUTPUT, bytes);
+    return ptr;
+}
+
+void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes)
+{
+    size_t more = bytes > before ? bytes - before : 0;
+
+    if (!budget_take(&loop->memory, BUDGET_OUTPUT, more))
+        return NULL;
+    void *moved = alloc_resize(&loop->allocator, ptr, bytes);
+
+    if (!moved)
+        budget_give(&loop->memory, BUDGET_OUTPUT, more);
+    else if (bytes < before)
+        budget_give(&loop->memory, BUDGET_OUTPUT, before - bytes);
+    return moved;
+}
+
+void socket_free(px_loop *loop, void *ptr, size_t bytes)
+{
+    if (!ptr)
+        return;
+    budget_give(&loop->memory, BUDGET_OUTPUT, bytes);
+    alloc_put(&loop->allocator, ptr);
+}
+
+/* --- Shared bytes ----------------------------------------------------------------------------- */
+
+struct shared_bytes *shared_create(px_loop *loop, size_t len)
+{
+    size_t bytes = sizeof(struct shared_bytes) + len;
+    struct shared_bytes *shared = len < SIZE_MAX / 2 ? socket_alloc(loop, bytes) : NULL;
+
+    if (!shared)
+        return NULL;
+    *shared = (struct shared_bytes){.loop = loop, .holds = 1, .taken = bytes};
+    shared->bytes = px_str_make(shared->room, len);
+    return shared;
+}
+
+struct shared_bytes *shared_of(px_loop *loop, const px_body *body)
+{
+    struct shared_bytes *shared = shared_create(loop, 0);
+
+    if (!shared) {
+        if (body->release)
+            body->release(body->context);
+        return NULL;
+    }
+    shared->bytes = body->bytes;
+    shared->release = body->release;
+    shared->context = body->context;
+    return shared;
+}
+
+void shared_put(struct shared_bytes *shared)
+{
+    if (!shared)
+        return;
+    CHECK(shared->holds > 0);
+    if (--shared->holds > 0)
+        return;
+    if (shared->release)
+        shared->release(shared->context);
+    socket_free(shared->loop, shared, shared->taken);
+}
+
+/* --- The row ---------------------------------------------------------------------------------- */
+
+void outbox_init(struct outbox *outbox, px_loop *loop)
+{
+    *outbox = (struct outbox){.loop = loop};
+}
+
+static void item_free(struct outbox *outbox, struct outbox_item *item)
+{
+    shared_put(item->shared);
+    socket_free(outbox->loop, item, sizeof(*item) + item->cap);
+}
+
+static void items_free(struct outbox *outbox, struct outbox_item *item)
+{
+    while (item) {
+        struct outbox_item *next = item->next;
+
+        outbox->bytes -= item->bytes.len - item->at;
+        item_free(outbox, item);
+        item = next;
+    }
+}
+
+void outbox_clear(struct outbox *outbox)
+{
+    items_free(outbox, outbox->head);
+    outbox->head = NULL;
+    outbox->tail = NULL;
+}
+
+static struct outbox_item *item_append(struct outbox *outbox, size_t cap)
+{
+    struct outbox_item *item =
+        cap < SIZE_MAX / 2 ? socket_alloc(outbox->loop, sizeof(*item) + cap) : NULL;
+
+    if (!item)
+        return NULL;
+    *item = (struct outbox_item){.cap = cap};
+    item->bytes = px_str_make(item->room, 0);
+    if (outbox->tail)
+        outbox->tail->next = item;
+    else
+        outbox->head = item;
+    outbox->tail = item;
+    return item;
+}
+
+char *outbox_room(struct outbox *outbox, size_t len)
+{
+    struct outbox_item *tail = outbox->tail;
+
+    if (tail && !tail->shared && tail->cap - tail->bytes.len >= len)
+        return tail->room + tail->bytes.len;
+    /* One frame that waits alone gets what it needs; behind others more may follow. */
+    size_t cap = tail ? SOCKET_CHUNK_BYTES : SOCKET_CHUNK_FIRST_BYTES;
+
+    tail = item_append(outbox, len > cap ? len : cap);
+    return tail ? tail->room : NULL;
+}
+
+void outbox_add(struct outbox *outbox, size_t len)
+{
+    CHECK(outbox->tail && outbox->tail->cap - outbox->tail->bytes.len >= len);
+    outbox->tail->bytes.len += len;
+    outbox->bytes += len;
+}
+
+px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool follows)
+{
+    struct outbox_item *item = item_append(outbox, 0);
+
+    if (!item)
+        return PX_ERR_MEMORY;
+    shared->holds++;
+    item->shared = shared;
+    item->bytes = shared->bytes;
+    item->follows = follows;
+    outbox->bytes += shared->bytes.len;
+    return PX_OK;
+}
+
+void outbox_join(struct outbox *outbox, struct outbox *from)
+{
+    if (!from->head)
+        return;
+    if (outbox->tail)
+        outbox->tail->next = from->head;
+    else
+        outbox->head = from->head;
+    outbox->tail = from->tail;
+    outbox->bytes += from->bytes;
+    outbox_init(from, from->loop);
+}
+
+void outbox_drop(struct outbox *outbox)
+{
+    struct outbox_item *last = outbox->head;
+
+    if (!last)
+        return;
+    if (last->at == 0 && !last->follows) {
+        outbox_clear(outbox);
+        return;
+    }
+    while (last->next && last->next->follows)
+        last = last->next;
+    items_free(outbox, last->next);
+    last->next = NULL;
+    outbox->tail = last;
+}
+
+static void head_free(struct outbox *outbox)
+{
+    struct outbox_item *item = outbox->head;
+
+    outbox->head = item->next;
+    if (!outbox->head)
+        outbox->tail = NULL;
+    item_free(outbox, item);
+}
+
+px_str outbox_first(const struct outbox *outbox)
+{
+    const struct outbox_item *item = outbox->head;
+
+    return item ? px_str_make(item->bytes.ptr + item->at, item->bytes.len - item->at)
+                : px_str_make(NULL, 0);
+}
+
+void outbox_pass(struct outbox *outbox)
+{
+    outbox->bytes -= outbox->head->bytes.len - outbox->head->at;
+    head_free(outbox);
+}
+
+size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
+{
+    size_t wrote = 0;
+
+    while (outbox->head && wrote < room) {
+        struct outbox_item *item = outbox->head;
+        size_t left = item->bytes.len - item->at;
+        size_t count = left < room - wrote ? left : room - wrote;
+
+        if (count > 0)
+            memcpy(out + wrote, item->bytes.ptr + item->at, count);
+        wrote += count;
+        item->at += count;
+        outbox->bytes -= count;
+        if (item->at < item->bytes.len)
+            break;
+        head_free(outbox);
+    }
+    return wrote;
+}

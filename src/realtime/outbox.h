@@ -1,0 +1,79 @@
+/*
+ * What waits for a peer to read: bytes of its own, and bytes that it shares with others.
+ *
+ * A frame that goes to many is made once and counted (struct shared_bytes); what goes to one is
+ * appended to a chunk.  Everything is taken from the share of the loop's budget, so it can fail
+ * with NULL or PX_ERR_MEMORY when all peers together keep too much waiting.
+ */
+#ifndef PX_REALTIME_OUTBOX_H
+#define PX_REALTIME_OUTBOX_H
+
+#include "io/io.h"
+#include "pollux/response.h"
+
+/* Bytes that several send. */
+struct shared_bytes {
+    px_loop *loop; /* borrowed: outlives it */
+    uint32_t holds;
+    px_str bytes; /* behind it, or borrowed until `release` */
+    void (*release)(void *context);
+    void *context;
+    size_t taken; /* from the budget, and of memory */
+    char room[];
+};
+
+/* Room for `len` bytes, with one hold; NULL without memory. */
+struct shared_bytes *shared_create(px_loop *loop, size_t len);
+
+/* Bytes of somebody's: `body` is released once, also when there is no memory. */
+struct shared_bytes *shared_of(px_loop *loop, const px_body *body);
+
+void shared_put(struct shared_bytes *shared); /* gives a hold back; NULL is fine */
+
+struct outbox_item {
+    struct outbox_item *next;    /* owned */
+    struct shared_bytes *shared; /* a hold, or NULL: the bytes are in `room` */
+    px_str bytes;
+    size_t at;    /* what of them was sent */
+    size_t cap;   /* of `room` */
+    bool follows; /* it goes on with the frame that the item before has begun */
+    char room[];
+};
+
+struct outbox {
+    px_loop *loop;            /* borrowed: outlives it */
+    struct outbox_item *head; /* owned */
+    struct outbox_item *tail; /* borrowed: the last */
+    size_t bytes;             /* that wait */
+};
+
+void outbox_init(struct outbox *outbox, px_loop *loop);
+void outbox_clear(struct outbox *outbox);
+
+/* Room for exactly `len` bytes behind what waits; outbox_add says that they are written.  NULL
+ * without memory. */
+char *outbox_room(struct outbox *outbox, size_t len);
+void outbox_add(struct outbox *outbox, size_t len);
+
+/* Appends bytes that are shared: takes a hold of its own.  PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool follows);
+
+/* Moves all that waits in `from` behind what waits in `outbox`. */
+void outbox_join(struct outbox *outbox, struct outbox *from);
+
+/* Drops what waits but for a frame that was begun. */
+void outbox_drop(struct outbox *outbox);
+
+/* The first item that waits, whole (absent: none does), and taking it off. */
+px_str outbox_first(const struct outbox *outbox);
+void outbox_pass(struct outbox *outbox);
+
+/* Writes what waits to `out`: how many bytes. */
+size_t outbox_pull(struct outbox *outbox, char *out, size_t room);
+
+/* Memory for what comes and waits for the program, or is made for peers, from the same share. */
+void *socket_alloc(px_loop *loop, size_t bytes);
+void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes);
+void socket_free(px_loop *loop, void *ptr, size_t bytes); /* NULL is fine */
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * A WebSocket from inside.
+ *
+ *   socket_accept.c   the handshake
+ *   socket_read.c     what comes: messages, control frames, the end
+ *   socket_send.c     what goes out, and what waits
+ *   socket_life.c     deadlines, closing, the end
+ *   socket_call.c     small public calls, other threads
+ *
+ * It lives from px_websocket_accept until the exchange's on_end, which frees it; on_close was
+ * called by then, at the latest from there.  Every callback of the program may close, abort or
+ * send: that only takes note, and each caller looks at `state` afterwards.
+ */
+#ifndef PX_REALTIME_SOCKET_H
+#define PX_REALTIME_SOCKET_H
+
+#include "base/list.h"
+#include "http/ws/ws_extension.h"
+#include "http/ws/ws_read.h"
+#include "pollux/request.h"
+#include "pollux/websocket.h"
+#include "realtime/limits.h"
+#include "realtime/outbox.h"
+#include "realtime/subscriber.h"
+
+enum socket_state {
+    SOCKET_OPEN,
+    SOCKET_CLOSING, /* our Close is said, the peer's is waited for */
+    SOCKET_ENDING,  /* on_close was called: what waits goes out, and then our side ends */
+    SOCKET_DEAD     /* given up: nothing goes out any more */
+};
+
+/* The options that matter after the handshake. */
+struct socket_terms {
+    uint32_t backlog_bytes_max;
+    uint32_t ping_ms;
+    uint32_t idle_ms;
+    uint32_t close_ms;
+    uint32_t deflate_bytes_min;
+    uint8_t backlog; /* px_backlog */
+    uint8_t deflate_level;
+};
+
+struct px_websocket {
+    px_exchange *exchange;             /* borrowed: outlives it */
+    px_loop *loop;                     /* likewise */
+    const px_websocket_events *events; /* borrowed: the program's */
+    void *context;
+    void *user_data;
+    px_str protocol; /* in the exchange's arena */
+
+    struct socket_terms terms;
+    struct ws_deflate_terms deflate_terms;
+    struct ws_deflate *deflate; /* owned; made with the first message */
+    struct ws_inflate *inflate; /* owned; likewise */
+    size_t coder_bytes;         /* taken from the loop's budget for both */
+
+    struct ws_reader reader;
+    char *message; /* owned: what came of the message at hand */
+    size_t message_len;
+    size_t message_cap;
+
+    struct outbox outbox;
+    struct outbox later; /* what was shared while a message in pieces is not finished */
+    struct subscriber subscriber;
+    struct io_timer timer;
+    struct loop_task again; /* reads on after a turn */
+    uint64_t heard_ms;      /* when bytes last came */
+    uint64_t pinged_ms;     /* our last ping; 0: answered, or none was sent */
+    uint64_t ping_due_ms;
+    uint64_t end_due_ms; /* lifetime, drain, or the wait for the peer's Close; UINT64_MAX */
+    uint16_t doom;       /* enum ws_code: it fails with this, from the loop; 0: it does not */
+    uint8_t state;       /* enum socket_state */
+    uint8_t waiting_pong_len;
+    bool pong_waits;  /* the latest ping is answered when there is room */
+    bool paused;      /* by the program */
+    bool held;        /* reading waits for the backlog */
+    bool full_told;   /* on_drain is due */
+    bool in_pieces;   /* a message of ours is not finished */
+    bool reported;    /* on_close was called */
+    bool peer_closed; /* its Close has come */
+    char waiting_pong[WS_CONTROL_BYTES_MAX];
+};
+
+extern const px_tunnel_callbacks socket_tunnel;
+extern const px_exchange_callbacks socket_callbacks;
+
+/* Has what waits sent. */
+void socket_flush(px_websocket *socket);
+
+/* Appends a control frame; false without memory. */
+bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content);
+
+/* Answers a ping, now or when there is room. */
+void socket_pong(px_websocket *socket, px_str content);
+
+/* Whether the backlog is full; and what then becomes of a message, by the policy. */
+bool socket_is_full(const px_websocket *socket);
+px_err socket_overflow(px_websocket *socket);
+
+extern const struct subscriber_kind socket_subscriber;
+
+/* Reads on, where nothing holds it back. */
+void socket_read_on(px_websocket *socket);
+void socket_again(struct loop_task *task);
+
+/* As on_pull of px_tunnel_callbacks. */
+px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                    void *context);
+
+/* Says Close and waits for the peer's. */
+px_err socket_close(px_websocket *socket, unsigned code, px_str reason);
+
+/* The peer's Close has come: answers it. */
+void socket_peer_close(px_websocket *socket, uint16_t code, px_str reason);
+
+/* Fails the connection (RFC 6455 section 7.1.7). */
+void socket_fail(px_websocket *socket, uint16_t code);
+
+/* The peer has ended its side; without its Close that is no end of a WebSocket's. */
+void socket_peer_end(px_websocket *socket);
+
+/* The peer is gone, or is given up. */
+void socket_give_up(px_websocket *socket);
+
+/* As socket_fail or, with WS_CODE_ABNORMAL, socket_give_up, but from the loop: for what the program
+ * has called, which is not called back inside of that. */
+void socket_doom(px_websocket *socket, uint16_t code);
+
+/* Sets the timer to what is due first. */
+void socket_schedule(px_websocket *socket);
+void socket_due(struct io_timer *timer);
+
+/* Coders by what was agreed: NULL without memory. */
+struct ws_inflate *socket_inflate(px_websocket *socket);
+
+/* Behind a message: without takeover its coder goes. */
+void socket_inflated(px_websocket *socket);
+
+static inline bool socket_is_open(const px_websocket *socket)
+{
+    return socket->state == SOCKET_OPEN && socket->doom == 0;
+}
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * The opening handshake at the server's end (RFC 6455 section 4.2, RFC 8441 section 5).
+ *
+ * Each look at the request either goes on or says the status that it is refused with; nothing is
+ * allocated before all of them have passed.
+ */
+#include <string.h>
+
+#include "base/options.h"
+#include "exchange/exchange.h"
+#include "http/ws/ws_handshake.h"
+#include "realtime/socket.h"
+
+enum {
+    MESSAGE_BYTES_DEFAULT = 1024 * 1024,
+    FRAGMENTS_DEFAULT = 4096,
+    BACKLOG_BYTES_DEFAULT = 1024 * 1024,
+    PING_MS_DEFAULT = 30 * 1000,
+    IDLE_MS_DEFAULT = 75 * 1000,
+    CLOSE_MS_DEFAULT = 5 * 1000,
+    LEVEL_DEFAULT = 5,
+    DEFLATE_BYTES_MIN_DEFAULT = 1024
+};
+
+/* What the handshake settles. */
+struct handshake {
+    const px_field *fields; /* borrowed: the request's */
+    uint32_t field_count;
+    px_str key; /* absent over HTTP/2 */
+    px_str protocol;
+    bool deflate;
+    struct ws_deflate_terms terms;
+};
+
+static uint32_t or_default(uint32_t given, uint32_t standard)
+{
+    return given ? given : standard;
+}
+
+/* Fills in the defaults: PX_OK, or PX_ERR_INVALID for what is not known. */
+static px_err options_settle(px_websocket_options *options, const px_websocket_options *given)
+{
+    px_err err = options_read(options, sizeof(*options), given);
+
+    if (err != PX_OK)
+        return err;
+    if (options->message_bytes_max == 0)
+        options->message_bytes_max = MESSAGE_BYTES_DEFAULT;
+    options->fragments_max = or_default(options->fragments_max, FRAGMENTS_DEFAULT);
+    options->backlog_bytes_max = or_default(options->backlog_bytes_max, BACKLOG_BYTES_DEFAULT);
+    options->ping_ms = or_default(options->ping_ms, PING_MS_DEFAULT);
+    options->idle_ms = or_default(options->idle_ms, IDLE_MS_DEFAULT);
+    options->close_ms = or_default(options->close_ms, CLOSE_MS_DEFAULT);
+    options->deflate_level = or_default(options->deflate_level, LEVEL_DEFAULT);
+    options->deflate_server_bits = or_default(options->deflate_server_bits, WS_WINDOW_BITS_MAX);
+    options->deflate_client_bits = or_default(options->deflate_client_bits, WS_WINDOW_BITS_MAX);
+    options->deflate_bytes_min = or_default(options->deflate_bytes_min, DEFLATE_BYTES_MIN_DEFAULT);
+    if (options->backlog > PX_BACKLOG_CLOSE || options->deflate_level > 9 ||
+        options->deflate_server_bits < WS_WINDOW_BITS_MIN ||
+        options->deflate_server_bits > WS_WINDOW_BITS_MAX ||
+        options->deflate_client_bits < WS_WINDOW_BITS_MIN ||
+        options->deflate_client_bits > WS_WINDOW_BITS_MAX)
+        return PX_ERR_INVALID;
+    return PX_OK;
+}
+
+/* --- What the request says -------------------------------------------------------------------- */
+
+/* The only field of that name: absent where there is none, or more than one. */
+static px_str field_only(const struct handshake *handshake, const char *name, uint32_t *out_count)
+{
+    px_str value = px_str_make(NULL, 0);
+
+    *out_count = 0;
+    for (uint32_t index = 0; index < handshake->field_count; index++) {
+        if (!field_name_is(handshake->fields[index].name, name))
+            continue;
+        value = handshake->fields[index].value;
+        ++*out_count;
+    }
+    return *out_count == 1 ? value : px_str_make(NULL, 0);
+}
+
+/* Sections 4.2.1 and 4.4: 0, or the status that refuses it. */
+static unsigned version_check(px_exchange *exchange, struct handshake *handshake)
+{
+    uint32_t count;
+    px_str version = field_only(handshake, "sec-websocket-version", &count);
+
+    if (!field_list_has(px_request_field(exchange, "Upgrade"), "websocket"))
+        return 426;
+    if (!px_str_equal(px_request_method(exchange), px_str_of("GET")) &&
+        px_request_version(exchange) < 20)
+        return 400;
+    if (count != 1)
+        return 400;
+    if (!px_str_equal(version, px_str_of("13")))
+        return 426;
+    /* RFC 8441 section 5: over HTTP/2 there is no key. */
+    if (px_request_version(exchange) >= 20)
+        return 0;
+    handshake->key = field_only(handshake, "sec-websocket-key", &count);
+    return ws_key_valid(handshake->key) ? 0 : 400;
+}
+
+/* Section 10.2: a page of another site is not let in, whatever its user's browser would send. */
+static unsigned origin_check(px_exchange *exchange, const struct handshake *handshake,
+                             const px_websocket_options *options)
+{
+    uint32_t count;
+    px_str origin = field_only(handshake, "origin", &count);
+
+    if (count == 0 || options->any_origin)
+        return 0;
+    if (count > 1)
+        return 400;
+    if (!options->origins)
+        return ws_origin_same(origin, px_request_scheme(exchange), px_request_authority(exchange))
+                   ? 0
+                   : 403;
+    for (uint32_t index = 0; index < options->origin_count; index++) {
+        if (ws_origin_equal(origin, px_str_of(options->origins[index])))
+            return 0;
+    }
+    return 403;
+}
+
+static unsigned extensions_check(struct handshake *handshake, const px_websocket_options *options)
+{
+    struct ws_deflate_terms wanted = {
+        .server_no_takeover = options->deflate_takeover == PX_OFF,
+        .client_no_takeover = options->deflate_takeover == PX_OFF,
+        .server_bits = (uint8_t)options->deflate_server_bits,
+        .client_bits = (uint8_t)options->deflate_client_bits,
+    };
+    px_err err =
+        ws_deflate_choose(handshake->fields, handshake->field_count, &wanted, &handshake->terms);
+
+    if (err == PX_ERR_MALFORMED)
+        return 400;
+    handshake->deflate = err == PX_OK && options->deflate == 1 && ws_deflate_is_there();
+    return 0;
+}
+
+/* 0, or the status that refuses it. */
+static unsigned handshake_check(px_exchange *exchange, struct handshake *handshake,
+                                const px_websocket_options *options)
+{
+    unsigned status = version_check(exchange, handshake);
+
+    if (status == 0)
+        status = origin_check(exchange, handshake, options);
+    if (status == 0)
+        status = extensions_check(handshake, options);
+    if (status == 0 &&
+        ws_protocol_choose(handshake->fields, handshake->field_count, options->protocols,
+                           options->protocol_count, &handshake->protocol) != PX_OK)
+        status = 400;
+    return status;
+}
+
+/* --- The answer ------------------------------------------------------------------------------- */
+
+static void refuse(px_exchange *exchange, unsigned status)
+{
+    if (status == 426) {
+        px_response_set_field(exchange, px_str_of("Sec-WebSocket-Version"), px_str_of("13"));
+        /* RFC 9110 section 15.5.22; HTTP/2 has no such field. */
+        if (px_request_version(exchange) < 20)
+            exchange_offer_upgrade(exchange, px_str_of("websocket"));
+    }
+    px_respond_error(exchange, status);
+}
+
+/* What both coders may take is set aside now, where each keeps its window: who is let in can go on.
+ * Without room for that each message stands for itself, which any peer must take. */
+static void coders_reserve(px_websocket *socket)
+{
+    struct ws_deflate_terms *terms = &socket->deflate_terms;
+    size_t bytes = 0;
+
+    if (!terms->server_no_takeover)
+        bytes += ws_deflate_bytes(terms->server_bits);
+    if (!terms->client_no_takeover)
+        bytes += ws_inflate_bytes(terms->client_bits);
+    if (budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes)) {
+        socket->coder_bytes = bytes;
+        return;
+    }
+    terms->server_no_takeover = true;
+    terms->client_no_takeover = true;
+}
+
+static void answer(px_websocket *socket, const struct handshake *handshake)
+{
+    px_exchange *exchange = socket->exchange;
+    char accept[WS_ACCEPT_BYTES], extension[WS_TERMS_BYTES_MAX];
+
+    if (handshake->key.ptr) {
+        ws_accept_make(handshake->key, accept);
+        px_response_add_field(exchange, px_str_of("Sec-WebSocket-Accept"),
+                              px_str_make(accept, WS_ACCEPT_BYTES));
+    }
+    if (handshake->protocol.ptr)
+        px_response_add_field(exchange, px_str_of("Sec-WebSocket-Protocol"), handshake->protocol);
+    if (handshake->deflate)
+        px_response_add_field(
+            exchange, px_str_of("Sec-WebSocket-Extensions"),
+            px_str_make(extension, ws_deflate_write(&socket->deflate_terms, extension)));
+    px_exchange_set_callbacks(exchange, &socket_callbacks, socket);
+    px_respond_tunnel(exchange, px_str_of("websocket"), &socket_tunnel, socket);
+}
+
+static px_websocket *socket_create(px_exchange *exchange, const px_websocket_options *options,
+                                   const struct handshake *handshake)
+{
+    px_loop *loop = px_exchange_loop(exchange);
+    px_websocket *socket = socket_alloc(loop, sizeof(*socket));
+    struct ws_limits limits = {.message_bytes_max = options->message_bytes_max,
+                               .fragments_max = options->fragments_max,
+                               .ratio_max = options->deflate_ratio_max};
+
+    if (!socket)
+        return NULL;
+    memset(socket, 0, sizeof(*socket));
+    if (timer_init(&loop->timers, &socket->timer, socket_due) != PX_OK) {
+        socket_free(loop, socket, sizeof(*socket));
+        return NULL;
+    }
+    socket->exchange = exchange;
+    socket->loop = loop;
+    socket->protocol = handshake->protocol;
+    socket->deflate_terms = handshake->terms;
+    socket->terms = (struct socket_terms){.backlog_bytes_max = options->backlog_bytes_max,
+                                          .ping_ms = options->ping_ms,
+                                          .idle_ms = options->idle_ms,
+                                          .close_ms = options->close_ms,
+                                          .deflate_bytes_min = options->deflate_bytes_min,
+                                          .backlog = (uint8_t)options->backlog,
+                                          .deflate_level = (uint8_t)options->deflate_level};
+    ws_reader_init(&socket->reader, WS_SERVER, ws_bytes_best(), &limits, handshake->deflate);
+    outbox_init(&socket->outbox, loop);
+    outbox_init(&socket->later, loop);
+    subscriber_init(&socket->subscriber, &socket_subscriber);
+    loop_task_init(&socket->again, socket_again);
+    socket->heard_ms = loop_now_ms(loop);
+    socket->end_due_ms =
+        options->lifetime_ms ? socket->heard_ms + options->lifetime_ms : UINT64_MAX;
+    socket->ping_due_ms =
+        options->ping_ms == PX_OFF ? UINT64_MAX : socket->heard_ms + options->ping_ms;
+    if (handshake->deflate)
+        coders_reserve(socket);
+    socket_schedule(socket);
+    return socket;
+}
+
+px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_options *given,
+                                  const px_websocket_events *events, void *context)
+{
+    px_websocket_options options;
+    struct handshake handshake = {.key = {NULL, 0}};
+    size_t field_count;
+    unsigned status;
+
+    if (options_settle(&options, given) != PX_OK ||
+        events->struct_size < sizeof(events->struct_size)) {
+        px_exchange_abort(exchange);
+        return NULL;
+    }
+    handshake.fields = px_request_fields(exchange, &field_count);
+    handshake.field_count = (uint32_t)field_count;
+    status = handshake_check(exchange, &handshake, &options);
+
+    if (status != 0) {
+        refuse(exchange, status);
+        return NULL;
+    }
+    px_websocket *socket = socket_create(exchange, &options, &handshake);
+
+    if (!socket) {
+        px_respond_error(exchange, 503);
+        return NULL;
+    }
+    socket->events = events;
+    socket->context = context;
+    answer(socket, &handshake);
+    unsigned answered = px_response_status(exchange);
+
+    if (answered != 101 && answered != 200) {
+        /* It cannot be a tunnel, for a reason that is the transport's; on_end frees it. */
+        socket->state = SOCKET_DEAD;
+        socket->reported = true;
+        return NULL;
+    }
+    if (TABLE_MEMBER(events, on_open))
+        events->on_open(socket, context);
+    return socket;
+}

@@ -1,0 +1,95 @@
+/*
+ * Small public calls of a WebSocket, and the way to it from other threads.
+ */
+#include <string.h>
+
+#include "exchange/exchange.h"
+#include "realtime/socket.h"
+
+void px_websocket_pause(px_websocket *socket)
+{
+    if (socket_is_open(socket))
+        socket->paused = true;
+    px_request_pause(socket->exchange);
+}
+
+void px_websocket_resume(px_websocket *socket)
+{
+    socket->paused = false;
+    socket_read_on(socket);
+}
+
+px_exchange *px_websocket_exchange(px_websocket *socket)
+{
+    return socket->exchange;
+}
+
+px_str px_websocket_protocol(const px_websocket *socket)
+{
+    return socket->protocol;
+}
+
+int px_websocket_is_deflated(const px_websocket *socket)
+{
+    return socket->reader.deflate;
+}
+
+void px_websocket_set_user_data(px_websocket *socket, void *user_data)
+{
+    socket->user_data = user_data;
+}
+
+void *px_websocket_user_data(const px_websocket *socket)
+{
+    return socket->user_data;
+}
+
+/* --- Other threads ---------------------------------------------------------------------------- */
+
+px_ref px_websocket_ref(px_websocket *socket)
+{
+    return px_exchange_ref(socket->exchange);
+}
+
+px_websocket *px_websocket_of(px_exchange *exchange)
+{
+    px_websocket *socket = exchange ? exchange_tunnel_context(exchange, &socket_tunnel) : NULL;
+
+    return socket && !socket->reported ? socket : NULL;
+}
+
+/* A message on its way to the loop.  Of malloc: it may outlive the loop. */
+struct posted_message {
+    px_websocket_kind kind;
+    size_t len;
+    char bytes[];
+};
+
+static void posted_send(px_exchange *exchange, px_err status, void *context)
+{
+    struct posted_message *message = context;
+    px_websocket *socket = px_websocket_of(exchange);
+
+    (void)status;
+    if (socket)
+        (void)px_websocket_send(socket, message->kind, px_str_make(message->bytes, message->len));
+    alloc_put(&alloc_libc, message);
+}
+
+px_err px_websocket_send_from(const px_ref *ref, px_websocket_kind kind, px_str text)
+{
+    struct posted_message *message =
+        text.len < SIZE_MAX / 2 ? alloc_take(&alloc_libc, sizeof(*message) + text.len) : NULL;
+
+    if (!message)
+        return PX_ERR_MEMORY;
+    message->kind = kind;
+    message->len = text.len;
+    if (text.len > 0)
+        memcpy(message->bytes, text.ptr, text.len);
+    px_err err = px_ref_post(ref, posted_send, message);
+
+    if (err != PX_OK)
+        alloc_put(&alloc_libc, message);
+    return err;
+}

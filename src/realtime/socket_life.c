@@ -1,0 +1,233 @@
+/*
+ * Deadlines of a WebSocket, its closing handshake, and its end.
+ *
+ * One timer says what is due first: a ping, silence, the lifetime, the wait for the peer's Close.
+ * Bytes only note when they came; the timer looks and sets itself anew.  on_close is called once,
+ * by whatever comes first; the memory goes with the exchange's on_end.
+ */
+#include "base/options.h"
+#include "realtime/socket.h"
+
+/* --- Deadlines -------------------------------------------------------------------------------- */
+
+static uint64_t silent_due_ms(const px_websocket *socket)
+{
+    return socket->terms.idle_ms == PX_OFF ? UINT64_MAX : socket->heard_ms + socket->terms.idle_ms;
+}
+
+void socket_schedule(px_websocket *socket)
+{
+    uint64_t due_ms = socket->end_due_ms;
+
+    if (silent_due_ms(socket) < due_ms)
+        due_ms = silent_due_ms(socket);
+    if (socket_is_open(socket) && socket->ping_due_ms < due_ms)
+        due_ms = socket->ping_due_ms;
+    if (due_ms == UINT64_MAX || socket->state >= SOCKET_ENDING)
+        timer_stop(&socket->loop->timers, &socket->timer);
+    else
+        timer_start(&socket->loop->timers, &socket->timer, due_ms);
+}
+
+void socket_due(struct io_timer *timer)
+{
+    px_websocket *socket = CONTAINER_OF(timer, px_websocket, timer);
+    uint64_t now_ms = socket->loop->now_ms;
+
+    /* While we do not read, the peer is not silent. */
+    if (socket->paused || socket->held)
+        socket->heard_ms = now_ms;
+    if (now_ms >= silent_due_ms(socket) ||
+        (socket->state == SOCKET_CLOSING && now_ms >= socket->end_due_ms)) {
+        socket_give_up(socket);
+        return;
+    }
+    if (now_ms >= socket->end_due_ms)
+        (void)socket_close(socket, WS_CODE_GOING_AWAY, px_str_make(NULL, 0));
+    else if (now_ms >= socket->ping_due_ms) {
+        /* The last one unanswered is found by the silence; one more says no more. */
+        if (socket_is_open(socket) && px_websocket_ping(socket) == PX_ERR_MEMORY) {
+            socket_give_up(socket);
+            return;
+        }
+        socket->ping_due_ms = now_ms + socket->terms.ping_ms;
+    }
+    socket_schedule(socket);
+}
+
+/* --- Closing ---------------------------------------------------------------------------------- */
+
+static void report(px_websocket *socket, uint16_t code, px_str reason, bool clean)
+{
+    if (socket->reported)
+        return;
+    socket->reported = true;
+    subscriber_deinit(&socket->subscriber);
+    if (TABLE_MEMBER(socket->events, on_close))
+        socket->events->on_close(socket, code, reason, clean, socket->context);
+}
+
+/* What waits goes out, and then our side ends. */
+static void end_when_out(px_websocket *socket)
+{
+    outbox_clear(&socket->later);
+    socket->state = SOCKET_ENDING;
+    socket_schedule(socket);
+    socket_flush(socket);
+}
+
+static bool say_close(px_websocket *socket, unsigned code, px_str reason)
+{
+    char content[WS_CONTROL_BYTES_MAX];
+
+    return socket_control(socket, WS_CLOSE,
+                          px_str_make(content, ws_close_write(content, code, reason)));
+}
+
+px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
+{
+    if (!socket_is_open(socket))
+        return PX_ERR_CLOSED;
+    outbox_clear(&socket->later);
+    if (!say_close(socket, code, reason)) {
+        socket_doom(socket, WS_CODE_ABNORMAL);
+        return PX_ERR_MEMORY;
+    }
+    socket->state = SOCKET_CLOSING;
+    socket->end_due_ms = loop_now_ms(socket->loop) + socket->terms.close_ms;
+    /* The peer's Close is read, whatever held reading back. */
+    socket->paused = false;
+    socket->held = false;
+    socket_read_on(socket);
+    socket_schedule(socket);
+    return PX_OK;
+}
+
+px_err px_websocket_close(px_websocket *socket, unsigned code, px_str reason)
+{
+    if (!ws_code_is_sendable(code) || code == WS_CODE_EXTENSION)
+        return PX_ERR_INVALID;
+    return socket_close(socket, code, reason);
+}
+
+void socket_peer_close(px_websocket *socket, uint16_t code, px_str reason)
+{
+    /* Section 5.5.1: answered with the same code, unless ours was said before. */
+    if (socket_is_open(socket) && !say_close(socket, code, px_str_make(NULL, 0))) {
+        socket_give_up(socket);
+        return;
+    }
+    end_when_out(socket);
+    report(socket, code, reason, true);
+}
+
+void socket_fail(px_websocket *socket, uint16_t code)
+{
+    if (socket->state > SOCKET_CLOSING)
+        return;
+    if (socket_is_open(socket) && !say_close(socket, code, px_str_make(NULL, 0))) {
+        socket_give_up(socket);
+        return;
+    }
+    end_when_out(socket);
+    report(socket, code, px_str_make("", 0), false);
+}
+
+void socket_doom(px_websocket *socket, uint16_t code)
+{
+    if (!socket_is_open(socket))
+        return;
+    socket->doom = code;
+    loop_task_add(socket->loop, &socket->again);
+}
+
+void socket_peer_end(px_websocket *socket)
+{
+    if (socket->state > SOCKET_CLOSING)
+        return;
+    end_when_out(socket);
+    report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
+}
+
+void socket_give_up(px_websocket *socket)
+{
+    if (socket->state == SOCKET_DEAD)
+        return;
+    bool is_over = socket->state == SOCKET_ENDING;
+
+    socket->state = SOCKET_DEAD;
+    socket_schedule(socket);
+    outbox_clear(&socket->outbox);
+    outbox_clear(&socket->later);
+    if (!is_over)
+        report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
+    px_exchange_abort(socket->exchange);
+}
+
+/* --- Coders ----------------------------------------------------------------------------------- */
+
+struct ws_inflate *socket_inflate(px_websocket *socket)
+{
+    const struct ws_deflate_terms *terms = &socket->deflate_terms;
+    size_t bytes = terms->client_no_takeover ? ws_inflate_bytes(terms->client_bits) : 0;
+
+    if (socket->inflate)
+        return socket->inflate;
+    if (!budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes))
+        return NULL;
+    socket->inflate = ws_inflate_create(&socket->loop->allocator, terms->client_bits);
+    if (!socket->inflate)
+        budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes);
+    return socket->inflate;
+}
+
+void socket_inflated(px_websocket *socket)
+{
+    if (!socket->deflate_terms.client_no_takeover || !socket->inflate)
+        return;
+    ws_inflate_destroy(socket->inflate);
+    socket->inflate = NULL;
+    budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS,
+                ws_inflate_bytes(socket->deflate_terms.client_bits));
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void on_end(px_exchange *exchange, px_end end, void *context)
+{
+    px_websocket *socket = context;
+    px_loop *loop = socket->loop;
+
+    (void)exchange;
+    (void)end;
+    socket->state = SOCKET_DEAD;
+    report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
+    timer_deinit(&loop->timers, &socket->timer);
+    list_remove(&socket->again.node);
+    outbox_clear(&socket->outbox);
+    outbox_clear(&socket->later);
+    socket_free(loop, socket->message, socket->message_cap);
+    socket_inflated(socket);
+    ws_inflate_destroy(socket->inflate);
+    ws_deflate_destroy(socket->deflate);
+    budget_give(&loop->memory, BUDGET_SOCKET_CODERS, socket->coder_bytes);
+    socket_free(loop, socket, sizeof(*socket));
+}
+
+static void on_server_drain(px_exchange *exchange, uint32_t in_ms, void *context)
+{
+    px_websocket *socket = context;
+    uint64_t end_ms = loop_now_ms(socket->loop) + in_ms;
+
+    (void)exchange;
+    if (!socket_is_open(socket) || end_ms >= socket->end_due_ms)
+        return;
+    socket->end_due_ms = end_ms;
+    socket_schedule(socket);
+}
+
+const px_exchange_callbacks socket_callbacks = {
+    .struct_size = sizeof(socket_callbacks),
+    .on_end = on_end,
+    .on_server_drain = on_server_drain,
+};

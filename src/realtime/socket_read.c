@@ -1,0 +1,249 @@
+/*
+ * What comes: frames are read, messages put together and handed over, control frames answered.
+ *
+ * Happy path: a small message in one frame is unmasked on the stack and handed over.  What is
+ * longer, in several frames or inflated is collected in memory of the socket's own, which grows
+ * with what has come and not with what a head says.  The program is the brake: it pauses, or its
+ * answers fill the backlog, and the rest stays where it was received.
+ */
+#include <string.h>
+
+#include "base/options.h"
+#include "realtime/socket.h"
+
+/* How long a turn of one socket is. */
+struct turn {
+    size_t bytes;
+    uint32_t events;
+};
+
+static bool turn_is_over(const struct turn *turn)
+{
+    return turn->bytes >= SOCKET_TURN_BYTES || turn->events >= SOCKET_TURN_EVENTS;
+}
+
+static bool reads(const px_websocket *socket)
+{
+    return socket->state <= SOCKET_CLOSING && socket->doom == 0 && !socket->paused && !socket->held;
+}
+
+/* --- Messages --------------------------------------------------------------------------------- */
+
+static void message_release(px_websocket *socket)
+{
+    socket_free(socket->loop, socket->message, socket->message_cap);
+    socket->message = NULL;
+    socket->message_len = 0;
+    socket->message_cap = 0;
+}
+
+/* Room behind what has come of the message: as much again, and no more than it may have. */
+static bool message_grow(px_websocket *socket, size_t there)
+{
+    uint64_t most = socket->reader.limits.message_bytes_max + SOCKET_MESSAGE_ROOM_MIN;
+    size_t first = there > SOCKET_MESSAGE_FIRST_BYTES ? there : SOCKET_MESSAGE_FIRST_BYTES;
+    size_t cap = socket->message ? socket->message_cap * 2 : first + SOCKET_MESSAGE_ROOM_MIN;
+
+    if (cap > most)
+        cap = (size_t)most;
+    char *message = socket->message
+                        ? socket_resize(socket->loop, socket->message, socket->message_cap, cap)
+                        : socket_alloc(socket->loop, cap);
+
+    if (!message)
+        return false;
+    socket->message = message;
+    socket->message_cap = cap;
+    return true;
+}
+
+static void message_tell(px_websocket *socket, uint8_t opcode, px_str message)
+{
+    if (socket_is_open(socket) && TABLE_MEMBER(socket->events, on_message))
+        socket->events->on_message(socket, (px_websocket_kind)opcode, message, socket->context);
+}
+
+static void piece_tell(px_websocket *socket, const struct ws_event *event)
+{
+    if (socket_is_open(socket))
+        socket->events->on_piece(socket, (px_websocket_kind)event->opcode, event->bytes,
+                                 event->last, socket->context);
+}
+
+/* A piece was written where it was to be: at `scratch`, or behind the message. */
+static void data_take(px_websocket *socket, const struct ws_event *event, const char *scratch)
+{
+    if (TABLE_MEMBER(socket->events, on_piece)) {
+        piece_tell(socket, event);
+    } else if (event->bytes.ptr == scratch && event->last && socket->message_len == 0) {
+        message_tell(socket, event->opcode, event->bytes);
+    } else {
+        socket->message_len += event->bytes.len;
+        if (event->last)
+            message_tell(socket, event->opcode, px_str_make(socket->message, socket->message_len));
+    }
+    if (!event->last)
+        return;
+    message_release(socket);
+    socket_inflated(socket);
+}
+
+/* Whether what comes next is written on the stack: for a program that takes pieces, a whole message
+ * that is there, and where nothing is written before a message begins. */
+static bool fits_scratch(const px_websocket *socket, size_t there)
+{
+    const struct ws_reader *reader = &socket->reader;
+
+    if (TABLE_MEMBER(socket->events, on_piece) || reader->message == 0)
+        return true;
+    return reader->state == WS_READ_DATA && reader->fin && !reader->deflated &&
+           socket->message_len == 0 && reader->frame_left <= SOCKET_SCRATCH_BYTES &&
+           reader->frame_left <= there;
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+/* Our pings say when they were sent. */
+static void pong_take(px_websocket *socket, px_str content)
+{
+    uint64_t sent_ms;
+
+    if (content.len != sizeof(sent_ms) || socket->pinged_ms == 0)
+        return; /* section 5.5.3: a pong that nobody asked for */
+    memcpy(&sent_ms, content.ptr, sizeof(sent_ms));
+    if (sent_ms != socket->pinged_ms)
+        return;
+    socket->pinged_ms = 0;
+    if (socket_is_open(socket) && TABLE_MEMBER(socket->events, on_pong))
+        socket->events->on_pong(socket, socket->loop->now_ms - sent_ms, socket->context);
+}
+
+static void event_take(px_websocket *socket, const struct ws_event *event, const char *scratch)
+{
+    switch (event->kind) {
+    case WS_EVENT_BEGIN:
+        if (!event->deflated)
+            break;
+        socket->reader.inflate = socket_inflate(socket);
+        if (!socket->reader.inflate)
+            socket_fail(socket, WS_CODE_TRY_LATER);
+        break;
+    case WS_EVENT_DATA:
+        data_take(socket, event, scratch);
+        break;
+    case WS_EVENT_PING:
+        socket_pong(socket, event->bytes);
+        break;
+    case WS_EVENT_PONG:
+        pong_take(socket, event->bytes);
+        break;
+    case WS_EVENT_CLOSE:
+        socket_peer_close(socket, event->code, event->bytes);
+        break;
+    }
+}
+
+/* Reads once.  What was used of `in`; *out_more says whether to go on. */
+static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *turn,
+                   bool *out_more)
+{
+    bool on_stack = fits_scratch(socket, in.len);
+    struct ws_event event;
+    size_t used = 0;
+
+    *out_more = false;
+    if (!on_stack && socket->message_cap - socket->message_len < SOCKET_MESSAGE_ROOM_MIN &&
+        !message_grow(socket, in.len)) {
+        socket_fail(socket, WS_CODE_TRY_LATER);
+        return in.len;
+    }
+    char *out = on_stack ? scratch : socket->message + socket->message_len;
+    size_t room = on_stack ? SOCKET_SCRATCH_BYTES : socket->message_cap - socket->message_len;
+    px_err err = ws_read(&socket->reader, in, out, room, &used, &event);
+
+    if (err == PX_AGAIN)
+        return used;
+    turn->events++;
+    turn->bytes += used;
+    if (err != PX_OK) {
+        socket_fail(socket, socket->reader.code);
+        return in.len;
+    }
+    if (event.kind == WS_EVENT_DATA)
+        turn->bytes += event.bytes.len;
+    event_take(socket, &event, scratch);
+    *out_more = true;
+    return used;
+}
+
+/* No message is told while the backlog is full, where that is to hold the peer back: what answers
+ * it is taken.  Control frames in front of it are read. */
+static void message_hold(px_websocket *socket)
+{
+    if (socket->reader.message != 0 && socket->terms.backlog == PX_BACKLOG_PAUSE &&
+        socket_is_full(socket))
+        socket->held = true;
+}
+
+static size_t on_receive(px_exchange *exchange, px_str bytes, void *context)
+{
+    px_websocket *socket = context;
+    char scratch[SOCKET_SCRATCH_BYTES];
+    struct turn turn = {0, 0};
+    bool more = true;
+    size_t used = 0;
+
+    (void)exchange;
+    if (bytes.len > 0)
+        socket->heard_ms = socket->loop->now_ms;
+    message_hold(socket);
+    while (more && reads(socket) && !turn_is_over(&turn)) {
+        used +=
+            step(socket, px_str_make(bytes.ptr + used, bytes.len - used), scratch, &turn, &more);
+        message_hold(socket);
+    }
+    if (socket->state > SOCKET_CLOSING)
+        return bytes.len; /* nothing more is looked at */
+    if (!reads(socket))
+        px_request_pause(socket->exchange); /* socket_read_on goes on */
+    else if (more)
+        loop_task_add(socket->loop, &socket->again); /* others have their turn */
+    return used;
+}
+
+void socket_read_on(px_websocket *socket)
+{
+    if (reads(socket))
+        loop_task_add(socket->loop, &socket->again);
+}
+
+/* What the reader holds, an inflater above all, is told without bytes; then more bytes come. */
+void socket_again(struct loop_task *task)
+{
+    px_websocket *socket = CONTAINER_OF(task, px_websocket, again);
+
+    uint16_t doom = socket->doom;
+
+    socket->doom = 0;
+    if (doom == WS_CODE_ABNORMAL)
+        socket_give_up(socket);
+    else if (doom != 0)
+        socket_fail(socket, doom);
+    if (!reads(socket))
+        return;
+    px_request_resume(socket->exchange);
+    (void)on_receive(socket->exchange, px_str_make("", 0), socket);
+}
+
+static void on_receive_end(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    socket_peer_end(context);
+}
+
+const px_tunnel_callbacks socket_tunnel = {
+    .struct_size = sizeof(socket_tunnel),
+    .on_receive_some = on_receive,
+    .on_receive_end = on_receive_end,
+    .on_pull = socket_pull,
+};

@@ -1,0 +1,337 @@
+/*
+ * What goes out: messages become frames in the outbox, and the transport pulls them.
+ *
+ * A message that begins below the limit is taken whole; above it the policy decides.  Control
+ * frames stand between frames; while the backlog is full the latest ping alone is answered, when
+ * there is room again.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/options.h"
+#include "realtime/socket.h"
+#include "realtime/topic_message.h"
+
+bool socket_is_full(const px_websocket *socket)
+{
+    return socket->outbox.bytes + socket->later.bytes >= socket->terms.backlog_bytes_max;
+}
+
+void socket_flush(px_websocket *socket)
+{
+    px_resume(socket->exchange);
+}
+
+px_err socket_overflow(px_websocket *socket)
+{
+    switch ((px_backlog)socket->terms.backlog) {
+    case PX_BACKLOG_PAUSE:
+        socket->full_told = true;
+        socket->held = true;
+        break;
+    case PX_BACKLOG_DROP:
+        socket->full_told = true;
+        break;
+    case PX_BACKLOG_CLOSE:
+        outbox_drop(&socket->outbox);
+        outbox_clear(&socket->later);
+        (void)socket_close(socket, WS_CODE_TRY_LATER, px_str_make(NULL, 0));
+        break;
+    }
+    return PX_FULL;
+}
+
+/* The backlog is full by what was just taken: nothing more is read that could ask for more. */
+static void backlog_look(px_websocket *socket)
+{
+    if (socket->terms.backlog == PX_BACKLOG_PAUSE && socket_is_full(socket))
+        socket->held = true;
+}
+
+/* --- Control frames --------------------------------------------------------------------------- */
+
+bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content)
+{
+    char *out = outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX + content.len);
+
+    if (!out)
+        return false;
+    size_t head = ws_head_write(out, opcode, true, 0, content.len, NULL);
+
+    if (content.len > 0)
+        memcpy(out + head, content.ptr, content.len);
+    outbox_add(&socket->outbox, head + content.len);
+    socket_flush(socket);
+    return true;
+}
+
+void socket_pong(px_websocket *socket, px_str content)
+{
+    if (socket->state != SOCKET_OPEN)
+        return;
+    if (!socket_is_full(socket) && socket_control(socket, WS_PONG, content))
+        return;
+    memcpy(socket->waiting_pong, content.ptr, content.len);
+    socket->waiting_pong_len = (uint8_t)content.len;
+    socket->pong_waits = true;
+}
+
+px_err px_websocket_ping(px_websocket *socket)
+{
+    uint64_t now_ms = loop_now_ms(socket->loop);
+
+    if (!socket_is_open(socket))
+        return PX_ERR_CLOSED;
+    if (socket_is_full(socket))
+        return PX_FULL; /* whoever does not read answers no ping */
+    if (!socket_control(socket, WS_PING, px_str_make((const char *)&now_ms, sizeof(now_ms))))
+        return PX_ERR_MEMORY;
+    socket->pinged_ms = now_ms;
+    return PX_OK;
+}
+
+/* --- Messages --------------------------------------------------------------------------------- */
+
+/* Whether a message may begin: PX_OK, or what px_websocket_send returns. */
+static px_err send_begin(px_websocket *socket)
+{
+    if (!socket_is_open(socket))
+        return PX_ERR_CLOSED;
+    if (socket->in_pieces)
+        return PX_ERR_CONFLICT;
+    return socket_is_full(socket) ? socket_overflow(socket) : PX_OK;
+}
+
+/* A message that is lost for memory would be missed by nobody but the peer: it is the last. */
+static px_err send_end(px_websocket *socket, px_err err)
+{
+    if (err != PX_OK)
+        socket_doom(socket, WS_CODE_INTERNAL);
+    return err;
+}
+
+static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin, uint8_t rsv,
+                           px_str content)
+{
+    if (content.len >= SIZE_MAX / 2)
+        return PX_ERR_MEMORY;
+    char *out = outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX + content.len);
+
+    if (!out)
+        return PX_ERR_MEMORY;
+    size_t head = ws_head_write(out, opcode, fin, rsv, content.len, NULL);
+
+    if (content.len > 0)
+        memcpy(out + head, content.ptr, content.len);
+    outbox_add(&socket->outbox, head + content.len);
+    backlog_look(socket);
+    socket_flush(socket);
+    return PX_OK;
+}
+
+/* The coder for a message of ours; NULL: it is sent as it is, which is always allowed. */
+static struct ws_deflate *deflate_take(px_websocket *socket)
+{
+    const struct ws_deflate_terms *terms = &socket->deflate_terms;
+
+    if (socket->deflate)
+        return socket->deflate;
+    size_t bytes = terms->server_no_takeover ? ws_deflate_bytes(terms->server_bits) : 0;
+
+    if (!budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes))
+        return NULL;
+    socket->deflate = ws_deflate_create(&socket->loop->allocator, socket->terms.deflate_level,
+                                        terms->server_bits);
+    if (!socket->deflate)
+        budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes);
+    return socket->deflate;
+}
+
+static void deflate_put(px_websocket *socket)
+{
+    if (!socket->deflate_terms.server_no_takeover || !socket->deflate)
+        return;
+    ws_deflate_destroy(socket->deflate);
+    socket->deflate = NULL;
+    budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS,
+                ws_deflate_bytes(socket->deflate_terms.server_bits));
+}
+
+/* Deflates a message and appends it.  PX_ERR_UNSUPPORTED: there is no coder. */
+static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_str message)
+{
+    struct ws_deflate *deflate = deflate_take(socket);
+    struct buf out;
+
+    if (!deflate)
+        return PX_ERR_UNSUPPORTED;
+    buf_init(&out, &socket->loop->allocator, SIZE_MAX / 2);
+    px_err err = ws_deflate_message(deflate, message, &out);
+
+    if (err == PX_OK)
+        err = frame_append(socket, (enum ws_opcode)kind, true, WS_RSV1, buf_str(&out));
+    buf_deinit(&out);
+    deflate_put(socket);
+    /* What the peer did not get, its window does not have. */
+    if (err != PX_OK && socket->deflate)
+        socket_doom(socket, WS_CODE_ABNORMAL);
+    return err;
+}
+
+static bool wants_deflate(const px_websocket *socket, size_t len)
+{
+    return socket->reader.deflate && len >= socket->terms.deflate_bytes_min;
+}
+
+px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message)
+{
+    px_err err = send_begin(socket);
+
+    if (err != PX_OK)
+        return err;
+    err = PX_ERR_UNSUPPORTED;
+    if (wants_deflate(socket, message.len))
+        err = deflated_append(socket, kind, message);
+    if (err == PX_ERR_UNSUPPORTED)
+        err = frame_append(socket, (enum ws_opcode)kind, true, 0, message);
+    return send_end(socket, err);
+}
+
+/* A head of its own, and behind it the bytes where they lie. */
+static px_err body_append(px_websocket *socket, px_websocket_kind kind, const px_body *body)
+{
+    struct shared_bytes *shared = shared_of(socket->loop, body);
+    char *out = shared ? outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX) : NULL;
+    px_err err = PX_ERR_MEMORY;
+
+    if (out) {
+        size_t head = ws_head_write(out, (enum ws_opcode)kind, true, 0, body->bytes.len, NULL);
+
+        err = PX_OK;
+        outbox_add(&socket->outbox, head);
+        if (outbox_share(&socket->outbox, shared, true) != PX_OK) {
+            /* The head says what does not come: nothing can be sent behind it. */
+            err = PX_ERR_MEMORY;
+            socket_doom(socket, WS_CODE_ABNORMAL);
+        }
+    }
+    shared_put(shared);
+    if (err != PX_OK)
+        return send_end(socket, err);
+    backlog_look(socket);
+    socket_flush(socket);
+    return PX_OK;
+}
+
+px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, const px_body *body)
+{
+    px_err err = send_begin(socket);
+
+    if (err == PX_OK && body->bytes.len > 0 && !wants_deflate(socket, body->bytes.len))
+        return body_append(socket, kind, body);
+    if (err == PX_OK)
+        err = px_websocket_send(socket, kind, body->bytes);
+    if (body->release)
+        body->release(body->context);
+    return err;
+}
+
+px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_str piece, int last)
+{
+    bool is_first = !socket->in_pieces;
+    px_err err = PX_OK;
+
+    if (!socket_is_open(socket))
+        return PX_ERR_CLOSED;
+    if (socket_is_full(socket))
+        return socket_overflow(socket);
+    err = frame_append(socket, is_first ? (enum ws_opcode)kind : WS_CONTINUATION, last != 0, 0,
+                       piece);
+    if (err != PX_OK)
+        return send_end(socket, err);
+    socket->in_pieces = !last;
+    if (last)
+        outbox_join(&socket->outbox, &socket->later);
+    return PX_OK;
+}
+
+size_t px_websocket_room(px_websocket *socket)
+{
+    size_t waiting = socket->outbox.bytes + socket->later.bytes;
+    size_t most = socket->terms.backlog_bytes_max;
+
+    if (!socket_is_open(socket) || waiting >= most)
+        waiting = most;
+    if (most - waiting < most / 2)
+        socket->full_told = true;
+    return most - waiting;
+}
+
+/* --- Of a topic ------------------------------------------------------------------------------- */
+
+static px_err socket_give(struct subscriber *subscriber, struct topic_message *message)
+{
+    px_websocket *socket = CONTAINER_OF(subscriber, px_websocket, subscriber);
+
+    if (!socket_is_open(socket))
+        return PX_ERR_CLOSED;
+    if (socket_is_full(socket))
+        return socket_overflow(socket);
+    bool may_deflate =
+        socket->reader.deflate && socket->deflate_terms.server_bits == WS_WINDOW_BITS_MAX;
+    bool is_deflated = false;
+    struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
+    px_err err = outbox_share(socket->in_pieces ? &socket->later : &socket->outbox, frame, false);
+
+    if (err != PX_OK && socket->terms.backlog != PX_BACKLOG_DROP)
+        socket_doom(socket, WS_CODE_TRY_LATER);
+    if (err == PX_OK) {
+        /* The peer's window has moved by what our coder has not seen. */
+        if (is_deflated && socket->deflate)
+            ws_deflate_reset(socket->deflate);
+        backlog_look(socket);
+        socket_flush(socket);
+    }
+    return err;
+}
+
+const struct subscriber_kind socket_subscriber = {.give = socket_give};
+
+/* --- For the transport ------------------------------------------------------------------------ */
+
+/* Half of the backlog has gone out: goes on with what waited for that. */
+static void drained(px_websocket *socket)
+{
+    bool told = socket->full_told, held = socket->held;
+
+    socket->full_told = false;
+    socket->held = false;
+    if (told && socket_is_open(socket) && TABLE_MEMBER(socket->events, on_drain))
+        socket->events->on_drain(socket, socket->context);
+    if (held)
+        socket_read_on(socket);
+}
+
+px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes, void *context)
+{
+    px_websocket *socket = context;
+
+    (void)exchange;
+    if (socket->state == SOCKET_DEAD)
+        return PX_PULL_ERROR;
+    *out_bytes = outbox_pull(&socket->outbox, out, room);
+    if ((socket->held || socket->full_told || socket->pong_waits) &&
+        socket->outbox.bytes + socket->later.bytes <= socket->terms.backlog_bytes_max / 2) {
+        if (socket->pong_waits && socket_is_open(socket)) {
+            socket->pong_waits = false;
+            (void)socket_control(socket, WS_PONG,
+                                 px_str_make(socket->waiting_pong, socket->waiting_pong_len));
+        }
+        drained(socket);
+    }
+    if (*out_bytes > 0)
+        return PX_PULL_MORE;
+    if (socket->outbox.head)
+        return PX_PULL_LATER; /* what on_drain has sent: px_resume was called */
+    return socket->state == SOCKET_ENDING ? PX_PULL_END : PX_PULL_LATER;
+}

@@ -1,0 +1,324 @@
+/*
+ * WebSockets, streams of events and topics without sockets: what the program does inside of a
+ * callback, what a topic does when its subscribers end in the middle, and memory that runs out at
+ * each N.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/ws/ws_frame.h"
+#include "pollux/topic.h"
+#include "realtime/socket.h"
+#include "unit/exchange/double.h"
+
+enum { CALLS_MAX = 8 };
+
+static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                           "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                           "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+
+/* A WebSocket, and what it was told. */
+struct one {
+    struct call call;
+    px_websocket *socket;
+    const px_websocket_options *options;
+    px_topic *topic; /* destroyed in on_close */
+    struct one *other;
+    uint32_t messages;
+    uint32_t closed;
+    unsigned code;
+    bool opened;
+    bool closes_other;
+};
+
+static void on_message(px_websocket *socket, px_websocket_kind kind, px_str message, void *context)
+{
+    struct one *one = context;
+    px_body body = {.bytes = LITERAL("static")};
+
+    one->messages++;
+    (void)px_websocket_send(socket, kind, message);
+    (void)px_websocket_send_body(socket, kind, &body);
+    (void)px_websocket_send_piece(socket, kind, LITERAL("a"), 0);
+    (void)px_websocket_send_piece(socket, kind, LITERAL("b"), 1);
+}
+
+static void on_close(px_websocket *socket, unsigned code, px_str reason, int clean, void *context)
+{
+    struct one *one = context;
+
+    (void)clean;
+    assert_non_null(reason.ptr);
+    assert_int_equal(px_websocket_send(socket, PX_WEBSOCKET_TEXT, LITERAL("late")), PX_ERR_CLOSED);
+    one->closed++;
+    one->code = code;
+    one->socket = NULL;
+    if (one->closes_other && one->other->socket)
+        (void)px_websocket_close(one->other->socket, 1000, LITERAL("too"));
+    if (one->topic)
+        px_topic_destroy(one->topic);
+    one->topic = NULL;
+}
+
+static const px_websocket_events events = {
+    .struct_size = sizeof(events), .on_message = on_message, .on_close = on_close};
+
+static void accept_it(px_exchange *exchange, void *context)
+{
+    struct one *one = context;
+
+    one->socket = px_websocket_accept(exchange, one->options, &events, one);
+    one->opened = one->socket != NULL;
+}
+
+static bool one_open(struct one *one, struct stage *stage, const px_websocket_options *options)
+{
+    memset(one, 0, sizeof(*one));
+    one->options = options;
+    return call_begin(&one->call, stage, head, accept_it, one);
+}
+
+/* As a transport: what comes, and what goes out. */
+static void one_receive(struct one *one, enum ws_opcode opcode, px_str content, uint8_t rsv)
+{
+    static const uint8_t key[WS_MASK_BYTES] = {1, 2, 3, 4};
+    char frame[8192];
+    size_t len = ws_head_write(frame, opcode, true, rsv, content.len, key);
+
+    ws_bytes_plain.mask(frame + len, content.ptr, content.len, key);
+    len += content.len;
+    call_drive(&one->call);
+    (void)call_receive(&one->call, px_str_make(frame, len));
+    call_drive(&one->call);
+}
+
+static void one_finish(struct one *one)
+{
+    one->call.ended = 1; /* the WebSocket has callbacks of its own */
+    call_finish(&one->call);
+}
+
+static void a_message_is_echoed_and_closed(void **state)
+{
+    static struct one one;
+    struct stage stage;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    assert_true(one_open(&one, &stage, NULL));
+    assert_non_null(one.socket);
+    assert_ptr_equal(px_websocket_of(one.call.exchange), one.socket);
+    one_receive(&one, WS_TEXT, LITERAL("hello"), 0);
+    assert_int_equal(one.messages, 1);
+    assert_str_equal(call_content(&one.call), LITERAL("\x81\x05hello\x81\x06static\x01\x01"
+                                                      "a\x80\x01"
+                                                      "b"));
+    assert_int_equal(one.call.status, 101);
+    one_receive(&one, WS_CLOSE, LITERAL("\x0f\xa0why"), 0);
+    assert_int_equal(one.closed, 1);
+    assert_int_equal(one.code, 4000);
+    assert_true(one.call.done); /* our side has ended */
+    assert_null(one.call.exchange);
+    one_finish(&one);
+    stage_close(&stage);
+}
+
+static void without_a_close_it_is_told_by_the_end(void **state)
+{
+    static struct one one;
+    struct stage stage;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    assert_true(one_open(&one, &stage, NULL));
+    assert_int_equal(px_websocket_close(one.socket, 1005, LITERAL("")), PX_ERR_INVALID);
+    assert_int_equal(px_websocket_close(one.socket, 1010, LITERAL("")), PX_ERR_INVALID);
+    assert_int_equal(one.closed, 0);
+    one_finish(&one);
+    assert_int_equal(one.closed, 1);
+    assert_int_equal(one.code, WS_CODE_ABNORMAL);
+    stage_close(&stage);
+}
+
+/* A subscriber that is closed for its backlog, without memory for its Close, ends another one, and
+ * the topic: from the loop, and never inside of a call of the program's. */
+static void a_topic_may_end_with_its_subscriber(void **state)
+{
+    static struct one ones[3];
+    px_websocket_options small = PX_WEBSOCKET_OPTIONS_DEFAULT;
+    struct stage stage;
+    px_error error;
+
+    (void)state;
+    small.backlog_bytes_max = 10;
+    small.backlog = PX_BACKLOG_CLOSE;
+    assert_true(stage_open(&stage, NULL));
+    px_topic *topic = px_topic_create(stage.loop, NULL, &error);
+
+    for (int index = 0; index < 3; index++) {
+        assert_true(one_open(&ones[index], &stage, index == 0 ? &small : NULL));
+        assert_int_equal(px_topic_subscribe(topic, ones[index].socket), PX_OK);
+        assert_int_equal(px_topic_subscribe(topic, ones[index].socket), PX_OK);
+    }
+    assert_int_equal(px_topic_count(topic), 3);
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("0123456789")), PX_OK);
+    pump_once(stage.loop, 0);
+    for (int index = 1; index < 3; index++)
+        call_drive(&ones[index].call);
+    assert_str_equal(call_content(&ones[2].call), LITERAL("\x81\x0a"
+                                                          "0123456789"));
+    /* The second message finds the first one full; no memory for its Close ends it at once. */
+    ones[0].closes_other = true;
+    ones[0].other = &ones[1];
+    ones[0].topic = topic;
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("abc")), PX_OK);
+    stage.fault.fail_at = atomic_load(&stage.fault.calls) + 1;
+    stage.fault.fail_on = true;
+    pump_once(stage.loop, 0);
+    stage.fault.fail_at = 0;
+    pump_once(stage.loop, 0);
+    assert_int_equal(ones[0].closed, 1);
+    assert_null(ones[0].topic);
+    for (int index = 0; index < 3; index++)
+        one_finish(&ones[index]);
+    stage_close(&stage);
+}
+
+static void newcomers_get_what_comes_after(void **state)
+{
+    static struct one first, second;
+    px_topic_options options = PX_TOPIC_OPTIONS_DEFAULT;
+    struct stage stage;
+    px_error error;
+
+    (void)state;
+    options.kept_count = 2;
+    assert_true(stage_open(&stage, NULL));
+    px_topic *topic = px_topic_create(stage.loop, &options, &error);
+
+    assert_true(one_open(&first, &stage, NULL));
+    assert_true(one_open(&second, &stage, NULL));
+    assert_int_equal(px_topic_subscribe(topic, first.socket), PX_OK);
+    for (char letter = 'a'; letter < 'e'; letter++)
+        assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_BINARY, px_str_make(&letter, 1)),
+                         PX_OK);
+    /* Subscribed before they were handed out, and after they were published. */
+    assert_int_equal(px_topic_subscribe(topic, second.socket), PX_OK);
+    pump_once(stage.loop, 0);
+    call_drive(&first.call);
+    call_drive(&second.call);
+    assert_str_equal(call_content(&first.call), LITERAL("\x82\x01"
+                                                        "a\x82\x01"
+                                                        "b\x82\x01"
+                                                        "c\x82\x01"
+                                                        "d"));
+    assert_int_equal(second.call.content_len, 0);
+    assert_int_equal(px_topic_last(topic, second.socket, 5), PX_OK);
+    call_drive(&second.call);
+    assert_str_equal(call_content(&second.call), LITERAL("\x82\x01"
+                                                         "c\x82\x01"
+                                                         "d"));
+    px_topic_unsubscribe(topic, first.socket);
+    px_topic_unsubscribe(topic, first.socket);
+    assert_int_equal(px_topic_count(topic), 1);
+    for (int count = 0; count < TOPIC_WAITING_MAX; count++)
+        assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("x")), PX_OK);
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("x")), PX_FULL);
+    px_topic_destroy(topic);
+    one_finish(&first);
+    one_finish(&second);
+    stage_close(&stage);
+}
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static void events_handler(px_exchange *exchange, void *context)
+{
+    px_events *stream = px_events_accept(exchange, NULL);
+
+    if (!stream)
+        return;
+    (void)px_events_send(stream, LITERAL("1"), LITERAL("e"), LITERAL("data"));
+    px_err err = px_topic_subscribe_events(context, stream);
+
+    assert_true(err == PX_OK || err == PX_ERR_MEMORY);
+}
+
+static void live(struct stage *stage, px_topic *topic, char *large)
+{
+    static struct one ones[2];
+    static struct call events_call;
+    px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
+    bool streams;
+
+    options.deflate = 1;
+    options.deflate_bytes_min = 1;
+    for (int index = 0; index < 2; index++) {
+        if (one_open(&ones[index], stage, &options) && ones[index].socket) {
+            px_err err = px_topic_subscribe(topic, ones[index].socket);
+
+            assert_true(err == PX_OK || err == PX_ERR_MEMORY);
+        }
+    }
+    streams =
+        call_begin(&events_call, stage, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", events_handler, topic);
+    for (int turn = 0; turn < 2; turn++) {
+        one_receive(&ones[0], WS_TEXT, LITERAL("\xf2\x48\xcd\xc9\xc9\x07\x00"), WS_RSV1);
+        one_receive(&ones[1], WS_BINARY, px_str_make(large, 6000), 0);
+        one_receive(&ones[0], WS_PING, LITERAL("p"), 0);
+        (void)px_topic_publish(topic, PX_WEBSOCKET_TEXT, px_str_make(large, 2000));
+        pump_once(stage->loop, 0);
+        for (int index = 0; index < 2; index++)
+            call_drive(&ones[index].call);
+        call_drive(&events_call);
+    }
+    one_receive(&ones[0], WS_CLOSE, LITERAL("\x03\xe8"), 0);
+    for (int index = 0; index < 2; index++) {
+        if (ones[index].call.stage)
+            one_finish(&ones[index]);
+        assert_int_equal(ones[index].closed, ones[index].opened);
+    }
+    events_call.ended = 1;
+    if (streams || events_call.exchange)
+        call_finish(&events_call);
+}
+
+static void build(const px_allocator *allocator, void *context)
+{
+    struct stage stage;
+    px_error error;
+
+    if (!stage_open(&stage, allocator))
+        return;
+    px_topic *topic = px_topic_create(stage.loop, NULL, &error);
+
+    if (topic)
+        live(&stage, topic, context);
+    px_topic_destroy(topic);
+    assert_int_equal(stage.loop->memory.shares[BUDGET_OUTPUT].bytes, 0);
+    assert_int_equal(stage.loop->memory.shares[BUDGET_SOCKET_CODERS].bytes, 0);
+    stage_close(&stage);
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+    static char large[6000];
+
+    (void)state;
+    memset(large, 'x', sizeof(large));
+    assert_true(fault_alloc_each("realtime", build, large) >= 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_is_echoed_and_closed),
+        cmocka_unit_test(without_a_close_it_is_told_by_the_end),
+        cmocka_unit_test(a_topic_may_end_with_its_subscriber),
+        cmocka_unit_test(newcomers_get_what_comes_after),
+        cmocka_unit_test(memory_may_run_out_anywhere),
+    };
+
+    return cmocka_run_group_tests_name("socket", tests, NULL, NULL);
+}
