@@ -30,7 +30,7 @@ typedef struct px_counters {
     uint64_t requests;           /**< Heads accepted. */
     uint64_t responses[6];       /**< Final answers by class: [2] is 2xx; [0] is unused. */
     uint64_t refused;            /**< Requests refused for syntax, framing or a limit. */
-    uint64_t shed;               /**< Connections closed at the limit: idle, or long in a head. */
+    uint64_t shed;               /**< Closed to make room: idle, long in a head, or late. */
     uint64_t timed_out;          /**< Connections ended by a deadline or a minimum rate. */
     uint64_t bytes_received;     /**< Bytes read from peers. */
     uint64_t bytes_sent;         /**< Bytes the system took for peers. */

@@ -27,6 +27,10 @@ enum budget_kind {
 
 enum {
     BUDGET_FIRST_BYTES = 4 * 1024,
+    /* Once half of a budget is taken one of many may grow to this part of what is left for all:
+     * what is nearly full is not filled by a few large ones. */
+    BUDGET_LEFT_PART = 64,
+    BUDGET_RESERVE_PART = 4, /* of a budget: set aside for the first 4 KiB of each */
     /* Of what peers may make a loop keep, so many parts are for each kind: what is left over is for
      * what a program's caches and coders keep, and for the log. */
     MEMORY_PARTS = 32,

@@ -73,14 +73,14 @@ enum {
     /* What one stream may keep for a receiver that does not use it; a server sets its own. */
     STREAM_INBOX_BYTES_DEFAULT = 128 * 1024,
     INBOX_BYTES_FIRST = 4 * 1024, /* the first size of an inbox; it doubles */
-    /* Once half of a budget is taken one of many may grow to this part of what is left for all:
-     * what is nearly full is not filled by a few large ones. */
-    BUDGET_LEFT_PART = 64,
-    BUDGET_RESERVE_PART = 4, /* of a budget: set aside for the first 4 KiB of each */
-    EVENTS_PER_WAIT = 256,   /* events taken in one epoll_wait: 3 KiB */
-    ACCEPTS_PER_TICK = 64,   /* connections taken from one listener before others go on */
-    RECVS_PER_TICK = 16,     /* receives of one stream before others go on */
-    SEND_PARTS_MAX = 64,     /* parts handed to one sendmsg */
+    EVENTS_PER_WAIT = 256,        /* events taken in one epoll_wait: 3 KiB */
+    ACCEPTS_PER_TICK = 64,        /* connections taken from one listener before others go on */
+    /* A queue of connections that was not empty for so long is cut by those that have waited in it
+     * for as long.  Clients give up after one second or more; a burst that is worked off sooner is
+     * served whole. */
+    ACCEPT_LATE_MS = 500,
+    RECVS_PER_TICK = 16, /* receives of one stream before others go on */
+    SEND_PARTS_MAX = 64, /* parts handed to one sendmsg */
     /* One sendfile.  Measured (docs/decisions/file-turn.md): pieces that fit into one packet cost a
      * third of larger ones, which queue up and grow the socket's buffer out of the cache. */
     FILE_TURN_BYTES = 60 * 1024,
@@ -239,7 +239,7 @@ enum {
     H2_CRUMBS_MAX = 256, /* pieces of a Cookie field: browsers keep fewer cookies a site */
     /* Resets that are also more than half of the streams opened: no user cancels that much. */
     H2_RESETS_MAX = 200,
-    H2_STALLED_MAX = 32,            /* streams that moved nothing for two rate windows, at once */
+    H2_STALLED_MAX = 32,            /* streams that moved nothing for two rate windows, over time */
     H2_FRAMES_MAX = 1000,           /* PING, SETTINGS, PRIORITY, empty DATA, of each */
     H2_CONTINUATIONS_MAX = 64,      /* frames of one header block: honest ones are full */
     H2_EMPTY_CONTINUATIONS_MAX = 8, /* in a row */

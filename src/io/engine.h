@@ -59,4 +59,7 @@ void engine_check(const px_loop *loop);
 /* Whether accept failed for this one connection only, and may be called again at once. */
 bool accept_error_passes(int sys_errno);
 
+/* Closes what was just accepted where it has waited for too long (accept_late.c). */
+bool accept_closes(struct io_acceptor *acceptor, int fd);
+
 #endif

@@ -361,6 +361,7 @@ px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
 {
     timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
     acceptor->retry.on_due = accept_retry;
+    acceptor->standing_ms = 0; /* what came in a pause waits since nothing was accepted */
     if (acceptor->handle.slot != SLOT_NONE)
         return PX_OK;
     px_err err = handle_register(&acceptor->handle);
@@ -417,13 +418,15 @@ bool engine_accept_take(struct io_acceptor *acceptor)
         if (fd >= 0) {
             loop->tick_callbacks++;
             work_count(&loop->work, WORK_ACCEPT);
-            acceptor->on_socket(acceptor, fd, &address, bytes);
+            if (PX_LIKELY(!accept_closes(acceptor, fd)))
+                acceptor->on_socket(acceptor, fd, &address, bytes);
             accepted_run(loop);
-            if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
-                return false;
-            if (PX_UNLIKELY(work_is_over(&loop->work)) && budget <= ACCEPTS_PER_TICK - ACCEPTS_MIN)
+            bool is_over = work_is_over(&loop->work) && budget <= ACCEPTS_PER_TICK - ACCEPTS_MIN;
+
+            if (PX_UNLIKELY(is_over || loop_turn_bytes(loop) >= TICK_TURN_BYTES))
                 return false;
         } else if (errno == EAGAIN) {
+            acceptor->standing_ms = 0;
             return true;
         } else {
             int sys_errno = errno;

@@ -121,8 +121,12 @@ struct io_acceptor {
                       uint32_t address_bytes);
     /* An accept failed; accepting goes on by itself after a pause where that helps. */
     void (*on_error)(struct io_acceptor *acceptor, int sys_errno);
+    /* A connection has waited in a queue that stands for so long that its client has likely left:
+     * true to close it at once, false (or NULL) to have it as any other. */
+    bool (*on_late)(struct io_acceptor *acceptor);
     void *context;
     struct io_timer retry; /* after EMFILE and its like */
+    uint64_t standing_ms;  /* since when the queue was not seen empty, or 0 */
     bool eager;            /* deferred accept: the first bytes are there */
 };
 

@@ -352,6 +352,13 @@ static void acceptor_error(struct io_acceptor *acceptor, int sys_errno)
     listener->events->on_error(listener, sys_errno, listener->context);
 }
 
+static bool acceptor_late(struct io_acceptor *acceptor)
+{
+    px_listener *listener = acceptor->context;
+
+    return listener->events->on_late && listener->events->on_late(listener, listener->context);
+}
+
 px_err listener_start(px_listener *listener, px_loop *loop, const struct listener_events *events,
                       void *context, px_error *out_error)
 {
@@ -365,6 +372,7 @@ px_err listener_start(px_listener *listener, px_loop *loop, const struct listene
         acceptor->handle.loop = loop;
         acceptor->on_socket = acceptor_socket;
         acceptor->on_error = acceptor_error;
+        acceptor->on_late = acceptor_late;
         acceptor->context = listener;
         acceptor->eager = listener->options.defer_accept_s != PX_OFF && !listener->unix_path[0];
         if (!listener->timers && timer_init(&loop->timers, &acceptor->retry, NULL) != PX_OK) {
@@ -483,7 +491,7 @@ static void public_error(px_listener *listener, int sys_errno, void *context)
     (void)context;
 }
 
-static const struct listener_events public_events = {public_socket, public_error};
+static const struct listener_events public_events = {public_socket, public_error, NULL};
 
 px_err px_listener_start(px_listener *listener, px_loop *loop,
                          void (*on_accept)(px_stream *stream, void *context), void *context,

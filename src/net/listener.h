@@ -16,6 +16,8 @@ struct listener_events {
     void (*on_socket)(px_listener *listener, int fd, const struct net_address *peer, bool eager,
                       void *context);
     void (*on_error)(px_listener *listener, int sys_errno, void *context);
+    /* As that of struct io_acceptor: may be NULL. */
+    bool (*on_late)(px_listener *listener, void *context);
 };
 
 /* As px_listener_start.  `events` borrowed: static. */

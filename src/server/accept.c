@@ -61,4 +61,17 @@ static void on_accept_error(px_listener *listener, int sys_errno, void *context)
     overload_relieve(server);
 }
 
-const struct listener_events accept_events = {on_socket, on_accept_error};
+/* During a drain what waits was promised that it is served. */
+static bool on_late(px_listener *listener, void *context)
+{
+    struct server_listener *from = context;
+
+    (void)listener;
+    if (from->server->phase != SERVER_SERVING)
+        return false;
+    from->server->count.cells->accepts++;
+    from->server->count.cells->shed++;
+    return true;
+}
+
+const struct listener_events accept_events = {on_socket, on_accept_error, on_late};

@@ -4,7 +4,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "unit/server/client.h"
 
@@ -301,6 +303,72 @@ static void young_heads_are_left_alone(void **state)
     site_end(&site, &held);
 }
 
+/* --- A queue that stands ---------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int before_ms; /* the queue is not looked at for so long */
+    int after_ms;  /* ... and then not for so long, with most of it still there */
+    bool drains;
+    bool late_go;
+} queues[] = {
+    {"stands", 0, ACCEPT_LATE_MS + 100, false, true},
+    {"is long, and worked off", ACCEPT_LATE_MS + 100, 0, false, false},
+    {"stands, not for long", 0, ACCEPT_LATE_MS / 4, false, false},
+    {"stands, in a drain", 0, ACCEPT_LATE_MS + 100, true, false},
+};
+
+/* Connections whose clients have likely left give way to those behind them, unread and unanswered;
+ * a burst does not count as such, nor does what a drain has to serve. */
+static void late_connections_give_way(void **state)
+{
+    enum { CROWD = 200, FRESH = 8 };
+    struct client crowd[CROWD], fresh[FRESH];
+
+    (void)state;
+    for (size_t at = 0; at < ARRAY_COUNT(queues); at++) {
+        struct site site;
+        uint32_t in_time;
+
+        print_message("a queue that %s\n", queues[at].name);
+        site_open(&site, NULL);
+        site_route(&site, "GET /{$}", hello, NULL);
+        for (int index = 0; index < CROWD; index++) {
+            client_open(&crowd[index], &site);
+            client_send(&crowd[index], px_str_of(GET));
+        }
+        usleep((useconds_t)queues[at].before_ms * 1000);
+        pump_once(site.loop, 20);
+        in_time = (uint32_t)site_counters(&site).accepted;
+        assert_in_range(in_time, 1, CROWD / 2);
+        usleep((useconds_t)queues[at].after_ms * 1000);
+        for (int index = 0; index < FRESH; index++) {
+            client_open(&fresh[index], &site);
+            client_send(&fresh[index], px_str_of(GET));
+        }
+        if (queues[at].drains)
+            px_server_drain(site.server, 1, 5000);
+        for (int index = 0; index < FRESH; index++)
+            client_await(&fresh[index], &site, 1);
+        assert_int_equal(site_counters(&site).shed, queues[at].late_go ? CROWD - in_time : 0);
+        assert_int_equal(site_counters(&site).turned_away, 0);
+        for (uint32_t index = 0; index < CROWD; index++) {
+            if (queues[at].late_go && index >= in_time) {
+                client_await_end(&crowd[index], &site);
+                assert_int_equal(crowd[index].state, CLIENT_RESET);
+                assert_int_equal(crowd[index].len, 0);
+            } else {
+                client_await(&crowd[index], &site, 1);
+            }
+            client_close(&crowd[index]);
+        }
+        for (int index = 0; index < FRESH; index++)
+            client_close(&fresh[index]);
+        pump_until(site.loop, site_counters(&site).open == 0);
+        site_close(&site);
+    }
+}
+
 /* --- Full inboxes ----------------------------------------------------------------------------- */
 
 /* What was not read does not turn the 503 into a reset. */
@@ -339,6 +407,7 @@ int main(void)
         cmocka_unit_test(accepting_stops_and_goes_on),
         cmocka_unit_test(unfinished_heads_go_after_the_idle_and_by_age),
         cmocka_unit_test(young_heads_are_left_alone),
+        cmocka_unit_test(late_connections_give_way),
         cmocka_unit_test(refusal_at_a_full_inbox_arrives),
     };
 
