@@ -117,8 +117,7 @@ struct io_acceptor {
     struct io_handle handle;
     /* A connection was accepted: the descriptor is the callee's.  `address` is what accept gave,
      * borrowed. */
-    void (*on_socket)(struct io_acceptor *acceptor, int fd, const void *address,
-                      uint32_t address_bytes);
+    void (*on_socket)(struct io_acceptor *acceptor, int fd, const void *address, uint32_t bytes);
     /* An accept failed; accepting goes on by itself after a pause where that helps. */
     void (*on_error)(struct io_acceptor *acceptor, int sys_errno);
     /* A connection has waited in a queue that stands for so long that its client has likely left:
@@ -175,7 +174,6 @@ struct loop_last {
 struct engine;
 struct mailbox_post;
 struct helpers;
-struct signal_set;
 
 struct px_loop {
     px_allocator allocator;
@@ -211,7 +209,7 @@ struct px_loop {
     struct loop_last last;
     uint32_t handle_count;
     uint32_t helper_threads_max;
-    uint32_t helper_jobs; /* that were submitted and are not done */
+    uint32_t helper_jobs;       /* that were submitted and are not done */
     px_mailbox *mailbox;        /* a reference */
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */

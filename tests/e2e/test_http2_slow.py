@@ -191,3 +191,19 @@ def test_many_slow_and_one_fast(hasty):
     finally:
         for h2 in crowd:
             h2.close()
+
+
+def stall(h2, first, count):
+    """Asks for more than windows allow on so many streams, and waits for what becomes of them."""
+    streams = range(first, first + 2 * count, 2)
+    h2.send(b"".join(headers(number, get()) for number in streams))
+    h2.until(lambda: h2.judge.goaways or all(h2.judge.stream(n).code is not None for n in streams), "an end")
+
+
+def test_stalling_by_and_by_is_counted(hasty):
+    """As many as are let go at once may not be had again and again."""
+    with H2Wire(hasty.addresses[0], pairs=SHUT) as h2:
+        stall(h2, 1, 24)
+        assert not h2.judge.goaways
+        stall(h2, 101, 24)
+        assert h2.judge.goaways[-1].code == ENHANCE_YOUR_CALM

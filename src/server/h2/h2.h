@@ -69,6 +69,7 @@ struct h2_conn {
     uint32_t block;             /* the header block or frame that was not whole at ... */
     uint32_t block_ms;          /* ... this time, its lower half */
     uint16_t rendered_count;    /* requests that are over when the block is out */
+    uint8_t stalled_count;      /* requests that have stalled, less those of long ago */
     bool served : 1;            /* a request began since it was last idle */
     bool heard : 1;             /* bytes came since the last look */
     bool timed_out : 1;         /* why the session was ended */

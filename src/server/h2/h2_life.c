@@ -305,8 +305,13 @@ static void requests_look(struct h2_conn *h2, uint64_t now_ms)
             request->moved_bytes = 0;
         }
     }
-    /* So many at once are not a reader's who has paused: what was asked to be held is not asked for
-     * again on this connection. */
+    if (now_ms < look_due(h2))
+        return;
+    /* So many are not a reader's that has paused: what was asked to be held is not asked for again
+     * and again on this connection.  A look forgets an eighth of those before it (a request takes
+     * two or three looks to stall), so the bound holds over time as well as at once. */
+    stalled += h2->stalled_count - (h2->stalled_count + 7U) / 8;
+    h2->stalled_count = (uint8_t)(stalled < UINT8_MAX ? stalled : UINT8_MAX);
     if (stalled > H2_STALLED_MAX)
         h2_session_terminate(h2->session, H2_ENHANCE_YOUR_CALM);
 }
