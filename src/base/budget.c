@@ -49,7 +49,8 @@ bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has
     uint64_t left = budget_left(budget, kind);
     uint64_t fair = left > reserve ? (left - reserve) / BUDGET_LEFT_PART : 0;
 
-    if (has_bytes + more_bytes > BUDGET_FIRST_BYTES && has_bytes > fair && left < most / 2)
+    if (has_bytes + more_bytes > BUDGET_FIRST_BYTES && has_bytes + more_bytes > fair &&
+        left < most / 2)
         return false;
     return budget_take(budget, kind, more_bytes);
 }

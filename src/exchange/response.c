@@ -64,7 +64,7 @@ static px_body content_copy(struct exchange_service *service, px_str content)
     struct content_copied *copied;
 
     if (content.len > service->respond_bytes_max || content.len > all_max - service->copied_bytes ||
-        !budget_take_fair(memory, BUDGET_OUTPUT, content.len, content.len))
+        !budget_take_fair(memory, BUDGET_OUTPUT, 0, content.len))
         return (px_body){.bytes = {NULL, 0}};
     copied = alloc_take(&service->loop->allocator, sizeof(*copied) + content.len);
     if (!copied)

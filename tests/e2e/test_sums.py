@@ -7,6 +7,7 @@ those of docs/HTTP.md.
 import contextlib
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -141,3 +142,31 @@ def test_handshakes_that_dawdle_give_way(authority):
         with authority.context().wrap_socket(connect(server.address), server_hostname="localhost") as secure:
             secure.sendall(GET)
             assert secure.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_pipelined_bytes_do_not_shut_out_others(tmp_path):
+    """Connections that pipeline 64 KiB behind a download which they hardly read, more than all unread bytes may
+    be; a head or content that comes in two pieces is still taken."""
+    (tmp_path / "huge.bin").write_bytes(bytes(20 << 20))
+    (tmp_path / "small").write_bytes(b"small")
+    get = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    junk = get % b"small" * 2000
+    argv = ["files", str(tmp_path), "--log", "off", "-w", "1", "--max-connections", "600", "--max-inbox", "8m"]
+    with Pollux(*argv) as server, contextlib.ExitStack() as crowd:
+        for _ in range(300):
+            sock = crowd.enter_context(contextlib.closing(socket.socket()))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            sock.connect(("127.0.0.1", server.address[1]))
+            sock.settimeout(2)
+            sock.sendall((get % b"huge.bin" + junk)[:65536])
+        for _ in range(3):
+            for pieces in (
+                [b"GET /small HTTP/1.1\r\nHo", b"st: a\r\n\r\n"],
+                [b"POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na", b"bcd"],
+            ):
+                with contextlib.closing(connect(server.address)) as sock:
+                    sock.settimeout(HELD_S)
+                    sock.sendall(pieces[0])
+                    time.sleep(0.2)
+                    sock.sendall(pieces[1])
+                    assert (pieces[0][:4], sock.recv(12)) in ((b"GET ", b"HTTP/1.1 200"), (b"POST", b"HTTP/1.1 405"))

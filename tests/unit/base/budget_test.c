@@ -79,6 +79,8 @@ static void one_that_is_full_is_fair(void **state)
     for (uint64_t left = SHARE - held; left >= BUDGET_FIRST_BYTES; left -= BUDGET_FIRST_BYTES) {
         assert_true(budget_take_fair(&budget, BUDGET_OUTPUT, 0, BUDGET_FIRST_BYTES));
         assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, held, KIB));
+        /* Nor for one that asks for as much at once as others have had by and by. */
+        assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, 0, 16 * KIB));
     }
     assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, 0, BUDGET_FIRST_BYTES));
 }
