@@ -12,6 +12,8 @@
 
 #include "io/engine.h"
 
+enum { ACCEPT_VAIN_MS = 1000 }; /* of closing, without one that is in time */
+
 /* Since its first bytes came, or since it was made where none have. */
 static uint32_t accepted_age_ms(int fd)
 {
@@ -30,8 +32,17 @@ bool accept_closes(struct io_acceptor *acceptor, int fd)
 
     if (acceptor->standing_ms == 0)
         acceptor->standing_ms = now_ms;
-    if (PX_LIKELY(now_ms - acceptor->standing_ms < ACCEPT_LATE_MS) ||
-        accepted_age_ms(fd) < ACCEPT_LATE_MS || !acceptor->on_late || !acceptor->on_late(acceptor))
+    uint64_t stands_ms = now_ms - acceptor->standing_ms;
+
+    /* In vain where closing is no faster than what comes: none of those that are left is in time,
+     * and all would go.  Then they are had in their order, until the queue was empty. */
+    if (PX_LIKELY(stands_ms < ACCEPT_LATE_MS) || stands_ms >= ACCEPT_LATE_MS + ACCEPT_VAIN_MS)
+        return false;
+    if (accepted_age_ms(fd) < ACCEPT_LATE_MS) {
+        acceptor->standing_ms = now_ms - ACCEPT_LATE_MS; /* it helps */
+        return false;
+    }
+    if (!acceptor->on_late || !acceptor->on_late(acceptor))
         return false;
     close(fd);
     return true;

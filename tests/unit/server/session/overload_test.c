@@ -315,6 +315,7 @@ static const struct {
     {"stands", 0, ACCEPT_LATE_MS + 100, false, true},
     {"is long, and worked off", ACCEPT_LATE_MS + 100, 0, false, false},
     {"stands, not for long", 0, ACCEPT_LATE_MS / 4, false, false},
+    {"stands, and cutting it is in vain", 0, ACCEPT_LATE_MS + 1100, false, false},
     {"stands, in a drain", 0, ACCEPT_LATE_MS + 100, true, false},
 };
 
