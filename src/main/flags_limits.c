@@ -54,7 +54,7 @@ const struct flag flags_limits[] = {
     {"max-inbox", 0, "SIZE", FOR_SERVING, flag_set_bytes64, FLAG_AT(inbox_bytes_max),
      "unread bytes of a worker (default 64m), or off"},
     {"max-memory", 0, "SIZE", FOR_SERVING, set_memory, FLAG_AT(server.memory_bytes_max),
-     "what a worker keeps for peers (default: its part of the machine's), or off"},
+     "what a worker keeps for peers (default: its part of all), or off"},
     {"timeout-head", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(server.head_timeout_ms),
      "first byte to end of a head (default 10s), or off"},
     {"timeout-idle", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(server.idle_timeout_ms),
