@@ -60,9 +60,9 @@ px_str px_request_tls_version(px_exchange *exchange);
 /** The cipher suite, as px_request_tls_version. */
 px_str px_request_tls_cipher(px_exchange *exchange);
 
-/** What the request is called in logs and towards other servers: the X-Request-Id of a trusted proxy,
- *  where it is at most 128 visible bytes of ASCII without quotes and backslashes, else 128 random
- *  bits in hexadecimal.  Absent when memory is missing, as are those below. */
+/** What the request is called in logs and towards other servers: the X-Request-Id of a trusted
+ * proxy, where it is at most 128 visible bytes of ASCII without quotes and backslashes, else 128
+ * random bits in hexadecimal.  Absent when memory is missing, as are those below. */
 px_str px_request_id(px_exchange *exchange);
 
 /** The trace that it belongs to (W3C Trace Context): that of a valid `traceparent`, else a new one.

@@ -141,8 +141,8 @@ px_err px_websocket_ping(px_websocket *socket);
  *  reported any more, and on_close comes when the peer has answered, or after close_ms.
  *  @param code as section 7.4: 1000, 1001, 1003, 1007 to 1014, 3000 to 4999.
  *  @param reason UTF-8, at most 123 bytes, the rest is cut off; may be absent.
- *  @return PX_OK, PX_ERR_CLOSED (it is closing already), PX_ERR_INVALID (the code), PX_ERR_MEMORY: it
- *  is given up, from the loop. */
+ *  @return PX_OK, PX_ERR_CLOSED (it is closing already), PX_ERR_INVALID (the code), PX_ERR_MEMORY:
+ * it is given up, from the loop. */
 px_err px_websocket_close(px_websocket *socket, unsigned code, px_str reason);
 
 /* --- Receiving -------------------------------------------------------------------------------- */

@@ -87,8 +87,8 @@ struct px_server {
     bool accepting_paused; /* as many as may be are being turned away */
     uint8_t phase;         /* enum server_phase */
     px_server_options
-        options; /* with the defaults filled in; of its pointers counters_memory and metrics are used, and what
-                    px_site_options has too is the site's that it was made with */
+        options; /* with the defaults filled in; of its pointers counters_memory and metrics are
+                    used, and what px_site_options has too is the site's that it was made with */
     struct exchange_service service;
     px_site *site;          /* held: what is served */
     px_host *own;           /* borrowed: `*` of the site it was made with, while that is served */

@@ -31,7 +31,8 @@ void h1_check(const struct session *session)
     ASSERT(!h1->expecting || h1->reading == READ_CONTENT || h1->reading == READ_CLOSED);
     ASSERT(session->state != SESSION_CLOSING || h1->conn.sending || !h1->exchange);
     ASSERT(h1->refusal == 0 || (h1->refusal >= 400 && h1->refusal < 600));
-    /* What was given up from a timer ends in the next tick, and behind answers that go out first. */
+    /* What was given up from a timer ends in the next tick, and behind answers that go out first.
+     */
     ASSERT(!h1->broken || session->state != SESSION_OPEN || list_linked(&session->wake.node) ||
            h1->conn.sending);
 }
