@@ -209,7 +209,7 @@ void px_client_destroy(px_client *client)
         return;
     bool freed = false;
 
-    client->freed = &freed;
+    client->freed = &freed; /* cppcheck-suppress autoVariables ; it ends before this returns */
     /* What else lives on the loop goes on meanwhile. */
     while (!freed && px_loop_step(loop, &error) == PX_OK)
         continue;

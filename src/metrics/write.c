@@ -22,9 +22,10 @@ void metrics_put_value(struct text *out, uint64_t value, uint32_t divisor)
     if (rest == 0)
         return;
     text_put_byte(out, '.');
-    for (uint32_t digit = divisor / 10; rest > 0 && digit > 0; digit /= 10) {
-        text_put_byte(out, (char)('0' + rest / digit));
-        rest %= digit;
+    while (rest != 0) {
+        rest *= 10; /* the divisor is a power of ten: the digits end */
+        text_put_byte(out, (char)('0' + rest / divisor));
+        rest %= divisor;
     }
 }
 

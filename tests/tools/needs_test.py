@@ -25,6 +25,7 @@ PROVIDES = {
     "gcc": "cc ld nm objcopy objdump readelf strip",  # by binutils, which it needs
     "python3": "python3",
     "nghttp2-client": "nghttp h2load",
+    "prometheus": "prometheus promtool",
     "systemd": "systemd-socket-activate systemd-cat",
 }
 # Called under POLLUX_FULL alone: package and program.
