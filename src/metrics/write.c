@@ -24,6 +24,7 @@ void metrics_put_value(struct text *out, uint64_t value, uint32_t divisor)
     text_put_byte(out, '.');
     while (rest != 0) {
         rest *= 10; /* the divisor is a power of ten: the digits end */
+        /* cppcheck-suppress zerodivcond ; no divisor is 0, or the line with % had failed */
         text_put_byte(out, (char)('0' + rest / divisor));
         rest %= divisor;
     }
