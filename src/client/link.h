@@ -7,6 +7,7 @@
 #ifndef PX_CLIENT_LINK_H
 #define PX_CLIENT_LINK_H
 
+#include "base/check.h"
 #include "client/client.h"
 #include "conduit/tls_conduit.h"
 #include "http/h1/h1_body.h"
@@ -116,6 +117,7 @@ void link_lost(struct link *link, px_err reason, const char *why);
 
 static inline uint8_t fetch_writing(const px_fetch *fetch)
 {
+    CHECK(fetch->link);
     return fetch->link->h2 ? fetch->writing : fetch->link->writing;
 }
 

@@ -250,6 +250,7 @@ static bool take_metrics(struct config *config, struct options *options)
     options->metrics = value ? value->text.ptr : NULL;
     if (options_listen_metrics(options, &error) == PX_OK)
         return true;
+    CHECK(value); /* without the directive there is nothing to be wrong */
     report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
     return false;
 }

@@ -148,6 +148,7 @@ void block_index_fill(struct block_index *index, const struct metrics_block *blo
 static bool series_make(struct metrics_block *block, uint32_t row, px_str labels)
 {
     uint32_t at = atomic_load_explicit(&block->series_count, memory_order_relaxed);
+    CHECK(block->rows);
     uint32_t cells = block->rows[row].set_cells;
 
     if (at == BLOCK_SERIES_MAX || labels.len > BLOCK_LABELS_BYTES_MAX ||
@@ -175,6 +176,7 @@ static uint32_t slot_find(const struct metrics_block *block, const struct block_
     while ((found = index->slots[slot]) != 0) {
         const struct block_series *series = &block->series[found - 1];
 
+        CHECK(series);
         if (series->row == row && px_str_equal(series_text(block, series), labels))
             break;
         slot = (slot + 1) % BLOCK_INDEX_SLOTS;
