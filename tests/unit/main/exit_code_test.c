@@ -24,9 +24,9 @@ static void codes_are_as_promised(void **state)
 static void every_category_has_one(void **state)
 {
     (void)state;
-    for (int err = PX_OK + 1; err <= PX_ERR_SYSTEM; err++)
+    for (int err = PX_OK + 1; err <= PX_FULL; err++)
         assert_in_range(exit_code_of((px_err)err), 64, 78);
-    assert_int_equal(exit_code_of((px_err)(PX_ERR_SYSTEM + 1)), EX_SOFTWARE);
+    assert_int_equal(exit_code_of((px_err)(PX_FULL + 1)), EX_SOFTWARE);
 }
 
 int main(void)
