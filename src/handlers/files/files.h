@@ -74,6 +74,7 @@ struct files_entry {
     uint32_t age;    /* cache->age when it was last used */
     uint8_t outcome; /* enum files_outcome */
     bool in_table;
+    bool fd_counted;  /* `fd` is one of cache->file_count: not while it loads */
     bool young;       /* it changed just before it was read: equal times prove nothing */
     bool hashed;      /* `content_hash` is of the content: of small files, and of those whose time
                          says little (files_entry_time_is_set) */
@@ -206,6 +207,9 @@ bool files_glob(const char *pattern, px_str text);
 px_err files_cache_init(struct files_cache *cache, const px_allocator *allocator,
                         uint32_t files_max, uint64_t bytes_max);
 void files_cache_deinit(struct px_files *files);
+/* States what must hold of the table; O(count), for tests. */
+void files_cache_check(const struct px_files *files);
+
 uint64_t files_cache_hash(const struct files_cache *cache, px_str path);
 struct files_entry *files_cache_find(const struct files_cache *cache, px_str path,
                                      const struct files_page *page, uint64_t hash);

@@ -28,10 +28,48 @@ px_err files_cache_init(struct files_cache *cache, const px_allocator *allocator
     return PX_OK;
 }
 
+_Static_assert((BUCKETS_FIRST & (BUCKETS_FIRST - 1)) == 0, "a mask takes the bits of a hash");
+_Static_assert((FILE_CACHE_BUCKETS_MAX & (FILE_CACHE_BUCKETS_MAX - 1)) == 0, "likewise");
+_Static_assert(BUCKETS_FIRST <= (int)FILE_CACHE_BUCKETS_MAX, "a table grows to the most");
+_Static_assert(FILE_SMALL_BYTES_MAX <= FILE_HASHED_BYTES_MAX, "what is in memory is hashed");
+_Static_assert(FILE_SMALL_BYTES_MAX < FILE_CACHE_BYTES_DEFAULT, "a small file fits the cache");
+
+void files_cache_check(const struct px_files *files)
+{
+    const struct files_cache *cache = &files->cache;
+    uint64_t bytes = 0;
+    uint32_t count = 0, chained = 0, open = 0;
+
+    for (const struct list *at = cache->used.next; at != &cache->used; at = at->next) {
+        const struct files_entry *entry = LIST_ENTRY(at, const struct files_entry, used);
+        px_str path = px_str_make(entry->path, entry->path_len);
+
+        ASSERT(entry->in_table && entry->refs > 0 && entry->files == files);
+        ASSERT(entry->outcome <= FILES_BROKEN);
+        ASSERT((entry->outcome == FILES_LOADING) == (entry->load != NULL));
+        ASSERT(entry->fd < 0 || !entry->content);
+        ASSERT(entry->own_count <= entry->kept.count && entry->kept.count <= FILES_FIELDS_MAX);
+        ASSERT(files_cache_find(cache, path, entry->page, entry->hash) == entry);
+        bytes += entry->bytes;
+        open += entry->fd_counted;
+        ASSERT(entry->outcome == FILES_LOADING || entry->fd_counted == (entry->fd >= 0));
+        count++;
+    }
+    for (uint32_t index = 0; index < cache->bucket_count; index++)
+        for (const struct files_entry *entry = cache->buckets[index]; entry; entry = entry->next)
+            chained++;
+    ASSERT(count == cache->entry_count && chained == count);
+    ASSERT(bytes == cache->bytes && open == cache->file_count);
+    ASSERT(cache->bucket_count <= FILE_CACHE_BUCKETS_MAX);
+    ASSERT(files->refs >= count);
+}
+
 void files_cache_deinit(struct px_files *files)
 {
     struct files_cache *cache = &files->cache;
 
+    if (ASSERTS && cache->buckets)
+        files_cache_check(files);
     while (!list_empty(&cache->used))
         files_cache_remove(files, LIST_ENTRY(cache->used.next, struct files_entry, used));
     alloc_put(&files->allocator, cache->buckets);
@@ -92,13 +130,17 @@ static void cache_count(struct files_cache *cache, struct files_entry *entry)
 {
     entry->bytes = sizeof(*entry) + entry->path_len + (entry->content ? entry->info.size : 0);
     cache->bytes += entry->bytes;
-    cache->file_count += entry->fd >= 0;
+    entry->fd_counted = entry->fd >= 0;
+    cache->file_count += entry->fd_counted;
 }
 
 static void cache_uncount(struct files_cache *cache, struct files_entry *entry)
 {
+    CHECK(entry->bytes <= cache->bytes);
     cache->bytes -= entry->bytes;
-    cache->file_count -= entry->fd >= 0;
+    /* A folder that is listed, and a load that failed late, leave with one that never counted. */
+    cache->file_count -= entry->fd_counted;
+    entry->fd_counted = false;
 }
 
 /* What is loading stays: whoever comes next waits for it too. */
@@ -121,6 +163,7 @@ void files_cache_add(struct px_files *files, struct files_entry *entry)
 {
     struct files_cache *cache = &files->cache;
 
+    CHECK(!entry->in_table && entry->refs > 0);
     cache_grow(files);
     struct files_entry **bucket = bucket_of(cache, entry->hash);
 
@@ -141,8 +184,10 @@ void files_cache_remove(struct px_files *files, struct files_entry *entry)
 
     if (!entry->in_table)
         return;
-    while (*at != entry)
+    while (*at != entry) {
+        CHECK(*at); /* it is in its bucket */
         at = &(*at)->next;
+    }
     *at = entry->next;
     entry->in_table = false;
     list_remove(&entry->used);
@@ -155,7 +200,7 @@ void files_cache_account(struct px_files *files, struct files_entry *entry)
 {
     if (!entry->in_table)
         return;
-    files->cache.bytes -= entry->bytes; /* while it was loading it held no descriptor */
+    cache_uncount(&files->cache, entry);
     cache_count(&files->cache, entry);
     cache_fit(files);
 }
@@ -179,6 +224,8 @@ uint32_t files_cache_age(struct loop_cache *old)
         files_cache_remove(files, entry);
         count++;
     }
+    if (ASSERTS)
+        files_cache_check(files);
     if (count < CACHE_AGE_COUNT)
         cache->age++;
     old->holds = cache->entry_count > 0 || files->listing_page_count > 0;
