@@ -549,6 +549,31 @@ static void a_client_that_leaves_is_forgotten(void **state)
     site_close(&site);
 }
 
+/* Files stay in the cache, and counted, however often folders are listed between them. */
+static void files_stay_beside_listings(void **state)
+{
+    static const char *const targets[] = {"/a.bin", "/", "/sub/", "/", "/b.bin"};
+    struct site site;
+
+    (void)state;
+    site_make(&site);
+    site_folder(&site, "sub");
+    site_file(&site, "a.bin", FILE_SMALL_BYTES_MAX + 1, 1700000000);
+    site_file(&site, "b.bin", FILE_SMALL_BYTES_MAX + 1, 1700000000);
+    site_open(&site);
+    for (size_t index = 0; index < sizeof(targets) / sizeof(targets[0]); index++) {
+        struct call call;
+
+        ask(&site, &call, targets[index], "");
+        assert_int_equal(call.status, 200);
+        while (site.stage.service.exchanges.taken > 0)
+            pump_once(site.stage.loop, 10);
+    }
+    assert_int_equal(site.files->cache.file_count, 2);
+    assert_int_equal(site.files->cache.entry_count, 2);
+    site_close(&site);
+}
+
 static void sizes_are_rounded_down(void **state)
 {
     static const struct {
@@ -639,6 +664,7 @@ int main(void)
         cmocka_unit_test(the_same_work_is_done_once),
         cmocka_unit_test(too_many_at_once_are_refused),
         cmocka_unit_test(a_client_that_leaves_is_forgotten),
+        cmocka_unit_test(files_stay_beside_listings),
         cmocka_unit_test(sizes_are_rounded_down),
         cmocka_unit_test(allocations_may_fail),
     };
