@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class BenchError(Exception):
-    """What went wrong, in one line for whoever runs the bench."""
+    """What went wrong, in one line for the user of the bench."""
 
 
 def find_program(name):
@@ -140,7 +140,7 @@ class Running:
         return process_tree(self.process.pid)
 
     def serving_pid(self, has_master):
-        """Who answers: the process itself, or its (last) worker, which is forked after it listens."""
+        """What answers: the process itself, or its (last) worker, which is forked after it listens."""
         end = time.monotonic() + START_SECONDS
         while has_master and len(self.pids()) < 2 and time.monotonic() < end:
             time.sleep(0.02)

@@ -40,7 +40,7 @@ set(px_pc_libdir "\${prefix}")
 set(px_pc_includedir "\${prefix}")
 cmake_path(APPEND px_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND px_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
-# What the library is linked with is the affair of those who link the static one.
+# What the library is linked with is the affair of programs that link the static one.
 set(px_pc_private .private)
 set(px_pc_libs "")
 if(NOT PX_SHARED)

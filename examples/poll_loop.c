@@ -1,5 +1,5 @@
 /*
- * A server inside somebody else's loop: this program calls poll() itself, and pollux is one
+ * A server inside of another loop: this program calls poll() itself, and pollux is one
  * descriptor in it beside the program's own (here: standard input, where "quit" ends it).
  *
  *     poll_loop [ADDR]

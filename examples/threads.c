@@ -19,7 +19,7 @@ static px_server *make(const char *address, uint32_t reuse_port, char *name, px_
     px_server *server = px_server_create(NULL, error);
     px_listener *listener = NULL;
 
-    options.reuse_port = reuse_port; /* 1: is somebody there already?  2: join them */
+    options.reuse_port = reuse_port; /* 1: is another process there already?  2: join it */
     if (server && px_server_route(server, "/", tell, name, error) == PX_OK)
         listener = px_listener_open(address, &options, error);
     if (listener && px_server_serve(server, listener, error) == PX_OK)

@@ -10,7 +10,7 @@ tests/tools/media_types_test.py makes the table anew and compares.
 import json
 import sys
 
-# Who is believed first where two types claim an extension.
+# What is believed first where two types claim an extension.
 SOURCES = ["iana", "apache", "nginx", None]
 
 # An extension and its type, where mime-db has none, or another than people mean.

@@ -473,6 +473,25 @@ def rule_markers(tree):
             tree.report(file, line, f'"{match.group(0)}": finish it, or write it in the tracker')
 
 
+PERSONS = re.compile(r"(?<!kill-)\b(?:who|whom|whoever|somebody|everybody|anybody)\b"
+                     r"|(?<!user )(?<!root: )(?<!NULL: )(?<!as )(?<!-u )(?<![`\"])\bnobody\b(?![`\"])", re.I)
+
+
+def rule_plain_words(tree):
+    """Sentences are about peers, connections, processes, callers: persons have no part in them."""
+    for file in tree.files:
+        if file.is_c and file.under("src", "include", "examples", "bench"):
+            texts = re.finditer(r"/\*.*?\*/", file.text, re.S)
+        elif file.path.endswith(".md") and not file.under("docs/benchmarks"):
+            texts = re.finditer(r"(?s).+", re.sub(r"`[^`\n]*`", lambda m: "`" * len(m.group()), file.text))
+        else:
+            continue
+        for text in texts:
+            for match in PERSONS.finditer(text.group()):
+                line = file.text.count("\n", 0, text.start() + match.start()) + 1
+                tree.report(file, line, f'"{match.group()}": name the peer, connection, process or caller')
+
+
 def public_names(item):
     """Every name that an item of a public header declares."""
     kind = item.kind()

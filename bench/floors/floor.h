@@ -4,7 +4,7 @@
  * A floor makes the system calls a workload cannot do without, parses nothing, and sends the same
  * bytes as pollux; it is what the kernel costs. So that the bytes stay the same when pollux
  * changes, the bench records an answer of pollux and hands it to the floor as a file; its Date is
- * then kept right here. Whatever goes wrong ends the program: a floor has nobody to answer to.
+ * then kept right here. Whatever goes wrong ends the program: a floor has no user to answer to.
  */
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H

@@ -1,7 +1,7 @@
 /*
- * Floor of the keep-alive workload: recv and send for each request, epoll_wait shared by whoever
- * is ready, level-triggered, every connection registered once. One recv is taken to be one
- * request, which holds for a client that waits for its answer.
+ * Floor of the keep-alive workload: recv and send for each request, epoll_wait shared by the
+ * connections that is ready, level-triggered, every connection registered once. One recv is taken
+ * to be one request, which holds for a client that waits for its answer.
  */
 #include "floor.h"
 

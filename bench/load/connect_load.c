@@ -2,7 +2,7 @@
  * Load for the connection-per-request workload: connect, send a request, read to its end, close.
  *
  * CONNECTIONS go through that together, a step at a time: all connect, all send, all are read to
- * their end. So the requests come in a burst, as from a client that asks an event loop who is
+ * their end. So the requests come in a burst, as from a client that asks an event loop what is
  * ready, but without the cost of asking. Were each connection to go its way alone, a client on one
  * core, which pays for the handshake, would be the slower side, and one would measure how a server
  * falls asleep and wakes up once a request.

@@ -28,7 +28,7 @@ typedef enum px_err {
     PX_ERR_CONFLICT,       /**< It contradicts something that was registered before. */
     PX_ERR_NOT_FOUND,      /**< No such file, name or entry. */
     PX_ERR_PERMISSION,     /**< The system refuses it to this user. */
-    PX_ERR_ADDRESS_IN_USE, /**< Somebody listens there already. */
+    PX_ERR_ADDRESS_IN_USE, /**< Another socket listens there already. */
     PX_ERR_UNSUPPORTED,    /**< This build or this kernel cannot do it. */
     PX_ERR_SYSTEM,         /**< Another failure of a system call; see sys_errno. */
     PX_FULL                /**< What waits for the peer is as much as may; it was not taken. */

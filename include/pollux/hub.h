@@ -35,7 +35,7 @@ px_hub *px_hub_create(px_loop *loop, const int *fds, uint32_t count, px_error *o
 /** Ends a member and closes its sockets; its topics live on.  NULL is fine. */
 void px_hub_destroy(px_hub *hub);
 
-/** Gives a topic a name: what other members publish by it comes to those who are subscribed here.
+/** Gives a topic a name: what other members publish by it comes to those that are subscribed here.
  *  @param name copied; 1 to 255 bytes.  @param topic borrowed: outlives the hub.
  *  @return PX_OK, PX_ERR_CONFLICT (the name is taken), PX_ERR_INVALID, PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_hub_name(px_hub *hub, const char *name, px_topic *topic);

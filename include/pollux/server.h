@@ -93,8 +93,8 @@ typedef struct px_server_options {
     px_counters *counters_memory;
     uint32_t http2_clear; /**< HTTP/2 without TLS, by prior knowledge; 0: on; PX_OFF. */
     /** Blocks of addresses ("192.0.2.0/24", "2001:db8::1", "unix:" for all peers of unix sockets)
-     *  of proxies that are believed when they say who is behind them: by the PROXY protocol where a
-     *  listener speaks it, and by Forwarded or X-Forwarded-For.  Borrowed for the call. */
+     *  of proxies that are believed when they name the client behind them: by the PROXY protocol
+     * where a listener speaks it, and by Forwarded or X-Forwarded-For.  Borrowed for the call. */
     const char *const *trusted_proxies;
     uint32_t trusted_proxy_count; /**< Of trusted_proxies, at most 256. */
     uint32_t forwarded;           /**< A px_forwarded; 0: either. */
@@ -109,7 +109,7 @@ typedef struct px_server_options {
     px_metrics *metrics;
     /** What peers may make the server's loop keep, in all, divided over unread bytes, heads,
      * requests, output, and sessions of HTTP/2; at least 16 MiB; 0: 1 GiB.  A share that is taken
-     * refuses whoever holds most, or has those give way.  Of several servers on a loop the last
+     * refuses those that hold most, or has those give way.  Of several servers on a loop the last
      * one's holds. Caches and coders have limits of their own, which a small one makes smaller
      * where they are not set. */
     uint64_t memory_bytes_max;
@@ -227,7 +227,7 @@ PX_MUST_CHECK px_err px_server_serve_with(px_server *server, px_listener *listen
                                           const px_serve_options *options, px_error *out_error);
 
 /** Stops serving a listener and closes it; its connections live on.  What waits in its queue goes
- *  to whoever else has the socket, if anybody has.  One that it does not serve is left alone.
+ *  to other processes that have the socket, if any has.  One that it does not serve is left alone.
  *  Outside of callbacks of the server's.  The loop's thread. */
 void px_server_unserve(px_server *server, px_listener *listener);
 
@@ -260,7 +260,7 @@ typedef struct px_drain_options {
                                `Connection: close`, or their idle timeout, so that no request on its
                                way is lost (RFC 9112 section 9.5). */
     uint32_t leave_queue; /**< 0: what waits in the listeners' queues is still accepted; 1: not,
-                               somebody else accepts there. */
+                               another process accepts there. */
     uint32_t close_ms;  /**< From the call until answers say `Connection: close`, and HTTP/2 GOAWAY,
                              so that peers come back elsewhere; 0: half of the delay;
                              PX_UNLIMITED: the delay. */

@@ -1,9 +1,9 @@
 /*
  * px_str: a slice of bytes, passed by value.
  *
- * A slice owns nothing: whoever hands one out says how long its bytes live.  An absent value has
- * `ptr == NULL`; an empty value has `len == 0` and a `ptr` that is not NULL, so that the two can be
- * told apart (an absent field against a field with an empty value).
+ * A slice owns nothing: the function that hands one out says how long its bytes live.  An absent
+ * value has `ptr == NULL`; an empty value has `len == 0` and a `ptr` that is not NULL, so that the
+ * two can be told apart (an absent field against a field with an empty value).
  */
 #ifndef PX_STR_H
 #define PX_STR_H

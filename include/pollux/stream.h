@@ -51,7 +51,8 @@ typedef struct px_stream_events {
     void (*on_closed)(px_stream *stream, void *context);
 } px_stream_events;
 
-/** Says who hears of a stream's events.  Called once, in on_accept or on_dialled.
+/** Sets the table and the context that hear of a stream's events.  Called once, in on_accept or
+ * on_dialled.
  *  @param events borrowed: outlives the stream.  @param context borrowed likewise.
  *  The loop's thread. */
 void px_stream_attach(px_stream *stream, const px_stream_events *events, void *context);
@@ -114,7 +115,7 @@ typedef struct px_listen_options {
     size_t struct_size;  /**< sizeof(px_listen_options). */
     uint32_t backlog;    /**< Connections waiting to be accepted; 0: 4096. */
     uint32_t reuse_port; /**< 1: several listeners may share a TCP port (SO_REUSEPORT); the first
-                              still fails when somebody else listens there. 2: join the others
+                              still fails when another socket listens there. 2: join the others
                               without that check. */
     uint32_t defer_accept_s; /**< TCP: accept when the first bytes are there, or after so many
                                   seconds; 0: 1 s; PX_OFF. */

@@ -4,7 +4,7 @@
  *
  * Beside the calls of the library itself they hold what libc makes on its behalf: memory, threads,
  * locks, and clocks where the vDSO cannot serve them.  A name that an architecture does not have
- * (epoll_wait on arm64) is simply one that nobody calls there.  Macros only: any thread.
+ * (epoll_wait on arm64) is simply one that no process calls there.  Macros only: any thread.
  */
 #ifndef PX_SYSCALLS_H
 #define PX_SYSCALLS_H
@@ -71,7 +71,7 @@
 #define PX_SYSCALLS_HELPERS_WHEN(X) \
     X(clone, 0, CLONE_THREAD, CLONE_THREAD, 0, 0, 0)
 
-/** Making loops, servers, listeners and signals, and closing them.  Whoever makes them under a
+/** Making loops, servers, listeners and signals, and closing them.  A process that makes them under a
  * filter leaves setsockopt, fcntl and prlimit64 without their conditions. */
 #define PX_SYSCALLS_STARTING(X) \
     X(epoll_create1) X(eventfd2) X(signalfd4) X(socket) X(bind) X(listen) X(fchmod) X(fchmodat) \

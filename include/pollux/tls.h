@@ -39,7 +39,8 @@ typedef struct px_tls_options {
     const px_allocator *allocator; /**< Copied; NULL: malloc.  OpenSSL uses malloc in any case. */
     uint32_t profile;              /**< A px_tls_profile. */
     uint32_t client;               /**< A px_tls_client. */
-    const char *client_ca_file;    /**< PEM: who signs client certificates; needed unless off. */
+    const char
+        *client_ca_file; /**< PEM: the authorities of client certificates; needed unless off. */
     /** Keys that seal session tickets: records of 80 random bytes, the first seals, all open; for
      *  several machines behind one name.  NULL: a secret of its own that rotates by itself. */
     const char *ticket_keys_file;
@@ -72,7 +73,7 @@ px_tls *px_tls_create(const px_tls_options *options, px_error *out_error);
 void px_tls_destroy(px_tls *tls);
 
 /** Adds a certificate with its chain, and its key.  It serves the names it is made out for, exact
- *  and wildcard (RFC 6125 section 6.4.3); the first one also serves everybody else.  For one name
+ *  and wildcard (RFC 6125 section 6.4.3); the first one also serves every other name.  For one name
  *  there may be one of each key type (RSA, ECDSA, Ed25519).  Not while listeners use it.
  *  @param certificate_file PEM: the certificate first, then those that sign it, in order; copied.
  *  @param key_file PEM, not encrypted; NULL: in the same file.  Copied.
@@ -83,7 +84,7 @@ PX_MUST_CHECK px_err px_tls_add_certificate(px_tls *tls, const char *certificate
                                             const char *key_file, px_error *out_error);
 
 /** Adds a certificate that cannot be used now, after px_tls_add_certificate has said why, so that
- *  the others are served and nobody is shown another name's: a client that asks for one of its
+ *  the others are served and no client is shown another name's: a client that asks for one of its
  * names gets the alert unrecognized_name (RFC 6066 section 3).  Where its names cannot be read
  * either, a name that no other certificate serves may be one of them, and gets it too.
  * px_tls_reload tries it again; from then on it is a certificate like the others.  Strings are
@@ -160,7 +161,7 @@ typedef struct px_tls_trust px_tls_trust; /**< What a client believes, and shows
 /** Whether a server's certificate is verified. */
 typedef enum px_tls_verify {
     PX_TLS_VERIFY = 0, /**< Its chain, its dates and its name must hold. */
-    PX_TLS_VERIFY_OFF  /**< Anything is taken: whoever is in between reads and changes all. */
+    PX_TLS_VERIFY_OFF  /**< Anything is taken: an attacker in between reads and changes all. */
 } px_tls_verify;
 
 /** Options of a px_tls_trust.  Zero is the default everywhere.  Strings are read in the call. */
@@ -169,10 +170,10 @@ typedef struct px_tls_trust_options {
     const px_allocator *allocator; /**< Copied; NULL: malloc.  OpenSSL uses malloc in any case. */
     uint32_t profile;              /**< A px_tls_profile: which versions are spoken. */
     uint32_t verify;               /**< A px_tls_verify. */
-    const char *ca_file;           /**< PEM: who signs servers; NULL: the system's roots. */
-    const char *certificate_file;  /**< PEM: shown to servers that ask, chain behind it; or NULL. */
-    const char *key_file;          /**< PEM: its key; NULL: in the same file. */
-    uint32_t sessions_max;         /**< Hosts with a session to resume; 0: 256; PX_OFF. */
+    const char *ca_file;          /**< PEM: the authorities of servers; NULL: the system's roots. */
+    const char *certificate_file; /**< PEM: shown to servers that ask, chain behind it; or NULL. */
+    const char *key_file;         /**< PEM: its key; NULL: in the same file. */
+    uint32_t sessions_max;        /**< Hosts with a session to resume; 0: 256; PX_OFF. */
     uint32_t handshake_timeout_ms; /**< For a whole handshake; 0: 10 s; PX_OFF. */
 } px_tls_trust_options;
 

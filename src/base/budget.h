@@ -2,9 +2,9 @@
  * What peers make a loop keep, in sum: a number of bytes for each kind of thing, and one for all of
  * them together.  A limit of each connection does not bound what many connections hold; this does.
  *
- * Whoever keeps something for a peer takes its bytes here and gives them back with the memory.  It
+ * What keeps something for a peer takes its bytes here and gives them back with the memory.  It
  * can fail at the share of the kind or at the sum; what gives way then is for the owner of the kind
- * to say (who holds most, who has waited longest), and never a peer that holds little.
+ * to say (the peer that holds most, that has waited longest), never one that holds little.
  */
 #ifndef PX_BASE_BUDGET_H
 #define PX_BASE_BUDGET_H
@@ -91,7 +91,7 @@ static inline bool budget_take(struct budget *budget, enum budget_kind kind, uin
 
 /* The same for one of many that has `has_bytes`.  While half of the share is free it may have what
  * its owner allows; then what is left is for those that have little: a part of it for each, and the
- * last quarter for the first BUDGET_FIRST_BYTES of each.  So one that is full refuses who holds
+ * last quarter for the first BUDGET_FIRST_BYTES of each.  So one that is full refuses what holds
  * most, and never the many for the few. */
 bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has_bytes,
                       uint64_t more_bytes);

@@ -48,7 +48,7 @@ enum { ASSERTS = 0 };
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Whether AddressSanitizer watches this build: base/poison.h then hides from it what nobody may
+/* Whether AddressSanitizer watches this build: base/poison.h then hides from it what no code may
  * touch. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { ASAN_WATCHES = 1 };

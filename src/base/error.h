@@ -11,7 +11,7 @@
 px_err error_set(px_error *out_error, px_err code, int sys_errno, const char *format, ...)
     PX_PRINTF(4, 5);
 
-/* Copies an error for a caller who may not want it, and returns its category. */
+/* Copies an error for a caller that may not want it, and returns its category. */
 px_err error_copy(px_error *out_error, const px_error *error);
 
 /* Writes PX_OK and an empty text, and returns PX_OK. */

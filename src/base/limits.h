@@ -8,7 +8,7 @@
 enum {
     /* --- Defaults of options ------------------------------------------------------------- */
 
-    /* Large cookies and tokens reach 16 KiB; twice that is room for all who are honest. */
+    /* Large cookies and tokens reach 16 KiB; twice that is room for all that is honest. */
     HEAD_BYTES_DEFAULT = 32 * 1024,
     FIELD_COUNT_DEFAULT = 100,
     /* RFC 9112 section 3 asks for at least 8,000. */
@@ -94,8 +94,8 @@ enum {
     FILE_PROBE_BYTES = 128 * 1024, /* a look every so often: what the kernel reads ahead at once */
     SEND_TURN_BYTES = 512 * 1024,  /* bytes of one stream before others go on */
     /* Bytes of all streams in one turn of a tick (its events; what it has left over; its tasks)
-     * before timers and newcomers have theirs; four times that for who is not in the middle of an
-     * answer. More than one stream may move in its own turn, so that a fast one does not put the
+     * before timers and newcomers have theirs; four times that for one that is not in the middle of
+     * an answer. More than one stream may move in its own turn, so that a fast one does not put the
      * others off.
      */
     TICK_TURN_BYTES = RECVS_PER_TICK * RECV_CHUNK_BYTES + SEND_TURN_BYTES,
@@ -164,7 +164,7 @@ enum {
      * ones come in one segment or two. */
     HEAD_SHED_MS = 1000,
     SHED_PAUSE_MS = 100, /* before looking again for heads that have grown old */
-    /* Newcomers who are told 503 at a time, half of the descriptors that are kept free; above that
+    /* Newcomers that are told 503 at a time, half of the descriptors that are kept free; above that
      * the backlog waits. */
     REFUSING_COUNT_MAX = 32,
     /* For an answer after the peer's end: what is on its way from a disk or another server. */
@@ -173,7 +173,7 @@ enum {
     REFUSAL_LINGER_MS = 200,   /* for him to see the answer where his request goes on */
     LINGER_COUNT_MAX = 4096,   /* lingering connections a server; above that close at once */
 
-    /* Ranges of one request; whoever asks for more gets the whole (RFC 9110 section 14.2). */
+    /* Ranges of one request; a request for more gets the whole (RFC 9110 section 14.2). */
     RANGE_COUNT_MAX = 16,
     /* A file up to this is kept in memory and leaves with its head in one call; a larger one is
      * sent from the page cache. */

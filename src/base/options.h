@@ -1,5 +1,5 @@
 /*
- * Reading an option struct of a caller who may have been built against another version.
+ * Reading an option struct of a caller that may have been built against another version.
  */
 #ifndef PX_BASE_OPTIONS_H
 #define PX_BASE_OPTIONS_H

@@ -1,7 +1,7 @@
 /*
  * SipHash-1-3: a keyed hash for tables whose keys a peer chooses, and for tags that name content.
  *
- * With a key that nobody knows a peer cannot choose names that fall into one bucket.  Pure
+ * With a secret key a peer cannot choose names that fall into one bucket.  Pure
  * arithmetic; nothing can fail.
  */
 #ifndef PX_BASE_SIPHASH_H

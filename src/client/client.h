@@ -2,10 +2,10 @@
  * The client: fetches, origins and connections.
  *
  * A *fetch* is one request and its answer.  An *origin* is what connections are kept for: an
- * address, whether TLS is spoken and as whom, which protocol.  Fetches wait at their origin, in
- * order, until one of its connections is free or a new one is there.  Closing is asked for at any
- * time; what a fetch used is freed at the end of a tick (LOOP_ENDS), a connection when its stream
- * has closed, the client when both are gone.
+ * address, whether TLS is spoken and with which identity, which protocol.  Fetches wait at their
+ * origin, in order, until one of its connections is free or a new one is there.  Closing is asked
+ * for at any time; what a fetch used is freed at the end of a tick (LOOP_ENDS), a connection when
+ * its stream has closed, the client when both are gone.
  *
  *   client.c    the client's life, the end of fetches
  *   request.c   what a caller asks for, read and copied

@@ -90,7 +90,7 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 
     (void)stream;
     if (!link->fetch) {
-        /* Nobody has asked: whatever it is, it is no answer. */
+        /* No request was sent: whatever it is, it is no answer. */
         link_close(link, false);
         return bytes.len;
     }

@@ -3,8 +3,8 @@
  *
  * Happy path: an address is dialled, what every connection begins with is sent, TLS is spoken where
  * it is asked for, the protocol opens and the first fetch that waits is given to it.  What can go
- * wrong: nobody is there, the handshake fails, the server closes.  A connection is freed when its
- * stream has closed, and nowhere else.
+ * wrong: no server is there, the handshake fails, the server closes.  A connection is freed when
+ * its stream has closed, and nowhere else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,8 @@ void link_freed(struct link *link)
     h1_link_out_release(link);
     h2_client_close(link->h2);
     pool_put(&client->links, link);
-    /* Where there was no room, there is some now; and who was to have this one needs another. */
+    /* Where there was no room, there is some now; and the fetch that was to have this one needs
+     * another. */
     if (origin->waiting_count > origin->opening_count)
         origin_want(origin);
     else if (!list_empty(&client->wanting))

@@ -3,7 +3,7 @@
  *
  * Happy path: a fetch waits for the moment it takes the loop to give it the connection that was
  * used last.  Where there is none, one is opened for each that waits, within the limits; at the
- * limit of all, the connection that has been idle longest makes room.  What can go wrong: nobody
+ * limit of all, the connection that has been idle longest makes room.  What can go wrong: no server
  * answers, and those that wait are told.
  */
 #include <string.h>

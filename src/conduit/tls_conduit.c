@@ -94,7 +94,7 @@ static px_err content_step(struct tls_conduit *tls)
     if (tls->inbox.len > 0)
         room = inbox_room(&tls->inbox, tls->shared->loop, &ptr);
     if (room == 0) {
-        /* Content without end that nobody uses; the end may be what comes instead. */
+        /* Content without end that the receiver does not use; the end may be what comes instead. */
         if (session->in.len > 0 || tls_session_has_content(session))
             end_note(tls, PX_ERR_LIMIT);
         return PX_AGAIN;
@@ -191,7 +191,7 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
         tls->owner->failed(tls, PX_ERR_CLOSED, tls->owner_context);
         return;
     }
-    /* An end of the stream without close_notify may have been made by anybody. */
+    /* An end of the stream without close_notify may have been made by any host in between. */
     end_note(tls, reason == PX_OK ? PX_ERR_CLOSED : reason);
     /* A reset is heard of at once, an end when all before it was seen. */
     if (reason != PX_OK || tls->receiving != TLS_RECV_STARTED)
@@ -298,7 +298,7 @@ void tls_part(struct tls_conduit *tls)
     closing_begin(tls);
 }
 
-/* Without a close_notify: what was cut short never looks complete, whoever resets. */
+/* Without a close_notify: what was cut short never looks complete, whichever side resets. */
 static void tls_reset(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);

@@ -203,7 +203,7 @@ px_sent tls_send(struct conduit *conduit, const px_part *parts, size_t count);
 void tls_send_resume(struct tls_conduit *tls);
 void tls_on_sent(px_stream *stream, px_err result, void *context);
 
-/* Nobody waits for a file any more. */
+/* The read of a file is not waited for any more. */
 void tls_read_forget(struct tls_conduit *tls);
 
 #endif

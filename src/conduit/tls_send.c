@@ -22,7 +22,7 @@ bool tls_flush(struct tls_conduit *tls)
     if (tls->flushing > 0)
         return false;
     if (tls->stage == TLS_CLOSING || (stream->handle.flags & STREAM_SHUT)) {
-        tls_queue_deinit(queue); /* nobody will read it */
+        tls_queue_deinit(queue); /* the peer will not read it */
         return true;
     }
     while (queue->bytes > 0) {

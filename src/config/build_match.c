@@ -1,5 +1,5 @@
 /*
- * match: conditions, made once each, whoever waits for them.
+ * match: conditions, made once each, whatever waits for them.
  */
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * What a configuration says, in full: the process, its listeners, its hosts and their routes, each
  * with the directives that are in effect there.
  *
- * The happy path: config_settings makes them from checked nodes, once; whoever builds a running
+ * The happy path: config_settings makes them from checked nodes, once; what builds a running
  * server (build.c), prints (print.c) or explains (explain.c) reads them.  Nothing is inherited any
  * more: a route's steps are all that acts on its requests, in the order in which they act.
  */

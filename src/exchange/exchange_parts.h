@@ -32,7 +32,7 @@ enum handler_progress {
     HANDLER_CALLED /* it was called, or the exchange is answered without one */
 };
 
-/* Who gets the request's content. */
+/* What gets the request's content. */
 enum content_sink { SINK_CALLBACK, SINK_COLLECT, SINK_MULTIPART, SINK_DROP, SINK_TUNNEL };
 
 /* A filter that was asked and has content to see. */

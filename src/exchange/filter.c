@@ -80,8 +80,8 @@ static px_pull stage_fill(px_exchange *exchange, uint32_t index, struct filter_s
     return pull;
 }
 
-/* The source pauses: what the filter holds back goes on.  A pause for the disk is none that anybody
- * waits behind. */
+/* The source pauses: what the filter holds back goes on.  A pause for the disk is none that a
+ * client waits behind. */
 static px_pull stage_flush(px_exchange *exchange, struct filter_stage *stage, char *out,
                            size_t room, size_t *out_bytes)
 {

@@ -1,8 +1,8 @@
 /*
  * What a request is called: its id, and its place in a trace (W3C Trace Context).
  *
- * Happy path: who first asks has it made, in the exchange's arena; most requests are never asked.
- * It can fail by memory: then it is absent.
+ * Happy path: the first that asks has it made, in the exchange's arena; most requests are never
+ * asked. It can fail by memory: then it is absent.
  *
  * Ids are random and no secret: a generator of the service's own makes them, from the kernel's
  * random bytes once.

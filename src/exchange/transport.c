@@ -173,7 +173,7 @@ void exchange_tell_peer_end(px_exchange *exchange)
 {
     const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
 
-    /* An answer that may last for ever: nobody is there for what it will say. */
+    /* An answer that may last for ever: no peer is there for what it will say. */
     bool lasts = exchange->answer.state == ANSWER_TAKEN && exchange->input.ended &&
                  exchange->output.kind == CONTENT_PRODUCER && exchange->output.later;
 

@@ -2,9 +2,10 @@
  * The table that rate limits count in: buckets of one cache line, shared by processes, without a
  * lock.
  *
- * A place holds the keyed hash of a key (0: nobody's) and the time up to which its requests have
- * used what they are allowed.  Both are single words.  A request that is counted between the two
- * writes of another that takes the place may be counted upon what its last key had used.
+ * A place holds the keyed hash of a key (0: the place is free) and the time up to which its
+ * requests have used what they are allowed.  Both are single words.  A request that is counted
+ * between the two writes of another that takes the place may be counted upon what its last key had
+ * used.
  */
 #ifndef PX_GATE_RATE_TABLE_H
 #define PX_GATE_RATE_TABLE_H

@@ -493,8 +493,8 @@ void engine_run(struct io_handle *handle)
     stream_run(CONTAINER_OF(handle, px_stream, handle));
 }
 
-/* Whether others have moved, or worked, so much in this turn that this one goes on later.  Whoever
- * has something to say first waits less than who is in the middle of a long answer, so that small
+/* Whether others have moved, or worked, so much in this turn that this one goes on later.  A stream
+ * that has something to say first waits less than one in the middle of a long answer, so that small
  * requests are not behind a crowd of downloads. */
 static bool event_waits(const struct io_handle *handle)
 {

@@ -21,7 +21,7 @@ struct helper_job {
     void (*work)(void *context); /* on a helper thread */
     px_post_fn done;             /* on the loop's thread */
     void *context;
-    uint32_t *pending; /* borrowed: counts jobs that are not done, for who submits */
+    uint32_t *pending; /* borrowed: counts jobs that are not done, for what submits */
     bool cancelled;    /* private: the loop ended before it began */
 };
 

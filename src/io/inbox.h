@@ -36,17 +36,17 @@ static inline px_str inbox_look(const struct inbox *inbox)
     return inbox->len > 0 ? px_str_make(inbox->ptr + inbox->at, inbox->len) : px_str_make(NULL, 0);
 }
 
-/* Hands out what is kept: until inbox_put_back it holds nothing, so that who asks meanwhile what is
- * unread is not told of it again. */
+/* Hands out what is kept: until inbox_put_back it holds nothing, so that a caller that asks
+ * meanwhile what is unread is not told of it again. */
 px_str inbox_lend(struct inbox *inbox);
 
 /* What was lent comes back, less the bytes in front that were used. */
 void inbox_put_back(struct inbox *inbox, px_loop *loop, px_str lent, size_t used);
 
-/* Takes `more_bytes` of what a loop may keep unread, for one who then has `has_bytes`.  The less is
- * left the less one may have, so that those who keep much for long do not shut out those who keep
- * little for a moment; the first size, in which a head that came in two packets fits, has a reserve
- * that larger ones do not touch. */
+/* Takes `more_bytes` of what a loop may keep unread, for an owner that then has `has_bytes`.  The
+ * less is left the less one may have, so that those that keep much for long do not shut out those
+ * that keep little for a moment; the first size, in which a head that came in two packets fits, has
+ * a reserve that larger ones do not touch. */
 bool inbox_share_take(px_loop *loop, uint64_t has_bytes, uint64_t more_bytes);
 
 /* States what must hold; for tests. */

@@ -30,7 +30,7 @@
  *     goes on the *again* list; while that list is not empty the wait does not block.
  *  9. The clock is read after the wait and again before timers fire, and passed down.  Only the
  * loop knows it.
- * 10. A caller who steps the loop has its descriptor, its next timeout and a step call, and needs
+ * 10. A caller that steps the loop has its descriptor, its next timeout and a step call, and needs
  *     all three.
  *
  * Order at the end of a tick: reports of cancelled operations, hooks of LOOP_ENDS (exchanges say
@@ -152,7 +152,7 @@ struct loop_task {
     void (*run)(struct loop_task *task);
 };
 
-/* Somebody who lives on a loop and has a name that is never given twice. */
+/* What lives on a loop and has a name that is never given twice. */
 struct loop_tenant {
     struct list node;
     uint64_t id;

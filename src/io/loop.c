@@ -298,7 +298,7 @@ static void loop_run_again(px_loop *loop)
         if (PX_UNLIKELY(loop_turn_bytes(loop) >= TICK_TURN_BYTES))
             break;
     }
-    /* Who was not served comes first in the next tick. */
+    /* What was not served comes first in the next tick. */
     list_splice(&now, &loop->again);
     list_splice(&loop->again, &now);
     loop->work.behind = work_is_over(&loop->work) && !list_empty(&loop->again);
@@ -412,7 +412,7 @@ int px_loop_timeout_ms(px_loop *loop)
     if (!list_empty(&loop->again) || !list_empty(&loop->tasks) || !list_empty(&loop->closing))
         return 0;
     if (!timer_next(&loop->timers, &due_ms)) {
-        loop->tick_since_us = 0; /* nobody reads a clock before the wait */
+        loop->tick_since_us = 0; /* no clock is read before the wait */
         return -1;
     }
     loop_read_clocks(loop);

@@ -13,7 +13,7 @@
 #include "pollux/alloc.h"
 #include "pollux/loop.h"
 
-/* A queued call.  Embedded by who cannot afford to fail when it is time to post. */
+/* A queued call.  Embedded where posting may not fail when its time comes. */
 struct mailbox_post {
     struct mailbox_post *next; /* borrowed: while queued */
     px_post_fn call;

@@ -1,6 +1,6 @@
 /*
  * px_loop_signal.  One signalfd a loop serves all of its signals.  It can fail without descriptors
- * or memory, or when somebody asked for the same signal before.
+ * or memory, or when the same signal was asked for before.
  */
 #include "io/signal.h"
 

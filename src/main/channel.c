@@ -3,7 +3,7 @@
  *
  * The happy path: sockets come and are served, some are released again, then a word to end.  What
  * can go wrong: the master dies, which is seen as the end of the channel and means a drain, since
- * nobody would look after this worker; a socket that cannot be served ends the worker, so that
+ * no process would look after this worker; a socket that cannot be served ends the worker, so that
  * another one gets it.
  */
 #include "main/channel.h"

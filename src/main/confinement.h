@@ -18,8 +18,8 @@ PX_MUST_CHECK px_err confinement_init(struct sandbox *sandbox, const struct opti
 PX_MUST_CHECK px_err confinement_renew(struct sandbox *sandbox, const struct options *options,
                                        px_error *out_error);
 
-/* Says on stderr what a person should know of it: what this kernel lacks, and whom workers became
- * when nobody said it (unless quiet). */
+/* Says on stderr what a person should know of it: what this kernel lacks, and the user that workers
+ * became when none was named (unless quiet). */
 void confinement_announce(const struct sandbox *sandbox, bool is_quiet);
 
 /* Says of a worker that ended by itself why it did; `status` is of waitpid. */

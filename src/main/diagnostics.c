@@ -61,7 +61,7 @@ static void say(enum diagnostics_level level, const char *format, va_list argume
     line[len++] = '\n';
     if (poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT))
         if (write(STDERR_FILENO, line, (size_t)len) < 0)
-            return; /* nobody is left to tell */
+            return; /* there is nothing left to tell */
 }
 
 void diagnostics_tell(enum diagnostics_level level, const char *format, ...)

@@ -8,14 +8,14 @@
 
 /* As in syslog(3).  The journal gets them as a prefix, `<N>`; a person does not see them. */
 enum diagnostics_level {
-    LEVEL_CRITICAL = 2, /* nobody is served */
+    LEVEL_CRITICAL = 2, /* no peer is served */
     LEVEL_ERROR = 3,    /* something does not work */
     LEVEL_WARNING = 4,  /* something went wrong, and pollux goes on */
     LEVEL_NOTICE = 5,   /* worth knowing */
     LEVEL_INFO = 6,     /* all is well */
 };
 
-/* Writes one line.  Never blocks: when nobody reads stderr, the line is lost. */
+/* Writes one line.  Never blocks: when stderr is not read, the line is lost. */
 void diagnostics_tell(enum diagnostics_level level, const char *format, ...) PX_PRINTF(2, 3);
 
 /* The same at LEVEL_ERROR. */

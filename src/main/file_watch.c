@@ -1,13 +1,13 @@
 /*
  * A look at files.  One that is not there, or cannot be looked at, looks like nothing, which is a
- * change like another: whoever reads it says what is wrong.
+ * change like another: its reader says what is wrong.
  */
 #include "main/file_watch.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-/* FNV-1a: nobody who could make two looks collide needs to. */
+/* FNV-1a: a user that could make two looks collide has no need to. */
 static uint64_t mix(uint64_t hash, uint64_t number)
 {
     for (int byte = 0; byte < 8; byte++)

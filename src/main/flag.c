@@ -24,7 +24,7 @@ static px_err flag_refuse(const struct flag *flag, const char *value, const char
     return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: %s", flag->name, value, form);
 }
 
-/* Zero means the default wherever a number goes, so nobody may give it. */
+/* Zero means the default wherever a number goes, so it cannot be given. */
 static void store_u32(struct options *options, const struct flag *flag, uint32_t number)
 {
     *(uint32_t *)(void *)((char *)options + flag->offset) = number;

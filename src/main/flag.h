@@ -1,9 +1,9 @@
 /*
  * Flags of the command line, as tables.
  *
- * A flag is one line: its names, what the help calls its value, who may give it, what it does.  The
- * tables are grouped by what they are about (flags_*.c); options.c gives them to getopt_long,
- * help.c prints them.
+ * A flag is one line: its names, what the help calls its value, the commands that have it, what it
+ * does.  The tables are grouped by what they are about (flags_*.c); options.c gives them to
+ * getopt_long, help.c prints them.
  */
 #ifndef PX_MAIN_FLAG_H
 #define PX_MAIN_FLAG_H

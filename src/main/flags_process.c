@@ -1,5 +1,5 @@
 /*
- * Flags of the processes: how many, as whom, how they end.
+ * Flags of the processes: how many, as which user, how they end.
  */
 #include <string.h>
 
@@ -48,7 +48,7 @@ static px_err set_accept(struct options *options, const struct flag *flag, const
     return error_set(out_error, PX_ERR_INVALID, 0, "--accept %s: it is own or shared", value);
 }
 
-/* Who that is, is looked up when the program starts. */
+/* The user is looked up when the program starts. */
 static px_err set_user(struct options *options, const struct flag *flag, const char *value,
                        px_error *out_error)
 {
@@ -117,7 +117,7 @@ const struct flag flags_process[] = {
     {"timeout-hung", 0, "TIME", FOR_SERVING, flag_set_duration, FLAG_AT(process.hung_timeout_ms),
      "a worker that does not move that long is killed (default 10s)"},
     {"user", 0, "NAME", FOR_SERVING, set_user, 0,
-     "or uid, with :group or without: whom workers become (root: nobody)"},
+     "or uid, with :group or without: the user of workers (root: nobody)"},
     {"sandbox", 0, "MODE", FOR_SERVING, set_sandbox, 0,
      "on (default), off, or require: end where the kernel lacks a part"},
     {0},

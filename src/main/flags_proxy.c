@@ -1,5 +1,5 @@
 /*
- * Flags about proxies in front: who they are, and how they say who is behind them.
+ * Flags about proxies in front: which they are, and how they name the client behind them.
  */
 #include <string.h>
 

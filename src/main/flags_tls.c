@@ -1,5 +1,5 @@
 /*
- * Flags of TLS: certificates, who may connect, what is spoken.
+ * Flags of TLS: certificates, which clients may connect, what is spoken.
  */
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +115,7 @@ static px_err set_client(struct options *options, const struct flag *flag, const
     return set_word(flag, value, words, ARRAY_COUNT(words), &options->secure.tls.client, out_error);
 }
 
-/* Who names those that sign client certificates wants to see some. */
+/* A command line that names authorities of client certificates wants to see some. */
 static px_err set_client_ca(struct options *options, const struct flag *flag, const char *value,
                             px_error *out_error)
 {
@@ -182,7 +182,7 @@ const struct flag flags_tls[] = {
      "intermediate (default: TLS 1.3 and 1.2), modern (1.3 alone)"},
     {"tls-modern", 0, NULL, FOR_SERVING, set_modern, 0, "the same as --tls-profile modern"},
     {"tls-client-ca", 0, "FILE", FOR_SERVING, set_client_ca, FLAG_AT(secure.tls.client_ca_file),
-     "PEM: who signs client certificates"},
+     "PEM: authorities of client certificates"},
     {"tls-client", 0, "RULE", FOR_SERVING, set_client, 0,
      "required (default with --tls-client-ca), optional, off"},
     {"tls-ticket-keys", 0, "FILE", FOR_SERVING, flag_set_path, FLAG_AT(secure.tls.ticket_keys_file),

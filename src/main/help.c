@@ -26,7 +26,7 @@ static const char help_text[] =
     "  --log FORMAT        combined (of a COMMAND), json, request, off; on stdout, or\n"
     "  --log-file PATH     in a file, which HUP and USR1 reopen\n"
     "  --pid-file PATH     written when it listens, removed at the end\n"
-    "  --user NAME         whom workers become (started as root: nobody)\n"
+    "  --user NAME         the user of workers (started as root: nobody)\n"
     "  --sandbox=MODE      of workers: on (default), off, require\n"
     "  --max-connections N per worker; --timeout-head TIME, --timeout-idle TIME and\n"
     "                      more limits: pollux respond --help\n"

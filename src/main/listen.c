@@ -1,7 +1,7 @@
 /*
  * Opening listeners for workers that do not exist yet.
  *
- * The happy path: the first slot's are opened with a look at whether somebody listens there
+ * The happy path: the first slot's are opened with a look at whether another process listens there
  * already, those of the others are clones; unix sockets and inherited ones are single, and every
  * worker accepts on them.  What a predecessor handed over is taken instead of being opened.  It can
  * fail at each address; the library's line says why.

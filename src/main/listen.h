@@ -2,7 +2,7 @@
  * The program's listeners: every address, once for each slot (see process/supervisor.h).
  *
  * They are opened before the workers are forked, so that a port that is taken is found while there
- * is still somebody to tell, and stay open in the master, so that a worker that takes the place of
+ * is still a user to tell, and stay open in the master, so that a worker that takes the place of
  * a dead one finds the connections that wait.
  */
 #ifndef PX_MAIN_LISTEN_H
@@ -69,7 +69,7 @@ struct listen_plan {
 PX_MUST_CHECK px_err listeners_open(struct listeners *out_listeners, const struct listen_plan *plan,
                                     px_error *out_error);
 
-/* Who serves. */
+/* What serves. */
 struct listen_servers {
     px_server *server;  /* borrowed */
     px_server *observe; /* borrowed: at `metrics`; NULL where there is none */
@@ -94,7 +94,7 @@ PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners,
                                   uint32_t address, px_error *out_error);
 
 /* Has peers refused, or lets them in again.  Addresses that are not ours alone cannot be told to
- * refuse: who waits there is turned away at each listeners_turn_away. */
+ * refuse: peers that wait there are turned away at each listeners_turn_away. */
 void listeners_refuse(struct listeners *listeners, bool is_refused);
 void listeners_turn_away(const struct listeners *listeners);
 

@@ -172,7 +172,7 @@ static void log_done(px_err status, void *context)
     log->is_busy = false;
     if (written < log->writing.len)
         log_drop(log, count_lines(log->writing.ptr + written, log->writing.len - written),
-                 log->write_errno == EAGAIN ? "nobody reads the log" : strerror(log->write_errno));
+                 log->write_errno == EAGAIN ? "the log is not read" : strerror(log->write_errno));
     if (status == PX_OK && log->is_reopening && log->reopen_errno != 0)
         diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", log->file.path,
                         strerror(log->reopen_errno));

@@ -35,7 +35,7 @@ void log_write(px_str lines, void *log);
 /* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);
 
-/* The same with a descriptor that somebody else opened (log_descriptor_open), which is owned from
+/* The same with a descriptor that the master opened (log_descriptor_open), which is owned from
  * now on.
  */
 void log_take(struct log *log, int fd);

@@ -46,7 +46,7 @@ static bool is_over(const _Atomic uint64_t *give_up_at_ms)
     return at != 0 && now_ms() >= at;
 }
 
-/* Whether a link there is root's alone: who else may write its folder could put one there that
+/* Whether a link there is root's alone: a user that may write its folder could put one there that
  * leads to a file of root's. */
 static bool is_folder_of_root(const char *path)
 {

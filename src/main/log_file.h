@@ -15,7 +15,7 @@
 struct log_file {
     const char *path; /* borrowed: outlives it; NULL: stdout */
     int fd;           /* owned */
-    int lock_fd;      /* borrowed; -1 when nobody else writes */
+    int lock_fd;      /* borrowed; -1 when no other process writes */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
     bool is_torn;      /* the last write ended within a line */
@@ -27,14 +27,14 @@ struct log_file {
 int log_lock_create(void);
 
 /* Opens the file, or what stdout is (NULL): a descriptor, or -1 with errno.  A link is followed by
- * root only where nobody else can have put it. */
+ * root only where no other user can have put it. */
 int log_descriptor_open(const char *path);
 
-/* Only the end of a file is written from now on, by whoever shares the descriptor. */
+/* Only the end of a file is written from now on, by every process that shares the descriptor. */
 void log_append_only(int fd);
 
 /* Takes hold of `fd` (owned on success), or opens it where that is -1.  lock_fd: of
- * log_lock_create, borrowed; -1: nobody else writes.  0, or an errno. */
+ * log_lock_create, borrowed; -1: no other process writes.  0, or an errno. */
 int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd);
 void log_file_close(struct log_file *file);
 

@@ -333,8 +333,9 @@ static px_err secure_check(struct options *options, px_error *out_error)
                          "--%s is for TLS, and no address speaks it: add -l https://:8443",
                          secure->given);
     if (secure->tls.client != PX_TLS_CLIENT_OFF && !secure->tls.client_ca_file)
-        return error_set(out_error, PX_ERR_INVALID, 0,
-                         "--tls-client needs --tls-client-ca: who signs client certificates");
+        return error_set(
+            out_error, PX_ERR_INVALID, 0,
+            "--tls-client needs --tls-client-ca: the authorities of client certificates");
     if (secure->tls.client == PX_TLS_CLIENT_OFF && secure->tls.client_ca_file)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--tls-client off asks for no certificate that --tls-client-ca could "
@@ -342,7 +343,7 @@ static px_err secure_check(struct options *options, px_error *out_error)
     return PX_OK;
 }
 
-/* A header that nobody may send would close every connection. */
+/* A header that no peer may send would close every connection. */
 static px_err proxy_check(const struct options *options, px_error *out_error)
 {
     if (options->proxy.protocol && options->proxy.trusted_count == 0)

@@ -80,7 +80,7 @@ struct process_options {
     uint32_t start_timeout_ms; /* 0: 60 s */
     bool accept_shared;        /* one socket for all workers */
     const char *pid_file;      /* NULL: none */
-    const char *user;          /* whom workers become; NULL: nobody was named */
+    const char *user;          /* the user of workers; NULL: none was named */
     enum sandbox_mode sandbox;
     struct program_file program;
 };
@@ -102,8 +102,8 @@ struct secure_options {
     uint32_t staple_count;
     bool self_signed;
     const char *self_signed_names; /* NULL: localhost and its addresses */
-    const char *redirect;          /* an address that sends everybody to https; in `listen` too */
-    uint32_t redirect_port;        /* ... on this port; 0: that of the first https:// address */
+    const char *redirect;   /* an address that sends every client to https; in `listen` too */
+    uint32_t redirect_port; /* ... on this port; 0: that of the first https:// address */
     char redirect_address[REDIRECT_BYTES_MAX]; /* redirect points here */
     const char *given;                         /* the first flag of TLS; NULL: none was given */
     bool client_given;                         /* --tls-client was */
@@ -116,7 +116,7 @@ struct secure_options {
 struct healthcheck_options {
     const char *url;
     const char *ca_file; /* NULL: what the system trusts */
-    bool insecure;       /* whoever answers is believed */
+    bool insecure;       /* any server that answers is believed */
     uint32_t timeout_ms;
 };
 
@@ -132,8 +132,8 @@ struct run_options {
     bool explain;       /* check: say what a request would meet */
     const char *method; /* ... of this request */
     const char *url;
-    const char *from;             /* ... of a client at this address; NULL: 127.0.0.1 */
-    const char *pid_file;         /* reload: whom it tells; NULL: as the configuration says */
+    const char *from;     /* ... of a client at this address; NULL: 127.0.0.1 */
+    const char *pid_file; /* reload: names the process it tells; NULL: as the configuration says */
     struct config_shared *shared; /* borrowed: what one configuration leaves to the next */
     struct config *config;   /* borrowed: what was read; NULL: the command line is all there is */
     struct run_file *opened; /* borrowed, with a config: what it was read into */

@@ -63,7 +63,7 @@ static const struct config_node *block(const struct config *config, const char *
     return node ? node->children : NULL;
 }
 
-/* One process, without a master: who asks has one. */
+/* One process, without a master: a process that asks has one. */
 static bool is_alone(const struct config *config)
 {
     const struct config_node *node = node_find(config->settings->nodes, "workers");

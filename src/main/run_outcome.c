@@ -2,7 +2,7 @@
  * A record in a file that stays open, for a process that may not open files any more.
  *
  * The happy path: it is written over the one before, with its number in front and behind, so that a
- * reader sees whether it is whole.  A reader who sees less looks again.
+ * reader sees whether it is whole.  A reader that sees less looks again.
  */
 #include "main/run_outcome.h"
 

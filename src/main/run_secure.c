@@ -67,7 +67,7 @@ static void take_policy(struct securing *securing, const struct config_node *nod
     if (profile && profile->value_count > 0)
         tls->profile = profile->values[0].word == 1 ? PX_TLS_MODERN : PX_TLS_INTERMEDIATE;
     if (tls->client != PX_TLS_CLIENT_OFF && !tls->client_ca_file)
-        note(securing, client, "client needs client_ca: who signs client certificates");
+        note(securing, client, "client needs client_ca: the authorities of client certificates");
 }
 
 /* All names of a host, with commas between; wildcards are left to certificates that are made. */

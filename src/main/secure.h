@@ -1,6 +1,6 @@
 /*
  * TLS of the program: made of its flags before the workers are forked, so that keys are read by
- * whoever may read them and session tickets are good for all workers.
+ * whichever user may read them, and session tickets are good for all workers.
  */
 #ifndef PX_MAIN_SECURE_H
 #define PX_MAIN_SECURE_H
@@ -37,7 +37,7 @@ PX_MUST_CHECK px_err secure_reload(const struct options *options, px_tls *tls,
 enum exit_code secure_judge(const px_tls *tls, struct secure_dates *dates, int64_t now,
                             bool strict);
 
-/* The same, when an hour has passed: for who looks often.  NULL is fine. */
+/* The same, when an hour has passed: for a caller that looks often.  NULL is fine. */
 void secure_look(const px_tls *tls, struct secure_dates *dates);
 
 /* Registers what is said on answers over TLS: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */

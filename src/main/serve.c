@@ -58,9 +58,9 @@ struct program {
     uint32_t worker_count; /* 0: this process serves */
     uint32_t slot_count;
     struct master_plan plan;
-    pid_t predecessor; /* whose pid file may be taken over; 0: nobody's */
+    pid_t predecessor; /* whose pid file may be taken over; 0: of no process */
     bool owns_pid_file;
-    bool has_served; /* somebody was told where it listens */
+    bool has_served; /* the user was told where it listens */
 };
 
 /* --- The pid file ------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ static px_err program_write_pid(struct program *program, px_error *out_error)
     return err;
 }
 
-/* Everybody serves: the world may know. */
+/* All workers serve: the world may know. */
 static int program_ready(void *context)
 {
     struct program *program = context;

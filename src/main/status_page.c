@@ -2,7 +2,7 @@
  * The page of an error: status, reason, a sentence, and what was asked for.
  *
  * Happy path: a browser names text/html in Accept, and is sent a small page in the colours of a
- * folder's listing, which needs nothing else and may load nothing.  Whoever does not gets the line
+ * folder's listing, which needs nothing else and may load nothing.  Other clients get the line
  * of text.  What was asked for is escaped, and cut where it is long.
  */
 #include "main/status_page.h"

@@ -1,5 +1,5 @@
 /*
- * The page of an error, for people who look at it in a browser.
+ * The page of an error, for people that look at it in a browser.
  */
 #ifndef PX_MAIN_STATUS_PAGE_H
 #define PX_MAIN_STATUS_PAGE_H

@@ -401,7 +401,7 @@ static px_err life_make(struct life *life, px_error *out_error)
                : respond_register(life->server, worker->options, out_error);
 }
 
-/* Whom it listens to: its master, or signals. */
+/* What it listens to: its master, or signals. */
 static px_err life_listen(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;

@@ -26,7 +26,7 @@ struct worker {
     uint32_t worker_count;         /* of the program, or 0: it is alone */
     int root_fd;                   /* borrowed: of the folder that is served; -1: none is given */
     int log_fd;                  /* owned by the worker from then on; -1: it opens the log itself */
-    int log_lock_fd;             /* borrowed; -1: nobody else writes the log */
+    int log_lock_fd;             /* borrowed; -1: no other process writes the log */
     struct listeners *listeners; /* borrowed; handed to the server when it is alone */
 
     /* With a master: */

@@ -1,7 +1,7 @@
 /*
  * Addresses: from text to sockaddr and back.
  *
- * Happy path: "127.0.0.1:8080" is parsed without asking anybody.  Names are resolved with
+ * Happy path: "127.0.0.1:8080" is parsed without asking a resolver.  Names are resolved with
  * getaddrinfo, which can block: listeners do it at start, dialling on a helper thread.
  */
 #ifndef PX_NET_ADDRESS_H

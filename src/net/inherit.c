@@ -1,6 +1,6 @@
 /*
  * Inherited descriptors: they begin at 3, LISTEN_FDS says how many, LISTEN_FDNAMES names them in
- * order, LISTEN_PID says whom they are for (sd_listen_fds(3)).
+ * order, LISTEN_PID says which process they are for (sd_listen_fds(3)).
  */
 #include "net/inherit.h"
 

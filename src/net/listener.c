@@ -285,7 +285,7 @@ px_listener *px_listener_adopt(int fd, px_error *out_error)
     if (!listener)
         return NULL;
     inherit_prepare(fd);
-    /* Whether accepted sockets bring their first bytes is up to who bound it. */
+    /* Whether accepted sockets bring their first bytes is up to the process that bound it. */
     bytes = sizeof(defer_s);
     if (getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, &bytes) != 0 || defer_s <= 0)
         listener->options.defer_accept_s = PX_OFF;

@@ -10,7 +10,7 @@
 
 enum { LISTENER_SOCKETS_MAX = ADDRESS_COUNT_MAX };
 
-/* What a listener tells who accepts from it. */
+/* What a listener tells its owner. */
 struct listener_events {
     /* The descriptor is the callee's; `eager`: its first bytes are there. */
     void (*on_socket)(px_listener *listener, int fd, const struct net_address *peer, bool eager,

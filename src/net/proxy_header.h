@@ -1,10 +1,10 @@
 /*
  * The PROXY protocol, versions 1 and 2 (haproxy's doc/proxy-protocol.txt, 2020-03-05): what a proxy
- * says in front of a connection's bytes about who is behind it.
+ * says in front of a connection's bytes about the client behind it.
  *
  * A pure function over the bytes so far.  Happy path: a TCP proxy's first segment holds the whole
  * header.  What can go wrong: bytes that are no such header, one that is too long, a checksum that
- * does not fit; whoever trusts the peer has to close then, since the specification forbids to
+ * does not fit; a server that trusts the peer has to close then, since the specification forbids to
  * guess.
  */
 #ifndef PX_NET_PROXY_HEADER_H
@@ -15,7 +15,8 @@
 /* What was said. */
 struct proxy_header {
     size_t bytes;  /* of the header: the connection's own bytes begin behind it */
-    bool has_peer; /* else LOCAL, UNKNOWN, or an address that is no stream's: the peer is who it is
+    bool has_peer; /* else LOCAL, UNKNOWN, or an address that is no stream's: the peer stays what it
+                    * is
                     */
     bool tls;      /* the client spoke TLS with the proxy (PP2_TYPE_SSL) */
     struct net_address source;

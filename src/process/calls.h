@@ -30,7 +30,7 @@
 /* Sockets of its own, where a worker may dial. */
 #define CALLS_OF_DIALLING(X) X(socket) X(connect) X(sendmmsg)
 
-/* Refused with ENOSYS, as by a kernel that does not have them: whoever tries goes another way. */
+/* Refused with ENOSYS, as by a kernel that does not have them: the caller goes another way. */
 #define CALLS_DONE_WITHOUT(X) \
     X(clone3) X(prctl) X(arch_prctl) X(set_tid_address) X(access) X(faccessat) X(faccessat2) \
     X(readlink) X(readlinkat) X(getdents64) X(getcwd) X(stat) X(lstat) X(statfs) X(fstatfs) X(openat2) X(close_range) \

@@ -96,7 +96,7 @@ static uint64_t rights_of(unsigned access, mode_t mode)
         rights |= FS_WRITE_FILE | FS_MAKE_REG;
     if (access & LANDLOCK_REMOVE)
         rights |= FS_REMOVE_FILE;
-    /* A FIFO that nobody reads can be opened for writing only by one who reads it too. */
+    /* A FIFO without a reader can be opened for writing only by a process that reads it too. */
     if ((access & LANDLOCK_WRITE) && S_ISFIFO(mode))
         rights |= FS_READ_FILE;
     return S_ISDIR(mode) ? rights : rights & FS_OF_FILES;

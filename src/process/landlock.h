@@ -1,6 +1,6 @@
 /*
  * Landlock: what a process may do with files, sockets' addresses and other processes from now on,
- * whoever it is.  It cannot be undone, and children inherit it.
+ * whichever user it is of.  It cannot be undone, and children inherit it.
  *
  * What an older kernel does not know (its ABI is below 7) is left out: best effort.
  */

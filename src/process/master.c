@@ -90,7 +90,7 @@ static uint32_t child_find(const struct master *master, pid_t pid)
     return SUPERVISOR_NOBODY;
 }
 
-/* The actions say who it was, and may fork another one into the same place. */
+/* The actions say which it was, and may fork another one into the same place. */
 static void child_ended(struct master *master, uint32_t place, int status)
 {
     struct master_child *child = &master->children[place];
@@ -162,7 +162,7 @@ static void replace(struct master *master)
         master_event(master, EVENT_REPLACE, SUPERVISOR_NOBODY, 0);
 }
 
-/* Has everybody go on with a new log, and write what was counted to the board. */
+/* Has all workers go on with a new log, and write what was counted to the board. */
 static void report(struct master *master)
 {
     const struct control_message message = control_make(CONTROL_REPORT, 0, 0);

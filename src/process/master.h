@@ -39,7 +39,7 @@ struct master_plan {
     const struct notify *notify;      /* borrowed */
     /* In a child: serves what the channel says, until it says so or ends.  Exit code. */
     int (*on_work)(uint32_t place, const struct control_ends *ends, void *context);
-    /* Everybody serves, for the first time, and all is ours.  0, or an exit code: all ends. */
+    /* All workers serve, for the first time, and all is ours.  0, or an exit code: all ends. */
     int (*on_ready)(void *context);
     /* How many workers the next generation has; 0: no reload, and why was said;
      * MASTER_RELOAD_LATER: one is under way, on_look asks for another. */
@@ -67,7 +67,7 @@ struct master_plan {
     void (*on_say)(enum master_level level, const char *text, void *context);
     /* A worker has become ready, and has found that it may not read what it serves. */
     void (*on_warned)(void *context);
-    /* Peers are refused from now on, since nobody serves; or let in again. */
+    /* Peers are refused from now on, since no worker serves; or let in again. */
     void (*on_refuse)(bool is_refused, void *context);
     /* A worker ended that should not have; `status` is of waitpid. */
     void (*on_death)(uint32_t place, pid_t pid, int status, void *context);
@@ -78,7 +78,7 @@ struct master_child {
     pid_t pid;                /* 0: none */
     struct control_ends ends; /* owned; -1: none */
     int status;               /* of waitpid, when it has ended */
-    bool has_shared;          /* it was given the sockets of everybody */
+    bool has_shared;          /* it was given the sockets of all workers */
     bool owes_report;         /* it was asked for its numbers */
     uint32_t owed;            /* answers that it has not given; one more than that ends it */
 };

@@ -136,7 +136,7 @@ static void own(struct master *master)
                     (long)getpid(), master->supervisor.worker_count);
 }
 
-/* Everybody serves.  A successor asks first whether all is its own now. */
+/* All workers serve.  A successor asks first whether all is its own now. */
 static void act_announce(struct master *master)
 {
     const struct control_message message = control_make(CONTROL_SUCCESSOR_READY, 0, 0);
@@ -236,7 +236,7 @@ static void act_give(struct master *master)
     (void)control_send_patiently(master->successor.fd, &message, -1, SEND_PATIENCE_MS);
 }
 
-/* Only the main process may say who is the next one. */
+/* Only the main process may name the next one. */
 static void act_given(struct master *master)
 {
     notify_send(master->plan->notify, "MAINPID=%ld\n", (long)master->successor.pid);

@@ -3,8 +3,8 @@
  *
  * The happy path: the environment names a socket, by path or in the abstract namespace ('@'), and
  * each message is one datagram that is sent without waiting, over a socket that was connected
- * before a sandbox could forbid it.  A name that is no address, or where nobody listens, means that
- * nobody is told.
+ * before a sandbox could forbid it.  A name that is no address, or where no process listens, means
+ * that nothing is told.
  */
 #include "process/notify.h"
 

@@ -9,7 +9,7 @@
 #include "pollux/error.h"
 
 struct notify {
-    int fd;               /* owned; -1: nobody wants to be told */
+    int fd;               /* owned; -1: there is nothing to be told */
     uint32_t watchdog_ms; /* how often WATCHDOG=1 is due; 0: never */
 };
 

@@ -103,7 +103,7 @@ px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error)
 
     if (lstat(path, &there) != 0)
         return error_clear(out_error);
-    /* Renaming over a device or a folder must not happen, whoever runs us. */
+    /* Renaming over a device or a folder must not happen, whichever user runs us. */
     if (!S_ISREG(there.st_mode))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "cannot write the pid file %s: it is not a regular file", path);

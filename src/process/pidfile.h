@@ -9,8 +9,8 @@
 #include "pollux/error.h"
 
 /* Whether `path` may be written: PX_ERR_CONFLICT when it holds the number of another program of our
- * name that runs (but `predecessor`'s; 0: nobody's), PX_ERR_INVALID when something that is not a
- * regular file is there. */
+ * name that runs (but `predecessor`'s; 0: there is none), PX_ERR_INVALID when something that is not
+ * a regular file is there. */
 PX_MUST_CHECK px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error);
 
 /* Writes `pid` and LF to `path`, all at once: a reader sees the whole file or none.

@@ -78,7 +78,7 @@ static px_err user_find(struct privileges *privileges, const char *user, const c
     privileges->uid = entry ? entry->pw_uid : id;
     privileges->gid = entry ? entry->pw_gid : id;
     if (group) {
-        /* Who names a group means that one alone. */
+        /* A group that was named is the only one. */
         px_err err = group_find(group, &privileges->gid, out_error);
         if (err != PX_OK)
             return err;
@@ -157,8 +157,8 @@ static px_err become(const struct privileges *privileges, px_error *out_error)
     return PX_OK;
 }
 
-/* Nothing may be gained by an exec either.  Only who has CAP_SETPCAP can drop from this set; the
- * others cannot gain from it, by no_new_privs. */
+/* Nothing may be gained by an exec either.  Only a process with CAP_SETPCAP can drop from this set;
+ * the others cannot gain from it, by no_new_privs. */
 static void bounding_set_drop(void)
 {
     for (unsigned long capability = 0; capability <= CAPABILITY_MOST; capability++)

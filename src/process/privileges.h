@@ -1,5 +1,5 @@
 /*
- * Who a worker is: a user without any privilege that root would have.
+ * The user of a worker: without any privilege that root would have.
  *
  * The name is looked up once, at start, while files of /etc can be read; the change itself is made
  * by each worker, after all that needs root was opened.
@@ -21,7 +21,7 @@ enum {
 
 struct privileges {
     bool is_change;  /* false: stay the user we are */
-    bool is_default; /* root, and nobody said who else to become */
+    bool is_default; /* root, and no other user was named */
     uid_t uid;
     gid_t gid;
     gid_t groups[PRIVILEGES_GROUPS_MAX];
@@ -29,9 +29,9 @@ struct privileges {
     char name[PRIVILEGES_NAME_BYTES]; /* for a person */
 };
 
-/* Finds out who workers become: `user` is a name or a number, with `:` and a group, likewise, or
- * without; NULL: nobody if we are root, else who we are.  PX_ERR_INVALID: there is no such user;
- * PX_ERR_PERMISSION: only root can become another one. */
+/* Finds out the user that workers become: `user` is a name or a number, with `:` and a group,
+ * likewise, or without; NULL: nobody if we are root, else our own.  PX_ERR_INVALID: there is no
+ * such user; PX_ERR_PERMISSION: only root can become another one. */
 PX_MUST_CHECK px_err privileges_find(const char *user, struct privileges *out_privileges,
                                      px_error *out_error);
 

@@ -155,7 +155,7 @@ px_err sandbox_enter(const struct sandbox *sandbox, px_error *out_error)
         close(ruleset_fd);
     if (err == PX_OK && sandbox->has_seccomp)
         err = seccomp_part(sandbox, out_error);
-    /* A change of the user hides a process from debuggers and sanitizers, for whom off is. */
+    /* A change of the user hides a process from debuggers and sanitizers, for which off is. */
     if (err == PX_OK && sandbox->mode == SANDBOX_OFF)
         (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     return err;

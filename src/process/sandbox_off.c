@@ -1,5 +1,5 @@
 /*
- * What --sandbox is when nobody says it: off.  CMake chooses this file or its sibling.
+ * What --sandbox is when it is not given: off.  CMake chooses this file or its sibling.
  */
 #include "process/sandbox.h"
 

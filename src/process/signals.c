@@ -1,5 +1,5 @@
 /*
- * Blocking signals before there is anybody to read them.
+ * Blocking signals before there is a loop to read them.
  */
 #include "process/signals.h"
 

@@ -49,7 +49,7 @@ static void become(const struct successor_program *program, int fd, const int *g
 
     snprintf(parent_text, sizeof(parent_text), "%ld", (long)parent);
     set_number(SUCCESSOR_VARIABLE, fd);
-    /* The service manager will expect the signs of life from whoever serves. */
+    /* The service manager will expect the signs of life from the process that serves. */
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
     fcntl(fd, F_SETFD, 0);
@@ -236,7 +236,7 @@ px_err legacy_take(struct legacy *out_legacy, px_error *out_error)
         if (!legacy_keep(&legacy, &message, fd)) {
             if (fd >= 0)
                 close(fd);
-            return legacy_fail(&legacy, "it sent what nobody asked for", out_error);
+            return legacy_fail(&legacy, "it sent what it was not asked for", out_error);
         }
     }
     legacy.slot_count = message.slot;

@@ -112,7 +112,7 @@ void supervisor_orphan(struct supervisor *supervisor, uint32_t worker)
             slot->previous = SUPERVISOR_NOBODY;
         if (slot->holder != worker)
             continue;
-        /* Who had it before has not been told to let go, and accepts there still. */
+        /* The worker that had it before has not been told to let go, and accepts there still. */
         slot->holder = slot->previous;
         slot->previous = SUPERVISOR_NOBODY;
         slot->is_served = slot->holder != SUPERVISOR_NOBODY;
@@ -128,7 +128,7 @@ void supervisor_drain(struct supervisor *supervisor, uint64_t now_ms)
 {
     supervisor->phase = PHASE_DRAINING;
     /* The workers have descriptors of their own, and take what waits in the queues.  What we kept
-     * open would let peers in whom nobody answers. */
+     * open would let peers in that no worker answers. */
     say(supervisor, ACTION_CLOSE, SUPERVISOR_NOBODY, 0);
     tell_all(supervisor, ACTION_DRAIN, now_ms);
 }

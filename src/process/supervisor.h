@@ -23,7 +23,7 @@ enum {
     SUPERVISOR_NOBODY = UINT32_MAX,
 
     WORKERS_MAX = 1024, /* more than any machine has processors to run them on */
-    /* Old generations that may finish in peace: each costs memory, and who reloads every minute
+    /* Old generations that may finish in peace: each costs memory, and a reload every minute
      * must not pile them up. */
     GENERATIONS_MAX = 4,
     /* Places for workers, in units of their count: the old generations, the one that serves, the
@@ -82,13 +82,13 @@ struct supervisor_event {
 enum supervisor_action_kind {
     ACTION_FORK,      /* worker, generation: answered by EVENT_FORKED or EVENT_FORK_FAILED */
     ACTION_ASSIGN,    /* worker, slot: accept there */
-    ACTION_RELEASE,   /* worker, slot: do so no longer, somebody else does */
+    ACTION_RELEASE,   /* worker, slot: do so no longer, another worker does */
     ACTION_DELAY,     /* worker: a drain is coming; go on accepting, readiness fails */
     ACTION_DRAIN,     /* worker: accept what waits, then end; idle connections get a short grace */
     ACTION_RETIRE,    /* worker: end when the last connection has; idle ones may stay */
     ACTION_STOP,      /* worker: end at once */
     ACTION_KILL,      /* worker: SIGKILL */
-    ACTION_ANNOUNCE,  /* everybody serves for the first time */
+    ACTION_ANNOUNCE,  /* all workers serve for the first time */
     ACTION_RELOADING, /* a reload begins */
     ACTION_RELOADED,  /* it has taken over */
     ACTION_UNCHANGED, /* it, or a replacement, has failed: code says how (enum supervisor_reason) */
@@ -99,12 +99,12 @@ enum supervisor_action_kind {
     ACTION_ABANDON,   /* end it */
     ACTION_RECLAIM,   /* it did not take what was given: pid file and so on are ours again */
     ACTION_GIVEN,     /* it has all; we only finish */
-    ACTION_REFUSE,    /* nobody has served for UNSERVED_MS: peers are refused, not left to hang */
+    ACTION_REFUSE,    /* no worker served for UNSERVED_MS: peers are refused, not left to hang */
     ACTION_ADMIT,     /* ... and let in again: a worker takes a slot */
     ACTION_SAY_DIED,  /* worker, code: unexpectedly */
     ACTION_SAY_HUNG,  /* worker: its loop does not turn, it will be killed */
     ACTION_SAY_LATE,  /* worker: it is not ready in time, it will be killed */
-    ACTION_EXIT,      /* code: nobody is left */
+    ACTION_EXIT,      /* code: no worker is left */
 };
 
 enum supervisor_reason {
@@ -236,7 +236,7 @@ void supervisor_tell(struct supervisor *supervisor, uint32_t worker,
 /* Brings what is to what should be, as far as it can be now. */
 void supervisor_settle(struct supervisor *supervisor, uint64_t now_ms);
 
-/* A worker serves no longer: its slots go back to who had them before, or to nobody. */
+/* A worker serves no longer: its slots go back to the workers that had them before, or to none. */
 void supervisor_orphan(struct supervisor *supervisor, uint32_t worker);
 
 /* The generation that was being started does not take over. */

@@ -201,7 +201,7 @@ static uint32_t by_load(const struct supervisor *supervisor, uint32_t generation
     return found;
 }
 
-/* Who takes a slot: somebody of the generation that serves, else, when all of it has died, of an
+/* What takes a slot: a worker of the generation that serves, else, when all of it has died, of an
  * older one that was not yet told to retire. */
 static uint32_t taker(const struct supervisor *supervisor)
 {
@@ -248,10 +248,10 @@ static void settle_slots(struct supervisor *supervisor)
     }
 }
 
-/* What waits in queues that nobody reads is better told so. */
+/* What waits in queues that no worker reads is better told so. */
 static void settle_service(struct supervisor *supervisor, uint64_t now_ms)
 {
-    bool is_served = supervisor->generation == 0; /* nobody was told that we listen */
+    bool is_served = supervisor->generation == 0; /* no user was told that we listen */
 
     for (uint32_t i = 0; !is_served && i < supervisor->plan.slot_count; i++)
         is_served = supervisor->slots[i].holder != SUPERVISOR_NOBODY;

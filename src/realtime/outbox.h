@@ -25,7 +25,7 @@ struct shared_bytes {
 /* Room for `len` bytes, with one hold; NULL without memory. */
 struct shared_bytes *shared_create(px_loop *loop, size_t len);
 
-/* Bytes of somebody's: `body` is released once, also when there is no memory. */
+/* Bytes of another owner: `body` is released once, also when there is no memory. */
 struct shared_bytes *shared_of(px_loop *loop, const px_body *body);
 
 void shared_put(struct shared_bytes *shared); /* gives a hold back; NULL is fine */

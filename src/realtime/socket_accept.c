@@ -172,8 +172,8 @@ static void refuse(px_exchange *exchange, unsigned status)
     px_respond_error(exchange, status);
 }
 
-/* What both coders may take is set aside now, where each keeps its window: who is let in can go on.
- * Without room for that each message stands for itself, which any peer must take. */
+/* What both coders may take is set aside now, where each keeps its window: a peer that is let in
+ * can go on. Without room for that each message stands for itself, which any peer must take. */
 static void coders_reserve(px_websocket *socket)
 {
     struct ws_deflate_terms *terms = &socket->deflate_terms;

@@ -109,7 +109,7 @@ static void pong_take(px_websocket *socket, px_str content)
     uint64_t sent_ms;
 
     if (content.len != sizeof(sent_ms) || socket->pinged_ms == 0)
-        return; /* section 5.5.3: a pong that nobody asked for */
+        return; /* section 5.5.3: a pong that was not asked for */
     memcpy(&sent_ms, content.ptr, sizeof(sent_ms));
     if (sent_ms != socket->pinged_ms)
         return;

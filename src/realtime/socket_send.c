@@ -83,7 +83,7 @@ px_err px_websocket_ping(px_websocket *socket)
     if (!socket_is_open(socket))
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
-        return PX_FULL; /* whoever does not read answers no ping */
+        return PX_FULL; /* a peer that does not read answers no ping */
     if (!socket_control(socket, WS_PING, px_str_make((const char *)&now_ms, sizeof(now_ms))))
         return PX_ERR_MEMORY;
     socket->pinged_ms = now_ms;
@@ -102,7 +102,7 @@ static px_err send_begin(px_websocket *socket)
     return socket_is_full(socket) ? socket_overflow(socket) : PX_OK;
 }
 
-/* A message that is lost for memory would be missed by nobody but the peer: it is the last. */
+/* A message that is lost for memory would be missed by the peer alone: it is the last. */
 static px_err send_end(px_websocket *socket, px_err err)
 {
     if (err != PX_OK)

@@ -1,7 +1,7 @@
 /*
  * What a topic sends to: a WebSocket or a stream of events, seen alike.
  *
- * Whoever can subscribe embeds one of these; the topics that it is subscribed to hang on it, and go
+ * What can subscribe embeds one of these; the topics that it is subscribed to hang on it, and go
  * with it.
  */
 #ifndef PX_REALTIME_SUBSCRIBER_H

@@ -3,7 +3,7 @@
  * others.
  *
  * Publishing frames the message and sets the task.  A turn of it gives the message at hand to
- * TOPIC_TURN_COUNT subscribers; the next turn goes on where it stopped.  Who subscribes meanwhile
+ * TOPIC_TURN_COUNT subscribers; the next turn goes on where it stopped.  What subscribes meanwhile
  * has a number and gets what is published after it.  Giving can end a subscriber, whose program may
  * then end others, or the topic: the place in the list is moved on before each call.
  */

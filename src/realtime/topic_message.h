@@ -22,7 +22,7 @@ struct topic_message {
 };
 
 /* The frame for a WebSocket.  *out_deflated says which it is; where it does not help, or there is
- * no memory for it, the plain one is given to those who could take the other. */
+ * no memory for it, the plain one is given to those that could take the other. */
 struct shared_bytes *topic_message_frame(struct topic_message *message, bool may_deflate,
                                          bool *out_deflated);
 

@@ -4,8 +4,8 @@
  * Happy path: the newcomer's request is read once, so that closing does not turn into a reset that
  * would overtake the answer; 503 goes out, and the connection is closed.  If a place has become
  * free by the time the request comes, the connection is served after all.  What can go wrong: a
- * newcomer who says nothing (gone after a second), one whose request goes on (read and dropped for
- * a moment, so that the answer can be seen), and one who speaks something else: HTTP/2 by prior
+ * newcomer that says nothing (gone after a second), one whose request goes on (read and dropped for
+ * a moment, so that the answer can be seen), and one that speaks something else: HTTP/2 by prior
  * knowledge is told GOAWAY, TLS gets an alert.
  */
 #include "server/refusal.h"

@@ -144,8 +144,8 @@ static px_err server_init(px_server *server, px_error *out_error)
      * theirs beside the limit. */
     if (connections < UINT32_MAX / 2)
         connections += 2 * ACCEPTS_PER_TICK + connections / 64 + LINGER_COUNT_MAX;
-    /* HTTP/2 has several requests on a connection; who finds no exchange is refused, and may try
-     * again. */
+    /* HTTP/2 has several requests on a connection; one that finds no exchange is refused, and may
+     * try again. */
     exchange_service_init(
         &server->service, server->loop,
         memory_count(server, PART_EXCHANGES, exchange_object_bytes(),
@@ -356,7 +356,7 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
                          (unsigned)UINT16_MAX);
     if (options.proxy_protocol && server->trust.count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "the PROXY protocol needs trusted_proxies: who may speak it");
+                         "the PROXY protocol needs trusted_proxies: the peers that may speak it");
     if (server->listening.count == LISTENERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
                          LISTENERS_MAX);

@@ -58,7 +58,7 @@ struct server_drain {
     uint32_t spread_ms;     /* over which exchanges that last are told to end */
     uint32_t told;          /* how many of them were */
     uint32_t rounds;        /* turns of accepting */
-    bool leaves_queue;      /* somebody else accepts there */
+    bool leaves_queue;      /* another process accepts there */
     bool ends_idle;         /* idle_ms has come */
     bool closes;            /* close_ms has come, or the end of the delay */
     void (*on_drained)(px_server *server, void *context);
@@ -68,8 +68,8 @@ struct server_drain {
 /* When a walk over all connections that found nothing is worth another try. */
 struct server_again {
     uint64_t heads_ms;  /* for unfinished heads that have grown old */
-    uint64_t shares_ms; /* for who holds more of HTTP/2 than others */
-    uint64_t outs_ms;   /* for who has been sending for longest */
+    uint64_t shares_ms; /* for connections that hold more of HTTP/2 than others */
+    uint64_t outs_ms;   /* for those that have been sending for longest */
 };
 
 /* Where it counts. */

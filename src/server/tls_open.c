@@ -168,8 +168,8 @@ static void tls_protocol_open(struct session *session)
     struct conn *conn = conn_of(session);
     struct tls_shared *shared = &session->server->tls->shared;
 
-    /* Too many at once: who has had the longest time gives way, so that a crowd that dawdles does
-     * not lock out who does not. */
+    /* Too many at once: the peer that has had the longest time gives way, so that a crowd that
+     * dawdles does not lock out one that does not. */
     if (shared->handshake_count >= conn_settings(conn)->options.handshakes_max)
         session_close(&((struct conn *)tls_shared_oldest(shared)->owner_context)->session,
                       PX_END_NO_MEMORY);

@@ -38,7 +38,7 @@ static px_err options_settle(px_tls_options *options, px_error *out_error)
                          options->client);
     if (options->client != PX_TLS_CLIENT_OFF && !options->client_ca_file)
         return error_set(out_error, PX_ERR_INVALID, 0,
-                         "client certificates need a file with who may sign them");
+                         "client certificates need a file with the authorities that sign them");
     if (options->handshake_timeout_ms == 0)
         options->handshake_timeout_ms = TLS_HANDSHAKE_TIMEOUT_MS_DEFAULT;
     if (options->handshakes_max == 0)

@@ -40,7 +40,7 @@ struct px_tls {
     struct tls_source *sources;  /* owned, in the order they were added */
     struct tls_context *context; /* a reference: the generation for new sessions; NULL at first */
     struct tls_tickets tickets;
-    bool http2; /* h2 is offered by ALPN: there is somebody to speak it */
+    bool http2; /* h2 is offered by ALPN: there is a server to speak it */
 };
 
 /* Whether a host name that no certificate serves is, or may be, one of a certificate that cannot be

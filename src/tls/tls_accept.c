@@ -86,7 +86,7 @@ static int on_hello(SSL *ssl, int *out_alert, void *context)
 }
 
 /* RFC 7301 section 3.2: without a protocol in common the handshake ends with
- * no_application_protocol.  Who does not ask speaks HTTP/1.1. */
+ * no_application_protocol.  A client that does not ask speaks HTTP/1.1. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *list, unsigned len, void *context)
 {

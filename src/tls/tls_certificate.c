@@ -25,7 +25,7 @@ static px_err name_add(struct tls_certificate *certificate, const char *text, si
     struct tls_name **end = &certificate->names;
     uint32_t count = 0;
 
-    /* A NUL inside of a name is an old trick; such a name serves nobody. */
+    /* A NUL inside of a name is an old trick; such a name serves no host. */
     if (len == 0 || len > TLS_NAME_BYTES_MAX || memchr(text, '\0', len))
         return PX_OK;
     for (; *end; end = &(*end)->next)
@@ -270,7 +270,7 @@ static px_err chain_check(X509 *leaf, STACK_OF(X509) * chain, const char *path, 
     return PX_OK;
 }
 
-/* Nobody is there to type a pass phrase. */
+/* There is no terminal to type a pass phrase at. */
 static int no_pass_phrase(char *buf, int size, int writing, void *context)
 {
     (void)buf;

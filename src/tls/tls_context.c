@@ -27,10 +27,10 @@ static px_err ctx_use(SSL_CTX *ctx, const struct tls_certificate *certificate, p
         1)
         return PX_OK;
     return tls_error(out_error, PX_ERR_INVALID, "the certificate for %s cannot be used",
-                     certificate->names ? certificate->names->text : "nobody");
+                     certificate->names ? certificate->names->text : "no name");
 }
 
-/* Who may sign client certificates, and that they are asked for. */
+/* The authorities of client certificates, and that certificates are asked for. */
 static px_err ctx_ask_client(const px_tls *tls, SSL_CTX *ctx, px_error *out_error)
 {
     int mode = SSL_VERIFY_PEER;
@@ -246,7 +246,7 @@ const struct tls_set *tls_context_find(const struct tls_context *context, px_str
 
 /* --- Making and ending ------------------------------------------------------------------------ */
 
-/* Who gets here without a name that is known sees the first certificate, and those of other key
+/* A client that gets here without a known name sees the first certificate, and those of other key
  * types that share its first name. */
 static px_err fallback_make(struct tls_context *context, px_error *out_error)
 {

@@ -33,7 +33,7 @@ struct tls_context {
     struct tls_set *sets;   /* owned */
     const struct tls_set *fallback;
     unsigned char
-        client_digest[32]; /* of who may sign client certificates: no session outlives it */
+        client_digest[32]; /* of the authorities of client certificates: no session outlives it */
 };
 
 /* A generation with one reference, of these certificates, which it takes over when it succeeds.

@@ -44,5 +44,5 @@ px_err tls_error_open(px_error *out_error, const char *what, const char *path)
 
     return error_set(
         out_error, code, sys_errno, "cannot read %s %s: %s%s", what, path, strerror(sys_errno),
-        code == PX_ERR_PERMISSION ? " (it must be readable by the user who starts)" : "");
+        code == PX_ERR_PERMISSION ? " (it must be readable by the user that starts)" : "");
 }

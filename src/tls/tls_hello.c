@@ -2,7 +2,7 @@
  * Parsers for two extensions of the client's hello.
  *
  * OpenSSL reads them too, later; here they are read before a certificate is chosen, from bytes that
- * nobody has looked at yet.
+ * was not looked at yet.
  */
 #include "tls/tls_hello.h"
 

@@ -1,8 +1,9 @@
 /*
  * Stapling: a response is read, found to be good and in time, and kept as it was read.
  *
- * Who signed it is checked by clients, which know whom they trust; here only mistakes are caught
- * that an operator can make: another certificate's response, an old one, one that says "revoked".
+ * Its signature is checked by clients, which know the authorities that they trust; here only
+ * mistakes are caught that an operator can make: another certificate's response, an old one, one
+ * that says "revoked".
  */
 #include "tls/tls_ocsp.h"
 

@@ -2,7 +2,7 @@
  * Mozilla's "Server Side TLS" (5.7), intermediate and modern, in OpenSSL's words.
  *
  * Two departures, both to the safe side: no DHE suites (a peer can have the server compute large
- * powers for nothing, CVE-2002-20001, and who cannot do elliptic curves does not exist any more),
+ * powers for nothing, CVE-2002-20001, and clients without elliptic curves do not exist any more),
  * and the order of suites is ours, except that ChaCha20 wins for a peer that puts it first.
  */
 #include "tls/tls_profile.h"
@@ -29,7 +29,7 @@ px_err tls_profile_apply(SSL_CTX *ctx, px_tls_profile profile, px_error *out_err
     int least = profile == PX_TLS_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
 
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
-    /* RFC 9113 section 9.2.1 forbids compression and renegotiation; nobody needs either. */
+    /* RFC 9113 section 9.2.1 forbids compression and renegotiation; no client needs either. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);

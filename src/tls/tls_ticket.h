@@ -4,7 +4,7 @@
  * Without a file: a secret that is made once, before the program forks, and moved on by a one-way
  * function every twelve hours.  All workers come to the same keys without a word between them, and
  * an old key cannot be had from a newer secret.  With a file the keys are its own, for machines
- * that share a name; who writes the file rotates them.
+ * that share a name; the program that writes the file rotates them.
  */
 #ifndef PX_TLS_TLS_TICKET_H
 #define PX_TLS_TLS_TICKET_H

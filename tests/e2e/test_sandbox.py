@@ -89,7 +89,7 @@ def test_what_a_worker_has_given_up():
                 assert int(status["CapBnd"], 16) == 0
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root becomes somebody else")
+@pytest.mark.skipif(not IS_ROOT, reason="only root may become another user")
 @pytest.mark.parametrize(
     "user, uid, gid", [("nobody", None, None), ("54321", 54321, 54321), ("54321:77", 54321, 77), ("root", 0, 0)]
 )

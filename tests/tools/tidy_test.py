@@ -45,6 +45,15 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(len(found), 1, found)
         self.assertIn(expected, found[0])
 
+    # --- words ---------------------------------------------------------------------------------
+
+    def test_persons(self):
+        self.good("src/base/a.c", HEAD + "/* A peer that waits; user nobody, as nobody. */\n")
+        self.bad("src/base/a.c", HEAD + "/* Who waits. */\n", '"Who"')
+        self.bad("src/base/a.c", HEAD + "/* Nobody waits. */\n", '"Nobody"')
+        self.good("docs/A.md", "Workers become `nobody`.\n")
+        self.bad("docs/A.md", "For somebody else.\n", '"somebody"')
+
     # --- sizes ---------------------------------------------------------------------------------
 
     def test_function_size(self):
@@ -361,7 +370,7 @@ class TidyTest(unittest.TestCase):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
             "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals",
-            "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "public_headers", "sizes",
+            "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "plain_words", "public_headers", "sizes",
             "structs")})
 
     def test_items(self):

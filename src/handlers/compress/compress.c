@@ -70,7 +70,7 @@ static bool stream_begin(struct px_compress *compress, px_exchange *exchange, en
 {
     *stream = (struct compress_stream){.compress = compress, .shelf = &compress->shelves[coding]};
     if (px_request_method_is(exchange, "HEAD"))
-        return true; /* the head of a GET, whose content nobody asks for */
+        return true; /* the head of a GET, whose content is not asked for */
     stream->coder = shelf_take(compress, stream->shelf, px_response_length(exchange));
     return stream->coder != NULL;
 }

@@ -124,7 +124,7 @@ struct compress_stream {
 
 /* --- Heads (compress_head.c) ------------------------------------------------------------------ */
 
-/* Whether an answer could be coded, whoever asks. */
+/* Whether an answer could be coded, whatever the request accepts. */
 bool compress_is_fit(const struct px_compress *compress, const px_exchange *exchange);
 
 /* Whether it was asked for by GET or HEAD. */

@@ -1,10 +1,10 @@
 /*
- * Coded content that is sent again: a table by what was asked for, whom, and the strong ETag that
+ * Coded content that is sent again: a table by the target, the host, and the strong ETag that
  * the handler gave it, which names those bytes and no others (RFC 9110 section 8.8.1).
  *
  * Happy path: what a coder makes is written down beside being sent, and is put into the table when
  * it was whole.  Bounded in bytes; the longest unused goes first.  Without memory content is not
- * kept, and nobody notices.  Peers choose the keys, so the hash is keyed.
+ * kept, and no answer changes.  Peers choose the keys, so the hash is keyed.
  */
 #include <string.h>
 

@@ -21,7 +21,7 @@ static bool field_forbids(const px_field *field)
 
     if (field_name_is(name, "content-encoding") || field_name_is(name, "content-range"))
         return true;
-    /* RFC 9530: digests are of the coded content, and somebody has computed them of this one. */
+    /* RFC 9530: digests are of the coded content, and those of this one were computed before. */
     if (field_name_is(name, "content-digest") || field_name_is(name, "repr-digest") ||
         field_name_is(name, "digest"))
         return true;

@@ -220,7 +220,7 @@ void files_cache_remove(struct px_files *files, struct files_entry *entry);
 void files_cache_account(struct px_files *files, struct files_entry *entry);
 /* Lets go of what was not used for a while, as loop_cache.age; listings likewise. */
 uint32_t files_cache_age(struct loop_cache *old);
-/* Drops what nobody uses, when the process is short of descriptors.  Whether there was any. */
+/* Drops what is not in use, when the process is short of descriptors.  Whether there was any. */
 bool files_cache_shrink(struct px_files *files);
 
 static inline void files_cache_touch(struct files_cache *cache, struct files_entry *entry)

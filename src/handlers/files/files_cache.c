@@ -143,7 +143,7 @@ static void cache_uncount(struct files_cache *cache, struct files_entry *entry)
     entry->fd_counted = false;
 }
 
-/* What is loading stays: whoever comes next waits for it too. */
+/* What is loading stays: the next request waits for it too. */
 static void cache_fit(struct px_files *files)
 {
     struct files_cache *cache = &files->cache;

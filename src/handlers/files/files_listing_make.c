@@ -295,7 +295,7 @@ bool listing_page_seek(px_exchange *exchange, struct files_entry *entry, struct 
         return false;
     bool waits = page_wait(exchange, page, ready);
 
-    /* Also when nobody waits: the next one comes. */
+    /* Also when no request waits: the next one comes. */
     listing_work_begin(files, loop, &page->work);
     return waits;
 }

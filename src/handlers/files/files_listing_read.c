@@ -12,7 +12,7 @@
 #include "handlers/files/files_listing.h"
 
 /* What the handler would not serve (files_path) is not shown.  A folder of /.well-known is asked
- * for by those who know it. */
+ * for by those that know it. */
 static bool name_is_shown(const char *name)
 {
     return name[0] != '.';

@@ -2,7 +2,7 @@
  * Finding a file: resolving its path, opening it, reading it if it is small.
  *
  * Happy path: the kernel has all of it in its caches, and it is done at once.  What may block is
- * handed to a helper thread, and whoever asks for the same path meanwhile waits for the same job.
+ * handed to a helper thread, and requests for the same path meanwhile wait for the same job.
  * It can fail for want of descriptors, memory or helpers; those requests are told to come again.
  */
 #include <string.h>
@@ -339,7 +339,7 @@ static void resolve_done(px_err status, void *context)
         load->found = (struct found){.fd = -1};
         load->err = PX_ERR_CANCELLED;
     }
-    /* Short of descriptors: those that are kept for nobody in particular make room, once. */
+    /* Short of descriptors: those that no request uses make room, once. */
     if (load->err == PX_ERR_LIMIT && !load->shrunk && files_cache_shrink(load->files)) {
         load->shrunk = true;
         if (px_loop_work(load->loop, resolve_work, resolve_done, load) == PX_OK)
@@ -381,7 +381,7 @@ static struct files_load *load_create(struct px_files *files, px_loop *loop,
     return load;
 }
 
-/* Looks the path up anew, for `exchange` and all who come before it is found. */
+/* Looks the path up anew, for `exchange` and all that come before it is found. */
 static void load_begin(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
                        struct files_entry *before, struct files_want want)
 {

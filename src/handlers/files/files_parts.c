@@ -189,7 +189,7 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
     parts->type = type;
     parts->count = count;
     memcpy(parts->ranges, ranges, count * sizeof(*ranges));
-    /* Who knows the key could put the boundary into a file; nobody does. */
+    /* With the key known the boundary could be put into a file; it is secret. */
     number[1] = siphash(&files->boundary_key, number, sizeof(number));
     snprintf(parts->boundary, sizeof(parts->boundary), "%016llx%016llx",
              (unsigned long long)number[1],

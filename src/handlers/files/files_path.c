@@ -72,7 +72,7 @@ static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
     return PX_OK;
 }
 
-/* RFC 8615: one name with a dot is for everybody, at the top of the whole site. */
+/* RFC 8615: one name with a dot is for every client, at the top of the whole site. */
 static bool path_is_hidden(px_str path, bool whole_site)
 {
     static const char known[] = "/.well-known/";

@@ -1,5 +1,5 @@
 /*
- * Files that somebody has compressed beforehand: "app.js.br" beside "app.js".
+ * Files that were compressed beforehand: "app.js.br" beside "app.js".
  *
  * Happy path: when a file is found, it is looked for its encoded forms once; a request that accepts
  * one gets it.  One that is older than its file is another version's, and not used.  Only types

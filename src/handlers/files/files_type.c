@@ -14,7 +14,7 @@
 #include "http/fields/field.h"
 #include "http/fields/media_type.h"
 
-enum { CHARSET_BYTES_MAX = 40 /* of a name: IANA's longest has 45, and nobody uses it */ };
+enum { CHARSET_BYTES_MAX = 40 /* of a name: IANA's longest has 45, and is not in use */ };
 
 static const char parameter[] = "; charset=";
 

@@ -3,8 +3,8 @@
  *
  * Happy path: init, one `add` for each field line of that name, then ask.  A line that a client
  * repeats is one list (RFC 9110 section 5.3).  Nothing allocates and nothing fails: an element that
- * is malformed is skipped, as nobody gains from an answer that refuses a preference.  Of an element
- * that stands there twice the first counts.
+ * is malformed is skipped, as no client gains from an answer that refuses a preference.  Of an
+ * element that stands there twice the first counts.
  */
 #ifndef PX_HTTP_ACCEPT_H
 #define PX_HTTP_ACCEPT_H
@@ -51,7 +51,8 @@ uint32_t accept_coding_weight(const struct accept_coding *accept, enum coding co
 
 /* Writes the codings to try before identity, best first, and returns how many.  `offered` are bits
  * 1 << coding of what there is.  Higher weights go first; of equal ones those that are listed by
- * name, and of these zstd, br, gzip.  Of what only "*" allows gzip goes first: everybody has it. */
+ * name, and of these zstd, br, gzip.  Of what only "*" allows gzip goes first: every client has it.
+ */
 uint32_t accept_coding_order(const struct accept_coding *accept, uint32_t offered,
                              enum coding out_codings[CODING_COUNT]);
 

@@ -73,7 +73,7 @@ static bool tags_match(const struct conditional *conditional, unsigned bit,
             etag_list_has(field->value, validators->etag, strong))
             return true;
         /* The client names the version that it has, of which we gave it a coded form.  Whether it
-         * has that one already (If-None-Match) is for those who code. */
+         * has that one already (If-None-Match) is for what codes. */
         if (strong && validators->coded && list_has_coded(field->value, validators->etag))
             return true;
     }

@@ -3,7 +3,7 @@
  * types apart, and checking what a handler wants to send.
  *
  * Nothing here allocates; what is handed out are slices of what came in.  Happy
- * path: field_find once for each field that somebody asks for.  Iterators take a piece off the
+ * path: field_find once for each field that is asked for.  Iterators take a piece off the
  * front of a slice and say whether there was one.
  */
 #ifndef PX_HTTP_FIELD_H

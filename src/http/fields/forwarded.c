@@ -78,7 +78,7 @@ static bool port_valid(px_str text)
     return text.len > 0 && text.len <= 5;
 }
 
-/* Bytes that addresses are made of; whether they make one is seen by whoever compares it. */
+/* Bytes that addresses are made of; whether they make one is seen where they are compared. */
 static bool host_valid(px_str text)
 {
     for (size_t at = 0; at < text.len; at++) {

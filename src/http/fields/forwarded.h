@@ -2,9 +2,9 @@
  * Forwarded (RFC 7239) and X-Forwarded-For: what proxies say about those before them.
  *
  * Both are lists to which each proxy adds at the right, so they are read from the right, and only
- * as far as those who wrote it are trusted.  The list is taken apart from the right too: what the
- * last proxy added is well-formed by itself and cannot be swallowed by an open quote that a client
- * wrote before it.  What can go wrong is an element that is none; then the reader stops.
+ * as far as the proxies that wrote it are trusted.  The list is taken apart from the right too:
+ * what the last proxy added is well-formed by itself and cannot be swallowed by an open quote that
+ * a client wrote before it.  What can go wrong is an element that is none; then the reader stops.
  */
 #ifndef PX_HTTP_FORWARDED_H
 #define PX_HTTP_FORWARDED_H
@@ -17,7 +17,7 @@ enum forwarded_syntax {
     FORWARDED_PLAIN    /* 192.0.2.1 */
 };
 
-/* What one proxy said about whom it heard from. */
+/* What one proxy said about the peer it heard from. */
 struct forwarded_hop {
     px_str host;  /* an address without brackets and port; absent when it is unknown or hidden */
     px_str proto; /* absent when it was not said */

@@ -2,7 +2,7 @@
  * The Range field (RFC 9110 sections 14.1 and 14.2), without I/O.
  *
  * Happy path: "bytes=first-last" becomes one range inside of the content.  What is not understood,
- * is malformed, or asks for more than is good for anybody is answered with the whole, as the RFC
+ * is malformed, or asks for more than does good is answered with the whole, as the RFC
  * allows; only a well-formed set of which nothing can be had is refused.
  */
 #ifndef PX_HTTP_RANGE_H

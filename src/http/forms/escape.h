@@ -2,7 +2,7 @@
  * Writing foreign text into pages, references and JSON, so that it stays text.
  *
  * Names of files are bytes.  What is not UTF-8, control characters, and characters that reorder the
- * text around them (they make "exe.txt" of "txt.exe") are shown as U+FFFD, which nobody mistakes
+ * text around them (they make "exe.txt" of "txt.exe") are shown as U+FFFD, which no reader mistakes
  * for the character.  In a reference every byte is kept.  Each function appends to a buffer: PX_OK,
  * PX_ERR_LIMIT or PX_ERR_MEMORY.
  */

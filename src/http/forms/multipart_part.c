@@ -68,8 +68,8 @@ static px_str unescape(const struct field_param *param, char *at)
 }
 
 /* Content-Disposition: form-data; name="..."; filename="..." (RFC 7578 section 4.2).  `room` takes
- * both names.  filename* is passed over: section 4.2 forbids it here, and who reads it sees
- * another name than who does not. */
+ * both names.  filename* is passed over: section 4.2 forbids it here, and one that reads it sees
+ * another name than one that does not. */
 static const char *parse_disposition(px_str value, char *room, struct multipart_part *part)
 {
     size_t type_len = 0;

@@ -1,6 +1,6 @@
 /*
  * Taking a finished head into an arena: one allocation, one copy, and then NULs
- * over the bytes that ended each piece (a blank, a colon, a CR), which nobody needs any more.
+ * over the bytes that ended each piece (a blank, a colon, a CR), which are not needed any more.
  *
  * A path in front of a query or behind an authority is copied again, since "?" must stay in the
  * target as received.  It can fail by running out of memory.

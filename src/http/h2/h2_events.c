@@ -32,7 +32,7 @@ static int refuse_stream(nghttp2_session *library, int32_t id)
 }
 
 /* All are being written to: the one that has not become whole for longest gives its place to a
- * newcomer, so that who trickles does not shut out who does not. */
+ * newcomer, so that a peer that trickles does not shut out one that does not. */
 static void head_give_way(struct h2_shared *shared)
 {
     struct h2_head *oldest = LIST_ENTRY(shared->unfinished.next, struct h2_head, node);

@@ -100,7 +100,7 @@ PX_MUST_CHECK px_err h2_head_take(const struct h2_head *head, struct arena *aren
 PX_MUST_CHECK px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena,
                                            px_field **out_fields, uint32_t *out_count);
 
-/* Fields decode to far more than they took: whoever sends that attacks. */
+/* Fields decode to far more than they took: a peer that sends that attacks. */
 static inline bool h2_head_is_bomb(const struct h2_head *head)
 {
     return head->bytes / H2_HEAD_EXCESS_MAX > head->limits->head_bytes_max;

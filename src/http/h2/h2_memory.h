@@ -24,7 +24,7 @@ enum {
 
 struct h2_block;
 
-/* What all sessions of a server share: blocks that nobody uses now. */
+/* What all sessions of a server share: blocks that are not in use now. */
 struct h2_spares {
     const px_allocator *allocator; /* borrowed: outlives it */
     struct budget *budget;         /* likewise: what sessions take theirs from; or NULL */

@@ -1,5 +1,5 @@
 /*
- * A build without HTTP/2 (PX_HTTP2=OFF): there is no session, and nobody gets one.
+ * A build without HTTP/2 (PX_HTTP2=OFF): there is no session to be had.
  */
 #include "http/h2/h2_session.h"
 

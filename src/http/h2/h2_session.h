@@ -105,7 +105,8 @@ uint32_t h2_session_take_work(struct h2_session *session);
 /* What has begun and is not whole, as h2_walk_unfinished names it, or 0. */
 uint32_t h2_session_block(const struct h2_session *session);
 
-/* Frames that wait to be rendered, DATA left out: who does not read them may not send more. */
+/* Frames that wait to be rendered, DATA left out: a peer that does not read them may not send more.
+ */
 size_t h2_session_backlog(const struct h2_session *session);
 
 /* Content was used: its sender may send as much again. */

@@ -30,7 +30,7 @@ enum h2_budget {
     H2_BUDGET_SETTINGS, /* likewise */
     H2_BUDGET_PRIORITY, /* PRIORITY and PRIORITY_UPDATE */
     H2_BUDGET_EMPTY,    /* DATA that carries nothing and ends nothing */
-    H2_BUDGET_OTHER,    /* GOAWAY and types that nobody knows */
+    H2_BUDGET_OTHER,    /* GOAWAY and unknown types */
     H2_BUDGET_WINDOW,   /* WINDOW_UPDATE, held against what was sent */
     H2_BUDGET_SENT,     /* DATA frames that we sent: no limit */
     H2_BUDGET_COUNT

@@ -35,7 +35,7 @@ PX_MUST_CHECK px_err uri_path_decode(struct arena *arena, px_str raw, px_str *ou
 
 /* Removes "." and ".." segments (RFC 3986 section 5.2.4) of an absolute path that is decoded or has
  * no encoded dots and ends in NUL, in place.  A path that climbs above its root is refused, where
- * the RFC would stay at the root: nobody honest asks for it.
+ * the RFC would stay at the root: no honest client asks for it.
  * PX_OK, and its new length, or PX_ERR_MALFORMED (above the root, or no leading slash). */
 PX_MUST_CHECK px_err uri_path_normalise(char *path, size_t len, size_t *out_len);
 

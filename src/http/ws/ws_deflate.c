@@ -2,8 +2,9 @@
  * permessage-deflate by zlib.
  *
  * A message is deflated with a sync flush at its end, whose last four bytes are not sent and are
- * put back by who inflates (RFC 7692 sections 7.2.1 and 7.2.2).  zlib has no deflate with a window
- * of 256 bytes: there the larger one looks back by one byte alone, which every window allows.
+ * put back by the side that inflates (RFC 7692 sections 7.2.1 and 7.2.2).  zlib has no deflate with
+ * a window of 256 bytes: there the larger one looks back by one byte alone, which every window
+ * allows.
  */
 #include "http/ws/ws_deflate.h"
 

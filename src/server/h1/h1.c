@@ -326,7 +326,7 @@ static void h1_timeout(struct session *session)
             h1->exchange ? "the content did not come in time" : "the head did not come in time";
 
         if (h1_conn_refuse(h1, 408, reason) == PX_OK) {
-            /* The deadline has gone off: who does not read the answer needs another. */
+            /* The deadline has gone off: a peer that does not read the answer needs another. */
             session_wait(session, WAIT_NONE);
             h1_advance(h1);
             return;

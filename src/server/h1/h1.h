@@ -72,8 +72,8 @@ static inline struct h1_conn *h1_of(struct session *session)
     return CONTAINER_OF(session, struct h1_conn, conn.session);
 }
 
-/* Whether a byte of a request is there.  Empty lines before it are none (RFC 9112 section 2.2): who
- * sends one too many still waits idle. */
+/* Whether a byte of a request is there.  Empty lines before it are none (RFC 9112 section 2.2): a
+ * peer that sends one too many still waits idle. */
 static inline bool h1_request_begun(const struct h1_conn *h1)
 {
     if (h1->reading == READ_PREFACE)

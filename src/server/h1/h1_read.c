@@ -147,7 +147,7 @@ static px_err read_head(struct h1_conn *h1)
     if (h1->exchange || h1->conn.sending || (left == 0 && !h1->conn.peer_ended))
         return PX_AGAIN;
     if (left == 0) {
-        /* Between requests this is a good-bye; inside of a head somebody may still listen. */
+        /* Between requests this is a good-bye; inside of a head the peer may still listen. */
         h1->reading = READ_CLOSED;
         if (h1_request_begun(h1))
             return h1_conn_refuse(h1, 400, ended_in_head);

@@ -108,7 +108,8 @@ static px_err reply_head(struct h1_conn *h1, px_exchange *exchange)
 
 /* --- The content ------------------------------------------------------------------------------ */
 
-/* All content is rendered or sent.  Who wants to hear of the end waits until it is out. */
+/* All content is rendered or sent.  An exchange that wants to hear of the end waits until it is
+ * out. */
 static px_err reply_done(struct h1_conn *h1, px_exchange *exchange)
 {
     if (exchange_tells_end(exchange) && h1->conn.out) {

@@ -45,7 +45,7 @@ struct h2_request {
     uint64_t begun_ms;      /* the look-outs of h2_life.c start here */
     uint64_t moved_bytes;   /* in and out, since the last look */
     uint32_t head_bytes;    /* of its head: taken from the loop's budget */
-    uint32_t dropped_bytes; /* of content that nobody waits for */
+    uint32_t dropped_bytes; /* of content that is not waited for */
     uint16_t refusal;       /* a status to be answered without a handler, or 0 */
     uint8_t kind;           /* enum h2_kind */
     uint8_t content;        /* enum h2_content */

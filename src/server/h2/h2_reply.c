@@ -218,7 +218,7 @@ void h2_rendered(struct h2_stream *stream, void *context)
         h2_session_give(h2->session, stream, stream->unread);
     if (!exchange)
         return;
-    /* Who wants to hear of the end hears of it when it is out. */
+    /* An exchange that wants to hear of the end hears of it when it is out. */
     if (exchange_tells_end(exchange)) {
         request->rendered = true;
         h2->rendered_count++;

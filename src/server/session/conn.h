@@ -86,7 +86,7 @@ void conn_out_release(struct conn *conn);
  * when a send is in flight. */
 PX_MUST_CHECK px_err conn_send(struct conn *conn, const px_part *content);
 
-/* Notes that the peer has ended its side; its protocol tells those who wait. */
+/* Notes that the peer has ended its side; its protocol tells those that wait. */
 void conn_peer_left(struct conn *conn);
 
 /* When exchanges that wait must have an answer begun since their client is taken to have left, or

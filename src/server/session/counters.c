@@ -5,7 +5,7 @@
  * px_metrics, so that they are whole there whenever this process ends.  What is there now
  * (connections, memory) is written at the end of a tick, as what it has changed by, since several
  * servers may count in one place.  What connections send is counted when they begin to wait for
- * something else; who asks on the loop's thread is told the rest too.
+ * something else; a call on the loop's thread is told the rest too.
  */
 #include "server/session/counters.h"
 

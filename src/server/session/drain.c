@@ -36,7 +36,7 @@ static void drain_timer_set(px_server *server)
         timer_start(&server->loop->timers, &server->drain.timer, due_ms);
 }
 
-/* Closes what is idle, now that nobody new comes through a queue. */
+/* Closes what is idle, now that no newcomer comes through a queue. */
 static void drain_idle(px_server *server)
 {
     if (server->drain.ends_idle || server->drain.idle_ms > server->loop->now_ms ||

@@ -2,8 +2,8 @@
  * The order of shedding.
  *
  * Happy path: below the limits nothing here runs but a comparison for each newcomer.  Looking for
- * who may go walks over all connections, so it closes a batch, and is not repeated at once when it
- * found nobody.
+ * those that may go walks over all connections, so it closes a batch, and is not repeated at once
+ * when it found none.
  */
 #include "server/session/overload.h"
 
@@ -13,9 +13,9 @@
  * for the longest idle walks over all of them, so it is not done for each newcomer. */
 enum { SHED_PART = 256 };
 
-/* --- Who has to go ---------------------------------------------------------------------------- */
+/* --- What has to go --------------------------------------------------------------------------- */
 
-/* Whom a walk has found so far, in the order in which they go. */
+/* What a walk has found so far, in the order in which they go. */
 struct shed_search {
     uint64_t head_before_ms; /* heads that began before this have been unfinished for long */
     uint32_t wanted;
@@ -60,7 +60,7 @@ static void shed_visit(void *object, void *context)
 }
 
 /* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
- * each.  Heads grow old only with time: a walk that found nobody is not repeated at once. */
+ * each.  Heads grow old only with time: a walk that found none is not repeated at once. */
 static uint32_t shed(px_server *server, uint32_t count)
 {
     uint64_t now_ms = server->loop->now_ms;
@@ -107,7 +107,8 @@ void overload_relieve(px_server *server)
     shed(server, 1 + server->conn_count / SHED_PART);
 }
 
-/* Who has been sending for longest, and so reads slowest, of those that hold a block. */
+/* The connection that has been sending for longest, and so reads slowest, of those that hold a
+ * block. */
 struct slow_search {
     uint32_t count;
     struct session *found[SHED_COUNT_MAX];

@@ -1,9 +1,10 @@
 /*
- * What happens at the limits: who has to go, who is turned away, when accepting goes on.
+ * What happens at the limits: which connections have to go, which peers are turned away, when
+ * accepting goes on.
  *
  * In this order: idle connections are closed, the longest idle first; then those whose head has
  * been unfinished for long; then newcomers are told 503 (refusal.c); when many are being told,
- * nobody is accepted and the backlog waits.  Each step ends by itself as soon as there is room.
+ * no peer is accepted and the backlog waits.  Each step ends by itself as soon as there is room.
  */
 #ifndef PX_SERVER_OVERLOAD_H
 #define PX_SERVER_OVERLOAD_H
@@ -13,7 +14,7 @@
 /* Makes room for a newcomer at the connection limit; false when there is none to be had. */
 bool overload_admits(px_server *server);
 
-/* Out of descriptors: closes some of those who may be. */
+/* Out of descriptors: closes some of those that may be. */
 void overload_relieve(px_server *server);
 
 /* Output blocks are nearly all taken: those that have been sending for longest are closed. */
@@ -22,7 +23,7 @@ void overload_relieve_outs(px_server *server);
 /* One more is being turned away: stops accepting when they are too many. */
 void overload_pause(px_server *server);
 
-/* Runs in a tick in which somebody went while nobody was accepted. */
+/* Runs in a tick in which a connection went while none was accepted. */
 void overload_task(struct loop_task *task);
 
 /* Connections that hold a place.  Those that are closing give theirs up at the end of the tick;

@@ -259,8 +259,8 @@ static bool rate_moved(uint64_t moved, uint64_t rate, uint64_t elapsed_ms)
 }
 
 /* The kernel takes nothing while its buffer is full, but a peer that reads slowly still
- * acknowledges: only who did neither since the last look is dead.  The first look has nothing to
- * compare with. */
+ * acknowledges: only a peer that did neither since the last look is dead.  The first look has
+ * nothing to compare with. */
 static bool rate_acked(struct session *session, uint64_t rate, uint64_t elapsed_ms)
 {
     uint64_t acked = session_carrier(session)->acked_bytes(session), before = session->mark_acked;

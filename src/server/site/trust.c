@@ -1,10 +1,10 @@
 /*
  * Trusted proxies and what they say.
  *
- * Happy path: the peer is trusted, the last element of the list says whom it heard from; if that is
- * trusted too, the element before it counts, and so on to the first address that is not.  What a
- * client itself wrote stands left of that and is never looked at.  What can go wrong (no element,
- * no address in it, two fields that disagree) leaves the nearest address that is known.
+ * Happy path: the peer is trusted, the last element of the list names the peer it heard from; if
+ * that is trusted too, the element before it counts, and so on to the first address that is not.
+ * What a client itself wrote stands left of that and is never looked at.  What can go wrong (no
+ * element, no address in it, two fields that disagree) leaves the nearest address that is known.
  */
 #include "server/site/trust.h"
 
@@ -99,7 +99,7 @@ static void walk_fields(struct walk *walk, const px_field *fields, uint32_t coun
     }
 }
 
-/* X-Forwarded-Proto has one element a proxy, or the only one that whoever was first has set. */
+/* X-Forwarded-Proto has one element a proxy, or the only one that the first proxy has set. */
 static px_str plain_proto(const px_exchange *exchange, uint32_t hops)
 {
     px_str list = px_request_field(exchange, "X-Forwarded-Proto");

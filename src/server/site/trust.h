@@ -1,5 +1,5 @@
 /*
- * Whom the server believes what they say of others: proxies in front of it, by their addresses.
+ * Peers that the server believes in what they say of others: proxies in front of it, by address.
  */
 #ifndef PX_SERVER_TRUST_H
 #define PX_SERVER_TRUST_H
@@ -13,8 +13,8 @@ void trust_deinit(px_server *server);
 
 bool trust_has(const px_server *server, const struct net_address *address);
 
-/* Finds out from Forwarded or X-Forwarded-For of trusted proxies who the client is, and how it came
- * to them. */
+/* Finds out from Forwarded or X-Forwarded-For of trusted proxies which the client is, and how it
+ * came to them. */
 void trust_settle(px_exchange *exchange);
 
 /* The client of a request that is refused, likewise, as text: its length, or 0 when no other than

@@ -349,7 +349,7 @@ static void refusals(void **state)
          "there are 2 of --tls-cert and 1 of --tls-key: give one for each"},
         {"pollux --tls-cert=\x01", "--tls-cert \x01: it is a path of a file"},
         {"pollux --tls-client optional --tls-self-signed -l https://:443",
-         "--tls-client needs --tls-client-ca: who signs client certificates"},
+         "--tls-client needs --tls-client-ca: the authorities of client certificates"},
         {"pollux --tls-client maybe", "--tls-client maybe: it is one of off, optional, required"},
         {"pollux --tls-profile old", "--tls-profile old: it is one of intermediate, modern"},
         {"pollux -l :1 -l https://:1 --tls-self-signed",
