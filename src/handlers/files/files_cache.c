@@ -47,7 +47,7 @@ void files_cache_check(const struct px_files *files)
         ASSERT(entry->in_table && entry->refs > 0 && entry->files == files);
         ASSERT(entry->outcome <= FILES_BROKEN);
         ASSERT((entry->outcome == FILES_LOADING) == (entry->load != NULL));
-        ASSERT(entry->fd < 0 || !entry->content);
+        ASSERT(entry->outcome == FILES_LOADING || entry->fd < 0 || !entry->content);
         ASSERT(entry->own_count <= entry->kept.count && entry->kept.count <= FILES_FIELDS_MAX);
         ASSERT(files_cache_find(cache, path, entry->page, entry->hash) == entry);
         bytes += entry->bytes;
