@@ -3,7 +3,7 @@
 _pollux() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=respond help flag
     case ${COMP_WORDS[1]} in
-    respond | files | healthcheck | run | check | config | fmt | reload) command=${COMP_WORDS[1]} ;;
+    respond | files | proxy | healthcheck | run | check | config | fmt | reload) command=${COMP_WORDS[1]} ;;
     esac
     COMPREPLY=()
     help=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null) || return 0
@@ -28,7 +28,7 @@ _pollux() {
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(grep -oE -- '--[a-z0-9-]+' <<<"$help" | sort -u)" -- "$word")
     elif [[ $COMP_CWORD == 1 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "respond files healthcheck run check config fmt reload" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "respond files proxy healthcheck run check config fmt reload" -- "$word")
     elif [[ $command == files ]]; then
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
     fi

@@ -23,6 +23,7 @@
 #include "pollux/matcher.h"
 #include "pollux/metrics.h"
 #include "pollux/options.h"
+#include "pollux/proxy.h"
 #include "pollux/rate_limit.h"
 #include "pollux/request.h"
 #include "pollux/reshape.h"

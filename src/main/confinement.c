@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "main/gateway.h"
 #include "main/run_confine.h"
 
 /* A page is a file beneath the folder, or else any file; then its own folder is read, so that a new
@@ -108,6 +109,8 @@ static px_err allow_all(struct sandbox *sandbox, const struct options *options, 
 
     if (options->command == COMMAND_FILES)
         err = allow_serving(sandbox, &options->files, root_fd, out_error);
+    if (options->command == COMMAND_PROXY)
+        err = gateway_allow(sandbox, &options->gateway, out_error);
     if (err == PX_OK && options->run.config)
         err = run_confine(sandbox, options->run.config, is_alone, out_error);
     if (err == PX_OK && is_alone)

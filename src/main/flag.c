@@ -12,8 +12,8 @@
 #include "main/values.h"
 
 const struct flag *const flag_groups[] = {
-    flags_common, flags_respond, flags_files,       flags_tls, flags_process,
-    flags_proxy,  flags_limits,  flags_healthcheck, flags_run,
+    flags_common,  flags_respond, flags_files,  flags_gateway,     flags_tls,
+    flags_process, flags_proxy,   flags_limits, flags_healthcheck, flags_run,
 };
 
 const size_t flag_group_count = ARRAY_COUNT(flag_groups);

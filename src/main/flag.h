@@ -13,13 +13,14 @@
 enum {
     FOR_RESPOND = 1 << COMMAND_RESPOND,
     FOR_FILES = 1 << COMMAND_FILES,
+    FOR_PROXY = 1 << COMMAND_PROXY,
     FOR_HEALTHCHECK = 1 << COMMAND_HEALTHCHECK,
     FOR_RUN = 1 << COMMAND_RUN,
     FOR_CHECK = 1 << COMMAND_CHECK,
     FOR_CONFIG = 1 << COMMAND_CONFIG,
     FOR_FMT = 1 << COMMAND_FMT,
     FOR_RELOAD = 1 << COMMAND_RELOAD,
-    FOR_SERVING = FOR_RESPOND | FOR_FILES,
+    FOR_SERVING = FOR_RESPOND | FOR_FILES | FOR_PROXY,
     FOR_FILE = FOR_RUN | FOR_CHECK | FOR_CONFIG, /* those that read a configuration */
     FOR_ALL = FOR_SERVING | FOR_HEALTHCHECK | FOR_FILE | FOR_FMT | FOR_RELOAD,
 };
@@ -46,6 +47,7 @@ extern const struct flag flags_common[];
 extern const struct flag flags_limits[];
 extern const struct flag flags_respond[];
 extern const struct flag flags_files[];
+extern const struct flag flags_gateway[];
 extern const struct flag flags_process[];
 extern const struct flag flags_proxy[];
 extern const struct flag flags_tls[];

@@ -68,7 +68,7 @@ const struct flag flags_respond[] = {
     {"status", 0, "N", FOR_RESPOND, set_status, 0,
      "status of the answer, 200 to 599 (default 200)"},
     {"type", 0, "TYPE", FOR_RESPOND, set_type, 0, "its Content-Type (default text/plain)"},
-    {"header", 'H', "'Name: value'", FOR_SERVING, set_header, 0,
+    {"header", 'H', "'Name: value'", FOR_RESPOND | FOR_FILES, set_header, 0,
      "a further field of every answer; repeat"},
     {0},
 };

@@ -14,14 +14,14 @@ static const char help_text[] =
     "Usage: pollux [FLAGS]                  as: pollux respond --log request [FLAGS]\n"
     "       pollux respond [FLAGS] [TEXT]   answer every request with TEXT\n"
     "       pollux files [FLAGS] [DIR]      serve a directory (default: this one)\n"
+    "       pollux proxy [FLAGS] URL...     pass requests on to other servers\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
     "       pollux run [-c FILE]            serve what FILE says (check, config, fmt)\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
     "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
-    "  --status N          status of the answer, 200 to 599 (default 200)\n"
-    "  --type TYPE         its Content-Type (default text/plain)\n"
+    "  --status N, --type TYPE   of the answer (default 200, text/plain)\n"
     "  -H 'Name: value'    a further field of it, or --header; repeat\n"
     "  --log FORMAT        combined (of a COMMAND), json, request, off; on stdout, or\n"
     "  --log-file PATH     in a file, which HUP and USR1 reopen\n"
@@ -72,6 +72,8 @@ static const char *usage_of(enum command command)
         return "respond [FLAGS] [TEXT]   answer every request with TEXT";
     case COMMAND_FILES:
         return "files [FLAGS] [DIR]   serve a directory";
+    case COMMAND_PROXY:
+        return "proxy [FLAGS] URL...   pass requests on to other servers";
     case COMMAND_HEALTHCHECK:
         return "healthcheck [FLAGS] URL   exit 0 if URL answers 2xx or 3xx, else 1";
     case COMMAND_RUN:

@@ -20,6 +20,7 @@ static enum exit_code run(const struct options *options)
 {
     switch (options->command) {
     case COMMAND_RESPOND:
+    case COMMAND_PROXY:
         return serve(options);
     case COMMAND_FILES:
         return files_serve(options);

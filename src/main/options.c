@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "main/address.h"
 #include "main/flag.h"
+#include "main/place.h"
 #include "main/suggest.h"
 #include "main/values.h"
 
@@ -25,13 +26,12 @@ enum {
 static const struct {
     const char *name;
     enum command command;
-    bool is_later;
 } commands[] = {
-    {"respond", COMMAND_RESPOND, false}, {"healthcheck", COMMAND_HEALTHCHECK, false},
-    {"files", COMMAND_FILES, false},     {"proxy", COMMAND_RESPOND, true},
-    {"run", COMMAND_RUN, false},         {"check", COMMAND_CHECK, false},
-    {"config", COMMAND_CONFIG, false},   {"fmt", COMMAND_FMT, false},
-    {"reload", COMMAND_RELOAD, false},
+    {"respond", COMMAND_RESPOND}, {"healthcheck", COMMAND_HEALTHCHECK},
+    {"files", COMMAND_FILES},     {"proxy", COMMAND_PROXY},
+    {"run", COMMAND_RUN},         {"check", COMMAND_CHECK},
+    {"config", COMMAND_CONFIG},   {"fmt", COMMAND_FMT},
+    {"reload", COMMAND_RELOAD},
 };
 
 /* For whose help a line sends to. */
@@ -179,7 +179,7 @@ static px_err flag_misplaced(const struct options *options, const struct flag *f
     const char *owner = NULL;
 
     for (size_t i = 0; i < ARRAY_COUNT(commands) && !owner; i++)
-        if (!commands[i].is_later && (flag->commands & 1U << commands[i].command))
+        if ((flag->commands & 1U << commands[i].command))
             owner = commands[i].name;
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "--%s is a flag of pollux %s, not of pollux %s (see pollux %s --help)",
@@ -258,6 +258,15 @@ static px_err words_parse(struct options *options, int count, char **words, bool
                              words[1]);
         if (count == 1)
             options->files.root = words[0];
+        return listen_default(options, port, out_error);
+    case COMMAND_PROXY:
+        if (count > UPSTREAM_COUNT_MAX)
+            return error_set(out_error, PX_ERR_INVALID, 0, "%s: at most %d servers",
+                             words[UPSTREAM_COUNT_MAX], UPSTREAM_COUNT_MAX);
+        for (int i = 0; i < count; i++)
+            options->gateway.urls[options->gateway.url_count++] = words[i];
+        if (places_check(&options->gateway, out_error) != PX_OK)
+            return PX_ERR_INVALID;
         return listen_default(options, port, out_error);
     case COMMAND_HEALTHCHECK:
         if (count != 1)
@@ -385,8 +394,7 @@ static px_err command_unknown(const char *word, px_error *out_error)
     struct suggestion near = suggest(word, strlen(word));
 
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        if (!commands[i].is_later)
-            suggest_try(&near, commands[i].name);
+        suggest_try(&near, commands[i].name);
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "'%s' is not a command%s%s%s (see pollux --help)", word,
                      near.nearest ? ": did you mean " : "", near.nearest ? near.nearest : "",
@@ -419,6 +427,9 @@ static void options_init(struct options *options)
     options->respond.text = px_str_of("Hello, world!");
     options->respond.type = px_str_of("text/plain");
     options->files.root = ".";
+    options->gateway.upstream = PX_UPSTREAM_OPTIONS_DEFAULT;
+    options->gateway.upstream.balance = PX_BALANCE_ROUND_ROBIN;
+    options->gateway.proxy = PX_PROXY_OPTIONS_DEFAULT;
     options->healthcheck.timeout_ms = CHECK_TIMEOUT_MS_DEFAULT;
 }
 
@@ -434,9 +445,6 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
             i++;
         if (i == ARRAY_COUNT(commands))
             return command_unknown(name, out_error);
-        if (commands[i].is_later)
-            return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s is not in this version (see pollux --help)", name);
         out_options->command = commands[i].command;
         out_options->name = commands[i].name;
         out_options->server.log_format = PX_LOG_COMBINED;

@@ -12,6 +12,7 @@
 #include "main/program.h"
 #include "pollux/field.h"
 #include "pollux/files.h"
+#include "pollux/proxy.h"
 #include "pollux/server.h"
 #include "process/sandbox.h"
 
@@ -26,11 +27,13 @@ enum {
     TYPE_COUNT_MAX = 64,         /* extensions given with --type */
     PAGE_COUNT_MAX = 32,         /* codes given with --error-page */
     REDIRECT_BYTES_MAX = 512,    /* an address given with --https-redirect */
+    UPSTREAM_COUNT_MAX = 64,     /* URLs of `pollux proxy` */
 };
 
 enum command {
     COMMAND_RESPOND,
     COMMAND_FILES,
+    COMMAND_PROXY,
     COMMAND_HEALTHCHECK,
     COMMAND_RUN,
     COMMAND_CHECK,
@@ -66,6 +69,16 @@ struct files_options {
     const char *rules[RULE_COUNT_MAX]; /* PATTERN=VALUE */
     const char *types[TYPE_COUNT_MAX]; /* EXT=TYPE */
     px_files_page pages[PAGE_COUNT_MAX];
+};
+
+/* What `pollux proxy` asks. */
+struct gateway_options {
+    const char *urls[UPSTREAM_COUNT_MAX];
+    uint32_t url_count;
+    const char *hash_key; /* the template of a balance by key, or NULL */
+    const char *ca_file;  /* NULL: what the system trusts */
+    px_upstream_options upstream;
+    px_proxy_options proxy;
 };
 
 /* How the processes are made and ended. */
@@ -163,6 +176,7 @@ struct options {
     struct files_options files;
     struct secure_options secure;
     struct proxy_options proxy;
+    struct gateway_options gateway;
     struct healthcheck_options healthcheck;
     struct run_options run;
 };

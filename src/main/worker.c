@@ -22,6 +22,7 @@
 #include "main/channel.h"
 #include "main/diagnostics.h"
 #include "main/files.h"
+#include "main/gateway.h"
 #include "main/health_path.h"
 #include "main/observe.h"
 #include "main/report.h"
@@ -48,9 +49,10 @@ struct life {
     struct channel channel;
     struct health_path health;
     struct observe observe;
-    px_timer *watchdog; /* owned: when the service manager is told that it lives, or NULL */
-    px_timer *look;     /* owned: when files are looked at, or NULL */
-    px_timer *counting; /* owned: when this process is looked at */
+    struct gateway gateway; /* of `pollux proxy` */
+    px_timer *watchdog;     /* owned: when the service manager is told that it lives, or NULL */
+    px_timer *look;         /* owned: when files are looked at, or NULL */
+    px_timer *counting;     /* owned: when this process is looked at */
     bool is_draining;
     bool is_hurried;
     bool has_failed; /* a socket could not be served */
@@ -395,6 +397,8 @@ static px_err life_make(struct life *life, px_error *out_error)
         return out_error->code;
     if (worker->options->run.config)
         return life_set_site(life, worker->options->run.config, out_error);
+    if (worker->options->command == COMMAND_PROXY)
+        return gateway_register(&life->gateway, life->server, worker->options, out_error);
     return worker->options->command == COMMAND_FILES
                ? files_register(life->server, worker->options, worker->root_fd,
                                 server_options.memory_bytes_max, out_error)

@@ -29,6 +29,7 @@ enum {
 enum {
     CREATE_RULESET_VERSION = 1, /* flag: tell the ABI */
     RULE_PATH_BENEATH = 1,
+    RULE_NET_PORT = 2,
     ABI_KNOWN = 7, /* 7 added only what goes to the audit log */
 };
 
@@ -57,6 +58,11 @@ struct path_beneath_attributes {
     uint64_t allowed_access;
     int32_t parent_fd;
 } __attribute__((packed));
+
+struct net_port_attributes {
+    uint64_t allowed_access;
+    uint64_t port;
+};
 
 int landlock_abi(void)
 {
@@ -140,6 +146,17 @@ static px_err rule_add(int ruleset_fd, uint64_t handled, const struct landlock_p
     return failure == 0 ? PX_OK : path_fail(path, failure, out_error);
 }
 
+static px_err port_add(int ruleset_fd, uint64_t handled, uint16_t port, px_error *out_error)
+{
+    struct net_port_attributes rule = {.allowed_access = NET_CONNECT_TCP, .port = port};
+
+    if (!(handled & NET_CONNECT_TCP) ||
+        syscall(CALL_ADD_RULE, ruleset_fd, RULE_NET_PORT, &rule, 0) == 0)
+        return PX_OK;
+    return error_set(out_error, error_category(errno), errno,
+                     "cannot confine a worker to port %u: %s", (unsigned)port, strerror(errno));
+}
+
 px_err landlock_open(const struct landlock_rules *rules, int *out_fd, px_error *out_error)
 {
     int abi = landlock_abi();
@@ -154,6 +171,8 @@ px_err landlock_open(const struct landlock_rules *rules, int *out_fd, px_error *
                          "cannot make a Landlock ruleset: %s", strerror(errno));
     for (size_t i = 0; i < rules->path_count && err == PX_OK; i++)
         err = rule_add(fd, handled.files, &rules->paths[i], out_error);
+    for (size_t i = 0; i < rules->port_count && err == PX_OK; i++)
+        err = port_add(fd, handled.network, rules->ports[i], out_error);
     if (err != PX_OK) {
         close(fd);
         return err;

@@ -29,7 +29,9 @@ struct landlock_path {
 struct landlock_rules {
     const struct landlock_path *paths; /* borrowed */
     size_t path_count;
-    bool may_dial; /* TCP connections to anywhere */
+    bool may_dial;         /* TCP connections to anywhere */
+    const uint16_t *ports; /* borrowed: without that, to these ports */
+    size_t port_count;
 };
 
 /* What a kernel is asked to forbid unless a rule allows it; bits of linux/landlock.h. */

@@ -56,6 +56,8 @@ void sandbox_forget(struct sandbox *sandbox)
     sandbox->paths = NULL;
     sandbox->path_count = 0;
     sandbox->path_room = 0;
+    sandbox->may_dial = false;
+    sandbox->port_count = 0;
 }
 
 void sandbox_deinit(struct sandbox *sandbox)
@@ -125,6 +127,18 @@ px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access, px_err
     return path_add(sandbox, NULL, fd, access, out_error);
 }
 
+px_err sandbox_allow_port(struct sandbox *sandbox, uint16_t port, px_error *out_error)
+{
+    for (uint32_t i = 0; i < sandbox->port_count; i++)
+        if (sandbox->ports[i] == port)
+            return error_clear(out_error);
+    if (sandbox->port_count == SANDBOX_PORTS_MAX)
+        return error_set(out_error, PX_ERR_LIMIT, 0, "more than %d ports to connect to",
+                         SANDBOX_PORTS_MAX);
+    sandbox->ports[sandbox->port_count++] = port;
+    return error_clear(out_error);
+}
+
 static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
 {
     struct seccomp_rules rules = {.may_dial = sandbox->may_dial};
@@ -141,7 +155,8 @@ static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
 
 px_err sandbox_enter(const struct sandbox *sandbox, px_error *out_error)
 {
-    struct landlock_rules rules = {sandbox->paths, sandbox->path_count, sandbox->may_dial};
+    struct landlock_rules rules = {sandbox->paths, sandbox->path_count, false, sandbox->ports,
+                                   sandbox->port_count};
     px_err err = PX_OK;
     int ruleset_fd = -1;
 

@@ -14,6 +14,7 @@
 
 enum {
     SANDBOX_PATHS_MAX = 65536, /* folders of every host, of logs, pid file and unix sockets */
+    SANDBOX_PORTS_MAX = 256,   /* servers of a proxy */
     SANDBOX_TEXT_BYTES = 128,
 };
 
@@ -32,7 +33,9 @@ struct sandbox {
     struct privileges privileges;
     bool has_landlock;
     bool has_seccomp;
-    bool may_dial;               /* workers connect to other servers */
+    bool may_dial;                     /* workers connect to other servers ... */
+    uint16_t ports[SANDBOX_PORTS_MAX]; /* ... at these ports of TCP alone */
+    uint32_t port_count;
     struct traps *traps;         /* owned; NULL: calls are not noted */
     struct landlock_path *paths; /* owned, as their texts are */
     size_t path_count;
@@ -63,6 +66,11 @@ PX_MUST_CHECK px_err sandbox_allow_folder_of(struct sandbox *sandbox, const char
 /* The same for something open: the descriptor is borrowed until the last worker has entered. */
 PX_MUST_CHECK px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access,
                                       px_error *out_error);
+
+/* Allows connections to a port of TCP, wherever it is; from Landlock's ABI 4 on to no other.
+ * PX_ERR_LIMIT: too many. */
+PX_MUST_CHECK px_err sandbox_allow_port(struct sandbox *sandbox, uint16_t port,
+                                        px_error *out_error);
 
 /* The calling process enters, for good: all must be open, and no second thread may run yet.  After
  * an error it must end, for it may be half inside. */

@@ -103,8 +103,12 @@ static void conditions_fill(struct filter *filter)
     for (size_t i = 0; i < ARRAY_COUNT(files); i++)
         if (!filter->rules->may_write || strcmp(files[i].name, "openat") != 0)
             conditions_add(filter, &files[i], 1);
-    if (filter->rules->may_dial)
-        conditions_add(filter, dialled, ARRAY_COUNT(dialled));
+    if (!filter->rules->may_dial)
+        return;
+    conditions_add(filter, dialled, ARRAY_COUNT(dialled));
+    /* Looking a name up asks the kernel which addresses there are, and does without. */
+    filter_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), number_of("socket"), 1,
+               &SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK));
 }
 
 /* Calls without a rule so far. */

@@ -16,6 +16,7 @@ from lib.browser import Browser
 from lib.runner import BUILD, ROOT, Child, clean_environment, is_listening_unix
 from lib.tls import TlsWire
 from lib.transport import H1Client, H2Client
+from lib.upstream import Upstream
 from lib.websocket import BINARY, TEXT, Socket, frame
 from lib.wire import DEADLINE_S, Wire, ask, connect
 
@@ -29,10 +30,10 @@ def get(target, *fields):
 
 
 @contextmanager
-def example(name, tmp_path):
+def example(name, tmp_path, *args):
     """On a unix socket, so that no port has to be found.  It is ended by TERM, which it does not catch."""
     path = str(tmp_path / "sock")
-    child = Child([BUILD / "examples" / name, f"unix:{path}"])
+    child = Child([BUILD / "examples" / name, f"unix:{path}", *args])
     try:
         end = time.monotonic() + DEADLINE_S
         while not is_listening_unix(path):
@@ -225,6 +226,13 @@ def test_poll_loop(tmp_path):
             assert child.stderr.read() == b""
         finally:
             child.kill()
+
+
+def test_gateway(tmp_path):
+    with Upstream() as one, Upstream() as two, example("gateway", tmp_path, one.url, two.url) as path:
+        for _ in range(4):
+            assert ask(path, get("/")).content == b"ok"
+        assert (len(one.heads), len(two.heads)) == (2, 2)
 
 
 def test_fetch(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from lib.runner import ROOT, run
 
 PAGE = (ROOT / "docs" / "man" / "pollux.1.scd").read_text()
-COMMANDS = ("respond", "files", "healthcheck", "run", "check", "config", "fmt", "reload")
+COMMANDS = ("respond", "files", "proxy", "healthcheck", "run", "check", "config", "fmt", "reload")
 
 
 def flags_of_the_page():
@@ -38,7 +38,7 @@ def test_a_flag_of_one_command_says_so(command):
     """`*files*: ...` begins the text of what only that command takes."""
     seen = 0
     for flag, texts in flags_of_the_page().items():
-        owners = {match[1] for match in (re.match(r"\t\*(respond|files|healthcheck)\*: ", text) for text in texts) if match}
+        owners = {match[1] for match in (re.match(r"\t\*(respond|files|proxy|healthcheck)\*: ", text) for text in texts) if match}
         if owners:
             seen += 1
             assert (flag in flags_of(command)) == (command in owners), flag

@@ -312,7 +312,13 @@ static void refusals(void **state)
          "--status is a flag of pollux respond, not of pollux files (see pollux files --help)"},
         {"pollux respond --listing",
          "--listing is a flag of pollux files, not of pollux respond (see pollux respond --help)"},
-        {"pollux proxy", "proxy is not in this version (see pollux --help)"},
+        {"pollux proxy", "proxy needs a URL at least, like http://127.0.0.1:3000"},
+        {"pollux proxy http://a/b",
+         "http://a/b: a server is http://host[:port], https://host[:port], h2c://host[:port] or "
+         "unix:/path, without a path of its own"},
+        {"pollux proxy http://a --balance x",
+         "--balance x: it is one of roundrobin, least, random, hash, hash=TEMPLATE"},
+        {"pollux proxy http://a --tries 0", "--tries 0: it is a number from 1 to 100"},
         {"pollux run x", "x: a file is named with -c x"},
         {"pollux fmt a b", "b: there is one FILE already"},
         {"pollux --user=", "--user: name a user, or give a number, as www-data or 1000:1000"},
@@ -463,7 +469,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 102);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 105);
 }
 
 static void lists_have_an_end(void **state)

@@ -25,6 +25,8 @@ struct scene {
     char outside[96];
     unsigned access;
     bool may_dial;
+    const uint16_t *ports;
+    size_t port_count;
     bool by_descriptor;
     pid_t parent;
     struct sockaddr_in address; /* somebody listens there */
@@ -77,7 +79,7 @@ static int scene_remove(void **state)
 static int enter(const struct scene *scene)
 {
     struct landlock_path path = {scene->inside, -1, scene->access};
-    struct landlock_rules rules = {&path, 1, scene->may_dial};
+    struct landlock_rules rules = {&path, 1, scene->may_dial, scene->ports, scene->port_count};
     px_error error;
     int fd = -1;
 
@@ -201,12 +203,14 @@ static int try_network(void *context)
     struct scene *scene = context;
     struct sockaddr_in here = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool dials;
+    bool dials, may_dial = scene->may_dial;
 
+    if (scene->port_count > 0)
+        may_dial = scene->ports[0] == ntohs(scene->address.sin_port);
     if (enter(scene) != 0)
         return CHILD_NOT_ENTERED;
     dials = connect(fd, (const void *)&scene->address, sizeof(scene->address)) == 0;
-    if (dials != scene->may_dial || (!dials && errno != EACCES))
+    if (dials != may_dial || (!dials && errno != EACCES))
         return CHILD_BAD;
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(fd, (const void *)&here, sizeof(here)) == 0 || errno != EACCES)
@@ -218,10 +222,19 @@ static void landlock_forbids_addresses(void **state)
 {
     struct scene *scene = *state;
     int fd = listener_make(&scene->address);
+    uint16_t port = ntohs(scene->address.sin_port);
+    const uint16_t ports[] = {port, (uint16_t)(port == 1 ? 2 : port - 1)};
 
     if (landlock_abi() >= 4) { /* older ones know nothing of addresses */
         assert_int_equal(child_run(try_network, scene, NULL), CHILD_GOOD);
         scene->may_dial = true;
+        assert_int_equal(child_run(try_network, scene, NULL), CHILD_GOOD);
+        scene->may_dial = false;
+        scene->ports = ports;
+        scene->port_count = 2;
+        assert_int_equal(child_run(try_network, scene, NULL), CHILD_GOOD);
+        scene->ports = ports + 1;
+        scene->port_count = 1;
         assert_int_equal(child_run(try_network, scene, NULL), CHILD_GOOD);
     }
     close(fd);
@@ -247,7 +260,7 @@ static void landlock_forbids_signals_to_others(void **state)
 static void landlock_says_which_path_is_missing(void **state)
 {
     struct landlock_path path = {"/no/such/folder", -1, LANDLOCK_READ};
-    struct landlock_rules rules = {&path, 1, false};
+    struct landlock_rules rules = {&path, 1, false, NULL, 0};
     px_error error;
     int fd = -1;
 

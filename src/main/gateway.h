@@ -1,0 +1,24 @@
+/*
+ * The handler of `pollux proxy`: one upstream, one proxy, one route.
+ */
+#ifndef PX_MAIN_GATEWAY_H
+#define PX_MAIN_GATEWAY_H
+
+#include "main/options.h"
+#include "process/sandbox.h"
+
+/* What workers need to reach the servers. */
+PX_MUST_CHECK px_err gateway_allow(struct sandbox *sandbox, const struct gateway_options *gateway,
+                                   px_error *out_error);
+
+/* How much was told of failures. */
+struct gateway {
+    int64_t second;
+    uint32_t told; /* in it */
+};
+
+/* Makes the proxy and its route, which end with the server.  `gateway` is borrowed: outlives it. */
+PX_MUST_CHECK px_err gateway_register(struct gateway *gateway, px_server *server,
+                                      const struct options *options, px_error *out_error);
+
+#endif

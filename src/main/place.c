@@ -1,0 +1,63 @@
+/*
+ * Where the servers of `pollux proxy` are, as their URLs say.  It can fail by a URL that is none.
+ */
+#include "main/place.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/number.h"
+
+enum { PORT_MAX = 65535 };
+
+bool place_read(const char *url, struct place *out_place)
+{
+    static const struct {
+        const char *scheme;
+        uint16_t port;
+    } schemes[] = {{"http://", 80}, {"https://", 443}, {"h2c://", 80}};
+    const char *host = NULL;
+    uint64_t port = 0;
+
+    *out_place = (struct place){.is_unix = strncmp(url, "unix:/", 6) == 0};
+    if (out_place->is_unix)
+        return true;
+    for (size_t i = 0; i < ARRAY_COUNT(schemes) && !host; i++) {
+        if (strncmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0) {
+            host = url + strlen(schemes[i].scheme);
+            port = schemes[i].port;
+        }
+    }
+    if (!host || *host == '\0')
+        return false;
+    size_t len = strcspn(host, "/?#");
+    const char *colon = memrchr(host, ':', len);
+
+    if (host[len] != '\0' && strcmp(host + len, "/") != 0)
+        return false;
+    if (colon && !memchr(colon, ']', len - (size_t)(colon - host))) {
+        if (!number_read(px_str_make(colon + 1, len - (size_t)(colon + 1 - host)), PORT_MAX, &port))
+            return false;
+        len = (size_t)(colon - host);
+    }
+    out_place->is_name = host[0] != '[' && strspn(host, "0123456789.") < len;
+    out_place->port = (uint16_t)port;
+    return len > 0 && port > 0;
+}
+
+px_err places_check(const struct gateway_options *gateway, px_error *out_error)
+{
+    struct place place;
+
+    if (gateway->url_count == 0)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "proxy needs a URL at least, like http://127.0.0.1:3000");
+    for (uint32_t i = 0; i < gateway->url_count; i++)
+        if (!place_read(gateway->urls[i], &place))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%s: a server is http://host[:port], https://host[:port], "
+                             "h2c://host[:port] or unix:/path, without a path of its own",
+                             gateway->urls[i]);
+    return PX_OK;
+}

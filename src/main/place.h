@@ -1,0 +1,22 @@
+/*
+ * Where the servers of `pollux proxy` are, as their URLs say: nothing is looked up.
+ */
+#ifndef PX_MAIN_PLACE_H
+#define PX_MAIN_PLACE_H
+
+#include "main/options.h"
+
+struct place {
+    bool is_unix;
+    bool is_name; /* it has to be looked up */
+    uint16_t port;
+};
+
+/* The place of a URL, as far as a sandbox cares: false when it is none. */
+bool place_read(const char *url, struct place *out_place);
+
+/* Checks the URLs of the command line, before anything is opened: PX_OK, or PX_ERR_INVALID with the
+ * line to print. */
+PX_MUST_CHECK px_err places_check(const struct gateway_options *gateway, px_error *out_error);
+
+#endif

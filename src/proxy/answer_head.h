@@ -1,0 +1,24 @@
+/*
+ * The fields of an answer on their way to the client.
+ *
+ * Happy path: answer_fields_read finds what Connection names, answer_field_passes is asked of each
+ * field.  It can fail by a Connection field that names too much.
+ */
+#ifndef PX_PROXY_ANSWER_HEAD_H
+#define PX_PROXY_ANSWER_HEAD_H
+
+#include "pollux/exchange.h"
+#include "proxy/request_head.h"
+
+/* Whether a field goes on; what frames the message is written anew. */
+bool answer_field_passes(const struct connection_names *names, px_str name);
+
+/* Sets the fields of the answer: PX_OK, or PX_ERR_MALFORMED when they cannot be sent on, and then
+ * none was set. */
+PX_MUST_CHECK px_err answer_head_set(px_exchange *exchange, const px_field *fields, size_t count);
+
+/* All values of a name as one list, in memory of the exchange; absent: none, or no memory. */
+px_str answer_list_join(px_exchange *exchange, const px_field *fields, size_t count,
+                        const char *name);
+
+#endif

@@ -1,0 +1,291 @@
+/*
+ * A request on its way through: the side of the exchange.
+ */
+#include "proxy/passage.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "http/message/method.h"
+#include "pollux/request.h"
+#include "proxy/request_head.h"
+
+void passage_settle(struct passage *passage)
+{
+    px_proxy *proxy = passage->proxy;
+
+    if (passage->exchange || passage->fetch)
+        return;
+    flow_deinit(&passage->request);
+    flow_deinit(&passage->answer);
+    arena_reset(&passage->arena);
+    pool_put(&proxy->passages, passage);
+    proxy_settle(proxy);
+}
+
+void passage_tell(struct passage *passage, unsigned status, const char *why)
+{
+    const px_proxy_options *options = &passage->proxy->options;
+
+    if (options->on_failure && passage->exchange)
+        options->on_failure(passage->exchange, status, why, options->failure_context);
+}
+
+void passage_refuse(struct passage *passage, unsigned status, const char *why)
+{
+    px_exchange *exchange = passage->exchange;
+
+    passage->stage = PASSAGE_REFUSED;
+    passage_tell(passage, status, why);
+    if (status == 503)
+        px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
+    px_respond_error(exchange, status);
+    /* What is left of the request is dropped, where the server does not end the connection. */
+    px_request_resume(exchange);
+}
+
+/* --- Content of the request --------------------------------------------------------------------
+ */
+
+size_t passage_receive(struct passage *passage, px_str bytes)
+{
+    size_t used;
+
+    /* RFC 9112 section 9.3: once there is an answer, what is left of the request is read away. */
+    if (!passage->fetch && passage->stage != PASSAGE_TRYING)
+        return bytes.len;
+    if (flow_put(&passage->request, bytes, &used) != PX_OK) {
+        px_exchange_abort(passage->exchange);
+        return bytes.len;
+    }
+    if (used > 0 && passage->fetch)
+        px_fetch_resume(passage->fetch);
+    return used;
+}
+
+void passage_receive_end(struct passage *passage)
+{
+    passage->request.ended = true;
+    if (passage->fetch)
+        px_fetch_resume(passage->fetch);
+}
+
+static size_t on_content_some(px_exchange *exchange, px_str bytes, void *context)
+{
+    (void)exchange;
+    return passage_receive(context, bytes);
+}
+
+static void on_content_end(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    passage_receive_end(context);
+}
+
+/* --- The end of the exchange -------------------------------------------------------------------
+ */
+
+static void on_end(px_exchange *exchange, px_end end, void *context)
+{
+    struct passage *passage = context;
+
+    (void)exchange;
+    (void)end;
+    passage->exchange = NULL;
+    if (passage->fetch)
+        px_fetch_cancel(passage->fetch);
+    passage_settle(passage);
+}
+
+static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                .on_content_some = on_content_some,
+                                                .on_content_end = on_content_end,
+                                                .on_end = on_end};
+
+/* --- Beginning ---------------------------------------------------------------------------------
+ */
+
+static struct passage *passage_make(px_proxy *proxy, px_exchange *exchange)
+{
+    struct passage *passage = pool_take(&proxy->passages);
+    px_loop *loop = proxy->loop;
+
+    if (!passage)
+        return NULL;
+    memset(&passage->proxy, 0, offsetof(struct passage, arena) - offsetof(struct passage, proxy));
+    passage->proxy = proxy;
+    passage->exchange = exchange;
+    arena_init(&passage->arena, &loop->allocator, passage->first, sizeof(passage->first),
+               PASSAGE_HEAD_BYTES_MAX);
+    flow_init(&passage->request, &loop->allocator, &loop->memory, proxy->options.replay_bytes_max);
+    flow_init(&passage->answer, &loop->allocator, &loop->memory, ANSWER_BYTES_MAX);
+    return passage;
+}
+
+/* RFC 9112 section 3.2.1: whatever form came, origin-form goes on. */
+static px_str target_of(struct passage *passage)
+{
+    px_str path = px_request_raw_path(passage->exchange);
+    px_str query = px_request_query(passage->exchange);
+
+    if (!query.ptr)
+        return path;
+    char *text = arena_take_text(&passage->arena, path.len + 1 + query.len), *at = text;
+
+    if (!text)
+        return px_str_make(NULL, 0);
+    at = text_write_str(at, path);
+    *at++ = '?';
+    at = text_write_str(at, query);
+    return px_str_make(text, (size_t)(at - text));
+}
+
+/* The peer's address without its port; absent, as where it has none. */
+static px_str peer_of(px_exchange *exchange)
+{
+    px_str peer = px_exchange_peer(exchange);
+    size_t end = peer.len;
+
+    while (end > 0 && peer.ptr[end - 1] != ':')
+        end--;
+    if (end == 0 || (peer.len >= 5 && memcmp(peer.ptr, "unix:", 5) == 0))
+        return px_str_make(NULL, 0);
+    size_t brackets = peer.ptr[0] == '[';
+
+    return px_str_make(peer.ptr + brackets, end - 1 - 2 * brackets);
+}
+
+static bool peer_is_trusted(const px_proxy *proxy, px_exchange *exchange, px_str peer)
+{
+    px_str whole = px_exchange_peer(exchange);
+    struct net_address address = {0};
+
+    if (whole.len >= 5 && memcmp(whole.ptr, "unix:", 5) == 0)
+        address.socket.any.sa_family = AF_UNIX;
+    else if (!peer.ptr || !address_numeric(peer, 0, &address))
+        return false;
+    return cidr_any_has(proxy->trusted, proxy->options.trusted_proxy_count, &address);
+}
+
+static px_err fields_make(struct passage *passage)
+{
+    px_proxy *proxy = passage->proxy;
+    px_exchange *exchange = passage->exchange;
+    struct request_head head = {.version = px_request_version(exchange),
+                                .peer = peer_of(exchange),
+                                .authority = px_request_authority(exchange),
+                                .via_name = px_str_of(proxy->name),
+                                .forwarded = proxy->options.forwarded != 0,
+                                .underscores = proxy->options.underscores != 0};
+    px_field *fields;
+
+    head.fields = px_request_fields(exchange, &head.field_count);
+    head.scheme = px_str_of(px_request_is_https(exchange) ? "https" : "http");
+    head.trusted = peer_is_trusted(proxy, exchange, head.peer);
+    head.counts_hops =
+        px_request_method_is(exchange, "OPTIONS") || px_request_method_is(exchange, "TRACE");
+    px_err err = request_head_write(&head, &passage->arena, &fields, &passage->ask.field_count);
+
+    if (err != PX_OK)
+        return err;
+    passage->ask.fields = fields;
+    passage->wants_trailers = fields_want_trailers(head.fields, head.field_count);
+    if (passage->wants_trailers)
+        passage->ask.flags |= PX_FETCH_TRAILERS;
+    passage->wants_trailers = passage->wants_trailers || head.version == 20;
+    if (!proxy->host)
+        passage->ask.host = head.authority;
+    else if (proxy->host[0] != '\0')
+        passage->ask.host = px_str_of(proxy->host);
+    return PX_OK;
+}
+
+static px_err ask_make(struct passage *passage, px_str upgrade)
+{
+    px_exchange *exchange = passage->exchange;
+    px_fetch_options *ask = &passage->ask;
+
+    *ask = PX_FETCH_OPTIONS_DEFAULT;
+    ask->method = px_request_method(exchange);
+    ask->target = target_of(passage);
+    ask->upgrade = upgrade;
+    ask->flags = PX_FETCH_ONCE; /* what is tried again is for us to say */
+    ask->pull_length = upgrade.len > 0 ? PX_LENGTH_UNKNOWN : px_request_content_length(exchange);
+    passage->idempotent =
+        http_method_is_idempotent(http_method_of(ask->method.ptr, ask->method.len));
+    if (!ask->target.ptr)
+        return PX_ERR_MEMORY;
+    return fields_make(passage);
+}
+
+void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade)
+{
+    struct passage *passage = passage_make(proxy, exchange);
+
+    if (!passage) {
+        px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
+        px_respond_error(exchange, 503);
+        return;
+    }
+    px_exchange_set_callbacks(exchange, &callbacks, passage);
+    px_err err = ask_make(passage, *upgrade);
+
+    if (err != PX_OK) {
+        passage_refuse(passage, err == PX_ERR_LIMIT ? 400 : 503,
+                       err == PX_ERR_LIMIT ? "its Connection field names too much"
+                                           : "out of memory");
+        return;
+    }
+    if (upgrade->len > 0)
+        tunnel_expect(passage);
+    if (proxy->options.total_timeout_ms > 0)
+        passage->due_ms = px_loop_now_ms(proxy->loop) + proxy->options.total_timeout_ms;
+    /* RFC 9110 section 10.1.1: a client that waits for 100 (Continue) sends when there is a
+     * connection to send it on. */
+    passage->held = passage->ask.pull_length > 0 && upgrade->len == 0 &&
+                    px_request_field(exchange, "Expect").ptr;
+    if (passage->held)
+        px_request_pause(exchange);
+    passage_try(passage);
+}
+
+static uint32_t sooner(uint32_t left, uint32_t right)
+{
+    return left < right ? left : right;
+}
+
+void passage_try(struct passage *passage)
+{
+    px_proxy *proxy = passage->proxy;
+    px_upstream *upstream = proxy->upstream;
+    px_fetch_options ask = passage->ask;
+    px_error error;
+
+    passage->tries++;
+    passage->queued = upstream_is_full(upstream);
+    passage->server = upstream_choose(upstream, passage->exchange, &passage->tried);
+    if (!passage->server) {
+        passage_refuse(passage, 503, "no server takes one more request");
+        return;
+    }
+    tried_add(&passage->tried, upstream, passage->server);
+    ask.url = px_str_of(passage->server->url);
+    ask.address = px_str_of(passage->server->address);
+    if (passage->due_ms > 0) {
+        uint64_t now_ms = px_loop_now_ms(proxy->loop);
+        uint32_t left_ms = passage->due_ms > now_ms ? (uint32_t)(passage->due_ms - now_ms) : 1;
+        const px_upstream_options *options = &upstream->options;
+
+        /* Both are settled: one that is off is longer than any. */
+        ask.wait_timeout_ms = sooner(options->queue_timeout_ms, left_ms);
+        ask.first_byte_timeout_ms = sooner(options->first_byte_timeout_ms, left_ms);
+    }
+    passage->fetch =
+        px_fetch_start(upstream->client, &ask, &passage_fetch_callbacks, passage, &error);
+    if (passage->fetch)
+        return;
+    server_done(upstream, passage->server, SERVER_LEFT);
+    passage_refuse(passage, error.code == PX_ERR_INVALID ? 502 : 503, error.text);
+}

@@ -1,0 +1,105 @@
+/*
+ * A request on its way through: an exchange on one side, a fetch on the other.
+ *
+ * Happy path: passage_begin makes the head and gives it to a server; content flows to it as the
+ * exchange has it, the answer flows back as it comes, and when both sides have ended the passage is
+ * put back.  What can go wrong: the server fails (another try, or an error for the client, or an
+ * answer that is cut), the client leaves (the fetch is cancelled).
+ *
+ *   TRYING -> ANSWERING (or TUNNEL)     the head of the answer is with the exchange
+ *          -> REFUSED                   we answered, and nothing is asked any more
+ */
+#ifndef PX_PROXY_PASSAGE_H
+#define PX_PROXY_PASSAGE_H
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "http/ws/ws_handshake.h"
+#include "net/cidr.h"
+#include "proxy/flow.h"
+#include "proxy/upstream.h"
+
+enum {
+    PASSAGE_FIRST_BYTES = 2048,          /* heads of most requests, as they go on */
+    PASSAGE_HEAD_BYTES_MAX = 256 * 1024, /* heads have 32 KiB, and their fields a table */
+    ANSWER_BYTES_MAX = 16 * 1024,        /* of an answer that the client has not taken */
+};
+
+enum passage_stage { PASSAGE_TRYING, PASSAGE_ANSWERING, PASSAGE_TUNNEL, PASSAGE_REFUSED };
+
+struct px_proxy {
+    px_loop *loop;         /* borrowed */
+    px_upstream *upstream; /* a hold */
+    px_proxy_options options;
+    char *host;           /* owned, or NULL */
+    char *name;           /* owned */
+    struct cidr *trusted; /* owned */
+    struct pool passages;
+    bool closing;
+};
+
+struct passage {
+    struct pool_item item;
+    px_proxy *proxy;       /* borrowed: lives as long as it has passages */
+    px_exchange *exchange; /* borrowed; NULL: it has ended */
+    px_fetch *fetch;       /* borrowed; NULL: none now */
+    struct server *server; /* borrowed: has the fetch */
+    struct flow request;
+    struct flow answer;
+    px_fetch_options ask; /* what is asked for; points into the arena */
+    struct tried tried;
+    uint64_t due_ms; /* for tries */
+    uint8_t stage;
+    uint8_t tries;
+    bool idempotent;
+    bool queued; /* the server was full when it was given to it */
+    bool held;   /* content waits until there is a connection */
+    bool wants_trailers;
+    bool is_websocket;
+    char accept[WS_ACCEPT_BYTES]; /* Sec-WebSocket-Accept, as it must come */
+    struct arena arena;
+    char first[PASSAGE_FIRST_BYTES];
+};
+
+/* Asks for it; answers, when that cannot be. */
+void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade);
+
+/* Gives the request to a server, the first time or again; answers, when none takes it. */
+void passage_try(struct passage *passage);
+
+/* Answers with an error of ours, and says why. */
+void passage_refuse(struct passage *passage, unsigned status, const char *why);
+
+/* Tells the program what went wrong. */
+void passage_tell(struct passage *passage, unsigned status, const char *why);
+
+/* Puts it back once both sides have ended. */
+void passage_settle(struct passage *passage);
+
+/* What a fetch reports. */
+extern const px_fetch_callbacks passage_fetch_callbacks;
+
+/* --- Tunnels (tunnel.c) ------------------------------------------------------------------------
+ */
+
+/* The protocol that a request asks to switch to, and that we take on: absent, for none.  false:
+ * the request cannot be answered but with 400. */
+bool tunnel_asked(px_exchange *exchange, px_str *out_protocol);
+
+/* Notes what must come of a handshake of WebSocket. */
+void tunnel_expect(struct passage *passage);
+
+/* The server has switched: PX_OK, or PX_ERR_MALFORMED when its answer is none to our request. */
+PX_MUST_CHECK px_err tunnel_open(struct passage *passage);
+
+/* Bytes of the server: how many were used. */
+size_t tunnel_send(struct passage *passage, px_str bytes);
+
+/* Bytes of the client: how many were used. */
+size_t passage_receive(struct passage *passage, px_str bytes);
+void passage_receive_end(struct passage *passage);
+
+/* A proxy that was let go ends with its last passage. */
+void proxy_settle(px_proxy *proxy);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * A request on its way through: the side of the fetch.
+ *
+ * Happy path: content is pulled, the head of the answer is written anew, its content is kept until
+ * the client takes it.  What can go wrong is decided in fetch_ended, and nowhere else.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/number.h"
+#include "http/message/trailer.h"
+#include "pollux/request.h"
+#include "proxy/answer_head.h"
+#include "proxy/passage.h"
+
+/* --- Content of the request --------------------------------------------------------------------
+ */
+
+static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, void *context)
+{
+    struct passage *passage = context;
+
+    (void)fetch;
+    if (passage->held) {
+        passage->held = false;
+        px_request_resume(passage->exchange);
+    }
+    px_pull result = flow_take(&passage->request, out, room, out_bytes);
+
+    if (flow_let_go(&passage->request) && passage->exchange)
+        px_request_resume(passage->exchange);
+    return result;
+}
+
+/* --- The answer --------------------------------------------------------------------------------
+ */
+
+/* RFC 9110 section 15.2: all but 100 go on; of 103 its links, which are what it is for. */
+static void on_inform(px_fetch *fetch, unsigned status, const px_field *fields, size_t field_count,
+                      void *context)
+{
+    struct passage *passage = context;
+
+    (void)fetch;
+    if (!passage->exchange)
+        return;
+    px_str links = answer_list_join(passage->exchange, fields, field_count, "Link");
+
+    px_response_inform(passage->exchange, status,
+                       links.ptr ? px_str_of("Link") : px_str_make(NULL, 0), links);
+}
+
+/* Gives content to the exchange as it asks for it. */
+static px_pull answer_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                           void *context)
+{
+    struct passage *passage = context;
+    px_pull result = flow_take(&passage->answer, out, room, out_bytes);
+
+    (void)exchange;
+    if (flow_let_go(&passage->answer) && passage->fetch)
+        px_fetch_resume(passage->fetch);
+    return result;
+}
+
+/* What a HEAD says of content (RFC 9110 section 9.3.2), though none follows. */
+static uint64_t length_of(const struct passage *passage)
+{
+    uint64_t length = px_fetch_content_length(passage->fetch);
+    px_str text = px_fetch_field(passage->fetch, "Content-Length");
+
+    if (!px_request_method_is(passage->exchange, "HEAD"))
+        return length;
+    return text.ptr && number_read(text, PX_LENGTH_UNKNOWN - 1, &length) ? length
+                                                                         : PX_LENGTH_UNKNOWN;
+}
+
+static void answer_begin(struct passage *passage)
+{
+    px_exchange *exchange = passage->exchange;
+    unsigned status = px_fetch_status(passage->fetch);
+    const px_producer producer = {.pull = answer_pull, .context = passage};
+    size_t count;
+    const px_field *fields = px_fetch_fields(passage->fetch, &count);
+
+    if (status > 599 || answer_head_set(exchange, fields, count) != PX_OK) {
+        px_fetch_cancel(passage->fetch);
+        passage_refuse(passage, 502, "an answer that cannot be passed on");
+        return;
+    }
+    px_str via = via_element(&passage->arena, px_fetch_version(passage->fetch),
+                             px_str_of(passage->proxy->name));
+
+    if (via.ptr)
+        px_response_add_field(exchange, px_str_of("Via"), via);
+    passage->stage = PASSAGE_ANSWERING;
+    px_respond_producer(exchange, status, px_str_make(NULL, 0), length_of(passage), &producer);
+}
+
+static void on_head(px_fetch *fetch, void *context)
+{
+    struct passage *passage = context;
+
+    if (!passage->exchange) {
+        px_fetch_cancel(fetch);
+        return;
+    }
+    if (!px_fetch_is_tunnel(fetch)) {
+        answer_begin(passage);
+    } else if (tunnel_open(passage) != PX_OK) {
+        px_fetch_cancel(fetch);
+        passage_refuse(passage, 502, "a switch of protocols that was not agreed on");
+    }
+}
+
+static size_t on_content(px_fetch *fetch, px_str bytes, void *context)
+{
+    struct passage *passage = context;
+    size_t used;
+
+    if (!passage->exchange || passage->stage == PASSAGE_REFUSED)
+        return bytes.len;
+    if (passage->stage == PASSAGE_TUNNEL)
+        return tunnel_send(passage, bytes);
+    if (flow_put(&passage->answer, bytes, &used) != PX_OK) {
+        px_fetch_cancel(fetch);
+        return bytes.len;
+    }
+    px_resume(passage->exchange);
+    return used;
+}
+
+static void trailers_add(struct passage *passage)
+{
+    size_t count;
+    const px_field *fields = px_fetch_trailers(passage->fetch, &count);
+    const struct connection_names none = {.count = 0};
+
+    if (!passage->wants_trailers)
+        return;
+    for (size_t index = 0; index < count; index++)
+        if (!trailer_is_dropped(fields[index].name) &&
+            answer_field_passes(&none, fields[index].name))
+            px_response_add_trailer(passage->exchange, fields[index].name, fields[index].value);
+}
+
+static void on_content_end(px_fetch *fetch, void *context)
+{
+    struct passage *passage = context;
+
+    (void)fetch;
+    if (!passage->exchange)
+        return;
+    if (passage->stage == PASSAGE_TUNNEL) {
+        px_response_end(passage->exchange);
+        return;
+    }
+    if (passage->stage != PASSAGE_ANSWERING)
+        return;
+    trailers_add(passage);
+    passage->answer.ended = true;
+    px_resume(passage->exchange);
+}
+
+/* --- The end -----------------------------------------------------------------------------------
+ */
+
+static enum server_result result_of(const px_error *error)
+{
+    switch (error->code) {
+    case PX_OK:
+        return SERVER_ANSWERED;
+    case PX_ERR_CANCELLED:
+    case PX_ERR_MEMORY:
+    case PX_ERR_INVALID:
+        return SERVER_LEFT;
+    default:
+        return SERVER_FAILED;
+    }
+}
+
+static unsigned status_of(const struct passage *passage, const px_error *error,
+                          const px_fetch_facts *facts)
+{
+    switch (error->code) {
+    case PX_ERR_TIMEOUT:
+        return facts->tries == 0 && passage->queued ? 503 : 504;
+    case PX_ERR_MEMORY:
+        return 503;
+    default:
+        return 502;
+    }
+}
+
+/* Whether it may be sent again, to which server: docs/PROXY.md has this as a table. */
+static bool may_repeat(struct passage *passage, const px_error *error, const px_fetch_facts *facts)
+{
+    const px_proxy_options *options = &passage->proxy->options;
+    bool untouched = facts->unprocessed || facts->tries == 0;
+    bool broke_off = error->code == PX_ERR_CLOSED && !facts->answered;
+
+    if (passage->tries >= options->tries || result_of(error) != SERVER_FAILED ||
+        passage->ask.upgrade.len > 0 || facts->answered)
+        return false;
+    if (passage->due_ms > 0 && px_loop_now_ms(passage->proxy->loop) >= passage->due_ms)
+        return false;
+    if (!untouched &&
+        !(broke_off && passage->idempotent && (facts->reused || options->retry_disconnect)))
+        return false;
+    return flow_rewind(&passage->request) && upstream_retry(passage->proxy->upstream);
+}
+
+/* RFC 9112 section 9.3.1: a kept connection that the server closes as we use it is no failure,
+ * and the next one is new. */
+static void repeat(struct passage *passage, const px_fetch_facts *facts)
+{
+    passage->ask.flags &= ~(uint32_t)PX_FETCH_FRESH;
+    if (facts->reused && facts->tries > 0) {
+        passage->ask.flags |= PX_FETCH_FRESH;
+        passage->tried.count--; /* the same server may have it */
+    }
+    passage_try(passage);
+}
+
+static void cut(struct passage *passage, const px_error *error)
+{
+    passage_tell(passage, 0, error->text);
+    passage->answer.broken = true;
+    if (passage->stage == PASSAGE_TUNNEL)
+        px_exchange_abort(passage->exchange);
+    else
+        px_resume(passage->exchange);
+}
+
+static void on_end(px_fetch *fetch, const px_error *error, void *context)
+{
+    struct passage *passage = context;
+    px_fetch_facts facts = {.struct_size = sizeof(facts)};
+    enum server_result result = result_of(error);
+
+    px_fetch_tell(fetch, &facts);
+    passage->fetch = NULL;
+    if (result == SERVER_FAILED && facts.reused && !facts.answered)
+        result = SERVER_LEFT;
+    if (result == SERVER_FAILED && passage->queued && facts.tries == 0)
+        result = SERVER_LEFT; /* it waited for others, and not for the server */
+    server_done(passage->proxy->upstream, passage->server, result);
+    passage->server = NULL;
+    if (!passage->exchange) {
+        passage_settle(passage);
+        return;
+    }
+    /* What is left of the request is not wanted any more. */
+    if (passage->stage != PASSAGE_TRYING || error->code == PX_OK)
+        px_request_resume(passage->exchange);
+    if (passage->stage == PASSAGE_REFUSED)
+        return;
+    if (passage->stage == PASSAGE_TRYING) {
+        if (may_repeat(passage, error, &facts))
+            repeat(passage, &facts);
+        else
+            passage_refuse(passage, status_of(passage, error, &facts), error->text);
+    } else if (error->code != PX_OK) {
+        cut(passage, error);
+    }
+}
+
+const px_fetch_callbacks passage_fetch_callbacks = {.struct_size = sizeof(passage_fetch_callbacks),
+                                                    .on_inform = on_inform,
+                                                    .on_head = on_head,
+                                                    .on_content = on_content,
+                                                    .on_content_end = on_content_end,
+                                                    .pull = pull,
+                                                    .on_end = on_end};

@@ -1,0 +1,117 @@
+/*
+ * Switching protocols (RFC 9110 section 7.8), WebSocket above all: after 101 both sides send.
+ *
+ * Happy path: the client asks to upgrade, the server agrees with 101, bytes flow both ways until
+ * each side has ended.  What can go wrong: a handshake of WebSocket that is none, and an answer to
+ * it that does not fit.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "http/fields/field.h"
+#include "pollux/request.h"
+#include "proxy/answer_head.h"
+#include "proxy/passage.h"
+
+static bool connection_upgrades(px_exchange *exchange)
+{
+    size_t count;
+    const px_field *fields = px_request_fields(exchange, &count);
+
+    for (size_t index = 0; index < count; index++)
+        if (field_name_is(fields[index].name, "connection") &&
+            field_list_has(fields[index].value, "upgrade"))
+            return true;
+    return false;
+}
+
+/* RFC 6455 section 4.2.1. */
+static bool websocket_valid(px_exchange *exchange)
+{
+    return px_request_method_is(exchange, "GET") &&
+           ws_key_valid(px_request_field(exchange, "Sec-WebSocket-Key"));
+}
+
+bool tunnel_asked(px_exchange *exchange, px_str *out_protocol)
+{
+    px_str list = px_request_field(exchange, "Upgrade"), element;
+
+    *out_protocol = px_str_make(NULL, 0);
+    if (!list.ptr || px_request_version(exchange) != 11 || !connection_upgrades(exchange) ||
+        px_request_content_length(exchange) != 0)
+        return true;
+    while (field_list_next(&list, &element)) {
+        /* RFC 9113 section 3.1: that upgrade is gone, and it would be ours and not the server's. */
+        if (field_name_is(element, "h2c") || !field_name_valid(element))
+            continue;
+        *out_protocol = element;
+        return !field_name_is(element, "websocket") || websocket_valid(exchange);
+    }
+    return true;
+}
+
+void tunnel_expect(struct passage *passage)
+{
+    passage->is_websocket = field_name_is(passage->ask.upgrade, "websocket");
+    if (passage->is_websocket)
+        ws_accept_make(px_request_field(passage->exchange, "Sec-WebSocket-Key"), passage->accept);
+}
+
+/* --- Bytes both ways ---------------------------------------------------------------------------
+ */
+
+static size_t on_receive_some(px_exchange *exchange, px_str bytes, void *context)
+{
+    (void)exchange;
+    return passage_receive(context, bytes);
+}
+
+static void on_receive_end(px_exchange *exchange, void *context)
+{
+    (void)exchange;
+    passage_receive_end(context);
+}
+
+static void on_room(px_exchange *exchange, void *context)
+{
+    struct passage *passage = context;
+
+    (void)exchange;
+    if (passage->fetch)
+        px_fetch_resume(passage->fetch);
+}
+
+static const px_tunnel_callbacks tunnel_callbacks = {.struct_size = sizeof(tunnel_callbacks),
+                                                     .on_receive_some = on_receive_some,
+                                                     .on_receive_end = on_receive_end,
+                                                     .on_room = on_room};
+
+px_err tunnel_open(struct passage *passage)
+{
+    px_str accept = px_fetch_field(passage->fetch, "Sec-WebSocket-Accept");
+    size_t count;
+    const px_field *fields = px_fetch_fields(passage->fetch, &count);
+
+    if (passage->is_websocket &&
+        !px_str_equal(accept, px_str_make(passage->accept, WS_ACCEPT_BYTES)))
+        return PX_ERR_MALFORMED;
+    px_err err = answer_head_set(passage->exchange, fields, count);
+
+    if (err != PX_OK)
+        return err;
+    passage->stage = PASSAGE_TUNNEL;
+    /* The end of the request was not the end of what its client sends. */
+    passage->request.ended = false;
+    px_respond_tunnel(passage->exchange, passage->ask.upgrade, &tunnel_callbacks, passage);
+    return PX_OK;
+}
+
+size_t tunnel_send(struct passage *passage, px_str bytes)
+{
+    size_t room = px_response_room(passage->exchange);
+    size_t used = bytes.len < room ? bytes.len : room;
+
+    if (used > 0)
+        px_response_write(passage->exchange, px_str_make(bytes.ptr, used));
+    return used;
+}

@@ -1,0 +1,233 @@
+/*
+ * An upstream from its making to its end.
+ *
+ * Happy path: each server's URL is read once, a client is made for all of them.  It can fail by
+ * options that are none, and for want of memory.
+ */
+#include "proxy/upstream.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/options.h"
+#include "http/message/uri.h"
+#include "io/random.h"
+
+enum {
+    FAILS_DEFAULT = 3,
+    FAILS_MS_DEFAULT = 10 * 1000,
+    BACKOFF_MS_DEFAULT = 1000,
+    BACKOFF_MS_MAX_DEFAULT = 60 * 1000,
+    REQUESTS_DEFAULT = 256,
+    QUEUE_DEFAULT = 256,
+    QUEUE_MS_DEFAULT = 10 * 1000,
+    /* An answer's head has 16 KiB, and ours is added to it. */
+    ANSWER_HEAD_BYTES_MAX = 15 * 1024,
+};
+
+static void default_u32(uint32_t *value, uint32_t fallback)
+{
+    if (*value == 0)
+        *value = fallback;
+}
+
+static px_err options_settle(px_upstream_options *options, px_error *out_error)
+{
+    if (!options->loop || !options->servers || options->server_count == 0 ||
+        options->server_count > SERVERS_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "an upstream has a loop, and 1 to %d servers", SERVERS_MAX);
+    if (options->balance > PX_BALANCE_HASH)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such balance: %u", options->balance);
+    default_u32(&options->fails_max, FAILS_DEFAULT);
+    default_u32(&options->fails_ms, FAILS_MS_DEFAULT);
+    default_u32(&options->backoff_ms, BACKOFF_MS_DEFAULT);
+    default_u32(&options->backoff_ms_max, BACKOFF_MS_MAX_DEFAULT);
+    default_u32(&options->requests_max, REQUESTS_DEFAULT);
+    default_u32(&options->queue_max, QUEUE_DEFAULT);
+    default_u32(&options->queue_timeout_ms, QUEUE_MS_DEFAULT);
+    default_u32(&options->first_byte_timeout_ms, CLIENT_FIRST_BYTE_MS_DEFAULT);
+    if (options->queue_max == PX_OFF)
+        options->queue_max = 0;
+    return PX_OK;
+}
+
+static char *text_copy(const px_loop *loop, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = alloc_take(&loop->allocator, bytes);
+
+    if (copy)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+/* A server's URL names it and nothing below it: which path is asked for is the request's. */
+static px_err url_check(const char *url, px_error *out_error)
+{
+    char text[1024];
+    struct uri_parts parts;
+    const char *rest = strncmp(url, "h2c://", 6) == 0 ? url + 6 : NULL;
+
+    if (strncmp(url, "unix:/", 6) == 0)
+        return PX_OK;
+    if (rest && strlen(rest) + sizeof("http://") <= sizeof(text)) {
+        memcpy(text, "http://", 7);
+        memcpy(text + 7, rest, strlen(rest) + 1);
+        url = text;
+    }
+    if (uri_split(px_str_of(url), &parts) == PX_OK && parts.target.len == 1)
+        return PX_OK;
+    return error_set(out_error, PX_ERR_INVALID, 0,
+                     "%.200s: a server is http://host[:port], https://host[:port], "
+                     "h2c://host[:port] or unix:/path, and has no path of its own",
+                     url);
+}
+
+static px_err server_init(px_upstream *upstream, const px_upstream_options *options, uint32_t index,
+                          px_error *out_error)
+{
+    struct server *server = &upstream->servers[index];
+    px_upstream_server given;
+
+    if (options_read_at(&given, sizeof(given), options->servers, index) != PX_OK || !given.url ||
+        given.weight > SERVER_WEIGHT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "a server has a URL, and a weight of at most %d", SERVER_WEIGHT_MAX);
+    px_err err = url_check(given.url, out_error);
+
+    if (err != PX_OK)
+        return err;
+    server->weight = given.weight > 0 ? given.weight : 1;
+    server->url = text_copy(upstream->loop, given.url);
+    server->address = given.address ? text_copy(upstream->loop, given.address) : NULL;
+    if (!server->url || (given.address && !server->address))
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    server->hash = siphash(&upstream->key, server->url, strlen(server->url));
+    return PX_OK;
+}
+
+static px_err client_make(px_upstream *upstream, const px_upstream_options *options,
+                          px_error *out_error)
+{
+    px_client_options client = PX_CLIENT_OPTIONS_DEFAULT;
+    uint64_t connections = (uint64_t)options->server_count * options->requests_max;
+
+    client.trust = options->trust;
+    client.head_bytes_max = ANSWER_HEAD_BYTES_MAX;
+    client.origin_connections_max = options->requests_max;
+    client.connections_max = connections < 65536 ? (uint32_t)connections : 65536;
+    client.fetches_max = client.connections_max + options->queue_max;
+    client.wait_timeout_ms = options->queue_timeout_ms;
+    client.connect_timeout_ms = options->connect_timeout_ms;
+    client.first_byte_timeout_ms = options->first_byte_timeout_ms;
+    client.silence_timeout_ms = options->silence_timeout_ms;
+    client.keep_timeout_ms = options->keep_timeout_ms;
+    client.origin_idle_max = options->keep_max;
+    upstream->client = px_client_create(upstream->loop, &client, out_error);
+    return upstream->client ? PX_OK : out_error->code;
+}
+
+static px_err upstream_init(px_upstream *upstream, const px_upstream_options *options,
+                            px_error *out_error)
+{
+    px_loop *loop = upstream->loop;
+
+    if (random_bytes(&upstream->key, sizeof(upstream->key)) != PX_OK ||
+        random_bytes(&upstream->random, sizeof(upstream->random)) != PX_OK)
+        return error_set(out_error, PX_ERR_SYSTEM, 0, "no random bytes");
+    upstream->random |= 1; /* xorshift never leaves zero */
+    upstream->servers =
+        alloc_take_zeroed(&loop->allocator, options->server_count * sizeof(*upstream->servers));
+    if (!upstream->servers)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    upstream->server_count = options->server_count;
+    for (uint32_t index = 0; index < options->server_count; index++) {
+        px_err err = server_init(upstream, options, index, out_error);
+
+        if (err != PX_OK)
+            return err;
+    }
+    if (options->balance == PX_BALANCE_HASH) {
+        px_str key = px_str_of(options->hash_key ? options->hash_key : "{client}");
+
+        upstream->hash_key = px_template_create(key, &loop->allocator, NULL, out_error);
+        if (!upstream->hash_key)
+            return out_error->code;
+    }
+    return client_make(upstream, options, out_error);
+}
+
+px_upstream *px_upstream_create(const px_upstream_options *given, px_error *out_error)
+{
+    px_upstream_options options;
+    px_error error;
+
+    error_clear(out_error);
+    if (!given || options_read(&options, sizeof(options), given) != PX_OK) {
+        error_set(out_error, PX_ERR_INVALID, 0, "upstream options: unknown or missing struct_size");
+        return NULL;
+    }
+    if (options_settle(&options, out_error) != PX_OK)
+        return NULL;
+    px_upstream *upstream = alloc_take_zeroed(&options.loop->allocator, sizeof(*upstream));
+
+    if (!upstream) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    upstream->loop = options.loop;
+    upstream->options = options;
+    upstream->uses = 1;
+    upstream->retry_tokens = RETRY_GAIN_SECOND;
+    upstream->retry_ms = px_loop_now_ms(options.loop);
+    if (upstream_init(upstream, &options, &error) == PX_OK)
+        return upstream;
+    error_copy(out_error, &error);
+    upstream_put(upstream);
+    return NULL;
+}
+
+px_upstream *upstream_take(px_upstream *upstream)
+{
+    upstream->uses++;
+    return upstream;
+}
+
+void upstream_put(px_upstream *upstream)
+{
+    px_loop *loop = upstream->loop;
+
+    if (--upstream->uses > 0)
+        return;
+    CHECK(upstream->busy == 0);
+    px_client_destroy(upstream->client);
+    px_template_destroy(upstream->hash_key);
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        alloc_put(&loop->allocator, upstream->servers[index].url);
+        alloc_put(&loop->allocator, upstream->servers[index].address);
+    }
+    alloc_put(&loop->allocator, upstream->servers);
+    alloc_put(&loop->allocator, upstream);
+}
+
+void px_upstream_destroy(px_upstream *upstream)
+{
+    if (upstream)
+        upstream_put(upstream);
+}
+
+void px_upstream_tell(const px_upstream *upstream, uint32_t index, px_upstream_facts *out_facts)
+{
+    CHECK_RULE(out_facts->struct_size >= sizeof(*out_facts), "facts begin with their size");
+    CHECK_RULE(index < upstream->server_count, "an upstream has no server of that index");
+    const struct server *server = &upstream->servers[index];
+
+    out_facts->requests = server->requests;
+    out_facts->failures = server->failures;
+    out_facts->retries = upstream->retries;
+    out_facts->busy = server->busy;
+    out_facts->up = server_is_up(upstream, server);
+}
