@@ -186,7 +186,7 @@ PX_MUST_CHECK px_err px_metrics_write(const px_metrics *metrics, px_metrics_form
 
 /** The sum over every block, as px_server_counters has it for one server.
  *  @param out_counters its struct_size says how much is written.
- *  @return PX_OK or PX_ERR_MEMORY. */
+ *  @return PX_OK: it takes no memory. */
 PX_MUST_CHECK px_err px_metrics_counters(const px_metrics *metrics,
                                          struct px_counters *out_counters);
 

@@ -282,6 +282,36 @@ static void rows_match(const struct metrics_block *into, const struct metrics_bl
     }
 }
 
+/* Adds the cells of rows without labels that are among the first `count` of `table`. */
+static void rows_add(uint64_t *cells, uint32_t count, const struct metrics_block *table,
+                     const struct metrics_block *from, const uint32_t *rows)
+{
+    uint32_t row_count = count_read(&from->row_count, BLOCK_ROWS_MAX);
+
+    for (uint32_t i = 0; i < row_count; i++) {
+        struct block_row row;
+
+        if (rows[i] == BLOCK_ROWS_MAX || !row_read(from, i, &row))
+            continue;
+        const struct block_row *own = &table->rows[rows[i]];
+
+        if (row.cell_count == own->cell_count && own->cells_at + own->cell_count <= count)
+            cells_add(cells + own->cells_at, from->cells + row.cells_at, own->cell_count,
+                      own->kind);
+    }
+}
+
+void block_add_cells(uint64_t *cells, uint32_t count, const struct metrics_block *table,
+                     const struct metrics_block *from)
+{
+    uint32_t rows[BLOCK_ROWS_MAX];
+
+    if (!is_begun(from))
+        return;
+    rows_match(table, from, count_read(&from->row_count, BLOCK_ROWS_MAX), true, rows);
+    rows_add(cells, count, table, from, rows);
+}
+
 void block_add(struct metrics_block *into, struct block_index *index,
                const struct metrics_block *from, bool with_gauges)
 {
@@ -294,17 +324,7 @@ void block_add(struct metrics_block *into, struct block_index *index,
     uint32_t series_count = count_read(&from->series_count, BLOCK_SERIES_MAX);
 
     rows_match(into, from, row_count, with_gauges, rows);
-    for (uint32_t i = 0; i < row_count; i++) {
-        struct block_row row;
-
-        if (rows[i] == BLOCK_ROWS_MAX || !row_read(from, i, &row))
-            continue;
-        const struct block_row *own = &into->rows[rows[i]];
-
-        if (row.cell_count == own->cell_count)
-            cells_add(into->cells + own->cells_at, from->cells + row.cells_at, own->cell_count,
-                      own->kind);
-    }
+    rows_add(into->cells, BLOCK_CELLS_MAX, into, from, rows);
     for (uint32_t i = 0; i < series_count; i++)
         if (series_read(from, i, row_count, &series) && rows[series.row] != BLOCK_ROWS_MAX)
             series_add(into, index, from, &series, rows[series.row]);

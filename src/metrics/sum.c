@@ -50,19 +50,23 @@ uint64_t cells_total(const uint64_t *cells, uint32_t count)
     return total;
 }
 
+/* Without the series, of which there may be many: it is asked for every few seconds. */
 px_err px_metrics_counters(const px_metrics *metrics, px_counters *out_counters)
 {
-    struct metrics_sum sum;
-    px_err err = metrics_sum_init(&sum, metrics, true);
-
-    if (err != PX_OK)
-        return err;
+    enum { CELLS = sizeof(struct metrics_cells) / sizeof(uint64_t) };
+    union {
+        struct metrics_cells named;
+        uint64_t each[CELLS];
+    } cells = {.each = {0}};
     px_counters counters = {.struct_size = out_counters->struct_size};
 
-    metrics_counters_of(metrics_sum_cells(&sum), &counters);
+    if (metrics->seen_count == 0)
+        block_add_cells(cells.each, CELLS, metrics->block, metrics->block);
+    for (uint32_t i = 0; i < metrics->seen_count; i++)
+        block_add_cells(cells.each, CELLS, metrics->block, metrics->seen[i]);
+    metrics_counters_of(&cells.named, &counters);
     memcpy(out_counters, &counters,
            counters.struct_size < sizeof(counters) ? counters.struct_size : sizeof(counters));
-    metrics_sum_deinit(&sum);
     return PX_OK;
 }
 

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from lib.runner import BUILD, Server
+from lib.runner import BUILD, IS_RELEASE, Server
 from lib.transport import TRANSPORTS
 from lib.websocket import BINARY, PING, PONG, TEXT, Socket, close_frame, frame
 from lib.wire import WireError, WireReset, ask
@@ -188,7 +188,8 @@ def test_many_come_and_go(own):
                 ways[number % len(ways)](socket)
         serves(own)
         after.append(memory(own))
-    assert after[-1] - after[1] < 1 << 20, after
+    # AddressSanitizer keeps what was freed; then LeakSanitizer says at the end what was not.
+    assert not IS_RELEASE or after[-1] - after[1] < 1 << 20, after
 
 
 def test_an_idle_one_takes_little(own):

@@ -81,8 +81,9 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
         h2_walk_count(&session->walk, H2_BUDGET_RESETS);
         return refuse_stream(library, id);
     }
-    /* That there is no room for it is not held against its peer. */
-    if (!head_take(session, false))
+    /* That there is no room for it is not held against its peer.  After too many resets nothing
+     * begins any more: the session ends when what is at hand has been read. */
+    if (session->walk.resets_over || !head_take(session, false))
         return refuse_stream(library, id);
     stream = h2_events_of(session)->begin(session->context);
     if (!stream) {
@@ -231,6 +232,22 @@ static int on_frame_recv(nghttp2_session *library, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* The library resets a stream by itself, for a window beyond what RFC 9113 section 6.9.1 allows. It
+ * counts now, and not when the reset is rendered: many more could begin before that. */
+static int on_invalid_frame(nghttp2_session *library, const nghttp2_frame *frame, int error,
+                            void *context)
+{
+    struct h2_session *session = context;
+    struct h2_stream *stream = stream_of(library, frame->hd.stream_id);
+
+    (void)error;
+    if (stream && !stream->dead) {
+        stream->dead = true;
+        h2_walk_count(&session->walk, H2_BUDGET_RESETS);
+    }
+    return 0;
+}
+
 static int on_data_chunk(nghttp2_session *library, uint8_t flags, int32_t id, const uint8_t *data,
                          size_t len, void *context)
 {
@@ -277,6 +294,7 @@ void h2_events_register(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 }
