@@ -194,9 +194,13 @@ typedef struct px_route_options {
     uint32_t total_timeout_ms;           /**< A whole exchange, from its head; PX_OFF. */
     uint32_t content_rate_min;           /**< Request content, bytes a second; PX_OFF. */
     uint32_t send_rate_min;              /**< Peer reading our answer, bytes a second; PX_OFF. */
-    uint32_t reserved;                   /**< Zero. */
-    px_error_page_fn on_error_page;      /**< In place of the host's. */
-    void *error_page_context; /**< Handed to on_error_page; borrowed: outlives the site. */
+    /** 1: the handler resolves dot segments, "//" and "%2F" in a path, as a handler of files does
+     *  (for px_files_handle, and for patterns with a rest, it need not be said).  A path that
+     *  belongs to another route once it is resolved is then redirected there, with 301 or 308, so
+     *  that no spelling goes round what that route's middleware guards. */
+    uint32_t resolves_path;
+    px_error_page_fn on_error_page; /**< In place of the host's. */
+    void *error_page_context;       /**< Handed to on_error_page; borrowed: outlives the site. */
 } px_route_options;
 
 /** The defaults, as a value.  Any thread. */

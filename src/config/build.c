@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "pollux/files.h"
 #include "pollux/response.h"
 
 enum { HOST_LISTENERS_MAX = 64 };
@@ -162,6 +163,8 @@ static void route_add(struct build_route *route, px_host *host, struct route_con
 
     (void)build_route_rules(route, &options);
     options.content_mode = PX_CONTENT_DROP;
+    for (uint32_t i = 0; i < context->count; i++)
+        options.resolves_path |= context->answers[i].handler == px_files_handle;
     options.release = route_release;
     options.middleware = route->middleware;
     options.middleware_count = route->middleware_count;

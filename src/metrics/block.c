@@ -282,12 +282,10 @@ static void rows_match(const struct metrics_block *into, const struct metrics_bl
     }
 }
 
-/* Adds the cells of rows without labels that are among the first `count` of `table`. */
+/* Adds the cells of `row_count` rows without labels that are among the first `count` of `table`. */
 static void rows_add(uint64_t *cells, uint32_t count, const struct metrics_block *table,
-                     const struct metrics_block *from, const uint32_t *rows)
+                     const struct metrics_block *from, uint32_t row_count, const uint32_t *rows)
 {
-    uint32_t row_count = count_read(&from->row_count, BLOCK_ROWS_MAX);
-
     for (uint32_t i = 0; i < row_count; i++) {
         struct block_row row;
 
@@ -308,8 +306,10 @@ void block_add_cells(uint64_t *cells, uint32_t count, const struct metrics_block
 
     if (!is_begun(from))
         return;
-    rows_match(table, from, count_read(&from->row_count, BLOCK_ROWS_MAX), true, rows);
-    rows_add(cells, count, table, from, rows);
+    uint32_t row_count = count_read(&from->row_count, BLOCK_ROWS_MAX);
+
+    rows_match(table, from, row_count, true, rows);
+    rows_add(cells, count, table, from, row_count, rows);
 }
 
 void block_add(struct metrics_block *into, struct block_index *index,
@@ -324,7 +324,7 @@ void block_add(struct metrics_block *into, struct block_index *index,
     uint32_t series_count = count_read(&from->series_count, BLOCK_SERIES_MAX);
 
     rows_match(into, from, row_count, with_gauges, rows);
-    rows_add(into->cells, BLOCK_CELLS_MAX, into, from, rows);
+    rows_add(into->cells, BLOCK_CELLS_MAX, into, from, row_count, rows);
     for (uint32_t i = 0; i < series_count; i++)
         if (series_read(from, i, row_count, &series) && rows[series.row] != BLOCK_ROWS_MAX)
             series_add(into, index, from, &series, rows[series.row]);

@@ -8,6 +8,7 @@
 #ifndef PX_ROUTE_LEAF_H
 #define PX_ROUTE_LEAF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -21,6 +22,7 @@ struct route {
     const uint8_t *depths; /* for each, the index of its segment */
     struct route *next;    /* registered before it */
     struct route *others;  /* in its leaf: further routes with a token */
+    bool has_rest;         /* its last segment is a rest */
     uint8_t token;         /* when its method has no number: the index of the token */
 };
 

@@ -77,6 +77,44 @@ bool router_path_clean_needed(px_str raw_path)
     return false;
 }
 
+/* The "/" or "." that is encoded at `at`, or 0. */
+static char encoded_separator(px_str path, size_t at)
+{
+    if (path.len - at < 3 || path.ptr[at] != '%' || path.ptr[at + 1] != '2')
+        return 0;
+    char digit = (char)(path.ptr[at + 2] | 0x20);
+
+    return digit == 'f' ? '/' : digit == 'e' ? '.' : 0;
+}
+
+bool router_path_is_plain(px_str raw_path)
+{
+    const char *end = raw_path.ptr + raw_path.len, *at = raw_path.ptr;
+
+    while (at && at < end && (at = memchr(at, '%', (size_t)(end - at)))) {
+        if (encoded_separator(raw_path, (size_t)(at - raw_path.ptr)))
+            return false;
+        at++;
+    }
+    return !router_path_clean_needed(raw_path);
+}
+
+px_err router_plain_path(px_str raw_path, struct arena *arena, px_str *out_path)
+{
+    char *text = arena_take_text(arena, raw_path.len + 1);
+    size_t len = 0;
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    for (size_t at = 0; at < raw_path.len; at++) {
+        char byte = encoded_separator(raw_path, at);
+
+        text[len++] = byte ? byte : raw_path.ptr[at];
+        at += byte ? 2 : 0;
+    }
+    return router_redirect_path(px_str_make(text, len), false, arena, out_path);
+}
+
 /* Writes "/" and a segment, encoded again. */
 static size_t write_segment(char *out, size_t at, px_str segment)
 {

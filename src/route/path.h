@@ -4,7 +4,8 @@
  * The router does not clean a path by itself: two names for one thing would be two for caches and
  * access rules too.  A path that no pattern matches as it stands is redirected to its clean form
  * where router_path_clean_needed says so (with 308 where method and content must not change).  One
- * that a rest matches is handed on as received: what ".." means there is for the handler to say.
+ * that a rest matches is handed on as received, but where its plain form has another route: a
+ * handler of files resolves "..", "//" and "%2F", and would serve what that other route guards.
  * It can fail for want of memory only.
  */
 #ifndef PX_ROUTE_PATH_H
@@ -32,5 +33,14 @@ PX_MUST_CHECK px_err router_redirect_path(px_str raw_path, bool add_slash, struc
  * `raw_path` perhaps with a prefix that was taken off: "dir/" for "/a/dir", "../b" for "/a//b". */
 PX_MUST_CHECK px_err router_redirect_relative(px_str raw_path, bool add_slash, struct arena *arena,
                                               px_str *out_reference);
+
+/* Whether the path is spelled as a handler of files resolves it: it is clean, and no slash or dot
+ * in it is encoded. */
+bool router_path_is_plain(px_str raw_path);
+
+/* That spelling, without the query, cleaned and encoded as router_redirect_path does it.  There is
+ * no relative reference to it that all clients resolve alike: some take "%2e" for a dot, some do
+ * not.  Text in `arena` that ends in NUL.  PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err router_plain_path(px_str raw_path, struct arena *arena, px_str *out_path);
 
 #endif

@@ -89,7 +89,12 @@ static struct route *route_make(struct arena *arena, const struct pattern *patte
         names[count] = segment->text;
         depths[count++] = index;
     }
-    *route = (struct route){.pattern = *pattern, .value = value, .names = names, .depths = depths};
+    *route = (struct route){.pattern = *pattern,
+                            .value = value,
+                            .names = names,
+                            .depths = depths,
+                            .has_rest =
+                                pattern->segments[pattern->segment_count - 1].kind == SEGMENT_REST};
     return route;
 }
 
@@ -199,6 +204,7 @@ static void fill_match(const struct trie_walk *walk, const struct route *route,
     out_match->value = route->value;
     out_match->pattern = pattern->text.ptr;
     out_match->names = route->names;
+    out_match->has_rest = route->has_rest;
     out_match->param_count = pattern->param_count;
     for (uint32_t index = 0; index < pattern->param_count; index++) {
         uint8_t depth = route->depths[index];
@@ -248,6 +254,7 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
         out_match->value = router->everything->value;
         out_match->pattern = router->everything->pattern.text.ptr;
         out_match->names = NULL;
+        out_match->has_rest = false; /* there is no other */
         out_match->param_count = 0;
         return ROUTER_FOUND;
     }
@@ -263,6 +270,19 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
         return walk.methods_seen ? ROUTER_NO_METHOD : ROUTER_NO_PATH;
     fill_match(&walk, route, out_match);
     return ROUTER_FOUND;
+}
+
+bool router_is_elsewhere(const struct router *router, uint8_t method_id, px_str method, px_str host,
+                         px_str raw_path, struct arena *arena, const struct router_match *match)
+{
+    struct router_match other;
+    px_str plain;
+
+    if (PX_LIKELY(router_path_is_plain(raw_path)))
+        return false;
+    return router_plain_path(raw_path, arena, &plain) != PX_OK ||
+           (router_find(router, method_id, method, host, plain, &other) == ROUTER_FOUND &&
+            other.value != match->value);
 }
 
 /* The names of a set, with ", " between them: as text if `out` is given.  Returns the bytes. */

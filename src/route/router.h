@@ -38,13 +38,16 @@ enum router_result {
                               (router_redirect_path with add_slash) */
     ROUTER_NO_METHOD,      /* the path is there, for other methods: 405 with router_allow; for
                               OPTIONS an answer of the server's own with the same list */
-    ROUTER_NO_PATH         /* 404 */
+    ROUTER_NO_PATH,        /* 404 */
+    ROUTER_REDIRECT_PLAIN  /* not by router_find, see router_is_elsewhere: redirect to the path's
+                              plain spelling (router_plain_path) */
 };
 
 struct router_match {
     void *value;         /* as registered */
     const char *pattern; /* as registered; borrowed: lives as long as the router */
     const px_str *names; /* of the parameters, in the pattern's order; borrowed as pattern */
+    bool has_rest;       /* the pattern has one, and there are other patterns */
     uint32_t param_count;
     px_str params[ROUTE_PARAMS_MAX]; /* the first param_count: slices of raw_path as received (not
                                         decoded), never absent; only a rest can be empty */
@@ -68,6 +71,11 @@ PX_MUST_CHECK px_err router_add(struct router *router, const char *pattern, void
  * and of its params only those in use. */
 enum router_result router_find(const struct router *router, uint8_t method_id, px_str method,
                                px_str host, px_str raw_path, struct router_match *out_match);
+
+/* Whether a path that `match` was found for is, in its plain spelling (route/path.h), for another
+ * value.  What it takes of `arena` stays taken; without memory it is. */
+bool router_is_elsewhere(const struct router *router, uint8_t method_id, px_str method, px_str host,
+                         px_str raw_path, struct arena *arena, const struct router_match *match);
 
 /* The value of the Allow field (RFC 9110 section 10.2.1) for a path: the methods that router_find
  * finds there, HEAD with GET, and OPTIONS always.  Where a pattern takes any method, those with a

@@ -70,6 +70,11 @@ static void check_path(px_str path, struct arena *arena)
         must(px_str_equal(clean, again));
         must(router_redirect_relative(path, slash, arena, &again) == PX_OK);
         must(again.len > 0 && again.ptr[0] != '/' && !memchr(again.ptr, '\\', again.len));
+        must(router_plain_path(path, arena, &again) == PX_OK);
+        must(router_path_is_plain(again) && again.ptr[0] == '/');
+        must(!router_path_is_plain(path) || path.len == 0 || path.ptr[0] != '/' ||
+             memchr(path.ptr, '%', path.len) || again.len >= path.len);
+        must(router_redirect_relative(path, slash, arena, &again) == PX_OK);
         const char *colon = memchr(again.ptr, ':', again.len);
 
         must(!colon || memchr(again.ptr, '/', (size_t)(colon - again.ptr)));

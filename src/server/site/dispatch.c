@@ -38,21 +38,25 @@ static void answer_allow(px_exchange *exchange)
         px_respond_error(exchange, 405);
 }
 
-/* A redirect that keeps the query, relative to the path that was asked for (RFC 3986 section 4.2),
- * so that it holds behind a proxy that takes a prefix off. */
-static void answer_path(px_exchange *exchange, unsigned status, bool add_slash)
+/* A redirect that keeps the query; to a path that is clean, or has its slash, relative to the one
+ * that was asked for (RFC 3986 section 4.2), so that it holds behind a proxy that takes a prefix
+ * off. */
+static void answer_path(px_exchange *exchange, unsigned status, enum router_result result)
 {
     const struct http_request *request = exchange_request(exchange);
+    struct arena *arena = exchange_arena(exchange);
     px_str path, query = request->query;
+    px_err err = result == ROUTER_REDIRECT_PLAIN
+                     ? router_plain_path(request->raw_path, arena, &path)
+                     : router_redirect_relative(request->raw_path, result == ROUTER_REDIRECT_SLASH,
+                                                arena, &path);
 
-    if (router_redirect_relative(request->raw_path, add_slash, exchange_arena(exchange), &path) !=
-        PX_OK) {
+    if (err != PX_OK) {
         px_respond_error(exchange, 503);
         return;
     }
     if (query.ptr) {
-        char *text =
-            arena_take_text(exchange_arena(exchange), path.len + 1 + uri_target_room(query));
+        char *text = arena_take_text(arena, path.len + 1 + uri_target_room(query));
 
         if (!text) {
             px_respond_error(exchange, 503);
@@ -99,7 +103,7 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
         site_status_of(result, exchange_method(exchange), exchange_request(exchange)->raw_path);
 
     if (status == 301 || status == 308)
-        answer_path(exchange, status, result == ROUTER_REDIRECT_SLASH);
+        answer_path(exchange, status, result);
     else if (status == 204 || status == 405)
         answer_allow(exchange);
     else if (status == 200)
@@ -119,8 +123,8 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
         px_respond_error(exchange, 404);
         return NULL;
     }
-    result = router_find(host->router, exchange_method(exchange), request->method,
-                         request->authority, request->raw_path, &match);
+    result = site_find(host, exchange_method(exchange), request->method, request->authority,
+                       request->raw_path, exchange_arena(exchange), &match);
     if (PX_UNLIKELY(result != ROUTER_FOUND)) {
         answer_without_route(exchange, result);
         return NULL;

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
+#include "pollux/files.h"
 #include "route/pattern.h"
 
 static px_err no_memory(px_error *out_error)
@@ -408,7 +409,7 @@ static px_err route_options_check(const px_host *host, const char *pattern,
     if (!host || host->site->sealed)
         return is_served(out_error);
     if (!pattern || !handler || options->content_mode > PX_CONTENT_DROP || options->no_log > 1 ||
-        (options->middleware_count > 0 && !options->middleware) ||
+        options->resolves_path > 1 || (options->middleware_count > 0 && !options->middleware) ||
         (options->filter_count > 0 && !options->filters))
         return error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options",
                          pattern ? pattern : "");
@@ -441,6 +442,7 @@ static px_err route_put(px_host *host, const char *pattern, const px_route_optio
         .rules = &host->rules,
         .measure = measure,
         .content_mode = (uint8_t)options->content_mode,
+        .resolves_path = options->resolves_path > 0 || handler == px_files_handle,
     };
     if (route_has_rules(options))
         err = route_rules_make(host, options, &route->rules, out_error);
@@ -473,53 +475,4 @@ px_err px_host_route(px_host *host, const char *pattern, const px_route_options 
     if (err != PX_OK)
         route_refused(&options, context);
     return err;
-}
-
-/* --- Looking up ------------------------------------------------------------------------------- */
-
-unsigned site_status_of(enum router_result result, uint8_t method, px_str path)
-{
-    bool safe = method == METHOD_GET || method == METHOD_HEAD;
-
-    switch (result) {
-    case ROUTER_FOUND:
-        return 0;
-    case ROUTER_REDIRECT_SLASH:
-        return safe ? 301 : 308;
-    case ROUTER_NO_METHOD:
-        return method == METHOD_OPTIONS ? 204 : 405;
-    case ROUTER_NO_PATH:
-        break;
-    }
-    if (method == METHOD_OPTIONS && px_str_equal(path, px_str_make("*", 1)))
-        return 200;
-    if (method == METHOD_CONNECT)
-        return 405;
-    if (path.len > 0 && router_path_clean_needed(path))
-        return safe ? 301 : 308;
-    return 404;
-}
-
-px_err px_site_find(const px_site *site, uint32_t listener, px_str method, px_str host, px_str path,
-                    void **out_context, unsigned *out_status)
-{
-    uint8_t method_id = pattern_method_id(method);
-    struct router_match match;
-
-    *out_status = 404;
-    if (listener > UINT16_MAX)
-        return PX_ERR_NOT_FOUND;
-    const px_host *found = hosts_find(&site->hosts, host, (uint16_t)listener);
-
-    if (!found)
-        return PX_ERR_NOT_FOUND;
-    enum router_result result = router_find(found->router, method_id, method, host, path, &match);
-
-    *out_status = site_status_of(result, method_id, path);
-    if (result != ROUTER_FOUND)
-        return PX_ERR_NOT_FOUND;
-    const struct site_route *route = match.value;
-
-    *out_context = route->context;
-    return PX_OK;
 }

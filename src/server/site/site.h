@@ -57,6 +57,7 @@ struct site_route {
     const struct site_rules *rules; /* its own, or its host's */
     struct site_measure *measure;   /* in the arena */
     uint8_t content_mode;           /* px_content_mode */
+    bool resolves_path;             /* its handler does, see px_route_options */
 };
 
 struct px_host {
@@ -100,6 +101,14 @@ static inline const struct site_rules *site_rules_of(const px_exchange *exchange
 
 /* Nothing holds it any more: releases its contexts and frees it. */
 void site_end(px_site *site);
+
+struct router_match;
+
+/* Looks for the route of a request: ROUTER_FOUND and the match, or what is in its place.  What it
+ * takes of `arena` stays taken. */
+enum router_result site_find(const px_host *host, uint8_t method_id, px_str method,
+                             px_str authority, px_str path, struct arena *arena,
+                             struct router_match *out_match);
 
 /* The answer to a path that no route has, without content: what dispatch and px_site_find say. */
 unsigned site_status_of(enum router_result result, uint8_t method, px_str path);

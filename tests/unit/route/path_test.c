@@ -253,6 +253,54 @@ static void redirects_are_relative(void **state)
     }
 }
 
+static void plain_paths(void **state)
+{
+    static const struct {
+        const char *raw, *plain;
+        bool is_plain;
+    } cases[] = {
+        {"/", "/", true},
+        {"/admin/x", "/admin/x", true},
+        {"/.well-known/a..b/...", "/.well-known/a..b/...", true},
+        {"/a%20b/%61", "/a%20b/%61", true},
+        {"/%252f/%252e", "/%252f/%252e", true},
+        {"/a%5cb", "/a%5cb", true},
+        {"//admin/x", "/admin/x", false},
+        {"/./admin/x", "/admin/x", false},
+        {"/x/../admin/x", "/admin/x", false},
+        {"/admin%2fx", "/admin/x", false},
+        {"/%2Fadmin/x", "/admin/x", false},
+        {"/pub/%2e%2E/admin/x", "/admin/x", false},
+        {"/pub/.%2e/admin/x", "/admin/x", false},
+        {"/pub%2f%2e%2e%2fadmin/x", "/admin/x", false},
+        {"/a%2eb", "/a.b", false},
+        {"/%2e%2e/%2e%2e/etc", "/etc", false},
+        {"/%2f%2f", "/", false},
+        {"/a%2", "/a%252", true},
+        {"/a%2f", "/a/", false},
+        {"", "/", true},
+    };
+    struct guard guard;
+    char block[256];
+
+    (void)state;
+    guard_init(&guard, 64);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        px_str raw = guard_at_end(&guard, px_str_of(cases[index].raw));
+        struct arena arena;
+        px_str out;
+
+        arena_init(&arena, &alloc_libc, block, sizeof(block), 0);
+        assert_int_equal(router_path_is_plain(raw), cases[index].is_plain);
+        assert_int_equal(router_plain_path(raw, &arena, &out), PX_OK);
+        assert_string_equal(out.ptr, cases[index].plain);
+        assert_int_equal(out.len, strlen(cases[index].plain));
+        assert_true(router_path_is_plain(out)); /* a redirect there is the last */
+        arena_reset(&arena);
+    }
+    guard_deinit(&guard);
+}
+
 static void redirect_once(const px_allocator *allocator, void *context)
 {
     struct arena arena;
@@ -265,6 +313,8 @@ static void redirect_once(const px_allocator *allocator, void *context)
     assert_true(err == PX_ERR_MEMORY || (err == PX_OK && strcmp(out.ptr, "/a/b/") == 0));
     err = router_redirect_relative(px_str_of("/a//b"), true, &arena, &out);
     assert_true(err == PX_ERR_MEMORY || (err == PX_OK && strcmp(out.ptr, "../b/") == 0));
+    err = router_plain_path(px_str_of("/a%2f/b"), &arena, &out);
+    assert_true(err == PX_ERR_MEMORY || (err == PX_OK && strcmp(out.ptr, "/a/b") == 0));
     arena_reset(&arena);
 }
 
@@ -281,6 +331,7 @@ int main(void)
         cmocka_unit_test(path_is_looked_through_at_every_offset),
         cmocka_unit_test(path_cases),
         cmocka_unit_test(redirects_are_relative),
+        cmocka_unit_test(plain_paths),
         cmocka_unit_test(path_survives_failing_allocations),
     };
 

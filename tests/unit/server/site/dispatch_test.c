@@ -90,6 +90,61 @@ static void routes_and_what_none_serves(void **state)
     site_close(&site);
 }
 
+#define REDIRECT(status, path) \
+    "HTTP/1.1 " status "\r\nLocation: " path "\r\nContent-Length: 0\r\n\r\n"
+#define MOVED(path) REDIRECT("301 Moved Permanently", path)
+
+/* What a route guards is not reached by another spelling of its path through a route whose handler
+ * resolves it. */
+static void no_spelling_goes_round_a_route(void **state)
+{
+    static char guarded[] = "guarded", all[] = "all", one[] = "one", version[] = "version";
+    static const struct {
+        const char *request;
+        const char *answer;
+    } cases[] = {
+        {"GET /admin/x " HOST, PLAIN("200 OK", "guarded", "7")},
+        {"GET //admin/x " HOST, MOVED("/admin/x")},
+        {"GET /./admin/x?q=/../ " HOST, MOVED("/admin/x?q=/../")},
+        {"GET /x/../admin/x " HOST, MOVED("/admin/x")},
+        {"GET /admin%2fx " HOST, MOVED("/admin/x")},
+        {"GET /%2Fadmin/x " HOST, MOVED("/admin/x")},
+        {"GET /pub/%2e%2e/admin/x " HOST, MOVED("/admin/x")},
+        {"GET /pub/.%2E%2fadmin/%78 " HOST, MOVED("/admin/%78")},
+        {"DELETE /x//../admin/x " HOST, REDIRECT("308 Permanent Redirect", "/admin/x")},
+        /* Within what has the same route a spelling is the handler's to resolve. */
+        {"GET /a//b " HOST, PLAIN("200 OK", "all", "3")},
+        {"GET /a/../b%2fc " HOST, PLAIN("200 OK", "all", "3")},
+        {"GET /admin/a/..//b " HOST, PLAIN("200 OK", "guarded", "7")},
+        {"GET /admin/../b " HOST, MOVED("/b")},
+        /* A slash in a parameter is a byte of it. */
+        {"GET /pkg/@a%2fb " HOST, PLAIN("200 OK", "one", "3")},
+        {"GET /pkg/a/b " HOST, PLAIN("200 OK", "version", "7")},
+        /* Unless the handler says that it resolves it. */
+        {"GET /tree/a%2fb " HOST, MOVED("/tree/a/b")},
+        {"GET /tree/a%2fc " HOST, MOVED("/tree/a/c")},
+        {"GET /tree/a " HOST, PLAIN("200 OK", "one", "3")},
+    };
+    px_route_options resolves = PX_ROUTE_OPTIONS_DEFAULT;
+    struct site site;
+    px_error error;
+
+    (void)state;
+    resolves.resolves_path = 1;
+    site_open(&site, NULL);
+    site_route(&site, "/", name_of_route, all);
+    site_route(&site, "/admin/", name_of_route, guarded);
+    site_route(&site, "/pkg/{name}", name_of_route, one);
+    site_route(&site, "/pkg/{name}/{version}", name_of_route, version);
+    site_route(&site, "/tree/a/b", name_of_route, guarded);
+    assert_int_equal(
+        px_server_route_with(site.server, "/tree/{name}", &resolves, name_of_route, one, &error),
+        PX_OK);
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++)
+        site_exchange(&site, cases[index].request, cases[index].answer, CLIENT_OPEN);
+    site_close(&site);
+}
+
 /* --- Content ---------------------------------------------------------------------------------- */
 
 struct seen {
@@ -418,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_and_what_none_serves),
+        cmocka_unit_test(no_spelling_goes_round_a_route),
         cmocka_unit_test(content_modes_and_limits_by_route),
         cmocka_unit_test(rest_of_content_has_the_limit_of_its_route),
         cmocka_unit_test(middleware_stops_and_goes_on),
