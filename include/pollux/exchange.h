@@ -121,6 +121,10 @@ void px_exchange_abort(px_exchange *exchange);
  *  rule.  What was posted, or waited for, is dropped then. */
 int px_exchange_is_open(const px_exchange *exchange);
 
+/** Whether what answers is the page of an error: 1 once px_respond_from was called with a status of
+ *  400 or more.  Middleware that refuses or counts lets it pass: the request has been there. */
+int px_exchange_is_error_page(const px_exchange *exchange);
+
 /** Goes on after a middleware's PX_STOP (server.h): the next middleware, or the route's handler, is
  * called from the loop and never from here.  Does nothing once there is an answer. */
 void px_exchange_next(px_exchange *exchange);

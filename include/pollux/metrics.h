@@ -96,6 +96,7 @@ typedef struct px_metric_options {
     const char *const *label_names;
     const uint64_t *bounds; /**< Of a histogram, ascending; borrowed as `name`. */
     uint32_t bound_count;   /**< At most 32. */
+    uint32_t hides_zero;    /**< 1: what has come by label_names is not shown while it is 0. */
 } px_metric_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -127,6 +128,9 @@ void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t
 
 /** Sets a gauge.  @param set as px_metric_add. */
 void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value);
+
+/** Sets all that has come by label_names of a gauge to 0: what of it is there is set again. */
+void px_metric_clear(px_metrics *metrics, px_metric metric);
 
 /** Puts a value into a histogram.  @param set as px_metric_add. */
 void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value);

@@ -74,6 +74,8 @@ void exchange_set_client(px_exchange *exchange, px_str client);
 
 /* The peer is a proxy that is believed. */
 void exchange_set_trusted(px_exchange *exchange);
+/* ... and its fields name no client, or two. */
+void exchange_set_client_unknown(px_exchange *exchange);
 void exchange_set_scheme(px_exchange *exchange, bool https);
 
 /* Whether its connection may be asked for this host. */

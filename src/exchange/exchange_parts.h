@@ -121,6 +121,7 @@ struct exchange_arrival {
     bool https;             /* the connection is TLS */
     bool scheme_https;      /* so it was where the client came, as far as we know */
     bool trusted;           /* the peer is a proxy that is believed */
+    bool client_unknown;    /* ... and what it says names no client */
     bool asks_upgrade;      /* HTTP/1.1 with Connection: upgrade and Upgrade */
     uint32_t field_room;    /* of request.fields, once one was added */
     px_str method_received; /* where a detour has changed it; else absent */

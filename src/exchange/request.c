@@ -122,6 +122,11 @@ px_str px_request_client(px_exchange *exchange)
     return exchange->arrival.client;
 }
 
+int px_request_client_is_known(const px_exchange *exchange)
+{
+    return !exchange->arrival.client_unknown;
+}
+
 unsigned px_request_version(const px_exchange *exchange)
 {
     return exchange->arrival.version;

@@ -77,6 +77,11 @@ void exchange_set_client(px_exchange *exchange, px_str client)
     exchange->arrival.client = arena_copy(&exchange->arena, client);
 }
 
+void exchange_set_client_unknown(px_exchange *exchange)
+{
+    exchange->arrival.client_unknown = true;
+}
+
 void exchange_set_trusted(px_exchange *exchange)
 {
     exchange->arrival.trusted = true;
@@ -152,6 +157,11 @@ bool exchange_is_settled(const px_exchange *exchange)
 bool exchange_is_detour(const px_exchange *exchange)
 {
     return exchange->handling.detour == DETOUR_TAKEN;
+}
+
+int px_exchange_is_error_page(const px_exchange *exchange)
+{
+    return exchange->handling.detour != DETOUR_NONE && exchange->handling.detour_status >= 400;
 }
 
 /* --- The answer ------------------------------------------------------------------------------- */

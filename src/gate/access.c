@@ -78,15 +78,25 @@ px_err px_access_add(px_access *access, int is_allowed, px_str block, px_matcher
     return error_clear(out_error);
 }
 
+/* A client that is not known may be any: a rule that refuses some is about it, one that lets some
+ * in is not. */
+static bool rule_is_about(const struct access_rule *rule, px_exchange *exchange)
+{
+    if (PX_UNLIKELY(!px_request_client_is_known(exchange)))
+        return !rule->is_allowed || rule->block.all;
+    return client_block_has(&rule->block, px_request_client(exchange));
+}
+
 px_verdict px_access_check(px_exchange *exchange, void *access)
 {
     px_access *self = access;
-    px_str client = px_request_client(exchange);
 
+    if (!gate_guards(NULL, exchange))
+        return PX_NEXT;
     for (struct list *node = self->rules.next; node != &self->rules; node = node->next) {
         const struct access_rule *rule = CONTAINER_OF(node, struct access_rule, node);
 
-        if (!client_block_has(&rule->block, client) || !matcher_applies(rule->when, exchange))
+        if (!rule_is_about(rule, exchange) || !matcher_applies(rule->when, exchange))
             continue;
         if (rule->is_allowed)
             return PX_NEXT;

@@ -313,7 +313,7 @@ px_verdict px_basic_auth_check(px_exchange *exchange, void *auth)
     char text[CREDENTIALS_BYTES];
     px_str value;
 
-    if (!matcher_applies(self->when, exchange))
+    if (!gate_guards(self->when, exchange))
         return PX_NEXT;
     value = px_request_field(exchange, "Authorization");
     if (!value.ptr || !basic_read(value, text, sizeof(text), &credentials) ||

@@ -161,7 +161,7 @@ px_verdict px_connection_limit_check(px_exchange *exchange, void *limit)
 {
     px_connection_limit *self = limit;
 
-    if (!matcher_applies(self->when, exchange))
+    if (!gate_guards(self->when, exchange))
         return PX_NEXT;
     px_str key = px_template_text(self->key, exchange, PX_TEMPLATE_KEY);
     struct share *share = key.ptr ? px_exchange_alloc(exchange, sizeof(*share)) : NULL;

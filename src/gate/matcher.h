@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "net/cidr.h"
+#include "pollux/exchange.h"
 #include "pollux/matcher.h"
 
 enum { MATCHER_PATH_BYTES = 8 * 1024 }; /* of a path that is resolved on the stack */
@@ -55,6 +56,13 @@ px_matcher *matcher_hold(px_matcher *matcher);
 static inline bool matcher_applies(const px_matcher *matcher, px_exchange *exchange)
 {
     return !matcher || px_matcher_matches(matcher, exchange);
+}
+
+/* The same for what refuses or counts: it has done so once before the page of an error is made, and
+ * the page of a refusal must not be refused. */
+static inline bool gate_guards(const px_matcher *when, px_exchange *exchange)
+{
+    return !px_exchange_is_error_page(exchange) && matcher_applies(when, exchange);
 }
 
 #endif

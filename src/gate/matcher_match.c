@@ -134,7 +134,8 @@ static bool query_has(const struct match_value *value, px_str query)
 {
     struct query_pair pair;
 
-    for (uint32_t count = 0; count < QUERY_PAIRS_MAX && query_next(&query, &pair); count++) {
+    /* All of them, so that no number of pairs in front hides one: the target's limit bounds it. */
+    while (query_next(&query, &pair)) {
         if (query_text_is(pair.name, value->name) &&
             (!value->glob.ptr || glob_matches_query(value->glob, pair.value)))
             return true;
@@ -221,7 +222,8 @@ int px_matcher_matches(const px_matcher *matcher, px_exchange *exchange)
     facts.request.authority = px_request_authority(exchange);
     facts.request.raw_path = px_request_raw_path(exchange);
     facts.request.query = px_request_query(exchange);
-    facts.request.client = px_request_client(exchange);
+    if (px_request_client_is_known(exchange))
+        facts.request.client = px_request_client(exchange);
     facts.request.fields = px_request_fields(exchange, &facts.request.field_count);
     bool is_match = matches(matcher, &facts);
 

@@ -194,7 +194,7 @@ px_verdict px_rate_limit_check(px_exchange *exchange, void *limit)
     px_rate_limit *self = limit;
     uint64_t words[2], wait_ns;
 
-    if (!matcher_applies(self->when, exchange))
+    if (!gate_guards(self->when, exchange))
         return PX_NEXT;
     px_str key = px_template_text(self->key, exchange, PX_TEMPLATE_KEY);
 

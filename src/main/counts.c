@@ -46,7 +46,7 @@ static const px_metric_options table[COUNT_COUNT] = {
     [COUNT_LOG_DROPPED] = {.name = "pollux_log_dropped", .kind = PX_METRIC_COUNTER,
         .help = "Lines of the access log that could not be written."},
     [COUNT_CERTIFICATES] = {.name = "pollux_tls_certificate_expiry_timestamp_seconds", .unit = "seconds",
-        .kind = PX_METRIC_GAUGE, .label_names = names,
+        .kind = PX_METRIC_GAUGE, .label_names = names, .hides_zero = 1,
         .help = "When a certificate ends, in unix time."},
     [COUNT_CPU] = {.name = "process_cpu_seconds", .unit = "seconds", .kind = PX_METRIC_COUNTER, .divisor = 1000000,
         .help = "Processor time of all processes of the program."},
@@ -112,6 +112,8 @@ void counts_certificates(struct counts *counts, const px_tls *tls)
 {
     px_tls_certificate certificate;
 
+    /* One that is no longer used has no end that matters. */
+    px_metric_clear(counts->metrics, counts->at[COUNT_CERTIFICATES]);
     for (size_t i = 0; tls && px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
         px_str name = px_str_of(certificate.file ? certificate.file : "self-signed");
         uint32_t set = px_metric_labels(counts->metrics, counts->at[COUNT_CERTIFICATES], &name);

@@ -39,6 +39,8 @@ void processes_warn(const struct options *options)
         options->server.forwarded == PX_FORWARDED_EITHER)
         diagnostics_tell(
             LEVEL_WARNING,
-            "--trust-proxy without --proxy-header: a client can send the field that its "
-            "proxy does not set, and is then logged as the proxy; name the one it sets");
+            "%s: a client can send the field that its proxy does not set, and is then logged as "
+            "the proxy; name the one it sets",
+            options->run.config ? "trusted_proxies without field=NAME"
+                                : "--trust-proxy without --proxy-header");
 }

@@ -102,6 +102,11 @@ static bool is_same_deep(const struct config_node *one, const struct config_node
     return inner == beside;
 }
 
+static bool is_same_deep_or_none(const struct config_node *one, const struct config_node *other)
+{
+    return one && other ? is_same_deep(one, other) : one == other;
+}
+
 static bool is_kept(const struct config_node *node)
 {
     return is_of_process(node) || node_is(node, "listen") || node_is(node, "tls") ||
@@ -115,6 +120,24 @@ static const struct config_node *kept_from(const struct config_node *node)
     return node;
 }
 
+/* Listeners of hosts count too, and their order: a site knows them by their numbers. */
+static bool has_same_listeners(const struct config *old, struct config *new)
+{
+    const struct config_listen *was = old->settings->listens, *is = new->settings->listens;
+
+    while (was && is && px_str_equal(was->address, is->address) &&
+           is_same_deep_or_none(was->node, is->node)) {
+        was = was->next;
+        is = is->next;
+    }
+    if (!was && !is)
+        return true;
+    report_add(&new->load.report, REPORT_MEANING, place_of(is ? is->node : NULL, new),
+               "listeners and their order cannot change by a reload with workers 0: restart pollux "
+               "for it");
+    return false;
+}
+
 bool run_change_is_of_site(const struct config *old, struct config *new)
 {
     const struct config_node *was = kept_from(old->settings->nodes);
@@ -125,7 +148,7 @@ bool run_change_is_of_site(const struct config *old, struct config *new)
         is = kept_from(is->next);
     }
     if (!was && !is)
-        return true;
+        return has_same_listeners(old, new);
     report_add(&new->load.report, REPORT_MEANING, place_of(is, new),
                "\"%s\" cannot change by a reload with workers 0: restart pollux for it",
                is ? is->row->name : was->row->name);

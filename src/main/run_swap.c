@@ -59,7 +59,14 @@ static bool try_log(struct run_swap *swap, const struct run_parts *parts)
     bool has_log = new->server.log_format != PX_LOG_OFF;
 
     swap->old_log_fd = -1;
-    if (!has_log || (*parts->log_fd >= 0 && is_same_text(old->log_file, new->log_file)))
+    /* Without a log there is no descriptor either, so that the one there is always is that of the
+     * last file's text. */
+    if (!has_log) {
+        swap->old_log_fd = *parts->log_fd;
+        *parts->log_fd = -1;
+        return true;
+    }
+    if (*parts->log_fd >= 0 && is_same_text(old->log_file, new->log_file))
         return true;
     int fd = log_descriptor_open(new->log_file);
 
@@ -77,7 +84,8 @@ static void untry_log(struct run_swap *swap, const struct run_parts *parts, int 
 {
     if (*parts->log_fd == before)
         return;
-    close(*parts->log_fd);
+    if (*parts->log_fd >= 0)
+        close(*parts->log_fd);
     *parts->log_fd = before;
     swap->old_log_fd = -1;
 }
@@ -132,19 +140,16 @@ static bool try_sandbox(struct run_swap *swap, const struct run_parts *parts)
     return false;
 }
 
-/* All parts, or none. */
+/* All parts, or none; the log last, since a file is made for it. */
 static bool try_parts(struct run_swap *swap, const struct run_parts *parts, uint32_t slot_count)
 {
-    int log_fd = *parts->log_fd;
     px_error error;
 
-    if (!try_log(swap, parts))
-        return false;
     if (!try_tls(swap, parts))
-        goto fail_log;
+        return false;
     if (!try_listeners(swap, parts, slot_count))
         goto fail_tls;
-    if (!try_sandbox(swap, parts))
+    if (!try_sandbox(swap, parts) || !try_log(swap, parts))
         goto fail_listeners;
     return true;
 
@@ -154,8 +159,6 @@ fail_listeners:
         diagnostics_say("%s", error.text);
 fail_tls:
     untry_tls(swap, parts);
-fail_log:
-    untry_log(swap, parts, log_fd);
     return false;
 }
 

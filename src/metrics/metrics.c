@@ -257,6 +257,7 @@ px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_
         sets++;
     metrics->bounds[at] = (struct metric_bounds){options.bounds, options.bound_count};
     metrics->label_names[at] = options.label_names;
+    metrics->hides_zero[at] = options.hides_zero > 0;
     struct metric_row row = {.name = options.name,
                              .unit = options.unit ? options.unit : "",
                              .help = options.help,
@@ -304,6 +305,18 @@ void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t
 void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
 {
     *cells_find(metrics, metric, set) = value;
+}
+
+void px_metric_clear(px_metrics *metrics, px_metric metric)
+{
+    struct metrics_block *block = metrics->block;
+    uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
+
+    CHECK_RULE(metric < metrics->row_count && metrics->rows[metric].kind == PX_METRIC_GAUGE,
+               "px_metric_clear needs a gauge");
+    for (uint32_t i = 0; i < count; i++)
+        if (block->series[i].row == metric)
+            block->series_cells[block->series[i].cells_at] = 0;
 }
 
 void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)

@@ -142,7 +142,7 @@ static bool put_series(struct metrics_writer *writer, const struct metric_row *r
 {
     const struct metrics_block *block = writer->sum->block;
     uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
-    bool is_first = writer->series == 0;
+    bool is_first = writer->series == 0, hides_zero = writer->sum->metrics->hides_zero[writer->row];
 
     for (; writer->series < count; writer->series++) {
         const struct block_series *series = &block->series[writer->series];
@@ -150,7 +150,7 @@ static bool put_series(struct metrics_writer *writer, const struct metric_row *r
 
         if (series->row != writer->row)
             continue;
-        if (is_first && cells_total(cells, metric_set_cells(row)) == 0) {
+        if ((is_first || hides_zero) && cells_total(cells, metric_set_cells(row)) == 0) {
             is_first = false;
             continue;
         }

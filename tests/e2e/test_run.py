@@ -482,6 +482,46 @@ def free_port():
         return one.getsockname()[1]
 
 
+def test_alone_hosts_keep_their_listeners(folder, pid_file):
+    one, other = free_port(), free_port()
+    top = f"workers 0\nlog off\n{pid_file}"
+    hosts = [f"host a.test {{ listen 127.0.0.1:{one}; respond a }}\n", f"host b.test {{ listen 127.0.0.1:{other}; respond b }}\n"]
+    path = folder / "pollux.conf"
+    with serve(folder, "".join(hosts), top=top) as server:
+        served = lambda: [ask(("127.0.0.1", port), f"GET / HTTP/1.1\r\nHost: {host}.test\r\n\r\n".encode()).status
+                          for port in (one, other) for host in "ab"]
+        assert served() == [200, 404, 404, 200]
+        for text in (hosts[1] + hosts[0], "".join(hosts).replace(str(other), str(free_port())), hosts[0]):
+            path.write_text(top + text)
+            code, out, err = reload(folder)
+            assert code == 78 and "listeners and their order cannot change by a reload with workers 0" in out + err
+            assert served() == [200, 404, 404, 200]
+        path.write_text(top + "".join(hosts).replace("respond a", "respond c"))
+        assert reload(folder)[0] == 0
+        assert served() == [200, 404, 404, 200]
+        assert get(server, host="a.test")[2] == b"c"
+
+
+def test_a_log_goes_where_the_file_says_now(folder, pid_file):
+    top = f"workers 1\nlisten 127.0.0.1:{free_port()}\n{pid_file}"
+    path = folder / "pollux.conf"
+    with serve(folder, f"respond\nlog combined {folder}/a.log\n", top=top) as server:
+        get(server, "/one")
+        for log, target in (("off", "/two"), (f"combined {folder}/b.log", "/three"), (f"combined {folder}/a.log", "/four"),
+                            ("off", "/five"), (f"json {folder}/b.log", "/six")):
+            path.write_text(top + f"respond {target}\nlog {log}\n")
+            assert reload(folder)[0] == 0
+            get_soon(server, target.encode())
+            get(server, target)
+        # What makes the rest fail makes no file.
+        path.write_text(top.replace("listen", "listen 192.0.2.1:1\nlisten", 1) + f"respond\nlog combined {folder}/c.log\n")
+        assert reload(folder)[0] == 78
+        assert not (folder / "c.log").exists()
+    lines = lambda name: re.findall(r"/(one|two|three|four|five|six)", (folder / name).read_text())
+    assert lines("a.log") == ["one", "four"]
+    assert lines("b.log") == ["three", "six"]
+
+
 def test_listeners_come_and_go(folder, pid_file):
     one, other = free_port(), free_port()
     top = f"workers 2\nlog off\n{pid_file}"

@@ -64,6 +64,7 @@ struct walk {
     px_str proto;              /* how it came to the proxy that named it; absent: not said */
     uint32_t hops;             /* elements that were believed */
     bool present;              /* there is a field of the name */
+    bool names_none;           /* it ends in an element without an address */
     bool over;
 };
 
@@ -77,11 +78,13 @@ static void walk_list(struct walk *walk, px_str list, enum forwarded_syntax synt
         if (err == PX_ERR_NOT_FOUND)
             return;
         walk->over = true;
+        walk->names_none = true;
         if (err != PX_OK)
             return;
         walk->proto = hop.proto;
         if (!hop.host.ptr || !address_numeric(hop.host, 0, &walk->client))
             return;
+        walk->names_none = false;
         walk->hops++;
         walk->over = walk->hops == FORWARDED_HOPS_MAX || !trust_has(walk->server, &walk->client);
     }
@@ -175,6 +178,8 @@ void trust_settle(px_exchange *exchange)
     const struct walk *walk =
         walk_both(server, request->fields, request->field_count, &peer, walks);
 
+    if (!walk || walk->names_none)
+        exchange_set_client_unknown(exchange);
     if (!walk)
         return;
     if (walk == &walks[1] && server->options.forwarded != PX_FORWARDED_RFC7239 &&

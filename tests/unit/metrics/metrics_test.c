@@ -193,6 +193,26 @@ static void values_of_labels_are_quoted(void **state)
     px_metrics_destroy(metrics);
 }
 
+static void what_is_gone_is_not_shown(void **state)
+{
+    static const char *const names[] = {"file", NULL};
+    px_metrics *metrics = metrics_make();
+    px_metric ends =
+        define(metrics,
+               (px_metric_options){
+                   .name = "ends", .kind = PX_METRIC_GAUGE, .label_names = names, .hides_zero = 1});
+    px_str files[] = {LITERAL("a.pem"), LITERAL("b.pem")};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++)
+        px_metric_set(metrics, ends, px_metric_labels(metrics, ends, &files[i]), i + 1);
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "ends{file=\"a.pem\"} 1\nends{file=\"b.pem\"} 2\n");
+    px_metric_clear(metrics, ends);
+    px_metric_set(metrics, ends, px_metric_labels(metrics, ends, &files[1]), 3);
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "# TYPE ends gauge\nends{file=\"b.pem\"} 3\n");
+    px_metrics_destroy(metrics);
+}
+
 /* --- Rooms ------------------------------------------------------------------------------------ */
 
 static void what_finds_no_room_is_other(void **state)
@@ -399,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_size_is_in_its_bucket),
         cmocka_unit_test(both_formats_are_to_the_byte),
         cmocka_unit_test(values_of_labels_are_quoted),
+        cmocka_unit_test(what_is_gone_is_not_shown),
         cmocka_unit_test(what_finds_no_room_is_other),
         cmocka_unit_test(requests_keep_their_status_when_routes_are_many),
         cmocka_unit_test(blocks_are_summed),

@@ -11,7 +11,7 @@
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define INET "\300\0\2\7\300\0\2\2\x12\x34\0\120"
 
-/* Answers "CLIENT PEER SCHEME". */
+/* Answers "CLIENT PEER SCHEME"; a client that is not known has a "?". */
 static void who(px_exchange *exchange, void *context)
 {
     char text[256];
@@ -21,7 +21,8 @@ static void who(px_exchange *exchange, void *context)
 
     (void)context;
     /* The clients' ports are not known to the tests. */
-    snprintf(text, sizeof(text), "%s %.*s %s", client.ptr, (int)(colon - peer.ptr), peer.ptr,
+    snprintf(text, sizeof(text), "%s%s %.*s %s", client.ptr,
+             px_request_client_is_known(exchange) ? "" : "?", (int)(colon - peer.ptr), peer.ptr,
              scheme.ptr);
     px_respond_text(exchange, 200, text);
 }
@@ -165,9 +166,9 @@ static const char *const named[][2] = {
      "192.0.2.1 https"},
     {"Forwarded: for=6.6.6.6, for=10.0.0.2\r\nForwarded: for=10.0.0.1\r\n", "6.6.6.6 http"},
     {"Forwarded: for=10.0.0.2, for=10.0.0.1\r\n", "10.0.0.2 http"},
-    {"Forwarded: for=unknown;proto=https\r\n", "127.0.0.1 https"},
-    {"Forwarded: for=6.6.6.6, for=_hidden, for=10.0.0.1\r\n", "10.0.0.1 http"},
-    {"Forwarded: for=6.6.6.6, broken, for=10.0.0.1\r\n", "10.0.0.1 http"},
+    {"Forwarded: for=unknown;proto=https\r\n", "127.0.0.1? https"},
+    {"Forwarded: for=6.6.6.6, for=_hidden, for=10.0.0.1\r\n", "10.0.0.1? http"},
+    {"Forwarded: for=6.6.6.6, broken, for=10.0.0.1\r\n", "10.0.0.1? http"},
     {"Forwarded: for=\"6.6.6.6, for=192.0.2.1\r\n", "192.0.2.1 http"},
     {"X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n", "192.0.2.1 http"},
     {"X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n",
@@ -178,7 +179,9 @@ static const char *const named[][2] = {
     {"X-Forwarded-For: 2001:db8:1::1, ::ffff:10.0.0.1\r\n", "2001:db8:1::1 http"},
     /* Both: only where they agree. */
     {"Forwarded: for=192.0.2.1;proto=https\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1 https"},
-    {"Forwarded: for=6.6.6.6;proto=https\r\nX-Forwarded-For: 192.0.2.1\r\n", "127.0.0.1 http"},
+    {"Forwarded: for=6.6.6.6;proto=https\r\nX-Forwarded-For: 192.0.2.1\r\n", "127.0.0.1? http"},
+    {"Forwarded: for=unknown\r\nX-Forwarded-For: 192.0.2.1\r\n", "127.0.0.1? http"},
+    {"Forwarded: x\r\nX-Forwarded-For: 192.0.2.1\r\n", "127.0.0.1? http"},
 };
 
 static void fields_name_the_client(void **state)
@@ -204,7 +207,7 @@ static void fields_name_the_client(void **state)
 
 static void one_field_may_be_chosen(void **state)
 {
-    static const char *const expected[] = {"127.0.0.1 127.0.0.1 http", "1.1.1.1 127.0.0.1 http",
+    static const char *const expected[] = {"127.0.0.1? 127.0.0.1 http", "1.1.1.1 127.0.0.1 http",
                                            "2.2.2.2 127.0.0.1 https", "127.0.0.1 127.0.0.1 http"};
     px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     struct site site;
