@@ -242,18 +242,21 @@ static const struct gate_kind *kind_of(const struct config_node *node)
     return NULL;
 }
 
-static bool kept_use(struct build_route *route, const struct config_step *step,
-                     const struct gate_kind *kind)
+/* What a directive makes, once for all routes, while `match` holds; *out_context is NULL where it
+ * says off. */
+static bool kept_get(struct build_route *route, const struct config_node *node,
+                     const struct config_node *match, const struct gate_kind *kind,
+                     void **out_context)
 {
-    const struct config_node *node = step->node;
-    void *made = build_made_find(route->build, node, step->match);
+    void *made = build_made_find(route->build, node, match);
     px_matcher *when;
     px_error error;
 
+    *out_context = NULL;
     if (node->values[0].is_off)
         return true;
     if (!made) {
-        if (!build_match(route->build, step->match, &when))
+        if (!build_match(route->build, match, &when))
             return false;
         made = kept_make(route, node, when, &error);
         if (!made) {
@@ -262,11 +265,98 @@ static bool kept_use(struct build_route *route, const struct config_step *step,
             build_note(route->build, node->values[blamed].value->place, &error);
             return false;
         }
-        if (!build_made_keep(route->build, node, step->match, made, kind->release))
+        if (!build_made_keep(route->build, node, match, made, kind->release))
             return false;
     }
-    build_use(route, kind->run, made, NULL);
+    *out_context = made;
     return true;
+}
+
+static bool kept_use(struct build_route *route, const struct config_step *step,
+                     const struct gate_kind *kind)
+{
+    void *made;
+
+    if (!kept_get(route, step->node, step->match, kind, &made))
+        return false;
+    if (made)
+        build_use(route, kind->run, made, NULL);
+    return true;
+}
+
+/* --- Settings under a when -------------------------------------------------------------------- */
+
+/* A setting that stands more than once: the innermost whose match holds replaces the others. */
+struct choice {
+    px_middleware_fn run;
+    uint32_t count;
+    struct {
+        px_matcher *when; /* borrowed: the configuration's; NULL: always */
+        void *context;    /* borrowed, likewise; NULL: off */
+    } each[];             /* from outside in */
+};
+
+static px_verdict choice_run(px_exchange *exchange, void *context)
+{
+    const struct choice *choice = context;
+
+    for (uint32_t i = choice->count; i-- > 0;) {
+        if (choice->each[i].when && !px_matcher_matches(choice->each[i].when, exchange))
+            continue;
+        return choice->each[i].context ? choice->run(exchange, choice->each[i].context) : PX_NEXT;
+    }
+    return PX_NEXT;
+}
+
+static uint32_t count_named(const struct config_route *settings, const char *name)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < settings->step_count; i++)
+        count += node_is(settings->steps[i].node, name);
+    return count;
+}
+
+/* `first` is the first step of its name, and stands for all. */
+static bool choice_use(struct build_route *route, uint32_t first, const struct gate_kind *kind)
+{
+    const struct config_route *settings = route->route;
+    uint32_t room = count_named(settings, kind->name);
+    struct choice *choice =
+        load_take(route->build->load, sizeof(*choice) + room * sizeof(choice->each[0]));
+
+    if (!choice)
+        return false;
+    choice->run = kind->run;
+    for (uint32_t i = first; i < settings->step_count; i++) {
+        const struct config_step *step = &settings->steps[i];
+
+        if (!node_is(step->node, kind->name))
+            continue;
+        if (!build_match(route->build, step->match, &choice->each[choice->count].when) ||
+            !kept_get(route, step->node, NULL, kind, &choice->each[choice->count].context))
+            return false;
+        choice->count++;
+    }
+    build_use(route, choice_run, choice, NULL);
+    return true;
+}
+
+static bool is_first_named(const struct config_route *settings, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (node_is(settings->steps[i].node, settings->steps[index].node->row->name))
+            return false;
+    return true;
+}
+
+static bool gate_use(struct build_route *route, uint32_t index, const struct gate_kind *kind)
+{
+    const struct config_step *step = &route->route->steps[index];
+
+    if (step->node->row->kind != KIND_SETTING || count_named(route->route, kind->name) < 2)
+        return kept_use(route, step, kind);
+    return !is_first_named(route->route, index) || choice_use(route, index, kind);
 }
 
 /* --- request_header --------------------------------------------------------------------------- */
@@ -366,7 +456,7 @@ bool build_middleware(struct build_route *route)
         const struct gate_kind *kind = kind_of(step->node);
 
         if (kind)
-            is_good &= kept_use(route, step, kind);
+            is_good &= gate_use(route, i, kind);
         else if (build_is_https(step->node))
             is_good &= https_use(route, step);
         else if (is_access(step->node) && !has_access)

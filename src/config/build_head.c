@@ -24,6 +24,11 @@ struct config_place build_field_place(const struct config_node *node, const px_e
     return node->values[is_of_value && node->value_count > 1 ? 1 : 0].value->place;
 }
 
+static bool is_hsts_off(const struct config_node *node)
+{
+    return node_is(node, "hsts") && node->value_count > 0 && node->values[0].is_off;
+}
+
 static bool header_add(struct build_route *route, px_headers *headers,
                        const struct config_step *step)
 {
@@ -34,7 +39,10 @@ static bool header_add(struct build_route *route, px_headers *headers,
 
     if (!build_match(route->build, step->match, &when))
         return false;
-    if (node_is(node, "hsts")) {
+    if (is_hsts_off(node)) {
+        err = px_headers_add(headers, PX_HEADER_REMOVE, px_str_of("Strict-Transport-Security"),
+                             px_str_of(NULL), when, &error);
+    } else if (node_is(node, "hsts")) {
         uint64_t seconds = node->value_count > 0 ? node->values[0].number / MS : YEAR_S;
 
         err = px_headers_add_hsts(headers, seconds, 0, when, &error);
@@ -55,11 +63,14 @@ static bool header_add(struct build_route *route, px_headers *headers,
     return false;
 }
 
-static bool is_edit(const struct config_node *node)
+/* An `hsts off` that always holds has replaced what it was to put off. */
+static bool is_edit(const struct config_step *step)
 {
-    bool is_off = node->value_count > 0 && node->values[0].is_off;
+    const struct config_node *node = step->node;
 
-    return (node_is(node, "header") && node->value_count > 0) || (node_is(node, "hsts") && !is_off);
+    if (is_hsts_off(node))
+        return step->match != NULL;
+    return (node_is(node, "header") && node->value_count > 0) || node_is(node, "hsts");
 }
 
 static bool headers_use(struct build_route *route)
@@ -70,7 +81,7 @@ static bool headers_use(struct build_route *route)
     px_error error;
 
     for (uint32_t i = 0; i < settings->step_count; i++) {
-        if (!is_edit(settings->steps[i].node))
+        if (!is_edit(&settings->steps[i]))
             continue;
         if (!headers)
             headers = px_headers_create(&route->build->config->allocator, &error);

@@ -296,18 +296,21 @@ def test_tls_redirect_and_hsts(folder):
     make_certificate(folder, "example.org")
     plain, secure = free_port(), free_port()
     top = f"workers 1\nlog off\nlisten 127.0.0.1:{plain}\nlisten 127.0.0.1:{secure} tls\n"
-    text = "host example.org {\n tls cert.pem key.pem\n redirect https\n hsts 1h\n respond secret\n}\n"
+    text = "host example.org {\n tls cert.pem key.pem\n redirect https\n hsts 1h\n respond secret\n match off { path /off }\n when off { hsts off }\n}\n"
     with serve(folder, text, top=top) as server:
         server.address = ("127.0.0.1", plain)
         status, fields, _ = get(server, "/a?b", "example.org")
         assert (status, fields["location"]) == (301, f"https://example.org:{secure}/a?b")
         context = ssl.create_default_context(cafile=folder / "cert.pem")
-        with socket.create_connection(("127.0.0.1", secure)) as raw:
-            with context.wrap_socket(raw, server_hostname="example.org") as one:
-                one.sendall(b"GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
-                answer = b"".join(iter(lambda: one.recv(65536), b""))
-    assert answer.endswith(b"secret")
-    assert b"Strict-Transport-Security: max-age=3600\r\n" in answer
+        answers = []
+        for path in (b"/", b"/off"):
+            with socket.create_connection(("127.0.0.1", secure)) as raw:
+                with context.wrap_socket(raw, server_hostname="example.org") as one:
+                    one.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
+                    answers.append(b"".join(iter(lambda: one.recv(65536), b"")))
+                    assert answers[-1].endswith(b"secret")
+    assert b"Strict-Transport-Security: max-age=3600\r\n" in answers[0]
+    assert b"Strict-Transport" not in answers[1]
     (folder / "key.pem").write_text("no key\n")
     err = refused(folder, top + text)
     assert "pollux.conf:6:15: " in err and "key.pem" in err

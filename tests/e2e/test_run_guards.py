@@ -1,5 +1,7 @@
 """What guards a route of a configuration, tried by requests that mean to go round it."""
 
+import base64
+
 import pytest
 
 from lib.wire import ask
@@ -95,3 +97,33 @@ def test_the_page_of_an_error_is_not_counted_nor_refused(www):
         status, fields, content = get(server, "/missing")
         assert (status, content) == (401, b"page")
         assert fields["www-authenticate"].startswith("Basic realm")
+
+
+def basic(user, password):
+    return f"Authorization: Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}\r\n"
+
+
+def test_a_setting_under_a_when_replaces_the_outer_one(www):
+    (www / "staff").write_text("ann:$2y$04$ozVXPYgty45XXVBBKVeV9.g1g8l3HoXKr11f3Tv4wbBahtCt/Mq9q\n")
+    (www / "guests").write_text("guest:$2y$04$ozVXPYgty45XXVBBKVeV9.g1g8l3HoXKr11f3Tv4wbBahtCt/Mq9q\n")
+    text = """match guest { header X-Guest }
+match open { header X-Open }
+hsts 1h
+basic_auth staff staff
+strip_prefix /a
+host * {
+    when guest { basic_auth guests guests; strip_prefix /a/b }
+    when open { basic_auth off; hsts off }
+    respond {path}
+}
+"""
+    staff, guest = basic("ann", "secret"), basic("guest", "secret")
+    asked = "X-Guest: 1\r\n"
+    with serve(www, text) as server:
+        for fields, status, content in [
+            ("", 401, None), (staff, 200, b"/b/c"), (guest, 401, None),
+            (asked, 401, None), (asked + staff, 401, None), (asked + guest, 200, b"/c"),
+            ("X-Open: 1\r\n", 200, b"/b/c"), (asked + "X-Open: 1\r\n", 200, b"/c"),
+        ]:
+            got = get(server, "/a/b/c", fields=fields)
+            assert (got[0], got[2] if content else None) == (status, content), fields
