@@ -101,7 +101,7 @@ static void on_due(struct io_timer *timer)
         link->sent_seen = sent;
     }
     /* Where the caller does not want bytes, or gives none, silence is its own. */
-    if (link && !link->sending && (!server_is_due(fetch) || link->writing == WRITE_LATER))
+    if (link && !link->sending && (!server_is_due(fetch) || fetch_writing(fetch) == WRITE_LATER))
         fetch->active_ms = now_ms;
     if (now_ms < due_of(fetch)) {
         wait_for(fetch);
@@ -125,6 +125,7 @@ void fetch_free(px_fetch *fetch)
     struct origin *origin = fetch->origin;
 
     timer_deinit(&client->loop->timers, &fetch->timer);
+    budget_give(&client->loop->memory, BUDGET_INBOX, fetch->held.len);
     if (fetch->held.allocator)
         buf_deinit(&fetch->held);
     arena_reset(&fetch->arena);

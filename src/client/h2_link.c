@@ -113,7 +113,9 @@ void h2_link_take(struct link *link, px_fetch *fetch)
         fetch->unprocessed = true;
         fetch_broken(fetch, PX_ERR_CLOSED, "the connection takes no more requests");
     } else if (err != PX_OK) {
-        fetch_end(fetch, err, "out of memory");
+        fetch_end(fetch, err,
+                  err == PX_ERR_LIMIT ? "the connection has no room for such a head"
+                                      : "out of memory");
     }
 }
 
@@ -185,6 +187,20 @@ static size_t show(px_fetch *fetch, px_str bytes)
     return used;
 }
 
+/* What the caller does not use is kept beside what streams keep in their inboxes: the stream's
+ * window bounds each, and the sum is the loop's, whatever the answers that have ended. */
+static bool hold(px_fetch *fetch, px_str bytes)
+{
+    px_loop *loop = fetch->client->loop;
+
+    if (!inbox_share_take(loop, fetch->held.len + bytes.len, bytes.len))
+        return false;
+    if (buf_append(&fetch->held, bytes) == PX_OK)
+        return true;
+    budget_give(&loop->memory, BUDGET_INBOX, bytes.len);
+    return false;
+}
+
 static void on_content(struct h2_call *call, px_str bytes, void *context)
 {
     struct link *link = context;
@@ -197,9 +213,8 @@ static void on_content(struct h2_call *call, px_str bytes, void *context)
     if (!is_on(link, fetch))
         return;
     h2_client_give(link->h2, call, (uint32_t)used);
-    if (used < bytes.len &&
-        buf_append(&fetch->held, px_str_make(bytes.ptr + used, bytes.len - used)) != PX_OK)
-        fetch_end(fetch, PX_ERR_MEMORY, "out of memory");
+    if (used < bytes.len && !hold(fetch, px_str_make(bytes.ptr + used, bytes.len - used)))
+        fetch_end(fetch, PX_ERR_MEMORY, "no room for content that is not used");
 }
 
 static void finish(struct link *link, px_fetch *fetch)
@@ -319,6 +334,7 @@ static void fetch_go_on(struct link *link, px_fetch *fetch)
         if (!is_on(link, fetch))
             return;
         buf_consume(&fetch->held, used);
+        budget_give(&fetch->client->loop->memory, BUDGET_INBOX, used);
         h2_client_give(link->h2, &fetch->call, (uint32_t)used);
     }
     if (fetch->over && fetch->held.len == 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "exchange/exchange.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 #include "realtime/event_text.h"
@@ -263,6 +264,11 @@ px_events *px_events_accept(px_exchange *exchange, const px_events_options *give
 {
     px_events_options options;
 
+    /* A second answer breaks the exchange before anything hangs on it. */
+    if (exchange_is_settled(exchange)) {
+        px_respond_error(exchange, 500);
+        return NULL;
+    }
     if (options_read(&options, sizeof(options), given) != PX_OK ||
         options.backlog > PX_BACKLOG_CLOSE) {
         px_exchange_abort(exchange);

@@ -262,6 +262,11 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
     size_t field_count;
     unsigned status;
 
+    /* A second answer breaks the exchange before anything hangs on it. */
+    if (exchange_is_settled(exchange)) {
+        px_respond_error(exchange, 500);
+        return NULL;
+    }
     if (options_settle(&options, given) != PX_OK ||
         events->struct_size < sizeof(events->struct_size)) {
         px_exchange_abort(exchange);

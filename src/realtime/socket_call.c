@@ -8,8 +8,10 @@
 
 void px_websocket_pause(px_websocket *socket)
 {
-    if (socket_is_open(socket))
-        socket->paused = true;
+    /* Once it is closing the peer's Close is to be read. */
+    if (!socket_is_open(socket))
+        return;
+    socket->paused = true;
     px_request_pause(socket->exchange);
 }
 

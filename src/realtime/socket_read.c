@@ -40,7 +40,8 @@ static void message_release(px_websocket *socket)
 /* Room behind what has come of the message: as much again, and no more than it may have. */
 static bool message_grow(px_websocket *socket, size_t there)
 {
-    uint64_t most = socket->reader.limits.message_bytes_max + SOCKET_MESSAGE_ROOM_MIN;
+    uint64_t limit = socket->reader.limits.message_bytes_max;
+    uint64_t most = limit < SIZE_MAX / 2 ? limit + SOCKET_MESSAGE_ROOM_MIN : SIZE_MAX / 2;
     size_t first = there > SOCKET_MESSAGE_FIRST_BYTES ? there : SOCKET_MESSAGE_FIRST_BYTES;
     size_t cap = socket->message ? socket->message_cap * 2 : first + SOCKET_MESSAGE_ROOM_MIN;
 

@@ -128,7 +128,7 @@ static void series_put(px_str labels, uint64_t value, void *context)
 {
     struct json *json = context;
 
-    if (value == 0)
+    if (value == 0 || json->err != PX_OK)
         return;
     put_words(json, json->out->ptr[json->out->len - 1] == '{' ? "\"" : ",\"");
     for (size_t i = 0; i < labels.len; i++)

@@ -3,7 +3,7 @@
  *
  * Happy path: a request is submitted and its frames rendered; fields of the answer are collected in
  * one buffer (header blocks of a connection come one after the other), checked, and told.  What a
- * server may make us keep: one head within its limits, content within the windows, and the
+ * server may make us keep: one head within its limits, content (its owner sees to that), and the
  * library's memory within its cap.
  */
 #include "http/h2/h2_client.h"
@@ -18,7 +18,11 @@
 #include "http/h2/h2_memory.h"
 #include "http/h2/h2_walk.h"
 
-enum { PSEUDO_FIELDS = 4, SLICE_BYTES = 4096 };
+enum {
+    PSEUDO_FIELDS = 4,
+    SLICE_BYTES = 4096,
+    REQUEST_ROOM_BYTES = 16 * 1024 /* of a request beside its fields: stream, queues, frame */
+};
 
 struct h2_client {
     struct h2_client_options options;
@@ -223,19 +227,6 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t error,
     return 0;
 }
 
-/* It was to be opened, and cannot be any more. */
-static int on_frame_not_send(nghttp2_session *library, const nghttp2_frame *frame, int error,
-                             void *context)
-{
-    struct h2_client *client = context;
-
-    (void)library;
-    (void)error;
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        client->call_count--;
-    return 0;
-}
-
 static ssize_t on_data_read(nghttp2_session *library, int32_t id, uint8_t *buf, size_t length,
                             uint32_t *data_flags, nghttp2_data_source *source, void *context)
 {
@@ -284,7 +275,6 @@ static px_err library_open(struct h2_client *client)
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
         nghttp2_option_set_no_auto_window_update(options, 1);
         nghttp2_option_set_no_http_messaging(options, 1);
         nghttp2_option_set_no_closed_streams(options, 1);
@@ -413,6 +403,18 @@ static size_t pseudo_put(nghttp2_nv *fields, const struct h1_request_head *head,
     return count;
 }
 
+/* Whether the library has memory for a request's head: where an allocation of it fails, the session
+ * is lost with every call on it.  It keeps a copy of each name and value, and renders them. */
+static bool head_fits(const struct h2_client *client, const struct h1_request_head *head)
+{
+    size_t bytes = REQUEST_ROOM_BYTES + 2 * (head->target.len + head->host.len);
+
+    for (uint32_t index = 0; index < head->field_count; index++)
+        bytes +=
+            2 * (head->fields[index].name.len + head->fields[index].value.len + sizeof(nghttp2_nv));
+    return bytes <= client->memory.bytes_max - client->memory.bytes;
+}
+
 px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
                      const struct h1_request_head *head, const char *scheme, bool pulls)
 {
@@ -424,6 +426,8 @@ px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
         .content_left = UINT64_MAX, .no_content = call->no_content, .sent = !pulls};
     if (client->failed || client->gone)
         return PX_ERR_CLOSED;
+    if (!head_fits(client, head))
+        return PX_ERR_LIMIT;
     nghttp2_nv *fields = alloc_take(client->options.allocator,
                                     (PSEUDO_FIELDS + 2 + head->field_count) * sizeof(*fields));
     if (!fields)
@@ -457,7 +461,8 @@ px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
 
 uint32_t h2_client_room(const struct h2_client *client)
 {
-    if (client->failed || client->gone || h2_client_is_over(client))
+    if (client->failed || client->gone || h2_client_is_over(client) ||
+        client->memory.bytes > client->memory.bytes_max / 2)
         return 0;
     uint32_t max = nghttp2_session_get_remote_settings(client->library,
                                                        NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);

@@ -66,13 +66,12 @@ static void handle_path(px_exchange *exchange, void *context)
     px_respond(exchange, 200, px_str_of("text/plain"), px_request_path(exchange));
 }
 
-static px_server *server_make(char *out_url, size_t room)
+static px_server *server_make_with(px_server_options *options, char *out_url, size_t room)
 {
-    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     px_error error;
 
-    options.loop = loop;
-    px_server *server = px_server_create(&options, &error);
+    options->loop = loop;
+    px_server *server = px_server_create(options, &error);
 
     assert_non_null(server);
     assert_int_equal(px_server_route(server, "POST /{path...}", handle_echo, NULL, &error), PX_OK);
@@ -83,6 +82,13 @@ static px_server *server_make(char *out_url, size_t room)
     snprintf(out_url, room, "h2c://%s", px_listener_address(listener));
     assert_int_equal(px_server_serve(server, listener, &error), PX_OK);
     return server;
+}
+
+static px_server *server_make(char *out_url, size_t room)
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+
+    return server_make_with(&options, out_url, room);
 }
 
 static void many_share_a_connection(void **state)
@@ -161,7 +167,9 @@ static void content_goes_both_ways(void **state)
 
 static void it_can_be_cancelled_at_any_moment(void **state)
 {
-    static const char moments[] = {'0', 'h', 'c', 'e', 'p'};
+    /* '0' again, where there is a connection: what was not rendered yet is counted once. */
+    static const char moments[] = {'0', 'h', 'c', 'e', 'p', '0', '0', 'h'};
+    px_counters counters = {.struct_size = sizeof(counters)};
     char url[64];
 
     (void)state;
@@ -186,9 +194,90 @@ static void it_can_be_cancelled_at_any_moment(void **state)
         assert_int_equal(other.error.code, PX_OK);
         assert_int_equal(other.len, 10);
     }
+    px_server_counters(server, &counters);
+    assert_int_equal(counters.accepted, 1);
     px_client_destroy(client);
     client = NULL;
     px_server_destroy(server);
+}
+
+/* A program that has nothing to send now is not a server that is silent. */
+static void content_that_pauses_does_not_time_out(void **state)
+{
+    char url[64];
+
+    (void)state;
+    px_server *server = server_make(url, sizeof(url));
+    px_fetch_options options = teller_get(url);
+
+    options.method = px_str_of("POST");
+    options.pull_length = 10;
+    options.silence_timeout_ms = 30;
+    teller.pull_bytes = 10;
+    teller.pull_later = true;
+    teller_start(&teller, loop, client, &options);
+    pump_until(loop, teller.laters == 1);
+    pump_quietly(loop, 150);
+    assert_int_equal(teller.ends, 0);
+    px_fetch_resume(teller.fetch);
+    teller_wait(&teller);
+    assert_int_equal(teller.error.code, PX_OK);
+    px_client_destroy(client);
+    client = NULL;
+    px_server_destroy(server);
+}
+
+enum { LARGE_BYTES = 100 * 1024 };
+
+static void handle_large(px_exchange *exchange, void *context)
+{
+    static char large[LARGE_BYTES];
+
+    (void)context;
+    px_respond(exchange, 200, px_str_of("text/plain"), px_str_make(large, sizeof(large)));
+}
+
+/* Answers that are whole and not used are kept in the loop's sum, however many have ended. */
+static void what_is_not_used_has_a_sum(void **state)
+{
+    enum { COUNT = 64 };
+    static struct teller tellers[COUNT];
+    const struct budget *memory = &loop->memory;
+    uint32_t refused = 0;
+    px_error error;
+    char url[64];
+
+    (void)state;
+    memset(tellers, 0, sizeof(tellers));
+    px_server *server = server_make(url, sizeof(url));
+
+    assert_int_equal(px_server_route(server, "GET /large", handle_large, NULL, &error), PX_OK);
+    budget_divide(&loop->memory, 1 << 30, 2 << 20);
+    for (uint32_t index = 0; index < COUNT; index++) {
+        px_fetch_options options = teller_get(url);
+
+        options.target = px_str_of("/large");
+        tellers[index].hold = true;
+        teller_start(&tellers[index], loop, client, &options);
+    }
+    for (int turn = 0; turn < 300; turn++)
+        pump_once(loop, 1);
+    assert_true(memory->shares[BUDGET_INBOX].bytes > LARGE_BYTES);
+    assert_true(memory->shares[BUDGET_INBOX].bytes <= memory->shares[BUDGET_INBOX].bytes_max);
+    for (uint32_t index = 0; index < COUNT; index++) {
+        tellers[index].hold = false;
+        if (tellers[index].ends == 0)
+            px_fetch_resume(tellers[index].fetch);
+        teller_wait(&tellers[index]);
+        refused += tellers[index].error.code == PX_ERR_MEMORY;
+        assert_true(tellers[index].error.code == PX_ERR_MEMORY ||
+                    tellers[index].len == LARGE_BYTES);
+    }
+    assert_true(refused > 0 && refused < COUNT);
+    px_client_destroy(client);
+    client = NULL;
+    px_server_destroy(server);
+    assert_int_equal(memory->shares[BUDGET_INBOX].bytes, 0);
 }
 
 /* --- Against frames ----------------------------------------------------------------------------
@@ -444,6 +533,43 @@ static void a_head_is_bounded(void **state)
     close(fd);
 }
 
+/* Heads for which the session has no memory end no fetch beside theirs. */
+static void large_heads_end_no_other_fetch(void **state)
+{
+    enum { COUNT = 6 };
+    static struct teller tellers[COUNT];
+    static char large[900 * 1000], sink[64 * 1024];
+    px_field field = {px_str_of("x-large"), px_str_make(large, sizeof(large))};
+    px_fetch_options options = teller_get(h2_url);
+
+    (void)state;
+    memset(tellers, 0, sizeof(tellers));
+    memset(large, '~', sizeof(large)); /* no Huffman code makes it shorter */
+    teller_start(&teller, loop, client, &options);
+    int fd = h2_accept();
+
+    options.fields = &field;
+    options.field_count = 1;
+    for (int index = 0; index < COUNT; index++)
+        teller_start(&tellers[index], loop, client, &options);
+    for (int turn = 0; turn < 400; turn++) {
+        pump_once(loop, 0);
+        while (recv(fd, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+            continue;
+    }
+    for (int index = 0; index < COUNT; index++)
+        assert_true(tellers[index].ends == 0 || tellers[index].error.code == PX_ERR_LIMIT);
+    frame_send(fd, H2_HEADERS, 4, 1, px_str_make(STATUS_200, 1));
+    frame_send(fd, H2_DATA, 1, 1, px_str_of("alive"));
+    teller_wait(&teller);
+    assert_int_equal(teller.error.code, PX_OK);
+    assert_string_equal(teller.bytes, "alive");
+    for (int index = 0; index < COUNT; index++)
+        if (tellers[index].ends == 0)
+            px_fetch_cancel(tellers[index].fetch);
+    close(fd);
+}
+
 static void a_flood_ends_the_connection(void **state)
 {
     px_fetch_options options = teller_get(h2_url);
@@ -481,6 +607,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_share_a_connection, begin, finish),
         cmocka_unit_test_setup_teardown(content_goes_both_ways, begin, finish),
         cmocka_unit_test_setup_teardown(it_can_be_cancelled_at_any_moment, begin, finish),
+        cmocka_unit_test_setup_teardown(content_that_pauses_does_not_time_out, begin, finish),
+        cmocka_unit_test_setup_teardown(what_is_not_used_has_a_sum, begin, finish),
+        cmocka_unit_test_setup_teardown(large_heads_end_no_other_fetch, begin, finish),
         cmocka_unit_test_setup_teardown(frames_are_judged, begin, finish),
         cmocka_unit_test_setup_teardown(a_head_is_bounded, begin, finish),
         cmocka_unit_test_setup_teardown(a_flood_ends_the_connection, begin, finish),

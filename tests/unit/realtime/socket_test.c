@@ -231,6 +231,108 @@ static void newcomers_get_what_comes_after(void **state)
     stage_close(&stage);
 }
 
+/* --- What a program may do
+ * ------------------------------------------------------------------------
+ */
+
+/* No limit is a limit that is added to. */
+static void a_message_may_have_no_limit(void **state)
+{
+    static struct one one;
+    static char large[6000];
+    px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
+    struct stage stage;
+
+    (void)state;
+    options.message_bytes_max = UINT64_MAX;
+    memset(large, 'a', sizeof(large));
+    assert_true(stage_open(&stage, NULL));
+    assert_true(one_open(&one, &stage, &options));
+    one_receive(&one, WS_BINARY, px_str_make(large, sizeof(large)), 0);
+    assert_int_equal(one.messages, 1);
+    one_finish(&one);
+    stage_close(&stage);
+}
+
+/* Back-pressure that comes late does not keep the peer's Close unread. */
+static void a_pause_does_not_hold_up_closing(void **state)
+{
+    static struct one one;
+    struct stage stage;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    assert_true(one_open(&one, &stage, NULL));
+    assert_int_equal(px_websocket_close(one.socket, 1000, LITERAL("")), PX_OK);
+    call_drive(&one.call);
+    px_websocket_pause(one.socket);
+    one_receive(&one, WS_CLOSE, LITERAL("\x03\xe8"), 0);
+    assert_int_equal(one.closed, 1);
+    assert_int_equal(one.code, 1000);
+    one_finish(&one);
+    stage_close(&stage);
+}
+
+struct twice {
+    bool events, after_answer;
+    uint32_t ended;
+    struct one one;
+};
+
+static void twice_end(px_exchange *exchange, px_end end, void *context)
+{
+    struct twice *twice = context;
+
+    (void)exchange;
+    assert_int_not_equal(end, PX_END_COMPLETE);
+    twice->ended++;
+}
+
+static const px_exchange_callbacks twice_callbacks = {.struct_size = sizeof(twice_callbacks),
+                                                      .on_end = twice_end};
+
+static void accept_twice(px_exchange *exchange, void *context)
+{
+    struct twice *twice = context;
+
+    if (twice->after_answer) {
+        px_exchange_set_callbacks(exchange, &twice_callbacks, twice);
+        px_respond_text(exchange, 200, "first");
+    } else if (twice->events) {
+        assert_non_null(px_events_accept(exchange, NULL));
+    } else {
+        assert_non_null(px_websocket_accept(exchange, NULL, &events, &twice->one));
+    }
+    if (twice->events)
+        assert_null(px_events_accept(exchange, NULL));
+    else
+        assert_null(px_websocket_accept(exchange, NULL, &events, &twice->one));
+}
+
+/* A second answer breaks the exchange, as any does: what was accepted first ends with it, and the
+ * callbacks of a program that has answered stay. */
+static void accepting_twice_is_a_second_answer(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        static struct twice twice;
+        struct stage stage;
+        struct call call;
+
+        twice = (struct twice){.events = way & 1, .after_answer = way & 2};
+        assert_true(stage_open(&stage, NULL));
+        assert_true(call_begin(&call, &stage, head, accept_twice, &twice));
+        call_drive(&call);
+        for (int turn = 0; turn < 5; turn++)
+            pump_once(stage.loop, 0);
+        call.ended = 1;
+        call_finish(&call);
+        assert_int_equal(stage.service.exchanges.taken, 0);
+        assert_int_equal(twice.ended, twice.after_answer);
+        stage_close(&stage);
+    }
+}
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 static void events_handler(px_exchange *exchange, void *context)
@@ -317,6 +419,9 @@ int main(void)
         cmocka_unit_test(without_a_close_it_is_told_by_the_end),
         cmocka_unit_test(a_topic_may_end_with_its_subscriber),
         cmocka_unit_test(newcomers_get_what_comes_after),
+        cmocka_unit_test(a_message_may_have_no_limit),
+        cmocka_unit_test(a_pause_does_not_hold_up_closing),
+        cmocka_unit_test(accepting_twice_is_a_second_answer),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
 
