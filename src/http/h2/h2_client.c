@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "http/h2/h2_answer.h"
-#include "http/h2/h2_memory.h"
+#include "http/h2/h2_malloc.h"
 #include "http/h2/h2_walk.h"
 
 enum {
@@ -42,30 +42,6 @@ struct h2_client {
 bool h2_client_is_there(void)
 {
     return true;
-}
-
-/* --- Memory ------------------------------------------------------------------------------------
- */
-
-static void *library_malloc(size_t bytes, void *context)
-{
-    return h2_memory_take(context, bytes);
-}
-
-static void library_free(void *ptr, void *context)
-{
-    h2_memory_put(context, ptr);
-}
-
-static void *library_calloc(size_t count, size_t bytes, void *context)
-{
-    return bytes > 0 && count > SIZE_MAX / bytes ? NULL
-                                                 : h2_memory_take_zeroed(context, count * bytes);
-}
-
-static void *library_realloc(void *ptr, size_t bytes, void *context)
-{
-    return h2_memory_resize(context, ptr, bytes);
 }
 
 static void terminate(struct h2_client *client, enum h2_error error)
@@ -263,8 +239,7 @@ static px_err library_open(struct h2_client *client)
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, client->options.limits->head_bytes_max},
     };
-    nghttp2_mem memory = {&client->memory, library_malloc, library_free, library_calloc,
-                          library_realloc};
+    nghttp2_mem memory = h2_malloc(&client->memory);
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *options = NULL;
     int rv = NGHTTP2_ERR_NOMEM;

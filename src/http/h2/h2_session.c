@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/h2/h2_library.h"
+#include "http/h2/h2_malloc.h"
 
 enum {
     SESSION_SLAB_OBJECTS = 8,
@@ -15,29 +16,6 @@ enum {
     SLICE_SMALL_BYTES = 256, /* of anything else: a dozen frames, or heads that decode to much */
     FIELDS_MAX = FIELD_COUNT_LIMIT + 8
 };
-
-/* --- Memory ----------------------------------------------------------------------------------- */
-
-static void *library_malloc(size_t bytes, void *context)
-{
-    return h2_memory_take(context, bytes);
-}
-
-static void library_free(void *ptr, void *context)
-{
-    h2_memory_put(context, ptr);
-}
-
-static void *library_calloc(size_t count, size_t bytes, void *context)
-{
-    return bytes > 0 && count > SIZE_MAX / bytes ? NULL
-                                                 : h2_memory_take_zeroed(context, count * bytes);
-}
-
-static void *library_realloc(void *ptr, size_t bytes, void *context)
-{
-    return h2_memory_resize(context, ptr, bytes);
-}
 
 /* --- Shared ----------------------------------------------------------------------------------- */
 
@@ -128,8 +106,7 @@ px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_sessio
 
     if (!session)
         return PX_ERR_MEMORY;
-    nghttp2_mem memory = {&session->memory, library_malloc, library_free, library_calloc,
-                          library_realloc};
+    nghttp2_mem memory = h2_malloc(&session->memory);
 
     memset(&session->shared, 0, sizeof(*session) - offsetof(struct h2_session, shared));
     session->shared = shared;
