@@ -183,6 +183,10 @@ void px_listener_close(px_listener *listener);
  *  @return PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
 PX_MUST_CHECK px_err px_address_block_check(const char *text, px_error *out_error);
 
+/** Whether px_listener_open understands an address; it is neither resolved nor bound.  Any thread.
+ *  @return PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
+PX_MUST_CHECK px_err px_address_check(const char *text, px_error *out_error);
+
 /** Its address as text with the port that was picked ("0.0.0.0:8080", "unix:/run/x.sock"); several
  *  are separated by ", ".  Owned by the listener.  Any thread. */
 const char *px_listener_address(const px_listener *listener);

@@ -1,6 +1,7 @@
 /*
  * Directives in limits, timeouts and minimum_rate: what the flags of those names say.
  */
+#include "base/limits.h"
 #include "config/schema.h"
 
 #define LIMITS_EXAMPLE(line) "limits {\n    " line "\n}\nrespond"
@@ -31,6 +32,15 @@
     {                                                          \
         TYPE_BYTES, "SIZE", .least = 1, .most = UINT32_MAX - 1 \
     }
+/* What the library takes of a head. */
+#define HEAD_BYTES(fewest)                                              \
+    {                                                                   \
+        TYPE_BYTES, "SIZE", .least = (fewest), .most = HEAD_BYTES_LIMIT \
+    }
+#define FIELDS                                                 \
+    {                                                          \
+        TYPE_COUNT, "N", .least = 1, .most = FIELD_COUNT_LIMIT \
+    }
 #define BYTES_OR_OFF                                       \
     {                                                      \
         TYPE_BYTES, "SIZE", .least = 1, .may_be_off = true \
@@ -60,11 +70,11 @@ const struct config_directive schema_limits[] = {
         LIMITS_EXAMPLE("connections 10000")),
     ROW("handshakes", IN_LIMITS, COUNT, "1024", "TLS handshakes in flight, of a worker",
         LIMITS_EXAMPLE("handshakes 256")),
-    ROW("head", IN_LIMITS, BYTES, "32k", "a request's head; above it is answered 431",
+    ROW("head", IN_LIMITS, HEAD_BYTES(256), "32k", "a request's head; above it is answered 431",
         LIMITS_EXAMPLE("head 16k")),
-    ROW("fields", IN_LIMITS, COUNT, "100", "fields of a head; above it is answered 431",
+    ROW("fields", IN_LIMITS, FIELDS, "100", "fields of a head; above it is answered 431",
         LIMITS_EXAMPLE("fields 50")),
-    ROW("target", IN_LIMITS, BYTES, "8k", "a request's target; above it is answered 414",
+    ROW("target", IN_LIMITS, HEAD_BYTES(1), "8k", "a request's target; above it is answered 414",
         LIMITS_EXAMPLE("target 4k")),
     ROW("content", IN_LIMITS, BYTES_OR_OFF, "1m", "a request's content; above it is answered 413",
         LIMITS_EXAMPLE("content 10m")),

@@ -3,6 +3,9 @@
  */
 #include "main/processes.h"
 
+#include <string.h>
+
+#include "base/check.h"
 #include "base/limits.h"
 #include "main/beats.h"
 #include "main/diagnostics.h"
@@ -33,8 +36,24 @@ struct supervisor_plan processes_plan(const struct options *options, uint32_t wo
             process->drain_timeout_ms == 0 ? DRAIN_TIMEOUT_MS_DEFAULT : process->drain_timeout_ms};
 }
 
+/* Whether only the machine itself reaches an address. */
+static bool is_local(const char *address)
+{
+    static const char *const local[] = {"unix:", "fd:", "127.", "localhost:", "[::1]:"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(local); i++)
+        if (strncmp(address, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
 void processes_warn(const struct options *options)
 {
+    if (options->metrics && !is_local(options->metrics))
+        diagnostics_tell(LEVEL_WARNING,
+                         "metrics and status are served at %s to all that reach it: name a "
+                         "loopback address or a unix socket, or keep others off there",
+                         options->metrics);
     if (options->proxy.trusted_count > 0 && !options->proxy.protocol &&
         options->server.forwarded == PX_FORWARDED_EITHER)
         diagnostics_tell(

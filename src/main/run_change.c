@@ -11,16 +11,30 @@
 
 enum { NOTE_BYTES = 256 };
 
+static bool has_same_options(const struct config_node *one, const struct config_node *other)
+{
+    const struct config_option *rows = one->row->options;
+
+    for (uint32_t i = 0; rows && rows[i].name; i++) {
+        const struct config_typed *left = node_option(one, rows[i].name);
+        const struct config_typed *right = node_option(other, rows[i].name);
+
+        if (!left != !right || (left && !px_str_equal(left->text, right->text)))
+            return false;
+    }
+    return true;
+}
+
 static bool is_same(const struct config_node *one, const struct config_node *other)
 {
     if (!one || !other)
         return one == other;
-    if (one->value_count != other->value_count)
+    if (one->value_count != other->value_count || one->row != other->row)
         return false;
     for (uint32_t i = 0; i < one->value_count; i++)
         if (!px_str_equal(one->values[i].text, other->values[i].text))
             return false;
-    return true;
+    return has_same_options(one, other);
 }
 
 static struct config_place place_of(const struct config_node *node, const struct config *config)
@@ -138,6 +152,44 @@ static bool has_same_listeners(const struct config *old, struct config *new)
     return false;
 }
 
+/* The next `tls` of a host, after `*node` of `*host`; NULL behind the last one. */
+static const struct config_node *next_tls(const struct config_host **host,
+                                          const struct config_node *node)
+{
+    node = node ? node->next : NULL;
+    for (;;) {
+        for (; node; node = node->next)
+            if (node_is(node, "tls"))
+                return node;
+        do {
+            *host = (*host)->next;
+        } while (*host && !(*host)->node);
+        if (!*host)
+            return NULL;
+        node = (*host)->node->children;
+    }
+}
+
+/* Certificates are those that the process has begun with. */
+static bool has_same_tls(const struct config *old, struct config *new)
+{
+    struct config_host first = {.next = old->settings->hosts};
+    struct config_host second = {.next = new->settings->hosts};
+    const struct config_host *old_host = &first, *new_host = &second;
+    const struct config_node *was = next_tls(&old_host, NULL), *is = next_tls(&new_host, NULL);
+
+    while (was && is && is_same_deep(was, is)) {
+        was = next_tls(&old_host, was);
+        is = next_tls(&new_host, is);
+    }
+    if (!was && !is)
+        return true;
+    report_add(&new->load.report, REPORT_MEANING, place_of(is, new),
+               "certificates of hosts cannot change by a reload with workers 0: restart pollux for "
+               "it");
+    return false;
+}
+
 bool run_change_is_of_site(const struct config *old, struct config *new)
 {
     const struct config_node *was = kept_from(old->settings->nodes);
@@ -148,7 +200,7 @@ bool run_change_is_of_site(const struct config *old, struct config *new)
         is = kept_from(is->next);
     }
     if (!was && !is)
-        return has_same_listeners(old, new);
+        return has_same_listeners(old, new) && has_same_tls(old, new);
     report_add(&new->load.report, REPORT_MEANING, place_of(is, new),
                "\"%s\" cannot change by a reload with workers 0: restart pollux for it",
                is ? is->row->name : was->row->name);

@@ -2,16 +2,20 @@
  * Limits, times, listeners, certificates and processes of a configuration.
  *
  * The happy path: each directive of the top is looked up in a table, and its value written where
- * the flag of that name writes it.  It can fail by an address, a user's name or a number of
- * listeners that is too large; each is noted at its place.
+ * the flag of that name writes it.  It can fail by an address, a user or a folder that is not
+ * there, or a number of listeners that is too large; each is noted at its place.
  */
 #include "main/run_options.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 #include "main/run_secure.h"
+#include "process/privileges.h"
 
 enum { ADDRESS_BYTES_MAX = LISTEN_ADDRESS_BYTES, BLOCKS_TEXT = 300 };
 
@@ -123,6 +127,58 @@ static void take_process(const struct config_node *top, struct options *options)
     options->server.http2_clear = value && value->is_off ? PX_OFF : 0;
 }
 
+/* --- What is looked up ------------------------------------------------------------------------
+ */
+
+/* A file that is to be written needs its folder. */
+static bool folder_is_there(struct config *config, const struct config_typed *value)
+{
+    px_str path = value->text;
+    char folder[PATH_MAX];
+    struct stat found;
+    size_t len = path.len;
+
+    while (len > 0 && path.ptr[len - 1] != '/')
+        len--;
+    if (len == 0)
+        return true;
+    if (len < sizeof(folder)) {
+        memcpy(folder, path.ptr, len);
+        folder[len] = '\0';
+        if (stat(folder, &found) == 0 && S_ISDIR(found.st_mode))
+            return true;
+        errno = errno != 0 ? errno : ENOTDIR;
+    } else {
+        errno = ENAMETOOLONG;
+    }
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "cannot write %s: %s",
+               path.ptr, strerror(errno));
+    return false;
+}
+
+/* The user must be there; whether we may become another one is seen when it is done. */
+static bool user_is_there(struct config *config, const struct config_typed *value)
+{
+    struct privileges privileges;
+    px_error error;
+
+    if (privileges_find(value->text.ptr, &privileges, &error) != PX_ERR_INVALID)
+        return true;
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+    return false;
+}
+
+static bool look_up(struct config *config)
+{
+    const struct config_node *top = config->settings->nodes, *log = node_find(top, "log");
+    const struct config_typed *user = value_of(top, "user"), *pid_file = value_of(top, "pid_file");
+    bool is_good = !user || user_is_there(config, user);
+
+    if (log && log->value_count > 1)
+        is_good &= folder_is_there(config, &log->values[1]);
+    return (!pid_file || folder_is_there(config, pid_file)) && is_good;
+}
+
 /* --- Proxies in front -------------------------------------------------------------------------
  */
 
@@ -208,6 +264,10 @@ static bool take_listen(struct config *config, struct options *options,
     px_error error;
     px_str copy;
 
+    if (px_address_check(listen->address.ptr, &error) != PX_OK) {
+        report_add(report, REPORT_MEANING, listen_place(listen), "%s", error.text);
+        return false;
+    }
     if (!listen_text(listen, text, sizeof(text))) {
         report_add(report, REPORT_MEANING, listen_place(listen), "the address is too long");
         return false;
@@ -262,7 +322,7 @@ bool run_options_fill(struct config *config, struct options *options)
     take_numbers(top, options);
     take_log(top, options);
     take_process(top, options);
-    bool is_good = take_proxies(config, options);
+    bool is_good = take_proxies(config, options) & look_up(config);
 
     is_good &= run_secure_fill(config, options);
     return take_listens(config, options) && take_metrics(config, options) && is_good;

@@ -458,6 +458,14 @@ void px_listener_own_path(px_listener *listener, int is_ours)
                  address.socket.local.sun_path);
 }
 
+px_err px_address_check(const char *text, px_error *out_error)
+{
+    struct address_text split;
+    px_err err = address_split(text, &split, out_error);
+
+    return err == PX_OK ? error_clear(out_error) : err;
+}
+
 const char *px_listener_address(const px_listener *listener)
 {
     return listener->text;

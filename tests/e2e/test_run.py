@@ -319,6 +319,24 @@ def test_tls_redirect_and_hsts(folder):
 # --- Errors --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("line, place, said", [
+    ("listen :80443", "1:8", "has no port"),
+    ("listen 127.0.0.1", "1:8", "has no port"),
+    ("user no-such-user", "1:6", "no-such-user"),
+    ("limits { head 2m }", "1:15", "2m"),
+    ("limits { head 1 }", "1:15", "256"),
+    ("limits { fields 1001 }", "1:17", "1000"),
+    ("limits { target 2m }", "1:17", "2m"),
+    ("log combined no-such/a.log", "1:14", "no such file or directory"),
+    ("log combined pollux.conf/a.log", "1:14", "not a directory"),
+    ("pid_file /no-such/pid", "1:10", "no such file or directory"),
+])  # fmt: skip
+def test_check_says_what_run_would(folder, line, place, said):
+    for command in ("check", "run"):
+        err = refused(folder, line + "\nrespond\n", command=command)
+        assert err.startswith(f"pollux.conf:{place}: ") and said in err.lower(), err
+
+
 def test_all_errors_at_their_places(folder):
     err = refused(
         folder,
@@ -503,6 +521,25 @@ def test_alone_hosts_keep_their_listeners(folder, pid_file):
         assert reload(folder)[0] == 0
         assert served() == [200, 404, 404, 200]
         assert get(server, host="a.test")[2] == b"c"
+
+
+def test_alone_certificates_stay(folder, pid_file):
+    for name in ("old", "new"):
+        make_certificate(folder, "a.test")
+        for kind in ("cert", "key"):
+            (folder / f"{kind}.pem").chmod(0o644)
+            (folder / f"{kind}.pem").rename(folder / f"{name}-{kind}.pem")
+    top = f"workers 0\nlog off\nlisten 127.0.0.1:{free_port()} tls\n{pid_file}"
+    host = "host a.test {\n    tls old-cert.pem old-key.pem\n    respond a\n}\n"
+    path = folder / "pollux.conf"
+    with serve(folder, host, top=top):
+        path.write_text(top + host.replace("old-", "new-"))
+        code, out, err = reload(folder)
+        assert code == 78 and "certificates of hosts cannot change by a reload with workers 0" in out + err
+        path.write_text(top + "trusted_proxies 10.0.0.1 field=forwarded\n" + host)
+        assert reload(folder)[0] == 78
+        path.write_text(top + host.replace("respond a", "respond b"))
+        assert reload(folder)[0] == 0
 
 
 def test_a_log_goes_where_the_file_says_now(folder, pid_file):

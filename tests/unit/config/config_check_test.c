@@ -60,7 +60,7 @@ static const char *const cases[][2] = {
     {"listen :80 tls tls", "a.conf:1:16: \"tls\" is there twice"},
     {"listen :80 tls backlog=5", ""},
     {"limits { head 16x }", "a.conf:1:15: \"16x\" is not a size; write 16k, 1m or 2g"},
-    {"limits { head 0 }", "a.conf:1:15: \"0\" is not from 1 to 4294967294"},
+    {"limits { head 0 }", "a.conf:1:15: \"0\" is not from 256 to 1048576"},
     {"limits { content off; inbox unlimited; head 16K }", ""},
     {"limits { head off }", "a.conf:1:15: \"off\" is not a size; write 16k, 1m or 2g"},
     {"limits", "a.conf:1:1: \"limits\" needs a block: { ... }"},
