@@ -17,6 +17,7 @@
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/filter.h"
+#include "pollux/forward_auth.h"
 #include "pollux/headers.h"
 #include "pollux/hub.h"
 #include "pollux/loop.h"

@@ -32,6 +32,34 @@ typedef enum px_balance {
     PX_BALANCE_HASH         /**< By a key: the same server as long as it is up. */
 } px_balance;
 
+/** What is known of servers, in memory that processes share. */
+typedef struct px_upstream_board px_upstream_board;
+
+/** Makes a board in memory that children of fork(2) share with their parent: made before the fork,
+ *  it is one for all workers, and for those that come later.  Servers of the same upstream's name,
+ *  URL and check are the same on it, so what is known of them lives on when an upstream is made
+ *  anew.  It has room for 4,096 servers; those beyond are known to their own upstream alone.
+ *  @param allocator copied; NULL: malloc.  Not for what is shared.
+ *  @return the caller's hold (px_upstream_board_destroy), or NULL: PX_ERR_MEMORY, PX_ERR_SYSTEM (no
+ *  random bytes).  Any thread. */
+px_upstream_board *px_upstream_board_create(const px_allocator *allocator, px_error *out_error);
+
+/** Gives the caller's hold up; each upstream has one of its own.  NULL is fine.  Any thread. */
+void px_upstream_board_destroy(px_upstream_board *board);
+
+/** What is asked of servers to see whether they are well.  Zero is the default everywhere. */
+typedef struct px_upstream_check {
+    size_t struct_size;  /**< sizeof(px_upstream_check). */
+    const char *path;    /**< What is asked for, with GET; copied; NULL: "/". */
+    const char *host;    /**< Its Host, copied; NULL: the server's own. */
+    uint32_t every_ms;   /**< Between two checks of a server, give or take a tenth; 0: 2 s. */
+    uint32_t timeout_ms; /**< Of one check; 0: as long as every_ms. */
+    uint32_t fall;       /**< Checks in a row that fail until a server is down; 0: 3. */
+    uint32_t rise;       /**< ... and that succeed until it is up again; 0: 2. */
+    uint32_t status_min; /**< Statuses that are well; 0: 200 ... */
+    uint32_t status_max; /**< ... to 399, or to status_min where that was given. */
+} px_upstream_check;
+
 /** A server.  Zero is the default everywhere. */
 typedef struct px_upstream_server {
     size_t struct_size; /**< sizeof(px_upstream_server), the same in all of an array. */
@@ -40,8 +68,10 @@ typedef struct px_upstream_server {
     const char *url;
     /** Where to connect instead of the URL's host: "host:port"; copied; NULL: there. */
     const char *address;
-    uint32_t weight;   /**< Its share, 1 to 1000; 0: 1. */
-    uint32_t reserved; /**< Zero. */
+    uint32_t weight;       /**< Its share, 1 to 1000; 0: 1. */
+    uint32_t requests_max; /**< Of it at once; 0: as the upstream says. */
+    uint32_t backup;       /**< 1: it is asked while none of the others can be. */
+    uint32_t reserved;     /**< Zero. */
 } px_upstream_server;
 
 /** Options of an upstream.  Zero is the default everywhere. */
@@ -66,6 +96,20 @@ typedef struct px_upstream_options {
     uint32_t silence_timeout_ms;    /**< Between two bytes, of both; 0: 60 s; PX_OFF. */
     uint32_t keep_timeout_ms;       /**< Idle connections are kept so long; 0: 30 s. */
     uint32_t keep_max;              /**< Idle connections of one server; 0: 32; PX_OFF. */
+    uint32_t slow_start_ms;   /**< A server that is back gets its share little by little, for so
+                          long; 0: 10 s; PX_OFF. */
+    uint32_t proxy_protocol;  /**< 1, 2: connections begin with a PROXY header of that version, and
+                          serve one request each; 0: they do not. */
+    px_upstream_board *board; /**< Gets a further hold; NULL: what is known is its own. */
+    const char *name;         /**< Its name on the board; copied; NULL: "". */
+    const px_upstream_check *check; /**< Borrowed for the call; NULL: servers are not checked. */
+    /** A client stays with a server by a cookie of this name, whose value is made with a key of the
+     *  board: nothing else makes one that counts.  Copied; NULL: it does not. */
+    const char *sticky_cookie;
+    /** A server is out or back, or fewer than half are left.  @param text a line for a person,
+     *  borrowed.  NULL: not told. */
+    void (*on_change)(const px_upstream *upstream, const char *text, void *context);
+    void *change_context; /**< Handed to on_change; borrowed. */
 } px_upstream_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -98,8 +142,10 @@ typedef struct px_upstream_facts {
     uint64_t requests;  /**< That were given to it. */
     uint64_t failures;  /**< Of those, the ones that it is blamed for. */
     uint64_t retries;   /**< Requests of the whole upstream that went to another try. */
-    uint32_t busy;      /**< Requests it has now, those that wait for it included. */
-    int up;             /**< 1; 0: it is out, for failures. */
+    uint32_t busy;      /**< Requests it has now. */
+    int up;             /**< 1; 0: it is out, for failures or by checks. */
+    uint32_t waiting;   /**< Requests of the whole upstream that wait for a server. */
+    uint32_t reserved;  /**< Zero. */
 } px_upstream_facts;
 
 /** Tells it.  @param index of the server in the options, below server_count. */
@@ -126,7 +172,15 @@ typedef struct px_proxy_options {
                                tell them from those with "-". */
     uint32_t tries;       /**< Of a request, the first included; 0: 2. */
     uint32_t replay_bytes_max; /**< Content that is kept to be sent again; 0: 64 KiB; PX_OFF. */
+    uint32_t answer_bytes_max; /**< Of an answer that its client has not taken; 0: 16 KiB, at most
+                                    16 MiB. */
+    uint32_t expect_forward;   /**< 1: where a client waits for 100 (Continue), so do we, up to a
+                                    second: content is asked for when the server has. */
+    uint32_t no_upgrade;       /**< 1: requests to switch protocols go on as plain ones. */
     uint32_t retry_disconnect; /**< 1: a new connection that ends without a byte is retried, too. */
+    uint32_t connect_timeout_ms;    /**< As those of the upstream; 0: what it says. */
+    uint32_t first_byte_timeout_ms; /**< Likewise. */
+    uint32_t silence_timeout_ms;    /**< Likewise. */
     uint32_t total_timeout_ms; /**< For the tries of a request, until its answer begins; 0: no limit
                                     but those of the upstream. */
     /** A request was answered with an error that the proxy made (502, 503, 504), or its answer was

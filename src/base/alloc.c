@@ -61,3 +61,13 @@ void alloc_put(const px_allocator *allocator, void *ptr)
     if (ptr)
         allocator->release(ptr, allocator->context);
 }
+
+char *alloc_copy_text(const px_allocator *allocator, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = alloc_take(allocator, bytes);
+
+    if (copy)
+        memcpy(copy, text, bytes);
+    return copy;
+}

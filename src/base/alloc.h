@@ -20,4 +20,7 @@ void *alloc_take_zeroed(const px_allocator *allocator, size_t bytes);
 void *alloc_resize(const px_allocator *allocator, void *ptr, size_t bytes);
 void alloc_put(const px_allocator *allocator, void *ptr);
 
+/* A copy of a text that ends in NUL. */
+char *alloc_copy_text(const px_allocator *allocator, const char *text);
+
 #endif

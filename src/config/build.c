@@ -155,6 +155,21 @@ void build_route_of(const void *context, const struct config_host **out_host,
     *out_route = route->settings;
 }
 
+static bool has_content(const struct config_node *nodes)
+{
+    const struct config_node *limits = node_find(nodes, "limits");
+
+    return limits && node_find(limits->children, "content");
+}
+
+/* Whether the file says for its hosts how long content may be. */
+static bool limits_content(const struct build_route *route)
+{
+    const struct config_node *host = route->host->node;
+
+    return has_content(route->build->settings->nodes) || (host && has_content(host->children));
+}
+
 /* From here on the library releases what the route uses, also when it refuses it. */
 static void route_add(struct build_route *route, px_host *host, struct route_context *context)
 {
@@ -162,9 +177,12 @@ static void route_add(struct build_route *route, px_host *host, struct route_con
     px_error error;
 
     (void)build_route_rules(route, &options);
-    options.content_mode = PX_CONTENT_DROP;
+    options.content_mode = route->streams ? PX_CONTENT_STREAM : PX_CONTENT_DROP;
     for (uint32_t i = 0; i < context->count; i++)
         options.resolves_path |= context->answers[i].handler == px_files_handle;
+    /* What a client sends is as long as its server takes; here it is not kept. */
+    if (route->streams && options.content_bytes_max == 0 && !limits_content(route))
+        options.content_bytes_max = PX_UNLIMITED_BYTES;
     options.release = route_release;
     options.middleware = route->middleware;
     options.middleware_count = route->middleware_count;
@@ -324,6 +342,7 @@ void config_build(struct config *config)
         return;
     build.https_origin_end = https_end(&build);
     count_files(&build);
+    build_upstreams(&build);
     for (const struct config_host *from = config->settings->hosts; from; from = from->next) {
         px_host *host = host_add(&build, from);
 

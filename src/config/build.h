@@ -3,6 +3,7 @@
  *
  *   build.c         hosts, routes, and what of limits and logs differs from host to host
  *   build_answer.c  respond, redirect: which handler answers, and when
+ *   build_upstream.c, build_proxy.c   upstream, proxy, forward_auth
  *   build_files.c   files, and what it serves them by
  *   build_gate.c    middleware: what stands before the answer
  *   build_head.c    filters: what is done to an answer's head
@@ -58,6 +59,7 @@ struct build_route {
     uint32_t middleware_count;
     uint32_t filter_count;
     bool takes_connect; /* what answers knows CONNECT, which has no path */
+    bool streams;       /* what answers takes content as it comes, and has no limit of its own */
     bool is_too_long;   /* noted */
 };
 
@@ -116,6 +118,29 @@ bool build_answers(struct build_route *route, struct build_answer *out_answers,
 
 /* How many answers it may have. */
 uint32_t build_answer_count(const struct config_route *route);
+
+/* What is made of `upstream` (build_upstream.c), before all routes. */
+void build_upstreams(struct build *build);
+
+struct config_upstream *build_upstream_named(struct build *build, px_str name);
+
+/* The upstream that a proxy names, or is made for it; NULL: noted. */
+struct config_upstream *build_upstream_of(struct build *build, const struct config_node *node);
+
+/* The system's roots, one for all, borrowed; NULL: *out_error says why. */
+px_tls_trust *build_roots(struct build *build, px_error *out_error);
+
+/* What a `proxy` asks, or NULL (build_proxy.c). */
+const struct config_upstream *build_proxied(const struct config *config,
+                                            const struct config_node *node);
+bool build_proxy(struct build_route *route, const struct config_node *node,
+                 struct build_answer *out_answer);
+
+/* What a `forward_auth` asks, which ends with the configuration; NULL: *out_error says why. */
+void *build_auth(struct build_route *route, const struct config_node *node, px_matcher *when,
+                 px_error *out_error);
+px_verdict build_auth_check(px_exchange *exchange, void *auth);
+void build_auth_release(void *auth);
 
 bool build_respond(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer);

@@ -200,6 +200,8 @@ static bool answer_make(struct build_route *route, const struct config_node *nod
         return build_files(route, node, out_answer);
     if (node_is(node, "redirect"))
         return build_redirect(route->build, node, out_answer);
+    if (node_is(node, "proxy"))
+        return build_proxy(route, node, out_answer);
     route->takes_connect = true;
     return build_respond(route->build, node, out_answer);
 }

@@ -215,7 +215,8 @@ static void *kept_make(struct build_route *route, const struct config_node *node
         return node_is(node, "rate_limit") ? (void *)rate_make(route, node, when, out_error)
                                            : (void *)connections_make(route, node, when, out_error);
     case PHASE_AUTH:
-        return auth_make(route, node, when, out_error);
+        return node_is(node, "basic_auth") ? (void *)auth_make(route, node, when, out_error)
+                                           : build_auth(route, node, when, out_error);
     default:
         return rewrite_make(route, node, when, out_error);
     }
@@ -230,6 +231,7 @@ static const struct gate_kind {
     {"rate_limit", px_rate_limit_check, px_rate_limit_destroy, 0},
     {"connection_limit", px_connection_limit_check, px_connection_limit_destroy, 0},
     {"basic_auth", px_basic_auth_check, px_basic_auth_destroy, 1},
+    {"forward_auth", build_auth_check, build_auth_release, 0},
     {"rewrite", px_rewrite_run, px_rewrite_destroy, 0},
     {"strip_prefix", px_rewrite_run, px_rewrite_destroy, 0},
 };

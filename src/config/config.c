@@ -7,11 +7,14 @@
 
 #include "base/check.h"
 #include "config/build.h"
+#include "config/serving.h"
 
 void config_shared_deinit(struct config_shared *shared)
 {
     px_rate_table_destroy(shared->rates);
     shared->rates = NULL;
+    px_upstream_board_destroy(shared->board);
+    shared->board = NULL;
 }
 
 struct config *config_open(const struct config_reader *reader, const char *path,
@@ -45,6 +48,7 @@ void config_drop(struct config *config)
         return;
     for (const struct config_made *one = config->made; one; one = one->next)
         one->release(one->thing);
+    serving_release(config);
     config_load_deinit(&config->load);
     px_allocator allocator = config->allocator;
 

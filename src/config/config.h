@@ -14,12 +14,15 @@
 #define PX_CONFIG_CONFIG_H
 
 #include "config/settings.h"
+#include "pollux/proxy.h"
 #include "pollux/rate_limit.h"
 #include "pollux/site.h"
 
 /* What lives on when one configuration takes the place of another; all zeros at first. */
 struct config_shared {
-    px_rate_table *rates; /* owned: counts of rate limits, of all workers; NULL: none yet */
+    struct config *attached;  /* borrowed: those with something on a loop, newest first */
+    px_rate_table *rates;     /* owned: counts of rate limits, of all workers; NULL: none yet */
+    px_upstream_board *board; /* owned: health of servers, likewise */
 };
 
 void config_shared_deinit(struct config_shared *shared);
@@ -33,6 +36,10 @@ struct config_made {
     void (*release)(void *thing);
 };
 
+struct config_auth;
+struct config_proxy;
+struct config_upstream;
+
 struct config {
     px_allocator allocator;
     struct config_load load;
@@ -40,7 +47,13 @@ struct config {
     px_site *site;                          /* owned until config_drop of its maker; NULL: none */
     struct config_shared *shared;           /* borrowed: outlives the configuration */
     struct config_made *made;               /* newest first */
-    uint32_t hold_count;                    /* its maker, and routes of the site */
+    struct config_upstream *upstreams;      /* in the load's arena (serving.h) */
+    struct config_proxy *proxies;           /* likewise */
+    struct config_auth *auths;              /* likewise */
+    px_tls_trust *roots;                    /* a hold: the system's; NULL: none of them needs it */
+    struct config *attached;                /* the next in shared->attached */
+    bool is_attached;
+    uint32_t hold_count; /* its maker, and routes of the site */
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */
     bool (*is_draining)(const void *context);
     const void *drain_context; /* borrowed */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config/build.h"
+#include "config/serving.h"
 
 enum { LINE_BYTES = 512 };
 
@@ -125,6 +126,19 @@ static void put_steps(struct explaining *explaining)
             put_node(explaining, phase_name(route->steps[i].node), route->steps[i].node, "");
 }
 
+/* The servers that a proxy asks. */
+static void put_upstream(struct explaining *explaining, const struct config_node *answer)
+{
+    const struct config_upstream *upstream = build_proxied(explaining->build.config, answer);
+
+    if (!upstream || !upstream->is_named)
+        return;
+    put_node(explaining, "upstream", upstream->node, "");
+    for (const struct config_node *node = upstream->node->children; node; node = node->next)
+        if (node_is(node, "server"))
+            put_node(explaining, "server", node, "");
+}
+
 /* Those that wait for a match come first. */
 static void put_answer(struct explaining *explaining)
 {
@@ -138,6 +152,7 @@ static void put_answer(struct explaining *explaining)
                 !holds(explaining, step))
                 continue;
             put_node(explaining, "answer", step->node, "");
+            put_upstream(explaining, step->node);
             return;
         }
     }

@@ -14,6 +14,7 @@ struct printer {
     struct buf *out;
     px_err err;
     uint32_t depth;
+    bool has_proxy; /* some of the site is passed on */
 };
 
 static void put(struct printer *printer, const char *text)
@@ -83,13 +84,30 @@ static void put_default(struct printer *printer, const struct config_directive *
     put(printer, " # default\n");
 }
 
+/* Content of requests that are passed on has no limit unless the file says one, so there the
+ * default is not one that can be written down. */
+static bool is_other_for_proxies(const struct printer *printer, const struct config_directive *row)
+{
+    return printer->has_proxy && (row->where & IN_LIMITS) && strcmp(row->name, "content") == 0;
+}
+
+static bool has_proxy(const struct config_settings *settings)
+{
+    for (const struct config_host *host = settings->hosts; host; host = host->next)
+        for (const struct config_route *route = host->routes; route; route = route->next)
+            for (uint32_t i = 0; i < route->step_count; i++)
+                if (node_is(route->steps[i].node, "proxy"))
+                    return true;
+    return false;
+}
+
 /* Settings of a place that the file does not say. */
 static void put_defaults(struct printer *printer, const struct config_node *given, uint32_t where)
 {
     for (size_t table = 0; schema_tables[table]; table++)
         for (const struct config_directive *row = schema_tables[table]; row->name; row++)
             if ((row->where & where) != 0 && row->defaults && row->kind == KIND_SETTING &&
-                !node_find(given, row->name))
+                !node_find(given, row->name) && !is_other_for_proxies(printer, row))
                 put_default(printer, row);
 }
 
@@ -141,7 +159,7 @@ static void put_block(struct printer *printer, const struct config_node *given, 
 
 px_err config_print(const struct config_settings *settings, struct buf *out)
 {
-    struct printer printer = {.out = out, .err = PX_OK};
+    struct printer printer = {.out = out, .err = PX_OK, .has_proxy = has_proxy(settings)};
     const struct config_node *nodes = settings->nodes;
 
     put_nodes(&printer, nodes);

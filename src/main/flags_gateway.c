@@ -81,6 +81,26 @@ static px_err set_name(struct options *options, const struct flag *flag, const c
     return PX_OK;
 }
 
+static px_err set_check(struct options *options, const struct flag *flag, const char *value,
+                        px_error *out_error)
+{
+    if (*value != '/' || !is_visible(value))
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is a path, like /health",
+                         flag->name, value);
+    options->gateway.check.path = value;
+    return PX_OK;
+}
+
+static px_err set_send_proxy(struct options *options, const struct flag *flag, const char *value,
+                             px_error *out_error)
+{
+    if (strcmp(value, "v1") != 0 && strcmp(value, "v2") != 0)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: it is v1 or v2", flag->name,
+                         value);
+    options->gateway.upstream.proxy_protocol = (uint32_t)(value[1] - '0');
+    return PX_OK;
+}
+
 static px_err set_retry(struct options *options, const struct flag *flag, const char *value,
                         px_error *out_error)
 {
@@ -119,6 +139,9 @@ const struct flag flags_gateway[] = {
      "try again when a new connection ends without a byte"},
     {"fails", 0, "N", FOR_PROXY, flag_set_count, FLAG_AT(gateway.upstream.fails_max),
      "failures in a row until a server is out (default 3), or off"},
+    {"check", 0, "PATH", FOR_PROXY, set_check, 0, "ask servers for it every 2s; 3 failures: down"},
+    {"slow-start", 0, "TIME", FOR_PROXY, flag_set_duration, FLAG_AT(gateway.upstream.slow_start_ms),
+     "until one that is back has its share (default 10s)"},
     {"host", 0, "HOST", FOR_PROXY, set_host, 0,
      "Host of requests: pass (default), upstream, or a text"},
     {"via", 0, "NAME", FOR_PROXY, set_name, 0, "our name in Via (default pollux)"},
@@ -141,8 +164,14 @@ const struct flag flags_gateway[] = {
      "requests that wait for one of them to end (default 256), or off"},
     {"timeout-queue", 0, "TIME", FOR_PROXY, flag_set_duration,
      FLAG_AT(gateway.upstream.queue_timeout_ms), "how long they wait (default 10s)"},
-    {"upstream-ca", 0, "FILE", FOR_PROXY, flag_set_path, FLAG_AT(gateway.ca_file),
+    {"upstream-ca", 0, "FILE", FOR_PROXY, flag_set_path, FLAG_AT(gateway.trust.ca_file),
      "PEM: authorities of https servers (default: system)"},
+    {"upstream-cert", 0, "FILE", FOR_PROXY, flag_set_path, FLAG_AT(gateway.trust.certificate_file),
+     "PEM: shown to https servers that ask"},
+    {"upstream-key", 0, "FILE", FOR_PROXY, flag_set_path, FLAG_AT(gateway.trust.key_file),
+     "PEM: its key (default: in the same file)"},
+    {"send-proxy", 0, "VERSION", FOR_PROXY, set_send_proxy, 0,
+     "v1 or v2: connections begin with a PROXY header"},
     {"buffer-replay", 0, "SIZE", FOR_PROXY, flag_set_bytes, FLAG_AT(gateway.proxy.replay_bytes_max),
      "content kept to be sent again (default 64k)"},
     {0},

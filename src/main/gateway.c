@@ -7,33 +7,19 @@
 #include "main/gateway.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "config/config.h"
 #include "main/diagnostics.h"
 #include "main/place.h"
 
 enum {
-    DNS_PORT = 53,
     TOLD_MAX = 10, /* lines a second */
 };
 
 /* --- The sandbox ------------------------------------------------------------------------------
  */
-
-/* What libc reads to look a name up; what is not there it does without. */
-static px_err allow_names(struct sandbox *sandbox, px_error *out_error)
-{
-    static const char *const files[] = {"/etc/hosts",    "/etc/resolv.conf", "/etc/nsswitch.conf",
-                                        "/etc/gai.conf", "/etc/host.conf",   "/etc/services"};
-    px_err err = sandbox_allow_port(sandbox, DNS_PORT, out_error);
-
-    for (size_t i = 0; i < ARRAY_COUNT(files) && err == PX_OK; i++)
-        if (access(files[i], R_OK) == 0)
-            err = sandbox_allow(sandbox, files[i], LANDLOCK_READ, out_error);
-    return err;
-}
 
 px_err gateway_allow(struct sandbox *sandbox, const struct gateway_options *gateway,
                      px_error *out_error)
@@ -41,16 +27,9 @@ px_err gateway_allow(struct sandbox *sandbox, const struct gateway_options *gate
     px_err err = PX_OK;
     bool has_name = false;
 
-    for (uint32_t i = 0; i < gateway->url_count && err == PX_OK; i++) {
-        struct place place;
-
-        CHECK(place_read(gateway->urls[i], &place));
-        sandbox->may_dial = true;
-        has_name = has_name || place.is_name;
-        if (!place.is_unix)
-            err = sandbox_allow_port(sandbox, place.port, out_error);
-    }
-    return err == PX_OK && has_name ? allow_names(sandbox, out_error) : err;
+    for (uint32_t i = 0; i < gateway->url_count && err == PX_OK; i++)
+        err = place_allow(sandbox, gateway->urls[i], &has_name, out_error);
+    return err == PX_OK && has_name ? place_allow_names(sandbox, out_error) : err;
 }
 
 /* --- The handler -------------------------------------------------------------------------------
@@ -67,7 +46,7 @@ static bool may_tell(struct gateway *gateway, int64_t now)
     return gateway->told++ < TOLD_MAX;
 }
 
-static void on_failure(px_exchange *exchange, unsigned status, const char *text, void *context)
+void gateway_on_failure(px_exchange *exchange, unsigned status, const char *text, void *context)
 {
     struct gateway *gateway = context;
 
@@ -83,22 +62,28 @@ static void on_failure(px_exchange *exchange, unsigned status, const char *text,
 static px_err trust_make(const struct gateway_options *gateway, px_tls_trust **out_trust,
                          px_error *out_error)
 {
-    px_tls_trust_options trust = PX_TLS_TRUST_OPTIONS_DEFAULT;
-    bool is_needed = gateway->ca_file != NULL;
+    bool is_needed = gateway->trust.ca_file || gateway->trust.certificate_file;
 
     *out_trust = NULL;
     for (uint32_t i = 0; i < gateway->url_count; i++)
         is_needed = is_needed || strncmp(gateway->urls[i], "https:", 6) == 0;
     if (!is_needed)
         return PX_OK;
-    trust.ca_file = gateway->ca_file;
-    *out_trust = px_tls_trust_create(&trust, out_error);
+    *out_trust = px_tls_trust_create(&gateway->trust, out_error);
     return *out_trust ? PX_OK : out_error->code;
 }
 
-static px_upstream *upstream_make(px_server *server, const struct gateway_options *gateway,
+void gateway_on_change(const px_upstream *upstream, const char *text, void *context)
+{
+    (void)upstream;
+    (void)context;
+    diagnostics_tell(LEVEL_WARNING, "%s", text);
+}
+
+static px_upstream *upstream_make(px_server *server, const struct options *given,
                                   px_error *out_error)
 {
+    const struct gateway_options *gateway = &given->gateway;
     px_upstream_server servers[UPSTREAM_COUNT_MAX];
     px_upstream_options options = gateway->upstream;
     px_tls_trust *trust;
@@ -113,6 +98,9 @@ static px_upstream *upstream_make(px_server *server, const struct gateway_option
     options.server_count = gateway->url_count;
     options.hash_key = gateway->hash_key;
     options.trust = trust;
+    options.board = given->run.shared->board;
+    options.check = gateway->check.path ? &gateway->check : NULL;
+    options.on_change = gateway_on_change;
     px_upstream *upstream = px_upstream_create(&options, out_error);
 
     px_tls_trust_destroy(trust); /* the upstream has a hold of its own */
@@ -140,14 +128,14 @@ px_err gateway_register(struct gateway *gateway, px_server *server, const struct
                         px_error *out_error)
 {
     px_proxy_options proxy_options = options->gateway.proxy;
-    px_upstream *upstream = upstream_make(server, &options->gateway, out_error);
+    px_upstream *upstream = upstream_make(server, options, out_error);
 
     if (!upstream)
         return out_error->code;
     proxy_options.upstream = upstream;
     proxy_options.trusted_proxies = options->server.trusted_proxies;
     proxy_options.trusted_proxy_count = options->server.trusted_proxy_count;
-    proxy_options.on_failure = on_failure;
+    proxy_options.on_failure = gateway_on_failure;
     proxy_options.failure_context = gateway;
     px_proxy *proxy = px_proxy_create(&proxy_options, out_error);
 

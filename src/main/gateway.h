@@ -17,6 +17,12 @@ struct gateway {
     uint32_t told; /* in it */
 };
 
+/* Tells on stderr why a request failed, so many lines a second; `context` is a struct gateway. */
+void gateway_on_failure(px_exchange *exchange, unsigned status, const char *text, void *context);
+
+/* Tells that a server is out or back. */
+void gateway_on_change(const px_upstream *upstream, const char *text, void *context);
+
 /* Makes the proxy and its route, which end with the server.  `gateway` is borrowed: outlives it. */
 PX_MUST_CHECK px_err gateway_register(struct gateway *gateway, px_server *server,
                                       const struct options *options, px_error *out_error);

@@ -61,6 +61,13 @@ static enum exit_code start(int argc, char **argv, char **words)
     }
     program_file_init(&options.process.program, words);
     options.run.shared = &shared;
+    if (options.command == COMMAND_PROXY || options.command == COMMAND_RUN) {
+        shared.board = px_upstream_board_create(NULL, &error);
+        if (!shared.board) {
+            diagnostics_say("%s", error.text);
+            return exit_code_of(error.code);
+        }
+    }
     enum exit_code code = run(&options);
 
     config_shared_deinit(&shared);

@@ -430,6 +430,8 @@ static void options_init(struct options *options)
     options->gateway.upstream = PX_UPSTREAM_OPTIONS_DEFAULT;
     options->gateway.upstream.balance = PX_BALANCE_ROUND_ROBIN;
     options->gateway.proxy = PX_PROXY_OPTIONS_DEFAULT;
+    options->gateway.trust = PX_TLS_TRUST_OPTIONS_DEFAULT;
+    options->gateway.check.struct_size = sizeof(options->gateway.check);
     options->healthcheck.timeout_ms = CHECK_TIMEOUT_MS_DEFAULT;
 }
 

@@ -76,7 +76,8 @@ struct gateway_options {
     const char *urls[UPSTREAM_COUNT_MAX];
     uint32_t url_count;
     const char *hash_key; /* the template of a balance by key, or NULL */
-    const char *ca_file;  /* NULL: what the system trusts */
+    px_tls_trust_options trust;
+    px_upstream_check check; /* its path is NULL: servers are not checked */
     px_upstream_options upstream;
     px_proxy_options proxy;
 };

@@ -4,12 +4,13 @@
 #include "main/place.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/number.h"
 
-enum { PORT_MAX = 65535 };
+enum { PORT_MAX = 65535, DNS_PORT = 53 };
 
 bool place_read(const char *url, struct place *out_place)
 {
@@ -34,8 +35,6 @@ bool place_read(const char *url, struct place *out_place)
     size_t len = strcspn(host, "/?#");
     const char *colon = memrchr(host, ':', len);
 
-    if (host[len] != '\0' && strcmp(host + len, "/") != 0)
-        return false;
     if (colon && !memchr(colon, ']', len - (size_t)(colon - host))) {
         if (!number_read(px_str_make(colon + 1, len - (size_t)(colon + 1 - host)), PORT_MAX, &port))
             return false;
@@ -46,6 +45,13 @@ bool place_read(const char *url, struct place *out_place)
     return len > 0 && port > 0;
 }
 
+static bool has_path(const char *url)
+{
+    const char *host = strstr(url, "://"), *path = host ? strpbrk(host + 3, "/?#") : NULL;
+
+    return path && strcmp(path, "/") != 0;
+}
+
 px_err places_check(const struct gateway_options *gateway, px_error *out_error)
 {
     struct place place;
@@ -54,10 +60,34 @@ px_err places_check(const struct gateway_options *gateway, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "proxy needs a URL at least, like http://127.0.0.1:3000");
     for (uint32_t i = 0; i < gateway->url_count; i++)
-        if (!place_read(gateway->urls[i], &place))
+        if (!place_read(gateway->urls[i], &place) || has_path(gateway->urls[i]))
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "%s: a server is http://host[:port], https://host[:port], "
                              "h2c://host[:port] or unix:/path, without a path of its own",
                              gateway->urls[i]);
     return PX_OK;
+}
+
+px_err place_allow(struct sandbox *sandbox, const char *url, bool *has_name, px_error *out_error)
+{
+    struct place place;
+
+    if (!place_read(url, &place))
+        return error_set(out_error, PX_ERR_INVALID, 0, "%s is no server", url);
+    sandbox->may_dial = true;
+    *has_name = *has_name || place.is_name;
+    return place.is_unix ? PX_OK : sandbox_allow_port(sandbox, place.port, out_error);
+}
+
+/* What libc reads to look a name up; what is not there it does without. */
+px_err place_allow_names(struct sandbox *sandbox, px_error *out_error)
+{
+    static const char *const files[] = {"/etc/hosts",    "/etc/resolv.conf", "/etc/nsswitch.conf",
+                                        "/etc/gai.conf", "/etc/host.conf",   "/etc/services"};
+    px_err err = sandbox_allow_port(sandbox, DNS_PORT, out_error);
+
+    for (size_t i = 0; i < ARRAY_COUNT(files) && err == PX_OK; i++)
+        if (access(files[i], R_OK) == 0)
+            err = sandbox_allow(sandbox, files[i], LANDLOCK_READ, out_error);
+    return err;
 }

@@ -5,6 +5,7 @@
 #define PX_MAIN_PLACE_H
 
 #include "main/options.h"
+#include "process/sandbox.h"
 
 struct place {
     bool is_unix;
@@ -14,6 +15,12 @@ struct place {
 
 /* The place of a URL, as far as a sandbox cares: false when it is none. */
 bool place_read(const char *url, struct place *out_place);
+
+/* What workers need to reach them (a sandbox that they are added to); `has_name` becomes true where
+ * one has to be looked up. */
+PX_MUST_CHECK px_err place_allow(struct sandbox *sandbox, const char *url, bool *has_name,
+                                 px_error *out_error);
+PX_MUST_CHECK px_err place_allow_names(struct sandbox *sandbox, px_error *out_error);
 
 /* Checks the URLs of the command line, before anything is opened: PX_OK, or PX_ERR_INVALID with the
  * line to print. */

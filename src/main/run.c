@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/print.h"
 #include "main/diagnostics.h"
+#include "main/run_attach.h"
 #include "main/run_explain.h"
 #include "main/run_options.h"
 #include "main/run_reader.h"
@@ -66,6 +67,8 @@ enum exit_code run_file_open(const struct options *options, struct run_file **ou
 
     if (!file)
         return CODE_SYSTEM;
+    if (options->command == COMMAND_CHECK && config_is_good(file->config))
+        run_names_check(file->config);
     run_text_report(&file->config->load.report, NULL);
     if (config_is_good(file->config)) {
         *out_file = file;

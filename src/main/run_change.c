@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/serving.h"
+
 enum { NOTE_BYTES = 256 };
 
 static bool has_same_options(const struct config_node *one, const struct config_node *other)
@@ -190,6 +192,34 @@ static bool has_same_tls(const struct config *old, struct config *new)
     return false;
 }
 
+static bool asks(const struct config *config, const char *url)
+{
+    struct config_place place;
+    const char *other;
+
+    for (uint32_t i = 0; (other = config_server_at(config, i, &place)) != NULL; i++)
+        if (strcmp(other, url) == 0)
+            return true;
+    return false;
+}
+
+/* The sandbox of a process that is alone was entered with the servers of its first file. */
+static bool has_same_servers(const struct config *old, struct config *new)
+{
+    struct config_place place;
+    bool is_same = true;
+    const char *url;
+
+    for (uint32_t i = 0; (url = config_server_at(new, i, &place)) != NULL; i++) {
+        if (asks(old, url))
+            continue;
+        report_add(&new->load.report, REPORT_MEANING, place,
+                   "servers cannot change by a reload with workers 0: restart pollux for it");
+        is_same = false;
+    }
+    return is_same;
+}
+
 bool run_change_is_of_site(const struct config *old, struct config *new)
 {
     const struct config_node *was = kept_from(old->settings->nodes);
@@ -200,7 +230,7 @@ bool run_change_is_of_site(const struct config *old, struct config *new)
         is = kept_from(is->next);
     }
     if (!was && !is)
-        return has_same_listeners(old, new) && has_same_tls(old, new);
+        return has_same_listeners(old, new) && has_same_tls(old, new) && has_same_servers(old, new);
     report_add(&new->load.report, REPORT_MEANING, place_of(is, new),
                "\"%s\" cannot change by a reload with workers 0: restart pollux for it",
                is ? is->row->name : was->row->name);

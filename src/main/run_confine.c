@@ -1,12 +1,15 @@
 /*
  * The paths that follow from a configuration.
  *
- * The happy path: each folder that an answer serves from, for reading.  Where links may lead out of
- * one they may lead anywhere.
+ * The happy path: each folder that an answer serves from, for reading, and each port of a server.
+ * Where links may lead out of one they may lead anywhere.
  */
 #include "main/run_confine.h"
 
 #include <string.h>
+
+#include "config/serving.h"
+#include "main/place.h"
 
 static bool is_on(const struct config_node *node)
 {
@@ -39,10 +42,24 @@ static px_err route_allow(struct sandbox *sandbox, const struct config_route *ro
     return err;
 }
 
+/* Ports of servers, and what their names are looked up with. */
+static px_err servers_allow(struct sandbox *sandbox, const struct config *config,
+                            px_error *out_error)
+{
+    px_err err = PX_OK;
+    bool has_name = false;
+    struct config_place place;
+    const char *url;
+
+    for (uint32_t i = 0; err == PX_OK && (url = config_server_at(config, i, &place)) != NULL; i++)
+        err = place_allow(sandbox, url, &has_name, out_error);
+    return err == PX_OK && has_name ? place_allow_names(sandbox, out_error) : err;
+}
+
 px_err run_confine(struct sandbox *sandbox, const struct config *config, bool is_alone,
                    px_error *out_error)
 {
-    px_err err = PX_OK;
+    px_err err = servers_allow(sandbox, config, out_error);
 
     for (const struct config_host *host = config->settings->hosts; host; host = host->next)
         for (const struct config_route *route = host->routes; route && err == PX_OK;

@@ -17,6 +17,7 @@
 #include "main/confinement.h"
 #include "main/diagnostics.h"
 #include "main/log_file.h"
+#include "main/run_attach.h"
 #include "main/run_change.h"
 #include "main/run_roots.h"
 #include "main/run_text.h"
@@ -200,19 +201,22 @@ bool run_swap_try(struct run_swap *swap, const struct run_parts *parts, uint32_t
 
 /* --- Alone ------------------------------------------------------------------------------------ */
 
-static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *server)
+static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *server,
+                       struct gateway *gateway)
 {
     px_error error;
 
     next->config->is_draining = swap->file->config->is_draining;
     next->config->drain_context = swap->file->config->drain_context;
-    if (px_server_set_site(server, next->config->site, &error) == PX_OK)
+    if (run_attach(next->config, px_server_loop(server), &swap->file->options, gateway, &error) ==
+            PX_OK &&
+        px_server_set_site(server, next->config->site, &error) == PX_OK)
         return true;
     run_change_note(next->config, "host", 0, "%s", error.text);
     return false;
 }
 
-void run_swap_alone(struct run_swap *swap, px_server *server, px_tls *tls,
+void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
                     struct secure_dates *dates)
 {
     /* The options of the first file are those of the process, so it stays. */
@@ -226,9 +230,10 @@ void run_swap_alone(struct run_swap *swap, px_server *server, px_tls *tls,
         run_outcome_end(&swap->outcome, CODE_SYSTEM, px_str_of("out of memory\n"));
         return;
     }
-    bool is_good =
-        config_is_good(next->config) && run_change_is_of_site(now->config, next->config) &&
-        secure_reload(&swap->file->options, tls, dates) == PX_OK && serve_next(swap, next, server);
+    bool is_good = config_is_good(next->config) &&
+                   run_change_is_of_site(now->config, next->config) &&
+                   secure_reload(&swap->file->options, tls, dates) == PX_OK &&
+                   serve_next(swap, next, server, gateway);
 
     if (!is_good) {
         struct run_file *kept = swap->next;

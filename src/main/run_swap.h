@@ -8,6 +8,7 @@
 #ifndef PX_MAIN_RUN_SWAP_H
 #define PX_MAIN_RUN_SWAP_H
 
+#include "main/gateway.h"
 #include "main/listen.h"
 #include "main/run.h"
 #include "main/run_outcome.h"
@@ -38,7 +39,7 @@ void run_swap_init(struct run_swap *swap, struct run_file *file);
 
 /* In the one process there is: another site is served, and all else stays, which is an error where
  * the file says otherwise. */
-void run_swap_alone(struct run_swap *swap, px_server *server, px_tls *tls,
+void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
                     struct secure_dates *dates);
 void run_swap_deinit(struct run_swap *swap, bool owns_pid_file);
 

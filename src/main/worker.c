@@ -28,6 +28,7 @@
 #include "main/report.h"
 #include "main/respond.h"
 #include "main/root_watch.h"
+#include "main/run_attach.h"
 #include "main/secure.h"
 #include "main/status_page.h"
 #include "process/memory.h"
@@ -127,7 +128,7 @@ static void on_reload_signal(int signal_number, void *context)
     if (life->worker->watch)
         file_watch_take(life->worker->watch);
     if (life->worker->swap)
-        run_swap_alone(life->worker->swap, life->server, tls, life->worker->dates);
+        run_swap_alone(life->worker->swap, life->server, &life->gateway, tls, life->worker->dates);
     else if (secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK &&
              !life->worker->options->quiet)
         diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
@@ -347,7 +348,9 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
 {
     config->is_draining = is_draining;
     config->drain_context = life->server;
-    return px_server_set_site(life->server, config->site, out_error);
+    px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
+
+    return err == PX_OK ? px_server_set_site(life->server, config->site, out_error) : err;
 }
 
 /* What its peers may make it keep: three quarters of what the process may use, with its siblings;
@@ -471,6 +474,7 @@ static void life_end(struct life *life)
     px_timer_destroy(life->counting);
     observe_close(&life->observe);
     px_server_destroy(life->server);
+    run_detach(life->worker->options);
     if (life->worker->ends.word_fd < 0 && life->is_draining) {
         counts_report_cut(life->worker->counts);
         if (!life->worker->options->quiet)

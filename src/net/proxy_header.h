@@ -27,4 +27,11 @@ struct proxy_header {
  * PROXY_HEADER_BYTES_MAX.  `bytes` always begins with the first byte of the connection. */
 PX_MUST_CHECK px_err proxy_header_parse(px_str bytes, struct proxy_header *out_header);
 
+enum { PROXY_HEADER_WRITTEN_MAX = 108 }; /* section 2.1: the longest line, and a NUL */
+
+/* Writes one of version 1 or 2 to `out`, which has PROXY_HEADER_WRITTEN_MAX bytes: how many.  NULL,
+ * or addresses that are not both of IPv4 or both of IPv6: that the client is not known. */
+size_t proxy_header_write(unsigned version, const struct net_address *source,
+                          const struct net_address *destination, char *out);
+
 #endif

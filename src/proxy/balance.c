@@ -2,38 +2,49 @@
  * Which server is next, and how servers fared.
  *
  * Happy path: of the servers that are up, have room, and were not tried for this request, the
- * balance chooses one.  Where there is none of those, conditions fall in that order: tried before,
- * without room, not up; a server that is not up is still asked where fewer than half are, since
- * then it is more likely us, or a burst, than them (Envoy's panic threshold).
+ * balance chooses one.  Where there is none of those, one that was tried before is asked again.
+ * Where fewer than half are up all count as up, since then it is more likely us, or a burst, than
+ * them (Envoy's panic threshold).  Backup servers stand in where none of the others is up.
  */
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/siphash.h"
 #include "proxy/upstream.h"
 
+enum { CHANGE_BYTES = 512 };
+
 /* The servers that may be chosen. */
 struct choice {
-    px_upstream *upstream;
-    const struct tried *tried;
-    bool any_up;    /* panic: all count as up */
-    bool any_room;  /* all are full */
-    bool any_tried; /* all others cannot be had */
+    const px_upstream *upstream;
+    const struct tried *tried; /* NULL: none was */
+    bool backups;              /* backup servers, and no others */
+    bool any_up;               /* panic: all count as up */
+    bool any_tried;            /* all others cannot be had */
 };
 
 bool server_is_up(const px_upstream *upstream, const struct server *server)
 {
-    return server->out_ms <= px_loop_now_ms(upstream->loop);
+    return health_is_up(server->health, px_loop_now_ms(upstream->loop));
 }
 
-static bool has_room(const px_upstream *upstream, const struct server *server)
+static bool server_has_room(const struct server *server)
 {
-    return server->busy < upstream->options.requests_max;
+    return server->busy < server->requests_max;
+}
+
+/* Its weight, in shares: one that is back has few at first. */
+static uint32_t weight_of(const px_upstream *upstream, const struct server *server)
+{
+    return server->weight *
+           health_share(server->health, &upstream->rules, px_loop_now_ms(upstream->loop));
 }
 
 static bool was_tried(const struct choice *choice, const struct server *server)
 {
     size_t index = (size_t)(server - choice->upstream->servers);
 
-    for (size_t at = 0; at < choice->tried->count; at++)
+    for (size_t at = 0; choice->tried && at < choice->tried->count; at++)
         if (choice->tried->indexes[at] == index)
             return true;
     return false;
@@ -41,8 +52,8 @@ static bool was_tried(const struct choice *choice, const struct server *server)
 
 static bool may_have(const struct choice *choice, const struct server *server)
 {
-    return (choice->any_up || server_is_up(choice->upstream, server)) &&
-           (choice->any_room || has_room(choice->upstream, server)) &&
+    return server->is_backup == choice->backups && server_has_room(server) &&
+           (choice->any_up || server_is_up(choice->upstream, server)) &&
            (choice->any_tried || !was_tried(choice, server));
 }
 
@@ -56,22 +67,56 @@ static uint32_t count_of(const struct choice *choice)
     return count;
 }
 
-bool upstream_is_full(const px_upstream *upstream)
+/* How many of those that count are up; with `*out_all` of them. */
+static uint32_t count_up(const struct choice *choice, uint32_t *out_all)
 {
-    for (uint32_t index = 0; index < upstream->server_count; index++)
-        if (has_room(upstream, &upstream->servers[index]) &&
-            server_is_up(upstream, &upstream->servers[index]))
-            return false;
-    return true;
-}
-
-static bool is_in_panic(const px_upstream *upstream)
-{
+    const px_upstream *upstream = choice->upstream;
     uint32_t up = 0;
 
-    for (uint32_t index = 0; index < upstream->server_count; index++)
-        up += server_is_up(upstream, &upstream->servers[index]);
-    return 2 * up < upstream->server_count || up == 0;
+    *out_all = 0;
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        const struct server *server = &upstream->servers[index];
+
+        if (server->is_backup != choice->backups)
+            continue;
+        ++*out_all;
+        up += server_is_up(upstream, server);
+    }
+    return up;
+}
+
+/* Backup servers are asked when none of the others is up, and one of them is. */
+static bool backups_are_due(const struct choice *choice)
+{
+    struct choice first = {.upstream = choice->upstream};
+    struct choice second = {.upstream = choice->upstream, .backups = true};
+    uint32_t all, others = count_up(&first, &all);
+
+    return others == 0 && (all == 0 || count_up(&second, &all) > 0);
+}
+
+static bool is_in_panic(const struct choice *choice)
+{
+    uint32_t all, up = count_up(choice, &all);
+
+    return 2 * up < all || up == 0;
+}
+
+/* The choices there are for a request that was not tried yet. */
+static struct choice choice_of(const px_upstream *upstream, const struct tried *tried)
+{
+    struct choice choice = {.upstream = upstream, .tried = tried};
+
+    choice.backups = backups_are_due(&choice);
+    choice.any_up = is_in_panic(&choice);
+    return choice;
+}
+
+bool upstream_has_room(const px_upstream *upstream)
+{
+    struct choice choice = choice_of(upstream, NULL);
+
+    return count_of(&choice) > 0;
 }
 
 /* --- The balances ------------------------------------------------------------------------------
@@ -81,7 +126,7 @@ static bool is_in_panic(const px_upstream *upstream)
  * round. */
 static struct server *choose_round_robin(const struct choice *choice)
 {
-    px_upstream *upstream = choice->upstream;
+    const px_upstream *upstream = choice->upstream;
     struct server *best = NULL;
     int64_t total = 0;
 
@@ -90,8 +135,10 @@ static struct server *choose_round_robin(const struct choice *choice)
 
         if (!may_have(choice, server))
             continue;
-        server->turn += server->weight;
-        total += server->weight;
+        uint32_t weight = weight_of(upstream, server);
+
+        server->turn += weight;
+        total += weight;
         if (!best || server->turn > best->turn)
             best = server;
     }
@@ -101,14 +148,16 @@ static struct server *choose_round_robin(const struct choice *choice)
 }
 
 /* left.busy / left.weight < right.busy / right.weight, with the request that is to come. */
-static bool is_less_busy(const struct server *left, const struct server *right)
+static bool is_less_busy(const px_upstream *upstream, const struct server *left,
+                         const struct server *right)
 {
-    return (uint64_t)(left->busy + 1) * right->weight < (uint64_t)(right->busy + 1) * left->weight;
+    return (uint64_t)(left->busy + 1) * weight_of(upstream, right) <
+           (uint64_t)(right->busy + 1) * weight_of(upstream, left);
 }
 
 static struct server *choose_least(const struct choice *choice)
 {
-    px_upstream *upstream = choice->upstream;
+    const px_upstream *upstream = choice->upstream;
     struct server *best = NULL;
     int64_t total = 0;
 
@@ -117,10 +166,12 @@ static struct server *choose_least(const struct choice *choice)
 
         if (!may_have(choice, server))
             continue;
-        server->turn += server->weight;
-        total += server->weight;
-        if (!best || is_less_busy(server, best) ||
-            (!is_less_busy(best, server) && server->turn > best->turn))
+        uint32_t weight = weight_of(upstream, server);
+
+        server->turn += weight;
+        total += weight;
+        if (!best || is_less_busy(upstream, server, best) ||
+            (!is_less_busy(upstream, best, server) && server->turn > best->turn))
             best = server;
     }
     if (best)
@@ -139,51 +190,55 @@ static uint64_t random_next(px_upstream *upstream)
     return value;
 }
 
-static struct server *draw(const struct choice *choice, uint64_t weight_sum)
+static struct server *draw(const struct choice *choice, px_upstream *random, uint64_t weight_sum)
 {
-    px_upstream *upstream = choice->upstream;
-    uint64_t at = random_next(upstream) % weight_sum;
+    const px_upstream *upstream = choice->upstream;
+    uint64_t at = random_next(random) % weight_sum;
 
     for (uint32_t index = 0; index < upstream->server_count; index++) {
         struct server *server = &upstream->servers[index];
 
         if (!may_have(choice, server))
             continue;
-        if (at < server->weight)
+        uint32_t weight = weight_of(upstream, server);
+
+        if (at < weight)
             return server;
-        at -= server->weight;
+        at -= weight;
     }
     return NULL;
 }
 
-static struct server *choose_random(const struct choice *choice)
+static struct server *choose_random(const struct choice *choice, px_upstream *upstream)
 {
-    const px_upstream *upstream = choice->upstream;
     uint64_t weight_sum = 0;
 
     for (uint32_t index = 0; index < upstream->server_count; index++)
         if (may_have(choice, &upstream->servers[index]))
-            weight_sum += upstream->servers[index].weight;
+            weight_sum += weight_of(upstream, &upstream->servers[index]);
     if (weight_sum == 0)
         return NULL;
-    struct server *left = draw(choice, weight_sum), *right = draw(choice, weight_sum);
+    struct server *left = draw(choice, upstream, weight_sum);
+    struct server *right = draw(choice, upstream, weight_sum);
 
     CHECK(left && right);
-    return is_less_busy(right, left) ? right : left;
+    return is_less_busy(choice->upstream, right, left) ? right : left;
 }
 
 /* Rendezvous: the server whose hash with the key is highest has it; where one goes its keys alone
  * move.  One that has half as much again as its share is passed over. */
 static struct server *choose_hash(const struct choice *choice, px_str key)
 {
-    px_upstream *upstream = choice->upstream;
+    const px_upstream *upstream = choice->upstream;
     uint64_t key_hash = siphash(&upstream->key, key.ptr, key.len), best_rank = 0;
     uint64_t limit = ((uint64_t)upstream->busy + 1) * HASH_LOAD_MAX;
     struct server *best = NULL;
     uint64_t weight_sum = 0;
 
     for (uint32_t index = 0; index < upstream->server_count; index++)
-        weight_sum += upstream->servers[index].weight;
+        weight_sum += upstream->servers[index].is_backup == choice->backups
+                          ? upstream->servers[index].weight
+                          : 0;
     for (int round = 0; round < 2 && !best; round++) {
         for (uint32_t index = 0; index < upstream->server_count; index++) {
             struct server *server = &upstream->servers[index];
@@ -191,7 +246,7 @@ static struct server *choose_hash(const struct choice *choice, px_str key)
             uint64_t rank = siphash(&upstream->key, both, sizeof(both)) >> 12;
             bool loaded = (uint64_t)server->busy * 100 * weight_sum > limit * server->weight;
 
-            rank = rank / SERVER_WEIGHT_MAX * server->weight;
+            rank = rank / (SERVER_WEIGHT_MAX * HEALTH_SHARES) * weight_of(upstream, server);
             if (!may_have(choice, server) || (round == 0 && loaded))
                 continue;
             if (!best || rank > best_rank) {
@@ -203,11 +258,12 @@ static struct server *choose_hash(const struct choice *choice, px_str key)
     return best;
 }
 
-static struct server *choose(const struct choice *choice, px_exchange *exchange)
+static struct server *choose(const struct choice *choice, px_upstream *upstream,
+                             px_exchange *exchange)
 {
     switch ((px_balance)choice->upstream->options.balance) {
     case PX_BALANCE_RANDOM:
-        return choose_random(choice);
+        return choose_random(choice, upstream);
     case PX_BALANCE_ROUND_ROBIN:
         return choose_round_robin(choice);
     case PX_BALANCE_LEAST:
@@ -222,17 +278,20 @@ static struct server *choose(const struct choice *choice, px_exchange *exchange)
 struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
                                const struct tried *tried)
 {
-    struct choice choice = {.upstream = upstream, .tried = tried};
-    uint64_t most = (uint64_t)upstream->server_count * upstream->options.requests_max +
-                    upstream->options.queue_max;
+    struct choice choice = choice_of(upstream, tried);
 
-    choice.any_up = is_in_panic(upstream);
+    if (count_of(&choice) == 0 && tried->count > 0) {
+        /* All of them were tried, or are full: backup servers, and then those that were tried. */
+        struct choice backups = {.upstream = upstream, .tried = tried, .backups = true};
+
+        if (count_of(&backups) > 0)
+            choice = backups;
+    }
     choice.any_tried = count_of(&choice) == 0;
-    choice.any_room = choice.any_tried && count_of(&choice) == 0;
-    if (upstream->busy >= most || (choice.any_room && upstream->options.queue_max == 0))
-        return NULL;
-    struct server *server = choose(&choice, exchange);
+    struct server *server = upstream->sticky ? sticky_find(upstream, exchange) : NULL;
 
+    if (!server || !may_have(&choice, server))
+        server = choose(&choice, upstream, exchange);
     if (!server)
         return NULL;
     server->busy++;
@@ -253,25 +312,19 @@ void tried_add(struct tried *tried, const px_upstream *upstream, const struct se
 /* --- How they fared ----------------------------------------------------------------------------
  */
 
-static void server_blame(px_upstream *upstream, struct server *server)
+void upstream_tell_change(const px_upstream *upstream, const struct server *server,
+                          const char *what)
 {
     const px_upstream_options *options = &upstream->options;
-    uint64_t now_ms = px_loop_now_ms(upstream->loop);
+    struct choice choice = {.upstream = upstream};
+    char line[CHANGE_BYTES];
 
-    server->failures++;
-    if (now_ms - server->fail_ms > options->fails_ms)
-        server->fails = 0;
-    server->fail_ms = now_ms;
-    server->fails++;
-    if (options->fails_max == PX_OFF || server->fails < options->fails_max ||
-        !server_is_up(upstream, server))
+    if (!options->on_change)
         return;
-    server->backoff_ms = server->backoff_ms == 0 ? options->backoff_ms : 2 * server->backoff_ms;
-    if (server->backoff_ms > options->backoff_ms_max)
-        server->backoff_ms = options->backoff_ms_max;
-    server->out_ms = now_ms + server->backoff_ms;
-    /* Back in, it shows with its first request whether it has recovered. */
-    server->fails = options->fails_max - 1;
+    choice.backups = backups_are_due(&choice);
+    snprintf(line, sizeof(line), "%s %s%s", server->url, what,
+             is_in_panic(&choice) ? "; fewer than half of the servers are up: all are asked" : "");
+    options->on_change(upstream, line, options->change_context);
 }
 
 void server_done(px_upstream *upstream, struct server *server, enum server_result result)
@@ -281,15 +334,27 @@ void server_done(px_upstream *upstream, struct server *server, enum server_resul
     upstream->busy--;
     switch (result) {
     case SERVER_ANSWERED:
-        server->fails = 0;
-        server->backoff_ms = 0;
+        if (health_answered(server->health))
+            upstream_tell_change(upstream, server, "answers again");
         break;
     case SERVER_FAILED:
-        server_blame(upstream, server);
+        server->failures++;
+        if (health_failed(server->health, &upstream->rules, px_loop_now_ms(upstream->loop)))
+            upstream_tell_change(upstream, server, "is out for failures");
         break;
     case SERVER_LEFT:
         break;
     }
+}
+
+static bool has_room(const void *context)
+{
+    return upstream_has_room(context);
+}
+
+void upstream_serve(px_upstream *upstream)
+{
+    queue_serve(&upstream->queue, has_room, upstream);
 }
 
 bool upstream_retry(px_upstream *upstream)

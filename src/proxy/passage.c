@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "http/message/method.h"
+#include "net/proxy_header.h"
 #include "pollux/request.h"
 #include "proxy/request_head.h"
 
@@ -94,6 +95,7 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     (void)exchange;
     (void)end;
     passage->exchange = NULL;
+    queue_leave(&passage->proxy->upstream->queue, &passage->waiter);
     if (passage->fetch)
         px_fetch_cancel(passage->fetch);
     passage_settle(passage);
@@ -120,7 +122,8 @@ static struct passage *passage_make(px_proxy *proxy, px_exchange *exchange)
     arena_init(&passage->arena, &loop->allocator, passage->first, sizeof(passage->first),
                PASSAGE_HEAD_BYTES_MAX);
     flow_init(&passage->request, &loop->allocator, &loop->memory, proxy->options.replay_bytes_max);
-    flow_init(&passage->answer, &loop->allocator, &loop->memory, ANSWER_BYTES_MAX);
+    flow_init(&passage->answer, &loop->allocator, &loop->memory, proxy->options.answer_bytes_max);
+    list_init(&passage->waiter.node);
     return passage;
 }
 
@@ -209,9 +212,14 @@ static px_err ask_make(struct passage *passage, px_str upgrade)
 
     *ask = PX_FETCH_OPTIONS_DEFAULT;
     ask->method = px_request_method(exchange);
+    ask->connect_timeout_ms = passage->proxy->options.connect_timeout_ms;
+    ask->first_byte_timeout_ms = passage->proxy->options.first_byte_timeout_ms;
+    ask->silence_timeout_ms = passage->proxy->options.silence_timeout_ms;
     ask->target = target_of(passage);
     ask->upgrade = upgrade;
     ask->flags = PX_FETCH_ONCE; /* what is tried again is for us to say */
+    if (passage->proxy->options.expect_forward && px_request_field(exchange, "Expect").ptr)
+        ask->flags |= PX_FETCH_EXPECT;
     ask->pull_length = upgrade.len > 0 ? PX_LENGTH_UNKNOWN : px_request_content_length(exchange);
     passage->idempotent =
         http_method_is_idempotent(http_method_of(ask->method.ptr, ask->method.len));
@@ -256,36 +264,89 @@ static uint32_t sooner(uint32_t left, uint32_t right)
     return left < right ? left : right;
 }
 
-void passage_try(struct passage *passage)
+/* RFC 9110 section 7.6 leaves to us what a server is told of the connection: here its addresses. */
+static px_str preamble_make(struct passage *passage, char *out)
+{
+    px_str texts[] = {px_exchange_peer(passage->exchange), px_exchange_local(passage->exchange)};
+    struct net_address addresses[2];
+    struct address_text split;
+    bool known = true;
+
+    for (size_t side = 0; side < 2; side++)
+        known =
+            known && texts[side].len > 0 && address_split(texts[side].ptr, &split, NULL) == PX_OK &&
+            split.kind == ADDRESS_TCP && address_numeric(split.host, split.port, &addresses[side]);
+    return px_str_make(out, proxy_header_write(passage->proxy->upstream->options.proxy_protocol,
+                                               known ? &addresses[0] : NULL,
+                                               known ? &addresses[1] : NULL, out));
+}
+
+static void ask_server(struct passage *passage)
 {
     px_proxy *proxy = passage->proxy;
     px_upstream *upstream = proxy->upstream;
+    const px_upstream_options *options = &upstream->options;
     px_fetch_options ask = passage->ask;
+    char preamble[PROXY_HEADER_WRITTEN_MAX];
+    uint64_t now_ms = px_loop_now_ms(proxy->loop);
     px_error error;
 
     passage->tries++;
-    passage->queued = upstream_is_full(upstream);
-    passage->server = upstream_choose(upstream, passage->exchange, &passage->tried);
-    if (!passage->server) {
-        passage_refuse(passage, 503, "no server takes one more request");
-        return;
-    }
+    passage->started_ms = now_ms;
     tried_add(&passage->tried, upstream, passage->server);
     ask.url = px_str_of(passage->server->url);
     ask.address = px_str_of(passage->server->address);
+    if (options->proxy_protocol != 0)
+        ask.preamble = preamble_make(passage, preamble);
     if (passage->due_ms > 0) {
-        uint64_t now_ms = px_loop_now_ms(proxy->loop);
         uint32_t left_ms = passage->due_ms > now_ms ? (uint32_t)(passage->due_ms - now_ms) : 1;
-        const px_upstream_options *options = &upstream->options;
 
-        /* Both are settled: one that is off is longer than any. */
-        ask.wait_timeout_ms = sooner(options->queue_timeout_ms, left_ms);
-        ask.first_byte_timeout_ms = sooner(options->first_byte_timeout_ms, left_ms);
+        /* One that is off is longer than any. */
+        ask.wait_timeout_ms = left_ms;
+        ask.first_byte_timeout_ms =
+            sooner(ask.first_byte_timeout_ms > 0 ? ask.first_byte_timeout_ms
+                                                 : options->first_byte_timeout_ms,
+                   left_ms);
     }
     passage->fetch =
         px_fetch_start(upstream->client, &ask, &passage_fetch_callbacks, passage, &error);
     if (passage->fetch)
         return;
     server_done(upstream, passage->server, SERVER_LEFT);
+    passage->server = NULL;
     passage_refuse(passage, error.code == PX_ERR_INVALID ? 502 : 503, error.text);
+    upstream_serve(upstream);
+}
+
+static void on_turn(struct waiter *waiter, bool is_late)
+{
+    struct passage *passage = CONTAINER_OF(waiter, struct passage, waiter);
+
+    if (is_late)
+        passage_refuse(passage, 503, "no server had room in time");
+    else
+        passage_try(passage);
+}
+
+void passage_try(struct passage *passage)
+{
+    px_upstream *upstream = passage->proxy->upstream;
+    struct queue *queue = &upstream->queue;
+
+    /* What waits is older, unless this one comes again. */
+    if (queue->count == 0 || queue->is_serving || passage->tries > 0)
+        passage->server = upstream_choose(upstream, passage->exchange, &passage->tried);
+    if (passage->server) {
+        ask_server(passage);
+        return;
+    }
+    if (queue->count >= upstream->options.queue_max) {
+        passage_refuse(passage, 503, "no server takes one more request");
+        return;
+    }
+    uint64_t due_ms = px_loop_now_ms(upstream->loop) + upstream->options.queue_timeout_ms;
+
+    passage->waiter.call = on_turn;
+    queue_add(queue, &passage->waiter,
+              passage->due_ms > 0 && passage->due_ms < due_ms ? passage->due_ms : due_ms);
 }

@@ -22,7 +22,6 @@
 enum {
     PASSAGE_FIRST_BYTES = 2048,          /* heads of most requests, as they go on */
     PASSAGE_HEAD_BYTES_MAX = 256 * 1024, /* heads have 32 KiB, and their fields a table */
-    ANSWER_BYTES_MAX = 16 * 1024,        /* of an answer that the client has not taken */
 };
 
 enum passage_stage { PASSAGE_TRYING, PASSAGE_ANSWERING, PASSAGE_TUNNEL, PASSAGE_REFUSED };
@@ -48,12 +47,13 @@ struct passage {
     struct flow answer;
     px_fetch_options ask; /* what is asked for; points into the arena */
     struct tried tried;
-    uint64_t due_ms; /* for tries */
+    struct waiter waiter; /* for a server with room */
+    uint64_t due_ms;      /* for tries */
+    uint64_t started_ms;  /* when the last of them began */
     uint8_t stage;
     uint8_t tries;
     bool idempotent;
-    bool queued; /* the server was full when it was given to it */
-    bool held;   /* content waits until there is a connection */
+    bool held; /* content waits until there is a connection */
     bool wants_trailers;
     bool is_websocket;
     char accept[WS_ACCEPT_BYTES]; /* Sec-WebSocket-Accept, as it must come */
@@ -64,7 +64,8 @@ struct passage {
 /* Asks for it; answers, when that cannot be. */
 void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade);
 
-/* Gives the request to a server, the first time or again; answers, when none takes it. */
+/* Gives the request to a server, the first time or again, perhaps when one has room; answers, when
+ * none takes it. */
 void passage_try(struct passage *passage);
 
 /* Answers with an error of ours, and says why. */
@@ -84,7 +85,7 @@ extern const px_fetch_callbacks passage_fetch_callbacks;
 
 /* The protocol that a request asks to switch to, and that we take on: absent, for none.  false:
  * the request cannot be answered but with 400. */
-bool tunnel_asked(px_exchange *exchange, px_str *out_protocol);
+bool tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol);
 
 /* Notes what must come of a handshake of WebSocket. */
 void tunnel_expect(struct passage *passage);

@@ -93,6 +93,8 @@ static void answer_begin(struct passage *passage)
 
     if (via.ptr)
         px_response_add_field(exchange, px_str_of("Via"), via);
+    if (passage->proxy->upstream->sticky)
+        sticky_set(passage->proxy->upstream, passage->server, exchange);
     passage->stage = PASSAGE_ANSWERING;
     px_respond_producer(exchange, status, px_str_make(NULL, 0), length_of(passage), &producer);
 }
@@ -179,12 +181,11 @@ static enum server_result result_of(const px_error *error)
     }
 }
 
-static unsigned status_of(const struct passage *passage, const px_error *error,
-                          const px_fetch_facts *facts)
+static unsigned status_of(const px_error *error)
 {
     switch (error->code) {
     case PX_ERR_TIMEOUT:
-        return facts->tries == 0 && passage->queued ? 503 : 504;
+        return 504;
     case PX_ERR_MEMORY:
         return 503;
     default:
@@ -232,20 +233,9 @@ static void cut(struct passage *passage, const px_error *error)
         px_resume(passage->exchange);
 }
 
-static void on_end(px_fetch *fetch, const px_error *error, void *context)
+/* What follows for the client. */
+static void go_on(struct passage *passage, const px_error *error, const px_fetch_facts *facts)
 {
-    struct passage *passage = context;
-    px_fetch_facts facts = {.struct_size = sizeof(facts)};
-    enum server_result result = result_of(error);
-
-    px_fetch_tell(fetch, &facts);
-    passage->fetch = NULL;
-    if (result == SERVER_FAILED && facts.reused && !facts.answered)
-        result = SERVER_LEFT;
-    if (result == SERVER_FAILED && passage->queued && facts.tries == 0)
-        result = SERVER_LEFT; /* it waited for others, and not for the server */
-    server_done(passage->proxy->upstream, passage->server, result);
-    passage->server = NULL;
     if (!passage->exchange) {
         passage_settle(passage);
         return;
@@ -256,13 +246,32 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     if (passage->stage == PASSAGE_REFUSED)
         return;
     if (passage->stage == PASSAGE_TRYING) {
-        if (may_repeat(passage, error, &facts))
-            repeat(passage, &facts);
+        if (may_repeat(passage, error, facts))
+            repeat(passage, facts);
         else
-            passage_refuse(passage, status_of(passage, error, &facts), error->text);
+            passage_refuse(passage, status_of(error), error->text);
     } else if (error->code != PX_OK) {
         cut(passage, error);
     }
+}
+
+static void on_end(px_fetch *fetch, const px_error *error, void *context)
+{
+    struct passage *passage = context;
+    px_fetch_facts facts = {.struct_size = sizeof(facts)};
+    enum server_result result = result_of(error);
+
+    px_fetch_tell(fetch, &facts);
+    passage->fetch = NULL;
+    if (result == SERVER_FAILED && facts.reused && !facts.answered)
+        result = SERVER_LEFT;
+    px_upstream *upstream = upstream_take(passage->proxy->upstream);
+
+    server_done(upstream, passage->server, result);
+    passage->server = NULL;
+    go_on(passage, error, &facts);
+    upstream_serve(upstream);
+    upstream_put(upstream);
 }
 
 const px_fetch_callbacks passage_fetch_callbacks = {.struct_size = sizeof(passage_fetch_callbacks),

@@ -19,6 +19,7 @@ enum {
     REPLAY_BYTES_DEFAULT = 64 * 1024,
     REPLAY_BYTES_MIN = 16 * 1024, /* content is held so far in any case */
     REPLAY_BYTES_LIMIT = 16 * 1024 * 1024,
+    ANSWER_BYTES_DEFAULT = 16 * 1024, /* of an answer that its client has not taken */
     TRUSTED_MAX = 256,
     PASSAGE_SLAB = 8,
     PASSAGES_MAX = 65536, /* exchanges have bounds of their own */
@@ -81,20 +82,15 @@ static px_err options_settle(px_proxy_options *options, px_error *out_error)
         options->replay_bytes_max = REPLAY_BYTES_DEFAULT;
     if (options->replay_bytes_max == PX_OFF || options->replay_bytes_max < REPLAY_BYTES_MIN)
         options->replay_bytes_max = REPLAY_BYTES_MIN;
+    if (options->answer_bytes_max == 0)
+        options->answer_bytes_max = ANSWER_BYTES_DEFAULT;
+    if (options->answer_bytes_max > REPLAY_BYTES_LIMIT)
+        return error_set(out_error, PX_ERR_INVALID, 0, "at most %d bytes of an answer are kept",
+                         REPLAY_BYTES_LIMIT);
     if (options->replay_bytes_max > REPLAY_BYTES_LIMIT)
         return error_set(out_error, PX_ERR_INVALID, 0, "at most %d bytes are kept to be sent again",
                          REPLAY_BYTES_LIMIT);
     return PX_OK;
-}
-
-static char *text_copy(const px_loop *loop, const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = alloc_take(&loop->allocator, bytes);
-
-    if (copy)
-        memcpy(copy, text, bytes);
-    return copy;
 }
 
 static px_err proxy_init(px_proxy *proxy, px_error *out_error)
@@ -102,8 +98,8 @@ static px_err proxy_init(px_proxy *proxy, px_error *out_error)
     const px_proxy_options *options = &proxy->options;
     const px_allocator *allocator = &proxy->loop->allocator;
 
-    proxy->name = text_copy(proxy->loop, options->name);
-    proxy->host = options->host ? text_copy(proxy->loop, options->host) : NULL;
+    proxy->name = alloc_copy_text(&proxy->loop->allocator, options->name);
+    proxy->host = options->host ? alloc_copy_text(&proxy->loop->allocator, options->host) : NULL;
     proxy->trusted =
         alloc_take(allocator, (options->trusted_proxy_count + 1) * sizeof(*proxy->trusted));
     if (!proxy->name || (options->host && !proxy->host) || !proxy->trusted)
@@ -185,7 +181,7 @@ void px_proxy_handle(px_exchange *exchange, void *context)
         px_respond_error(exchange, 405);
     } else if (request_head_loops(&head)) {
         px_respond_error(exchange, 508);
-    } else if (!tunnel_asked(exchange, &upgrade)) {
+    } else if (!tunnel_asked(exchange, proxy->options.no_upgrade == 0, &upgrade)) {
         px_respond_error(exchange, 400);
     } else if (!answers_here(exchange, &head)) {
         passage_begin(proxy, exchange, &upgrade);

@@ -32,13 +32,13 @@ static bool websocket_valid(px_exchange *exchange)
            ws_key_valid(px_request_field(exchange, "Sec-WebSocket-Key"));
 }
 
-bool tunnel_asked(px_exchange *exchange, px_str *out_protocol)
+bool tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol)
 {
     px_str list = px_request_field(exchange, "Upgrade"), element;
 
     *out_protocol = px_str_make(NULL, 0);
-    if (!list.ptr || px_request_version(exchange) != 11 || !connection_upgrades(exchange) ||
-        px_request_content_length(exchange) != 0)
+    if (!is_wanted || !list.ptr || px_request_version(exchange) != 11 ||
+        !connection_upgrades(exchange) || px_request_content_length(exchange) != 0)
         return true;
     while (field_list_next(&list, &element)) {
         /* RFC 9113 section 3.1: that upgrade is gone, and it would be ours and not the server's. */

@@ -6,12 +6,14 @@
  */
 #include "proxy/upstream.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
+#include "http/fields/field.h"
 #include "http/message/uri.h"
 #include "io/random.h"
 
@@ -23,6 +25,9 @@ enum {
     REQUESTS_DEFAULT = 256,
     QUEUE_DEFAULT = 256,
     QUEUE_MS_DEFAULT = 10 * 1000,
+    SLOW_START_MS_DEFAULT = 10 * 1000,
+    CONNECTIONS_MAX = 65536,
+    HEALTH_TEXT_BYTES = 4096,
     /* An answer's head has 16 KiB, and ours is added to it. */
     ANSWER_HEAD_BYTES_MAX = 15 * 1024,
 };
@@ -41,6 +46,11 @@ static px_err options_settle(px_upstream_options *options, px_error *out_error)
                          "an upstream has a loop, and 1 to %d servers", SERVERS_MAX);
     if (options->balance > PX_BALANCE_HASH)
         return error_set(out_error, PX_ERR_INVALID, 0, "no such balance: %u", options->balance);
+    if (options->proxy_protocol > 2)
+        return error_set(out_error, PX_ERR_INVALID, 0, "no such version of PROXY headers: %u",
+                         options->proxy_protocol);
+    if (options->sticky_cookie && !field_name_valid(px_str_of(options->sticky_cookie)))
+        return error_set(out_error, PX_ERR_INVALID, 0, "a cookie's name is a token");
     default_u32(&options->fails_max, FAILS_DEFAULT);
     default_u32(&options->fails_ms, FAILS_MS_DEFAULT);
     default_u32(&options->backoff_ms, BACKOFF_MS_DEFAULT);
@@ -48,20 +58,11 @@ static px_err options_settle(px_upstream_options *options, px_error *out_error)
     default_u32(&options->requests_max, REQUESTS_DEFAULT);
     default_u32(&options->queue_max, QUEUE_DEFAULT);
     default_u32(&options->queue_timeout_ms, QUEUE_MS_DEFAULT);
+    default_u32(&options->slow_start_ms, SLOW_START_MS_DEFAULT);
     default_u32(&options->first_byte_timeout_ms, CLIENT_FIRST_BYTE_MS_DEFAULT);
     if (options->queue_max == PX_OFF)
         options->queue_max = 0;
     return PX_OK;
-}
-
-static char *text_copy(const px_loop *loop, const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *copy = alloc_take(&loop->allocator, bytes);
-
-    if (copy)
-        memcpy(copy, text, bytes);
-    return copy;
 }
 
 /* A server's URL names it and nothing below it: which path is asked for is the request's. */
@@ -86,6 +87,25 @@ static px_err url_check(const char *url, px_error *out_error)
                      url);
 }
 
+/* On the board, where there is one, and room.  What is known of a server is known of it for the
+ * upstream of that name, and by these checks. */
+static struct health *health_find(const px_upstream *upstream, struct server *server,
+                                  const px_upstream_options *options)
+{
+    const px_upstream_check *check = options->check;
+    char text[HEALTH_TEXT_BYTES];
+    struct health *health = NULL;
+    int len =
+        snprintf(text, sizeof(text), "%s\n%s\n%s\n%s\n%s", options->name ? options->name : "",
+                 server->url, server->address ? server->address : "",
+                 check && check->path ? check->path : "", check && check->host ? check->host : "");
+
+    if (upstream->board && len > 0 && (size_t)len < sizeof(text))
+        health = board_find(upstream->board, px_str_make(text, (size_t)len),
+                            px_loop_now_ms(upstream->loop));
+    return health ? health : &server->own;
+}
+
 static px_err server_init(px_upstream *upstream, const px_upstream_options *options, uint32_t index,
                           px_error *out_error)
 {
@@ -101,11 +121,15 @@ static px_err server_init(px_upstream *upstream, const px_upstream_options *opti
     if (err != PX_OK)
         return err;
     server->weight = given.weight > 0 ? given.weight : 1;
-    server->url = text_copy(upstream->loop, given.url);
-    server->address = given.address ? text_copy(upstream->loop, given.address) : NULL;
+    server->requests_max = given.requests_max > 0 ? given.requests_max : options->requests_max;
+    server->is_backup = given.backup != 0;
+    server->url = alloc_copy_text(&upstream->loop->allocator, given.url);
+    server->address =
+        given.address ? alloc_copy_text(&upstream->loop->allocator, given.address) : NULL;
     if (!server->url || (given.address && !server->address))
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     server->hash = siphash(&upstream->key, server->url, strlen(server->url));
+    server->health = health_find(upstream, server, options);
     return PX_OK;
 }
 
@@ -113,14 +137,23 @@ static px_err client_make(px_upstream *upstream, const px_upstream_options *opti
                           px_error *out_error)
 {
     px_client_options client = PX_CLIENT_OPTIONS_DEFAULT;
-    uint64_t connections = (uint64_t)options->server_count * options->requests_max;
+    uint64_t connections = 0;
+    uint32_t most = 0;
 
+    /* A check has a connection beside those of requests. */
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        uint32_t own = upstream->servers[index].requests_max;
+
+        own = own < CONNECTIONS_MAX ? own + 1 : CONNECTIONS_MAX;
+        connections += own;
+        most = own > most ? own : most;
+    }
     client.trust = options->trust;
     client.head_bytes_max = ANSWER_HEAD_BYTES_MAX;
-    client.origin_connections_max = options->requests_max;
-    client.connections_max = connections < 65536 ? (uint32_t)connections : 65536;
-    client.fetches_max = client.connections_max + options->queue_max;
-    client.wait_timeout_ms = options->queue_timeout_ms;
+    client.origin_connections_max = most;
+    client.connections_max =
+        connections < CONNECTIONS_MAX ? (uint32_t)connections : CONNECTIONS_MAX;
+    client.fetches_max = client.connections_max;
     client.connect_timeout_ms = options->connect_timeout_ms;
     client.first_byte_timeout_ms = options->first_byte_timeout_ms;
     client.silence_timeout_ms = options->silence_timeout_ms;
@@ -130,13 +163,34 @@ static px_err client_make(px_upstream *upstream, const px_upstream_options *opti
     return upstream->client ? PX_OK : out_error->code;
 }
 
+/* Places on the board that no process has any more are given up (board.h). */
+static void on_seeing(px_timer *timer, void *context)
+{
+    px_upstream *upstream = context;
+    uint64_t now_ms = px_loop_now_ms(upstream->loop);
+
+    for (uint32_t index = 0; index < upstream->server_count; index++)
+        atomic_store(&upstream->servers[index].health->seen_ms, now_ms);
+    px_timer_start(timer, BOARD_SEEN_MS);
+}
+
 static px_err upstream_init(px_upstream *upstream, const px_upstream_options *options,
                             px_error *out_error)
 {
     px_loop *loop = upstream->loop;
 
-    if (random_bytes(&upstream->key, sizeof(upstream->key)) != PX_OK ||
-        random_bytes(&upstream->random, sizeof(upstream->random)) != PX_OK)
+    if (options->board) {
+        upstream->board = board_hold(options->board);
+        upstream->key = upstream->board->key;
+    } else if (random_bytes(&upstream->key, sizeof(upstream->key)) != PX_OK) {
+        return error_set(out_error, PX_ERR_SYSTEM, 0, "no random bytes");
+    }
+    upstream->rules = (struct health_rules){.fails_max = options->fails_max,
+                                            .fails_ms = options->fails_ms,
+                                            .backoff_ms = options->backoff_ms,
+                                            .backoff_ms_max = options->backoff_ms_max,
+                                            .slow_start_ms = options->slow_start_ms};
+    if (random_bytes(&upstream->random, sizeof(upstream->random)) != PX_OK)
         return error_set(out_error, PX_ERR_SYSTEM, 0, "no random bytes");
     upstream->random |= 1; /* xorshift never leaves zero */
     upstream->servers =
@@ -157,7 +211,22 @@ static px_err upstream_init(px_upstream *upstream, const px_upstream_options *op
         if (!upstream->hash_key)
             return out_error->code;
     }
-    return client_make(upstream, options, out_error);
+    if (options->sticky_cookie) {
+        upstream->sticky = alloc_copy_text(&loop->allocator, options->sticky_cookie);
+        sticky_init(upstream);
+    }
+    if (upstream->board)
+        upstream->seeing = px_timer_create(loop, on_seeing, upstream);
+    if ((options->sticky_cookie && !upstream->sticky) || (upstream->board && !upstream->seeing) ||
+        queue_init(&upstream->queue, loop) != PX_OK)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+    if (upstream->seeing)
+        px_timer_start(upstream->seeing, BOARD_SEEN_MS);
+    px_err err = client_make(upstream, options, out_error);
+
+    if (err == PX_OK && options->check)
+        err = checker_open(upstream, options->check, out_error);
+    return err;
 }
 
 px_upstream *px_upstream_create(const px_upstream_options *given, px_error *out_error)
@@ -203,9 +272,15 @@ void upstream_put(px_upstream *upstream)
     if (--upstream->uses > 0)
         return;
     CHECK(upstream->busy == 0);
+    checker_close(upstream);
     px_client_destroy(upstream->client);
+    px_timer_destroy(upstream->seeing);
+    if (upstream->queue.loop)
+        queue_deinit(&upstream->queue);
+    px_upstream_board_destroy(upstream->board);
+    alloc_put(&loop->allocator, upstream->sticky);
     px_template_destroy(upstream->hash_key);
-    for (uint32_t index = 0; index < upstream->server_count; index++) {
+    for (uint32_t index = 0; upstream->servers && index < upstream->server_count; index++) {
         alloc_put(&loop->allocator, upstream->servers[index].url);
         alloc_put(&loop->allocator, upstream->servers[index].address);
     }
@@ -230,4 +305,6 @@ void px_upstream_tell(const px_upstream *upstream, uint32_t index, px_upstream_f
     out_facts->retries = upstream->retries;
     out_facts->busy = server->busy;
     out_facts->up = server_is_up(upstream, server);
+    out_facts->waiting = upstream->queue.count;
+    out_facts->reserved = 0;
 }

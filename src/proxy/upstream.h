@@ -12,6 +12,9 @@
 #include "pollux/client.h"
 #include "pollux/proxy.h"
 #include "pollux/template.h"
+#include "proxy/board.h"
+#include "proxy/health.h"
+#include "proxy/queue.h"
 
 enum {
     SERVERS_MAX = 1000,
@@ -27,28 +30,39 @@ enum {
     HASH_LOAD_MAX = 150,
     /* A balance looks at a server that was tried before last of all. */
     TRIED_MAX = 16,
+    STICKY_BYTES = 32,
 };
 
 struct server {
-    char *url;     /* owned */
-    char *address; /* owned, or NULL */
+    char *url;             /* owned */
+    char *address;         /* owned, or NULL */
+    struct health *health; /* borrowed: on the board, or `own` */
+    struct check *check;   /* owned; NULL: it is not checked */
+    struct health own;
     uint32_t weight;
-    uint32_t busy;       /* requests it has */
-    int64_t turn;        /* of the smooth round robin */
-    uint32_t fails;      /* in a row */
-    uint64_t fail_ms;    /* the last of them */
-    uint32_t backoff_ms; /* how long it was out last; 0: it was not */
-    uint64_t out_ms;     /* until then it is out */
+    uint32_t requests_max;
+    uint32_t busy; /* requests it has */
+    bool is_backup;
+    int64_t turn; /* of the smooth round robin */
     uint64_t requests;
     uint64_t failures;
-    uint64_t hash; /* of its URL: where it stands for keys */
+    uint64_t hash;             /* of its URL: where it stands for keys */
+    char cookie[STICKY_BYTES]; /* what names it to a client that stays */
 };
 
+struct checker;
+
 struct px_upstream {
-    px_loop *loop;         /* borrowed: outlives it */
-    px_client *client;     /* owned */
-    px_template *hash_key; /* owned; NULL: not by a key */
-    struct siphash_key key;
+    px_loop *loop;            /* borrowed: outlives it */
+    px_client *client;        /* owned */
+    px_template *hash_key;    /* owned; NULL: not by a key */
+    px_upstream_board *board; /* a hold, or NULL */
+    struct checker *checker;  /* owned; NULL: servers are not checked */
+    char *sticky;             /* owned: a cookie's name; NULL: none */
+    px_timer *seeing;         /* owned: says to the board that it has servers; NULL without one */
+    struct queue queue;       /* of those that wait for a server */
+    struct health_rules rules;
+    struct siphash_key key;      /* the board's, or its own */
     px_upstream_options options; /* settled; what it points to is not to be used */
     uint32_t uses;               /* proxies, and its owner */
     uint32_t busy;               /* requests of all servers */
@@ -76,8 +90,8 @@ struct tried {
     uint8_t count;
 };
 
-/* The server for a request, which counts as busy from now on; NULL: all have as much as they take,
- * and as many wait as may. */
+/* The server for a request, which counts as busy from now on; NULL: all have as much as they take.
+ */
 struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
                                const struct tried *tried);
 
@@ -86,12 +100,41 @@ void tried_add(struct tried *tried, const px_upstream *upstream, const struct se
 
 void server_done(px_upstream *upstream, struct server *server, enum server_result result);
 
+/* Gives what waits to servers that have room. */
+void upstream_serve(px_upstream *upstream);
+
 bool server_is_up(const px_upstream *upstream, const struct server *server);
 
-/* Whether all have as many requests as they take at once. */
-bool upstream_is_full(const px_upstream *upstream);
+/* Whether a server that is up takes one more request now. */
+bool upstream_has_room(const px_upstream *upstream);
+
+/* Tells that a server is out or back, and what follows from it. */
+void upstream_tell_change(const px_upstream *upstream, const struct server *server,
+                          const char *what);
 
 /* Whether one more request may be tried again: it is counted then. */
 bool upstream_retry(px_upstream *upstream);
+
+/* --- Staying with a server (sticky.c) ----------------------------------------------------------
+ */
+
+/* Makes what names each server to its clients. */
+void sticky_init(px_upstream *upstream);
+
+/* The server that a request names, or NULL. */
+struct server *sticky_find(const px_upstream *upstream, px_exchange *exchange);
+
+/* Has the client stay with a server, unless it names it already. */
+void sticky_set(const px_upstream *upstream, const struct server *server, px_exchange *exchange);
+
+/* --- Checks (checker.c) ------------------------------------------------------------------------
+ */
+
+/* PX_OK, PX_ERR_MEMORY or PX_ERR_INVALID. */
+PX_MUST_CHECK px_err checker_open(px_upstream *upstream, const px_upstream_check *check,
+                                  px_error *out_error);
+
+/* What is in flight is cancelled, and says nothing. */
+void checker_close(px_upstream *upstream);
 
 #endif

@@ -674,7 +674,9 @@ def test_a_server_that_fails_is_left_out():
     def fails(peer):
         peer.request()
 
-    with Upstream(fails) as bad, Upstream() as good, proxy(bad, good, flags=("--fails", "2")) as server:
+    with Upstream(fails) as bad, Upstream() as good, proxy(
+        bad, good, flags=("--fails", "2", "--slow-start", "off")
+    ) as server:
         statuses = [ask(server.address, GET).status for _ in range(10)]
         assert statuses.count(502) == 2, statuses
         time.sleep(1.2)  # back in, and out with its first failure

@@ -129,8 +129,12 @@ class Upstream:
             peer.sock.close()
 
 
+_held = []
+
+
 def closed_port():
-    """A URL where nothing listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return "http://127.0.0.1:%d" % sock.getsockname()[1]
+    """A URL where nothing listens: its port stays bound, so that nothing else gets it."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    _held.append(sock)
+    return "http://127.0.0.1:%d" % sock.getsockname()[1]
