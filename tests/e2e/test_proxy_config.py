@@ -58,7 +58,8 @@ def test_content_has_no_limit_but_one_that_is_said(folder):
             assert ask(server.address, big % b"/little").status == 413
             code, out, _ = run("config", "-c", "pollux.conf", cwd=folder)
             assert code == 0
-        with serve(folder, out, top="") as server:
+        # A build with sanitizers cannot live in a sandbox that is asked for by name.
+        with serve(folder, out.replace("sandbox on # default\n", ""), top="") as server:
             assert ask(server.address, big % b"/").content == b"ok"
 
 
