@@ -27,6 +27,9 @@ enum multipart_state {
     MULTIPART_ENDED,       /* finish was called */
 };
 
+_Static_assert(MULTIPART_BOUNDARY_BYTES_MAX + 4 <= UINT8_MAX, "delimiter_len holds it");
+_Static_assert(MULTIPART_ENDED <= UINT8_MAX, "state holds it");
+
 static px_err refuse(struct multipart *multipart, px_err err, const char *reason)
 {
     multipart->err = err;
@@ -101,6 +104,23 @@ px_err multipart_init(struct multipart *multipart, px_str boundary, const px_all
     return PX_OK;
 }
 
+void multipart_check(const struct multipart *multipart)
+{
+    bool searches = multipart->state == MULTIPART_PREAMBLE || multipart->state == MULTIPART_CONTENT;
+
+    ASSERT(multipart->state <= MULTIPART_ENDED && multipart->events);
+    ASSERT(multipart->delimiter_len > 4 &&
+           multipart->delimiter_len <= sizeof(multipart->delimiter));
+    ASSERT(multipart->matched < multipart->delimiter_len);
+    ASSERT(multipart->matched_outside <= multipart->matched);
+    ASSERT(multipart->matched == 0 || searches);
+    ASSERT(multipart->part_count <= MULTIPART_PARTS_MAX);
+    ASSERT(multipart->part_count > 0 || multipart->state != MULTIPART_CONTENT);
+    ASSERT((multipart->err != PX_OK) == (multipart->reason != NULL));
+    ASSERT(multipart->state != MULTIPART_HEAD || multipart->head.len <= MULTIPART_HEAD_BYTES_MAX);
+    buf_check(&multipart->head);
+}
+
 void multipart_deinit(struct multipart *multipart)
 {
     buf_deinit(&multipart->head);
@@ -143,6 +163,7 @@ static px_err read_content(struct multipart *multipart, const char **at, const c
 {
     const char *from = *at;
 
+    ASSERT(from < end);
     if (multipart->matched > 0) {
         size_t len = match_on(multipart, from, end);
 
@@ -158,6 +179,8 @@ static px_err read_content(struct multipart *multipart, const char **at, const c
         /* No delimiter: its first bytes were content, and from here on it is as if none had been
          * seen. Those that came in this piece are handed on from there with what follows. */
         size_t before = multipart->matched - len;
+
+        ASSERT(before >= multipart->matched_outside);
         px_err err = tell_data(multipart, multipart->delimiter + multipart->matched_outside,
                                multipart->delimiter + before);
 
@@ -330,6 +353,9 @@ px_err multipart_feed(struct multipart *multipart, px_str bytes, size_t *out_use
             break;
         }
     }
+    ASSERT(at <= end);
+    if (ASSERTS)
+        multipart_check(multipart);
     if (err == PX_OK)
         *out_used = bytes.len - (size_t)(end - at);
     return err;

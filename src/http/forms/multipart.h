@@ -74,6 +74,9 @@ void multipart_deinit(struct multipart *multipart);
  * where a callback called multipart_pause, those it was told of: the rest is fed again. */
 PX_MUST_CHECK px_err multipart_feed(struct multipart *multipart, px_str bytes, size_t *out_used);
 
+/* States what must hold between two feeds; for tests. */
+void multipart_check(const struct multipart *multipart);
+
 /* For a callback: nothing is told after it returns, until the next multipart_feed. */
 void multipart_pause(struct multipart *multipart);
 

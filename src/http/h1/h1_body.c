@@ -38,6 +38,10 @@ enum body_state {
     BODY_REFUSED
 };
 
+_Static_assert(TRAILER_COUNT_MAX < UINT16_MAX, "trailer_count holds it");
+_Static_assert(CHUNK_SIZE_DIGITS_MAX == 2 * sizeof(uint64_t), "a size of so many digits fits");
+_Static_assert(CHUNK_EXTENSION_BYTES_MAX <= CHUNK_OVERHEAD_BYTES_MAX, "extensions are overhead");
+
 void h1_body_init(struct h1_body *body, enum h1_framing framing, uint64_t content_length,
                   const px_allocator *allocator)
 {
@@ -292,6 +296,29 @@ static px_str take_data(struct h1_body *body, px_str bytes, size_t *at)
     return content;
 }
 
+void h1_body_check(const struct h1_body *body)
+{
+    ASSERT(body->state <= BODY_REFUSED && body->framing <= H1_FRAMING_CLOSE);
+    ASSERT((body->state == BODY_REFUSED) == (body->status != 0));
+    ASSERT((body->status != 0) == (body->reason != NULL));
+    ASSERT(body->trailer_count <= TRAILER_COUNT_MAX && body->trailer.len <= TRAILER_BYTES_MAX);
+    ASSERT(body->digits <= CHUNK_SIZE_DIGITS_MAX);
+    ASSERT(body->overhead == 0 || body->framing == H1_FRAMING_CHUNKED);
+    ASSERT(body->extension_bytes <= body->overhead);
+    buf_check(&body->trailer);
+    if (body->state == BODY_REFUSED)
+        return;
+    ASSERT(body->extension_bytes <= CHUNK_EXTENSION_BYTES_MAX);
+    ASSERT(body->state != BODY_DATA || body->left > 0);
+    ASSERT(body->state != BODY_DATA_CR || body->left == 0);
+    ASSERT(body->state != BODY_DATA_LF || body->left == 0);
+    ASSERT(body->state == BODY_DATA || body->state == BODY_DONE ||
+           body->framing == H1_FRAMING_CHUNKED);
+    ASSERT(body->trailer.len == 0 || body->state >= BODY_TRAILER);
+    ASSERT(body->framing != H1_FRAMING_CHUNKED || body->left <= INT64_MAX - body->received);
+    ASSERT(body->state != BODY_DONE || body->left == 0 || body->framing == H1_FRAMING_CLOSE);
+}
+
 uint64_t h1_body_announced(const struct h1_body *body)
 {
     return body->state == BODY_DATA ? body->left : 0;
@@ -318,6 +345,7 @@ px_err h1_body_read(struct h1_body *body, px_str bytes, size_t *out_used, px_str
         if (err != PX_OK)
             return err;
     }
+    ASSERT(at <= bytes.len && content.len <= at);
     *out_used = at;
     *out_content = content;
     return body->state == BODY_DONE ? PX_OK : PX_AGAIN;

@@ -41,6 +41,9 @@ void h1_body_deinit(struct h1_body *body);
 PX_MUST_CHECK px_err h1_body_read(struct h1_body *body, px_str bytes, size_t *out_used,
                                   px_str *out_content);
 
+/* States what must hold between two calls; for tests. */
+void h1_body_check(const struct h1_body *body);
+
 /* Bytes that the length, or the chunk whose size line is behind us, says are still to come. */
 uint64_t h1_body_announced(const struct h1_body *body);
 

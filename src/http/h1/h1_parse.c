@@ -12,10 +12,23 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "http/h1/h1_machine.h"
 
 enum { WORD_BYTES = 8, WORDS_BYTES = 16, INIT_BYTES = 64 };
+
+_Static_assert(INIT_BYTES < sizeof(struct h1_parser), "the second piece is not empty");
+_Static_assert(INIT_BYTES % WORD_BYTES == 0, "the first piece ends where a member may begin");
+_Static_assert(FIELD_COUNT_LIMIT < UINT16_MAX, "field_count holds it");
+_Static_assert(EMPTY_LINES_MAX < UINT8_MAX, "empty_lines holds it, and one more");
+_Static_assert(STATE_REFUSED <= UINT8_MAX, "state holds it");
+_Static_assert(H1_SEEN_UPGRADE <= UINT16_MAX, "seen holds it");
+_Static_assert(STATE_TARGET < STATE_QUERY && STATE_QUERY < STATE_VERSION, "of the request line");
+_Static_assert(STATE_REASON < STATE_FIELD && STATE_END_LF < STATE_DONE, "h1_parse compares them");
+_Static_assert(HEAD_BYTES_DEFAULT <= HEAD_BYTES_LIMIT, "the default may be set");
+_Static_assert(FIELD_COUNT_DEFAULT <= FIELD_COUNT_LIMIT, "the default may be set");
+_Static_assert(TARGET_BYTES_DEFAULT < HEAD_BYTES_DEFAULT, "a head has room for more than a target");
 
 /* Where the first byte of the value stands that is a CTL other than HTAB, or `end`: eight bytes at
  * a time, then the wide scan.  The two differences find a byte below 0x20 and a DEL; a borrow can
@@ -140,6 +153,7 @@ static inline bool end_field(struct h1_parser *parser, const char *head, struct 
     struct http_span name = http_span_of(ends.name_at, ends.name_end);
     struct http_span value = http_span_of(ends.value_at, value_end);
 
+    ASSERT(ends.name_end > ends.name_at && ends.value_at > ends.name_end);
     parser->fields[parser->field_count++] = (struct http_field_span){name, value};
     if (PX_LIKELY(h1_field_note(parser, head, name, value)))
         return true;
@@ -242,12 +256,15 @@ px_err h1_parse(struct h1_parser *parser, const char *head, size_t len)
     struct h1_cursor c = {head, parser->offset, len < bytes_max ? len : bytes_max};
     enum h1_step step = STEP_ON;
 
+    ASSERT(len >= parser->offset); /* what was seen before is still there */
+    ASSERT(parser->offset <= bytes_max);
     if (PX_UNLIKELY(parser->state >= STATE_DONE))
         return parser->state == STATE_DONE ? PX_OK : PX_ERR_MALFORMED;
     if (parser->state < STATE_FIELD)
         step = h1_start_read(parser, &c);
     if (step == STEP_ON)
         step = read_fields(parser, &c);
+    ASSERT(c.at >= parser->offset && c.at <= c.end);
     parser->offset = (uint32_t)c.at;
     if (step == STEP_DONE)
         return PX_OK;

@@ -102,6 +102,9 @@ void h1_parser_init(struct h1_parser *parser, enum h1_role role, const struct sc
  *                     field comes at the end of its line, what depends on the head at its end. */
 PX_MUST_CHECK px_err h1_parse(struct h1_parser *parser, const char *head, size_t len);
 
+/* States what must hold between two calls; for tests. */
+void h1_parser_check(const struct h1_parser *parser);
+
 /* Copies a finished request head (head_bytes at `head`) once into `arena`, puts the NULs in place
  * and fills `out_request`.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h1_request_take(const struct h1_parser *parser, const char *head,

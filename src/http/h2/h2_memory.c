@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/check.h"
+
 struct h2_block {
     union {
         struct list node;           /* on its session's list, while it is used */
@@ -39,9 +41,10 @@ void h2_spares_deinit(struct h2_spares *spares)
             struct h2_block *block = spares->free[class];
 
             spares->free[class] = block->link.next_free;
+            spares->count[class]--;
             alloc_put(spares->allocator, block);
         }
-        spares->count[class] = 0;
+        CHECK(spares->count[class] == 0);
     }
 }
 
@@ -57,6 +60,20 @@ void h2_memory_deinit(struct h2_memory *memory)
 {
     while (!list_empty(&memory->blocks))
         h2_memory_put(memory, LIST_ENTRY(memory->blocks.next, struct h2_block, link.node) + 1);
+}
+
+void h2_memory_check(const struct h2_memory *memory)
+{
+    const struct h2_spares *spares = memory->spares;
+    size_t bytes = 0;
+
+    for (const struct list *at = memory->blocks.next; at != &memory->blocks; at = at->next)
+        bytes += LIST_ENTRY(at, const struct h2_block, link.node)->bytes;
+    ASSERT(bytes == memory->bytes && bytes <= memory->bytes_max);
+    for (uint32_t class = 0; class < H2_MEMORY_CLASSES; class ++) {
+        ASSERT(spares->count[class] <= H2_MEMORY_SPARE_BLOCKS);
+        ASSERT((spares->count[class] > 0) == (spares->free[class] != NULL));
+    }
 }
 
 void *h2_memory_take(struct h2_memory *memory, size_t bytes)
@@ -121,6 +138,7 @@ void h2_memory_put(struct h2_memory *memory, void *ptr)
         return;
     uint32_t class = class_of(block->bytes);
 
+    CHECK(block->bytes <= memory->bytes);
     list_remove(&block->link.node);
     memory->bytes -= block->bytes;
     if (spares->budget)

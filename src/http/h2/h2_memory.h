@@ -48,6 +48,9 @@ void h2_memory_init(struct h2_memory *memory, struct h2_spares *spares, size_t b
 /* Gives back every block that is still there. */
 void h2_memory_deinit(struct h2_memory *memory);
 
+/* States what must hold between two calls; for tests. */
+void h2_memory_check(const struct h2_memory *memory);
+
 void *h2_memory_take(struct h2_memory *memory, size_t bytes);
 void *h2_memory_take_zeroed(struct h2_memory *memory, size_t bytes);
 void *h2_memory_resize(struct h2_memory *memory, void *ptr, size_t bytes);

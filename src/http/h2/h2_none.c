@@ -30,6 +30,12 @@ void h2_session_close(struct h2_session *session)
     (void)session;
 }
 
+void h2_session_check(const struct h2_session *session, uint32_t stream_count)
+{
+    (void)session;
+    (void)stream_count;
+}
+
 size_t h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
 {
     (void)session;

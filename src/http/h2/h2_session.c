@@ -43,6 +43,11 @@ static px_err library_prepare(struct h2_shared *shared)
     return PX_OK;
 }
 
+_Static_assert(SLICE_SMALL_BYTES <= SLICE_BYTES, "slices of content are the large ones");
+_Static_assert(H2_STREAM_WINDOW <= H2_CONN_WINDOW, "one stream may fill its window");
+_Static_assert(H2_CONN_WINDOW <= INT32_MAX, "RFC 9113 section 6.9.1");
+_Static_assert(H2_HEADS_MAX >= H2_STREAMS_MAX, "one connection does not take all of them");
+
 px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out_shared)
 {
     struct h2_shared *shared = alloc_take_zeroed(options->allocator, sizeof(*shared));
@@ -69,6 +74,7 @@ void h2_shared_destroy(struct h2_shared *shared)
 {
     if (!shared)
         return;
+    CHECK(shared->sessions.taken == 0 && shared->heads.taken == 0);
     nghttp2_session_callbacks_del(shared->callbacks);
     nghttp2_option_del(shared->library_options);
     alloc_put(shared->options.allocator, shared->fields);
@@ -135,6 +141,24 @@ void h2_session_close(struct h2_session *session)
         nghttp2_session_del(session->library);
     h2_memory_deinit(&session->memory);
     pool_put(&session->shared->sessions, session);
+}
+
+void h2_session_check(const struct h2_session *session, uint32_t stream_count)
+{
+    const struct h2_shared *shared = session->shared;
+    const struct h2_head *head = session->head;
+
+    ASSERT(session->item.generation & 1);
+    ASSERT(session->stream_count <= H2_STREAMS_MAX && session->stream_count == stream_count);
+    ASSERT(session->goodbye <= GOODBYE_HEARD);
+    ASSERT(session->goodbye != GOODBYE_SAID || session->ping_open);
+    ASSERT(!session->out && (session->pending_bytes == 0 || session->pending));
+    ASSERT(!head || (head->session == session && list_linked(&head->node)));
+    ASSERT(!head || (head->text_len <= shared->options.limits->head_bytes_max));
+    ASSERT(!head || head->field_count <= shared->options.limits->field_count_max);
+    ASSERT(list_check(&shared->unfinished) == shared->heads.taken);
+    h2_walk_check(&session->walk);
+    h2_memory_check(&session->memory);
 }
 
 /* --- Bytes ------------------------------------------------------------------------------------ */

@@ -93,6 +93,10 @@ PX_MUST_CHECK px_err h2_session_open(struct h2_shared *shared, void *context,
 /* Forgets everything, without events.  The streams' owners are the caller's to end. */
 void h2_session_close(struct h2_session *session);
 
+/* States what must hold between two calls; for tests.  `stream_count`: the streams that its owner
+ * has. */
+void h2_session_check(const struct h2_session *session, uint32_t stream_count);
+
 /* --- In --------------------------------------------------------------------------------------- */
 
 /* Takes a slice of `bytes`, some frames or a part of one, and returns how much it was; all of them

@@ -9,6 +9,36 @@
 
 #include "base/limits.h"
 
+_Static_assert(H2_FRAMES_MAX < UINT16_MAX, "a second's count holds a budget");
+_Static_assert(H2_RESETS_MAX < UINT16_MAX, "a second's count holds a budget");
+_Static_assert(H2_USED_WORDS * 64 > H2_STREAMS_MAX, "every stream in progress has its bit");
+_Static_assert(H2_EMPTY_CONTINUATIONS_MAX < H2_CONTINUATIONS_MAX, "the narrower comes first");
+_Static_assert(H2_PREFACE_BYTES < UINT8_MAX && H2_HEAD_BYTES < UINT8_MAX,
+               "their lengths are bytes");
+_Static_assert(H2_STREAMS_MAX <= UINT8_MAX, "one byte of our SETTINGS says it");
+
+void h2_walk_check(const struct h2_walk *walk)
+{
+    ASSERT(walk->preface_len <= H2_PREFACE_BYTES && walk->head_len < H2_HEAD_BYTES);
+    ASSERT(walk->preface_len == H2_PREFACE_BYTES || (walk->head_len == 0 && walk->left == 0));
+    ASSERT(walk->left < 1 << 24);
+    ASSERT(walk->head_len == 0 || walk->left == 0);
+    ASSERT(walk->peek <= H2_PEEK_STREAM && walk->peek_left <= sizeof(uint32_t));
+    ASSERT(walk->peek_left <= walk->left);
+    ASSERT(walk->last_stream == 0 || (walk->last_stream & 1));
+    ASSERT(walk->last_stream == 0 || (walk->used[0] & 1));
+    ASSERT(walk->settings_seen || walk->last_stream == 0);
+    ASSERT(walk->block_stream <= INT32_MAX && walk->empty_frames <= walk->block_frames);
+    ASSERT(walk->second_index < H2_BUDGET_SECONDS);
+    for (int budget = 0; budget < H2_BUDGET_COUNT; budget++) {
+        uint32_t sum = 0;
+
+        for (int second = 0; second < H2_BUDGET_SECONDS; second++)
+            sum += walk->counts[budget][second];
+        ASSERT(sum == walk->sums[budget]);
+    }
+}
+
 void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max)
 {
     memset(walk, 0, sizeof(*walk));
@@ -374,6 +404,8 @@ px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes, size_t 
             return PX_ERR_MALFORMED;
         }
     }
+    if (ASSERTS)
+        h2_walk_check(walk);
     *out_used = at;
     return PX_OK;
 }

@@ -92,6 +92,9 @@ static inline uint32_t h2_walk_content_left(const struct h2_walk *walk)
  * end within one after the other is not taken for one that trickles. */
 uint32_t h2_walk_unfinished(const struct h2_walk *walk);
 
+/* States what must hold between two feeds; for tests. */
+void h2_walk_check(const struct h2_walk *walk);
+
 /* Counts what did not come as a frame: a reset that the peer forced on us, DATA that we sent. */
 void h2_walk_count(struct h2_walk *walk, enum h2_budget budget);
 

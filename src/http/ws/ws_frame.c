@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "http/ws/ws_utf8.h"
 
 enum { FIN = 0x80, OPCODE_MASK = 0x0f, MASKED = 0x80, LENGTH_16 = 126, LENGTH_64 = 127 };
@@ -61,6 +62,9 @@ size_t ws_head_write(char *out, enum ws_opcode opcode, bool fin, uint8_t rsv, ui
     size_t length_bytes = 0;
     uint8_t masked = key ? MASKED : 0;
 
+    ASSERT((rsv & ~WS_RSV_MASK) == 0);
+    /* RFC 6455 section 5.5. */
+    ASSERT(!ws_opcode_is_control((uint8_t)opcode) || (fin && length <= WS_CONTROL_BYTES_MAX));
     at[0] = (uint8_t)((fin ? FIN : 0) | rsv | opcode);
     if (length < LENGTH_16) {
         at[1] = (uint8_t)(masked | length);
@@ -119,6 +123,7 @@ size_t ws_close_write(char out[WS_CONTROL_BYTES_MAX], unsigned code, px_str reas
 
     if (code == WS_CODE_NONE)
         return 0;
+    ASSERT(ws_code_is_sendable(code));
     if (len > WS_REASON_BYTES_MAX) {
         len = WS_REASON_BYTES_MAX;
         /* A continuation byte at the cut: its character goes as a whole. */

@@ -10,6 +10,43 @@
 
 enum { INFLATE_STEP_BYTES = 1024, TAIL_BYTES = 4 };
 
+_Static_assert(WS_CONTROL_BYTES_MAX >= WS_HEAD_BYTES_MAX, "`held` has room for a head");
+_Static_assert(WS_CONTROL_BYTES_MAX <= UINT8_MAX, "held_len holds it");
+_Static_assert(WS_REASON_BYTES_MAX + 2 == WS_CONTROL_BYTES_MAX, "a code stands before a reason");
+_Static_assert(WS_READ_CLOSED <= UINT8_MAX, "state holds it");
+
+static void message_check(const struct ws_reader *reader)
+{
+    ASSERT(reader->message == WS_TEXT || reader->message == WS_BINARY);
+    ASSERT(reader->fragments > 0 && reader->fragments <= reader->limits.fragments_max);
+    ASSERT(reader->message_bytes <= reader->limits.message_bytes_max);
+    ASSERT(reader->deflated || reader->received_bytes == 0);
+    ASSERT(reader->deflated || reader->state != WS_READ_TAIL);
+    ASSERT(reader->message == WS_TEXT || ws_utf8_is_whole(&reader->utf8));
+}
+
+void ws_reader_check(const struct ws_reader *reader)
+{
+    ASSERT(reader->state <= WS_READ_CLOSED && reader->role <= WS_CLIENT && reader->bytes);
+    ASSERT(reader->code == 0 || reader->state == WS_READ_CLOSED);
+    ASSERT(reader->deflate || !reader->deflated);
+    ASSERT(reader->tail_at <= TAIL_BYTES);
+    ASSERT(reader->utf8.need <= 3 && reader->held_len <= sizeof(reader->held));
+    if (reader->state == WS_READ_CLOSED)
+        return;
+    ASSERT(reader->state != WS_READ_HEAD || reader->held_len < WS_HEAD_BYTES_MAX);
+    ASSERT(reader->state == WS_READ_HEAD || reader->state == WS_READ_CONTROL ||
+           reader->held_len == 0);
+    ASSERT(reader->state != WS_READ_CONTROL ||
+           reader->frame_left + reader->held_len <= WS_CONTROL_BYTES_MAX);
+    ASSERT(reader->state != WS_READ_CONTROL || ws_opcode_is_control(reader->control));
+    ASSERT(reader->state != WS_READ_TAIL || (reader->fin && reader->frame_left == 0));
+    if (reader->message != 0)
+        message_check(reader);
+    else
+        ASSERT(reader->state == WS_READ_HEAD || reader->state == WS_READ_CONTROL);
+}
+
 void ws_reader_init(struct ws_reader *reader, enum ws_role role, const struct ws_bytes *bytes,
                     const struct ws_limits *limits, bool deflate)
 {
@@ -142,6 +179,7 @@ static px_err read_control(struct ws_reader *reader, px_str in, size_t *used,
     *used += count;
     reader->held_len = (uint8_t)(reader->held_len + count);
     reader->frame_left -= count;
+    ASSERT(reader->held_len <= WS_CONTROL_BYTES_MAX);
     if (reader->frame_left > 0)
         return PX_AGAIN;
     *out_event = (struct ws_event){.bytes = px_str_make(reader->held, reader->held_len)};
@@ -239,6 +277,7 @@ static px_err read_deflated(struct ws_reader *reader, px_str in, char *out, size
 
     if (err != PX_OK)
         return inflate_fail(reader, err);
+    ASSERT(taken <= count && wrote <= room);
     memcpy(reader->key, key, sizeof(key));
     ws_mask_rotate(reader->key, taken);
     *used += taken;
@@ -262,6 +301,7 @@ static px_err read_tail(struct ws_reader *reader, char *out, size_t room,
 
     if (err != PX_OK)
         return inflate_fail(reader, err);
+    ASSERT(taken <= (size_t)TAIL_BYTES - reader->tail_at && wrote <= room);
     reader->tail_at = (uint8_t)(reader->tail_at + taken);
     bool is_over = reader->tail_at == TAIL_BYTES && wrote < room;
 
@@ -314,6 +354,9 @@ px_err ws_read(struct ws_reader *reader, px_str in, char *out, size_t room, size
             break;
         }
     }
+    ASSERT(used <= in.len);
+    if (ASSERTS)
+        ws_reader_check(reader);
     *out_used = used;
     return err;
 }

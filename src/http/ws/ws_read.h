@@ -75,6 +75,9 @@ struct ws_reader {
 void ws_reader_init(struct ws_reader *reader, enum ws_role role, const struct ws_bytes *bytes,
                     const struct ws_limits *limits, bool deflate);
 
+/* States what must hold between two calls; for tests. */
+void ws_reader_check(const struct ws_reader *reader);
+
 /* Reads on: PX_OK with an event, or PX_AGAIN when all of `in` was used and nothing came of it.
  * `out` has room for at least one byte. */
 PX_MUST_CHECK px_err ws_read(struct ws_reader *reader, px_str in, char *out, size_t room,

@@ -13,7 +13,12 @@ static void work_check(const struct h1_conn *h1)
     ASSERT(work->content || h1->reading <= READ_HEAD || h1->reading == READ_CLOSED);
     ASSERT(!work->over || work->content);
     ASSERT(work->held == 0 || work->content);
-    ASSERT(work->parser.field_count <= h1->conn.session.server->options.field_count_max);
+    ASSERT(work->parser.role == H1_REQUEST);
+    ASSERT(work->parser.limits == &h1->conn.session.server->parse_limits);
+    ASSERT(work->parser.fields == work->spans);
+    h1_parser_check(&work->parser);
+    if (work->content)
+        h1_body_check(&work->body);
 }
 
 void h1_check(const struct session *session)

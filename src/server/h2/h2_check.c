@@ -13,13 +13,16 @@ static void request_check(const struct h2_conn *h2, const struct h2_request *req
            exchange_transport_of(request->exchange) == &h2_transport.exchange);
     ASSERT(request->refusal == 0 || (request->refusal >= 400 && request->refusal < 600));
     ASSERT(request->begun_ms <= h2->conn.session.server->loop->now_ms);
+    ASSERT(request->stream.unread <= H2_STREAM_WINDOW);
+    ASSERT(request->stream.head_done || !request->stream.responded);
+    ASSERT(!request->stream.waiting || request->stream.responded);
     buf_check(&request->held);
 }
 
 void h2_check(const struct session *session)
 {
     const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
-    uint32_t count = 0, head_bytes = 0;
+    uint32_t count = 0, head_bytes = 0, streams = 0;
 
     conn_check(&h2->conn);
     ASSERT(h2->session || list_empty(&h2->requests));
@@ -31,8 +34,11 @@ void h2_check(const struct session *session)
         request_check(h2, request);
         head_bytes += request->head_bytes;
         count += request->rendered;
+        streams += request->stream.id != 0;
     }
     ASSERT(head_bytes == h2->head_bytes);
+    if (h2->session && !h2_session_has_failed(h2->session))
+        h2_session_check(h2->session, streams);
     ASSERT(count >= h2->rendered_count || h2->conn.sending);
     ASSERT(session->state != SESSION_CLOSING || h2->conn.sending || count == 0);
 }
