@@ -3,14 +3,6 @@
  */
 #include "conduit/tls_conduit.h"
 
-static void session_check(const struct tls_session *session)
-{
-    tls_queue_check(&session->out);
-    ASSERT(!session->context || !session->trust);
-    ASSERT(session->moved == 0 || session->established);
-    ASSERT(!session->http2 || session->ssl);
-}
-
 static void conduit_check(void *object, void *context)
 {
     const struct tls_conduit *tls = object;
@@ -30,7 +22,7 @@ static void conduit_check(void *object, void *context)
     ASSERT(!tls->read || !tls->read->tls || tls->read->tls == tls);
     ASSERT(!tls->corked);
     ASSERT(tls->flushing <= tls->session.out.bytes);
-    session_check(&tls->session);
+    tls_session_check(&tls->session);
     inbox_check(&tls->inbox);
 }
 

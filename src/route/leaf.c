@@ -7,6 +7,7 @@ void route_leaf_put(struct route_leaf *leaf, struct route *route)
 {
     uint8_t method_id = route->pattern.method_id;
 
+    CHECK(method_id < ROUTE_METHOD_COUNT && route->token < ROUTE_METHODS_MAX);
     if (!route->pattern.method.ptr) {
         /* Named methods go before it, whichever was registered first. */
         for (uint8_t id = 0; id < ROUTE_METHOD_COUNT; id++)
@@ -19,6 +20,8 @@ void route_leaf_put(struct route_leaf *leaf, struct route *route)
         leaf->others = route;
         return;
     }
+    /* What is there serves any method, or is GET for HEAD. */
+    CHECK(!leaf->by_id[method_id] || leaf->by_id[method_id]->pattern.method_id != method_id);
     leaf->by_id[method_id] = route;
 
     /* RFC 9110 section 9.3.2: HEAD is GET without the content. */

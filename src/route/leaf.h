@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "route/pattern.h"
 
@@ -54,6 +55,7 @@ route_methods route_leaf_methods(const struct route_leaf *leaf);
 static inline const struct route *route_leaf_find(const struct route_leaf *leaf, uint8_t method_id,
                                                   int token)
 {
+    ASSERT(method_id <= ROUTE_METHOD_NONE && token < ROUTE_METHODS_MAX);
     if (method_id == METHOD_OTHER && token >= 0)
         for (const struct route *route = leaf->others; route; route = route->others)
             if (route->token == token)

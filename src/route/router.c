@@ -16,6 +16,13 @@
 
 enum { SHOWN_BYTES_MAX = 80 };
 
+_Static_assert(ROUTE_SEGMENTS_MAX <= UINT8_MAX, "the index of a segment is a byte");
+_Static_assert(ROUTE_PARAMS_MAX <= ROUTE_SEGMENTS_MAX, "a parameter is a segment");
+_Static_assert(ROUTE_SEGMENT_BYTES_MAX < ROUTE_PATTERN_BYTES_MAX,
+               "a segment is a part of a pattern");
+_Static_assert(ROUTE_METHODS_MAX <= UINT8_MAX, "the index of a token is a byte");
+_Static_assert(METHOD_OTHER == 0, "a method that was not set is none with a number");
+
 struct router {
     struct arena *arena;    /* borrowed: outlives the router, which lives there */
     struct trie_node any;   /* the paths of patterns without a host */
@@ -62,6 +69,7 @@ static px_err token_make(struct router *router, const struct pattern *pattern, u
                     arena_take(router->arena, ROUTE_METHODS_MAX * sizeof(*router->tokens));
             if (!router->tokens)
                 return PX_ERR_MEMORY;
+            CHECK(router->token_count < ROUTE_METHODS_MAX);
             token = (int)router->token_count++;
             router->tokens[token] = pattern->method;
         }
@@ -89,6 +97,7 @@ static struct route *route_make(struct arena *arena, const struct pattern *patte
         names[count] = segment->text;
         depths[count++] = index;
     }
+    CHECK(count == params);
     *route = (struct route){.pattern = *pattern,
                             .value = value,
                             .names = names,
@@ -201,6 +210,7 @@ static void fill_match(const struct trie_walk *walk, const struct route *route,
 {
     const struct pattern *pattern = &route->pattern;
 
+    ASSERT(pattern->param_count <= ROUTE_PARAMS_MAX);
     out_match->value = route->value;
     out_match->pattern = pattern->text.ptr;
     out_match->names = route->names;
@@ -209,6 +219,9 @@ static void fill_match(const struct trie_walk *walk, const struct route *route,
     for (uint32_t index = 0; index < pattern->param_count; index++) {
         uint8_t depth = route->depths[index];
 
+        ASSERT(depth < pattern->segment_count);
+        ASSERT(pattern->segments[depth].kind == SEGMENT_WILD ||
+               (walk->rest && walk->rest <= walk->end));
         out_match->params[index] = pattern->segments[depth].kind == SEGMENT_WILD
                                        ? walk->wilds[depth]
                                        : px_str_make(walk->rest, (size_t)(walk->end - walk->rest));
@@ -329,7 +342,7 @@ px_err router_allow(const struct router *router, px_str host, px_str raw_path, s
 
     if (!text)
         return PX_ERR_MEMORY;
-    write_methods(router, walk.methods_seen, text);
+    CHECK(write_methods(router, walk.methods_seen, text) == len);
     text[len] = '\0';
     *out_allow = px_str_make(text, len);
     return PX_OK;

@@ -87,6 +87,9 @@ struct trie_node *trie_child_make(struct trie_node *node, px_str text, struct ar
             (node->child_count - index) * sizeof(*node->children));
     node->children[index] = (struct trie_child){.text = text, .node = made};
     node->child_count++;
+    /* Look-ups search by halves. */
+    CHECK(index == 0 || compare(node->children[index - 1].text, text) < 0);
+    CHECK(index + 1 == node->child_count || compare(text, node->children[index + 1].text) < 0);
     return made;
 }
 
@@ -96,9 +99,12 @@ struct route_leaf *trie_leaf_make(struct trie_node *root, const struct pattern *
     struct trie_node *node = root;
     struct route_leaf **place = NULL;
 
+    CHECK(pattern->segment_count > 0 && pattern->segment_count <= ROUTE_SEGMENTS_MAX);
+
     for (uint8_t index = 0; index < pattern->segment_count && node; index++) {
         const struct pattern_segment *segment = &pattern->segments[index];
 
+        CHECK(!place); /* nothing follows a rest */
         switch (segment->kind) {
         case SEGMENT_SLASH:
             place = &node->slash;
@@ -175,6 +181,7 @@ const struct route *trie_find(struct trie_walk *walk, const struct trie_node *no
     const struct route *route = NULL;
 
     for (;; depth++) {
+        ASSERT(at <= walk->end && (at == walk->end || *at == '/'));
         if (walk->end - at <= 1)
             return find_end(walk, node, at != walk->end);
 
@@ -193,6 +200,7 @@ const struct route *trie_find(struct trie_walk *walk, const struct trie_node *no
             if (node->wild && segment.len > 0) {
                 if (child && (route = trie_find(walk, child, at, depth + 1)))
                     return route;
+                ASSERT(depth < ROUTE_SEGMENTS_MAX);
                 walk->wilds[depth] = segment;
                 child = node->wild;
             }

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+_Static_assert(TLS_QUEUE_BYTES < TLS_BLOCKS_MAX * TLS_BLOCK_BYTES,
+               "alerts find room behind content");
+_Static_assert(TLS_BLOCK_BYTES >= TLS_RECORD_FIRST_BYTES, "a small record is one part or two");
+
 void tls_queue_init(struct tls_queue *queue, struct pool *pool)
 {
     memset(queue, 0, sizeof(*queue));
@@ -58,6 +62,7 @@ size_t tls_queue_append(struct tls_queue *queue, const char *bytes, size_t count
             block = block_add(queue);
         if (!block)
             break;
+        ASSERT(block->len < TLS_BLOCK_BYTES);
         size_t room = TLS_BLOCK_BYTES - block->len;
         size_t part = count - done < room ? count - done : room;
 
@@ -80,12 +85,14 @@ size_t tls_queue_parts(const struct tls_queue *queue, px_part *out_parts, uint32
         out_parts[count++] = (px_part){.bytes = text};
         bytes += (uint32_t)text.len;
     }
+    ASSERT(bytes == queue->bytes && count <= TLS_BLOCKS_MAX);
     *out_bytes = bytes;
     return count;
 }
 
 void tls_queue_drop(struct tls_queue *queue, uint32_t bytes)
 {
+    CHECK(bytes <= queue->bytes);
     queue->bytes -= bytes;
     while (queue->first) {
         struct tls_block *block = queue->first;

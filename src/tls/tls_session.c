@@ -19,6 +19,30 @@
 #include "tls/tls_hello.h"
 #include "tls/tls_trust.h"
 
+_Static_assert(TLS_RECORD_FIRST_BYTES <= TLS_RECORD_BYTES, "records grow");
+_Static_assert(TLS_BURST_BYTES % TLS_RECORD_FIRST_BYTES == 0, "a burst is small records");
+_Static_assert(TLS_UPDATES_MAX < UINT16_MAX, "`updates` holds it, and one more");
+_Static_assert(TLS_UPDATE_BYTES <= UINT32_MAX - TLS_RECORD_BYTES, "`moved` holds a record more");
+_Static_assert(TLS_FILL_BYTES <= TLS_QUEUE_BYTES, "what is sealed at once fits the queue");
+_Static_assert(TLS_CHAIN_BYTES_MAX + TLS_STAPLE_BYTES_MAX < TLS_BLOCKS_MAX * TLS_BLOCK_BYTES,
+               "a flight with both fits the queue");
+
+void tls_session_check(const struct tls_session *session)
+{
+    tls_queue_check(&session->out);
+    ASSERT(!session->context || !session->trust);
+    ASSERT(!session->set || session->context);
+    ASSERT(session->moved == 0 || session->established);
+    ASSERT(session->moved < TLS_UPDATE_BYTES);
+    ASSERT(session->burst < TLS_BURST_BYTES + TLS_RECORD_FIRST_BYTES);
+    ASSERT(!session->http2 || session->established);
+    ASSERT(!session->resumed || session->established);
+    ASSERT(!session->closed || session->established);
+    ASSERT(session->established || session->updates == 0);
+    ASSERT(!session->reason || session->failed);
+    ASSERT(!session->trust || session->name || session->failed || !session->ssl);
+}
+
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
 /* Has OpenSSL's queue of errors empty, as its calls want it.  It is, nearly always, and a look
@@ -33,6 +57,7 @@ px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *p
 {
     BIO *bio;
 
+    CHECK(pool->object_bytes >= sizeof(struct tls_block));
     memset(session, 0, sizeof(*session));
     tls_queue_init(&session->out, pool);
     ERR_clear_error();
@@ -271,6 +296,7 @@ px_err tls_session_read(struct tls_session *session, char *out, size_t room, siz
     }
     if (result != 1)
         return session_error(session, result);
+    ASSERT(*out_bytes > 0 && *out_bytes <= room);
     session_count(session, *out_bytes);
     return PX_OK;
 }
@@ -299,6 +325,7 @@ px_err tls_session_write(struct tls_session *session, px_str bytes, size_t *out_
 
     if (result != 1)
         return session_error(session, result);
+    ASSERT(*out_used <= count);
     if (session->burst < TLS_BURST_BYTES)
         session->burst += (uint32_t)*out_used;
     session_count(session, *out_used);

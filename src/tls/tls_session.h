@@ -47,6 +47,9 @@ struct tls_session {
     bool resumed;
 };
 
+/* States what must hold between two calls; for tests. */
+void tls_session_check(const struct tls_session *session);
+
 /* Begins one on the server's side.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool);
 

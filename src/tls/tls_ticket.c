@@ -24,6 +24,8 @@
 #include "tls/tls_session.h"
 
 _Static_assert(sizeof(struct tls_ticket_key) == TLS_TICKET_RECORD_BYTES, "a record, as it lies");
+_Static_assert(TLS_TICKET_KEYS_MAX >= 2, "one seals, the one before still opens");
+_Static_assert(TLS_TICKET_SECRET_BYTES <= EVP_MAX_MD_SIZE, "a secret is made of a digest");
 
 /* --- Keys ------------------------------------------------------------------------------------- */
 
@@ -153,6 +155,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     struct tls_tickets *tickets = &session->context->tls->tickets;
 
     tls_tickets_advance(tickets, (int64_t)time(NULL));
+    CHECK(tickets->key_count > 0 && tickets->key_count <= TLS_TICKET_KEYS_MAX);
     if (seal) {
         if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
             return -1;

@@ -16,6 +16,11 @@ enum { SLOTS_FIRST = 8 };
 #define HASH_SEED UINT32_C(2166136261)
 #define HASH_STEP(hash, byte) (((hash) ^ (unsigned char)(byte)) * UINT32_C(16777619))
 
+/* Tests that add names by the hundred thousand look at smaller tables alone. */
+enum { CHECKED_SLOTS_MAX = 4096 };
+
+_Static_assert((SLOTS_FIRST & (SLOTS_FIRST - 1)) == 0, "a mask takes the bits of a hash");
+_Static_assert(HOST_NAMES_MAX <= UINT32_MAX / 4, "twice as many slots can be counted");
 _Static_assert(HOST_BYTES_MAX <= UINT8_MAX, "the length of a name is a byte");
 
 void hosts_init(struct hosts *hosts, const px_allocator *allocator, struct arena *arena)
@@ -95,6 +100,29 @@ px_host *hosts_find_name(const struct hosts *hosts, px_str authority, uint16_t l
         found = exact ? exact : found;
     }
     return found ? found : host_at(hosts->everything, listener);
+}
+
+void hosts_check(const struct hosts *hosts)
+{
+    uint32_t names = 0, wildcards = 0;
+
+    ASSERT((hosts->slot_count & (hosts->slot_count - 1)) == 0);
+    ASSERT(hosts->name_count <= hosts->slot_count / 2 && hosts->name_count <= HOST_NAMES_MAX);
+    ASSERT((hosts->slot_count > 0) == (hosts->slots != NULL));
+    for (uint32_t index = 0; index < hosts->slot_count; index++) {
+        const struct hosts_name *name = hosts->slots[index];
+
+        if (!name)
+            continue;
+        px_str text = px_str_make(name->text, name->len);
+
+        ASSERT(name->len > 0 && *slot_of(hosts, name->hash, text, name->wildcard) == name);
+        ASSERT(name->host && (name->listener_count == 0 || name->listeners));
+        names++;
+        wildcards += name->wildcard;
+    }
+    ASSERT(names == hosts->name_count && wildcards == hosts->wildcard_count);
+    ASSERT(!hosts->only || (hosts->name_count == 0 && hosts->everything));
 }
 
 /* --- Adding ----------------------------------------------------------------------------------- */
@@ -266,5 +294,7 @@ px_err hosts_add(struct hosts *hosts, const char *const *names, size_t name_coun
                           hosts->everything->listener_count == 0
                       ? hosts->everything->host
                       : NULL;
+    if (ASSERTS && hosts->slot_count <= CHECKED_SLOTS_MAX)
+        hosts_check(hosts);
     return err;
 }

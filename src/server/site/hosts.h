@@ -49,6 +49,9 @@ PX_MUST_CHECK px_err hosts_add(struct hosts *hosts, const char *const *names, si
                                const uint16_t *listeners, uint16_t listener_count, px_host *host,
                                px_error *out_error);
 
+/* States what must hold; O(count), for tests. */
+void hosts_check(const struct hosts *hosts);
+
 px_host *hosts_find_name(const struct hosts *hosts, px_str authority, uint16_t listener);
 
 /* The host of a valid authority (absent: none was given), or NULL. */
