@@ -4,9 +4,10 @@
     tools/tidy.py [--root FOLDER]
 
 Prints `file:line: what is wrong` and ends with 1 when there is anything.  The rules are functions
-named rule_*; tests/tools/tidy_test.py breaks each one on purpose.  Three lists may bend a rule, each
+named rule_*; tests/tools/tidy_test.py breaks each one on purpose.  Four lists may bend a rule, each
 line with its reason: tidy_exceptions.txt (sizes, five files at most), tidy_globals.txt (what a
-signal handler must reach) and tidy_unused.txt (functions whose caller is a test).
+signal handler must reach), tidy_unused.txt (functions whose caller is a test) and tidy_asserts.txt
+(folders that state less than the house wants).
 """
 import argparse
 import os
@@ -24,6 +25,8 @@ MACRO_LINES_MAX = 10
 EXCEPTIONS_MAX = 5
 STRUCT_MEMBERS_MAX = 40
 STRUCT_BOOLS_MAX = 8
+ASSERTS_PER_1000 = 15           # of lines of code
+ASSERTS_LINES_LEAST = 500       # of a folder: below that it need not state anything
 OUTSIDE_TABLE_LINES_MAX = 10    # of a function that "is one switch or one table"
 
 # The house: what a folder of src/ may include beside itself and the public headers.
@@ -95,6 +98,7 @@ class Tree:
         path = os.path.join(root, "tools/tidy_unused.txt")
         self.unused = self._list("tools/tidy_unused.txt") if os.path.exists(path) else None
         self.structs = self._list("tools/tidy_structs.txt")
+        self.asserts = self._list("tools/tidy_asserts.txt")
         self.found = []
 
     def _paths(self):
@@ -448,6 +452,44 @@ def rule_listed(tree):
             folder = os.path.dirname(folder)
         if not re.search(rf"(?<![\w]){re.escape(stem)}(?![\w])", lists.get(folder, "")):
             tree.report(file, 1, f"is not listed in {folder}/CMakeLists.txt")
+
+
+ASSERTION = re.compile(r"\b(?:CHECK|CHECK_RULE|ASSERT|_Static_assert|static_assert)\s*\(")
+
+
+def assertions(tree):
+    """For each folder of src, and for src: how many assertions, and in how many lines of code."""
+    counts = {}
+    for file in tree.files:
+        if not file.is_c or not file.under("src"):
+            continue
+        lines = file.source.code_lines(0, len(file.text))
+        count = len(ASSERTION.findall(file.source.bare))
+        for folder in {"src", "/".join(file.parts[:2]) if file.floor else "src"}:
+            known = counts.get(folder, (0, 0))
+            counts[folder] = (known[0] + count, known[1] + lines)
+    return counts
+
+
+def rule_assertions(tree):
+    """A folder states so much of what must hold.  tidy_asserts.txt has those that do not yet, with
+    what they must not fall below: `src/folder: count reason`."""
+    path = "tools/tidy_asserts.txt"
+    counts = assertions(tree)
+    for folder, (count, lines) in sorted(counts.items()):
+        wanted, _, reason = tree.asserts.get(folder, f"{ASSERTS_PER_1000} as all").partition(" ")
+        if folder in tree.asserts and (not wanted.isdigit() or len(reason.split()) < 3):
+            tree.report(path, 1, f"{folder}: needs a count and a reason")
+        elif lines < ASSERTS_LINES_LEAST:
+            continue
+        elif count * 1000 < int(wanted) * lines:
+            tree.report(folder, 1, f"has {count * 1000 / lines:.1f} assertions in 1,000 lines of "
+                                   f"code, wants {wanted}")
+        elif folder in tree.asserts and count * 1000 >= ASSERTS_PER_1000 * lines:
+            tree.report(path, 1, f"{folder} has enough assertions: take it out")
+    for folder in tree.asserts:
+        if folder not in counts:
+            tree.report(path, 1, f"{folder} is not there (any more)")
 
 
 def rule_first_comment(tree):

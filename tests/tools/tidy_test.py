@@ -366,10 +366,44 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(len(gone), 1, gone)
         self.assertIn("a_one is not there", gone[0])
 
+    def test_assertions(self):
+        def tree(count, lines=800, more="", **lists):
+            stated = "_Static_assert(A < B, \"it fits\");\n" * (count - 2) + "CHECK(a);\nASSERT(b);\n"
+            half = lines // 2
+            return {"src/base/a.c": HEAD + stated + "int name(void);\n" * (half - count) + more,
+                    "src/base/b.c": HEAD + "int other(void);\n" * half, **lists}
+
+        path = "tools/tidy_asserts.txt"
+        # 800 lines want twelve.
+        self.assertEqual(self.found(tree(12)), [])
+        found = self.found(tree(11))
+        self.assertEqual(len(found), 2, found)
+        self.assertIn("src:1: has 13.8 assertions in 1,000 lines of code, wants 15", found[0])
+        self.assertIn("src/base:1: has 13.8", found[1])
+        self.assertEqual(self.found(tree(2, lines=400)), [])
+        # Calls of functions that state something, and text, do not count.
+        calls = "void a(void)\n{\n    pool_check(a); /* CHECK(a) */\n}\n"
+        self.assertEqual(len(self.found(tree(11, more=calls))), 2)
+        # A list of those that state less, each of which may not state even less.
+        named = {path: "src: 10 all of it grew first\nsrc/base: 12 it grew first too\n"}
+        self.assertEqual(self.found(tree(10, **named)), [])
+        found = self.found(tree(9, **named))
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("src/base:1: has 11.2", found[0])
+        found = self.found(tree(12, **named))
+        self.assertEqual(len(found), 2, found)
+        self.assertIn("has enough assertions: take it out", found[0])
+        found = self.found(tree(12, **{path: "src/io: 12 it grew first\n"}))
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("src/io is not there", found[0])
+        found = self.found(tree(12, **{path: "src/base: few\n"}))
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("needs a count and a reason", found[0])
+
     def test_every_rule_is_tested(self):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
-            "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals",
+            "assertions", "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals",
             "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "plain_words", "public_headers", "sizes",
             "structs")})
 
