@@ -17,6 +17,11 @@
 
 enum { PACKET_HEAD_BYTES = 2, NAME_BYTES_MAX = 255 };
 
+_Static_assert(NAME_BYTES_MAX <= UINT8_MAX, "a byte of the packet says how long its name is");
+_Static_assert(PACKET_HEAD_BYTES + NAME_BYTES_MAX < PX_HUB_MESSAGE_BYTES_MAX,
+               "the longest name leaves room for a message");
+_Static_assert(HUB_BACKLOG_BYTES >= PX_HUB_MESSAGE_BYTES_MAX, "one packet may always wait");
+
 struct hub_topic {
     struct list node;
     px_topic *topic; /* borrowed: outlives the hub */
@@ -35,6 +40,7 @@ struct hub_link {
 struct px_hub {
     px_loop *loop;      /* borrowed: outlives it */
     struct list topics; /* of struct hub_topic */
+    struct loop_hook checks;
     uint64_t lost;
     char *packet; /* owned: PX_HUB_MESSAGE_BYTES_MAX and one more, that shows what is too long */
     uint32_t link_count;
@@ -145,6 +151,8 @@ static px_err link_send(struct hub_link *link, struct shared_bytes *shared)
 static struct shared_bytes *packet_make(px_hub *hub, px_str name, px_websocket_kind kind,
                                         px_str message)
 {
+    CHECK(name.len <= NAME_BYTES_MAX &&
+          message.len <= PX_HUB_MESSAGE_BYTES_MAX - PACKET_HEAD_BYTES - name.len);
     struct shared_bytes *shared =
         shared_create(hub->loop, PACKET_HEAD_BYTES + name.len + message.len);
 
@@ -205,6 +213,28 @@ px_err px_hub_name(px_hub *hub, const char *name_text, px_topic *topic)
     return PX_OK;
 }
 
+/* What must hold of a hub between ticks. */
+static void hub_check(struct loop_hook *hook)
+{
+    const px_hub *hub = CONTAINER_OF(hook, px_hub, checks);
+
+    if (!ASSERTS)
+        return;
+    ASSERT(hub->packet && hub->link_count <= HUB_LINKS_MAX);
+    (void)list_check(&hub->topics);
+    for (const struct list *at = hub->topics.next; at != &hub->topics; at = at->next)
+        ASSERT(LIST_ENTRY(at, const struct hub_topic, node)->name_len > 0);
+    for (uint32_t index = 0; index < hub->link_count; index++) {
+        const struct hub_link *link = &hub->links[index];
+
+        ASSERT(link->hub == hub && link->fd >= 0);
+        /* Nothing waits for a member that is gone for good. */
+        ASSERT(link->watch || !link->outbox.head);
+        ASSERT(link->outbox.bytes < HUB_BACKLOG_BYTES + PX_HUB_MESSAGE_BYTES_MAX);
+        outbox_check(&link->outbox);
+    }
+}
+
 static size_t hub_bytes(uint32_t link_count)
 {
     return sizeof(px_hub) + link_count * sizeof(struct hub_link);
@@ -220,6 +250,7 @@ static void hub_free(px_hub *hub)
         list_remove(&named->node);
         socket_free(hub->loop, named, sizeof(*named));
     }
+    list_remove(&hub->checks.node);
     socket_free(hub->loop, hub->packet, PX_HUB_MESSAGE_BYTES_MAX + 1);
     socket_free(hub->loop, hub, hub_bytes(hub->link_count));
 }
@@ -237,6 +268,8 @@ px_hub *px_hub_create(px_loop *loop, const int *fds, uint32_t count, px_error *o
     hub->loop = loop;
     hub->link_count = count;
     list_init(&hub->topics);
+    hub->checks.run = hub_check;
+    loop_hook_add(loop, LOOP_CHECKS, &hub->checks);
     hub->packet = socket_alloc(loop, PX_HUB_MESSAGE_BYTES_MAX + 1);
     for (uint32_t index = 0; index < count; index++) {
         hub->links[index].hub = hub;

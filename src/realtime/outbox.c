@@ -6,7 +6,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "http/ws/ws_frame.h"
 #include "realtime/limits.h"
+
+_Static_assert(SOCKET_CHUNK_FIRST_BYTES >= WS_HEAD_BYTES_MAX + WS_CONTROL_BYTES_MAX,
+               "a control frame fits into a chunk");
+_Static_assert(SOCKET_CHUNK_FIRST_BYTES <= SOCKET_CHUNK_BYTES, "behind others more may follow");
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
@@ -24,6 +29,8 @@ void *socket_alloc(px_loop *loop, size_t bytes)
 void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes)
 {
     size_t more = bytes > before ? bytes - before : 0;
+
+    CHECK((ptr != NULL) == (before > 0));
 
     if (!budget_take(&loop->memory, BUDGET_OUTPUT, more))
         return NULL;
@@ -159,6 +166,7 @@ px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool fol
 
     if (!item)
         return PX_ERR_MEMORY;
+    CHECK(shared->holds > 0 && shared->holds < UINT32_MAX);
     shared->holds++;
     item->shared = shared;
     item->bytes = shared->bytes;
@@ -169,6 +177,7 @@ px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool fol
 
 void outbox_join(struct outbox *outbox, struct outbox *from)
 {
+    CHECK(outbox != from && outbox->loop == from->loop);
     if (!from->head)
         return;
     if (outbox->tail)
@@ -217,6 +226,7 @@ px_str outbox_first(const struct outbox *outbox)
 
 void outbox_pass(struct outbox *outbox)
 {
+    CHECK(outbox->head);
     outbox->bytes -= outbox->head->bytes.len - outbox->head->at;
     head_free(outbox);
 }
@@ -240,4 +250,29 @@ size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
         head_free(outbox);
     }
     return wrote;
+}
+
+/* --- Checking --------------------------------------------------------------------------------- */
+
+static void item_check(const struct outbox_item *item)
+{
+    ASSERT(item->at <= item->bytes.len);
+    ASSERT(item->shared || (item->bytes.ptr == item->room && item->bytes.len <= item->cap));
+    ASSERT(!item->shared || (item->cap == 0 && item->shared->holds > 0));
+}
+
+void outbox_check(const struct outbox *outbox)
+{
+    const struct outbox_item *last = NULL;
+    size_t bytes = 0;
+
+    for (const struct outbox_item *item = outbox->head; ASSERTS && item; item = item->next) {
+        item_check(item);
+        /* What was begun is in front: the rest of it goes out first. */
+        ASSERT(item == outbox->head || item->at == 0);
+        bytes += item->bytes.len - item->at;
+        last = item;
+    }
+    ASSERT(outbox->tail == last);
+    ASSERT(outbox->bytes == bytes);
 }

@@ -71,6 +71,9 @@ void outbox_pass(struct outbox *outbox);
 /* Writes what waits to `out`: how many bytes. */
 size_t outbox_pull(struct outbox *outbox, char *out, size_t room);
 
+/* States what must hold between calls; O(items), for tests. */
+void outbox_check(const struct outbox *outbox);
+
 /* Memory for what comes and waits for the program, or is made for peers, from the same share. */
 void *socket_alloc(px_loop *loop, size_t bytes);
 void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes);

@@ -127,6 +127,9 @@ void socket_give_up(px_websocket *socket);
  * has called, which is not called back inside of that. */
 void socket_doom(px_websocket *socket, uint16_t code);
 
+/* States what must hold between its callbacks; O(what waits), for tests. */
+void socket_check(const px_websocket *socket);
+
 /* Sets the timer to what is due first. */
 void socket_schedule(px_websocket *socket);
 void socket_due(struct io_timer *timer);

@@ -34,6 +34,7 @@ void socket_due(struct io_timer *timer)
     px_websocket *socket = CONTAINER_OF(timer, px_websocket, timer);
     uint64_t now_ms = socket->loop->now_ms;
 
+    socket_check(socket);
     /* While we do not read, the peer is not silent. */
     if (socket->paused || socket->held)
         socket->heard_ms = now_ms;
@@ -53,6 +54,26 @@ void socket_due(struct io_timer *timer)
         socket->ping_due_ms = now_ms + socket->terms.ping_ms;
     }
     socket_schedule(socket);
+}
+
+/* --- Checking --------------------------------------------------------------------------------- */
+
+void socket_check(const px_websocket *socket)
+{
+    if (!ASSERTS)
+        return;
+    ASSERT(socket->exchange && socket->loop && socket->state <= SOCKET_DEAD);
+    ASSERT(socket->message_len <= socket->message_cap);
+    ASSERT(socket->waiting_pong_len <= WS_CONTROL_BYTES_MAX);
+    /* A peer that does not answer our Close is not waited for without end. */
+    ASSERT(socket->state != SOCKET_CLOSING || socket->end_due_ms != UINT64_MAX);
+    /* What was to follow a message in pieces is dropped with it. */
+    ASSERT(!socket->later.head || (socket->in_pieces && socket->state == SOCKET_OPEN));
+    ASSERT(!socket->reported || list_empty(&socket->subscriber.subscriptions));
+    ASSERT(!socket->reported || socket->state >= SOCKET_ENDING);
+    ASSERT(socket->state != SOCKET_DEAD || !socket->outbox.head);
+    outbox_check(&socket->outbox);
+    outbox_check(&socket->later);
 }
 
 /* --- Closing ---------------------------------------------------------------------------------- */

@@ -317,6 +317,7 @@ px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     px_websocket *socket = context;
 
     (void)exchange;
+    socket_check(socket);
     if (socket->state == SOCKET_DEAD)
         return PX_PULL_ERROR;
     *out_bytes = outbox_pull(&socket->outbox, out, room);

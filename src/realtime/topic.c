@@ -38,6 +38,7 @@ struct px_topic {
     struct list *next_message; /* the first that is not handed out; or the list's head */
     struct list *next_subscription;
     struct loop_task task;
+    struct loop_hook checks;
     uint64_t last_id;
     uint64_t bytes; /* of all messages */
     uint64_t kept_bytes;
@@ -52,6 +53,8 @@ struct px_topic {
 
 static void message_free(px_topic *topic, struct topic_message *message)
 {
+    CHECK(topic->next_message != &message->node);
+    CHECK(topic->message_count > 0 && topic->bytes >= message->content.len);
     list_remove(&message->node);
     topic->message_count--;
     topic->bytes -= message->content.len;
@@ -158,9 +161,12 @@ static void messages_trim(px_topic *topic)
 
 static void topic_free(px_topic *topic)
 {
+    topic->next_message = &topic->messages;
     while (!list_empty(&topic->messages))
         message_free(topic, LIST_ENTRY(topic->messages.next, struct topic_message, node));
+    CHECK(topic->count == 0 && topic->bytes == 0);
     list_remove(&topic->task.node);
+    list_remove(&topic->checks.node);
     socket_free(topic->loop, (void *)(uintptr_t)topic->event.ptr, topic->event.len + 1);
     alloc_put(&topic->loop->allocator, topic);
 }
@@ -168,6 +174,7 @@ static void topic_free(px_topic *topic)
 /* The message at hand went to all. */
 static void message_done(px_topic *topic)
 {
+    CHECK(topic->waiting_count > 0 && topic->next_message != &topic->messages);
     topic->next_message = topic->next_message->next;
     topic->next_subscription = topic->subscriptions.next;
     topic->waiting_count--;
@@ -228,6 +235,7 @@ static void subscription_free(struct subscription *subscription)
 {
     px_topic *topic = subscription->topic;
 
+    CHECK(topic->count > 0);
     if (topic->next_subscription == &subscription->of_topic)
         topic->next_subscription = subscription->of_topic.next;
     list_remove(&subscription->of_topic);
@@ -344,6 +352,65 @@ uint32_t px_topic_count(const px_topic *topic)
     return topic->count;
 }
 
+/* --- Checking --------------------------------------------------------------------------------- */
+
+static void messages_check(const px_topic *topic)
+{
+    uint32_t waiting = 0;
+    uint64_t bytes = 0, id = 0;
+    bool is_waiting = false;
+
+    for (const struct list *at = topic->messages.next; at != &topic->messages; at = at->next) {
+        const struct topic_message *message = LIST_ENTRY(at, const struct topic_message, node);
+
+        is_waiting = is_waiting || at == topic->next_message;
+        waiting += is_waiting;
+        bytes += message->content.len;
+        ASSERT(message->topic == topic);
+        ASSERT(message->id > id && message->id <= topic->last_id);
+        ASSERT(message->plain->holds > 0 && message->plain->loop == topic->loop);
+        ASSERT(!message->deflated || message->deflate_tried);
+        ASSERT(!message->event || message->kind == PX_WEBSOCKET_TEXT);
+        id = message->id;
+    }
+    ASSERT(waiting == topic->waiting_count && waiting <= TOPIC_WAITING_MAX);
+    ASSERT(is_waiting || topic->next_message == &topic->messages);
+    ASSERT(bytes == topic->bytes);
+}
+
+static void subscriptions_check(const px_topic *topic)
+{
+    bool is_there = topic->next_subscription == &topic->subscriptions;
+
+    for (const struct list *at = topic->subscriptions.next; at != &topic->subscriptions;
+         at = at->next) {
+        const struct subscription *subscription =
+            LIST_ENTRY(at, const struct subscription, of_topic);
+
+        is_there = is_there || at == topic->next_subscription;
+        ASSERT(subscription->topic == topic);
+        ASSERT(subscription->since <= topic->last_id);
+        ASSERT(list_linked(&subscription->of_subscriber) && subscription->subscriber->kind);
+    }
+    ASSERT(is_there);
+}
+
+/* What must hold of a topic between ticks. */
+static void topic_check(struct loop_hook *hook)
+{
+    const px_topic *topic = CONTAINER_OF(hook, px_topic, checks);
+
+    if (!ASSERTS)
+        return;
+    ASSERT(list_check(&topic->messages) == topic->message_count);
+    ASSERT(list_check(&topic->subscriptions) == topic->count);
+    messages_check(topic);
+    subscriptions_check(topic);
+    /* Else what waits would wait for the next message. */
+    ASSERT(topic->waiting_count == 0 || list_linked(&topic->task.node));
+    ASSERT(topic->message_count - topic->waiting_count <= topic->kept_count);
+}
+
 /* --- Topics ----------------------------------------------------------------------------------- */
 
 px_topic *px_topic_create(px_loop *loop, const px_topic_options *given, px_error *out_error)
@@ -381,6 +448,8 @@ px_topic *px_topic_create(px_loop *loop, const px_topic_options *given, px_error
         memcpy(copy, name.ptr, name.len + 1);
         topic->event = px_str_make(copy, name.len);
     }
+    topic->checks.run = topic_check;
+    loop_hook_add(loop, LOOP_CHECKS, &topic->checks);
     error_clear(out_error);
     return topic;
 }

@@ -130,6 +130,8 @@ px_sim_plant(head_is_counted_twice http server/session/session.c
     "(uint32_t)is_head((uint8_t)wait) - (uint32_t)is_head(session->wait)" "(uint32_t)is_head((uint8_t)wait)")
 px_sim_plant(head_bytes_stay_counted http2 server/h2/h2_share.c
     "h2->head_bytes -= request->head_bytes" "h2->head_bytes -= 0")
+px_sim_plant(topic_waiting_counted_on talk realtime/topic.c "    topic->waiting_count--;
+" "")
 px_sim_plant(fetch_repeats_posts fetch client/fetch.c
     "(fetch->reused && http_method_is_idempotent(request->method_id))" "fetch->reused")
 px_sim_plant(fetch_cut_looks_whole fetch client/h1_link_read.c
