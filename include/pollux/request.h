@@ -40,9 +40,9 @@ px_str px_request_authority(const px_exchange *exchange);
  * as the exchange, ends in NUL. */
 px_str px_request_client(px_exchange *exchange);
 
-/** Whether px_request_client is the client's address: 1, or 0 where the peer is a trusted proxy whose
- *  fields name no client, or where Forwarded and X-Forwarded-For name two.  Then it is the proxy's,
- *  and nothing that is let in by its address may be. */
+/** Whether px_request_client is the client's address: 1, or 0 where the peer is a trusted proxy
+ * whose fields name no client, or where Forwarded and X-Forwarded-For name two.  Then it is the
+ * proxy's, and nothing that is let in by its address may be. */
 int px_request_client_is_known(const px_exchange *exchange);
 
 /** "http" or "https": how the client came, as far as trusted proxies say. */

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "main/beats.h"
 #include "main/diagnostics.h"
+#include "pollux/stream.h"
 #include "process/cpus.h"
 
 enum {
@@ -36,10 +37,14 @@ struct supervisor_plan processes_plan(const struct options *options, uint32_t wo
             process->drain_timeout_ms == 0 ? DRAIN_TIMEOUT_MS_DEFAULT : process->drain_timeout_ms};
 }
 
-/* Whether only the machine itself reaches an address. */
+/* Whether only the machine itself reaches an address; one that is none is refused elsewhere. */
 static bool is_local(const char *address)
 {
     static const char *const local[] = {"unix:", "fd:", "127.", "localhost:", "[::1]:"};
+    px_error error;
+
+    if (px_address_check(address, &error) != PX_OK)
+        return true;
 
     for (size_t i = 0; i < ARRAY_COUNT(local); i++)
         if (strncmp(address, local[i], strlen(local[i])) == 0)
