@@ -291,7 +291,7 @@ bool router_is_elsewhere(const struct router *router, uint8_t method_id, px_str 
     struct router_match other;
     px_str plain;
 
-    if (PX_LIKELY(router_path_is_plain(raw_path)))
+    if (PX_LIKELY(router->everything || router_path_is_plain(raw_path)))
         return false;
     return router_plain_path(raw_path, arena, &plain) != PX_OK ||
            (router_find(router, method_id, method, host, plain, &other) == ROUTER_FOUND &&
