@@ -53,13 +53,16 @@ def test_slow_readers(tmp_path):
     (tmp_path / "small").write_text("Hello, world!")
     with Pollux("files", "-w1", *QUIET, tmp_path) as server:
         with Peers(server.address, MANY, "read", path="/big") as peers:
-            assert peers.ready() == MANY
+            peers.ready()
             before = rss_anon_bytes(*process_ids(server))
             with Load(server.address, kept=4, new=4, pause_ms=2, path="/small") as load:
                 time.sleep(long_or(30, 3))
             load.assert_nothing_lost()
             say(f"{MANY} read 64 MiB, 16 bytes at a time; {before >> 20} MiB")
-            peers.report()
+            report = peers.report()
+            # On a slow machine some wait for a second and longer before they are accepted, and are shed.
+            assert report["open"] == MANY - counters(server)["shed"]
+            assert report["open"] > MANY // 2
 
 
 def test_an_idle_crowd_costs_little():
