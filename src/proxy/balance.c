@@ -122,31 +122,6 @@ bool upstream_has_room(const px_upstream *upstream)
 /* --- The balances ------------------------------------------------------------------------------
  */
 
-/* Each gains its weight, the richest is taken and pays for all: turns by weight, spread over the
- * round. */
-static struct server *choose_round_robin(const struct choice *choice)
-{
-    const px_upstream *upstream = choice->upstream;
-    struct server *best = NULL;
-    int64_t total = 0;
-
-    for (uint32_t index = 0; index < upstream->server_count; index++) {
-        struct server *server = &upstream->servers[index];
-
-        if (!may_have(choice, server))
-            continue;
-        uint32_t weight = weight_of(upstream, server);
-
-        server->turn += weight;
-        total += weight;
-        if (!best || server->turn > best->turn)
-            best = server;
-    }
-    if (best)
-        best->turn -= total;
-    return best;
-}
-
 /* left.busy / left.weight < right.busy / right.weight, with the request that is to come. */
 static bool is_less_busy(const px_upstream *upstream, const struct server *left,
                          const struct server *right)
@@ -155,7 +130,9 @@ static bool is_less_busy(const px_upstream *upstream, const struct server *left,
            (uint64_t)(right->busy + 1) * weight_of(upstream, left);
 }
 
-static struct server *choose_least(const struct choice *choice)
+/* Each gains its weight, the richest is taken and pays for all: turns by weight, spread over the
+ * round.  By load the least busy is taken, and turns decide between those that are equally so. */
+static struct server *choose_in_turn(const struct choice *choice, bool by_load)
 {
     const px_upstream *upstream = choice->upstream;
     struct server *best = NULL;
@@ -170,8 +147,10 @@ static struct server *choose_least(const struct choice *choice)
 
         server->turn += weight;
         total += weight;
-        if (!best || is_less_busy(upstream, server, best) ||
-            (!is_less_busy(upstream, best, server) && server->turn > best->turn))
+        bool is_tied = best && (!by_load || !is_less_busy(upstream, best, server));
+
+        if (!best || (by_load && is_less_busy(upstream, server, best)) ||
+            (is_tied && server->turn > best->turn))
             best = server;
     }
     if (best)
@@ -265,9 +244,9 @@ static struct server *choose(const struct choice *choice, px_upstream *upstream,
     case PX_BALANCE_RANDOM:
         return choose_random(choice, upstream);
     case PX_BALANCE_ROUND_ROBIN:
-        return choose_round_robin(choice);
+        return choose_in_turn(choice, false);
     case PX_BALANCE_LEAST:
-        return choose_least(choice);
+        return choose_in_turn(choice, true);
     case PX_BALANCE_HASH:
         return choose_hash(choice,
                            px_template_text(choice->upstream->hash_key, exchange, PX_TEMPLATE_KEY));
