@@ -4,6 +4,7 @@
  *   build.c         hosts, routes, and what of limits and logs differs from host to host
  *   build_answer.c  respond, redirect: which handler answers, and when
  *   build_upstream.c, build_proxy.c   upstream, proxy, forward_auth
+ *   build_observe.c metrics, status
  *   build_files.c   files, and what it serves them by
  *   build_gate.c    middleware: what stands before the answer
  *   build_head.c    filters: what is done to an answer's head
@@ -58,9 +59,8 @@ struct build_route {
     px_filter_use filters[BUILD_FILTERS_MAX];
     uint32_t middleware_count;
     uint32_t filter_count;
-    bool takes_connect; /* what answers knows CONNECT, which has no path */
-    bool streams;       /* what answers takes content as it comes, and has no limit of its own */
-    bool is_too_long;   /* noted */
+    bool streams;     /* what answers takes content as it comes, and has no limit of its own */
+    bool is_too_long; /* noted */
 };
 
 /* Fills config->site, or notes why there is none. */
@@ -146,6 +146,8 @@ bool build_respond(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer);
 bool build_redirect(struct build *build, const struct config_node *node,
                     struct build_answer *out_answer);
+bool build_observe(struct build *build, const struct config_node *node,
+                   struct build_answer *out_answer);
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer);
 

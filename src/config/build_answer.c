@@ -202,7 +202,8 @@ static bool answer_make(struct build_route *route, const struct config_node *nod
         return build_redirect(route->build, node, out_answer);
     if (node_is(node, "proxy"))
         return build_proxy(route, node, out_answer);
-    route->takes_connect = true;
+    if (node_is(node, "metrics") || node_is(node, "status"))
+        return build_observe(route->build, node, out_answer);
     return build_respond(route->build, node, out_answer);
 }
 

@@ -14,6 +14,7 @@
 #define PX_CONFIG_CONFIG_H
 
 #include "config/settings.h"
+#include "pollux/metrics.h"
 #include "pollux/proxy.h"
 #include "pollux/rate_limit.h"
 #include "pollux/site.h"
@@ -57,6 +58,7 @@ struct config {
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */
     bool (*is_draining)(const void *context);
     const void *drain_context; /* borrowed */
+    px_metrics *metrics; /* borrowed: what `metrics` and `status` show; set likewise; NULL: none */
 };
 
 /* Reads, checks and settles a file, and builds its site.  NULL without memory for the least; else

@@ -9,8 +9,9 @@ static const struct {
     const char *name;
     uint32_t where; /* its row's; others of that name have their engine */
 } unlinked[] = {
-    {"metrics", IN_ANSWERS}, {"status", IN_ANSWERS}, {"trace", IN_TOP},
-    {"resolver", IN_TOP},    {"syslog", IN_TOP},
+    {"trace", IN_TOP},
+    {"resolver", IN_TOP},
+    {"syslog", IN_TOP},
 };
 
 void config_check_linked(struct config_load *load, const struct config_node *nodes)

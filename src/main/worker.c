@@ -348,6 +348,7 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
 {
     config->is_draining = is_draining;
     config->drain_context = life->server;
+    config->metrics = life->worker->counts->metrics;
     px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
 
     return err == PX_OK ? px_server_set_site(life->server, config->site, out_error) : err;

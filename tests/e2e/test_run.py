@@ -316,6 +316,35 @@ def test_tls_redirect_and_hsts(folder):
     assert "pollux.conf:6:15: " in err and "key.pem" in err
 
 
+def test_metrics_and_status_are_answers(folder):
+    text = """
+host * {
+    route /metrics {
+        allow 127.0.0.0/8
+        metrics
+    }
+    route /status { status }
+    respond in
+}
+"""
+    for workers in (0, 2):
+        with serve(folder, text, top=f"listen 127.0.0.1:0\nworkers {workers}\nlog off\n") as server:
+            for _ in range(3):
+                assert get(server)[2] == b"in"
+            status, fields, content = get(server, "/metrics")
+            assert (status, fields["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+            answered = re.findall(rb'^http_server_request_duration_seconds_count\{.*http_route="/",.* (\d+)$', content, re.M)
+            assert sum(map(int, answered)) == 3
+            assert get(server, "/metrics", method="HEAD")[0] == 200
+            status, fields, _ = get(server, "/metrics", method="POST")
+            assert (status, fields["allow"]) == (405, "GET, HEAD")
+            status, fields, content = get(server, "/status", fields="Accept: application/json\r\n")
+            assert (status, fields["content-type"].split(";")[0]) == (200, "application/json")
+            assert b"<html" in get(server, "/status", fields="Accept: text/html\r\n")[2]
+    code, out, _ = explain(folder, "GET", "http://a.test/metrics")
+    assert (code, out.splitlines()[-1]) == (0, "answer    metrics  # pollux.conf:8")
+
+
 # --- Errors --------------------------------------------------------------------------------------
 
 
