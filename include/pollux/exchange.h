@@ -121,6 +121,12 @@ void px_exchange_abort(px_exchange *exchange);
  *  rule.  What was posted, or waited for, is dropped then. */
 int px_exchange_is_open(const px_exchange *exchange);
 
+/** Which rule the program broke, in words for its log: "a second answer", "less content than its
+ *  length says".  Readable once it happened, on_end included; px_server_options.on_fault tells of
+ *  it at once.
+ *  @return a static string; NULL where none was broken (px_exchange_abort breaks none). */
+const char *px_exchange_fault(const px_exchange *exchange);
+
 /** Whether what answers is the page of an error: 1 once px_respond_from was called with a status of
  *  400 or more.  Middleware that refuses or counts lets it pass: the request has been there. */
 int px_exchange_is_error_page(const px_exchange *exchange);

@@ -38,6 +38,12 @@ void px_respond_text(px_exchange *exchange, unsigned status, const char *text);
  *  any case. */
 void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const px_body *body);
 
+/** Answers with content that is handed over: what malloc gave, a text that a library has made.
+ *  @param memory freed with free() once it is sent, whatever became of it; NULL with 0 bytes is an
+ *  empty content. */
+void px_respond_take(px_exchange *exchange, unsigned status, px_str type, void *memory,
+                     size_t bytes);
+
 /** A range of an open file. */
 typedef struct px_file_range {
     int fd;          /**< Borrowed until `release` is called. */
@@ -115,6 +121,16 @@ void px_response_add_field(px_exchange *exchange, px_str name, px_str value);
 /** As px_response_add_field, in place of all of that name; an absent value removes them.  Date and
  *  Server may be replaced or removed. */
 void px_response_set_field(px_exchange *exchange, px_str name, px_str value);
+
+/** Adds a field of an answer that another program has made (a WSGI application, a CGI program, a
+ *  server behind): what px_response_add_field refuses is left out and breaks nothing.  Framing
+ *  fields are pollux's own; of them `Connection: close` is heeded (px_response_close).
+ *  @return 1; 0: it is left out. */
+int px_response_pass_field(px_exchange *exchange, px_str name, px_str value);
+
+/** Has the connection end behind this answer (HTTP/1; RFC 9112 section 9.6).  Over HTTP/2, which
+ *  many requests share, it does nothing.  Before the answer begins; else it does nothing. */
+void px_response_close(px_exchange *exchange);
 
 /** A Content-Type and fields that are kept ready for many answers. */
 typedef struct px_kept_fields {

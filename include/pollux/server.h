@@ -118,6 +118,12 @@ typedef struct px_server_options {
      *  ends with PX_END_PEER_GONE.  1: it goes on waiting for its answer (RFC 9112 section 9.6 lets
      *  it).  px_exchange_callbacks.on_peer_end tells of it at once in either case. */
     uint32_t half_close;
+    /** Tells that the program broke a rule with an exchange, and which (px_exchange_fault), inside
+     *  of the call that broke it: a place for a log line or a breakpoint.  The exchange can be
+     * read, and has an error for an answer already.  NULL: not wanted; on_end and the log (`reason`
+     * of its JSON lines) say it too. */
+    void (*on_fault)(px_exchange *exchange, const char *what, void *context);
+    void *fault_context; /**< Handed to on_fault; borrowed: outlives the server. */
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */

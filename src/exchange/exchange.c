@@ -71,18 +71,33 @@ static void exchange_reset(px_exchange *exchange, px_end end)
     exchange->transport->reset(exchange);
 }
 
-void exchange_break(px_exchange *exchange, px_end end)
+void exchange_note_fault(px_exchange *exchange, const char *what)
+{
+    struct exchange_service *service = exchange->service;
+
+    if (exchange->fault)
+        return;
+    exchange->fault = what;
+    if (service->on_fault)
+        service->on_fault(exchange, what, service->fault_context);
+}
+
+/* What is broken first says why, and the program is told when there is nothing left to answer. */
+void exchange_break(px_exchange *exchange, px_end end, const char *what)
 {
     if (!exchange_alive(exchange))
         return;
+    CHECK(what);
     if (exchange->answer.state >= ANSWER_TAKEN) {
         exchange_reset(exchange, end);
+        exchange_note_fault(exchange, what);
         return;
     }
     /* Nothing is out: the peer is told (RFC 9110 section 15.6). */
     exchange->failed = true;
     exchange->end = (uint8_t)end;
     answer_replace(exchange, end == PX_END_NO_MEMORY ? 503 : 500);
+    exchange_note_fault(exchange, what);
 }
 
 void exchange_set_close_after(px_exchange *exchange)
@@ -97,7 +112,7 @@ void exchange_set_refused(px_exchange *exchange, const char *reason)
 
 const char *exchange_refused(const px_exchange *exchange)
 {
-    return exchange->answer.refused;
+    return exchange->answer.refused ? exchange->answer.refused : exchange->fault;
 }
 
 bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes)
@@ -136,7 +151,7 @@ struct input_more *exchange_input_more(px_exchange *exchange)
     struct input_more *input = arena_take(&exchange->arena, sizeof(*input));
 
     if (!input) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return NULL;
     }
     memset(input, 0, sizeof(*input));
@@ -153,7 +168,7 @@ struct output_more *exchange_output_more(px_exchange *exchange)
     struct output_more *output = arena_take(&exchange->arena, sizeof(*output));
 
     if (!output) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return NULL;
     }
     memset(output, 0, sizeof(*output));
@@ -192,7 +207,7 @@ void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callback
                                void *context)
 {
     if (callbacks && callbacks->struct_size < sizeof(callbacks->struct_size)) {
-        exchange_break(exchange, PX_END_ABORTED); /* a table that says nothing of its size */
+        exchange_break(exchange, PX_END_ABORTED, TABLE_WITHOUT_SIZE);
         return;
     }
     exchange->handling.callbacks = callbacks;
@@ -237,6 +252,11 @@ void px_exchange_abort(px_exchange *exchange)
 int px_exchange_is_open(const px_exchange *exchange)
 {
     return exchange_alive(exchange);
+}
+
+const char *px_exchange_fault(const px_exchange *exchange)
+{
+    return exchange->fault;
 }
 
 px_loop *px_exchange_loop(const px_exchange *exchange)

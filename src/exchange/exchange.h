@@ -120,9 +120,14 @@ enum answer_state exchange_answer_state(const px_exchange *exchange);
 /* It is to end visibly broken. */
 bool exchange_is_broken(const px_exchange *exchange);
 
-/* A rule was broken, or memory ran out: remembers why, once.  What was not begun is answered 500,
- * or 503 without memory; what was ends visibly broken. */
-void exchange_break(px_exchange *exchange, px_end end);
+/* A rule was broken, or memory ran out: remembers why, once, and says so (px_exchange_fault);
+ * `what` is static.  What was not begun is answered 500, or 503 without memory; what was ends
+ * visibly broken. */
+void exchange_break(px_exchange *exchange, px_end end, const char *what);
+
+/* `what` where the arena can hold no more, and where a table of callbacks has no struct_size. */
+#define EXCHANGE_IS_FULL "more memory than exchange_bytes_max, or than there is"
+#define TABLE_WITHOUT_SIZE "a table of callbacks without struct_size"
 
 /* The connection is to close behind the answer. */
 void exchange_set_close_after(px_exchange *exchange);

@@ -31,9 +31,10 @@ struct px_exchange {
     struct exchange_input input;
     struct exchange_answer answer;
     struct exchange_output output;
-    uint8_t end; /* px_end, once known */
-    bool broken; /* it is to end visibly broken; the transport was told */
-    bool failed; /* an error of ours stands in place of the handler's answer */
+    const char *fault; /* static: which rule the program broke; or NULL */
+    uint8_t end;       /* px_end, once known */
+    bool broken;       /* it is to end visibly broken; the transport was told */
+    bool failed;       /* an error of ours stands in place of the handler's answer */
 
     struct arena arena;
     char first[EXCHANGE_FIRST_BYTES];
@@ -42,6 +43,9 @@ struct px_exchange {
 /* The parts that are made on demand; NULL (and the exchange is broken) without memory. */
 struct input_more *exchange_input_more(px_exchange *exchange);
 struct output_more *exchange_output_more(px_exchange *exchange);
+
+/* Remembers which rule was broken, once, and tells the program. */
+void exchange_note_fault(px_exchange *exchange, const char *what);
 
 /* Calls on_end, and what else is to be called at the end. */
 void exchange_tell_end(px_exchange *exchange);

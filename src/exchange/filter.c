@@ -35,7 +35,7 @@ static bool filter_take_head(px_exchange *exchange, const struct exchange_filter
     if (is_wanted && !stage) {
         if (TABLE_MEMBER(entry->filter, on_end))
             entry->filter->on_end(exchange, state);
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
     }
     if (!exchange_alive(exchange))
         return false;
@@ -47,7 +47,7 @@ static bool filter_take_head(px_exchange *exchange, const struct exchange_filter
     exchange->output.filtered = true;
     stage->input = arena_take(&exchange->arena, STAGE_INPUT_BYTES);
     if (!stage->input)
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
     return stage->input != NULL;
 }
 

@@ -13,7 +13,7 @@
 static size_t use_some(px_exchange *exchange, px_str bytes, size_t used)
 {
     if (used > bytes.len) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED, "a receiver that has used more than there is");
         return bytes.len;
     }
     if (used < bytes.len)
@@ -121,7 +121,7 @@ static bool collected_seal(px_exchange *exchange)
     if (collected->len == 0)
         return true;
     if (buf_reserve(collected, 1) != PX_OK) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, "no memory for collected content");
         return false;
     }
     collected->ptr[collected->len] = '\0';
@@ -186,7 +186,7 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
                      exchange->input.sink == SINK_COLLECT);
 
     if (!is_whole) {
-        exchange_break(exchange, PX_END_ABORTED); /* the rest is not the whole */
+        exchange_break(exchange, PX_END_ABORTED, "px_request_collect after content had gone by");
         return;
     }
     exchange->input.bytes_max = bytes_max;

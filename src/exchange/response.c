@@ -5,6 +5,7 @@
  * picks it up.  A call that breaks a rule, or finds no memory, breaks the exchange; nothing is
  * returned, on_end says so.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -12,17 +13,32 @@
 #include "http/fields/field.h"
 #include "http/message/status.h"
 
+/* Which rule an answer would break; NULL: none. */
+static const char *answer_fault(const px_exchange *exchange, unsigned status, px_str type)
+{
+    if (exchange->answer.state != ANSWER_NONE)
+        return "a second answer";
+    if (exchange->handling.detour == DETOUR_AHEAD)
+        return "an answer after px_respond_from";
+    if (status < 200 || status > 599)
+        return "a status that is not one of 200 to 599";
+    /* RFC 9110 section 9.3.6: a 2xx to CONNECT begins a tunnel, whatever its fields say. */
+    if (exchange->arrival.method == METHOD_CONNECT && status < 300)
+        return "a 2xx to CONNECT that is no tunnel";
+    if (type.ptr && !field_value_valid(type))
+        return "a Content-Type with bytes that no field may have";
+    return NULL;
+}
+
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length)
 {
     if (!exchange_alive(exchange))
         return false;
-    /* RFC 9110 section 9.3.6: a 2xx to CONNECT begins a tunnel, whatever its fields say. */
-    bool tunnel_only = exchange->arrival.method == METHOD_CONNECT && status < 300;
+    const char *fault = answer_fault(exchange, status, type);
 
-    if (exchange->answer.state != ANSWER_NONE || exchange->handling.detour == DETOUR_AHEAD ||
-        status < 200 || status > 599 || tunnel_only || (type.ptr && !field_value_valid(type))) {
-        exchange_break(exchange, PX_END_ABORTED);
+    if (PX_UNLIKELY(fault != NULL)) {
+        exchange_break(exchange, PX_END_ABORTED, fault);
         return false;
     }
     if (PX_UNLIKELY(exchange->handling.detour_status != 0))
@@ -31,7 +47,7 @@ bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum cont
     if (type.ptr && type.len > 0) {
         exchange->answer.type = arena_copy(&exchange->arena, type);
         if (!exchange->answer.type.ptr) {
-            exchange_break(exchange, PX_END_NO_MEMORY);
+            exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
             return false;
         }
     }
@@ -88,7 +104,8 @@ void px_respond(px_exchange *exchange, unsigned status, px_str type, px_str cont
     else
         exchange->output.body.bytes = arena_copy(&exchange->arena, content);
     if (!exchange->output.body.bytes.ptr) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY,
+                       "content of more than respond_bytes_max, or no memory for it");
         return;
     }
     answer_ready(exchange);
@@ -112,13 +129,22 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
     answer_ready(exchange);
 }
 
+void px_respond_take(px_exchange *exchange, unsigned status, px_str type, void *memory,
+                     size_t bytes)
+{
+    const px_body body = {.bytes = px_str_make(memory, bytes), .release = free, .context = memory};
+
+    px_respond_body(exchange, status, type, &body);
+}
+
 void px_response_replace(px_exchange *exchange, const px_body *body)
 {
     if (!exchange_alive(exchange) || exchange->answer.state != ANSWER_READY ||
         exchange->output.filtered || exchange->output.kind == CONTENT_TUNNEL) {
         if (body->release)
             body->release(body->context);
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED,
+                       "px_response_replace outside of the on_head of a filter");
         return;
     }
     exchange_release_content(exchange);
@@ -182,7 +208,8 @@ void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location
         px_respond(exchange, status, px_str_make(NULL, 0), px_str_make("", 0));
         return;
     }
-    exchange_break(exchange, PX_END_ABORTED);
+    exchange_break(exchange, PX_END_ABORTED,
+                   "a redirect with another status than 301, 302, 303, 307 or 308");
 }
 
 void px_respond_error(px_exchange *exchange, unsigned status)
@@ -193,7 +220,10 @@ void px_respond_error(px_exchange *exchange, unsigned status)
     if (!exchange_alive(exchange))
         return;
     if (status < 400 || status > 599 || exchange->handling.detour == DETOUR_AHEAD) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED,
+                       status < 400 || status > 599
+                           ? "an error with a status that is not one of 400 to 599"
+                           : "an answer after px_respond_from");
         return;
     }
     /* A page for an error that is none itself: the error is that of before. */
@@ -262,7 +292,8 @@ static bool pieces_open(px_exchange *exchange)
 
     if (is_written && exchange->answer.state != ANSWER_NONE && !exchange->output.pieces_done)
         return true;
-    exchange_break(exchange, PX_END_ABORTED);
+    exchange_break(exchange, PX_END_ABORTED,
+                   "a piece of an answer that px_response_start did not begin, or that has ended");
     return false;
 }
 
@@ -277,7 +308,7 @@ void px_response_write(px_exchange *exchange, px_str bytes)
         output->pieces_at = 0;
     }
     if (buf_append(&output->pieces, bytes) != PX_OK) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, "more written than px_response_room has");
         return;
     }
     exchange->transport->send_content(exchange);
@@ -317,7 +348,9 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
         return;
     if (exchange->answer.state != ANSWER_NONE ||
         callbacks->struct_size < sizeof(callbacks->struct_size)) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED,
+                       exchange->answer.state != ANSWER_NONE ? "a second answer"
+                                                             : TABLE_WITHOUT_SIZE);
         return;
     }
     if (!connect &&
@@ -336,7 +369,7 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
     output->producer.context = context;
     output->upgrade = connect ? px_str_make(NULL, 0) : arena_copy(&exchange->arena, protocol);
     if (!connect && !output->upgrade.ptr) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return;
     }
     /* What HTTP/1 calls 101 is a 2xx to extended CONNECT (RFC 8441 section 4). */

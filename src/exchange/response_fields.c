@@ -17,6 +17,14 @@ static bool field_allowed(px_str name, px_str value)
     return field_name_valid(name) && field_value_valid(value) && !field_is_framing(name);
 }
 
+static const char *field_fault(px_str name)
+{
+    if (!field_name_valid(name))
+        return "a field whose name is no token";
+    return field_is_framing(name) ? "a field that frames the message: pollux sets it"
+                                  : "a field's value with bytes that no field may have";
+}
+
 /* Appends a copy of a field to an array in the arena, which doubles. */
 static bool fields_append(px_exchange *exchange, px_field **fields, uint32_t count, uint32_t *room,
                           px_str name, px_str value)
@@ -48,7 +56,7 @@ static bool fields_open(px_exchange *exchange)
         return false;
     if (exchange->answer.state == ANSWER_NONE || exchange->answer.state == ANSWER_READY)
         return true;
-    exchange_break(exchange, PX_END_ABORTED);
+    exchange_break(exchange, PX_END_ABORTED, "a field or status that is set when the head is out");
     return false;
 }
 
@@ -59,12 +67,12 @@ static void field_add(px_exchange *exchange, px_str name, px_str value)
     if (field_name_is(name, "content-type")) {
         exchange->answer.type = arena_copy(&exchange->arena, value);
         if (!exchange->answer.type.ptr)
-            exchange_break(exchange, PX_END_NO_MEMORY);
+            exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return;
     }
     if (!fields_append(exchange, &exchange->answer.fields, exchange->answer.field_count, &room,
                        name, value)) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return;
     }
     exchange->answer.field_count++;
@@ -97,7 +105,7 @@ void px_response_lend(px_exchange *exchange, px_kept_fields *kept)
         return;
     if (PX_UNLIKELY(!kept->checked)) {
         if (!kept_allowed(kept)) {
-            exchange_break(exchange, PX_END_ABORTED);
+            exchange_break(exchange, PX_END_ABORTED, "kept fields that cannot be sent");
             return;
         }
         kept->checked = 1;
@@ -123,7 +131,7 @@ static bool fields_own(px_exchange *exchange)
     px_field *own = arena_take(&exchange->arena, exchange->answer.field_count * sizeof(*own));
 
     if (!own) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return false;
     }
     memcpy(own, exchange->answer.fields, exchange->answer.field_count * sizeof(*own));
@@ -137,10 +145,26 @@ void px_response_add_field(px_exchange *exchange, px_str name, px_str value)
     if (!fields_open(exchange))
         return;
     if (!field_allowed(name, value)) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED, field_fault(name));
         return;
     }
     field_add(exchange, name, value);
+}
+
+int px_response_pass_field(px_exchange *exchange, px_str name, px_str value)
+{
+    if (field_name_is(name, "connection") && field_list_has(value, "close"))
+        px_response_close(exchange);
+    if (!field_allowed(name, value) || !fields_open(exchange))
+        return 0;
+    field_add(exchange, name, value);
+    return exchange_alive(exchange);
+}
+
+void px_response_close(px_exchange *exchange)
+{
+    if (exchange_alive(exchange) && exchange->answer.state < ANSWER_TAKEN)
+        exchange->answer.close_after = true;
 }
 
 void px_response_set_field(px_exchange *exchange, px_str name, px_str value)
@@ -150,7 +174,7 @@ void px_response_set_field(px_exchange *exchange, px_str name, px_str value)
     if (!fields_open(exchange))
         return;
     if (!field_allowed(name, value.ptr ? value : px_str_make("", 0))) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED, field_fault(name));
         return;
     }
     if (!fields_own(exchange))
@@ -190,7 +214,7 @@ void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
     if (!exchange_alive(exchange))
         return;
     if (!field_allowed(name, value)) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED, field_fault(name));
         return;
     }
     struct output_more *output = exchange_output_more(exchange);
@@ -201,7 +225,7 @@ void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
                       name, value))
         output->trailer_count++;
     else
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
 }
 
 unsigned px_response_status(const px_exchange *exchange)
@@ -214,7 +238,7 @@ void px_response_set_status(px_exchange *exchange, unsigned status)
     if (!fields_open(exchange))
         return;
     if (status < 200 || status > 599) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED, "a status that is not one of 200 to 599");
         return;
     }
     exchange->answer.status = (uint16_t)status;
@@ -251,7 +275,9 @@ void px_response_add_cookie(px_exchange *exchange, const px_cookie *given)
     px_err err = cookie_build(&cookie, &exchange->arena, &value);
 
     if (err != PX_OK || (given->same_site.ptr && cookie.same_site == COOKIE_SAME_SITE_UNSET)) {
-        exchange_break(exchange, err == PX_ERR_MEMORY ? PX_END_NO_MEMORY : PX_END_ABORTED);
+        exchange_break(exchange, err == PX_ERR_MEMORY ? PX_END_NO_MEMORY : PX_END_ABORTED,
+                       err == PX_ERR_MEMORY ? EXCHANGE_IS_FULL
+                                            : "a cookie that user agents refuse");
         return;
     }
     field_add(exchange, px_str_make("Set-Cookie", 10), value);
@@ -263,7 +289,8 @@ void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_
         return;
     if (status < 100 || status > 199 || status == 101 || exchange->answer.state != ANSWER_NONE ||
         (name.ptr && !field_allowed(name, value))) {
-        exchange_break(exchange, PX_END_ABORTED);
+        exchange_break(exchange, PX_END_ABORTED,
+                       "an informational response behind the answer, or that is none");
         return;
     }
     /* RFC 9110 section 15.2: not to a client of HTTP/1.0. */

@@ -68,6 +68,9 @@ struct exchange_service {
     void (*dispatch)(px_exchange *exchange);
     /* A helper thread has done with an exchange that had ended. */
     void (*on_read_ended)(px_exchange *exchange);
+    /* A program broke a rule, which `what` names; NULL: it does not want to hear of it. */
+    void (*on_fault)(px_exchange *exchange, const char *what, void *context);
+    void *fault_context;
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
     struct exchange_random random;

@@ -231,6 +231,13 @@ static px_pull pull_asked(px_exchange *exchange, char *out, size_t room, size_t 
     return pull;
 }
 
+/* Of content that is not what it was said to be. */
+static px_pull pull_fault(px_exchange *exchange, const char *what)
+{
+    exchange_note_fault(exchange, what);
+    return PX_PULL_ERROR;
+}
+
 px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
 {
     px_pull pull = PX_PULL_END;
@@ -266,14 +273,14 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
         break;
     }
     if (*out_bytes > room)
-        return PX_PULL_ERROR;
+        return pull_fault(exchange, "a producer that wrote more than it had room for");
     exchange->output.produced += *out_bytes;
-    if (pull == PX_PULL_MORE && *out_bytes == 0)
-        return PX_PULL_ERROR; /* MORE with nothing would be asked for ever */
-    if (length != PX_LENGTH_UNKNOWN &&
-        (exchange->output.produced > length ||
-         (pull == PX_PULL_END && exchange->output.produced < length)))
-        return PX_PULL_ERROR;
+    if (pull == PX_PULL_MORE && *out_bytes == 0) /* would be asked for ever */
+        return pull_fault(exchange, "a producer that said PX_PULL_MORE with nothing");
+    if (length != PX_LENGTH_UNKNOWN && exchange->output.produced > length)
+        return pull_fault(exchange, "more content than its length says");
+    if (length != PX_LENGTH_UNKNOWN && pull == PX_PULL_END && exchange->output.produced < length)
+        return pull_fault(exchange, "less content than its length says");
     if (exchange->output.room_wanted && *out_bytes > 0 && room_is_back(exchange)) {
         exchange->output.room_wanted = false;
         room_tell(exchange);

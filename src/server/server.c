@@ -156,6 +156,8 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.respond_bytes_max = options->respond_bytes_max;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
+    server->service.on_fault = options->on_fault;
+    server->service.fault_context = options->fault_context;
     server->service.dispatch = server_dispatch;
     server->protocols = session_protocols;
     pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);

@@ -237,7 +237,7 @@ static void take_trailers(struct h1_conn *h1)
     if (!h1->exchange || h1->work->body.trailer.len == 0)
         return;
     if (h1_body_trailers(&h1->work->body, exchange_arena(h1->exchange), &fields, &count) != PX_OK) {
-        exchange_break(h1->exchange, PX_END_NO_MEMORY);
+        exchange_break(h1->exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return;
     }
     exchange_set_trailers(h1->exchange, fields, count);

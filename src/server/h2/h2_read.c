@@ -165,7 +165,7 @@ static void take_trailers(struct h2_request *request, const struct h2_head *head
     uint32_t count = 0;
 
     if (h2_head_take_trailers(head, exchange_arena(exchange), &fields, &count) != PX_OK) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return;
     }
     exchange_set_trailers(exchange, fields, count);

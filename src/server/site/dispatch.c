@@ -134,7 +134,7 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
     exchange_set_handler(exchange, match.pattern, route->handler, route->context);
     exchange_set_content_max(exchange, route->content_bytes_max);
     if (exchange_set_params(exchange, match.names, match.params, match.param_count) != PX_OK) {
-        exchange_break(exchange, PX_END_NO_MEMORY);
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
         return NULL;
     }
     exchange_set_rules(exchange, &route->rules->exchange);
