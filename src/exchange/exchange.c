@@ -137,6 +137,11 @@ void exchange_replace_answer(px_exchange *exchange, unsigned status, px_str allo
     exchange->answer.status = (uint16_t)status;
 }
 
+px_end exchange_end_of(const px_exchange *exchange, px_end end)
+{
+    return exchange->broken || exchange->failed ? (px_end)exchange->end : end;
+}
+
 unsigned exchange_log_status(const px_exchange *exchange)
 {
     if (exchange->broken)

@@ -161,6 +161,10 @@ void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_
 
 /* --- The log ---------------------------------------------------------------------------------- */
 
+/* How it ends, where its transport says `end`: an answer that stands in place of the program's is
+ * complete for the transport, but not for it. */
+px_end exchange_end_of(const px_exchange *exchange, px_end end);
+
 /* The status that was sent; 500 where the program cut it short; 499 where the peer did before. */
 unsigned exchange_log_status(const px_exchange *exchange);
 

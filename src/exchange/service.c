@@ -143,7 +143,7 @@ void exchange_finish(px_exchange *exchange, px_end end)
     CHECK(exchange->transport);
     exchange->transport = NULL;
     exchange->answer.state = ANSWER_DONE;
-    exchange->end = (uint8_t)(exchange->broken || exchange->failed ? exchange->end : end);
+    exchange->end = (uint8_t)exchange_end_of(exchange, end);
     if (exchange->end != PX_END_COMPLETE)
         service->aborted++;
     service->cut += exchange->end == PX_END_SERVER_CLOSED;

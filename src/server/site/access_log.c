@@ -325,7 +325,7 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
         .bytes = content_sent(session, exchange, end),
         .status = exchange_log_status(exchange),
         .version = px_request_version(exchange),
-        .end = end,
+        .end = exchange_end_of(exchange, end),
         .exchange = exchange,
     };
 

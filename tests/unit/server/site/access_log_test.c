@@ -203,6 +203,43 @@ static void json_lines_of_what_is_refused(void **state)
     site_close(&site);
 }
 
+static void answer_twice(px_exchange *exchange, void *context)
+{
+    (void)context;
+    px_respond_text(exchange, 200, "once");
+    px_respond_text(exchange, 200, "twice");
+}
+
+static void count_fault(px_exchange *exchange, const char *what, void *context)
+{
+    assert_ptr_equal(px_exchange_fault(exchange), what);
+    *(uint32_t *)context += 1;
+}
+
+/* It was the program, and the line says what it did. */
+static void json_lines_name_broken_rules(void **state)
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    static struct lines lines;
+    struct site site;
+    uint32_t faults = 0;
+
+    (void)state;
+    memset(&lines, 0, sizeof(lines));
+    options.log_format = PX_LOG_JSON;
+    options.on_log = take_lines;
+    options.log_context = &lines;
+    options.on_fault = count_fault;
+    options.fault_context = &faults;
+    site_open(&site, &options);
+    site_route(&site, "/twice", answer_twice, NULL);
+    request(&site, "GET /twice HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(faults, 1);
+    assert_non_null(strstr(lines.text, "\"status\":500,\"bytes\":26,\"ended\":\"aborted\","
+                                       "\"reason\":\"a second answer\""));
+    site_close(&site);
+}
+
 static void request_format_prints_accepted_heads(void **state)
 {
     struct site site;
@@ -248,6 +285,7 @@ int main(void)
         cmocka_unit_test(peer_that_left_is_499),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(json_lines_of_what_is_refused),
+        cmocka_unit_test(json_lines_name_broken_rules),
         cmocka_unit_test(request_format_prints_accepted_heads),
         cmocka_unit_test(no_log_without_a_taker),
     };
