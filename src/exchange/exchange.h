@@ -39,7 +39,13 @@ enum answer_state {
 };
 
 /* What a connection knows of its peer where it is secure. */
-enum exchange_fact { FACT_SERVER_NAME, FACT_CLIENT_SUBJECT, FACT_TLS_VERSION, FACT_TLS_CIPHER };
+enum exchange_fact {
+    FACT_SERVER_NAME,
+    FACT_CLIENT_SUBJECT,
+    FACT_TLS_VERSION,
+    FACT_TLS_CIPHER,
+    FACT_TLS_RESUMED
+};
 
 /* --- What it belongs to ----------------------------------------------------------------------- */
 
@@ -167,6 +173,11 @@ px_end exchange_end_of(const px_exchange *exchange, px_end end);
 
 /* The status that was sent; 500 where the program cut it short; 499 where the peer did before. */
 unsigned exchange_log_status(const px_exchange *exchange);
+
+/* From the end of the request's head until it was answered, and until the head of the answer was
+ * sent.  False: it was not. */
+bool exchange_handler_ms(const px_exchange *exchange, uint32_t *out_ms);
+bool exchange_first_byte_ms(const px_exchange *exchange, uint32_t *out_ms);
 
 /* Bytes of content that were given to the transport, of what is sent at all. */
 uint64_t exchange_content_bytes(const px_exchange *exchange);

@@ -143,6 +143,7 @@ struct exchange_handling {
     uint8_t detour;         /* enum detour */
     uint16_t detour_status; /* of the answer, whatever the handler says; 0: as it says */
     struct end_hook *ends;
+    struct exchange_upstream *upstream; /* in the arena; NULL: no server was asked */
     struct exchange_dispatch dispatch;
 };
 
@@ -163,6 +164,7 @@ struct exchange_answer {
     px_field *fields;    /* in the arena, or lent */
     const char *refused; /* why it was refused without its handler, static, for the log; NULL */
     uint16_t field_count, field_room;
+    uint32_t ready_ms, taken_ms; /* since the request's head was whole; by `state` */
     uint16_t status;
     uint8_t state;      /* enum answer_state */
     bool head_only;     /* HEAD, 204, 304: the head says it all */

@@ -12,6 +12,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchange_parts.h"
 #include "exchange/transport.h"
+#include "exchange/upstream.h"
 #include "pollux/filter.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
@@ -73,10 +74,17 @@ void exchange_release_content(px_exchange *exchange);
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length);
 
+/* Since its head was whole. */
+static inline uint32_t exchange_age_ms(const px_exchange *exchange)
+{
+    return (uint32_t)(exchange->service->loop->now_ms - exchange->arrival.started_ms);
+}
+
 /* Tells the transport that the answer is ready. */
 static inline void answer_ready(px_exchange *exchange)
 {
     exchange->answer.state = ANSWER_READY;
+    exchange->answer.ready_ms = exchange_age_ms(exchange);
     if (exchange->transport)
         exchange->transport->send_head(exchange);
 }

@@ -61,6 +61,7 @@ void exchange_take_head(px_exchange *exchange)
     if (PX_UNLIKELY(exchange->site->has_filters) && exchange->output.kind != CONTENT_TUNNEL)
         filters_take_head(exchange);
     exchange->answer.state = ANSWER_TAKEN;
+    exchange->answer.taken_ms = exchange_age_ms(exchange);
     if (exchange->output.filtered) {
         exchange->output.more->source_length = exchange->output.length;
         exchange->output.length = PX_LENGTH_UNKNOWN;

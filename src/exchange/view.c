@@ -181,6 +181,22 @@ uint64_t exchange_content_bytes(const px_exchange *exchange)
     return exchange->answer.head_only ? 0 : exchange->output.passed;
 }
 
+bool exchange_handler_ms(const px_exchange *exchange, uint32_t *out_ms)
+{
+    if (exchange->answer.state < ANSWER_READY)
+        return false;
+    *out_ms = exchange->answer.ready_ms;
+    return true;
+}
+
+bool exchange_first_byte_ms(const px_exchange *exchange, uint32_t *out_ms)
+{
+    if (exchange->answer.state < ANSWER_TAKEN)
+        return false;
+    *out_ms = exchange->answer.taken_ms;
+    return true;
+}
+
 uint64_t exchange_mark_sent(const px_exchange *exchange)
 {
     return exchange->answer.mark_sent;

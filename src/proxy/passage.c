@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "exchange/upstream.h"
 #include "http/message/method.h"
 #include "net/proxy_header.h"
 #include "pollux/request.h"
@@ -294,6 +295,7 @@ static void ask_server(struct passage *passage)
     passage->tries++;
     passage->started_ms = now_ms;
     tried_add(&passage->tried, upstream, passage->server);
+    exchange_upstream_ask(passage->exchange, px_str_of(passage->server->url));
     ask.url = px_str_of(passage->server->url);
     ask.address = px_str_of(passage->server->address);
     if (options->proxy_protocol != 0)

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/number.h"
+#include "exchange/upstream.h"
 #include "http/message/trailer.h"
 #include "pollux/request.h"
 #include "proxy/answer_head.h"
@@ -107,6 +108,7 @@ static void on_head(px_fetch *fetch, void *context)
         px_fetch_cancel(fetch);
         return;
     }
+    exchange_upstream_answer(passage->exchange, px_fetch_status(fetch));
     if (!px_fetch_is_tunnel(fetch)) {
         answer_begin(passage);
     } else if (tunnel_open(passage) != PX_OK) {
@@ -227,6 +229,7 @@ static void cut(struct passage *passage, const px_error *error)
 {
     passage_tell(passage, 0, error->text);
     passage->answer.broken = true;
+    exchange_upstream_break(passage->exchange);
     if (passage->stage == PASSAGE_TUNNEL)
         px_exchange_abort(passage->exchange);
     else

@@ -6,15 +6,19 @@ import os
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lib.runner import ROOT, Pollux, run
-from lib.wire import Wire, ask
+from lib.upstream import Upstream, answers, closed_port
+from lib.wire import Wire, WireError, WireReset, ask
 
 pytestmark = pytest.mark.short
 
@@ -543,10 +547,104 @@ def test_a_valid_trace_goes_on():
     assert all(row["trace_id"] != TRACE for row in rows[1:])
 
 
+def manual_fields():
+    page = (ROOT / "docs" / "OBSERVABILITY.md").read_text()
+    table = page[page.index("<!-- fields: begin -->") : page.index("<!-- fields: end -->")]
+    return set(re.findall(r"^\| `([a-z_]+)` \|", table, re.M))
+
+
 def test_the_manual_has_every_field():
     with_all = rows_of("", flags=("--trust-proxy", "10.0.0.0/8", "--proxy-header", "x-forwarded-for"))[0]
     refused = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
-    page = (ROOT / "docs" / "OBSERVABILITY.md").read_text()
-    table = page[page.index("## Fields of the JSON log") : page.index("## The metrics")]
-    listed = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
-    assert set(with_all) | set(refused) == listed - {"client", "tls_version", "tls_cipher"}
+    elsewhere = {"client", "tls_version", "tls_cipher", "tls_resumed", "upstream", "upstream_status", "upstream_ms", "tries"}
+    assert set(with_all) | set(refused) == manual_fields() - elsewhere
+
+
+@pytest.mark.parametrize("version, protocol", [("--http1.0", "HTTP/1.0"), ("--http1.1", "HTTP/1.1"), ("--http2-prior-knowledge", "HTTP/2")])
+def test_protocol(version, protocol):
+    with Pollux("respond", "-w1", "--log=json") as server:
+        subprocess.run(["curl", "-q", "-sS", "--noproxy", "*", version, server.url], check=True, timeout=30,
+                       stdout=subprocess.DEVNULL)
+        assert rows(server, 1)[0]["protocol"] == protocol
+
+
+def test_whether_a_session_went_on():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # its session is known when the handshake is done
+    session = None
+    with Pollux("respond", "-w1", "-l", "https://127.0.0.1:0", "--tls-self-signed", "--log=json") as server:
+        for _ in range(2):
+            with socket.create_connection(server.address) as plain, context.wrap_socket(plain, session=session) as secure:
+                secure.sendall(request())
+                assert secure.recv(100).startswith(b"HTTP/1.1 200")
+                session = secure.session
+        assert [row["tls_resumed"] for row in rows(server, 2)] == [False, True]
+
+
+# --- What a server behind it has done -----------------------------------------------------------
+
+
+@contextmanager
+def proxied(script, *flags, urls=()):
+    with Upstream(script) as upstream:
+        with Pollux("proxy", "--log=json", "-w1", *flags, *urls, upstream.url) as server:
+            yield server, upstream
+
+
+def waits(peer):
+    while True:
+        peer.request()
+        time.sleep(0.2)
+        peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n")
+        time.sleep(0.2)
+        peer.send(b"no")
+
+
+def test_what_the_upstream_did():
+    with proxied(waits) as (server, upstream):
+        assert ask(server.address, request()).status == 404
+        row = rows(server, 1)[0]
+    assert (row["upstream"], row["upstream_status"], row["tries"], row["ended"]) == (upstream.url, 404, 1, "complete")
+    assert 180 <= row["upstream_ms"] < 390 and 180 <= row["handler_ms"] < 390
+    assert 180 <= row["first_byte_ms"] < 390 <= row["duration_ms"] + 10
+
+
+def test_the_upstream_that_answered_is_the_last_that_was_asked():
+    dead = closed_port()
+    with proxied(answers(), "--balance=roundrobin", urls=[dead]) as (server, upstream):
+        for _ in range(2):
+            assert ask(server.address, request()).status == 200
+        both = rows(server, 2)
+    assert all((row["upstream"], row["upstream_status"]) == (upstream.url, 200) for row in both)
+    assert sorted(row["tries"] for row in both) == [1, 2]
+
+
+def test_an_upstream_that_does_not_answer():
+    dead = closed_port()
+    with Pollux("proxy", "--log=json", "-w1", "--tries=1", dead) as server:
+        assert ask(server.address, request()).status == 502
+        row = rows(server, 1)[0]
+    assert (row["upstream"], row["tries"], row["status"], row["ended"]) == (dead, 1, 502, "complete")
+    assert "upstream_status" not in row and row["upstream_ms"] <= row["duration_ms"]
+
+
+def test_an_upstream_that_breaks_off():
+    def script(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        time.sleep(0.1)
+        peer.reset()
+
+    with proxied(script) as (server, _):
+        with Wire(server.address) as wire:
+            wire.send(request())
+            with pytest.raises((WireError, WireReset)):
+                wire.reply()
+        row = rows(server, 1)[0]
+    assert (row["ended"], row["upstream_status"]) == ("upstream", 200)
+
+
+def test_what_was_not_proxied_names_no_upstream():
+    assert not {"upstream", "upstream_status", "upstream_ms", "tries"} & set(rows_of("")[0])

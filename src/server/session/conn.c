@@ -276,6 +276,8 @@ static size_t carrier_secure(const struct session *session, enum exchange_fact f
         return text_copy(tls_session_version(tls), out_text, room);
     case FACT_TLS_CIPHER:
         return text_copy(tls_session_cipher(tls), out_text, room);
+    case FACT_TLS_RESUMED:
+        return text_copy(tls->resumed ? "true" : "false", out_text, room);
     }
     return 0;
 }

@@ -5,76 +5,17 @@
 
 #include <string.h>
 
-#include "base/text.h"
 #include "http/fields/date.h"
 #include "http/fields/field.h"
-#include "http/message/uri.h"
+#include "server/site/log_fields.h"
 #include "server/site/trust.h"
-
-enum {
-    ROUTE_BYTES = 256,
-    /* With ids, and names of TLS. */
-    LINE_FIXED_BYTES = 1024 + ROUTE_BYTES * 6, /* everything in a line but the peer's own strings */
-    ESCAPE_FACTOR = 6                          /* the longest escape: \u00HH in JSON */
-};
-
-/* One line as it grows; the room was made before. */
-struct log_line {
-    char *at;
-};
-
-static void put(struct log_line *line, px_str text)
-{
-    line->at = text_write_str(line->at, text);
-}
-
-static void put_text(struct log_line *line, const char *text)
-{
-    put(line, px_str_of(text));
-}
-
-static void put_number(struct log_line *line, uint64_t number)
-{
-    line->at = text_write_number(line->at, number);
-}
-
-enum escape { ESCAPE_QUOTED, ESCAPE_HEAD, ESCAPE_JSON };
-
-static void put_hex(struct log_line *line, const char *prefix, unsigned char byte)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    put_text(line, prefix);
-    *line->at++ = hex[byte >> 4];
-    *line->at++ = hex[byte & 15];
-}
-
-static void put_escaped(struct log_line *line, px_str text, enum escape escape)
-{
-    for (size_t index = 0; index < text.len; index++) {
-        unsigned char byte = (unsigned char)text.ptr[index];
-
-        if (byte < 0x20 || byte >= 0x7f) {
-            if (escape == ESCAPE_HEAD && (byte == '\r' || byte == '\n'))
-                *line->at++ = (char)byte;
-            else
-                put_hex(line, escape == ESCAPE_JSON ? "\\u00" : "\\x", byte);
-        } else if ((byte == '"' || byte == '\\') && escape == ESCAPE_QUOTED) {
-            put_hex(line, "\\x", byte);
-        } else {
-            if ((byte == '"' || byte == '\\') && escape == ESCAPE_JSON)
-                *line->at++ = '\\';
-            *line->at++ = (char)byte;
-        }
-    }
-}
 
 /* Room for a line with `bytes` of the peer's strings: false (and the line is dropped) without. */
 static bool line_begin(px_server *server, size_t bytes, struct log_line *line)
 {
-    if (buf_reserve(&server->log, LINE_FIXED_BYTES + bytes * ESCAPE_FACTOR) != PX_OK) {
+    if (buf_reserve(&server->log, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK) {
         access_log_flush(server);
-        if (buf_reserve(&server->log, LINE_FIXED_BYTES + bytes * ESCAPE_FACTOR) != PX_OK)
+        if (buf_reserve(&server->log, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK)
             return false;
     }
     line->at = server->log.ptr + server->log.len;
@@ -88,36 +29,6 @@ static void line_end(px_server *server, struct log_line *line)
 }
 
 /* --- Combined and JSON ------------------------------------------------------------------------ */
-
-/* What a line is made of. */
-struct log_entry {
-    px_str peer;
-    px_str client; /* as trusted proxies say; absent: the peer */
-    px_str method;
-    px_str target;
-    px_str referer;
-    px_str agent;
-    px_str host;
-    const char *reason;                 /* why it was refused; NULL: it was not */
-    const struct http_glimpse *glimpse; /* all that is known of it; NULL: it was whole */
-    int64_t unix_time;
-    uint64_t duration_ms;
-    uint64_t bytes;
-    unsigned status;
-    unsigned version;
-    px_end end;
-    px_exchange *exchange; /* NULL: there was none */
-};
-
-/* A path and a query are encoded again, so that whatever reads the line can take them apart; other
- * forms, and what was refused, are escaped as they came. */
-static void put_target(struct log_line *line, px_str target, enum escape escape)
-{
-    if (target.len > 0 && target.ptr[0] == '/')
-        line->at = uri_target_write(line->at, target, URI_QUERY);
-    else
-        put_escaped(line, target, escape);
-}
 
 static const char *version_text(unsigned version)
 {
@@ -163,106 +74,6 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     put_text(line, "\"");
 }
 
-static void put_member(struct log_line *line, const char *name, px_str value)
-{
-    put_text(line, ",\"");
-    put_text(line, name);
-    put_text(line, "\":\"");
-    put_escaped(line, value, ESCAPE_JSON);
-    put_text(line, "\"");
-}
-
-const char *end_name(px_end end)
-{
-    switch (end) {
-    case PX_END_COMPLETE:
-        return "complete";
-    case PX_END_PEER_GONE:
-        return "client";
-    case PX_END_TIMEOUT:
-        return "timeout";
-    case PX_END_ABORTED:
-        return "aborted";
-    case PX_END_REFUSED:
-        return "refused";
-    case PX_END_NO_MEMORY:
-        return "memory";
-    case PX_END_SERVER_CLOSED:
-        break;
-    }
-    return "server";
-}
-
-/* As it was registered; a longer one is cut, as what peers send is. */
-static px_str route_logged(const struct exchange_outcome *outcome)
-{
-    px_str route = px_str_of(outcome->pattern ? outcome->pattern : "");
-
-    return route.len > ROUTE_BYTES ? px_str_make(route.ptr, ROUTE_BYTES) : route;
-}
-
-static void put_known(struct log_line *line, const char *name, px_str value)
-{
-    if (value.len > 0)
-        put_member(line, name, value);
-}
-
-/* What it is called, where it was served, and how its connection is secured. */
-static void put_more(struct log_line *line, px_exchange *exchange)
-{
-    struct exchange_outcome outcome;
-
-    exchange_outcome(exchange, &outcome);
-    put_known(line, "request_id", px_request_id(exchange));
-    put_known(line, "trace_id", px_request_trace_id(exchange));
-    put_known(line, "span_id", px_request_span_id(exchange));
-    put_known(line, "route", route_logged(&outcome));
-    put_text(line, ",\"bytes_in\":");
-    put_number(line, outcome.received);
-    put_known(line, "tls_version", px_request_tls_version(exchange));
-    put_known(line, "tls_cipher", px_request_tls_cipher(exchange));
-}
-
-static void put_json(struct log_line *line, const struct log_entry *entry)
-{
-    char date[DATE_BYTES];
-
-    date_format(entry->unix_time, date);
-    put_text(line, "{\"time\":");
-    put_number(line, entry->unix_time < 0 ? 0 : (uint64_t)entry->unix_time);
-    put_member(line, "date", px_str_make(date, sizeof(date)));
-    put_member(line, "peer", entry->peer);
-    if (entry->client.ptr && !px_str_equal(entry->client, entry->peer))
-        put_member(line, "client", entry->client);
-    put_member(line, "method", entry->method);
-    if (entry->glimpse) {
-        put_member(line, "target", entry->target);
-    } else {
-        put_text(line, ",\"target\":\"");
-        put_target(line, entry->target, ESCAPE_JSON);
-        put_text(line, "\"");
-    }
-    put_member(line, "host", entry->host);
-    put_text(line, ",\"version\":");
-    put_number(line, entry->version / 10);
-    put_text(line, ".");
-    put_number(line, entry->version % 10);
-    put_text(line, ",\"status\":");
-    put_number(line, entry->status);
-    put_text(line, ",\"bytes\":");
-    put_number(line, entry->bytes);
-    put_member(line, "ended", px_str_of(end_name(entry->end)));
-    if (entry->reason)
-        put_member(line, "reason", px_str_of(entry->reason));
-    put_text(line, ",\"duration_ms\":");
-    put_number(line, entry->duration_ms);
-    if (entry->exchange)
-        put_more(line, entry->exchange);
-    put_member(line, "referer", entry->referer);
-    put_member(line, "user_agent", entry->agent);
-    put_text(line, "}");
-}
-
 static void log_entry(px_server *server, uint8_t format, struct log_entry *entry)
 {
     struct log_line line;
@@ -276,7 +87,7 @@ static void log_entry(px_server *server, uint8_t format, struct log_entry *entry
     if (!line_begin(server, bytes, &line))
         return;
     if (format == PX_LOG_JSON)
-        put_json(&line, entry);
+        log_put_json(&line, entry);
     else
         put_combined(&line, entry);
     line_end(server, &line);
@@ -321,6 +132,7 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
         .host = request->authority,
         .reason = exchange_refused(exchange),
         .unix_time = server->loop->unix_time,
+        .now_ms = server->loop->now_ms,
         .duration_ms = server->loop->now_ms - exchange_started_ms(exchange),
         .bytes = content_sent(session, exchange, end),
         .status = exchange_log_status(exchange),
@@ -354,6 +166,7 @@ void access_log_refusal(struct session *session, const struct log_refusal *refus
         .reason = refusal->reason,
         .glimpse = glimpse,
         .unix_time = server->loop->unix_time,
+        .now_ms = server->loop->now_ms,
         .duration_ms = server->loop->now_ms - refusal->since_ms,
         .bytes = refusal->bytes,
         .status = refusal->status,

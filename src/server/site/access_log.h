@@ -36,7 +36,4 @@ void access_log_request(px_server *server, const px_exchange *exchange);
 /* Hands the lines over. */
 void access_log_flush(px_server *server);
 
-/* How an exchange ended, in a word. */
-const char *end_name(px_end end);
-
 #endif

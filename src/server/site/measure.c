@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "server/site/access_log.h"
+#include "server/site/log_fields.h"
 
 /* Peers make methods up. */
 static px_str method_label(const px_exchange *exchange, uint8_t method)
@@ -53,7 +53,7 @@ static uint64_t *series_find(px_metrics *metrics, const px_exchange *exchange,
         request.route = route_label(outcome->pattern);
     /* As OpenTelemetry has it: why it failed, or the status where the server says that it did. */
     if (end != PX_END_COMPLETE)
-        request.error = px_str_of(end_name(end));
+        request.error = px_str_of(exchange_end_name(exchange, end));
     else if (outcome->status >= 500)
         request.error =
             px_str_make(digits, (size_t)(text_write_number(digits, outcome->status) - digits));
@@ -64,7 +64,8 @@ uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange,
                        const struct exchange_outcome *outcome, px_end end,
                        struct site_measure *measure)
 {
-    uint64_t key = measure_key(outcome, end);
+    uint64_t key =
+        measure_key(outcome, end, end != PX_END_COMPLETE && exchange_upstream_broke(exchange));
 
     for (uint32_t i = 1; i < MEASURE_KEPT; i++)
         if (measure->keys[i] == key)

@@ -7,13 +7,16 @@
 #ifndef PX_SERVER_MEASURE_H
 #define PX_SERVER_MEASURE_H
 
+#include "exchange/upstream.h"
 #include "metrics/metrics.h"
 #include "server/session/session.h"
 
 /* What requests of one route are told apart by; never 0. */
-static inline uint64_t measure_key(const struct exchange_outcome *outcome, px_end end)
+static inline uint64_t measure_key(const struct exchange_outcome *outcome, px_end end,
+                                   bool upstream_broke)
 {
-    return (uint64_t)1 << 63 | (uint64_t)outcome->scheme_https << 40 | (uint64_t)end << 32 |
+    return (uint64_t)1 << 63 | (uint64_t)upstream_broke << 41 |
+           (uint64_t)outcome->scheme_https << 40 | (uint64_t)end << 32 |
            (uint64_t)outcome->status << 16 | (uint64_t)outcome->version << 8 | outcome->method;
 }
 
@@ -31,8 +34,9 @@ static inline void measure_request(px_server *server, const px_exchange *exchang
     exchange_outcome(exchange, &outcome);
     const struct site_route *route = outcome.route;
     struct site_measure *measure = route ? route->measure : site_rules_of(exchange)->measure;
+    bool upstream_broke = PX_UNLIKELY(end != PX_END_COMPLETE) && exchange_upstream_broke(exchange);
     uint64_t *series =
-        PX_LIKELY(measure->keys[0] == measure_key(&outcome, end))
+        PX_LIKELY(measure->keys[0] == measure_key(&outcome, end, upstream_broke))
             ? measure->cells[0]
             : measure_find(server->options.metrics, exchange, &outcome, end, measure);
 

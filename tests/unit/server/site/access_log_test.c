@@ -178,8 +178,13 @@ static void json_lines(void **state)
     assert_non_null(duration);
     assert_str_equal(px_str_make(rest, (size_t)(duration - rest)),
                      LITERAL(",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/a?b\","
-                             "\"host\":\"h:1\",\"version\":1.1,\"status\":200,\"bytes\":13,"
-                             "\"ended\":\"complete\""));
+                             "\"host\":\"h:1\",\"version\":1.1,\"protocol\":\"HTTP/1.1\","
+                             "\"status\":200,\"bytes\":13,\"ended\":\"complete\""));
+    assert_non_null(strstr(duration, ",\"first_byte_ms\":0,\"handler_ms\":0,"));
+    /* What there is none of is left out. */
+    assert_null(strstr(lines.text, "upstream"));
+    assert_null(strstr(lines.text, "tries"));
+    assert_null(strstr(lines.text, "tls_"));
     assert_non_null(
         strstr(duration, ",\"referer\":\"r\",\"user_agent\":\"a\\\"b\\\\c\\u0080\"}\n"));
     site_close(&site);
@@ -196,10 +201,12 @@ static void json_lines_of_what_is_refused(void **state)
     char *rest = strstr(lines.text, ",\"peer\":");
 
     assert_non_null(rest);
-    assert_string_equal(rest, ",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/a%zz\","
-                              "\"host\":\"h\",\"version\":1.0,\"status\":400,\"bytes\":16,"
-                              "\"ended\":\"refused\",\"reason\":\"bad byte in the target\","
-                              "\"duration_ms\":0,\"referer\":\"\",\"user_agent\":\"\\\"u\"}\n");
+    assert_string_equal(
+        rest,
+        ",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/a%zz\","
+        "\"host\":\"h\",\"version\":1.0,\"protocol\":\"HTTP/1.0\","
+        "\"status\":400,\"bytes\":16,\"ended\":\"refused\",\"reason\":\"bad byte in the target\","
+        "\"duration_ms\":0,\"referer\":\"\",\"user_agent\":\"\\\"u\"}\n");
     site_close(&site);
 }
 

@@ -1,0 +1,94 @@
+/*
+ * The fields of a log line: one table, which the JSON log, its ECS spelling and the manual come
+ * from.
+ *
+ * A field is a name, a sentence, and what it is of an entry.  What an entry does not have is left
+ * out.  Nothing here can fail: an entry's texts were bounded when its line was begun.
+ */
+#ifndef PX_SERVER_LOG_FIELDS_H
+#define PX_SERVER_LOG_FIELDS_H
+
+#include "exchange/exchange.h"
+#include "http/message/glimpse.h"
+#include "server/session/facts.h"
+#include "server/site/log_line.h"
+
+/* What a line is made of. */
+struct log_entry {
+    px_str peer;
+    px_str client; /* as trusted proxies say; absent: the peer */
+    px_str method;
+    px_str target;
+    px_str referer;
+    px_str agent;
+    px_str host;
+    const char *reason;                 /* why it was refused; NULL: it was not */
+    const struct http_glimpse *glimpse; /* all that is known of it; NULL: it was whole */
+    int64_t unix_time;
+    uint64_t now_ms; /* of the loop's clock */
+    uint64_t duration_ms;
+    uint64_t bytes;
+    unsigned status;
+    unsigned version;
+    px_end end;
+    px_exchange *exchange; /* NULL: there was none */
+};
+
+struct log_field {
+    const char *name;
+    const char *ecs;  /* in Elastic Common Schema */
+    const char *help; /* in the manual; "": as the one above */
+};
+
+enum log_field_id {
+    LOG_TIME,
+    LOG_DATE,
+    LOG_PEER,
+    LOG_CLIENT,
+    LOG_METHOD,
+    LOG_TARGET,
+    LOG_HOST,
+    LOG_VERSION,
+    LOG_PROTOCOL,
+    LOG_STATUS,
+    LOG_BYTES,
+    LOG_ENDED,
+    LOG_REASON,
+    LOG_DURATION,
+    LOG_FIRST_BYTE,
+    LOG_HANDLER,
+    LOG_REQUEST_ID,
+    LOG_TRACE_ID,
+    LOG_SPAN_ID,
+    LOG_ROUTE,
+    LOG_BYTES_IN,
+    LOG_TLS_VERSION,
+    LOG_TLS_CIPHER,
+    LOG_TLS_RESUMED,
+    LOG_UPSTREAM,
+    LOG_UPSTREAM_STATUS,
+    LOG_UPSTREAM_MS,
+    LOG_TRIES,
+    LOG_REFERER,
+    LOG_AGENT,
+    LOG_FIELD_COUNT
+};
+
+extern const struct log_field log_fields[LOG_FIELD_COUNT];
+
+/* Bytes of a line beside what the entry's own strings take, names of any spelling with them. */
+enum {
+    LOG_TEXT_BYTES_MAX = 256,
+    LOG_FIELDS_BYTES = 2048 + 2 * LOG_TEXT_BYTES_MAX * LOG_ESCAPE_FACTOR
+};
+
+/* How an exchange ended, in a word. */
+const char *end_name(px_end end);
+
+/* The same of this one: that of a server that was asked is told apart. */
+const char *exchange_end_name(const px_exchange *exchange, px_end end);
+
+/* One object, without the end of the line. */
+void log_put_json(struct log_line *line, const struct log_entry *entry);
+
+#endif
