@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "config/config.h"
+#include "config/status_page.h"
 #include "main/channel.h"
 #include "main/diagnostics.h"
 #include "main/files.h"
@@ -30,7 +31,6 @@
 #include "main/root_watch.h"
 #include "main/run_attach.h"
 #include "main/secure.h"
-#include "main/status_page.h"
 #include "process/memory.h"
 
 enum {

@@ -1,7 +1,7 @@
 /*
  * Which clients get a page of an error: those that ask for HTML by its name.
  */
-#include "main/status_page.h"
+#include "config/status_page.h"
 
 #include <string.h>
 

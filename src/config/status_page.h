@@ -1,8 +1,8 @@
 /*
  * The page of an error, for people that look at it in a browser.
  */
-#ifndef PX_MAIN_STATUS_PAGE_H
-#define PX_MAIN_STATUS_PAGE_H
+#ifndef PX_CONFIG_STATUS_PAGE_H
+#define PX_CONFIG_STATUS_PAGE_H
 
 #include <stdbool.h>
 

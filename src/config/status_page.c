@@ -5,7 +5,7 @@
  * folder's listing, which needs nothing else and may load nothing.  Other clients get the line
  * of text.  What was asked for is escaped, and cut where it is long.
  */
-#include "main/status_page.h"
+#include "config/status_page.h"
 
 #include <strings.h>
 
