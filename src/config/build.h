@@ -18,11 +18,20 @@
 #include "config/config.h"
 #include "pollux/compress.h"
 #include "pollux/matcher.h"
+#include "pollux/reshape.h"
 #include "pollux/template.h"
 
 enum {
     BUILD_MIDDLEWARE_MAX = 64, /* of a route; more is noted */
     BUILD_FILTERS_MAX = 8,
+    BUILD_PAGES_FIRST = 400, /* errors that may have a page: 400 to 599 */
+    BUILD_PAGES_COUNT = 200,
+};
+
+/* Pages of errors, of a host or a route.  In the configuration's memory. */
+struct build_pages {
+    px_error_pages *list; /* owned by the configuration */
+    bool is_named[BUILD_PAGES_COUNT];
 };
 
 struct build {
@@ -34,6 +43,7 @@ struct build {
     const char *https_origin_end; /* what redirect https puts behind the host: "" or ":8443" */
     px_compress *compress;        /* borrowed: the configuration's; NULL: nothing codes yet */
     const px_filter *coding_filter; /* likewise */
+    struct build_pages *host_pages; /* of the host at hand; NULL: it names none */
 };
 
 /* A text of a directive: as it stands, or made for each request. */
@@ -142,10 +152,6 @@ void *build_auth(struct build_route *route, const struct config_node *node, px_m
 px_verdict build_auth_check(px_exchange *exchange, void *auth);
 void build_auth_release(void *auth);
 
-bool build_respond(struct build *build, const struct config_node *node,
-                   struct build_answer *out_answer);
-bool build_redirect(struct build *build, const struct config_node *node,
-                    struct build_answer *out_answer);
 bool build_observe(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer);
 bool build_files(struct build_route *route, const struct config_node *node,

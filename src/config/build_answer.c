@@ -14,6 +14,7 @@
 
 struct respond {
     struct build_text text;
+    px_str type;
     uint32_t status;
     bool is_own_line; /* the status's own */
 };
@@ -86,7 +87,7 @@ static void respond_answer(px_exchange *exchange, const struct respond *respond)
     }
     px_body body = {.bytes = text};
 
-    px_respond_body(exchange, respond->status, px_str_of("text/plain"), &body);
+    px_respond_body(exchange, respond->status, respond->type, &body);
 }
 
 static void respond_handle(px_exchange *exchange, void *context)
@@ -118,13 +119,33 @@ static bool status_read(const struct config_typed *value, uint32_t *out_status)
     return true;
 }
 
-bool build_respond(struct build *build, const struct config_node *node,
-                   struct build_answer *out_answer)
+/* What a field's value may be (RFC 9110 section 5.5). */
+static bool type_read(struct build_route *route, struct respond *respond)
 {
+    const struct config_node *node = route_setting(route->route, "content_type");
+
+    respond->type = px_str_of("text/plain");
+    if (!node)
+        return true;
+    respond->type = node->values[0].text;
+    for (size_t at = 0; at < respond->type.len; at++) {
+        if ((unsigned char)respond->type.ptr[at] >= 0x20 && respond->type.ptr[at] != 0x7f)
+            continue;
+        report_add(&route->build->load->report, REPORT_MEANING, node->values[0].value->place,
+                   "a type holds no control byte");
+        return false;
+    }
+    return true;
+}
+
+static bool build_respond(struct build_route *route, const struct config_node *node,
+                          struct build_answer *out_answer)
+{
+    struct build *build = route->build;
     struct respond *respond = load_take(build->load, sizeof(*respond));
     uint32_t at = 0;
 
-    if (!respond)
+    if (!respond || !type_read(route, respond))
         return false;
     respond->status = 200;
     if (node->value_count > 0 && status_read(&node->values[0], &respond->status))
@@ -165,17 +186,28 @@ static void redirect_handle(px_exchange *exchange, void *context)
         px_respond_error(exchange, 503);
 }
 
+/* The port is of https alone, where it was not refused. */
+static bool has_no_port(struct build *build, const struct config_node *node)
+{
+    const struct config_typed *port = node_option(node, "port");
+
+    if (port)
+        report_add(&build->load->report, REPORT_MEANING, port->value->place,
+                   "port= is for redirect https; write it into the target");
+    return !port;
+}
+
 static bool is_redirect_status(uint32_t status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-bool build_redirect(struct build *build, const struct config_node *node,
-                    struct build_answer *out_answer)
+static bool build_redirect(struct build *build, const struct config_node *node,
+                           struct build_answer *out_answer)
 {
     struct redirect *redirect = load_take(build->load, sizeof(*redirect));
 
-    if (!redirect)
+    if (!redirect || !has_no_port(build, node))
         return false;
     CHECK(node->value_count > 0);
     redirect->status = 302;
@@ -204,7 +236,7 @@ static bool answer_make(struct build_route *route, const struct config_node *nod
         return build_proxy(route, node, out_answer);
     if (node_is(node, "metrics") || node_is(node, "status"))
         return build_observe(route->build, node, out_answer);
-    return build_respond(route->build, node, out_answer);
+    return build_respond(route, node, out_answer);
 }
 
 uint32_t build_answer_count(const struct config_route *route)

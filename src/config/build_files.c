@@ -85,6 +85,17 @@ static bool indexes_take(struct build_route *route, px_files_options *options)
     return true;
 }
 
+/* Whether nothing codes here; then forms that lie beside a file are not sent either. */
+static bool is_never_coded(const struct config_route *route)
+{
+    const struct config_node *node = route_setting(route, "compress");
+
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (route->steps[i].match && node_is(route->steps[i].node, "compress"))
+            return false;
+    return node && node->value_count > 0 && node->values[0].is_off;
+}
+
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer)
 {
@@ -101,6 +112,7 @@ bool build_files(struct build_route *route, const struct config_node *node,
     options.spa = fallback ? fallback->text.ptr + 1 : NULL;
     options.listing = is_on(settings, "listing");
     options.follow_symlinks = is_on(settings, "symlinks");
+    options.no_sidecars = is_never_coded(settings);
     if (charset)
         options.charset = charset->is_off ? "" : charset->text.ptr;
     options.cache_files_max =

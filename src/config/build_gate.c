@@ -18,6 +18,8 @@
 #include "pollux/reshape.h"
 #include "pollux/response.h"
 
+enum { HTTPS_PORT = 443, PORT_BYTES = 16 };
+
 /* --- redirect https --------------------------------------------------------------------------- */
 
 struct https {
@@ -48,10 +50,24 @@ static px_verdict https_check(px_exchange *exchange, void *context)
     return PX_STOP;
 }
 
+/* ":8443", or nothing for the port that https has of its own. */
+static void https_end(const struct build *build, const struct config_node *node, char *out_end)
+{
+    const struct config_typed *port = node_option(node, "port");
+
+    if (!port)
+        snprintf(out_end, PORT_BYTES, "%s", build->https_origin_end);
+    else if (port->number == HTTPS_PORT)
+        out_end[0] = '\0';
+    else
+        snprintf(out_end, PORT_BYTES, ":%u", (unsigned)port->number);
+}
+
 static bool https_use(struct build_route *route, const struct config_step *step)
 {
     struct build *build = route->build;
-    size_t room = sizeof("https://{host}{uri}") + strlen(build->https_origin_end);
+    char end[PORT_BYTES];
+    size_t room = sizeof("https://{host}{uri}") + sizeof(end);
     char *text = load_take(build->load, room);
     struct https *https = load_take(build->load, sizeof(*https));
     struct config_typed value = {.value = &step->node->statement->name};
@@ -59,7 +75,8 @@ static bool https_use(struct build_route *route, const struct config_step *step)
 
     if (!text || !https)
         return false;
-    snprintf(text, room, "https://{host}%s{uri}", build->https_origin_end);
+    https_end(build, step->node, end);
+    snprintf(text, room, "https://{host}%s{uri}", end);
     value.text = px_str_of(text);
     if (!build_text_read(build, &value, &target) || !build_match(build, step->match, &https->when))
         return false;

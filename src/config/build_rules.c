@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/build.h"
+#include "config/status_page.h"
 #include "pollux/reshape.h"
 
 struct rules {
@@ -56,16 +57,19 @@ static struct rules rules_of(struct build *build, const struct config_node *node
 
 /* --- Error pages ------------------------------------------------------------------------------ */
 
-static bool page_add(struct build *build, px_error_pages *pages, const struct config_node *node)
+static bool page_add(struct build *build, struct build_pages *pages, const struct config_node *node)
 {
     px_str target = node->values[node->value_count - 1].text;
     px_error error;
 
     for (uint32_t i = 0; i + 1 < node->value_count; i++) {
-        if (px_error_pages_add(pages, (unsigned)node->values[i].number, target, &error) == PX_OK)
-            continue;
-        build_note(build, node->values[i].value->place, &error);
-        return false;
+        uint32_t status = (uint32_t)node->values[i].number;
+
+        if (px_error_pages_add(pages->list, status, target, &error) != PX_OK) {
+            build_note(build, node->values[i].value->place, &error);
+            return false;
+        }
+        pages->is_named[status - BUILD_PAGES_FIRST] = true;
     }
     return true;
 }
@@ -75,21 +79,25 @@ static void pages_release(void *pages)
     px_error_pages_destroy(pages);
 }
 
-static px_error_pages *pages_make(struct build *build)
+/* An empty list, which has the plain line for all. */
+static struct build_pages *pages_make(struct build *build)
 {
+    struct build_pages *pages = load_take(build->load, sizeof(*pages));
     px_error error;
-    px_error_pages *pages = px_error_pages_create(&build->config->allocator, &error);
 
     if (!pages)
-        build_note(build, (struct config_place){0}, &error);
-    else if (!build_made_keep(build, NULL, NULL, pages, pages_release))
         return NULL;
-    return pages;
+    pages->list = px_error_pages_create(&build->config->allocator, &error);
+    if (!pages->list)
+        build_note(build, (struct config_place){0}, &error);
+    else if (build_made_keep(build, NULL, NULL, pages->list, pages_release))
+        return pages;
+    return NULL;
 }
 
 /* Of the file and of the host, in this order; `none` begins anew. */
 static bool host_pages(struct build *build, const struct config_host *host,
-                       px_error_pages **out_pages)
+                       struct build_pages **out_pages)
 {
     const struct config_node *lists[] = {build->settings->nodes,
                                          host->node ? host->node->children : NULL};
@@ -112,30 +120,63 @@ static bool host_pages(struct build *build, const struct config_host *host,
     return true;
 }
 
-/* Where a route says nothing of its own its host's are asked. */
-static bool route_pages(struct build_route *route, px_error_pages **out_pages)
+/* Those of a route; where it says nothing of its own they are its host's. */
+static bool route_pages(struct build_route *route, struct build_pages **out_pages)
 {
     const struct config_route *settings = route->route;
     bool is_own = false;
 
-    *out_pages = NULL;
+    *out_pages = route->build->host_pages;
     for (const struct config_node *node = settings->node ? settings->node->children : NULL; node;
          node = node->next)
         is_own |= node_is(node, "error_page");
-    for (uint32_t i = 0; i < settings->step_count && is_own; i++) {
-        const struct config_node *node = settings->steps[i].node;
-
-        if (!node_is(node, "error_page"))
-            continue;
-        if (!*out_pages)
-            *out_pages = pages_make(route->build);
-        if (!*out_pages || !page_add(route->build, *out_pages, node))
+    if (!is_own)
+        return true;
+    *out_pages = pages_make(route->build);
+    for (uint32_t i = 0; i < settings->step_count && *out_pages; i++)
+        if (node_is(settings->steps[i].node, "error_page") &&
+            !page_add(route->build, *out_pages, settings->steps[i].node))
             return false;
+    return *out_pages != NULL;
+}
+
+/* Where there are files a browser gets a page for an error that the file names none for, as
+ * `pollux files` has it. */
+static void pages_answer(px_exchange *exchange, unsigned status, void *context)
+{
+    const struct build_pages *pages = context;
+    bool is_named = status >= BUILD_PAGES_FIRST && status < BUILD_PAGES_FIRST + BUILD_PAGES_COUNT &&
+                    pages->is_named[status - BUILD_PAGES_FIRST];
+
+    if (is_named)
+        px_error_pages_answer(exchange, status, pages->list);
+    else
+        status_page_answer(exchange, status, NULL);
+}
+
+static bool has_files(const struct config_route *route)
+{
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (node_is(route->steps[i].node, "files"))
+            return true;
+    return false;
+}
+
+/* What answers errors of a route. */
+static bool route_errors(struct build_route *route, px_route_options *options)
+{
+    struct build_pages *pages;
+
+    if (!route_pages(route, &pages))
+        return false;
+    if (has_files(route->route)) {
+        options->on_error_page = pages ? pages_answer : status_page_answer;
+        options->error_page_context = pages;
+    } else if (pages && pages != route->build->host_pages) {
+        options->on_error_page = px_error_pages_answer;
+        options->error_page_context = pages->list;
     }
-    /* `none` alone: an empty list, which has the plain line for all. */
-    if (is_own && !*out_pages)
-        *out_pages = pages_make(route->build);
-    return !is_own || *out_pages;
+    return true;
 }
 
 /* --- Hosts and routes ------------------------------------------------------------------------- */
@@ -143,17 +184,16 @@ static bool route_pages(struct build_route *route, px_error_pages **out_pages)
 bool build_host_rules(struct build *build, const struct config_host *host, px_host_options *options)
 {
     struct rules rules = rules_of(build, host->node ? host->node->children : NULL);
-    px_error_pages *pages;
 
     options->content_bytes_max = rules.content_bytes_max;
     options->total_timeout_ms = rules.total_timeout_ms;
     options->content_rate_min = rules.content_rate_min;
     options->send_rate_min = rules.send_rate_min;
-    if (!host_pages(build, host, &pages))
+    if (!host_pages(build, host, &build->host_pages))
         return false;
-    if (pages) {
+    if (build->host_pages) {
         options->on_error_page = px_error_pages_answer;
-        options->error_page_context = pages;
+        options->error_page_context = build->host_pages->list;
     }
     return true;
 }
@@ -173,18 +213,11 @@ bool build_route_rules(struct build_route *route, px_route_options *options)
     struct rules rules = rules_of(route->build, settings->node ? settings->node->children : NULL);
     const struct config_node *log = route_setting(settings, "access_log");
     uint64_t content = content_max(settings);
-    px_error_pages *pages;
 
     options->no_log = log && log->value_count > 0 && log->values[0].is_off ? 1 : 0;
     options->content_bytes_max = content != 0 ? content : rules.content_bytes_max;
     options->total_timeout_ms = rules.total_timeout_ms;
     options->content_rate_min = rules.content_rate_min;
     options->send_rate_min = rules.send_rate_min;
-    if (!route_pages(route, &pages))
-        return false;
-    if (pages) {
-        options->on_error_page = px_error_pages_answer;
-        options->error_page_context = pages;
-    }
-    return true;
+    return route_errors(route, options);
 }

@@ -5,6 +5,11 @@
 
 static const char *const redirect_words[] = {"https", NULL};
 
+static const struct config_option redirect_options[] = {
+    {.name = "port", .use = {TYPE_COUNT, "N", .least = 1, .most = 65535}},
+    {0},
+};
+
 const struct config_directive schema_answers[] = {
     {.name = "respond",
      .where = IN_REQUEST,
@@ -22,8 +27,9 @@ const struct config_directive schema_answers[] = {
      .uses = {{TYPE_TEMPLATE, "[STATUS] TARGET", .words = redirect_words, .may_be_word = true}},
      .values_min = 1,
      .values_max = 2,
+     .options = redirect_options,
      .help = "answers with a redirect (default status 302); redirect https: all that came without "
-             "TLS goes there, before anything else",
+             "TLS goes there, before anything else; default port: of the first listener with tls",
      .example = "route /old/{rest...} {\n    redirect 301 /new/{param.rest}\n}"},
     {.name = "files",
      .where = IN_REQUEST,

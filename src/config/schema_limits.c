@@ -20,10 +20,6 @@
         .name = (text), .where = (place), .uses = {use}, .values_min = 1, .values_max = 1, \
         .needs_restart = true, .defaults = (fallback), .help = (line), .example = (sample) \
     }
-#define COUNT                                               \
-    {                                                       \
-        TYPE_COUNT, "N", .least = 1, .most = UINT32_MAX - 1 \
-    }
 #define COUNT_OR_OFF                                                            \
     {                                                                           \
         TYPE_COUNT, "N", .least = 1, .most = UINT32_MAX - 1, .may_be_off = true \
@@ -50,10 +46,6 @@
     {                                                                     \
         TYPE_BYTES, "SIZE", .least = 16 * 1024 * 1024, .may_be_off = true \
     }
-#define TIME                  \
-    {                         \
-        TYPE_DURATION, "TIME" \
-    }
 #define TIME_OR_OFF                               \
     {                                             \
         TYPE_DURATION, "TIME", .may_be_off = true \
@@ -68,7 +60,7 @@ const struct config_directive schema_limits[] = {
     ROW("connections", IN_LIMITS, COUNT_OR_OFF, NULL,
         "connections of a worker; default: what descriptors allow",
         LIMITS_EXAMPLE("connections 10000")),
-    ROW("handshakes", IN_LIMITS, COUNT, "1024", "TLS handshakes in flight, of a worker",
+    ROW("handshakes", IN_LIMITS, COUNT_OR_OFF, "1024", "TLS handshakes in flight, of a worker",
         LIMITS_EXAMPLE("handshakes 256")),
     ROW("head", IN_LIMITS, HEAD_BYTES(256), "32k", "a request's head; above it is answered 431",
         LIMITS_EXAMPLE("head 16k")),
@@ -88,7 +80,7 @@ const struct config_directive schema_limits[] = {
         "what a worker keeps for peers in all; default: a share of the machine's memory, or of "
         "its control group's",
         LIMITS_EXAMPLE("memory 256m")),
-    ROW("pipeline", IN_LIMITS, COUNT, "64",
+    ROW("pipeline", IN_LIMITS, COUNT_OR_OFF, "64",
         "requests of a connection that are answered before other connections go on",
         LIMITS_EXAMPLE("pipeline 16")),
     ROW("head", IN_TIMEOUTS, TIME_OR_OFF, "10s", "from the first byte of a head to its end",
@@ -103,11 +95,11 @@ const struct config_directive schema_limits[] = {
         TIMEOUTS_EXAMPLE("handshake 5s")),
     ROW_RESTART("drain", IN_TIMEOUTS, TIME_OR_OFF, "30s", "answers in flight, at the end",
                 TIMEOUTS_EXAMPLE("drain 1m")),
-    ROW_RESTART("start", IN_TIMEOUTS, TIME, "60s", "a new worker, until it is ready",
+    ROW_RESTART("start", IN_TIMEOUTS, TIME_OR_OFF, "60s", "a new worker, until it is ready",
                 TIMEOUTS_EXAMPLE("start 10s")),
     ROW_RESTART("hung", IN_TIMEOUTS, TIME_OR_OFF, "10s",
                 "a worker that does not move, until it is killed", TIMEOUTS_EXAMPLE("hung 30s")),
-    ROW("window", IN_RATES, TIME, "20s", "the time over which rates are taken",
+    ROW("window", IN_RATES, TIME_OR_OFF, "20s", "the time over which rates are taken",
         RATES_EXAMPLE("window 10s")),
     ROW("content", IN_RATES, RATE_OR_OFF, "240", "least bytes a second of request content",
         RATES_EXAMPLE("content 1000")),

@@ -18,7 +18,8 @@ static const char *const underscores_words[] = {"drop", "keep", NULL};
 
 static const struct config_option server_options[] = {
     {.name = "weight", .use = {TYPE_COUNT, "N", .least = 1, .most = 1000}},
-    {.name = "max", .use = {TYPE_COUNT, "N", .least = 1, .most = 65536}},
+    {.name = "max",
+     .use = {TYPE_COUNT, "N", .least = 1, .most = UINT32_MAX - 1, .may_be_off = true}},
     {.name = "backup", .is_flag = true},
     {0},
 };
@@ -152,7 +153,7 @@ const struct config_directive schema_upstream[] = {
      .example = UPSTREAM_EXAMPLE("server 10.0.0.1:8080; keepalive 32")},
     {.name = "queue",
      .where = IN_UPSTREAM,
-     .uses = {{TYPE_COUNT, "N", .least = 1, .most = 65536, .may_be_off = true},
+     .uses = {{TYPE_COUNT, "N", .least = 1, .most = UINT32_MAX - 1, .may_be_off = true},
               {TYPE_DURATION, "TIME", .least = 1}},
      .values_min = 1,
      .values_max = 2,

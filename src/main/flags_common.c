@@ -77,6 +77,8 @@ const struct flag flags_common[] = {
      "the log goes there; HUP and USR1 reopen it"},
     {"quiet", 'q', NULL, FOR_SERVING | FOR_FILE, flag_set_switch, FLAG_AT(quiet),
      "do not say where it listens"},
+    {"print-config", 0, NULL, FOR_SERVING, flag_set_switch, FLAG_AT(print_config),
+     "print the file for pollux run that says the same, and end"},
     {"help", 'h', NULL, FOR_ALL, set_help, 0, "print this"},
     {"version", 0, NULL, FOR_ALL, set_version, 0, "print the version"},
     {0},

@@ -12,12 +12,15 @@
 #include "main/help.h"
 #include "main/inherited.h"
 #include "main/options.h"
+#include "main/print_config.h"
 #include "main/run.h"
 #include "main/serve.h"
 #include "process/descriptors.h"
 
 static enum exit_code run(const struct options *options)
 {
+    if (options->print_config)
+        return print_config(options);
     switch (options->command) {
     case COMMAND_RESPOND:
     case COMMAND_PROXY:

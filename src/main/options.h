@@ -165,9 +165,10 @@ struct options {
     struct listen_options listen_options[LISTEN_COUNT_MAX]; /* of each; listen[i] may point there */
     char port_address[PORT_ADDRESS_BYTES]; /* what PORT means; listen[0] may point here */
     bool quiet;
-    const char *log_file;     /* NULL: stdout */
-    const char *health;       /* a path; NULL: none */
-    const char *metrics;      /* an address for an operator, the last of `listen`; NULL: none */
+    bool print_config;    /* of a command that serves: print the file that says the same, and end */
+    const char *log_file; /* NULL: stdout */
+    const char *health;   /* a path; NULL: none */
+    const char *metrics;  /* an address for an operator, the last of `listen`; NULL: none */
     px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
     uint32_t backlog;         /* of each socket that listens; 0: 1024 */
     uint64_t inbox_bytes_max; /* 0: the library's default */

@@ -14,45 +14,11 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "main/run_numbers.h"
 #include "main/run_secure.h"
 #include "process/privileges.h"
 
 enum { ADDRESS_BYTES_MAX = LISTEN_ADDRESS_BYTES, BLOCKS_TEXT = 300 };
-
-/* How a number is stored. */
-enum cell { CELL_32, CELL_64 };
-
-static const struct {
-    const char *block;
-    const char *name;
-    enum cell cell;
-    size_t offset;
-} rows[] = {
-    {"limits", "connections", CELL_32, offsetof(struct options, server.connections_max)},
-    {"limits", "handshakes", CELL_32, offsetof(struct options, secure.tls.handshakes_max)},
-    {"limits", "head", CELL_32, offsetof(struct options, server.head_bytes_max)},
-    {"limits", "fields", CELL_32, offsetof(struct options, server.field_count_max)},
-    {"limits", "target", CELL_32, offsetof(struct options, server.target_bytes_max)},
-    {"limits", "content", CELL_64, offsetof(struct options, server.content_bytes_max)},
-    {"limits", "exchange", CELL_32, offsetof(struct options, server.exchange_bytes_max)},
-    {"limits", "output", CELL_32, offsetof(struct options, server.output_bytes_max)},
-    {"limits", "inbox", CELL_64, offsetof(struct options, inbox_bytes_max)},
-    {"limits", "memory", CELL_64, offsetof(struct options, server.memory_bytes_max)},
-    {"limits", "memory", CELL_64, offsetof(struct options, server.memory_bytes_max)},
-    {"limits", "pipeline", CELL_32, offsetof(struct options, server.pipeline_count_max)},
-    {"timeouts", "head", CELL_32, offsetof(struct options, server.head_timeout_ms)},
-    {"timeouts", "idle", CELL_32, offsetof(struct options, server.idle_timeout_ms)},
-    {"timeouts", "total", CELL_32, offsetof(struct options, server.total_timeout_ms)},
-    {"timeouts", "linger", CELL_32, offsetof(struct options, server.linger_timeout_ms)},
-    {"timeouts", "handshake", CELL_32, offsetof(struct options, secure.tls.handshake_timeout_ms)},
-    {"timeouts", "drain", CELL_32, offsetof(struct options, process.drain_timeout_ms)},
-    {"timeouts", "start", CELL_32, offsetof(struct options, process.start_timeout_ms)},
-    {"timeouts", "hung", CELL_32, offsetof(struct options, process.hung_timeout_ms)},
-    {"minimum_rate", "window", CELL_32, offsetof(struct options, server.rate_window_ms)},
-    {"minimum_rate", "content", CELL_32, offsetof(struct options, server.content_rate_min)},
-    {"minimum_rate", "send", CELL_32, offsetof(struct options, server.send_rate_min)},
-    {NULL, "drain_delay", CELL_32, offsetof(struct options, process.drain_delay_ms)},
-};
 
 static const struct config_typed *value_of(const struct config_node *nodes, const char *name)
 {
@@ -61,27 +27,16 @@ static const struct config_typed *value_of(const struct config_node *nodes, cons
     return node && node->value_count > 0 ? &node->values[0] : NULL;
 }
 
-static void number_store(struct options *options, size_t row, const struct config_typed *value)
-{
-    char *at = (char *)options + rows[row].offset;
-    uint32_t small = value->is_off ? PX_OFF : (uint32_t)value->number;
-    uint64_t large = value->is_off ? PX_UNLIMITED_BYTES : value->number;
-
-    if (rows[row].cell == CELL_32)
-        memcpy(at, &small, sizeof(small));
-    else
-        memcpy(at, &large, sizeof(large));
-}
-
 static void take_numbers(const struct config_node *top, struct options *options)
 {
-    for (size_t row = 0; row < ARRAY_COUNT(rows); row++) {
-        const struct config_node *block = rows[row].block ? node_find(top, rows[row].block) : NULL;
+    for (size_t index = 0; index < run_number_count; index++) {
+        const struct run_number *row = &run_numbers[index];
+        const struct config_node *block = row->block ? node_find(top, row->block) : NULL;
         const struct config_typed *value =
-            value_of(rows[row].block ? (block ? block->children : NULL) : top, rows[row].name);
+            value_of(row->block ? (block ? block->children : NULL) : top, row->name);
 
         if (value)
-            number_store(options, row, value);
+            run_number_store(row, options, value->is_off, value->number);
     }
 }
 

@@ -40,6 +40,14 @@ static bool is_same(const char *one, const char *other)
     return one == other || (one && other && strcmp(one, other) == 0);
 }
 
+/* A switch without a value is on. */
+static bool is_on(const struct config_node *node, const char *name)
+{
+    const struct config_node *found = node_find(node->children, name);
+
+    return found && (found->value_count == 0 || !found->values[0].is_off);
+}
+
 /* Whether two blocks say the same of how TLS is spoken; staples are each certificate's own. */
 static bool is_same_policy(const struct config_node *one, const struct config_node *other)
 {
@@ -48,7 +56,7 @@ static bool is_same_policy(const struct config_node *one, const struct config_no
     for (size_t i = 0; i < ARRAY_COUNT(names); i++)
         if (!is_same(text_of(one, names[i]), text_of(other, names[i])))
             return false;
-    return true;
+    return is_on(one, "strict") == is_on(other, "strict");
 }
 
 static void take_policy(struct securing *securing, const struct config_node *node)
@@ -61,6 +69,7 @@ static void take_policy(struct securing *securing, const struct config_node *nod
 
     tls->client_ca_file = text_of(node, "client_ca");
     tls->ticket_keys_file = text_of(node, "tickets");
+    securing->options->secure.strict = is_on(node, "strict");
     tls->client = tls->client_ca_file ? PX_TLS_CLIENT_REQUIRED : PX_TLS_CLIENT_OFF;
     if (client && client->value_count > 0)
         tls->client = rules[client->values[0].word];
@@ -97,7 +106,8 @@ static void take_files(struct securing *securing, const struct config_node *host
 
     if (node->values[0].is_word) {
         secure->self_signed = true;
-        secure->self_signed_names = names_join(securing, host);
+        secure->self_signed_names =
+            node->value_count > 1 ? node->values[1].value->text.ptr : names_join(securing, host);
         return;
     }
     const char *certificate = node->values[0].text.ptr;
@@ -126,10 +136,11 @@ static void take_node(struct securing *securing, const struct config_node *host,
     } else if (!is_same_policy(securing->first, node)) {
         struct config_place place = node_place(securing->first);
 
-        report_add(&securing->config->load.report, REPORT_MEANING, node_place(node),
-                   "client_ca, client, profile and tickets are the same for all hosts in this "
-                   "version of pollux; the first tls is at %s:%u",
-                   place.file->name, place.line);
+        report_add(
+            &securing->config->load.report, REPORT_MEANING, node_place(node),
+            "client_ca, client, profile, strict and tickets are the same for all hosts in this "
+            "version of pollux; the first tls is at %s:%u",
+            place.file->name, place.line);
         securing->is_good = false;
         return;
     }

@@ -73,7 +73,7 @@ static const char *const cases[][2] = {
     {"timeouts { head ms }", "a.conf:1:17: \"ms\" is not a time; write 500ms, 10s, 2m or 1h"},
     {"timeouts { head 9999999h }",
      "a.conf:1:17: \"9999999h\" is not a time; write 500ms, 10s, 2m or 1h"},
-    {"timeouts { start off }", "a.conf:1:18: \"off\" is not a time; write 500ms, 10s, 2m or 1h"},
+    {"drain_spread on", "a.conf:1:14: \"on\" is not a time; write 500ms, 10s, 2m or 1h"},
     {"host { }", "a.conf:1:1: \"host\" needs a value: host NAME"},
     {"host a..b { }", "a.conf:1:6: \"a..b\" is not a host; write example.org, *.example.org or *"},
     {"host a.*.b { }",
