@@ -217,6 +217,12 @@ void px_response_add_cookie(px_exchange *exchange, const px_cookie *cookie);
  *  @param name copied, absent: no field; `Link` for 103 (RFC 8297).  @param value copied. */
 void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
 
+/** As px_response_inform, with any number of fields.  One that is large may be left out, as all of
+ *  it where the peer does not read.
+ *  @param fields copied; none of them frames a message.  @param field_count at most 1,000. */
+void px_response_inform_fields(px_exchange *exchange, unsigned status, const px_field *fields,
+                               size_t field_count);
+
 /* --- In pieces -------------------------------------------------------------------------------- */
 
 /** Begins an answer whose content the program writes in pieces.

@@ -85,9 +85,10 @@ struct origin {
     uint32_t opening_count; /* of those, not open yet */
     uint32_t idle_count;
     uint32_t waiting_count;
-    uint8_t protocol; /* px_fetch_protocol */
-    bool only_http1;  /* its server chose HTTP/1.1, where it had the choice */
-    char text[];      /* the key */
+    uint8_t protocol;    /* px_fetch_protocol */
+    bool only_http1;     /* its server chose HTTP/1.1, where it had the choice */
+    bool requires_http1; /* its server has said HTTP_1_1_REQUIRED: it is not asked over HTTP/2 */
+    char text[];         /* the key */
 };
 
 /* The origin of that key, made where there is none, for a fetch to use: PX_OK, PX_ERR_MEMORY, or

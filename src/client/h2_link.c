@@ -289,6 +289,23 @@ static px_pull on_pull(struct h2_call *call, char *out, size_t room, size_t *out
     return pull;
 }
 
+/* RFC 9113 section 7: the server has not begun the request, and will not over HTTP/2.  That is no
+ * failure to be tried again but the way to ask it. */
+static void ask_over_http1(px_fetch *fetch, const char *why)
+{
+    struct link *link = fetch->link;
+
+    link->origin->requires_http1 = true;
+    fetch->unprocessed = true;
+    if (fetch->again || (fetch_pulls(fetch) && fetch->content_sent > 0)) {
+        fetch_end(fetch, PX_ERR_CLOSED, why);
+        return;
+    }
+    fetch->stage = FETCH_AGAIN;
+    fetch->again = true;
+    h2_link_leave(link, fetch);
+}
+
 /* What a reset means: `call->dead` where it was ours, for what has come. */
 static px_err reset_reason(const struct h2_call *call, uint32_t error)
 {
@@ -306,6 +323,10 @@ static void on_closed_stream(struct h2_call *call, uint32_t error, void *context
     if (!fetch->link || fetch->over)
         return; /* whole, and not used up yet */
     snprintf(why, sizeof(why), "the stream was reset (0x%x)", error);
+    if (error == H2_HTTP_1_1_REQUIRED && !call->dead && !fetch->begun) {
+        ask_over_http1(fetch, why);
+        return;
+    }
     if (error != H2_REFUSED_STREAM) {
         fetch_end(fetch, reset_reason(call, error), why);
         return;

@@ -128,7 +128,7 @@ static bool speaks_h2(const struct link *link)
 {
     if (conduit_is_tls(&link->conduit))
         return tls_conduit_of(&link->conduit)->session.http2;
-    return link->origin->protocol == PX_FETCH_HTTP2;
+    return link->origin->protocol == PX_FETCH_HTTP2 && !link->origin->requires_http1;
 }
 
 static void link_opened(struct link *link)
@@ -137,7 +137,7 @@ static void link_opened(struct link *link)
     px_error error;
 
     if (!speaks_h2(link)) {
-        if (origin->protocol == PX_FETCH_HTTP2) {
+        if (origin->protocol == PX_FETCH_HTTP2 && !origin->requires_http1) {
             error_set(&error, PX_ERR_MALFORMED, 0, "%s: the server does not speak HTTP/2",
                       origin->address);
             link_failed(link, &error);
@@ -244,6 +244,8 @@ static const px_stream_events no_conduit_events = {NULL, NULL, NULL, on_closed};
 
 static enum tls_offer offer_of(const struct origin *origin)
 {
+    if (origin->requires_http1)
+        return TLS_OFFER_HTTP1;
     if (origin->protocol == PX_FETCH_HTTP2)
         return TLS_OFFER_HTTP2;
     return origin->protocol == PX_FETCH_AUTO && h2_client_is_there() ? TLS_OFFER_BOTH

@@ -168,7 +168,8 @@ static struct link *idle_find(const struct origin *origin, const px_fetch *fetch
     for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
 
-        if (link->h2 ? (!fresh || (link->served == 0 && list_empty(&link->fetches))) &&
+        if (link->h2 ? !origin->requires_http1 &&
+                           (!fresh || (link->served == 0 && list_empty(&link->fetches))) &&
                            !link->unclean && h2_client_room(link->h2) > 0
                      : (!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
             return link;
@@ -195,8 +196,9 @@ static void make_room(px_client *client)
 /* One connection may serve all that wait, where it speaks HTTP/2. */
 static uint32_t openings_wanted(const struct origin *origin)
 {
-    bool shares = origin->protocol == PX_FETCH_HTTP2 ||
-                  (origin->protocol == PX_FETCH_AUTO && !origin->only_http1);
+    bool shares =
+        !origin->requires_http1 && (origin->protocol == PX_FETCH_HTTP2 ||
+                                    (origin->protocol == PX_FETCH_AUTO && !origin->only_http1));
 
     return shares && origin->waiting_count > 0 ? 1 : origin->waiting_count;
 }

@@ -236,7 +236,7 @@ px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
 
     if (http2 && !h2_client_is_there())
         return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "this pollux was built without HTTP/2");
-    if (http2 && tunnels)
+    if (options->protocol == PX_FETCH_HTTP2 && tunnels)
         return error_set(out_error, PX_ERR_INVALID, 0, "a tunnel takes HTTP/1.1");
     if (options->pull_length > 0 && (options->content.ptr || !TABLE_MEMBER(fetch->callbacks, pull)))
         return error_set(out_error, PX_ERR_INVALID, 0,
@@ -245,9 +245,10 @@ px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
 
     if (err != PX_OK)
         return err;
-    out_key->protocol = http2                         ? PX_FETCH_HTTP2
-                        : tunnels || !where.uri.https ? PX_FETCH_HTTP1
-                                                      : (uint8_t)options->protocol;
+    out_key->protocol = tunnels            ? PX_FETCH_HTTP1
+                        : http2            ? PX_FETCH_HTTP2
+                        : !where.uri.https ? PX_FETCH_HTTP1
+                                           : (uint8_t)options->protocol;
     out_key->address = options->address.ptr ? options->address
                        : where.address.ptr  ? where.address
                                             : address_of(&fetch->arena, &where.uri);

@@ -283,17 +283,34 @@ void px_response_add_cookie(px_exchange *exchange, const px_cookie *given)
     field_add(exchange, px_str_make("Set-Cookie", 10), value);
 }
 
-void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+static bool inform_allowed(const px_exchange *exchange, unsigned status, const px_field *fields,
+                           size_t field_count)
+{
+    for (size_t index = 0; index < field_count; index++)
+        if (!field_allowed(fields[index].name, fields[index].value))
+            return false;
+    return status >= 100 && status <= 199 && status != 101 &&
+           exchange->answer.state == ANSWER_NONE && field_count <= FIELD_COUNT_LIMIT;
+}
+
+void px_response_inform_fields(px_exchange *exchange, unsigned status, const px_field *fields,
+                               size_t field_count)
 {
     if (!fields_open(exchange))
         return;
-    if (status < 100 || status > 199 || status == 101 || exchange->answer.state != ANSWER_NONE ||
-        (name.ptr && !field_allowed(name, value))) {
+    if (!inform_allowed(exchange, status, fields, field_count)) {
         exchange_break(exchange, PX_END_ABORTED,
                        "an informational response behind the answer, or that is none");
         return;
     }
     /* RFC 9110 section 15.2: not to a client of HTTP/1.0. */
     if (exchange->arrival.version > 10)
-        exchange->transport->inform(exchange, status, name, value);
+        exchange->transport->inform(exchange, status, fields, (uint32_t)field_count);
+}
+
+void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+{
+    const px_field field = {name, value};
+
+    px_response_inform_fields(exchange, status, &field, name.ptr ? 1 : 0);
 }

@@ -20,8 +20,9 @@ struct exchange_transport {
     void (*send_content)(px_exchange *exchange); /* more content may be pulled */
     void (*give_credit)(px_exchange *exchange);  /* request content is wanted again */
     void (*reset)(px_exchange *exchange);        /* give it up: end it visibly broken */
-    /* Sends an informational response; absent name: without a field. */
-    void (*inform)(px_exchange *exchange, unsigned status, px_str name, px_str value);
+    /* Sends an informational response. */
+    void (*inform)(px_exchange *exchange, unsigned status, const px_field *fields,
+                   uint32_t field_count);
     void (*peer)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
     void (*local)(px_exchange *exchange, char *out_text, size_t room, size_t *out_len);
     /* A fact as text with a NUL: its length, 0 when there is none.  NULL: there are none. */

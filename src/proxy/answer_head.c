@@ -3,7 +3,6 @@
  */
 #include "proxy/answer_head.h"
 
-#include "base/text.h"
 #include "http/fields/field.h"
 #include "pollux/response.h"
 
@@ -39,24 +38,17 @@ px_err answer_head_set(px_exchange *exchange, const px_field *fields, size_t cou
     return PX_OK;
 }
 
-px_str answer_list_join(px_exchange *exchange, const px_field *fields, size_t count,
-                        const char *name)
+void answer_inform(px_exchange *exchange, unsigned status, const px_field *fields, size_t count)
 {
-    size_t bytes = 0;
+    struct connection_names names;
+    px_field *passed = px_exchange_alloc(exchange, (count + 1) * sizeof(*passed));
+    size_t passed_count = 0;
 
+    if (!passed || connection_names_read(fields, count, &names) != PX_OK)
+        return;
     for (size_t index = 0; index < count; index++)
-        if (field_name_is(fields[index].name, name))
-            bytes += fields[index].value.len + 2;
-    char *text = bytes > 0 ? px_exchange_alloc(exchange, bytes) : NULL, *at = text;
-
-    if (!text)
-        return px_str_make(NULL, 0);
-    for (size_t index = 0; index < count; index++) {
-        if (!field_name_is(fields[index].name, name))
-            continue;
-        if (at > text)
-            at = text_write(at, ", ", 2);
-        at = text_write_str(at, fields[index].value);
-    }
-    return px_str_make(text, (size_t)(at - text));
+        if (answer_field_passes(&names, fields[index].name) &&
+            field_name_valid(fields[index].name) && field_value_valid(fields[index].value))
+            passed[passed_count++] = fields[index];
+    px_response_inform_fields(exchange, status, passed, passed_count);
 }

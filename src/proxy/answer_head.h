@@ -17,8 +17,8 @@ bool answer_field_passes(const struct connection_names *names, px_str name);
  * none was set. */
 PX_MUST_CHECK px_err answer_head_set(px_exchange *exchange, const px_field *fields, size_t count);
 
-/* All values of a name as one list, in memory of the exchange; absent: none, or no memory. */
-px_str answer_list_join(px_exchange *exchange, const px_field *fields, size_t count,
-                        const char *name);
+/* Passes an informational answer on, with the fields that may go; or not at all, where they name
+ * too much. */
+void answer_inform(px_exchange *exchange, unsigned status, const px_field *fields, size_t count);
 
 #endif

@@ -173,7 +173,7 @@ static bool peer_is_trusted(const px_proxy *proxy, px_exchange *exchange, px_str
     return cidr_any_has(proxy->trusted, proxy->options.trusted_proxy_count, &address);
 }
 
-static px_err fields_make(struct passage *passage)
+static px_err fields_make(struct passage *passage, px_str websocket_key)
 {
     px_proxy *proxy = passage->proxy;
     px_exchange *exchange = passage->exchange;
@@ -181,6 +181,7 @@ static px_err fields_make(struct passage *passage)
                                 .peer = peer_of(exchange),
                                 .authority = px_request_authority(exchange),
                                 .via_name = px_str_of(proxy->name),
+                                .websocket_key = websocket_key,
                                 .forwarded = proxy->options.forwarded != 0,
                                 .underscores = proxy->options.underscores != 0};
     px_field *fields;
@@ -226,7 +227,10 @@ static px_err ask_make(struct passage *passage, px_str upgrade)
         http_method_is_idempotent(http_method_of(ask->method.ptr, ask->method.len));
     if (!ask->target.ptr)
         return PX_ERR_MEMORY;
-    return fields_make(passage);
+    px_str key;
+    px_err err = tunnel_expect(passage, &key);
+
+    return err == PX_OK ? fields_make(passage, key) : err;
 }
 
 void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade)
@@ -247,8 +251,6 @@ void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade
                                            : "out of memory");
         return;
     }
-    if (upgrade->len > 0)
-        tunnel_expect(passage);
     if (proxy->options.total_timeout_ms > 0)
         passage->due_ms = px_loop_now_ms(proxy->loop) + proxy->options.total_timeout_ms;
     /* RFC 9110 section 10.1.1: a client that waits for 100 (Continue) sends when there is a

@@ -83,12 +83,18 @@ extern const px_fetch_callbacks passage_fetch_callbacks;
 /* --- Tunnels (tunnel.c) ------------------------------------------------------------------------
  */
 
-/* The protocol that a request asks to switch to, and that we take on: absent, for none.  false:
- * the request cannot be answered but with 400. */
-bool tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol);
+/* The protocol that a request asks to switch to, and that we take on: absent, for none.  0, or the
+ * status that refuses the request. */
+unsigned tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol);
 
-/* Notes what must come of a handshake of WebSocket. */
-void tunnel_expect(struct passage *passage);
+/* Notes what must come of a handshake of WebSocket.  Over HTTP/2 none has a key (RFC 8441 section
+ * 5.1), so that one is made: absent, where the client has sent its own.  PX_OK, PX_ERR_MEMORY or
+ * PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err tunnel_expect(struct passage *passage, px_str *out_key);
+
+/* Whether an answer says to the client that a tunnel stands, where there is none (RFC 8441 section
+ * 4). */
+bool tunnel_is_faked(const struct passage *passage, unsigned status);
 
 /* The server has switched: PX_OK, or PX_ERR_MALFORMED when its answer is none to our request. */
 PX_MUST_CHECK px_err tunnel_open(struct passage *passage);

@@ -36,7 +36,7 @@ static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, 
 /* --- The answer --------------------------------------------------------------------------------
  */
 
-/* RFC 9110 section 15.2: all but 100 go on; of 103 its links, which are what it is for. */
+/* RFC 9110 section 15.2: all but 100 go on. */
 static void on_inform(px_fetch *fetch, unsigned status, const px_field *fields, size_t field_count,
                       void *context)
 {
@@ -45,10 +45,7 @@ static void on_inform(px_fetch *fetch, unsigned status, const px_field *fields, 
     (void)fetch;
     if (!passage->exchange)
         return;
-    px_str links = answer_list_join(passage->exchange, fields, field_count, "Link");
-
-    px_response_inform(passage->exchange, status,
-                       links.ptr ? px_str_of("Link") : px_str_make(NULL, 0), links);
+    answer_inform(passage->exchange, status, fields, field_count);
 }
 
 /* Gives content to the exchange as it asks for it. */
@@ -84,7 +81,8 @@ static void answer_begin(struct passage *passage)
     size_t count;
     const px_field *fields = px_fetch_fields(passage->fetch, &count);
 
-    if (status > 599 || answer_head_set(exchange, fields, count) != PX_OK) {
+    if (status > 599 || tunnel_is_faked(passage, status) ||
+        answer_head_set(exchange, fields, count) != PX_OK) {
         px_fetch_cancel(passage->fetch);
         passage_refuse(passage, 502, "an answer that cannot be passed on");
         return;

@@ -171,6 +171,7 @@ void px_proxy_handle(px_exchange *exchange, void *context)
     px_proxy *proxy = context;
     struct request_head head = {.via_name = px_str_of(proxy->name)};
     px_str upgrade;
+    unsigned refusal;
 
     head.fields = px_request_fields(exchange, &head.field_count);
     head.counts_hops =
@@ -181,8 +182,8 @@ void px_proxy_handle(px_exchange *exchange, void *context)
         px_respond_error(exchange, 405);
     } else if (request_head_loops(&head)) {
         px_respond_error(exchange, 508);
-    } else if (!tunnel_asked(exchange, proxy->options.no_upgrade == 0, &upgrade)) {
-        px_respond_error(exchange, 400);
+    } else if ((refusal = tunnel_asked(exchange, proxy->options.no_upgrade == 0, &upgrade)) != 0) {
+        px_respond_error(exchange, refusal);
     } else if (!answers_here(exchange, &head)) {
         passage_begin(proxy, exchange, &upgrade);
     }

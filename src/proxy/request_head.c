@@ -16,7 +16,7 @@
 
 enum {
     FIELDS_ADDED_MAX =
-        7,             /* X-Forwarded-For, -Proto, -Host, Forwarded, Via, Max-Forwards, one more */
+        7, /* X-Forwarded-For, -Proto, -Host, Forwarded, Via, Max-Forwards, Sec-WebSocket-Key */
     VERSION_BYTES = 4, /* "1.1 " */
 };
 
@@ -122,6 +122,7 @@ static bool is_of_client(px_str name)
 static bool is_ours(const struct request_head *head, px_str name)
 {
     return field_name_is(name, "x-forwarded-for") ||
+           (head->websocket_key.ptr && field_name_is(name, "sec-websocket-key")) ||
            (head->counts_hops && field_name_is(name, "max-forwards"));
 }
 
@@ -274,6 +275,8 @@ px_err request_head_write(const struct request_head *head, struct arena *arena,
     if (head->forwarded || has(&writing, "Forwarded"))
         add(&writing, "Forwarded", forwarded_element(&writing));
     add_hops(&writing);
+    if (head->websocket_key.ptr)
+        add(&writing, "Sec-WebSocket-Key", head->websocket_key);
     add(&writing, "Via", via_element(arena, head->version, head->via_name));
     CHECK(writing.count <= head->field_count + FIELDS_ADDED_MAX);
     if (writing.failed)

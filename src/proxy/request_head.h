@@ -20,15 +20,16 @@ enum { CONNECTION_NAMES_MAX = 16 };
 struct request_head {
     const px_field *fields; /* borrowed */
     size_t field_count;
-    unsigned version; /* 10, 11, 20 */
-    px_str peer;      /* its address without a port; absent: it has none */
-    px_str scheme;    /* how it came to us */
-    px_str authority; /* absent: none */
-    px_str via_name;  /* ours */
-    bool trusted;     /* the peer is believed */
-    bool forwarded;   /* a Forwarded field is written, too */
-    bool underscores; /* names with "_" are passed on */
-    bool counts_hops; /* OPTIONS and TRACE: Max-Forwards is ours to count */
+    unsigned version;     /* 10, 11, 20 */
+    px_str peer;          /* its address without a port; absent: it has none */
+    px_str scheme;        /* how it came to us */
+    px_str authority;     /* absent: none */
+    px_str via_name;      /* ours */
+    px_str websocket_key; /* in place of what came; absent: that goes on */
+    bool trusted;         /* the peer is believed */
+    bool forwarded;       /* a Forwarded field is written, too */
+    bool underscores;     /* names with "_" are passed on */
+    bool counts_hops;     /* OPTIONS and TRACE: Max-Forwards is ours to count */
 };
 
 /* Fields that concern one connection alone, as Connection names them (RFC 9110 section 7.6.1). */

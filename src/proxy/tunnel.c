@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "http/fields/field.h"
+#include "io/random.h"
 #include "pollux/request.h"
 #include "proxy/answer_head.h"
 #include "proxy/passage.h"
@@ -32,29 +33,71 @@ static bool websocket_valid(px_exchange *exchange)
            ws_key_valid(px_request_field(exchange, "Sec-WebSocket-Key"));
 }
 
-bool tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol)
+/* An extended CONNECT comes as what HTTP/1.1 would bring (RFC 8441 section 4); over HTTP/2 nothing
+ * else has Upgrade. */
+static bool asks_to_switch(px_exchange *exchange)
+{
+    return px_request_version(exchange) == 20 ||
+           (px_request_version(exchange) == 11 && connection_upgrades(exchange) &&
+            px_request_content_length(exchange) == 0);
+}
+
+unsigned tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protocol)
 {
     px_str list = px_request_field(exchange, "Upgrade"), element;
+    bool extended = list.ptr && px_request_version(exchange) == 20;
 
     *out_protocol = px_str_make(NULL, 0);
-    if (!is_wanted || !list.ptr || px_request_version(exchange) != 11 ||
-        !connection_upgrades(exchange) || px_request_content_length(exchange) != 0)
-        return true;
-    while (field_list_next(&list, &element)) {
+    if (!list.ptr || !asks_to_switch(exchange))
+        return 0;
+    while (is_wanted && field_list_next(&list, &element)) {
         /* RFC 9113 section 3.1: that upgrade is gone, and it would be ours and not the server's. */
         if (field_name_is(element, "h2c") || !field_name_valid(element))
             continue;
         *out_protocol = element;
-        return !field_name_is(element, "websocket") || websocket_valid(exchange);
+        return extended || !field_name_is(element, "websocket") || websocket_valid(exchange) ? 0
+                                                                                             : 400;
     }
-    return true;
+    return extended ? 405 : 0;
 }
 
-void tunnel_expect(struct passage *passage)
+static px_err key_make(struct passage *passage, px_str *out_key)
 {
+    uint8_t random[16];
+    char *text = arena_take_text(&passage->arena, WS_KEY_BYTES);
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    if (random_bytes(random, sizeof(random)) != PX_OK)
+        return PX_ERR_SYSTEM;
+    ws_key_make(random, text);
+    *out_key = px_str_make(text, WS_KEY_BYTES);
+    return PX_OK;
+}
+
+px_err tunnel_expect(struct passage *passage, px_str *out_key)
+{
+    px_str key = px_request_field(passage->exchange, "Sec-WebSocket-Key");
+
+    *out_key = px_str_make(NULL, 0);
     passage->is_websocket = field_name_is(passage->ask.upgrade, "websocket");
-    if (passage->is_websocket)
-        ws_accept_make(px_request_field(passage->exchange, "Sec-WebSocket-Key"), passage->accept);
+    if (!passage->is_websocket)
+        return PX_OK;
+    if (px_request_version(passage->exchange) == 20) {
+        px_err err = key_make(passage, &key);
+
+        if (err != PX_OK)
+            return err;
+        *out_key = key;
+    }
+    ws_accept_make(key, passage->accept);
+    return PX_OK;
+}
+
+bool tunnel_is_faked(const struct passage *passage, unsigned status)
+{
+    return passage->ask.upgrade.len > 0 && px_request_version(passage->exchange) == 20 &&
+           status / 100 == 2;
 }
 
 /* --- Bytes both ways ---------------------------------------------------------------------------
@@ -99,6 +142,10 @@ px_err tunnel_open(struct passage *passage)
 
     if (err != PX_OK)
         return err;
+    /* RFC 8441 section 5.1: there is no such field over HTTP/2. */
+    if (px_request_version(passage->exchange) == 20)
+        px_response_set_field(passage->exchange, px_str_of("Sec-WebSocket-Accept"),
+                              px_str_make(NULL, 0));
     passage->stage = PASSAGE_TUNNEL;
     /* The end of the request was not the end of what its client sends. */
     passage->request.ended = false;

@@ -276,7 +276,7 @@ def test_informational_answers_go_on():
         wire.send(GET)
         assert wire.reply().status == 102
         hints = wire.reply()
-        assert (hints.status, hints.fields) == (103, [("Link", "</a>, </b>")])
+        assert (hints.status, hints.fields) == (103, [("Link", "</a>"), ("Link", "</b>")])
         assert wire.reply().status == 200
     with through(script) as (server, _), Wire(server.address) as wire:
         wire.send(b"GET / HTTP/1.0\r\n\r\n")

@@ -45,12 +45,12 @@ void h1_stamp_update(struct h1_stamp *stamp, int64_t unix_time)
     stamp->len = (uint16_t)(out - stamp->text);
 }
 
-size_t h1_fields_room(const struct h1_response_head *head)
+size_t h1_fields_room(const px_field *fields, uint32_t field_count)
 {
     size_t room = 0;
 
-    for (uint32_t index = 0; index < head->field_count; index++)
-        room += head->fields[index].name.len + head->fields[index].value.len + 4;
+    for (uint32_t index = 0; index < field_count; index++)
+        room += fields[index].name.len + fields[index].value.len + 4;
     return room;
 }
 
@@ -77,12 +77,12 @@ static char *put_stamp(char *out, const struct h1_response_head *head, const str
     return out;
 }
 
-static char *put_fields(char *out, const struct h1_response_head *head)
+static char *put_fields(char *out, const px_field *fields, uint32_t field_count)
 {
-    for (uint32_t index = 0; index < head->field_count; index++) {
-        out = text_write_str(out, head->fields[index].name);
+    for (uint32_t index = 0; index < field_count; index++) {
+        out = text_write_str(out, fields[index].name);
         out = TEXT_WRITE_LITERAL(out, ": ");
-        out = text_write_str(out, head->fields[index].value);
+        out = text_write_str(out, fields[index].value);
         out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
     return out;
@@ -123,7 +123,7 @@ char *h1_write_head(char *out, const struct h1_response_head *head, const struct
         out = TEXT_WRITE_LITERAL(out, "\r\n");
     }
     if (head->field_count > 0)
-        out = put_fields(out, head);
+        out = put_fields(out, head->fields, head->field_count);
     if (PX_UNLIKELY(head->connection != H1_CONNECTION_KEEP))
         out = put_connection(out, head);
     if (PX_LIKELY(head->has_length)) {
@@ -136,15 +136,10 @@ char *h1_write_head(char *out, const struct h1_response_head *head, const struct
     return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 
-char *h1_write_inform(char *out, unsigned status, px_str name, px_str value)
+char *h1_write_inform(char *out, unsigned status, const px_field *fields, uint32_t field_count)
 {
     out = put_status_line(out, status);
-    if (name.ptr) {
-        out = text_write_str(out, name);
-        out = TEXT_WRITE_LITERAL(out, ": ");
-        out = text_write_str(out, value);
-        out = TEXT_WRITE_LITERAL(out, "\r\n");
-    }
+    out = put_fields(out, fields, field_count);
     return TEXT_WRITE_LITERAL(out, "\r\n");
 }
 

@@ -52,22 +52,22 @@ struct h1_response_head {
     uint32_t field_count;
 };
 
-/* The bytes that the fields of a head need. */
-size_t h1_fields_room(const struct h1_response_head *head);
+/* The bytes that fields need. */
+size_t h1_fields_room(const px_field *fields, uint32_t field_count);
 
 /* At least the bytes that h1_write_head needs. */
 static inline size_t h1_head_room(const struct h1_response_head *head)
 {
     return H1_STAMP_BYTES + 256 + head->type.len + head->upgrade.len +
-           (head->field_count > 0 ? h1_fields_room(head) : 0);
+           (head->field_count > 0 ? h1_fields_room(head->fields, head->field_count) : 0);
 }
 
 /* Writes the head with its empty line at `out`; returns one past its end. */
 char *h1_write_head(char *out, const struct h1_response_head *head, const struct h1_stamp *stamp);
 
-/* Writes an informational response (1xx) with one field, which may be absent.  `out` has room for
- * 64 bytes more than the field. */
-char *h1_write_inform(char *out, unsigned status, px_str name, px_str value);
+/* Writes an informational response (1xx); returns one past its end.  `out` has room for 64 bytes
+ * more than the fields. */
+char *h1_write_inform(char *out, unsigned status, const px_field *fields, uint32_t field_count);
 
 /* Writes the head of a chunk of 1 to 65,535 bytes: always H1_CHUNK_HEAD_BYTES, so that room can be
  * left for it before the size is known (leading zeros are part of RFC 9112 section 7.1's grammar).

@@ -47,7 +47,8 @@ enum h2_error {
     H2_CANCEL = 0x8,
     H2_COMPRESSION_ERROR = 0x9,
     H2_CONNECT_ERROR = 0xa,
-    H2_ENHANCE_YOUR_CALM = 0xb
+    H2_ENHANCE_YOUR_CALM = 0xb,
+    H2_HTTP_1_1_REQUIRED = 0xd
 };
 
 #endif

@@ -90,13 +90,13 @@ px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
 }
 
 void h2_session_inform(struct h2_session *session, struct h2_stream *stream, unsigned status,
-                       px_str name, px_str value)
+                       const px_field *fields, uint32_t field_count)
 {
     (void)session;
     (void)stream;
     (void)status;
-    (void)name;
-    (void)value;
+    (void)fields;
+    (void)field_count;
 }
 
 px_err h2_session_resume(struct h2_session *session, struct h2_stream *stream)

@@ -77,21 +77,20 @@ px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
 }
 
 void h2_session_inform(struct h2_session *session, struct h2_stream *stream, unsigned status,
-                       px_str name, px_str value)
+                       const px_field *fields, uint32_t field_count)
 {
     uint8_t text[H2_STATUS_BYTES];
-    px_field field = {name, value};
-    nghttp2_nv fields[2];
+    nghttp2_nv *pairs = session->shared->fields;
 
     if (stream->id == 0 || stream->dead || stream->responded)
         return;
     status_put(text, status);
-    fields[0] = field_of(":status", text, sizeof(text));
-    fields[0].flags = NGHTTP2_NV_FLAG_NONE;
-    if (name.ptr)
-        fields[1] = field_copied(&field, NGHTTP2_NV_FLAG_NONE);
+    pairs[0] = field_of(":status", text, sizeof(text));
+    pairs[0].flags = NGHTTP2_NV_FLAG_NONE;
+    for (uint32_t index = 0; index < field_count; index++)
+        pairs[1 + index] = field_copied(&fields[index], NGHTTP2_NV_FLAG_NONE);
     (void)nghttp2_submit_headers(session->library, NGHTTP2_FLAG_NONE, (int32_t)stream->id, NULL,
-                                 fields, name.ptr ? 2 : 1, NULL);
+                                 pairs, 1 + field_count, NULL);
 }
 
 static int trailers_submit(struct h2_session *session, const struct h2_stream *stream,

@@ -135,9 +135,9 @@ struct h2_response {
 PX_MUST_CHECK px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
                                         const struct h2_response *response);
 
-/* An informational response with one field, which may be absent.  It may be left out. */
+/* An informational response; what names it has is copied.  It may be left out. */
 void h2_session_inform(struct h2_session *session, struct h2_stream *stream, unsigned status,
-                       px_str name, px_str value);
+                       const px_field *fields, uint32_t field_count);
 
 /* Pull is worth another try after it said LATER: PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h2_session_resume(struct h2_session *session, struct h2_stream *stream);

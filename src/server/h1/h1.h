@@ -99,7 +99,8 @@ bool h1_wants_bytes(const struct h1_conn *h1);
 /* Sends 100 (Continue) where the peer waits for it: PX_OK, or PX_AGAIN when there is nothing to do.
  */
 PX_MUST_CHECK px_err h1_continue(struct h1_conn *h1);
-void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
+void h1_inform(px_exchange *exchange, unsigned status, const px_field *fields,
+               uint32_t field_count);
 
 PX_MUST_CHECK px_err h1_out_reserve_slow(struct h1_conn *h1, size_t room);
 

@@ -361,16 +361,16 @@ px_err h1_continue(struct h1_conn *h1)
     return PX_OK;
 }
 
-void h1_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+void h1_inform(px_exchange *exchange, unsigned status, const px_field *fields, uint32_t field_count)
 {
     struct h1_conn *h1 = exchange_carrier(exchange);
 
     /* Informational responses may be left out: not worth waiting for room. */
-    if (h1_out_reserve(h1, 64 + name.len + value.len) != PX_OK)
+    if (h1_out_reserve(h1, 64 + h1_fields_room(fields, field_count)) != PX_OK)
         return;
     char *start = h1->conn.out->bytes + h1->conn.out->len;
 
-    h1->conn.out->len += (uint32_t)(h1_write_inform(start, status, name, value) - start);
+    h1->conn.out->len += (uint32_t)(h1_write_inform(start, status, fields, field_count) - start);
     h1_transport.exchange.send_content(exchange);
 }
 

@@ -194,11 +194,12 @@ static void transport_reset(px_exchange *exchange)
     h2_note(request);
 }
 
-static void transport_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+static void transport_inform(px_exchange *exchange, unsigned status, const px_field *fields,
+                             uint32_t field_count)
 {
     struct h2_request *request = exchange_carrier(exchange);
 
-    h2_session_inform(request->h2->session, &request->stream, status, name, value);
+    h2_session_inform(request->h2->session, &request->stream, status, fields, field_count);
     h2_note(request);
 }
 

@@ -219,8 +219,7 @@ void h2_read_step(struct h2_request *request)
     if (request->exchange && request->content == CONTENT_EXPECTED &&
         exchange_answer_state(exchange) == ANSWER_NONE && takes_content(request)) {
         request->content = CONTENT_COMES;
-        h2_session_inform(request->h2->session, &request->stream, 100, px_str_make(NULL, 0),
-                          px_str_make(NULL, 0));
+        h2_session_inform(request->h2->session, &request->stream, 100, NULL, 0);
     }
     /* A handler that asked to collect when the content had ended already. */
     if (request->exchange && exchange_answer_state(exchange) == ANSWER_NONE)

@@ -36,10 +36,13 @@ static void note_reset(px_exchange *exchange)
     assert_int_equal(call->resets, 1);
 }
 
-static void note_inform(px_exchange *exchange, unsigned status, px_str name, px_str value)
+static void note_inform(px_exchange *exchange, unsigned status, const px_field *fields,
+                        uint32_t field_count)
 {
     struct call *call = exchange->carrier;
     size_t len = strlen(call->inform);
+    px_str name = field_count > 0 ? fields[0].name : px_str_make(NULL, 0);
+    px_str value = field_count > 0 ? fields[0].value : px_str_make(NULL, 0);
 
     snprintf(call->inform + len, sizeof(call->inform) - len, "%u %.*s: %.*s\n", status,
              (int)name.len, name.len ? name.ptr : "", (int)value.len, value.len ? value.ptr : "");

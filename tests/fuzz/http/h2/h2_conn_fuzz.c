@@ -96,7 +96,7 @@ static void answer(struct lane *lane)
 
     lane->left = kind == 0 ? 0 : kind == 1 ? 20000 : kind * 100;
     if (kind == 5)
-        h2_session_inform(lane->owner->session, &lane->stream, 103, field.name, field.value);
+        h2_session_inform(lane->owner->session, &lane->stream, 103, &field, 1);
     if (kind == 6)
         h2_session_reset(lane->owner->session, &lane->stream, H2_CANCEL);
     CHECK(h2_session_respond(lane->owner->session, &lane->stream, &response) == PX_OK);

@@ -149,24 +149,27 @@ static void stamp_changes_with_the_second(void **state)
 static void informational_heads(void **state)
 {
     char out[256];
-    px_str none = {NULL, 0};
+    const px_field fields[] = {{LITERAL("Link"), LITERAL("</a>; rel=preload")},
+                               {LITERAL("X"), LITERAL("")}};
+    const px_field small = {LITERAL("Nam"), LITERAL("va")};
 
     (void)state;
-    char *end = h1_write_inform(out, 103, LITERAL("Link"), LITERAL("</a>; rel=preload"));
+    char *end = h1_write_inform(out, 103, fields, 2);
 
     assert_str_equal(px_str_make(out, (size_t)(end - out)),
-                     LITERAL("HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"));
-    end = h1_write_inform(out, 100, none, none);
+                     LITERAL("HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nX: \r\n\r\n"));
+    end = h1_write_inform(out, 100, NULL, 0);
     assert_str_equal(px_str_make(out, (size_t)(end - out)),
                      LITERAL("HTTP/1.1 100 Continue\r\n\r\n"));
-    /* "`out` has room for 64 bytes more than the field." */
+    /* "`out` has room for 64 bytes more than the fields." */
     for (unsigned status = 100; status < 200; status++) {
         struct guard guard;
 
-        guard_init(&guard, 64 + 5);
-        char *at = guard.ptr + guard.bytes - 64 - 5;
+        guard_init(&guard, 64 + h1_fields_room(&small, 1));
+        char *end_of_all = guard.ptr + guard.bytes;
 
-        assert_true(h1_write_inform(at, status, LITERAL("Nam"), LITERAL("va")) <= at + 69);
+        assert_true(h1_write_inform(end_of_all - 64 - h1_fields_room(&small, 1), status, &small,
+                                    1) <= end_of_all);
         guard_deinit(&guard);
     }
 }
