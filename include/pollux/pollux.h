@@ -35,13 +35,10 @@
 #include "pollux/stream.h"
 #include "pollux/syscalls.h"
 #include "pollux/template.h"
+#include "pollux/text.h"
 #include "pollux/tls.h"
 #include "pollux/topic.h"
+#include "pollux/version.h"
 #include "pollux/websocket.h"
-
-#define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
-#define PX_VERSION_MINOR 1        /**< Changes with additions. */
-#define PX_VERSION_PATCH 0        /**< Changes with corrections. */
-#define PX_VERSION_STRING "0.1.0" /**< All three. */
 
 #endif

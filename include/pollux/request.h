@@ -103,6 +103,16 @@ px_str px_request_param(px_exchange *exchange, const char *name);
 /** The first value of that name in the query, decoded as a form (`+` is a blank). */
 px_str px_request_query_param(px_exchange *exchange, const char *name);
 
+/** All pairs of the query, decoded, in order; NULL when there is none, when there are more than
+ *  1,000, or without memory.  Owned by the exchange. */
+const px_field *px_request_query_pairs(px_exchange *exchange, size_t *out_count);
+
+/** The name and password of the Authorization field, where its scheme is Basic (RFC 7617); they are
+ *  not checked (basic_auth.h does).  Without TLS anything between has read them.
+ *  @param out_user, @param out_password live as long as the exchange.
+ *  @return 1; 0: there are none, nothing is written. */
+int px_request_basic_auth(px_exchange *exchange, px_str *out_user, px_str *out_password);
+
 /** The pattern of the route that matched, as registered; NULL when none did. */
 const char *px_request_pattern(const px_exchange *exchange);
 

@@ -97,6 +97,15 @@ void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location
  *  else one line of text. */
 void px_respond_error(px_exchange *exchange, unsigned status);
 
+/** Says which state the answer is of, and spares its content where the client has it: adds ETag and
+ *  Last-Modified, and looks at the request's preconditions (RFC 9110 section 13).  For GET and
+ * HEAD; of other methods If-Match and the like are looked at too, before the handler changes
+ * anything.
+ *  @param etag with its quotes, copied; absent: none.  A weak one (`W/"..."`) fails If-Match.
+ *  @param modified Unix seconds; 0: it is not known.
+ *  @return 1: it has answered with 304 or 412; 0: it is for the handler to answer. */
+int px_respond_unless_modified(px_exchange *exchange, px_str etag, int64_t modified);
+
 /** Answers with what another path of the same host answers with: an internal redirect, for error
  *  pages above all.  The path's route is looked up from the loop, and its handler called, with a
  * GET (HEAD stays HEAD) without content; site's and host's middleware is not run again, the route's

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exchange/exchange_private.h"
+#include "http/fields/basic.h"
 #include "http/fields/cookie.h"
 #include "http/fields/field.h"
 #include "http/forms/query.h"
@@ -173,6 +174,37 @@ px_str px_request_query_param(px_exchange *exchange, const char *name)
             PX_OK)
         return absent;
     return value;
+}
+
+const px_field *px_request_query_pairs(px_exchange *exchange, size_t *out_count)
+{
+    px_field *pairs = NULL;
+    uint32_t count = 0;
+
+    *out_count = 0;
+    if (!exchange->arrival.request.query.ptr ||
+        query_parse(exchange->arrival.request.query, &exchange->arena, &pairs, &count) != PX_OK)
+        return NULL;
+    *out_count = count;
+    return count > 0 ? pairs : NULL;
+}
+
+int px_request_basic_auth(px_exchange *exchange, px_str *out_user, px_str *out_password)
+{
+    px_str value = px_request_field(exchange, "Authorization");
+    struct basic_credentials credentials;
+    char *text = value.ptr ? arena_take_text(&exchange->arena, value.len) : NULL;
+
+    if (!text || !basic_read(value, text, value.len, &credentials))
+        return 0;
+    px_str user = arena_copy(&exchange->arena, credentials.user);
+    px_str password = arena_copy(&exchange->arena, credentials.password);
+
+    if (!user.ptr || !password.ptr)
+        return 0;
+    *out_user = user;
+    *out_password = password;
+    return 1;
 }
 
 const char *px_request_pattern(const px_exchange *exchange)

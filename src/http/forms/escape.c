@@ -88,23 +88,29 @@ static bool is_unreserved(unsigned char byte)
            (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
 }
 
-px_err escape_segment(struct buf *out, px_str segment)
+char *escape_segment_write(char *out, px_str segment)
 {
     static const char digits[] = "0123456789ABCDEF";
-    px_err err = buf_reserve(out, 3 * segment.len);
 
-    if (err != PX_OK)
-        return err;
     for (size_t index = 0; index < segment.len; index++) {
         unsigned char byte = (unsigned char)segment.ptr[index];
 
         if (is_unreserved(byte)) {
-            out->ptr[out->len++] = (char)byte;
+            *out++ = (char)byte;
         } else {
-            out->ptr[out->len++] = '%';
-            out->ptr[out->len++] = digits[byte >> 4];
-            out->ptr[out->len++] = digits[byte & 15];
+            *out++ = '%';
+            *out++ = digits[byte >> 4];
+            *out++ = digits[byte & 15];
         }
     }
-    return PX_OK;
+    return out;
+}
+
+px_err escape_segment(struct buf *out, px_str segment)
+{
+    px_err err = buf_reserve(out, 3 * segment.len);
+
+    if (err == PX_OK && segment.len > 0)
+        out->len = (size_t)(escape_segment_write(out->ptr + out->len, segment) - out->ptr);
+    return err;
 }

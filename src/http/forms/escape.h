@@ -19,6 +19,9 @@ PX_MUST_CHECK px_err escape_html(struct buf *out, px_str text);
  * in an attribute's value and in JSON. */
 PX_MUST_CHECK px_err escape_segment(struct buf *out, px_str segment);
 
+/* The same into room for 3 * segment.len bytes; returns one past the end. */
+char *escape_segment_write(char *out, px_str segment);
+
 /* What stands between the quotes of a JSON string (RFC 8259 section 7); also safe inside HTML. */
 PX_MUST_CHECK px_err escape_json(struct buf *out, px_str text);
 

@@ -3,6 +3,7 @@
  */
 #include "http/ws/ws_handshake.h"
 
+#include "base/base64.h"
 #include "http/ws/ws_sha1.h"
 
 enum { PROTOCOLS_MAX = 64, KEY_RAW_BYTES = 16 };
@@ -10,35 +11,13 @@ enum { PROTOCOLS_MAX = 64, KEY_RAW_BYTES = 16 };
 /* RFC 6455 section 1.3. */
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* RFC 4648 section 4, with padding. */
-static void base64_write(const uint8_t *bytes, size_t count, char *out)
-{
-    for (size_t at = 0; at < count; at += 3, out += 4) {
-        size_t left = count - at;
-        uint32_t word = (uint32_t)bytes[at] << 16 | (left > 1 ? (uint32_t)bytes[at + 1] << 8 : 0) |
-                        (left > 2 ? bytes[at + 2] : 0);
-
-        out[0] = base64_digits[word >> 18];
-        out[1] = base64_digits[word >> 12 & 63];
-        out[2] = '=';
-        out[3] = '=';
-        if (left > 1)
-            out[2] = base64_digits[word >> 6 & 63];
-        if (left > 2)
-            out[3] = base64_digits[word & 63];
-    }
-}
-
 bool ws_key_valid(px_str key)
 {
     if (key.len != WS_KEY_BYTES || memcmp(key.ptr + WS_KEY_BYTES - 2, "==", 2) != 0)
         return false;
     /* The last digit holds two bits; clients that leave junk in the others are let in. */
     for (size_t index = 0; index < WS_KEY_BYTES - 2; index++) {
-        if (key.ptr[index] == '\0' || !strchr(base64_digits, key.ptr[index]))
+        if (base64_digit(key.ptr[index]) < 0)
             return false;
     }
     return true;
@@ -46,7 +25,7 @@ bool ws_key_valid(px_str key)
 
 void ws_key_make(const uint8_t random[16], char out[WS_KEY_BYTES])
 {
-    base64_write(random, KEY_RAW_BYTES, out);
+    base64_write(out, px_str_make((const char *)random, KEY_RAW_BYTES));
 }
 
 void ws_accept_make(px_str key, char out[WS_ACCEPT_BYTES])
@@ -57,7 +36,7 @@ void ws_accept_make(px_str key, char out[WS_ACCEPT_BYTES])
     memcpy(text, key.ptr, WS_KEY_BYTES);
     memcpy(text + WS_KEY_BYTES, accept_guid, sizeof(accept_guid) - 1);
     ws_sha1(px_str_make(text, sizeof(text)), hash);
-    base64_write(hash, sizeof(hash), out);
+    base64_write(out, px_str_make((const char *)hash, sizeof(hash)));
 }
 
 /* --- Subprotocols ----------------------------------------------------------------------------- */
