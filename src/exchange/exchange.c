@@ -75,6 +75,7 @@ void exchange_note_fault(px_exchange *exchange, const char *what)
 {
     struct exchange_service *service = exchange->service;
 
+    CHECK(what);
     if (exchange->fault)
         return;
     exchange->fault = what;
@@ -87,7 +88,7 @@ void exchange_break(px_exchange *exchange, px_end end, const char *what)
 {
     if (!exchange_alive(exchange))
         return;
-    CHECK(what);
+    CHECK(end == PX_END_ABORTED || end == PX_END_NO_MEMORY);
     if (exchange->answer.state >= ANSWER_TAKEN) {
         exchange_reset(exchange, end);
         exchange_note_fault(exchange, what);

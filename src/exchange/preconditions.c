@@ -22,6 +22,7 @@ static enum conditional_result evaluate(struct conditional *conditional,
 
     if (!etag_is_weak(etag))
         return conditional_evaluate(conditional, validators, now);
+    ASSERT(conditional->seen != 0);
     validators->etag = px_str_make(NULL, 0);
     if ((conditional->seen & CONDITIONAL_IF_MATCH) &&
         conditional_evaluate(conditional, validators, now) == CONDITIONAL_FAILED)

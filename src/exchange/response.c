@@ -134,6 +134,7 @@ void px_respond_take(px_exchange *exchange, unsigned status, px_str type, void *
 {
     const px_body body = {.bytes = px_str_make(memory, bytes), .release = free, .context = memory};
 
+    CHECK_RULE(memory || bytes == 0, "px_respond_take was given bytes without memory");
     px_respond_body(exchange, status, type, &body);
 }
 
