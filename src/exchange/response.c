@@ -356,7 +356,8 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
     }
     if (!connect &&
         (exchange->arrival.version < 11 || !exchange->arrival.asks_upgrade || !protocol.ptr ||
-         !field_list_has(px_request_field(exchange, "Upgrade"), protocol.ptr))) {
+         !field_lines_have(exchange->arrival.request.fields, exchange->arrival.request.field_count,
+                           "upgrade", protocol.ptr))) {
         px_respond_error(exchange, 400);
         return;
     }

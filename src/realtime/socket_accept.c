@@ -87,7 +87,7 @@ static unsigned version_check(px_exchange *exchange, struct handshake *handshake
     uint32_t count;
     px_str version = field_only(handshake, "sec-websocket-version", &count);
 
-    if (!field_list_has(px_request_field(exchange, "Upgrade"), "websocket"))
+    if (!field_lines_have(handshake->fields, handshake->field_count, "upgrade", "websocket"))
         return 426;
     if (!px_str_equal(px_request_method(exchange), px_str_of("GET")) &&
         px_request_version(exchange) < 20)

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from lib.echo import running_echo  # noqa: E402
 from lib.pattern import PATTERN  # noqa: E402
 from lib.runner import BUILD, PROGRAM, Pollux, Server  # noqa: E402
 from lib.tls import Authority  # noqa: E402
@@ -61,3 +62,12 @@ def gallery(authority, tmp_path_factory):
     with Server(argv, env={"GALLERY_CERT": str(cert), "GALLERY_KEY": str(key)}) as server:
         server.authority = authority
         yield server
+
+
+@pytest.fixture(scope="session")
+def echo():
+    """The path of a unix socket on which every WebSocket message is sent back."""
+    folder = Path(tempfile.mkdtemp(prefix="pollux-e2e-"))
+    with running_echo(folder) as path:
+        yield path
+    shutil.rmtree(folder, ignore_errors=True)

@@ -199,6 +199,15 @@ bool field_list_has(px_str list, const char *token)
     return false;
 }
 
+bool field_lines_have(const px_field *fields, uint32_t count, const char *name, const char *token)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        if (field_name_is(fields[index].name, name) && field_list_has(fields[index].value, token))
+            return true;
+    }
+    return false;
+}
+
 px_err field_param_next(px_str *params, struct field_param *out_param)
 {
     px_str str = *params;

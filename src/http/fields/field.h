@@ -59,6 +59,9 @@ bool field_list_next(px_str *list, px_str *out_element);
 /* Whether a list has that token as an element, without regard to case. */
 bool field_list_has(px_str list, const char *token);
 
+/* The same of all lines of a field, which are one list (RFC 9110 section 5.3). */
+bool field_lines_have(const px_field *fields, uint32_t count, const char *name, const char *token);
+
 /* --- Parameters (RFC 9110 section 5.6.6) ---------------------------------------------------- */
 
 struct field_param {

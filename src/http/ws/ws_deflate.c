@@ -25,6 +25,7 @@ enum {
 struct ws_inflate {
     const px_allocator *allocator;
     z_stream stream;
+    bool is_between; /* two blocks, with no bit of the next one taken */
 };
 
 struct ws_deflate {
@@ -79,6 +80,7 @@ struct ws_inflate *ws_inflate_create(const px_allocator *allocator, unsigned win
     if (!coder)
         return NULL;
     coder->allocator = allocator;
+    coder->is_between = true;
     zlib_init(&coder->stream, allocator);
     if (inflateInit2(&coder->stream, -(int)window_bits) != Z_OK) {
         alloc_put(allocator, coder);
@@ -100,6 +102,20 @@ void ws_inflate_reset(struct ws_inflate *coder)
     int result = inflateReset(&coder->stream);
 
     CHECK(result == Z_OK);
+    coder->is_between = true;
+}
+
+bool ws_inflate_is_between(const struct ws_inflate *coder)
+{
+    return coder->is_between;
+}
+
+/* As zlib.h says at inflate; without input it tells of no block. */
+static bool ends_block(const z_stream *stream)
+{
+    enum { BITS_LEFT = 63, BLOCK_ENDED = 128 };
+
+    return (stream->data_type & BLOCK_ENDED) != 0 && (stream->data_type & BITS_LEFT) == 0;
 }
 
 px_err ws_inflate_step(struct ws_inflate *coder, px_str in, char *out, size_t room,
@@ -114,11 +130,15 @@ px_err ws_inflate_step(struct ws_inflate *coder, px_str in, char *out, size_t ro
     stream->next_out = (Bytef *)out;
     stream->avail_out = space;
     for (;;) {
+        uInt before = stream->avail_in;
         int result = inflate(stream, Z_SYNC_FLUSH);
 
+        if (stream->avail_in < before)
+            coder->is_between = ends_block(stream);
         if (result == Z_STREAM_END) {
-            /* RFC 7692 section 7.2.3.5: a last block inside of a message; the window stays. */
+            /* RFC 7692 section 7.2.3.4: a last block inside of a message; the window stays. */
             result = inflateResetKeep(stream);
+            coder->is_between = true;
             if (stream->avail_in > 0 && stream->avail_out > 0 && result == Z_OK)
                 continue;
         }

@@ -37,6 +37,10 @@ void ws_inflate_reset(struct ws_inflate *coder);
 PX_MUST_CHECK px_err ws_inflate_step(struct ws_inflate *coder, px_str in, char *out, size_t room,
                                      size_t *out_used, size_t *out_bytes);
 
+/* Whether what was taken ends between two blocks, and not inside of one; between steps that had
+ * room left. */
+bool ws_inflate_is_between(const struct ws_inflate *coder);
+
 /* `level` 1 to 9. */
 struct ws_deflate *ws_deflate_create(const px_allocator *allocator, unsigned level,
                                      unsigned window_bits);

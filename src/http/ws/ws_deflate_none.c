@@ -49,6 +49,12 @@ px_err ws_inflate_step(struct ws_inflate *coder, px_str in, char *out, size_t ro
     return PX_ERR_UNSUPPORTED;
 }
 
+bool ws_inflate_is_between(const struct ws_inflate *coder)
+{
+    (void)coder;
+    return false;
+}
+
 struct ws_deflate *ws_deflate_create(const px_allocator *allocator, unsigned level,
                                      unsigned window_bits)
 {

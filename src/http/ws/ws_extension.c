@@ -20,9 +20,48 @@ static const char *const names[NAMES_MAX] = {"server_no_context_takeover",
                                              "client_no_context_takeover", "server_max_window_bits",
                                              "client_max_window_bits"};
 
-/* RFC 7692 section 7.1.2.1: 8 to 15 in decimal, without leading zeros; else 0. */
-static uint8_t bits_of(px_str value)
+/* The next character of a value, without the backslash in front of a quoted one (RFC 9110 section
+ * 5.6.4).  False at its end; *out_char is 0 where nothing follows a backslash. */
+static bool value_next(px_str *value, char *out_char)
 {
+    if (value->len == 0)
+        return false;
+    size_t count = value->ptr[0] == '\\' ? 2 : 1;
+
+    *out_char = value->len >= count ? value->ptr[count - 1] : '\0';
+    if (count > value->len)
+        count = value->len;
+    *value = px_str_make(value->ptr + count, value->len - count);
+    return true;
+}
+
+/* RFC 6455 section 9.1: what is quoted is a token as well. */
+static bool value_valid(px_str value)
+{
+    char byte;
+
+    if (value.len == 0)
+        return false;
+    while (value_next(&value, &byte)) {
+        if (!field_name_valid(px_str_make(&byte, 1)))
+            return false;
+    }
+    return true;
+}
+
+/* RFC 7692 section 7.1.2.1: 8 to 15 in decimal, without leading zeros; else 0. */
+static uint8_t bits_of(px_str raw)
+{
+    char text[2], byte;
+    size_t len = 0;
+
+    while (value_next(&raw, &byte)) {
+        if (len == sizeof(text))
+            return 0;
+        text[len++] = byte;
+    }
+    px_str value = px_str_make(text, len);
+
     if (value.len == 1 && (value.ptr[0] == '8' || value.ptr[0] == '9'))
         return (uint8_t)(value.ptr[0] - '0');
     if (value.len == 2 && value.ptr[0] == '1' && value.ptr[1] >= '0' && value.ptr[1] <= '5')
@@ -66,8 +105,18 @@ static unsigned name_find(px_str name)
     return which;
 }
 
-/* Takes "name", or "name=value", off a list of parameters: RFC 6455 section 9.1 allows a quoted
- * value whose content is a token. */
+/* What is between quotes, backslashes included; else a token, which has none. */
+static px_err value_take(px_str text, px_str *out_value)
+{
+    bool is_quoted = text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"';
+
+    *out_value = is_quoted ? px_str_make(text.ptr + 1, text.len - 2) : text;
+    if (is_quoted)
+        return value_valid(*out_value) ? PX_OK : PX_ERR_MALFORMED;
+    return field_name_valid(text) ? PX_OK : PX_ERR_MALFORMED;
+}
+
+/* Takes "name", or "name=value", off a list of parameters. */
 static px_err parameter_next(px_str *params, px_str *out_name, bool *out_has_value,
                              px_str *out_value)
 {
@@ -86,11 +135,9 @@ static px_err parameter_next(px_str *params, px_str *out_name, bool *out_has_val
     *out_has_value = equals < text.len;
     *out_value = px_str_make(NULL, 0);
     if (*out_has_value) {
-        *out_value = field_trim(px_str_make(text.ptr + equals + 1, text.len - equals - 1));
-        if (out_value->len >= 2 && out_value->ptr[0] == '"' &&
-            out_value->ptr[out_value->len - 1] == '"')
-            *out_value = px_str_make(out_value->ptr + 1, out_value->len - 2);
-        if (!field_name_valid(*out_value))
+        px_str given = field_trim(px_str_make(text.ptr + equals + 1, text.len - equals - 1));
+
+        if (value_take(given, out_value) != PX_OK)
             return PX_ERR_MALFORMED;
     }
     return field_name_valid(*out_name) ? PX_OK : PX_ERR_MALFORMED;

@@ -289,12 +289,20 @@ static px_err read_deflated(struct ws_reader *reader, px_str in, char *out, size
     return data_tell(reader, px_str_make(out, wrote), false, out_event);
 }
 
-/* RFC 7692 section 7.2.2: the four bytes that were not sent. */
+/* RFC 7692 section 7.2.2: the four bytes that were not sent end a block that the message has begun.
+ * A message that ends between two blocks is whole without them: one of no bytes, or whose last
+ * block says that it is the last.  One that is inside of a block behind them was cut. */
 static px_err read_tail(struct ws_reader *reader, char *out, size_t room,
                         struct ws_event *out_event)
 {
     static const char tail[TAIL_BYTES] = {'\x00', '\x00', '\xff', '\xff'};
     size_t taken = 0, wrote = 0;
+
+    CHECK(reader->inflate);
+    if (reader->tail_at == 0 && ws_inflate_is_between(reader->inflate)) {
+        reader->state = WS_READ_HEAD;
+        return data_tell(reader, px_str_make(out, 0), true, out_event);
+    }
     px_err err = ws_inflate_step(
         reader->inflate, px_str_make(tail + reader->tail_at, (size_t)TAIL_BYTES - reader->tail_at),
         out, room, &taken, &wrote);
@@ -305,6 +313,8 @@ static px_err read_tail(struct ws_reader *reader, char *out, size_t room,
     reader->tail_at = (uint8_t)(reader->tail_at + taken);
     bool is_over = reader->tail_at == TAIL_BYTES && wrote < room;
 
+    if (is_over && !ws_inflate_is_between(reader->inflate))
+        return fail(reader, WS_CODE_DATA, PX_ERR_MALFORMED);
     if (is_over)
         reader->state = WS_READ_HEAD;
     return data_tell(reader, px_str_make(out, wrote), is_over, out_event);

@@ -49,8 +49,11 @@ static void head_describe(struct h2_request *request, const struct h2_head *head
         length = head->content_length;
     if ((head->said & H2_SAID_EXPECT_CONTINUE) && length != 0)
         request->content = CONTENT_EXPECTED;
+    /* RFC 9110 section 9.3.6: CONNECT has no content whose length could be said. */
+    bool asks_tunnel = head->extended && !(head->said & H2_SAID_LENGTH);
+
     exchange_describe(request->exchange, head->extended ? METHOD_GET : head->method_id, 20,
-                      head->extended, length);
+                      asks_tunnel, length);
 }
 
 void h2_take_request(struct h2_stream *stream, const struct h2_head *head, void *context)

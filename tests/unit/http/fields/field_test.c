@@ -174,6 +174,13 @@ static void field_list_takes_elements_apart(void **state)
     assert_false(field_list_has(LITERAL("a, closed"), "close"));
     assert_false(field_list_has(LITERAL("\"a, close\""), "close"));
     assert_false(field_list_has(px_str_make(NULL, 0), "close"));
+
+    const px_field lines[] = {{LITERAL("Upgrade"), LITERAL("h2c")},
+                              {LITERAL("upgrade"), LITERAL("x, WebSocket")}};
+
+    assert_true(field_lines_have(lines, 2, "upgrade", "websocket"));
+    assert_false(field_lines_have(lines, 1, "upgrade", "websocket"));
+    assert_false(field_lines_have(lines, 2, "connection", "websocket"));
 }
 
 /* Writes name=value; (name="value"; when quoted), and MALFORMED at the end where it is. */

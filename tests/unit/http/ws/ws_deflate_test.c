@@ -104,6 +104,12 @@ static const struct {
      {"\xc1\x0d\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 15},
      "Hello"},
     {"7.2.3.6 an empty message", {"\xc1\x01\x00", 3}, ""},
+    {"no bytes, and on",
+     {"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x00\xc1\x05\xf2\x00\x11\x00\x00", 18},
+     "HelloHello"},
+    {"a last block with nothing behind, and on",
+     {"\xc1\x07\xf3\x48\xcd\xc9\xc9\x07\x00\xc1\x05\xf2\x00\x11\x00\x00", 16},
+     "HelloHello"},
     {"a ping in between", {"\x41\x03\xf2\x48\xcd\x89\x00\x80\x04\xc9\xc9\x07\x00", 13}, "Hello"},
     {"not deflated after all", {"\x81\x05Hello", 7}, "Hello"},
 };
@@ -267,6 +273,8 @@ static void what_is_no_deflate_is_refused(void **state)
         {"\xc2\x04\x00\x05\x00\x00", 6}, /* a length and its complement */
         {"\xc1\x03\xf2\x48\xff", 5},     /* a distance beyond what there is, or less */
         {"\xc1\x08\x00\x02\x00\xfd\xff\xc3\x28\x00", 10}, /* inflated, but not UTF-8 */
+        {"\xc1\x07\x00\x05\x00\xfa\xff\x48\x65", 9},      /* a block that was cut */
+        {"\xc1\x05\xf2\x48\xcd\xc9\xc9", 7},              /* likewise */
     };
 
     (void)state;

@@ -8,7 +8,7 @@
 #include "lib/guard.h"
 #include "lib/test.h"
 
-enum { OFFER_COUNT = 31 };
+enum { OFFER_COUNT = 36 };
 
 static void sha1_is_that_of_the_standard(void **state)
 {
@@ -129,6 +129,12 @@ static const struct {
      "permessage-deflate; server_max_window_bits=8"},
     {"permessage-deflate; server_max_window_bits=\"9\"",
      "permessage-deflate; server_max_window_bits=9"},
+    {"permessage-deflate; server_max_window_bits=\"1\\0\"; client_max_window_bits=\"\\9\"",
+     "permessage-deflate; server_max_window_bits=10; client_max_window_bits=9"},
+    {"permessage-deflate; server_max_window_bits=\"10\\", "bad"},
+    {"permessage-deflate; server_max_window_bits=\"10\\\"", "bad"},
+    {"permessage-deflate; server_max_window_bits=1\\0", "bad"},
+    {"permessage-deflate; server_max_window_bits=\"\"", "bad"},
     {"permessage-deflate; server_no_context_takeover",
      "permessage-deflate; server_no_context_takeover"},
     {"permessage-deflate; client_no_context_takeover",
