@@ -7,9 +7,12 @@
  */
 #include "main/counts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,12 +55,22 @@ static const px_metric_options table[COUNT_COUNT] = {
         .help = "Processor time of all processes of the program."},
     [COUNT_RESIDENT] = {.name = "process_resident_memory_bytes", .unit = "bytes", .kind = PX_METRIC_GAUGE,
         .help = "Resident memory of all processes of the program, what they share counted in each."},
+    [COUNT_VIRTUAL] = {.name = "process_virtual_memory_bytes", .unit = "bytes", .kind = PX_METRIC_GAUGE,
+        .help = "Virtual memory of all processes of the program."},
+    [COUNT_VIRTUAL_MAX] = {.name = "process_virtual_memory_max_bytes", .unit = "bytes", .kind = PX_METRIC_MAX,
+        .help = "Virtual memory that one process of the program may have; 18446744073709551615: any."},
+    [COUNT_FDS] = {.name = "process_open_fds", .kind = PX_METRIC_GAUGE,
+        .help = "Open descriptors of all processes of the program."},
+    [COUNT_FDS_MAX] = {.name = "process_max_fds", .kind = PX_METRIC_GAUGE,
+        .help = "Descriptors that all processes of the program may have together."},
+    [COUNT_BEGAN] = {.name = "pollux_start_time_seconds", .unit = "seconds", .kind = PX_METRIC_GAUGE,
+        .help = "The same as process_start_time_seconds."},
 };
 /* clang-format on */
 
 px_err counts_init(struct counts *counts, px_error *out_error)
 {
-    *counts = (struct counts){.statm_fd = -1};
+    *counts = (struct counts){.statm_fd = -1, .fds_fd = -1};
     counts->metrics = px_metrics_create(NULL, out_error);
     if (!counts->metrics)
         return out_error->code;
@@ -71,18 +84,26 @@ px_err counts_init(struct counts *counts, px_error *out_error)
     return PX_OK;
 }
 
+static void descriptors_close(struct counts *counts)
+{
+    if (counts->statm_fd >= 0)
+        close(counts->statm_fd);
+    if (counts->fds_fd >= 0)
+        close(counts->fds_fd);
+}
+
 void counts_deinit(struct counts *counts)
 {
     px_metrics_destroy(counts->metrics);
-    if (counts->statm_fd >= 0)
-        close(counts->statm_fd);
-    *counts = (struct counts){.statm_fd = -1};
+    descriptors_close(counts);
+    *counts = (struct counts){.statm_fd = -1, .fds_fd = -1};
 }
 
 void counts_begin(struct counts *counts, uint32_t worker_count)
 {
     counts_set(counts, COUNT_BUILD, 1);
     counts_set(counts, COUNT_START, (uint64_t)time(NULL));
+    counts_set(counts, COUNT_BEGAN, (uint64_t)time(NULL));
     counts_set(counts, COUNT_WORKERS, worker_count);
     counts_set(counts, COUNT_GENERATION, 1);
     counts_set(counts, COUNT_RELOAD_SUCCESS, 1);
@@ -123,26 +144,62 @@ void counts_certificates(struct counts *counts, const px_tls *tls)
     }
 }
 
-void counts_open(struct counts *counts)
+/* What the system allows; RLIM_INFINITY is the largest number of its type. */
+static uint64_t limit_of(int resource)
 {
-    if (counts->statm_fd >= 0)
-        close(counts->statm_fd); /* of the process that was forked */
-    counts->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    counts->cpu_us = 0;
+    struct rlimit limit;
+
+    return getrlimit((__rlimit_resource_t)resource, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
-/* The second number of statm: resident pages. */
-static uint64_t resident_bytes(int fd)
+void counts_open(struct counts *counts)
+{
+    descriptors_close(counts); /* of the process that was forked */
+    counts->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    counts->fds_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    counts->cpu_us = 0;
+    counts_set(counts, COUNT_VIRTUAL_MAX, limit_of(RLIMIT_AS));
+    counts_set(counts, COUNT_FDS_MAX, limit_of(RLIMIT_NOFILE));
+}
+
+/* The first two numbers of statm: pages in all, and resident ones. */
+static void memory_look(struct counts *counts)
 {
     char text[128];
-    ssize_t len = fd >= 0 ? pread(fd, text, sizeof(text), 0) : -1;
-    const char *at = len > 0 ? memchr(text, ' ', (size_t)len) : NULL;
-    uint64_t pages = 0;
+    ssize_t len = counts->statm_fd >= 0 ? pread(counts->statm_fd, text, sizeof(text), 0) : -1;
+    px_str rest = px_str_make(text, len > 0 ? (size_t)len : 0);
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE), pages[2] = {0, 0};
 
-    if (at)
-        (void)number_read_some(px_str_make(at + 1, (size_t)(text + len - at - 1)), UINT32_MAX,
-                               &pages);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < 2; i++) {
+        size_t used = number_read_some(rest, UINT32_MAX, &pages[i]) + 1;
+
+        rest = used < rest.len ? px_str_make(rest.ptr + used, rest.len - used)
+                               : px_str_make(rest.ptr, 0);
+    }
+    counts_set(counts, COUNT_VIRTUAL, pages[0] * page_bytes);
+    counts_set(counts, COUNT_RESIDENT, pages[1] * page_bytes);
+}
+
+/* Linux 6.2 and later say how many descriptors there are; earlier ones are asked for each. */
+static void descriptors_look(struct counts *counts)
+{
+    struct stat status;
+    uint64_t entries[512]; /* aligned as the entries are */
+    uint64_t count = 0;
+    ssize_t len;
+
+    if (counts->fds_fd < 0 || fstat(counts->fds_fd, &status) != 0)
+        return;
+    if (status.st_size > 0) {
+        counts_set(counts, COUNT_FDS, (uint64_t)status.st_size);
+        return;
+    }
+    if (lseek(counts->fds_fd, 0, SEEK_SET) != 0)
+        return;
+    while ((len = getdents64(counts->fds_fd, entries, sizeof(entries))) > 0)
+        for (ssize_t at = 0; at < len; count++)
+            at += ((const struct dirent64 *)(const void *)((const char *)entries + at))->d_reclen;
+    counts_set(counts, COUNT_FDS, count > 2 ? count - 2 : 0); /* without . and .. */
 }
 
 void counts_look(struct counts *counts, int64_t now)
@@ -152,7 +209,8 @@ void counts_look(struct counts *counts, int64_t now)
     if (counts->looked_time == now)
         return;
     counts->looked_time = now;
-    counts_set(counts, COUNT_RESIDENT, resident_bytes(counts->statm_fd));
+    memory_look(counts);
+    descriptors_look(counts);
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) != 0)
         return;
     uint64_t cpu_us = (uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_nsec / 1000;

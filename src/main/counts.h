@@ -24,6 +24,11 @@ enum count {
     COUNT_CERTIFICATES,
     COUNT_CPU,
     COUNT_RESIDENT,
+    COUNT_VIRTUAL,
+    COUNT_VIRTUAL_MAX,
+    COUNT_FDS,
+    COUNT_FDS_MAX,
+    COUNT_BEGAN,
     COUNT_COUNT
 };
 
@@ -32,6 +37,7 @@ struct counts {
     px_metric at[COUNT_COUNT];
     int64_t started;
     int statm_fd;        /* owned: /proc/self/statm of a process that serves; -1: none */
+    int fds_fd;          /* owned: /proc/self/fd, likewise */
     uint64_t cpu_us;     /* as it was counted */
     int64_t looked_time; /* at this process, in unix time */
 };

@@ -25,6 +25,11 @@ enum {
     /* ... of which so many stay for series without what is many: routes, hosts. */
     BLOCK_SERIES_RESERVED = 512,
     BLOCK_SERIES_CELLS_MAX = BLOCK_SERIES_MAX * (DURATION_BOUNDS + HISTOGRAM_EXTRA),
+    /* Peers choose methods, versions and, where a server behind us lets them, statuses: a route has
+     * so many series of its own while the first half is not used up, then its part of the other
+     * half, and then one for each class of status. */
+    BLOCK_SERIES_ROUTE = 64,
+    BLOCK_SERIES_ROUTE_LEAST = 2,
     BLOCK_LABELS_BYTES_MAX = 512, /* of one series */
     BLOCK_TEXT_BYTES_MAX = BLOCK_SERIES_MAX * 192,
     BLOCK_INDEX_SLOTS = 2 * BLOCK_SERIES_MAX, /* a power of two */

@@ -48,14 +48,19 @@ static void put_value(struct text *text, px_str value)
     }
 }
 
-static void put_label(struct text *text, const char *name, px_str value)
+static void put_pair(struct text *text, const char *name, px_str value)
 {
-    if (text->len > 0)
-        text_put_byte(text, ',');
     text_put_words(text, name);
     text_put_words(text, "=\"");
     put_value(text, value);
     text_put_byte(text, '"');
+}
+
+static void put_label(struct text *text, const char *name, px_str value)
+{
+    if (text->len > 0)
+        text_put_byte(text, ',');
+    put_pair(text, name, value);
 }
 
 /* The series whose values are all `_other` is the first of its row: false when it does not fit. */
@@ -102,27 +107,107 @@ static uint64_t *series_take(px_metrics *metrics, uint32_t row, const struct tex
                : block_series(metrics->block, metrics->index, row, text_str(labels));
 }
 
-uint64_t *metrics_request_cells(px_metrics *metrics, const struct metrics_request *request)
+/* Which labels a request is counted by, the narrowest first. */
+enum request_labels {
+    LABELS_ALL,
+    LABELS_ROUTE, /* its route has had its share: of what peers choose, the class of its status */
+    LABELS_OTHER, /* there is no room: without what is many, the room that was kept */
+    LABELS_COUNT
+};
+
+static void put_request(struct text *text, const struct metrics_request *request,
+                        enum request_labels labels)
 {
-    char room[BLOCK_LABELS_BYTES_MAX], digits[TEXT_NUMBER_BYTES];
+    char digits[TEXT_NUMBER_BYTES];
     size_t len = (size_t)(text_write_number(digits, request->status) - digits);
-    uint64_t *cells = NULL;
+    const char class[] = {(char)('0' + request->status / 100), 'x', 'x'};
+    bool is_route = labels == LABELS_ROUTE;
+    px_str some = px_str_of(other);
+
+    put_label(text, request_names[0], is_route ? some : request->method);
+    put_label(text, request_names[1],
+              is_route ? px_str_make(class, sizeof(class)) : px_str_make(digits, len));
+    put_label(text, request_names[2], labels == LABELS_OTHER ? some : request->route);
+    put_label(text, request_names[3], labels == LABELS_OTHER ? some : request->host);
+    put_label(text, request_names[4], is_route ? some : px_str_of(request->version));
+    put_label(text, request_names[5], is_route ? some : px_str_of(request->scheme));
+    if (request->error.ptr && !is_route)
+        put_label(text, request_names[6], request->error);
+}
+
+/* How many series there are of a route of a host: looked for when one more is to be made. */
+static uint32_t route_series(const px_metrics *metrics, const struct metrics_request *request)
+{
+    const struct metrics_block *block = metrics->block;
+    uint32_t all = atomic_load_explicit(&block->series_count, memory_order_relaxed), count = 0;
+    char room[BLOCK_LABELS_BYTES_MAX];
     struct text text;
 
-    for (int is_other = 0; is_other < 2 && !cells; is_other++) {
-        text_init(&text, room, sizeof(room));
-        put_label(&text, request_names[0], request->method);
-        put_label(&text, request_names[1], px_str_make(digits, len));
-        put_label(&text, request_names[2], is_other ? px_str_of(other) : request->route);
-        put_label(&text, request_names[3], is_other ? px_str_of(other) : request->host);
-        put_label(&text, request_names[4], px_str_of(request->version));
-        put_label(&text, request_names[5], px_str_of(request->scheme));
-        if (request->error.ptr)
-            put_label(&text, request_names[6], request->error);
-        cells = is_other ? block_series(metrics->block, metrics->index, METRIC_REQUEST_ROW,
-                                        text_str(&text))
-                         : series_take(metrics, METRIC_REQUEST_ROW, &text);
+    CHECK(all <= BLOCK_SERIES_MAX);
+    text_init(&text, room, sizeof(room));
+    text_put_byte(&text, ',');
+    put_pair(&text, request_names[2], request->route);
+    text_put_byte(&text, ',');
+    put_pair(&text, request_names[3], request->host);
+    text_put_byte(&text, ',');
+    for (uint32_t i = 0; i < all && !text.cut; i++) {
+        const struct block_series *series = &block->series[i];
+
+        /* A quote within a value has a backslash in front of it, so this is found nowhere else. */
+        count += series->row == METRIC_REQUEST_ROW &&
+                 memmem(block->text + series->text_at, series->text_len, text.ptr, text.len);
     }
+    return count;
+}
+
+/* Whether a route may have one more series. */
+static bool route_has_share(const px_metrics *metrics, const struct metrics_request *request)
+{
+    uint32_t room = BLOCK_SERIES_MAX - BLOCK_SERIES_RESERVED, classes = 5;
+    uint32_t all = atomic_load_explicit(&metrics->block->series_count, memory_order_relaxed);
+    uint32_t share = room / 2 / (request->routes > 0 ? request->routes : 1);
+
+    share = share > classes + BLOCK_SERIES_ROUTE_LEAST ? share - classes : BLOCK_SERIES_ROUTE_LEAST;
+    if (all < room / 2 || share > BLOCK_SERIES_ROUTE)
+        share = BLOCK_SERIES_ROUTE;
+    return route_series(metrics, request) < share;
+}
+
+/* The series with these labels; NULL: there is no room for it. */
+static uint64_t *request_series(px_metrics *metrics, const struct metrics_request *request,
+                                enum request_labels labels)
+{
+    char room[BLOCK_LABELS_BYTES_MAX];
+    struct text text;
+
+    CHECK(labels < LABELS_COUNT && request->is_full);
+    text_init(&text, room, sizeof(room));
+    put_request(&text, request, labels);
+    if (text.cut)
+        return NULL;
+    uint64_t *cells =
+        block_find(metrics->block, metrics->index, METRIC_REQUEST_ROW, text_str(&text));
+
+    if (cells)
+        return cells;
+    if (labels == LABELS_ALL) {
+        if (!*request->is_full && !route_has_share(metrics, request))
+            *request->is_full = true;
+        if (*request->is_full)
+            return NULL;
+    }
+    if (labels != LABELS_OTHER && is_crowded(metrics->block))
+        return NULL;
+    return block_series(metrics->block, metrics->index, METRIC_REQUEST_ROW, text_str(&text));
+}
+
+uint64_t *metrics_request_cells(px_metrics *metrics, const struct metrics_request *request)
+{
+    uint64_t *cells = NULL;
+
+    CHECK(request->status < 1000 && request->version && request->scheme);
+    for (int labels = LABELS_ALL; labels < LABELS_COUNT && !cells; labels++)
+        cells = request_series(metrics, request, (enum request_labels)labels);
     return cells ? cells : series_other(metrics, METRIC_REQUEST_ROW);
 }
 

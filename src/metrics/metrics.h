@@ -24,6 +24,7 @@ struct px_metrics {
     const struct metrics_block **seen; /* owned: borrowed blocks; none: `block` is shown */
     uint32_t seen_count, seen_room;
     uint64_t ticks_seen; /* of the loop whose servers count here */
+    uint32_t views;      /* jobs of helper threads that show it: not counted as jobs */
 };
 
 /* Where a server counts. */
@@ -40,7 +41,9 @@ struct metrics_request {
     px_str host;
     const char *version;
     const char *scheme;
-    px_str error; /* absent: none */
+    px_str error;    /* absent: none */
+    uint32_t routes; /* that there are, hosts with them: each has a share of the series */
+    bool *is_full;   /* of the route: it has had its share, as was found out before */
 };
 
 /* Its cells, of metric_bounds_duration; the series is made when it is new.  Slow. */

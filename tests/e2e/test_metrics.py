@@ -6,11 +6,13 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from lib.runner import ROOT, Pollux, parse_address, run
-from lib.wire import ask
+from lib.upstream import Upstream
+from lib.wire import Wire, ask
 
 OPEN = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 SAMPLE = re.compile(r"\A([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})? (\S+)\Z")
@@ -122,6 +124,64 @@ def test_what_is_refused_has_a_reason():
         assert server.total("pollux_refused_total") == 3
 
 
+STATUSES, METHODS = range(200, 600), ("GET", "PUT", "DELETE", "PATCH", "BREW")
+
+
+def test_peers_cannot_fill_the_table():
+    """A server behind us that answers with the status that it is asked for: 2,000 sets of labels."""
+
+    def script(peer):
+        while True:
+            head, _ = peer.request()
+            status = int(head.split(b" ")[1][1:])
+            peer.send(b"HTTP/1.1 %d X\r\n%s\r\n" % (status, b"" if status in (204, 304) else b"Content-Length: 0\r\n"))
+
+    with Upstream(script) as upstream, Observed("proxy", "-w1", "--log", "off", "--fails", "off", upstream.url) as server:
+        with Wire(server.address) as wire:
+            for method in METHODS:
+                for status in STATUSES:
+                    wire.send(f"{method} /{status} HTTP/1.1\r\nHost: h{status}.example\r\n\r\n".encode())
+                    assert wire.reply().status == status
+        samples = server.samples()
+        count = {labels: value for (name, labels), value in samples.items()
+                 if name == "http_server_request_duration_seconds_count"}
+        assert sum(count.values()) == len(STATUSES) * len(METHODS)
+        assert 64 <= len(count) <= 64 + 5
+
+
+def test_a_scrape_does_not_count_itself():
+    with Observed("respond", "-w1") as server:
+        seen, end = [], time.monotonic() + 3
+
+        def scrape():
+            while time.monotonic() < end:
+                seen.append(server.total("pollux_helper_queue"))
+
+        threads = [threading.Thread(target=scrape) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert len(seen) > 50 and not any(seen)
+
+
+def test_the_process():
+    with Observed("respond", "-w2") as server:
+        for _ in range(4):
+            server.scrape()  # helper threads start
+        time.sleep(1.5)  # each process looks at itself once a second
+        samples = {name: value for (name, labels), value in server.samples().items() if not labels}
+        pids = [server.pid, *server.children()]
+        opened = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+        assert abs(samples["process_open_fds"] - opened) <= len(pids)  # with what is open for this very question
+        assert samples["process_open_fds"] < samples["process_max_fds"]
+        virtual = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[0]) for pid in pids) * os.sysconf("SC_PAGESIZE")
+        assert 0.7 < samples["process_virtual_memory_bytes"] / virtual < 1.3
+        assert samples["process_resident_memory_bytes"] < samples["process_virtual_memory_bytes"]
+        assert samples["process_virtual_memory_bytes"] < samples["process_virtual_memory_max_bytes"]
+        assert samples["pollux_start_time_seconds"] == samples["process_start_time_seconds"]
+
+
 def test_health_and_ready():
     with Observed("respond", "-w2", "--drain-delay", "2s") as server:
         assert ask(server.metrics, request("/health")).content == b"ok\n"
@@ -177,41 +237,77 @@ class Load:
             thread.join(20)
 
 
-def keep_watch(server, over, seen):
-    last = 0
-    while not over.is_set():
-        try:
-            now = server.total("pollux_requests_total")
-        except (OSError, AssertionError, AttributeError, ValueError):
-            continue  # the worker that was asked was killed
-        if now < last:
-            seen.append(-1)  # backwards
-            return
-        last = now
-        seen.append(now)
+COUNTERS = ("_total", "_bucket", "_sum", "_count")
+
+
+class Watch:
+    """A scraper that looks all the time whether anything that only grows went back."""
+
+    def __init__(self, server):
+        self.server = server
+        self.looks = 0
+        self.back = []
+        self.last = {}
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                now = self.server.samples()
+            except (OSError, AssertionError, AttributeError, ValueError):
+                continue  # the worker that was asked was killed
+            for key, value in self.last.items():
+                if key[0].endswith(COUNTERS) and now.get(key, 0) < value:
+                    self.back.append((key, value, now.get(key)))
+            self.last = now
+            self.looks += 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(20)
+
+
+def reload(server, round_):
+    server.signal(signal.SIGHUP)
+    server.wait_stderr("reloaded", count=round_)
+
+
+def kill_a_worker(server):
+    try:
+        os.kill(server.children()[0], signal.SIGKILL)
+    except (ProcessLookupError, IndexError):
+        pass
+
+
+def replace(server, old, round_):
+    os.kill(old, signal.SIGUSR2)
+    return int(server.wait_stderr(r"replaced: process (\d+) serves", count=round_)[-1][1])
+
+
+def has_ended(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def test_sums_are_what_clients_counted():
-    """Kills, reloads and replacements: to the request, but for those that a killed worker may have taken with it."""
+    """Kills and reloads: to the request, but for those that a killed worker may have taken with it."""
     with Observed("respond", "-w3", "--log", "off") as server:
-        over, seen = threading.Event(), []
-        watcher = threading.Thread(target=keep_watch, args=(server, over, seen), daemon=True)
-        with Load(server) as load:
-            watcher.start()
+        with Watch(server) as watch, Load(server) as load:
             for round_ in range(3):
                 time.sleep(0.3)
-                server.signal(signal.SIGHUP)
-                server.wait_stderr("reloaded", count=round_ + 1)
+                reload(server, round_ + 1)
                 time.sleep(0.3)
             for _ in range(4):
                 time.sleep(0.2)
-                try:
-                    os.kill(server.children()[0], signal.SIGKILL)
-                except (ProcessLookupError, IndexError):
-                    pass
-        over.set()
-        watcher.join(20)
-        assert -1 not in seen and len(seen) > 10 and load.answered > 100
+                kill_a_worker(server)
+        assert not watch.back and watch.looks > 10 and load.answered > 100
         total = server.total("http_server_request_duration_seconds_count")
         assert load.answered <= total <= load.answered + load.cut
         assert server.total("pollux_worker_restarts_total") >= 1
@@ -227,11 +323,9 @@ def test_a_replacement_goes_on_from_the_sum():
             with Load(server, clients=2) as load:
                 time.sleep(0.2)
                 before = server.total("pollux_requests_total")
-                os.kill(old, signal.SIGUSR2)
-                hit = server.wait_stderr(r"replaced: process (\d+) serves", count=round_ + 1)[-1]
+                old = replace(server, old, round_ + 1)
                 assert server.total("pollux_requests_total") >= before
                 time.sleep(0.2)
-            old = int(hit[1])
         time.sleep(0.3)
         assert load.cut == 0
         assert server.total("pollux_requests_total") >= 20 + load.answered

@@ -15,7 +15,7 @@
 
 /* An answer in the making. */
 struct scrape {
-    const px_metrics *metrics; /* borrowed */
+    px_metrics *metrics; /* borrowed */
     px_ref ref;
     px_err err;
     struct metrics_sum sum;
@@ -79,6 +79,7 @@ static void scrape_done(px_err status, void *context)
     px_exchange *exchange = status == PX_OK ? px_ref_get(&scrape->ref) : NULL;
     px_producer producer = {scrape_pull, scrape_release, scrape};
 
+    scrape->metrics->views--;
     if (!exchange || scrape->err != PX_OK) {
         if (exchange)
             px_respond_error(exchange, 503);
@@ -115,7 +116,7 @@ static px_metrics_format format_asked(const px_exchange *exchange)
 
 void px_metrics_handle(px_exchange *exchange, void *context)
 {
-    const px_metrics *metrics = context;
+    px_metrics *metrics = context;
     struct scrape *scrape = alloc_take_zeroed(&metrics->allocator, sizeof(*scrape));
 
     if (!scrape) {
@@ -129,5 +130,7 @@ void px_metrics_handle(px_exchange *exchange, void *context)
     if (px_loop_work(px_exchange_loop(exchange), scrape_work, scrape_done, scrape) != PX_OK) {
         px_respond_error(exchange, 503);
         scrape_free(scrape);
+        return;
     }
+    metrics->views++;
 }

@@ -13,7 +13,7 @@
 
 /* An answer in the making; then what its content is released by. */
 struct view {
-    const px_metrics *metrics; /* borrowed */
+    px_metrics *metrics; /* borrowed */
     px_ref ref;
     px_err err;
     bool is_json;
@@ -48,6 +48,7 @@ static void view_done(px_err result, void *context)
     struct view *view = context;
     px_exchange *exchange = result == PX_OK ? px_ref_get(&view->ref) : NULL;
 
+    view->metrics->views--;
     if (!exchange || view->err != PX_OK) {
         if (exchange)
             px_respond_error(exchange, 503);
@@ -68,7 +69,7 @@ static void view_done(px_err result, void *context)
                     &body);
 }
 
-static void view_begin(px_exchange *exchange, const px_metrics *metrics, bool is_json)
+static void view_begin(px_exchange *exchange, px_metrics *metrics, bool is_json)
 {
     struct view *view = alloc_take_zeroed(&metrics->allocator, sizeof(*view));
     px_loop *loop = px_exchange_loop(exchange);
@@ -85,7 +86,9 @@ static void view_begin(px_exchange *exchange, const px_metrics *metrics, bool is
     if (px_loop_work(loop, view_work, view_done, view) != PX_OK) {
         px_respond_error(exchange, 503);
         view_free(view);
+        return;
     }
+    metrics->views++;
 }
 
 void px_status_handle(px_exchange *exchange, void *metrics)

@@ -92,6 +92,15 @@ static uint64_t pool_bytes(const struct pool *pool)
     return (uint64_t)pool->taken * pool->object_bytes;
 }
 
+/* Those that show what is counted are not counted, or each scrape would see itself. */
+static uint64_t helper_jobs(const px_server *server)
+{
+    uint32_t jobs = server->loop->helper_jobs;
+    uint32_t views = server->options.metrics ? server->options.metrics->views : 0;
+
+    return jobs > views ? jobs - views : 0;
+}
+
 /* What moves slowly, or is for the eye: once a second. */
 static void memory_show(px_server *server)
 {
@@ -108,7 +117,7 @@ static void memory_show(px_server *server)
 
     for (int pool = 0; pool < MEMORY_COUNT; pool++)
         gauge_move(&cells->memory[pool], &shown->memory[pool], bytes[pool]);
-    gauge_move(&cells->helper_queue, &shown->helper_queue, server->loop->helper_jobs);
+    gauge_move(&cells->helper_queue, &shown->helper_queue, helper_jobs(server));
     server->count.shown_time = server->loop->unix_time;
     if (server->options.metrics && server->options.metrics->block->begun == 0)
         server->options.metrics->block->begun = server->loop->unix_time;

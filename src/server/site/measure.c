@@ -38,7 +38,8 @@ static px_str host_label(const px_host *host)
 }
 
 static uint64_t *series_find(px_metrics *metrics, const px_exchange *exchange,
-                             const struct exchange_outcome *outcome, px_end end)
+                             const struct exchange_outcome *outcome, px_end end,
+                             struct site_measure *measure)
 {
     char digits[TEXT_NUMBER_BYTES];
     struct metrics_request request = {
@@ -47,6 +48,8 @@ static uint64_t *series_find(px_metrics *metrics, const px_exchange *exchange,
         .host = host_label(site_rules_of(exchange)->host),
         .version = version_label(outcome->version),
         .scheme = outcome->scheme_https ? "https" : "http",
+        .routes = site_of(exchange_site_of(exchange))->measure_count,
+        .is_full = &measure->is_full,
     };
 
     if (outcome->pattern)
@@ -72,7 +75,7 @@ uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange,
             return measure->cells[i];
     uint32_t at = measure->next++ % MEASURE_KEPT;
 
-    measure->cells[at] = series_find(metrics, exchange, outcome, end);
+    measure->cells[at] = series_find(metrics, exchange, outcome, end, measure);
     measure->keys[at] = key;
     return measure->cells[at];
 }

@@ -66,6 +66,7 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
         options.content_bytes_max ? options.content_bytes_max : CONTENT_BYTES_DEFAULT;
     site->rules.log_format = (uint8_t)options.log_format;
     site->rules.measure = &site->measure;
+    site->measure_count = 1;
     site->has_totals = site->rules.total_timeout_ms != PX_OFF;
     return site;
 }
@@ -264,6 +265,7 @@ static void host_rules_init(px_host *host, const px_host_options *options)
 
     rules->host = host;
     rules->measure = &host->measure;
+    host->site->measure_count++;
     rules->exchange.outer = &outer->exchange;
     rules->exchange.on_error_page =
         options->on_error_page ? options->on_error_page : outer->exchange.on_error_page;
@@ -434,6 +436,7 @@ static px_err route_put(px_host *host, const char *pattern, const px_route_optio
         return err;
     CHECK(route && measure);
     memset(measure, 0, sizeof(*measure));
+    site->measure_count++;
     *route = (struct site_route){
         .handler = handler,
         .context = context,

@@ -30,6 +30,7 @@ struct site_measure {
     uint64_t keys[MEASURE_KEPT];
     uint64_t *cells[MEASURE_KEPT]; /* borrowed: of a px_metrics, which outlives the site */
     uint32_t next;                 /* which of them gives way */
+    bool is_full;                  /* it has made as many as it may */
 };
 
 /* What holds for an exchange: of a route, a host, or the site where it has no host. */
@@ -83,6 +84,7 @@ struct px_site {
     struct hosts hosts;
     struct site_rules rules;
     struct site_measure measure;   /* of requests without a host */
+    uint32_t measure_count;        /* its own, and those of hosts and routes */
     struct site_release *releases; /* the last registered first */
     bool sealed;                   /* it is served: it does not change any more */
     bool has_totals;               /* one of its rules has a total timeout */

@@ -220,6 +220,7 @@ static void what_finds_no_room_is_other(void **state)
     static const char *const names[] = {"number", NULL};
     px_metrics *metrics = metrics_make();
     px_metric seen = define(metrics, (px_metric_options){.name = "seen", .label_names = names});
+    bool is_full = false;
     struct page page;
 
     (void)state;
@@ -239,7 +240,9 @@ static void what_finds_no_room_is_other(void **state)
                                       .route = LITERAL("/a"),
                                       .host = LITERAL("_other"),
                                       .version = "1.1",
-                                      .scheme = "http"};
+                                      .scheme = "http",
+                                      .routes = 2,
+                                      .is_full = &is_full};
 
     metrics_request_cells(metrics, &request)[0]++;
     page = page_of(metrics, PX_METRICS_PROMETHEUS);
@@ -255,12 +258,15 @@ static void requests_keep_their_status_when_routes_are_many(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < BLOCK_SERIES_MAX; i++) {
+        bool is_full = false;
         struct metrics_request request = {.method = LITERAL("GET"),
                                           .status = 200,
                                           .route = px_str_make(route, 5),
                                           .host = LITERAL("_other"),
                                           .version = "1.1",
-                                          .scheme = "http"};
+                                          .scheme = "http",
+                                          .routes = 2,
+                                          .is_full = &is_full};
 
         route[1] = (char)('a' + i % 26);
         route[2] = (char)('a' + i / 26 % 26);
@@ -275,6 +281,92 @@ static void requests_keep_their_status_when_routes_are_many(void **state)
 
     assert_non_null(found);
     free(page.text);
+    px_metrics_destroy(metrics);
+}
+
+/* Everything that a peer can choose of requests to one route, if its handler lets it choose the
+ * status: each is counted once. */
+static uint32_t route_flood(px_metrics *metrics, px_str route, uint32_t routes)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"};
+    static const char *const versions[] = {"1.0", "1.1", "2"};
+    uint32_t count = 0;
+    bool is_full = false;
+
+    for (unsigned status = 100; status < 600; status++)
+        for (size_t method = 0; method < 6; method++)
+            for (size_t version = 0; version < 3; version++, count++) {
+                const struct metrics_request request = {.method = px_str_of(methods[method]),
+                                                        .status = status,
+                                                        .route = route,
+                                                        .host = LITERAL("h"),
+                                                        .version = versions[version],
+                                                        .scheme = "http",
+                                                        .routes = routes,
+                                                        .is_full = &is_full};
+
+                metrics_request_cells(metrics, &request)[0]++;
+            }
+    return count;
+}
+
+static uint32_t series_of(const px_metrics *metrics)
+{
+    return atomic_load(&metrics->block->series_count);
+}
+
+static void a_route_has_its_share_of_series(void **state)
+{
+    px_metrics *metrics = metrics_make();
+    uint32_t before = series_of(metrics), count;
+    bool is_full = false;
+
+    (void)state;
+    count = route_flood(metrics, LITERAL("/a"), 2);
+    assert_int_equal(count, 9000);
+    assert_int_equal(series_of(metrics) - before, BLOCK_SERIES_ROUTE + 5);
+    /* None is lost: those beyond its share are told apart by the class of their status. */
+    assert_has(metrics, PX_METRICS_PROMETHEUS,
+               "_count{http_request_method=\"_other\",http_response_status_code=\"5xx\","
+               "http_route=\"/a\",server_address=\"h\",network_protocol_version=\"_other\","
+               "url_scheme=\"_other\"} 1800\n");
+
+    /* What was made by a process that was there before counts as well. */
+    before = series_of(metrics);
+    route_flood(metrics, LITERAL("/a"), 2);
+    assert_int_equal(series_of(metrics), before);
+
+    /* Another route has its own. */
+    const struct metrics_request request = {.method = LITERAL("GET"),
+                                            .status = 418,
+                                            .route = LITERAL("/b"),
+                                            .host = LITERAL("h"),
+                                            .version = "1.1",
+                                            .scheme = "http",
+                                            .routes = 2,
+                                            .is_full = &is_full};
+
+    metrics_request_cells(metrics, &request)[0]++;
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "\"418\",http_route=\"/b\"");
+    assert_false(is_full);
+    px_metrics_destroy(metrics);
+}
+
+static void no_routes_take_what_another_needs(void **state)
+{
+    enum { ROUTES = 200 };
+    px_metrics *metrics = metrics_make();
+    char route[8];
+
+    (void)state;
+    for (int i = 0; i < ROUTES; i++) {
+        snprintf(route, sizeof(route), "/%d", i);
+        route_flood(metrics, px_str_of(route), ROUTES);
+    }
+    assert_true(series_of(metrics) < BLOCK_SERIES_MAX - BLOCK_SERIES_RESERVED);
+    /* The last one as well has its two, and its classes. */
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "\"100\",http_route=\"/199\"");
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "\"5xx\",http_route=\"/199\"");
     px_metrics_destroy(metrics);
 }
 
@@ -422,6 +514,8 @@ int main(void)
         cmocka_unit_test(what_is_gone_is_not_shown),
         cmocka_unit_test(what_finds_no_room_is_other),
         cmocka_unit_test(requests_keep_their_status_when_routes_are_many),
+        cmocka_unit_test(a_route_has_its_share_of_series),
+        cmocka_unit_test(no_routes_take_what_another_needs),
         cmocka_unit_test(blocks_are_summed),
         cmocka_unit_test(counters_are_those_of_a_server),
         cmocka_unit_test(what_is_no_metric_is_refused),
