@@ -14,7 +14,7 @@
 #include "pollux/files.h"
 #include "pollux/response.h"
 
-enum { HOST_LISTENERS_MAX = 64 };
+enum { HOST_LISTENERS_MAX = 64, HOST_TEXT_BYTES = 40 };
 
 void build_note(struct build *build, struct config_place place, const px_error *error)
 {
@@ -22,6 +22,25 @@ void build_note(struct build *build, struct config_place place, const px_error *
         report_out_of_memory(&build->load->report);
     else
         report_add(&build->load->report, REPORT_MEANING, place, "%s", error->text);
+}
+
+/* A text that an error names whole: not a part of a longer word. */
+static bool is_named(const char *text, px_str word)
+{
+    const char *at = word.len > 0 ? strstr(text, word.ptr) : NULL;
+
+    return at && (at == text || at[-1] == ' ' || at[-1] == '\'' || at[-1] == '"');
+}
+
+struct config_place build_place_named(const struct config_node *node, const px_error *error)
+{
+    for (uint32_t i = 0; node->row->options && node->row->options[i].name; i++)
+        if (node->options[i].value && is_named(error->text, node->options[i].text))
+            return node->options[i].value->place;
+    for (uint32_t i = 0; i < node->value_count; i++)
+        if (is_named(error->text, node->values[i].text))
+            return node->values[i].value->place;
+    return node_place(node);
 }
 
 void build_use(struct build_route *route, px_middleware_fn run, void *context,
@@ -35,7 +54,8 @@ void build_use(struct build_route *route, px_middleware_fn run, void *context,
         release(context);
     if (!route->is_too_long)
         report_add(&route->build->load->report, REPORT_MEANING,
-                   route->route->node ? node_place(route->route->node) : (struct config_place){0},
+                   route->route->node ? node_place(route->route->node)
+                                      : config_whole(route->build->load),
                    "more than %d directives act on one request", BUILD_MIDDLEWARE_MAX);
     route->is_too_long = true;
 }
@@ -96,7 +116,7 @@ static void note_route(struct build_route *route, const px_error *error)
     const struct config_node *node = route->route->node;
     const struct config_route *other =
         error->code == PX_ERR_CONFLICT ? route_named(route, error->text) : NULL;
-    struct config_place nowhere = {0};
+    struct config_place nowhere = config_whole(route->build->load);
     struct config_place place = !node                   ? nowhere
                                 : node->value_count > 0 ? node->values[0].value->place
                                                         : node_place(node);
@@ -237,6 +257,23 @@ static uint32_t listeners_of(const struct build *build, const struct config_host
     return count;
 }
 
+/* A host whose name another one has, of which the rest is looked at.  Nothing is served by it, for
+ * that was noted. */
+static px_host *host_add_unnamed(struct build *build, const struct config_host *from)
+{
+    px_host_options options = PX_HOST_OPTIONS_DEFAULT;
+    char text[HOST_TEXT_BYTES];
+    const char *name = text;
+    px_host *host = NULL;
+    px_error error;
+
+    snprintf(text, sizeof(text), "host-%u.invalid", build->unnamed_count++);
+    if (build_host_rules(build, from, &options) &&
+        px_site_host(build->site, &name, 1, &options, &host, &error) != PX_OK)
+        build_note(build, node_place(from->node), &error);
+    return host;
+}
+
 static px_host *host_add(struct build *build, const struct config_host *from)
 {
     static const char *const all[] = {"*"};
@@ -248,6 +285,8 @@ static px_host *host_add(struct build *build, const struct config_host *from)
 
     if (!names)
         return NULL;
+    if (from->is_repeated)
+        return host_add_unnamed(build, from);
     for (uint32_t i = 0; from->node && i < count; i++)
         names[i] = from->node->values[i].text.ptr;
     options.listeners = tags;
@@ -257,7 +296,7 @@ static px_host *host_add(struct build *build, const struct config_host *from)
     if (px_site_host(build->site, from->node ? names : all, count, &options, &host, &error) ==
         PX_OK)
         return host;
-    build_note(build, from->node ? node_place(from->node) : (struct config_place){0}, &error);
+    build_note(build, from->node ? node_place(from->node) : config_whole(build->load), &error);
     return NULL;
 }
 
@@ -302,7 +341,7 @@ static px_site *site_make(struct build *build)
     px_site *site = px_site_create(&options, &error);
 
     if (!site)
-        build_note(build, (struct config_place){0}, &error);
+        build_note(build, config_whole(build->load), &error);
     return site;
 }
 
@@ -330,6 +369,19 @@ static void count_files(struct build *build)
                 build->files_count += node_is(route->steps[i].node, "files");
 }
 
+/* Also those that nothing waits for are read. */
+static void build_matches(struct build *build, const struct config_node *nodes)
+{
+    px_matcher *unused;
+
+    for (; nodes; nodes = nodes->next) {
+        if (node_is(nodes, "match"))
+            (void)build_match(build, nodes, &unused);
+        if (node_is(nodes, "host"))
+            build_matches(build, nodes->children);
+    }
+}
+
 void config_build(struct config *config)
 {
     struct build build = {.config = config, .load = &config->load, .settings = config->settings};
@@ -343,6 +395,7 @@ void config_build(struct config *config)
     build.https_origin_end = https_end(&build);
     count_files(&build);
     build_upstreams(&build);
+    build_matches(&build, config->settings->nodes);
     for (const struct config_host *from = config->settings->hosts; from; from = from->next) {
         px_host *host = host_add(&build, from);
 

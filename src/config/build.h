@@ -39,6 +39,7 @@ struct build {
     struct config_load *load;
     const struct config_settings *settings;
     px_site *site;
+    uint32_t unnamed_count;       /* hosts whose name is another one's */
     uint32_t files_count;         /* folders that the file names: they share what caches may keep */
     const char *https_origin_end; /* what redirect https puts behind the host: "" or ":8443" */
     px_compress *compress;        /* borrowed: the configuration's; NULL: nothing codes yet */
@@ -91,6 +92,9 @@ void config_drop(struct config *config);
 
 /* Notes what a library call says, at a place. */
 void build_note(struct build *build, struct config_place place, const px_error *error);
+
+/* The place of the value or option that an error names, or of the directive. */
+struct config_place build_place_named(const struct config_node *node, const px_error *error);
 
 /* Reads a value as a text; false: noted. */
 bool build_text_read(struct build *build, const struct config_typed *value,

@@ -133,7 +133,7 @@ static px_compress *compress_of(struct build *build)
     px_compress *compress = px_compress_create(&options, &error);
 
     if (!compress)
-        build_note(build, (struct config_place){0}, &error);
+        build_note(build, config_whole(build->load), &error);
     else if (build_made_keep(build, NULL, NULL, compress, px_compress_destroy))
         build->compress = compress;
     return build->compress;

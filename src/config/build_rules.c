@@ -89,7 +89,7 @@ static struct build_pages *pages_make(struct build *build)
         return NULL;
     pages->list = px_error_pages_create(&build->config->allocator, &error);
     if (!pages->list)
-        build_note(build, (struct config_place){0}, &error);
+        build_note(build, config_whole(build->load), &error);
     else if (build_made_keep(build, NULL, NULL, pages->list, pages_release))
         return pages;
     return NULL;

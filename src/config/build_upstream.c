@@ -56,7 +56,7 @@ static bool trust_make(struct build *build, const struct config_node *tls, px_tl
     options.verify = verify && verify->word == 1 ? PX_TLS_VERIFY_OFF : PX_TLS_VERIFY;
     *out_trust = px_tls_trust_create(&options, &error);
     if (!*out_trust)
-        build_note(build, node_place(tls), &error);
+        build_note(build, build_place_named(tls, &error), &error);
     return *out_trust != NULL;
 }
 
@@ -143,7 +143,8 @@ static bool servers_take(struct build *build, struct config_upstream *upstream,
     for (const struct config_node *node = upstream->node->children; node; node = node->next)
         count += node_is(node, "server");
     if (count == 0 || count > 1000) {
-        note(build, node_place(upstream->node), "an upstream has 1 to 1000 servers");
+        if (count > 0 || !(upstream->node->is_partial || build->load->is_partial))
+            note(build, node_place(upstream->node), "an upstream has 1 to 1000 servers");
         return false;
     }
     upstream->servers = load_take(build->load, count * sizeof(upstream->servers[0]));
@@ -313,6 +314,8 @@ static void note_no_upstream(struct build *build, const struct config_typed *val
     const char *names[UPSTREAM_NAMES_MAX + 1];
     uint32_t count = 0;
 
+    if (build->load->is_partial)
+        return;
     for (const struct config_upstream *one = build->config->upstreams; one; one = one->next)
         if (one->is_named && count < UPSTREAM_NAMES_MAX)
             names[count++] = one->node->values[0].text.ptr;

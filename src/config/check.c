@@ -3,12 +3,13 @@
  */
 #include "config/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "config/load.h"
 
-enum { NAMES_MAX = 128, SHOWN_MAX = 60 };
+enum { NAMES_MAX = 192, SHOWN_MAX = 60, PLACES_TEXT_MAX = 160 };
 
 bool node_is(const struct config_node *node, const char *name)
 {
@@ -38,33 +39,78 @@ const struct config_node *node_find(const struct config_node *list, const char *
 /* --- Names ------------------------------------------------------------------------------------
  */
 
+/* "host, route or when": where a name may stand, of all rows that have it. */
+static void places_text(px_str name, char *out, size_t room)
+{
+    uint32_t where = schema_places(name), count = 0, total = 0;
+    size_t len = 0;
+
+    for (uint32_t bit = 1; bit <= where; bit <<= 1)
+        total += (where & bit) != 0;
+    out[0] = '\0';
+    for (uint32_t bit = 1; bit <= where && len < room; bit <<= 1) {
+        if ((where & bit) == 0)
+            continue;
+        const char *between = count == 0 ? "" : count + 1 == total ? " or " : ", ";
+
+        len += (size_t)snprintf(out + len, room - len, "%s%s", between, schema_place_name(bit));
+        count++;
+    }
+}
+
+/* What may stand at a place, with what is not of the schema (expand.c). */
+static void names_here(uint32_t where, const char **out_names)
+{
+    uint32_t count = schema_names(where, out_names, NAMES_MAX - 3);
+
+    out_names[count++] = "include";
+    out_names[count++] = "use";
+    if (where == IN_TOP)
+        out_names[count++] = "define";
+    out_names[count] = NULL;
+}
+
+/* The name of another place that was most likely meant, or NULL. */
+static const char *nearest_anywhere(px_str name)
+{
+    const char *names[NAMES_MAX];
+
+    schema_names(UINT32_MAX, names, NAMES_MAX);
+    return report_nearest(name, names);
+}
+
 /* A name that stands elsewhere is told where; another one what was meant. */
 static void note_unknown(struct config_load *load, const struct config_statement *statement,
                          uint32_t where)
 {
     px_str name = statement->name.text;
-    const struct config_directive *elsewhere = schema_find_anywhere(name);
     const char *place = schema_place_name(where), *names[NAMES_MAX];
     int shown = name.len > SHOWN_MAX ? SHOWN_MAX : (int)name.len;
+    char places[PLACES_TEXT_MAX], meant[PLACES_TEXT_MAX + SHOWN_MAX] = "";
 
-    if (elsewhere) {
-        uint32_t there = elsewhere->where & ~(elsewhere->where - 1);
-
-        report_add(&load->report, REPORT_MEANING, statement->name.place,
-                   "\"%s\" does not stand in %s; it does in %s", elsewhere->name, place,
-                   schema_place_name(there));
+    if (!report_wants(&load->report, REPORT_MEANING, statement->name.place)) {
+        report_add(&load->report, REPORT_MEANING, statement->name.place, "unknown directive");
         return;
     }
-    schema_names(where, names, NAMES_MAX);
+    places_text(name, places, sizeof(places));
+    if (places[0] != '\0') {
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "\"%.*s\" stands in %s, not in %s", shown, name.ptr, places, place);
+        return;
+    }
+    names_here(where, names);
     const char *nearest = report_nearest(name, names);
+    const char *elsewhere = nearest ? NULL : nearest_anywhere(name);
 
-    if (nearest)
-        report_add(&load->report, REPORT_MEANING, statement->name.place,
-                   "unknown directive \"%.*s\" in %s; did you mean \"%s\"?", shown, name.ptr, place,
-                   nearest);
-    else
-        report_add(&load->report, REPORT_MEANING, statement->name.place,
-                   "unknown directive \"%.*s\" in %s", shown, name.ptr, place);
+    if (nearest) {
+        snprintf(meant, sizeof(meant), "; did you mean \"%s\"?", nearest);
+    } else if (elsewhere) {
+        places_text(px_str_of(elsewhere), places, sizeof(places));
+        snprintf(meant, sizeof(meant), "; did you mean \"%s\", which stands in %s?", elsewhere,
+                 places);
+    }
+    report_add(&load->report, REPORT_MEANING, statement->name.place,
+               "unknown directive \"%.*s\" in %s%s", shown, name.ptr, place, meant);
 }
 
 /* --- Values and options -----------------------------------------------------------------------
@@ -148,20 +194,22 @@ static const struct config_use *use_of(const struct config_directive *row, uint3
     return &row->uses[last];
 }
 
-static void read_option(struct config_load *load, struct config_node *node, uint32_t index,
+static bool read_option(struct config_load *load, struct config_node *node, uint32_t index,
                         const struct config_value *value, px_str text)
 {
     const struct config_option *option = &node->row->options[index];
     struct config_typed *slot = &node->options[index];
 
     CHECK(node->row->options);
+    if (!slot->value && !option->is_flag)
+        return config_type_read(load, &option->use, value, text, slot);
     if (slot->value)
         report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" is there twice",
                    option->name);
-    else if (option->is_flag)
-        slot->value = value;
-    else
-        (void)config_type_read(load, &option->use, value, text, slot);
+    bool is_first = !slot->value;
+
+    slot->value = value;
+    return is_first;
 }
 
 /* Whether a value is missing; `NAME none`, `NAME off` and the removal of a field need no second
@@ -175,11 +223,28 @@ static bool is_short(const struct config_node *node)
     return !(node->value_count == 1 && (first->is_word || first->is_off || first->edit == '-'));
 }
 
-static void read_values(struct config_load *load, struct config_node *node)
+/* Words that say all: "none" of a list, "https" of a redirect, "off". */
+static bool is_word_alone(const struct config_node *node)
+{
+    static const char *const words[] = {"none", "https", "off"};
+    const struct config_typed *first = &node->values[0];
+    bool is_alone = false;
+
+    if (node->row->uses[0].type == TYPE_WORD)
+        return px_str_equal(first->value->text, px_str_of("off"));
+    if (!first->is_word && !first->is_off)
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        is_alone |= px_str_equal(first->value->text, px_str_of(words[i]));
+    return is_alone && !node->row->last_differs;
+}
+
+/* False: noted. */
+static bool read_values(struct config_load *load, struct config_node *node)
 {
     const struct config_statement *statement = node->statement;
     const struct config_directive *row = node->row;
-    bool told = false;
+    bool is_good = true, told = false;
 
     for (uint32_t index = 0; index < statement->value_count; index++) {
         const struct config_value *value = &statement->values[index];
@@ -187,7 +252,7 @@ static void read_values(struct config_load *load, struct config_node *node)
         px_str text;
 
         if (find_option(row, value->text, &option, &text)) {
-            read_option(load, node, option, value, text);
+            is_good &= read_option(load, node, option, value, text);
             continue;
         }
         if (node->value_count >= row->values_max) {
@@ -196,34 +261,50 @@ static void read_values(struct config_load *load, struct config_node *node)
             told = true;
             continue;
         }
-        (void)config_type_read(load, use_of(row, node->value_count, statement->value_count), value,
-                               value->text, &node->values[node->value_count]);
+        is_good &= config_type_read(load, use_of(row, node->value_count, statement->value_count),
+                                    value, value->text, &node->values[node->value_count]);
         node->value_count++;
     }
     node->is_none = row->kind == KIND_LIST && node->value_count == 1 && node->values[0].is_word &&
                     px_str_equal(node->values[0].text, px_str_of("none"));
-    if (is_short(node))
+    /* `-Name` and `NAME none` are whole. */
+    if (node->value_count > 1 && (node->values[0].edit == '-' || is_word_alone(node)) && !told) {
+        report_add(&load->report, REPORT_MEANING, node->values[1].value->place,
+                   "\"%s %s\" takes no other value", row->name, node->values[0].value->text.ptr);
+        told = true;
+    }
+    bool is_too_short = is_short(node);
+
+    if (is_too_short)
         note_too_few(load, node);
+    return is_good && !told && !is_too_short;
 }
 
 /* --- Blocks -----------------------------------------------------------------------------------
  */
 
 static struct config_node *check_list(struct config_load *load,
-                                      const struct config_statement *statement, uint32_t where);
+                                      const struct config_statement *statement, uint32_t where,
+                                      bool *out_is_partial);
 
-static void check_block(struct config_load *load, struct config_node *node)
+/* False: noted. */
+static bool check_block(struct config_load *load, struct config_node *node)
 {
     const struct config_directive *row = node->row;
 
-    if (node->statement->has_block && row->block == 0)
+    if (node->statement->has_block && row->block == 0) {
         report_add(&load->report, REPORT_MEANING, node->statement->open, "\"%s\" has no block",
                    row->name);
-    else if (!node->statement->has_block && row->needs_block)
+        return false;
+    }
+    if (!node->statement->has_block && row->needs_block) {
         report_add(&load->report, REPORT_MEANING, node_place(node), "\"%s\" needs a block: { ... }",
                    row->name);
-    else if (node->statement->has_block)
-        node->children = check_list(load, node->statement->children, row->block);
+        return false;
+    }
+    if (node->statement->has_block)
+        node->children = check_list(load, node->statement->children, row->block, &node->is_partial);
+    return true;
 }
 
 /* The redirect to https comes before every answer, and is none of them. */
@@ -265,7 +346,9 @@ static struct config_node *check_one(struct config_load *load,
     uint32_t options = 0;
 
     if (!row) {
-        note_unknown(load, statement, where);
+        /* A name in quotes, or with what is no variable: noted. */
+        if (!statement->is_wrong || statement->name.text.len > 0)
+            note_unknown(load, statement, where);
         return NULL;
     }
     node = load_take(load, sizeof(*node));
@@ -279,19 +362,22 @@ static struct config_node *check_one(struct config_load *load,
     node->options = load_take(load, (options + 1) * sizeof(node->options[0]));
     if (!node->values || !node->options)
         return NULL;
-    read_values(load, node);
-    check_block(load, node);
-    return node;
+    bool is_good = !statement->is_wrong && read_values(load, node);
+
+    return check_block(load, node) && is_good ? node : NULL;
 }
 
 static struct config_node *check_list(struct config_load *load,
-                                      const struct config_statement *statement, uint32_t where)
+                                      const struct config_statement *statement, uint32_t where,
+                                      bool *out_is_partial)
 {
     struct config_node *first = NULL, **tail = &first;
 
+    *out_is_partial = false;
     for (; statement && !load->report.out_of_memory; statement = statement->next) {
         struct config_node *node = check_one(load, statement, where);
 
+        *out_is_partial |= !node;
         if (!node)
             continue;
         *tail = node;
@@ -303,5 +389,5 @@ static struct config_node *check_list(struct config_load *load,
 
 struct config_node *config_check(struct config_load *load)
 {
-    return check_list(load, load->statements, IN_TOP);
+    return check_list(load, load->statements, IN_TOP, &load->is_top_partial);
 }

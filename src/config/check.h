@@ -18,11 +18,13 @@ struct config_node {
     struct config_typed *values;              /* value_count of them */
     uint32_t value_count;
     bool is_none;                 /* NAME none */
+    bool is_partial;              /* noted: something in its block is not understood */
     struct config_typed *options; /* as many as the row has, in its order */
     struct config_node *children;
 };
 
-/* Reads the whole tree.  NULL with nothing to read; errors are in the report. */
+/* Reads the whole tree.  NULL with nothing to read; errors are in the report, and what is wrong is
+ * not in the list, so that the rest can be looked at. */
 struct config_node *config_check(struct config_load *load);
 
 /* The place of a node's name. */

@@ -1,5 +1,5 @@
 /*
- * The stages of a configuration, one after the other: each that finds errors is the last.
+ * The stages of a configuration, one after the other: reading, checking, settling, building.
  */
 #include "config/config.h"
 
@@ -29,12 +29,16 @@ struct config *config_open(const struct config_reader *reader, const char *path,
     config->hold_count = 1;
     config->shared = shared;
     config_load_init(&config->load, reader, &config->allocator);
-    if (config_load_read(&config->load, path) != PX_OK)
+    px_err err = config_load_read(&config->load, path);
+
+    /* Each stage looks at what the one before has understood, so that all is told at once; only
+     * where blocks end somewhere else than they should nothing more can be said. */
+    if (err != PX_OK && (config->load.is_torn || config->load.report.out_of_memory))
         return config;
     const struct config_node *nodes = config_check(&config->load);
 
     config_check_linked(&config->load, nodes);
-    if (!report_has_errors(&config->load.report))
+    if (!config->load.report.out_of_memory)
         config->settings = config_settings(&config->load, nodes);
     if (config->settings)
         config_build(config);

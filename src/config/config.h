@@ -44,15 +44,16 @@ struct config_upstream;
 struct config {
     px_allocator allocator;
     struct config_load load;
-    const struct config_settings *settings; /* NULL: there are errors */
-    px_site *site;                          /* owned until config_drop of its maker; NULL: none */
-    struct config_shared *shared;           /* borrowed: outlives the configuration */
-    struct config_made *made;               /* newest first */
-    struct config_upstream *upstreams;      /* in the load's arena (serving.h) */
-    struct config_proxy *proxies;           /* likewise */
-    struct config_auth *auths;              /* likewise */
-    px_tls_trust *roots;                    /* a hold: the system's; NULL: none of them needs it */
-    struct config *attached;                /* the next in shared->attached */
+    const struct config_settings *settings; /* NULL: nothing could be understood */
+    px_site
+        *site; /* owned until config_drop of its maker; NULL: none.  With errors it is not whole */
+    struct config_shared *shared;      /* borrowed: outlives the configuration */
+    struct config_made *made;          /* newest first */
+    struct config_upstream *upstreams; /* in the load's arena (serving.h) */
+    struct config_proxy *proxies;      /* likewise */
+    struct config_auth *auths;         /* likewise */
+    px_tls_trust *roots;               /* a hold: the system's; NULL: none of them needs it */
+    struct config *attached;           /* the next in shared->attached */
     bool is_attached;
     uint32_t hold_count; /* its maker, and routes of the site */
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */

@@ -50,6 +50,8 @@ static void note_no_match(struct settling *settling, const struct config_typed *
     const char *names[NAMES_MAX + 1];
     uint32_t count = 0;
 
+    if (settling->load->is_partial)
+        return;
     for (const struct config_scope *scope = settling->scope; scope; scope = scope->outer)
         for (const struct config_node *node = scope->nodes; node; node = node->next)
             if (node_is(node, "match") && node->value_count > 0 && count < NAMES_MAX)
@@ -212,9 +214,12 @@ bool route_settle(struct config_load *load, struct config_route *route,
         if (phase_of(route->steps[index].node) == PHASE_ANSWER)
             return true;
     CHECK(scope);
+    for (const struct config_scope *at = scope; at; at = at->outer)
+        if (at->is_partial || load->is_partial)
+            return false; /* what is missing may be what is wrong */
     report_add(&load->report, REPORT_MEANING,
-               scope->owner ? node_place(scope->owner) : (struct config_place){0},
-               "%s has no answer: files, respond or redirect is missing",
+               scope->owner ? node_place(scope->owner) : config_whole(load),
+               "%s has no answer: files, proxy, respond or redirect is missing",
                scope->owner ? scope->owner->row->name : "the file");
     return false;
 }

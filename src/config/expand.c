@@ -36,8 +36,10 @@ static bool has_wildcard(px_str text)
            memchr(text.ptr, '[', text.len);
 }
 
+/* What it would have put there is missing. */
 static void note(struct config_load *load, struct config_place place, const char *what)
 {
+    load->is_partial = true;
     report_add(&load->report, REPORT_SYNTAX, place, "%s", what);
 }
 
@@ -61,10 +63,12 @@ static void include_file(struct config_load *load, const struct config_value *va
     struct config_statement *statements = NULL, **inner = &statements;
 
     if (is_cycle(value->place.file, path)) {
+        load->is_partial = true;
         report_add(&load->report, REPORT_SYNTAX, value->place, "%s includes itself", path);
         return;
     }
     if (value->place.file->depth + 1 > CONFIG_INCLUDE_DEPTH_MAX) {
+        load->is_partial = true;
         report_add(&load->report, REPORT_SYNTAX, value->place, "includes stand at most 8 deep: %s",
                    path);
         return;
@@ -90,6 +94,9 @@ static void include_one(struct config_load *load, const struct config_statement 
     px_error error = {0};
     uint32_t count;
 
+    load->is_partial |= statement->is_wrong;
+    if (statement->is_wrong)
+        return;
     if (statement->value_count != 1 || statement->has_block || value->text.len == 0) {
         note(load, statement->value_count > 1 ? statement->values[1].place : statement->name.place,
              "include takes one value: a file or a pattern");
@@ -104,6 +111,7 @@ static void include_one(struct config_load *load, const struct config_statement 
         return;
     }
     if (reader->list(reader->context, path, &load->arena, &names, &count, &error) != PX_OK) {
+        load->is_partial = true;
         if (error.code == PX_ERR_MEMORY)
             report_out_of_memory(&load->report);
         else
@@ -152,6 +160,9 @@ static void define_one(struct expansion *expansion, const struct config_statemen
     struct config_load *load = expansion->load;
     struct define *known;
 
+    load->is_partial |= statement->is_wrong;
+    if (statement->is_wrong)
+        return;
     if (statement->value_count != 1 || !statement->has_block) {
         note(load, statement->value_count > 1 ? statement->values[1].place : statement->name.place,
              "write define NAME { ... }");
@@ -246,6 +257,9 @@ static void use_one(struct expansion *expansion, const struct config_statement *
 {
     struct config_load *load = expansion->load;
 
+    load->is_partial |= statement->is_wrong;
+    if (statement->is_wrong)
+        return;
     if (statement->value_count != 1 || statement->has_block) {
         note(load, statement->value_count > 1 ? statement->values[1].place : statement->name.place,
              "use takes one value: the name of a define");
@@ -254,10 +268,12 @@ static void use_one(struct expansion *expansion, const struct config_statement *
     struct define *define = find_define(expansion, statement->values[0].text);
 
     if (!define) {
+        load->is_partial = true;
         note_unknown(expansion, &statement->values[0]);
         return;
     }
     if (define->in_use) {
+        load->is_partial = true;
         report_add(&load->report, REPORT_SYNTAX, statement->values[0].place, "\"%s\" uses itself",
                    statement->values[0].text.ptr);
         return;

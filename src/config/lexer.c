@@ -16,6 +16,7 @@ void lexer_init(struct config_lexer *lexer, const struct config_file *file,
     lexer->end = file->text.ptr + file->text.len;
     lexer->line = 1;
     lexer->column = 1;
+    lexer->is_torn = false;
     /* A byte order mark says nothing in UTF-8. */
     if (file->text.len >= 3 && memcmp(lexer->at, "\xef\xbb\xbf", 3) == 0)
         lexer->at += 3;
@@ -162,9 +163,21 @@ static void skip_line(struct config_lexer *lexer)
         step(lexer);
 }
 
+/* Whether the braces of a text are not pairs. */
+static bool is_uneven(const char *at, const char *end)
+{
+    int64_t depth = 0;
+
+    for (; at < end; at++)
+        depth += *at == '{' ? 1 : *at == '}' ? -1 : 0;
+    return depth != 0;
+}
+
+/* `token` began at its spelling. */
 static struct config_token wrong(struct config_lexer *lexer, struct config_token token)
 {
     skip_line(lexer);
+    lexer->is_torn |= is_uneven(token.spelling.ptr, lexer->at);
     token.kind = TOKEN_WRONG;
     return token;
 }

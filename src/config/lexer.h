@@ -38,6 +38,7 @@ struct config_lexer {
     const char *end;
     uint32_t line;
     uint32_t column;
+    bool is_torn; /* a brace was lost with what is wrong */
 };
 
 void lexer_init(struct config_lexer *lexer, const struct config_file *file,

@@ -59,6 +59,15 @@ const char *config_path(struct config_load *load, const struct config_file *file
     return text;
 }
 
+struct config_place config_whole(const struct config_load *load)
+{
+    struct config_place whole = {0};
+
+    for (const struct config_file *file = load->files; file; file = file->next)
+        whole.file = file; /* the first is the last of the list */
+    return whole;
+}
+
 /* What cannot be read is said at the statement that names it; the first file at no place. */
 static void note_unreadable(struct config_load *load, const char *path,
                             const struct config_value *from, const px_error *error)
@@ -82,6 +91,7 @@ struct config_file *load_file(struct config_load *load, const char *path,
     if (load->reader->read(load->reader->context, path, CONFIG_FILE_BYTES_MAX, &load->arena, &text,
                            &error) != PX_OK) {
         note_unreadable(load, path, from, &error);
+        load->is_partial = true;
         return NULL;
     }
     struct config_file *file = load_take(load, sizeof(*file));
@@ -101,7 +111,10 @@ struct config_file *load_file(struct config_load *load, const char *path,
     }
     file->next = load->files;
     load->files = file;
-    return lexer_text_valid(file, &load->report) ? file : NULL;
+    if (lexer_text_valid(file, &load->report))
+        return file;
+    load->is_partial = true;
+    return NULL;
 }
 
 px_err config_load_read(struct config_load *load, const char *path)

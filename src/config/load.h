@@ -18,8 +18,9 @@ enum {
     CONFIG_ARENA_BYTES_MAX = 1024 * 1024 * 1024, /* all that a load keeps; a backstop */
     CONFIG_DEPTH_MAX = 16,                       /* blocks in blocks */
     CONFIG_INCLUDE_DEPTH_MAX = 8,
-    CONFIG_STATEMENT_COUNT_MAX = 4 * 1024 * 1024, /* what uses of defines can multiply to */
-    CONFIG_VARIABLE_DEPTH_MAX = 8,                /* variables in defaults of variables */
+    /* All files together, and what uses of defines multiply to. */
+    CONFIG_STATEMENT_COUNT_MAX = 4 * 1024 * 1024,
+    CONFIG_VARIABLE_DEPTH_MAX = 8, /* variables in defaults of variables */
 };
 
 /* How files and the environment are read; tests bring their own. */
@@ -44,6 +45,9 @@ struct config_load {
     struct config_file *files;           /* newest first */
     struct config_statement *statements; /* the tree */
     uint32_t statement_count;
+    bool is_torn;    /* noted: blocks do not end where they should, so nothing more can be told */
+    bool is_partial; /* noted: what a file or a use would have said is not in the tree */
+    bool is_top_partial; /* noted: some statement at the top is not understood (check.c) */
 };
 
 void config_load_init(struct config_load *load, const struct config_reader *reader,
@@ -53,6 +57,9 @@ void config_load_deinit(struct config_load *load);
 /* Reads the file and all that it includes.  PX_OK, or PX_ERR_MALFORMED with a report that says what
  * is wrong. */
 PX_MUST_CHECK px_err config_load_read(struct config_load *load, const char *path);
+
+/* The place of what is wrong with the configuration as a whole: its first file. */
+struct config_place config_whole(const struct config_load *load);
 
 /* A path as a file means it: relative to the folder that the file is in.  NULL without memory. */
 const char *config_path(struct config_load *load, const struct config_file *file, px_str path);

@@ -16,12 +16,17 @@ struct parser {
     struct config_load *load;
     struct config_lexer lexer;
     struct config_token token; /* the one at hand */
-    bool gave_up;              /* the rest is not read */
+    bool gave_up;              /* what braces are missing cannot be told any more */
 };
 
 static void next(struct parser *parser)
 {
     parser->token = lexer_next(&parser->lexer);
+    if (parser->token.kind != TOKEN_WRONG)
+        return;
+    /* A value that is not closed at all has all of the file in it. */
+    if (parser->lexer.is_torn || parser->lexer.at == parser->lexer.end)
+        parser->gave_up = parser->load->is_torn = true;
 }
 
 static void skip_statement(struct parser *parser)
@@ -33,6 +38,14 @@ static void skip_statement(struct parser *parser)
 static void note(struct parser *parser, struct config_place place, const char *what)
 {
     report_add(&parser->load->report, REPORT_SYNTAX, place, "%s", what);
+}
+
+/* A brace is missing, or is one too many; not where that was said already. */
+static void note_brace(struct parser *parser, struct config_place place, const char *what)
+{
+    if (!parser->gave_up)
+        note(parser, place, what);
+    parser->load->is_torn = true;
 }
 
 /* The value at hand, read; false when it is wrong or there is no memory: noted. */
@@ -89,23 +102,36 @@ static void parse_children(struct parser *parser, struct config_statement *state
     parse_block(parser, &tail, depth + 1, &statement->open);
 }
 
+/* More than there may be is not read. */
+static bool count_statement(struct parser *parser)
+{
+    if (++parser->load->statement_count <= CONFIG_STATEMENT_COUNT_MAX)
+        return true;
+    note(parser, parser->token.place, "more than 4 million statements");
+    parser->lexer.at = parser->lexer.end;
+    parser->gave_up = parser->load->is_torn = true;
+    return false;
+}
+
 static void parse_statement(struct parser *parser, struct config_statement ***tail, uint32_t depth)
 {
     struct config_statement *statement = load_take(parser->load, sizeof(*statement));
     uint32_t room = 0;
 
-    if (!statement || ++parser->load->statement_count > CONFIG_STATEMENT_COUNT_MAX) {
+    if (!statement || !count_statement(parser)) {
         skip_statement(parser);
         return;
     }
     if (parser->token.quote != QUOTE_NONE)
         note(parser, parser->token.place, "a directive's name stands without quotes");
-    take_value(parser, &statement->name);
+    statement->is_wrong = parser->token.quote != QUOTE_NONE;
+    statement->is_wrong |= !take_value(parser, &statement->name);
     statement_append(tail, statement);
     while (parser->token.kind == TOKEN_VALUE && grow(parser, statement, &room)) {
-        take_value(parser, &statement->values[statement->value_count]);
+        statement->is_wrong |= !take_value(parser, &statement->values[statement->value_count]);
         statement->value_count++;
     }
+    statement->is_wrong |= parser->token.kind == TOKEN_VALUE || parser->token.kind == TOKEN_WRONG;
     skip_statement(parser);
     if (parser->token.kind == TOKEN_OPEN)
         parse_children(parser, statement, depth);
@@ -120,6 +146,7 @@ static void parse_nameless(struct parser *parser, uint32_t depth)
     struct config_place open = parser->token.place;
 
     note(parser, open, "\"{\" stands behind a directive, on the same line");
+    parser->load->is_torn = true;
     next(parser);
     parse_block(parser, &tail, depth + 1, &open);
 }
@@ -131,7 +158,7 @@ static void parse_block(struct parser *parser, struct config_statement ***tail, 
     /* Deeper than that is not looked at: it was noted. */
     if (depth > CONFIG_DEPTH_MAX + 1) {
         parser->lexer.at = parser->lexer.end;
-        parser->gave_up = true;
+        parser->gave_up = parser->load->is_torn = true;
         next(parser);
         return;
     }
@@ -145,19 +172,22 @@ static void parse_block(struct parser *parser, struct config_statement ***tail, 
             break;
         case TOKEN_CLOSE:
             if (!open)
-                note(parser, parser->token.place, "\"}\" closes nothing");
+                note_brace(parser, parser->token.place, "\"}\" closes nothing");
             next(parser);
             if (open)
                 return;
             break;
+        case TOKEN_WRONG:
+            parser->load->is_partial = true; /* which directive it was is not known */
+            next(parser);
+            break;
         case TOKEN_END:
         case TOKEN_COMMENT:
-        case TOKEN_WRONG:
             next(parser);
             break;
         case TOKEN_EOF:
-            if (open && !parser->gave_up)
-                note(parser, *open, "\"{\" is not closed");
+            if (open)
+                note_brace(parser, *open, "\"{\" is not closed");
             return;
         }
     }

@@ -49,11 +49,26 @@ static bool is_known(const struct config_report *report, struct config_place pla
     return false;
 }
 
+bool report_wants(const struct config_report *report, enum report_rank rank,
+                  struct config_place place)
+{
+    struct report_entry entry = {.place = place, .rank = rank, .order = UINT32_MAX};
+
+    return report->entry_count < REPORT_ENTRIES_MAX ||
+           is_before(&entry, &report->entries[REPORT_ENTRIES_MAX - 1]);
+}
+
 void report_add(struct config_report *report, enum report_rank rank, struct config_place place,
                 const char *format, ...)
 {
     char text[REPORT_TEXT_MAX];
     va_list arguments;
+
+    if (!report_wants(report, rank, place)) {
+        report->warning_count += rank == REPORT_WARNING;
+        report->error_count += rank != REPORT_WARNING;
+        return;
+    }
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
@@ -75,13 +90,10 @@ void report_add(struct config_report *report, enum report_rank rank, struct conf
     }
     uint32_t at = report->entry_count;
 
-    if (at == REPORT_ENTRIES_MAX) {
-        if (!is_before(&entry, &report->entries[at - 1]))
-            return;
+    if (at == REPORT_ENTRIES_MAX)
         at--;
-    } else {
+    else
         report->entry_count++;
-    }
     for (; at > 0 && is_before(&entry, &report->entries[at - 1]); at--)
         report->entries[at] = report->entries[at - 1];
     report->entries[at] = entry;

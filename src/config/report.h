@@ -46,6 +46,11 @@ void report_init(struct config_report *report, struct arena *arena);
 void report_add(struct config_report *report, enum report_rank rank, struct config_place place,
                 const char *format, ...) PX_PRINTF(4, 5);
 
+/* Whether what is wrong there would be among those that are told, so that it is worth looking for
+ * words; what is not is counted. */
+bool report_wants(const struct config_report *report, enum report_rank rank,
+                  struct config_place place);
+
 /* Nothing more can be said: memory ran out, or the arena's cap was reached. */
 void report_out_of_memory(struct config_report *report);
 

@@ -25,9 +25,15 @@ const struct config_directive *schema_find(px_str name, uint32_t where)
     return find(name, where);
 }
 
-const struct config_directive *schema_find_anywhere(px_str name)
+uint32_t schema_places(px_str name)
 {
-    return find(name, UINT32_MAX);
+    uint32_t where = 0;
+
+    for (size_t table = 0; schema_tables[table]; table++)
+        for (const struct config_directive *row = schema_tables[table]; row->name; row++)
+            if (px_str_equal(name, px_str_of(row->name)))
+                where |= row->where;
+    return where;
 }
 
 uint32_t schema_names(uint32_t where, const char **out_names, uint32_t room)

@@ -135,8 +135,8 @@ extern const struct config_directive *const schema_tables[];
 /* The row of a name at a place (one IN_* bit), or NULL. */
 const struct config_directive *schema_find(px_str name, uint32_t where);
 
-/* The row of a name anywhere, or NULL. */
-const struct config_directive *schema_find_anywhere(px_str name);
+/* Where a name may stand (IN_*); 0: nowhere. */
+uint32_t schema_places(px_str name);
 
 /* Fills `out_names` with the names that may stand at a place, ending in NULL; returns how many. */
 uint32_t schema_names(uint32_t where, const char **out_names, uint32_t room);

@@ -5,6 +5,7 @@
 
 static const char *const client_words[] = {"required", "optional", "off", NULL};
 static const char *const profile_words[] = {"intermediate", "modern", NULL};
+static const char *const scheme_words[] = {"http", "https", NULL};
 static const char *const self_signed_words[] = {"self_signed", NULL};
 
 #define TLS_EXAMPLE(line)                                                             \
@@ -132,7 +133,14 @@ const struct config_directive schema_hosts[] = {
     MATCH_ROW("path", TYPE_GLOB, "GLOB", "its path is like one of these; * is any text",
               "path /v1/* /v2/*"),
     MATCH_ROW("host", TYPE_HOST, "NAME", "its host is one of these", "host a.example *.b.example"),
-    MATCH_ROW("scheme", TYPE_TEXT, "SCHEME", "it came by http or by https", "scheme https"),
+    {.name = "scheme",
+     .where = IN_MATCH,
+     .kind = KIND_LIST,
+     .uses = {{TYPE_WORD, "SCHEME", .words = scheme_words}},
+     .values_min = 1,
+     .values_max = VALUES_ANY,
+     .help = "it came by http or by https",
+     .example = MATCH_EXAMPLE("scheme https")},
     MATCH_ROW("header", TYPE_TEXT, "NAME",
               "it has that field, with one of the globs behind the name if there are any",
               "header X-Beta 1 yes*"),

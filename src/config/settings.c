@@ -15,6 +15,7 @@ struct making {
     struct config_settings *settings;
     struct config_listen **listen_tail;
     struct config_host **host_tail;
+    bool is_partial; /* something of the file, or of a host, is not understood */
 };
 
 static void note(struct making *making, struct config_place place, const char *what)
@@ -134,7 +135,8 @@ static void add_route(struct making *making, struct config_route ***tail,
                       const struct config_node *node, const struct config_scope *outer)
 {
     struct config_route *route = load_take(making->load, sizeof(*route));
-    struct config_scope inner = {outer, node ? node->children : NULL, node};
+    struct config_scope inner = {outer, node ? node->children : NULL, node,
+                                 node && node->is_partial};
 
     if (!route || (node && node->value_count == 0))
         return;
@@ -209,15 +211,17 @@ static void add_routes(struct making *making, struct config_host *host,
                        const struct config_scope *file, const struct config_node *nodes,
                        const struct config_node *owner)
 {
-    const struct config_scope own = {file, inherited(making, nodes), owner}, *scope = &own;
+    bool is_partial = owner ? owner->is_partial : making->load->is_top_partial;
+    const struct config_scope own = {file, inherited(making, nodes), owner, is_partial};
+    const struct config_scope *scope = &own;
     struct config_route **tail = &host->routes;
-    bool is_own = answers(nodes);
+    bool is_own = answers(nodes), has_routes = node_find(nodes, "route") != NULL;
 
     check_matches(making, scope->nodes);
     for (const struct config_node *node = nodes; node; node = node->next)
         if (node_is(node, "route"))
             add_route(making, &tail, node, scope);
-    if (is_own || !host->routes)
+    if (is_own || !has_routes)
         add_route(making, &tail, NULL, scope);
 }
 
@@ -239,7 +243,8 @@ static struct config_host *add_host(struct making *making, const struct config_n
 
 static void add_hosts(struct making *making, const struct config_node *nodes)
 {
-    const struct config_scope file = {NULL, inherited(making, nodes), NULL};
+    const struct config_scope file = {NULL, inherited(making, nodes), NULL,
+                                      making->load->is_top_partial};
     const struct config_node *first = NULL;
 
     check_matches(making, file.nodes);
@@ -249,6 +254,7 @@ static void add_hosts(struct making *making, const struct config_node *nodes)
         struct config_host *host = add_host(making, node);
 
         first = first ? first : node;
+        making->is_partial |= node->is_partial;
         if (!host)
             return;
         for (const struct config_node *inner = node->children; inner; inner = inner->next)
@@ -281,7 +287,7 @@ static void add_hosts(struct making *making, const struct config_node *nodes)
 
 struct host_name {
     const struct config_typed *name;
-    const struct config_host *host;
+    struct config_host *host;
     uint32_t order; /* in the file */
 };
 
@@ -314,7 +320,7 @@ static bool share_listener(const struct config_settings *settings, const struct 
 }
 
 static void add_name(struct host_name *names, uint32_t *count, const struct config_typed *name,
-                     const struct config_host *host)
+                     struct config_host *host)
 {
     names[*count] = (struct host_name){name, host, *count};
     (*count)++;
@@ -331,7 +337,7 @@ static void check_names(struct making *making)
     names = load_take(making->load, (count + 1) * sizeof(names[0]));
     if (!names)
         return;
-    for (const struct config_host *host = settings->hosts; host; host = host->next)
+    for (struct config_host *host = settings->hosts; host; host = host->next)
         for (uint32_t value = 0; host->node && value < host->node->value_count; value++)
             add_name(names, &index, &host->node->values[value], host);
     qsort(names, count, sizeof(names[0]), compare_names);
@@ -339,11 +345,13 @@ static void check_names(struct making *making)
         const struct host_name *one = &names[index - 1], *other = &names[index];
         struct config_place place = one->name->value->place;
 
-        if (strcasecmp(one->name->text.ptr, other->name->text.ptr) == 0 &&
-            share_listener(settings, one->host, other->host))
-            report_add(&making->load->report, REPORT_MEANING, other->name->value->place,
-                       "host \"%s\" is already at %s:%u", other->name->text.ptr, place.file->name,
-                       place.line);
+        if (strcasecmp(one->name->text.ptr, other->name->text.ptr) != 0 ||
+            !share_listener(settings, one->host, other->host))
+            continue;
+        other->host->is_repeated = true;
+        report_add(&making->load->report, REPORT_MEANING, other->name->value->place,
+                   "host \"%s\" is already at %s:%u", other->name->text.ptr, place.file->name,
+                   place.line);
     }
 }
 
@@ -369,6 +377,9 @@ static void check_tls(struct making *making)
     const struct config_node *stray = node_find(settings->nodes, "tls");
     bool has_listener = false;
 
+    /* What is missing may be what is wrong. */
+    if (making->is_partial)
+        return;
     for (const struct config_listen *listen = settings->listens; listen; listen = listen->next) {
         has_listener |= listen->is_tls;
         if (listen->is_tls && !first_tls(settings, listen))
@@ -387,6 +398,8 @@ struct config_settings *config_settings(struct config_load *load, const struct c
     struct config_settings *settings = load_take(load, sizeof(*settings));
     struct making making = {.load = load, .settings = settings};
 
+    making.is_partial = load->is_partial || load->is_top_partial;
+
     if (!settings)
         return NULL;
     settings->nodes = nodes;
@@ -400,5 +413,5 @@ struct config_settings *config_settings(struct config_load *load, const struct c
         add_listen(&making, NULL, px_str_of("0.0.0.0:8080"), true);
     check_names(&making);
     check_tls(&making);
-    return report_has_errors(&load->report) ? NULL : settings;
+    return load->report.out_of_memory ? NULL : settings;
 }

@@ -45,6 +45,7 @@ struct config_host {
     const struct config_node *node; /* NULL: the file is one site for all hosts */
     struct config_route *routes;    /* the host's own answer, if there is one, is the last */
     struct config_bind *binds;      /* where it is served; NULL: at every shared listener */
+    bool is_repeated;               /* noted: another host has one of its names */
 };
 
 struct config_settings {
@@ -55,7 +56,8 @@ struct config_settings {
     uint32_t host_count;
 };
 
-/* Makes the settings, or notes in the report why there are none. */
+/* Makes the settings; what contradicts itself is noted in the report, and left out so that the rest
+ * can be looked at.  NULL without memory. */
 struct config_settings *config_settings(struct config_load *load, const struct config_node *nodes);
 
 /* The last setting of that name among steps that wait for no match, or NULL. */
@@ -69,6 +71,7 @@ struct config_scope {
     const struct config_scope *outer; /* NULL: this is the file */
     const struct config_node *nodes;
     const struct config_node *owner; /* the host or the route; NULL: the file */
+    bool is_partial;                 /* noted: something in it is not understood */
 };
 
 /* Fills in a route's steps and answer from its scopes (effective.c).  False: noted. */

@@ -49,6 +49,7 @@ struct config_statement {
     struct config_value name;
     struct config_value *values;
     uint32_t value_count;
+    bool is_wrong; /* noted: not all of its values could be read */
     bool has_block;
     struct config_place open; /* of the brace that begins the block */
     struct config_statement *children;

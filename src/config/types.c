@@ -216,6 +216,19 @@ static bool note_word(struct config_load *load, const struct config_value *value
     return note(load, value, text, what);
 }
 
+/* What is none of a type: what would be, and the words that may stand in its place. */
+static bool note_type(struct config_load *load, const struct config_value *value, px_str text,
+                      const struct config_use *use, const char *wanted)
+{
+    char what[WORDS_TEXT_MAX], list[WORDS_TEXT_MAX] = "";
+
+    if (use->may_be_word)
+        words_text(use->words, list, sizeof(list));
+    snprintf(what, sizeof(what), "is not %s%s%s%s", wanted, use->may_be_word ? ", or " : "", list,
+             use->may_be_off ? ", or off" : "");
+    return note(load, value, text, what);
+}
+
 static bool note_range(struct config_load *load, const struct config_value *value, px_str text,
                        const struct config_use *use)
 {
@@ -258,18 +271,18 @@ static bool read_number(struct config_load *load, const struct config_use *use,
     switch (use->type) {
     case TYPE_BYTES:
         if (!config_bytes(text, &out->number))
-            return note(load, value, text, "is not a size; write 16k, 1m or 2g");
+            return note_type(load, value, text, use, "a size; write 16k, 1m or 2g");
         break;
     case TYPE_DURATION:
         if (!config_duration(text, &out->number) ||
             (use->most == 0 && out->number > UINT32_MAX - 1))
-            return note(load, value, text, "is not a time; write 500ms, 10s, 2m or 1h");
+            return note_type(load, value, text, use, "a time; write 500ms, 10s, 2m or 1h");
         break;
     case TYPE_STATUS:
     case TYPE_COUNT:
     default:
         if (!number_read(text, UINT64_MAX, &out->number))
-            return note(load, value, text, "is not a number");
+            return note_type(load, value, text, use, "a number");
         break;
     }
     if (out->number < use->least || (use->most > 0 && out->number > use->most))

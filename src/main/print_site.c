@@ -200,7 +200,8 @@ static void print_queue(struct print *print, const px_upstream_options *upstream
         return;
     print_begin(print, "queue");
     print_count(print, NULL, upstream->queue_max != 0 ? upstream->queue_max : queue_default);
-    print_time(print, NULL, upstream->queue_timeout_ms);
+    if (upstream->queue_max != PX_OFF)
+        print_time(print, NULL, upstream->queue_timeout_ms);
     print_end(print);
 }
 

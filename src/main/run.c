@@ -54,7 +54,7 @@ struct run_file *run_file_read(const struct options *options, const char *path)
     file->options.run.command_line = options;
     file->options.run.opened = file;
     file->options.run.config = file->config;
-    if (config_is_good(file->config))
+    if (file->config->site)
         (void)run_options_fill(file->config, &file->options);
     if (config_is_good(file->config))
         file->roots = run_roots_look(file->config);

@@ -119,7 +119,9 @@ static bool user_is_there(struct config *config, const struct config_typed *valu
 
     if (privileges_find(value->text.ptr, &privileges, &error) != PX_ERR_INVALID)
         return true;
-    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+    /* The flag's name is not in the file. */
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s",
+               error.text + (strncmp(error.text, "--user: ", 8) == 0 ? 8 : 0));
     return false;
 }
 

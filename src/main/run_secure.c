@@ -98,6 +98,12 @@ static const char *names_join(struct securing *securing, const struct config_nod
     return len > 0 ? text : NULL;
 }
 
+static const char *self_signed_names(struct securing *securing, const struct config_node *host,
+                                     const struct config_node *node)
+{
+    return node->value_count > 1 ? node->values[1].value->text.ptr : names_join(securing, host);
+}
+
 static void take_files(struct securing *securing, const struct config_node *host,
                        const struct config_node *node)
 {
@@ -156,31 +162,86 @@ static void take_list(struct securing *securing, const struct config_node *host,
             take_node(securing, host, node);
 }
 
-/* A certificate that is there is tried, so that an error is at its place. */
-static void try_pair(struct securing *securing, const struct config_node *node)
+static void note_file(struct securing *securing, const struct config_typed *file,
+                      const px_error *error)
 {
-    px_error error;
+    struct config_report *report = &securing->config->load.report;
+
+    securing->is_good = false;
+    if (error->code == PX_ERR_PERMISSION)
+        report_add(report, REPORT_MEANING, file->value->place,
+                   "cannot read %s: permission denied (the master reads it, as root or as who "
+                   "starts it)",
+                   file->text.ptr);
+    else
+        report_add(report, REPORT_MEANING, file->value->place, "%s", error->text);
+}
+
+/* A certificate or its key, whichever the text names. */
+static void note_pair(struct securing *securing, const struct config_node *node,
+                      const px_error *error)
+{
+    bool is_key = node->value_count > 1 && !node->values[0].is_word &&
+                  strstr(error->text, node->values[1].text.ptr);
+
+    note_file(securing, &node->values[is_key ? 1 : 0], error);
+}
+
+/* Certificates that are there are tried, and what is stapled to them, so that an error is at its
+ * place. */
+static void try_node(struct securing *securing, const struct config_node *host,
+                     const struct config_node *node)
+{
+    const char *key = node->value_count > 1 ? node->values[1].text.ptr : NULL;
+    const char *staple = text_of(node, "ocsp");
+    px_error error = {0};
+    px_err err = PX_ERR_MEMORY;
     px_tls *tls = px_tls_create(NULL, &error);
 
-    if (!tls || px_tls_add_certificate(tls, node->values[0].text.ptr,
-                                       node->value_count > 1 ? node->values[1].text.ptr : NULL,
-                                       &error) != PX_OK) {
-        struct config_place place = node->values[0].value->place;
-
-        /* The text begins with the file that is wrong. */
-        if (node->value_count > 1 && strstr(error.text, node->values[1].text.ptr))
-            place = node->values[1].value->place;
-        report_add(&securing->config->load.report, REPORT_MEANING, place, "%s", error.text);
-        securing->is_good = false;
-    }
+    if (tls && node->values[0].is_word)
+        err = px_tls_add_self_signed(tls, self_signed_names(securing, host, node), &error);
+    else if (tls)
+        err = px_tls_add_certificate(tls, node->values[0].text.ptr, key, &error);
+    if (err != PX_OK)
+        note_pair(securing, node, &error);
+    else if (staple && px_tls_add_ocsp(tls, staple, &error) != PX_OK)
+        note_file(securing, &node_find(node->children, "ocsp")->values[0], &error);
     px_tls_destroy(tls);
 }
 
-static void try_list(struct securing *securing, const struct config_node *nodes)
+static void try_list(struct securing *securing, const struct config_node *host,
+                     const struct config_node *nodes)
 {
     for (const struct config_node *node = nodes; node; node = node->next)
-        if (node_is(node, "tls") && node->value_count > 0 && !node->values[0].is_word)
-            try_pair(securing, node);
+        if (node_is(node, "tls") && node->value_count > 0)
+            try_node(securing, host, node);
+}
+
+static void try_file(struct securing *securing, const px_tls_options *options, const char *name)
+{
+    const struct config_node *node = node_find(securing->first->children, name);
+    px_error error = {0};
+    px_tls *tls = node ? px_tls_create(options, &error) : NULL;
+
+    /* The authorities are read for the first certificate. */
+    if (node && (!tls || px_tls_add_self_signed(tls, NULL, &error) != PX_OK))
+        note_file(securing, &node->values[0], &error);
+    px_tls_destroy(tls);
+}
+
+/* Files of how TLS is spoken are tried once, for they are the same for all. */
+static void try_policy(struct securing *securing)
+{
+    px_tls_options given = securing->options->secure.tls, options = given;
+
+    if (!securing->first || !securing->is_good)
+        return;
+    options.ticket_keys_file = NULL;
+    try_file(securing, &options, "client_ca");
+    options = given;
+    options.client = PX_TLS_CLIENT_OFF;
+    options.client_ca_file = NULL;
+    try_file(securing, &options, "tickets");
 }
 
 bool run_secure_fill(struct config *config, struct options *options)
@@ -191,9 +252,10 @@ bool run_secure_fill(struct config *config, struct options *options)
     for (const struct config_host *host = config->settings->hosts; host; host = host->next)
         if (host->node)
             take_list(&securing, host->node, host->node->children);
-    try_list(&securing, config->settings->nodes);
+    try_policy(&securing);
+    try_list(&securing, NULL, config->settings->nodes);
     for (const struct config_host *host = config->settings->hosts; host; host = host->next)
         if (host->node)
-            try_list(&securing, host->node->children);
+            try_list(&securing, host->node, host->node->children);
     return securing.is_good;
 }

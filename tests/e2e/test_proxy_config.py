@@ -204,7 +204,7 @@ WRONG = [
     ("upstream a {\n server b\n check /x expect=9\n}\nproxy a\n", 'pollux.conf:3:11: "9" is no status'),
     ("upstream a {\n server b\n balance least {client}\n}\nproxy a\n", "pollux.conf:3:16: only hash has a key"),
     ("upstream a {\n server b\n balance hash {nothing}\n}\nproxy a\n", "pollux.conf:3:15: there is no placeholder {nothing}"),
-    ("upstream a {\n server https://b\n tls ca=none.pem\n}\nproxy a\n", "pollux.conf:3:2: "),
+    ("upstream a {\n server https://b\n tls ca=none.pem\n}\nproxy a\n", "pollux.conf:3:6: "),
     ("forward_auth example\nrespond\n", 'pollux.conf:1:14: "example" is no URL'),
     ("proxy ftp://b\n", 'pollux.conf:1:7: "ftp://b" is no server'),
     ("proxy http://b {\n host \"a b\"\n}\n", 'pollux.conf:2:7: "a b" is no host'),

@@ -766,3 +766,28 @@ def test_a_folder_that_is_switched_is_served(folder):
         (folder / "next").rename(folder / "now")
         get_soon(server, b"two", path="/a.txt")
         server.wait_stderr("a folder that is served is another one now")
+
+
+# --- All at once ---------------------------------------------------------------------------------
+
+
+def test_errors_of_all_kinds_are_told_at_once(folder):
+    (folder / "conf.d").mkdir()
+    (folder / "conf.d" / "a.conf").write_text("\n\n    host example.org { respond }\n")
+    err = refused(
+        folder,
+        "upstream app {\n    server 127.0.0.1:1\n}\n"
+        "host example.org {\n    tls none.pem\n    respond \"\\q\"\n    route /a {\n        procy app\n    }\n"
+        "    route /b {\n        proxy ap\n    }\n    route /c {\n        header X\n        respond\n    }\n}\n"
+        "include conf.d/*.conf\nlisten :80443\n",
+    )
+    places = [line.split(": ", 1) for line in err.splitlines() if re.match(r"\S+:\d+:\d+", line)]
+    assert sorted(place for place, _ in places) == [
+        "conf.d/a.conf:3:10 (from pollux.conf:18)",
+        "pollux.conf:11:15",
+        "pollux.conf:14:9",
+        "pollux.conf:19:8",
+        "pollux.conf:5:9",
+        "pollux.conf:6:14",
+        "pollux.conf:8:9",
+    ]

@@ -77,16 +77,22 @@ static bool settle(px_str text, struct buf *out)
     buf_init(&report, &alloc_libc, OUT_BYTES_MAX);
     const struct config_settings *settings = NULL;
 
-    if (config_load_read(&load, "a.conf") == PX_OK)
+    px_err err = config_load_read(&load, "a.conf");
+
+    must((err == PX_OK) == !report_has_errors(&load.report));
+    must(!load.is_torn || err != PX_OK);
+    if (!load.is_torn && !load.report.out_of_memory)
         settings = config_settings(&load, config_check(&load));
-    must((settings != NULL) == !report_has_errors(&load.report));
+    bool is_good = !report_has_errors(&load.report);
+
     must(report_write(&load.report, &report) == PX_OK);
-    must(settings || report.len > 0);
-    if (settings && out)
+    must(settings || !is_good);
+    must(is_good || report.len > 0);
+    if (is_good && out)
         must(config_print(settings, out) == PX_OK);
     buf_deinit(&report);
     config_load_deinit(&load);
-    return settings != NULL;
+    return is_good;
 }
 
 /* Lays it out; false: it cannot be. */

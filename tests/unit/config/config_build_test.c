@@ -109,6 +109,55 @@ static void errors_are_at_their_places(void **state)
     assert_int_equal(sizeof(cases) / sizeof(cases[0]), 13);
 }
 
+/* One error hides no other, and makes none that would go with it: each text with the places of
+ * what is said of it, in the order in which it is said. */
+static void all_is_told_at_once(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *places;
+    } cases[] = {
+        {"procy x\nrespond {nope}\nhost a..b { }", "1:1 2:9 3:6"},
+        {"route /a { procy }\nroute /b { }", "1:12 2:1"},
+        {"upstream u { servr 10.0.0.1:1 }\nproxy v", "1:14 2:7"},
+        {"respond \"\\q\"\nprocy", "1:10 2:1"},
+        {"respond \"abc\nprocy", "1:9 2:1"},
+        {"include none.conf\nproxy v\nprocy", "1:9 3:1"},
+        {"use none\nroute / { when x { respond } }\nprocy", "1:5 3:1"},
+        {"host a { respond {no} }\nhost a { respond {nope}; procy }", "1:18 2:6 2:18 2:26"},
+        /* What blocks are in cannot be told any more. */
+        {"host \"a {\n procy\n}\nprocy", "1:6"},
+        {"host a {\n procy\n", "1:8"},
+        {"respond `abc\nprocy }", "1:9"},
+        {"respond; } procy", "1:10"},
+        {"{ procy }", "1:1"},
+        {"log off x\nlog json", "1:9"},
+        {"match m { client x }\nredirect https /x\nrespond", "1:18 2:16"},
+        {"", "0:0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config *config = open_text(cases[i].text, &alloc_libc);
+        char places[256] = "";
+        size_t len = 0;
+
+        assert_non_null(config);
+        assert_false(config_is_good(config));
+        const struct config_report *report = &config->load.report;
+
+        for (uint32_t entry = 0; entry < report->entry_count; entry++)
+            len += (size_t)snprintf(places + len, sizeof(places) - len, "%s%u:%u",
+                                    entry > 0 ? " " : "", report->entries[entry].place.line,
+                                    report->entries[entry].place.column);
+        if (strcmp(places, cases[i].places) != 0)
+            print_message("%s\n", cases[i].text);
+        assert_string_equal(places, cases[i].places);
+        config_close(config);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 16);
+}
+
 /* A text that is its template alone is not read as one for each request. */
 static void braces_are_doubled(void **state)
 {
@@ -140,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_are_where_the_file_says),
         cmocka_unit_test(errors_are_at_their_places),
+        cmocka_unit_test(all_is_told_at_once),
         cmocka_unit_test(braces_are_doubled),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -56,10 +56,10 @@ static void load_text(struct config_load *load, const struct config_reader *read
     *out = NULL;
     if (config_load_read(load, "a.conf") != PX_OK)
         return;
-    const struct config_node *nodes = config_check(load);
+    const struct config_settings *settings = config_settings(load, config_check(load));
 
     if (!report_has_errors(&load->report))
-        *out = config_settings(load, nodes);
+        *out = settings;
     (void)reader;
 }
 
@@ -91,10 +91,10 @@ static void outcome(const char *text, char *out)
 static const char *const cases[][2] = {
     {"respond", "host { [/: respond] } 0.0.0.0:8080"},
     {"listen :80\nlisten :81\nrespond a", "host { [/: respond=a] } :80 :81"},
-    {"", "the file has no answer: files, respond or redirect is missing"},
-    {"host a { }", "a.conf:1:1: host has no answer: files, respond or redirect is missing"},
+    {"", "a.conf: the file has no answer: files, proxy, respond or redirect is missing"},
+    {"host a { }", "a.conf:1:1: host has no answer: files, proxy, respond or redirect is missing"},
     {"route /x { header A b }",
-     "a.conf:1:1: route has no answer: files, respond or redirect is missing"},
+     "a.conf:1:1: route has no answer: files, proxy, respond or redirect is missing"},
     /* Routes, their order, and the host's own answer behind them. */
     {"host a {\n respond x\n route /y { respond y }\n route GET /z { respond z }\n}",
      "host a { [/y: respond=y] [GET /z: respond=z] [/: respond=x] } 0.0.0.0:8080"},
