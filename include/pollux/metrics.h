@@ -158,11 +158,18 @@ PX_MUST_CHECK px_err px_metrics_use(px_metrics *metrics, void *block, px_error *
  *  @return PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_metrics_see(px_metrics *metrics, const void *block, px_error *out_error);
 
+/** Shows what another program, that this one takes over from, has counted in this block: all but
+ *  gauges, which are its own.
+ *  @param block as px_metrics_see.
+ *  @return PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_metrics_see_past(px_metrics *metrics, const void *block,
+                                         px_error *out_error);
+
 /** The process that counted in this block has ended: its gauges are zero, the rest stays. */
 void px_metrics_vacate(void *block);
 
-/** Writes the sum of all counters and histograms into another block, for a program that takes over
- *  and sees it: each number there only grows.  Gauges are zero.
+/** Writes the sum of the counters and histograms that were seen by px_metrics_see_past into another
+ *  block, so that a third program need see only that one: each number there only grows.
  *  @return PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_metrics_hand_over(const px_metrics *metrics, void *block,
                                           px_error *out_error);

@@ -40,6 +40,17 @@ static long environment_number(const char *name)
     return text ? number_behind(text, "") : -1;
 }
 
+/* Whether one of the numbers with commas between them is that. */
+static bool environment_lists(const char *name, int fd)
+{
+    const char *at = getenv(name);
+
+    for (; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (number_behind(at, "") == fd)
+            return true;
+    return false;
+}
+
 /* How many descriptors are for this process, from LISTEN_FD_FIRST on. */
 static long passed_count(void)
 {
@@ -56,8 +67,7 @@ static bool is_kept(int fd, void *context)
     if (fd >= LISTEN_FD_FIRST && fd < LISTEN_FD_FIRST + passed_count())
         return true;
     if (environment_number(SUCCESSOR_VARIABLE) == fd ||
-        environment_number(SUCCESSOR_LOG_VARIABLE) == fd ||
-        environment_number(BOARD_VARIABLE) == fd)
+        environment_number(SUCCESSOR_LOG_VARIABLE) == fd || environment_lists(BOARD_VARIABLE, fd))
         return true;
     for (size_t i = 0; words[i]; i++)
         for (size_t mark = 0; mark < ARRAY_COUNT(marks); mark++)

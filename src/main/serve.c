@@ -340,13 +340,15 @@ static enum exit_code program_supervise(struct program *program)
         .on_warned = program_warned,
         .on_death = program_death,
         .context = program};
-    int code = CODE_OK;
+    int code = CODE_OK, past_fds[BOARD_PAST_MAX];
     px_error error;
 
     program_sockets(program);
     deaths_init(&program->deaths);
+    uint32_t past_count = legacy_counts_take(past_fds, BOARD_PAST_MAX);
+
     if (board_init(&program->board, master_place_count(program->slot_count),
-                   program->counts.metrics, legacy_counts_take()) != PX_OK) {
+                   program->counts.metrics, past_fds, past_count) != PX_OK) {
         diagnostics_say("cannot start workers: out of memory");
         return CODE_SYSTEM;
     }

@@ -300,7 +300,7 @@ static void rows_add(uint64_t *cells, uint32_t count, const struct metrics_block
 }
 
 void block_add_cells(uint64_t *cells, uint32_t count, const struct metrics_block *table,
-                     const struct metrics_block *from)
+                     const struct metrics_block *from, bool with_gauges)
 {
     uint32_t rows[BLOCK_ROWS_MAX];
 
@@ -308,7 +308,7 @@ void block_add_cells(uint64_t *cells, uint32_t count, const struct metrics_block
         return;
     uint32_t row_count = count_read(&from->row_count, BLOCK_ROWS_MAX);
 
-    rows_match(table, from, row_count, true, rows);
+    rows_match(table, from, row_count, with_gauges, rows);
     rows_add(cells, count, table, from, row_count, rows);
 }
 

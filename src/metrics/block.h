@@ -99,9 +99,9 @@ uint64_t *block_find(struct metrics_block *block, const struct block_index *inde
 uint64_t *block_series(struct metrics_block *block, struct block_index *index, uint32_t row,
                        px_str labels);
 
-/* Adds to the first `count` cells of what has the rows of `table`; gauges and no series. */
+/* Adds to the first `count` cells of what has the rows of `table`, without series. */
 void block_add_cells(uint64_t *cells, uint32_t count, const struct metrics_block *table,
-                     const struct metrics_block *from);
+                     const struct metrics_block *from, bool with_gauges);
 
 /* Adds what is in `from` to what is in `into`, which has the rows already; rows that it does not
  * have are left out.  Series without room go to the first series of their row.  Without gauges

@@ -459,12 +459,13 @@ px_err px_metrics_use(px_metrics *metrics, void *given, px_error *out_error)
     return PX_OK;
 }
 
-px_err px_metrics_see(px_metrics *metrics, const void *block, px_error *out_error)
+static px_err see(px_metrics *metrics, const void *block, bool is_past, px_error *out_error)
 {
     error_clear(out_error);
+    CHECK(metrics->seen_count <= metrics->seen_room);
     if (metrics->seen_count == metrics->seen_room) {
         uint32_t room = metrics->seen_room > 0 ? 2 * metrics->seen_room : 8;
-        const struct metrics_block **seen =
+        struct metrics_seen *seen =
             alloc_resize(&metrics->allocator, metrics->seen, room * sizeof(seen[0]));
 
         if (!seen)
@@ -472,8 +473,18 @@ px_err px_metrics_see(px_metrics *metrics, const void *block, px_error *out_erro
         metrics->seen = seen;
         metrics->seen_room = room;
     }
-    metrics->seen[metrics->seen_count++] = block;
+    metrics->seen[metrics->seen_count++] = (struct metrics_seen){block, is_past};
     return PX_OK;
+}
+
+px_err px_metrics_see(px_metrics *metrics, const void *block, px_error *out_error)
+{
+    return see(metrics, block, false, out_error);
+}
+
+px_err px_metrics_see_past(px_metrics *metrics, const void *block, px_error *out_error)
+{
+    return see(metrics, block, true, out_error);
 }
 
 void px_metrics_vacate(void *block)

@@ -10,6 +10,12 @@
 
 enum { METRIC_BOUNDS_MAX = 32 };
 
+/* A block that is shown. */
+struct metrics_seen {
+    const struct metrics_block *block; /* borrowed */
+    bool is_past;                      /* of another program: without gauges */
+};
+
 struct px_metrics {
     px_allocator allocator;
     struct metric_row rows[BLOCK_ROWS_MAX];
@@ -18,10 +24,10 @@ struct px_metrics {
     bool hides_zero[BLOCK_ROWS_MAX];                /* likewise: a series that is 0 is not shown */
     uint32_t row_count;
     uint32_t cells_used;
-    struct metrics_block *block;       /* counted in: `own`, or borrowed */
-    struct metrics_block *own;         /* owned; NULL once another is used */
-    struct block_index *index;         /* owned: of `block` */
-    const struct metrics_block **seen; /* owned: borrowed blocks; none: `block` is shown */
+    struct metrics_block *block; /* counted in: `own`, or borrowed */
+    struct metrics_block *own;   /* owned; NULL once another is used */
+    struct block_index *index;   /* owned: of `block` */
+    struct metrics_seen *seen;   /* owned: none: `block` is shown */
     uint32_t seen_count, seen_room;
     uint64_t ticks_seen; /* of the loop whose servers count here */
     uint32_t views;      /* jobs of helper threads that show it: not counted as jobs */
@@ -57,8 +63,7 @@ struct metrics_sum {
 };
 
 /* PX_OK or PX_ERR_MEMORY.  Any thread, while the table does not change. */
-PX_MUST_CHECK px_err metrics_sum_init(struct metrics_sum *sum, const px_metrics *metrics,
-                                      bool with_gauges);
+PX_MUST_CHECK px_err metrics_sum_init(struct metrics_sum *sum, const px_metrics *metrics);
 void metrics_sum_deinit(struct metrics_sum *sum);
 
 /* A cell of the library's. */

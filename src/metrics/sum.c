@@ -9,7 +9,8 @@
 #include "metrics/metrics.h"
 #include "pollux/server.h"
 
-px_err metrics_sum_init(struct metrics_sum *sum, const px_metrics *metrics, bool with_gauges)
+/* An empty one: PX_OK or PX_ERR_MEMORY. */
+static px_err sum_make(struct metrics_sum *sum, const px_metrics *metrics)
 {
     const px_allocator *allocator = &metrics->allocator;
 
@@ -26,10 +27,19 @@ px_err metrics_sum_init(struct metrics_sum *sum, const px_metrics *metrics, bool
 
         CHECK(has_room); /* as in the block that is counted in */
     }
+    return PX_OK;
+}
+
+px_err metrics_sum_init(struct metrics_sum *sum, const px_metrics *metrics)
+{
+    px_err err = sum_make(sum, metrics);
+
+    if (err != PX_OK)
+        return err;
     if (metrics->seen_count == 0)
-        block_add(sum->block, sum->index, metrics->block, with_gauges);
+        block_add(sum->block, sum->index, metrics->block, true);
     for (uint32_t i = 0; i < metrics->seen_count; i++)
-        block_add(sum->block, sum->index, metrics->seen[i], with_gauges);
+        block_add(sum->block, sum->index, metrics->seen[i].block, !metrics->seen[i].is_past);
     return PX_OK;
 }
 
@@ -61,9 +71,10 @@ px_err px_metrics_counters(const px_metrics *metrics, px_counters *out_counters)
     px_counters counters = {.struct_size = out_counters->struct_size};
 
     if (metrics->seen_count == 0)
-        block_add_cells(cells.each, CELLS, metrics->block, metrics->block);
+        block_add_cells(cells.each, CELLS, metrics->block, metrics->block, true);
     for (uint32_t i = 0; i < metrics->seen_count; i++)
-        block_add_cells(cells.each, CELLS, metrics->block, metrics->seen[i]);
+        block_add_cells(cells.each, CELLS, metrics->block, metrics->seen[i].block,
+                        !metrics->seen[i].is_past);
     metrics_counters_of(&cells.named, &counters);
     memcpy(out_counters, &counters,
            counters.struct_size < sizeof(counters) ? counters.struct_size : sizeof(counters));
@@ -105,10 +116,13 @@ px_err px_metrics_hand_over(const px_metrics *metrics, void *given, px_error *ou
     struct metrics_sum sum;
 
     error_clear(out_error);
-    if (!index || metrics_sum_init(&sum, metrics, false) != PX_OK) {
+    if (!index || sum_make(&sum, metrics) != PX_OK) {
         alloc_put(&metrics->allocator, index);
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     }
+    for (uint32_t i = 0; i < metrics->seen_count; i++)
+        if (metrics->seen[i].is_past)
+            block_add(sum.block, sum.index, metrics->seen[i].block, false);
     if (!block_is_sound(block)) {
         block_begin(block);
         for (uint32_t i = 0; i < metrics->row_count; i++) {

@@ -204,7 +204,7 @@ px_err px_metrics_write(const px_metrics *metrics, px_metrics_format format,
     struct metrics_sum sum;
     struct metrics_writer writer = {.sum = &sum, .format = format};
     char *room = alloc_take(&metrics->allocator, WRITE_PIECE_BYTES);
-    px_err err = room ? metrics_sum_init(&sum, metrics, true) : PX_ERR_MEMORY;
+    px_err err = room ? metrics_sum_init(&sum, metrics) : PX_ERR_MEMORY;
     struct text text;
 
     if (err == PX_OK) {

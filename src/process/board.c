@@ -74,15 +74,14 @@ static struct board_block *map_double(const void **out_seen)
     return block;
 }
 
-static struct board_block *block_make(const void **out_seen)
+static struct board_block *block_make(int *out_fd, const void **out_seen)
 {
-    int fd;
-    struct board_block *block = map_file(&fd, out_seen);
+    struct board_block *block = map_file(out_fd, out_seen);
 
-    if (!block)
-        return map_double(out_seen);
-    close(fd);
-    return block;
+    if (block)
+        return block;
+    *out_fd = -1;
+    return map_double(out_seen);
 }
 
 static void block_end(struct board_block **block, const void **seen)
@@ -100,17 +99,42 @@ static const void *counts_of(const void *seen)
     return ((const struct board_block *)seen)->counts;
 }
 
-/* What a predecessor counted; of another size it is of another layout. */
+/* Of another size it is of another layout. */
 static const struct board_block *past_map(int fd)
 {
-    const void *past = NULL;
-
-    if (fd < 0)
+    if (fd < 0 || lseek(fd, 0, SEEK_END) != (off_t)block_bytes())
         return NULL;
-    if (lseek(fd, 0, SEEK_END) == (off_t)block_bytes())
-        past = or_null(mmap(NULL, block_bytes(), PROT_READ, MAP_SHARED, fd, 0));
-    close(fd);
-    return past;
+    return or_null(mmap(NULL, block_bytes(), PROT_READ, MAP_SHARED, fd, 0));
+}
+
+static px_err past_see(struct board *board, const int *fds, uint32_t count)
+{
+    px_err err = PX_OK;
+    px_error error;
+
+    board->past = calloc(count + 1, sizeof(board->past[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct board_block *past = board->past ? past_map(fds[i]) : NULL;
+
+        if (fds[i] >= 0)
+            close(fds[i]);
+        if (!past)
+            continue;
+        board->past[board->past_count++] = past;
+        if (err == PX_OK)
+            err = px_metrics_see_past(board->metrics, past->counts, &error);
+    }
+    return board->past ? err : PX_ERR_MEMORY;
+}
+
+static int *own_fd(struct board *board, uint32_t count)
+{
+    return &board->fds[count];
+}
+
+static int *sum_fd(struct board *board)
+{
+    return &board->fds[board->count + 1];
 }
 
 static px_err blocks_make(struct board *board, uint32_t count)
@@ -120,13 +144,17 @@ static px_err blocks_make(struct board *board, uint32_t count)
 
     board->blocks = calloc(count, sizeof(board->blocks[0]));
     board->seen = calloc(count, sizeof(board->seen[0]));
-    board->own = block_make(&board->own_seen);
-    if (!board->blocks || !board->seen || !board->own)
+    board->fds = malloc((count + 2) * sizeof(board->fds[0]));
+    if (!board->blocks || !board->seen || !board->fds)
+        return PX_ERR_MEMORY;
+    memset(board->fds, 0xff, (count + 2) * sizeof(board->fds[0])); /* each is -1 */
+    board->own = block_make(own_fd(board, count), &board->own_seen);
+    if (!board->own)
         return PX_ERR_MEMORY;
     for (; board->count < count && err == PX_OK; board->count++) {
         uint32_t at = board->count;
 
-        board->blocks[at] = block_make(&board->seen[at]);
+        board->blocks[at] = block_make(&board->fds[at], &board->seen[at]);
         err = board->blocks[at] ? px_metrics_see(board->metrics, counts_of(board->seen[at]), &error)
                                 : PX_ERR_MEMORY;
     }
@@ -137,35 +165,42 @@ static px_err blocks_make(struct board *board, uint32_t count)
     return err;
 }
 
-px_err board_init(struct board *board, uint32_t count, px_metrics *metrics, int past_fd)
+px_err board_init(struct board *board, uint32_t count, px_metrics *metrics, const int *past_fds,
+                  uint32_t past_count)
 {
-    px_error error;
+    *board = (struct board){.metrics = metrics};
+    px_err err = past_see(board, past_fds, past_count);
 
-    *board = (struct board){.metrics = metrics, .sum_fd = -1, .past = past_map(past_fd)};
-    px_err err = blocks_make(board, count);
-
-    if (err == PX_OK && board->past)
-        err = px_metrics_see(metrics, board->past->counts, &error);
+    if (err == PX_OK)
+        err = blocks_make(board, count);
     if (err != PX_OK)
         board_deinit(board);
     return err;
 }
 
+/* In a worker too: it gives nothing, and descriptors are few. */
+static void fds_close(struct board *board)
+{
+    for (uint32_t i = 0; board->fds && i < board->count + 2; i++)
+        if (board->fds[i] >= 0)
+            close(board->fds[i]);
+    free(board->fds);
+    board->fds = NULL;
+}
+
 void board_deinit(struct board *board)
 {
-    const void *past = board->past;
-
+    fds_close(board);
     for (uint32_t i = 0; i < board->count; i++)
         block_end(&board->blocks[i], &board->seen[i]);
     block_end(&board->own, &board->own_seen);
-    if (board->sum && board->sum_fd >= 0)
-        close(board->sum_fd);
     block_end(&board->sum, &board->sum_seen);
-    if (past)
-        munmap((void *)(uintptr_t)past, block_bytes());
+    for (uint32_t i = 0; i < board->past_count; i++)
+        munmap((void *)(uintptr_t)board->past[i], block_bytes());
+    free(board->past);
     free(board->blocks);
     free(board->seen);
-    *board = (struct board){.sum_fd = -1};
+    *board = (struct board){.metrics = NULL};
 }
 
 void board_keep(struct board *board, uint32_t index)
@@ -180,9 +215,7 @@ void board_keep(struct board *board, uint32_t index)
             block_end(&board->blocks[i], &nothing);
     block_end(&board->own, &nothing);
     block_end(&board->sum, &nothing);
-    if (board->sum_fd >= 0)
-        close(board->sum_fd);
-    board->sum_fd = -1;
+    fds_close(board);
 }
 
 void board_retire(struct board *board, uint32_t index)
@@ -200,10 +233,10 @@ void board_renew(struct board *board)
         (void)!(px_metrics_hand_over(board->metrics, board->sum->counts, &error) == PX_OK);
 }
 
-int board_give(struct board *board)
+struct board_given board_give(struct board *board)
 {
-    if (!board->sum)
-        board->sum = map_file(&board->sum_fd, &board->sum_seen);
+    if (!board->sum && board->past_count > 0)
+        board->sum = map_file(sum_fd(board), &board->sum_seen);
     board_renew(board);
-    return board->sum ? board->sum_fd : -1;
+    return (struct board_given){board->fds, board->count + 2};
 }

@@ -217,9 +217,9 @@ static void act_execute(struct master *master)
     master->has_status = false;
     /* It takes sockets that listen alone. */
     master->plan->on_refuse(false, master->plan->context);
+    const struct board_given given = board_give(master->plan->board);
     int failure = successor_start(&master->successor, program,
-                                  master->plan->on_log(false, master->plan->context),
-                                  board_give(master->plan->board));
+                                  master->plan->on_log(false, master->plan->context), &given);
 
     if (failure == 0)
         return;

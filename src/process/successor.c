@@ -26,6 +26,7 @@ enum {
     SEND_PATIENCE_MS = 2000,
     RECEIVE_PATIENCE_MS = 10 * 1000,
     EXIT_NOT_EXECUTED = 127,
+    GIVEN_BYTES_MAX = 12 * BOARD_PAST_MAX,
 };
 
 static void set_number(const char *name, long number)
@@ -36,12 +37,36 @@ static void set_number(const char *name, long number)
     setenv(name, text, 1);
 }
 
-/* What is given beside the sockets: the log, and what was counted. */
-static const char *const given_names[] = {SUCCESSOR_LOG_VARIABLE, BOARD_VARIABLE};
+/* The log. */
+static void give_log(int fd)
+{
+    if (fd < 0)
+        return;
+    set_number(SUCCESSOR_LOG_VARIABLE, fd);
+    fcntl(fd, F_SETFD, 0);
+}
+
+/* What was counted: as many as there is room for, and the last, which is the sum of the past, in
+ * any case. */
+static void give_counts(const struct board_given *given)
+{
+    char text[GIVEN_BYTES_MAX];
+    size_t len = 0;
+
+    for (uint32_t i = given->count; i-- > 0 && len + 12 < sizeof(text);) {
+        if (given->fds[i] < 0)
+            continue;
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, len > 0 ? ",%d" : "%d", given->fds[i]);
+        fcntl(given->fds[i], F_SETFD, 0);
+    }
+    if (len > 0)
+        setenv(BOARD_VARIABLE, text, 1);
+}
 
 /* In the child; does not return. */
-static void become(const struct successor_program *program, int fd, const int *given,
-                   int failure_fd, pid_t parent)
+static void become(const struct successor_program *program, int fd, int log_fd,
+                   const struct board_given *given, int failure_fd, pid_t parent)
 {
     const char *watchdog_pid = getenv("WATCHDOG_PID");
     char parent_text[24];
@@ -53,12 +78,8 @@ static void become(const struct successor_program *program, int fd, const int *g
     if (watchdog_pid && strcmp(watchdog_pid, parent_text) == 0)
         set_number("WATCHDOG_PID", (long)getpid());
     fcntl(fd, F_SETFD, 0);
-    for (size_t i = 0; i < ARRAY_COUNT(given_names); i++) {
-        if (given[i] < 0)
-            continue;
-        set_number(given_names[i], given[i]);
-        fcntl(given[i], F_SETFD, 0);
-    }
+    give_log(log_fd);
+    give_counts(given);
     /* Whatever stands there now need not know which signals we read from a descriptor. */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -89,7 +110,7 @@ static int send_sockets(int fd, const struct successor_program *program)
 }
 
 int successor_start(struct successor *successor, const struct successor_program *program,
-                    int log_fd, int counts_fd)
+                    int log_fd, const struct board_given *given)
 {
     int fds[2], failures[2];
     pid_t parent = getpid();
@@ -112,7 +133,7 @@ int successor_start(struct successor *successor, const struct successor_program 
     successor->pid = fork();
     failure = errno;
     if (successor->pid == 0)
-        become(program, fds[1], (const int[]){log_fd, counts_fd}, failures[1], parent);
+        become(program, fds[1], log_fd, given, failures[1], parent);
     close(fds[1]);
     close(failures[1]);
     if (successor->pid < 0) {
@@ -211,9 +232,24 @@ int legacy_log_take(void)
     return number_take(SUCCESSOR_LOG_VARIABLE);
 }
 
-int legacy_counts_take(void)
+uint32_t legacy_counts_take(int *out_fds, uint32_t room)
 {
-    return number_take(BOARD_VARIABLE);
+    const char *at = getenv(BOARD_VARIABLE);
+    uint32_t count = 0;
+
+    while (at && *at && count < room) {
+        char *end;
+        long number = strtol(at, &end, 10);
+
+        /* What names no descriptor was not written by us. */
+        if (number <= STDERR_FILENO || number > INT_MAX || (*end != ',' && *end != '\0') ||
+            fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
+            break;
+        out_fds[count++] = (int)number;
+        at = *end == ',' ? end + 1 : end;
+    }
+    unsetenv(BOARD_VARIABLE);
+    return count;
 }
 
 px_err legacy_take(struct legacy *out_legacy, px_error *out_error)

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "pollux/error.h"
+#include "process/board.h"
 #include "process/control.h"
 #include "process/socket_mend.h"
 
@@ -50,10 +51,10 @@ struct successor_program {
 };
 
 /* Starts it and sends it the sockets.  `log_fd`: the log, should it not be able to open it; or -1.
- * `counts_fd`: what was counted (board_give); or -1.
+ * `given`: what was counted (board_give).
  * 0, or an errno (nothing runs then). */
 int successor_start(struct successor *successor, const struct successor_program *program,
-                    int log_fd, int counts_fd);
+                    int log_fd, const struct board_given *given);
 
 /* Of one that has ended: the errno of its exec, or 0. */
 int successor_failure(const struct successor *successor);
@@ -82,8 +83,8 @@ struct legacy {
 /* The log of the predecessor, owned by the caller, or -1.  Once. */
 int legacy_log_take(void);
 
-/* What the predecessor counted (board_init), owned by the caller, or -1.  Once. */
-int legacy_counts_take(void);
+/* What the predecessor counted (board_init), owned by the caller: how many there are.  Once. */
+uint32_t legacy_counts_take(int *out_fds, uint32_t room);
 
 /* Reads what was handed over, if the environment says so (which is then cleaned).  PX_OK also when
  * there is nothing. */

@@ -70,7 +70,7 @@ static void scrape_work(void *context)
 {
     struct scrape *scrape = context;
 
-    scrape->err = metrics_sum_init(&scrape->sum, scrape->metrics, true);
+    scrape->err = metrics_sum_init(&scrape->sum, scrape->metrics);
 }
 
 static void scrape_done(px_err status, void *context)

@@ -204,7 +204,7 @@ static void block_take(struct status *status, const struct metrics_block *block)
 px_err status_init(struct status *status, const px_metrics *metrics, int64_t now)
 {
     memset(status, 0, sizeof(*status));
-    px_err err = metrics_sum_init(&status->sum, metrics, true);
+    px_err err = metrics_sum_init(&status->sum, metrics);
 
     if (err != PX_OK)
         return err;
@@ -221,7 +221,7 @@ px_err status_init(struct status *status, const px_metrics *metrics, int64_t now
     if (metrics->seen_count == 0)
         block_take(status, metrics->block);
     for (uint32_t i = 0; i < metrics->seen_count; i++)
-        block_take(status, metrics->seen[i]);
+        block_take(status, metrics->seen[i].block);
     return PX_OK;
 }
 

@@ -482,6 +482,7 @@ static void all_of_it(const px_allocator *allocator, void *context)
     if (!metrics)
         return;
     if (px_metrics_see(metrics, metrics->block, &error) == PX_OK &&
+        px_metrics_see_past(metrics, metrics->block, &error) == PX_OK &&
         px_metrics_write(metrics, PX_METRICS_OPENMETRICS, page_put, &page) == PX_OK &&
         px_metrics_counters(metrics, &counters) == PX_OK) {
         px_metrics_sample(metrics, 100);

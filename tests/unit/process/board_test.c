@@ -3,7 +3,9 @@
  */
 #include "process/board.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +32,18 @@ static px_metric define(px_metrics *metrics, const char *name, px_metric_kind ki
     return metric;
 }
 
-static void scene_init(struct scene *scene, uint32_t count, int past_fd)
+/* As a program that takes over has them. */
+static uint32_t given_take(struct board_given given, int *out_fds)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < given.count; i++)
+        if (given.fds[i] >= 0)
+            out_fds[count++] = dup(given.fds[i]);
+    return count;
+}
+
+static void scene_init(struct scene *scene, uint32_t count, const struct board *old)
 {
     px_error error;
 
@@ -38,7 +51,10 @@ static void scene_init(struct scene *scene, uint32_t count, int past_fd)
     assert_non_null(scene->metrics);
     scene->jobs = define(scene->metrics, "test_jobs", PX_METRIC_COUNTER);
     scene->waiting = define(scene->metrics, "test_waiting", PX_METRIC_GAUGE);
-    assert_int_equal(board_init(&scene->board, count, scene->metrics, past_fd), PX_OK);
+    int fds[BOARD_PAST_MAX];
+    uint32_t past_count = old ? given_take(board_give((struct board *)(uintptr_t)old), fds) : 0;
+
+    assert_int_equal(board_init(&scene->board, count, scene->metrics, fds, past_count), PX_OK);
 }
 
 static void scene_deinit(struct scene *scene)
@@ -93,7 +109,7 @@ static void what_a_dead_worker_counted_is_kept(void **state)
     struct scene scene;
 
     (void)state;
-    scene_init(&scene, 3, -1);
+    scene_init(&scene, 3, NULL);
     work(&scene, 0, 10, 2);
     work(&scene, 1, 11, 3);
     px_metric_add(scene.metrics, scene.jobs, 0, 100); /* the master's own */
@@ -117,7 +133,7 @@ static void nonsense_in_a_block_stays_there(void **state)
     struct scene scene;
 
     (void)state;
-    scene_init(&scene, 2, -1);
+    scene_init(&scene, 2, NULL);
     work(&scene, 0, 10, 2);
     for (unsigned fill = 0; fill < 256; fill += 5) {
         memset(scene.board.blocks[1]->counts, (int)fill, px_metrics_block_bytes());
@@ -139,7 +155,7 @@ static void a_worker_writes_in_its_own_block_alone(void **state)
     int status;
 
     (void)state;
-    scene_init(&scene, 2, -1);
+    scene_init(&scene, 2, NULL);
     pid_t pid = fork();
 
     assert_true(pid >= 0);
@@ -161,31 +177,83 @@ static void a_worker_writes_in_its_own_block_alone(void **state)
     scene_deinit(&scene);
 }
 
-static void a_successor_goes_on_from_the_sum(void **state)
+static void a_successor_sees_what_its_predecessor_counts(void **state)
 {
     struct scene old, new;
 
     (void)state;
-    scene_init(&old, 2, -1);
+    scene_init(&old, 2, NULL);
     work(&old, 0, 10, 2);
-    int fd = board_give(&old.board);
-
-    assert_true(fd >= 0);
-    assert_int_equal(board_give(&old.board), fd);
-    scene_init(&new, 2, dup(fd));
-    assert_true(has_line(&new, "test_jobs_total 10\n"));
+    px_metric_add(old.metrics, old.jobs, 0, 100); /* the master's own */
+    scene_init(&new, 2, &old.board);
+    assert_true(has_line(&new, "test_jobs_total 110\n"));
+    /* What comes and goes is told by each program of itself. */
     assert_true(has_line(&new, "test_waiting 0\n"));
     work(&new, 0, 5, 1);
-    assert_true(has_line(&new, "test_jobs_total 15\n"));
+    assert_true(has_line(&new, "test_jobs_total 115\n"));
+    assert_true(has_line(&new, "test_waiting 1\n"));
 
-    /* The old one's workers go on for a while; what they count is added when it is renewed. */
+    /* The old one's workers go on for a while, and it is seen as they count; and it stays. */
     work(&old, 1, 7, 0);
-    assert_true(has_line(&new, "test_jobs_total 15\n"));
-    board_renew(&old.board);
-    assert_true(has_line(&new, "test_jobs_total 22\n"));
+    assert_true(has_line(&new, "test_jobs_total 122\n"));
     scene_deinit(&old);
-    assert_true(has_line(&new, "test_jobs_total 22\n"));
+    assert_true(has_line(&new, "test_jobs_total 122\n"));
     scene_deinit(&new);
+}
+
+/* What is given does not grow with each: the past of one is one block of the next. */
+static void many_successors_go_on_from_all(void **state)
+{
+    enum { GENERATIONS = 5 };
+    struct scene scenes[GENERATIONS];
+    int fds[BOARD_PAST_MAX], total = 0;
+    char line[64];
+
+    (void)state;
+    for (int i = 0; i < GENERATIONS; i++) {
+        scene_init(&scenes[i], 2, i > 0 ? &scenes[i - 1].board : NULL);
+        work(&scenes[i], 0, 10, 1);
+        total += 10;
+        /* Its predecessor is seen as it counts. */
+        if (i > 0) {
+            px_metric_add(scenes[i - 1].metrics, scenes[i - 1].jobs, 0, 1);
+            total++;
+        }
+        snprintf(line, sizeof(line), "test_jobs_total %d\n", total);
+        assert_true(has_line(&scenes[i], line));
+        if (i < 2)
+            continue;
+        /* The one before that as of the last renewal. */
+        px_metric_add(scenes[i - 2].metrics, scenes[i - 2].jobs, 0, 1000);
+        assert_true(has_line(&scenes[i], line));
+        board_renew(&scenes[i - 1].board);
+        total += 1000;
+        snprintf(line, sizeof(line), "test_jobs_total %d\n", total);
+        assert_true(has_line(&scenes[i], line));
+    }
+    uint32_t count = given_take(board_give(&scenes[GENERATIONS - 1].board), fds);
+
+    assert_int_equal(count, 2 + 2); /* its workers', its own, and the past */
+    for (uint32_t i = 0; i < count; i++)
+        close(fds[i]);
+    for (int i = 0; i < GENERATIONS; i++)
+        scene_deinit(&scenes[i]);
+}
+
+/* Descriptors that are something else are left out. */
+static void what_is_no_block_is_left_out(void **state)
+{
+    struct scene scene;
+    int fds[2] = {dup(STDERR_FILENO), -1};
+    px_error error;
+
+    (void)state;
+    scene.metrics = px_metrics_create(NULL, &error);
+    assert_non_null(scene.metrics);
+    assert_int_equal(board_init(&scene.board, 1, scene.metrics, fds, 2), PX_OK);
+    assert_int_equal(scene.board.past_count, 0);
+    scene_deinit(&scene);
+    assert_int_equal(fcntl(fds[0], F_GETFD), -1);
 }
 
 /* Another program's metrics are told by their names. */
@@ -200,9 +268,9 @@ static void a_successor_of_another_release_takes_what_it_knows(void **state)
     (void)define(old.metrics, "test_gone", PX_METRIC_COUNTER);
     old.jobs = define(old.metrics, "test_jobs", PX_METRIC_COUNTER);
     old.waiting = define(old.metrics, "test_waiting", PX_METRIC_GAUGE);
-    assert_int_equal(board_init(&old.board, 1, old.metrics, -1), PX_OK);
+    assert_int_equal(board_init(&old.board, 1, old.metrics, NULL, 0), PX_OK);
     work(&old, 0, 3, 1);
-    scene_init(&new, 1, dup(board_give(&old.board)));
+    scene_init(&new, 1, &old.board);
     assert_true(has_line(&new, "test_jobs_total 3\n"));
     assert_false(has_line(&new, "test_gone"));
     scene_deinit(&old);
@@ -215,7 +283,9 @@ int main(void)
         cmocka_unit_test(what_a_dead_worker_counted_is_kept),
         cmocka_unit_test(nonsense_in_a_block_stays_there),
         cmocka_unit_test(a_worker_writes_in_its_own_block_alone),
-        cmocka_unit_test(a_successor_goes_on_from_the_sum),
+        cmocka_unit_test(a_successor_sees_what_its_predecessor_counts),
+        cmocka_unit_test(many_successors_go_on_from_all),
+        cmocka_unit_test(what_is_no_block_is_left_out),
         cmocka_unit_test(a_successor_of_another_release_takes_what_it_knows),
     };
 

@@ -265,7 +265,7 @@ static int master_work(struct notes *notes)
     px_metrics *metrics = px_metrics_create(NULL, &error);
 
     if (!metrics ||
-        board_init(&scene.board, master_place_count(WORKER_COUNT), metrics, -1) != PX_OK)
+        board_init(&scene.board, master_place_count(WORKER_COUNT), metrics, NULL, 0) != PX_OK)
         return 96;
     if (notes->behave == IGNORED_BEFORE) {
         signal(SIGCHLD, SIG_IGN);

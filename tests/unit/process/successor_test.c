@@ -120,14 +120,15 @@ static void a_program_that_is_not_there_is_not_started(void **state)
     char *const argv[] = {(char *)"nothing", NULL};
     struct successor_program program = {.path = NULL, .argv = argv};
     struct successor successor = {.fd = -1};
+    const struct board_given nothing = {NULL, 0};
     int before = open_count();
 
     (void)state;
-    assert_int_equal(successor_start(&successor, &program, -1, -1), 2); /* ENOENT */
+    assert_int_equal(successor_start(&successor, &program, -1, &nothing), 2); /* ENOENT */
     program.path = "/nonexistent/pollux";
-    assert_int_equal(successor_start(&successor, &program, -1, -1), 2);
+    assert_int_equal(successor_start(&successor, &program, -1, &nothing), 2);
     program.path = "/etc/passwd";
-    assert_int_not_equal(successor_start(&successor, &program, -1, -1), 0);
+    assert_int_not_equal(successor_start(&successor, &program, -1, &nothing), 0);
     assert_int_equal(successor.fd, -1);
     assert_int_equal(open_count(), before);
 }
