@@ -133,6 +133,24 @@ px_mailbox *px_loop_mailbox(px_loop *loop);
  *  `call` does not run.  Any thread. */
 PX_MUST_CHECK px_err px_mailbox_post(px_mailbox *mailbox, px_post_fn call, void *context);
 
+/** A call that was posted for later, as long as its poster wants to take it back. */
+typedef struct px_posted px_posted;
+
+/** As px_mailbox_post, after a time.
+ *  @param delay_ms from now; `call` runs on the loop's thread, not before.  Its status may also be
+ *  PX_ERR_MEMORY: there is none to wait with.
+ *  @param out_posted to be given back with px_posted_release; NULL: it is never taken back.
+ *  @return as px_mailbox_post.  Any thread. */
+PX_MUST_CHECK px_err px_mailbox_post_after(px_mailbox *mailbox, uint32_t delay_ms, px_post_fn call,
+                                           void *context, px_posted **out_posted);
+
+/** Takes a call back.  @return PX_OK: it does not run, and its context is the caller's again;
+ *  PX_ERR_CLOSED: it has run, or runs just now, or was taken back before.  Any thread. */
+PX_MUST_CHECK px_err px_posted_cancel(px_posted *posted);
+
+/** Gives it back; it runs all the same.  NULL is fine.  Any thread. */
+void px_posted_release(px_posted *posted);
+
 /** Takes another reference.  Any thread. */
 px_mailbox *px_mailbox_retain(px_mailbox *mailbox);
 

@@ -58,6 +58,20 @@ typedef enum px_forwarded {
     PX_FORWARDED_NONE     /**< None. */
 } px_forwarded;
 
+/** What became of an exchange: for counting and tracing of a program's own. */
+typedef struct px_summary {
+    size_t struct_size;     /**< Of the library's: what lies behind is not there. */
+    px_end end;             /**< How it ended. */
+    unsigned status;        /**< As px_exchange_end_fn has it. */
+    const char *pattern;    /**< Of its route, borrowed; NULL: none matched. */
+    uint64_t connection;    /**< Names its connection, while the server exists. */
+    uint64_t bytes_in;      /**< Content received. */
+    uint64_t bytes_out;     /**< Content given to the transport. */
+    uint32_t duration_ms;   /**< From the end of the request's head. */
+    uint32_t handler_ms;    /**< Of that, until it was answered; UINT32_MAX: it was not. */
+    uint32_t first_byte_ms; /**< ... until the head of its answer went out; likewise. */
+} px_summary;
+
 /** Options of a server.  Zero is the default everywhere.  What px_site_options has too holds for
  * the site that the server is made with, and not for one that is set (px_server_set_site). */
 typedef struct px_server_options {
@@ -124,6 +138,10 @@ typedef struct px_server_options {
      * of its JSON lines) say it too. */
     void (*on_fault)(px_exchange *exchange, const char *what, void *context);
     void *fault_context; /**< Handed to on_fault; borrowed: outlives the server. */
+    /** Tells of every exchange once it is over, before its on_end and whatever callbacks it has.
+     * The exchange can be read, and not answered any more.  NULL: not wanted. */
+    void (*on_done)(px_exchange *exchange, const px_summary *summary, void *context);
+    void *done_context; /**< Handed to on_done; borrowed: outlives the server. */
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -232,6 +250,15 @@ static inline px_serve_options px_serve_options_default(void)
 PX_MUST_CHECK px_err px_server_serve_with(px_server *server, px_listener *listener,
                                           const px_serve_options *options, px_error *out_error);
 
+/** Serves a connection that the program brings: what inetd or another process hands over, one end
+ * of a socketpair.
+ *  @param fd a connected stream socket; owned by the server on success.
+ *  @param options as px_server_serve_with, as if it had come through a listener with them.
+ *  @return PX_OK; PX_ERR_INVALID (not a connected stream, options), PX_ERR_LIMIT,
+ *  PX_ERR_CLOSED (a drain has begun), PX_ERR_MEMORY, PX_ERR_SYSTEM.  The loop's thread. */
+PX_MUST_CHECK px_err px_server_adopt(px_server *server, int fd, const px_serve_options *options,
+                                     px_error *out_error);
+
 /** Stops serving a listener and closes it; its connections live on.  What waits in its queue goes
  *  to other processes that have the socket, if any has.  One that it does not serve is left alone.
  *  Outside of callbacks of the server's.  The loop's thread. */
@@ -295,6 +322,10 @@ static inline px_drain_options px_drain_options_default(void)
  *  earlier one.  @param options borrowed for the call; NULL: the defaults.
  *  @return PX_OK, or PX_ERR_INVALID for options that are not known.  The loop's thread. */
 PX_MUST_CHECK px_err px_server_drain_with(px_server *server, const px_drain_options *options);
+
+/** The same from another thread: the drain begins soon.  @return as px_server_drain_with, or
+ * PX_ERR_MEMORY.  Any thread, while the server is known to exist. */
+PX_MUST_CHECK px_err px_server_drain_post(px_server *server, const px_drain_options *options);
 
 /** 1 from the call of a drain on, its delay included: what a readiness check answers by; else 0.
  *  The loop's thread. */

@@ -2,6 +2,7 @@
  * What must hold of a loop and its streams; compiled for tests alone to be looked at in each tick.
  */
 #include "io/engine.h"
+#include "io/mailbox.h"
 
 static bool has(const px_stream *stream, unsigned flag)
 {
@@ -37,6 +38,7 @@ void loop_check(const px_loop *loop)
     (void)list_check(&loop->tasks);
     (void)list_check(&loop->tenants);
     (void)list_check(&loop->caches);
+    (void)list_check(mailbox_waiting(loop->mailbox));
     for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
         (void)list_check(&loop->hooks[phase]);
     timer_heap_check(&loop->timers);

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "io/io.h"
+#include "io/posted.h"
 
 struct px_mailbox {
     px_allocator allocator;
@@ -23,8 +24,9 @@ struct px_mailbox {
     struct mailbox_post *first;
     struct mailbox_post **last;
     bool closed;
-    int fd;        /* owned */
-    px_loop *loop; /* borrowed; NULL once it is gone */
+    int fd;              /* owned */
+    px_loop *loop;       /* borrowed; NULL once it is gone */
+    struct list waiting; /* the loop's thread alone */
 };
 
 px_mailbox *mailbox_create(px_loop *loop)
@@ -39,6 +41,7 @@ px_mailbox *mailbox_create(px_loop *loop)
     mailbox->allocator = *allocator;
     mailbox->loop = loop;
     mailbox->last = &mailbox->first;
+    list_init(&mailbox->waiting);
     atomic_init(&mailbox->references, 1);
     mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (mailbox->fd < 0) {
@@ -59,6 +62,11 @@ px_mailbox *mailbox_create(px_loop *loop)
 px_loop *mailbox_loop(const px_mailbox *mailbox)
 {
     return mailbox->loop;
+}
+
+struct list *mailbox_waiting(px_mailbox *mailbox)
+{
+    return &mailbox->waiting;
 }
 
 void *mailbox_alloc(px_mailbox *mailbox, size_t bytes)
@@ -205,4 +213,5 @@ void mailbox_close(px_mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->mutex);
     for (struct mailbox_post *post; (post = mailbox_pop(mailbox)) != NULL;)
         post_call(mailbox, post, PX_ERR_CANCELLED);
+    posted_cancel_all(mailbox);
 }

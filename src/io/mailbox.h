@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "base/list.h"
 #include "pollux/alloc.h"
 #include "pollux/loop.h"
 
@@ -26,6 +27,9 @@ px_mailbox *mailbox_create(px_loop *loop);
 
 /* Its loop, or NULL once that is gone.  The loop's thread. */
 px_loop *mailbox_loop(const px_mailbox *mailbox);
+
+/* Calls that wait on its loop for their time (posted.c).  The loop's thread. */
+struct list *mailbox_waiting(px_mailbox *mailbox);
 
 /* Memory of the mailbox's allocator, for what is posted.  Any thread that holds a reference. */
 void *mailbox_alloc(px_mailbox *mailbox, size_t bytes);

@@ -4,11 +4,13 @@
  */
 #include "net/inherit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -84,4 +86,25 @@ void inherit_prepare(int fd)
 int inherit_duplicate(int fd)
 {
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+px_err inherit_connection(int fd, struct net_address *out_peer, px_error *out_error)
+{
+    socklen_t bytes = sizeof(int);
+    int type = 0;
+
+    out_peer->bytes = sizeof(out_peer->socket);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) != 0 || type != SOCK_STREAM)
+        return error_set(out_error, PX_ERR_INVALID, 0, "descriptor %d is not a stream socket", fd);
+    if (getpeername(fd, &out_peer->socket.any, &out_peer->bytes) != 0)
+        return error_set(out_error, PX_ERR_INVALID, errno, "descriptor %d is not connected: %s", fd,
+                         strerror(errno));
+    int flags = fcntl(fd, F_GETFL);
+
+    /* Under a sandbox flags may not be set, and need not where they are as wanted. */
+    if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return error_set(out_error, error_category(errno), errno, "descriptor %d: %s", fd,
+                         strerror(errno));
+    return PX_OK;
 }

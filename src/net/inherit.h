@@ -4,6 +4,7 @@
 #ifndef PX_NET_INHERIT_H
 #define PX_NET_INHERIT_H
 
+#include "net/address.h"
 #include "pollux/error.h"
 #include "pollux/str.h"
 
@@ -15,5 +16,9 @@ void inherit_prepare(int fd);
 
 /* A duplicate that is closed on exec, or -1. */
 int inherit_duplicate(int fd);
+
+/* Has a connected stream socket not block, nor be inherited: PX_OK, and its peer, or PX_ERR_INVALID
+ * when it is none, or PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err inherit_connection(int fd, struct net_address *out_peer, px_error *out_error);
 
 #endif

@@ -22,20 +22,16 @@ const struct session_protocol *const session_protocols[PROTOCOL_COUNT] = {
     [PROTOCOL_TLS] = &tls_protocol,
 };
 
-static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
-                      void *context)
+bool accept_socket(const struct server_listener *from, int fd, const struct net_address *peer,
+                   bool eager)
 {
-    struct server_listener *from = context;
     px_server *server = from->server;
-
-    (void)listener;
     bool admitted = overload_admits(server);
     struct conn *conn = pool_take(&server->conns);
 
     if (!conn) {
         server->count.cells->accept_errors++;
-        close(fd);
-        return;
+        return false;
     }
     conn_init(conn, server, peer, fd, eager);
     conn->secure = from->secure;
@@ -47,6 +43,15 @@ static void on_socket(px_listener *listener, int fd, const struct net_address *p
         conn_begin(conn);
     else
         session_speak(&conn->session, PROTOCOL_REFUSAL);
+    return true;
+}
+
+static void on_socket(px_listener *listener, int fd, const struct net_address *peer, bool eager,
+                      void *context)
+{
+    (void)listener;
+    if (!accept_socket(context, fd, peer, eager))
+        close(fd);
 }
 
 static void on_accept_error(px_listener *listener, int sys_errno, void *context)

@@ -20,6 +20,11 @@ _Static_assert(sizeof(union conn_slot) + sizeof(uint64_t) * 4 <= 400,
 
 extern const struct session_protocol *const session_protocols[PROTOCOL_COUNT];
 
+/* A connection on a descriptor, as one that came through that listener: false, and the descriptor
+ * is the caller's, where there is no slot. */
+bool accept_socket(const struct server_listener *from, int fd, const struct net_address *peer,
+                   bool eager);
+
 /* What a listener tells; its context is the struct server_listener. */
 extern const struct listener_events accept_events;
 

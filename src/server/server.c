@@ -15,6 +15,7 @@
 #include "server/accept.h"
 #include "server/h1/h1.h"
 #include "server/h2/h2.h"
+#include "server/serve.h"
 #include "server/session/counters.h"
 #include "server/session/listeners.h"
 #include "server/session/overload.h"
@@ -342,8 +343,8 @@ px_err px_server_filter(px_server *server, const px_filter *filter, void *contex
     return px_host_filter(server->own, filter, context, release, out_error);
 }
 
-px_err px_server_serve_with(px_server *server, px_listener *listener, const px_serve_options *given,
-                            px_error *out_error)
+px_err serve_options_settle(px_server *server, const px_serve_options *given,
+                            struct server_listener *out_from, px_error *out_error)
 {
     px_serve_options options;
 
@@ -359,21 +360,33 @@ px_err px_server_serve_with(px_server *server, px_listener *listener, const px_s
     if (options.proxy_protocol && server->trust.count == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "the PROXY protocol needs trusted_proxies: the peers that may speak it");
-    if (server->listening.count == LISTENERS_MAX)
-        return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
-                         LISTENERS_MAX);
-    uint16_t secure = 0, redirect = 0;
-    px_err err = options.tls ? tls_serve(server, options.tls, &secure, out_error) : PX_OK;
+    *out_from = (struct server_listener){.server = server, .options = options};
+    px_err err = PX_OK;
 
+    if (options.tls)
+        err = tls_serve(server, options.tls, &out_from->secure, out_error);
     if (err == PX_OK && options.https_redirect_port != 0)
-        err = redirect_serve(server, &options, &redirect, out_error);
+        err = redirect_serve(server, &options, &out_from->redirect, out_error);
+    return err;
+}
+
+px_err px_server_serve_with(px_server *server, px_listener *listener, const px_serve_options *given,
+                            px_error *out_error)
+{
+    struct server_listener from;
+    px_err err = serve_options_settle(server, given, &from, out_error);
+
+    if (err == PX_OK && server->listening.count == LISTENERS_MAX)
+        err = error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d listeners",
+                        LISTENERS_MAX);
     if (err != PX_OK)
         return err;
     struct server_listener *serving = alloc_take(&server->loop->allocator, sizeof(*serving));
 
     if (!serving)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    *serving = (struct server_listener){server, listener, options, secure, redirect};
+    *serving = from;
+    serving->listener = listener;
     err = listener_start(listener, server->loop, &accept_events, serving, out_error);
     if (err != PX_OK) {
         alloc_put(&server->loop->allocator, serving);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "io/mailbox.h"
 #include "server/session/listeners.h"
 #include "server/session/session.h"
 
@@ -200,6 +201,52 @@ void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
     px_err err = px_server_drain_with(server, &options);
 
     CHECK(err == PX_OK);
+}
+
+/* A drain that another thread asks for: it names the server, which may be gone when it comes. */
+struct drain_post {
+    px_mailbox *mailbox; /* a reference */
+    uint64_t server;     /* as its px_ref has it */
+    px_drain_options options;
+};
+
+static void drain_post_run(px_err status, void *context)
+{
+    struct drain_post *post = context;
+    px_loop *loop = status == PX_OK ? mailbox_loop(post->mailbox) : NULL;
+    struct loop_tenant *tenant = loop ? loop_tenant_find(loop, post->server) : NULL;
+    px_mailbox *mailbox = post->mailbox;
+
+    if (tenant) {
+        px_err err =
+            px_server_drain_with(CONTAINER_OF(tenant, px_server, service.tenant), &post->options);
+
+        CHECK(err == PX_OK); /* the options were read when they were posted */
+    }
+    mailbox_free(mailbox, post);
+    px_mailbox_release(mailbox);
+}
+
+px_err px_server_drain_post(px_server *server, const px_drain_options *given)
+{
+    px_drain_options options;
+
+    if (options_read(&options, sizeof(options), given) != PX_OK)
+        return PX_ERR_INVALID;
+    px_mailbox *mailbox = px_loop_mailbox(server->loop);
+    struct drain_post *post = mailbox_alloc(mailbox, sizeof(*post));
+    px_err err = PX_ERR_MEMORY;
+
+    options.struct_size = sizeof(options);
+    if (post) {
+        *post = (struct drain_post){mailbox, server->service.id, options};
+        err = px_mailbox_post(mailbox, drain_post_run, post);
+    }
+    if (err != PX_OK) {
+        mailbox_free(mailbox, post);
+        px_mailbox_release(mailbox);
+    }
+    return err;
 }
 
 int px_server_is_draining(const px_server *server)

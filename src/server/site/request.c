@@ -12,6 +12,7 @@
 #include "server/site/dispatch.h"
 #include "server/site/measure.h"
 #include "server/site/refusal_text.h"
+#include "server/site/summary.h"
 
 /* Why a request is refused, by what it is told. */
 static enum metric_refusal refusal_of(unsigned status)
@@ -65,6 +66,8 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
         measure_request(server, exchange, end);
     if (server->options.on_log)
         access_log_exchange(session, exchange, end);
+    if (PX_UNLIKELY(server->options.on_done != NULL))
+        summary_tell(session, exchange, end);
     exchange_finish(exchange, end);
 }
 
