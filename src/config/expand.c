@@ -306,9 +306,9 @@ static void use_all(struct expansion *expansion, struct config_statement **list,
         statement->next = NULL;
         if (is_named(statement, "use")) {
             use_one(expansion, statement, &tail, depth);
+        } else if (is_named(statement, "define")) {
+            note(load, statement->name.place, "define stands at the top of a file");
         } else {
-            if (is_named(statement, "define"))
-                note(load, statement->name.place, "define stands at the top of a file");
             statement_append(&tail, statement);
             if (statement->has_block && depth < CONFIG_DEPTH_MAX)
                 use_all(expansion, &statement->children, depth + 1);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "config/lexer.h"
 #include "config/load.h"
 
@@ -166,10 +167,12 @@ static void step(struct formatter *formatter, struct config_report *report, bool
         *after_brace = true;
         break;
     case TOKEN_END:
-        if (formatter->token.is_line)
-            formatter->blank_lines++;
+        /* Behind a ';' a comment may follow on the line, as behind a brace. */
+        *after_brace = !formatter->token.is_line;
+        if (!formatter->token.is_line)
+            break;
+        formatter->blank_lines++;
         end_line(formatter);
-        *after_brace = false;
         break;
     case TOKEN_COMMENT:
         comment(formatter, *line_begins || !formatter->in_statement);
@@ -226,34 +229,46 @@ static bool is_bare(px_str text)
     return true;
 }
 
-px_err config_write_value(struct buf *out, px_str text)
+/* A byte of a text in quotes as it is read again: escaped where it would be another one, or where
+ * the file would not be UTF-8. */
+static px_err write_byte(struct buf *out, px_str rest, size_t *out_used)
 {
     static const char digits[] = "0123456789abcdef";
-    px_err err;
+    unsigned char byte = (unsigned char)rest.ptr[0];
+    char escape[4] = {'\\', (char)byte, 0, 0};
+    uint32_t code;
+    size_t used = byte >= 0x80 ? text_utf8_len(rest, &code) : 1, bytes = 2;
 
-    if (is_bare(text))
-        return buf_append(out, text);
-    err = buf_append(out, px_str_of("\""));
-    for (size_t at = 0; at < text.len && err == PX_OK; at++) {
-        unsigned char byte = (unsigned char)text.ptr[at];
-        char escape[4] = {'\\', (char)byte, 0, 0};
-        size_t bytes = 2;
-
-        if (byte == '\n') {
-            escape[1] = 'n';
-        } else if (byte == '\t') {
-            escape[1] = 't';
-        } else if (byte < 0x20 || byte == 0x7f || byte == '$') {
-            /* A dollar sign could begin a variable. */
-            escape[1] = 'x';
-            escape[2] = digits[byte >> 4];
-            escape[3] = digits[byte & 15];
-            bytes = 4;
-        } else if (byte != '"' && byte != '\\') {
-            escape[0] = (char)byte;
-            bytes = 1;
-        }
-        err = buf_append(out, px_str_make(escape, bytes));
+    *out_used = used > 0 ? used : 1;
+    if (used > 1)
+        return buf_append(out, px_str_make(rest.ptr, used));
+    if (byte == '\n') {
+        escape[1] = 'n';
+    } else if (byte == '\t') {
+        escape[1] = 't';
+    } else if (byte < 0x20 || byte >= 0x7f || byte == '$') {
+        /* A dollar sign could begin a variable. */
+        escape[1] = 'x';
+        escape[2] = digits[byte >> 4];
+        escape[3] = digits[byte & 15];
+        bytes = 4;
+    } else if (byte != '"' && byte != '\\') {
+        escape[0] = (char)byte;
+        bytes = 1;
     }
+    return buf_append(out, px_str_make(escape, bytes));
+}
+
+px_err config_write_value(struct buf *out, px_str text)
+{
+    return is_bare(text) ? buf_append(out, text) : config_write_quoted(out, text);
+}
+
+px_err config_write_quoted(struct buf *out, px_str text)
+{
+    px_err err = buf_append(out, px_str_of("\""));
+
+    for (size_t at = 0, used; at < text.len && err == PX_OK; at += used)
+        err = write_byte(out, px_str_make(text.ptr + at, text.len - at), &used);
     return err == PX_OK ? buf_append(out, px_str_of("\"")) : err;
 }

@@ -18,4 +18,7 @@ PX_MUST_CHECK px_err config_format(const struct config_file *file, struct config
  * PX_ERR_MEMORY or PX_ERR_LIMIT. */
 PX_MUST_CHECK px_err config_write_value(struct buf *out, px_str text);
 
+/* The same, always in quotes: a status, say, is none there. */
+PX_MUST_CHECK px_err config_write_quoted(struct buf *out, px_str text);
+
 #endif

@@ -59,6 +59,33 @@ static bool is_path(const struct config_node *node, const struct config_typed *t
     return uses[index].type == TYPE_PATH;
 }
 
+static void put_str(struct printer *printer, px_str text)
+{
+    if (printer->err == PX_OK)
+        printer->err = buf_append(printer->out, text);
+}
+
+/* As it is spelled, but for paths, which are relative to the file that spells them. */
+static void put_secret(struct printer *printer, const struct config_value *value)
+{
+    static const char begin[] = "${file:";
+    const char *slash = strrchr(value->place.file->name, '/');
+    px_str folder = px_str_make(value->place.file->name,
+                                slash ? (size_t)(slash - value->place.file->name) + 1 : 0);
+    px_str rest = value->spelling;
+    const char *at;
+
+    while ((at = memmem(rest.ptr, rest.len, begin, sizeof(begin) - 1)) != NULL) {
+        size_t used = (size_t)(at - rest.ptr) + sizeof(begin) - 1;
+
+        put_str(printer, px_str_make(rest.ptr, used));
+        rest = px_str_make(rest.ptr + used, rest.len - used);
+        if (rest.len > 0 && rest.ptr[0] != '/')
+            put_str(printer, folder);
+    }
+    put_str(printer, rest);
+}
+
 static void put_value(struct printer *printer, const struct config_node *node,
                       const struct config_value *value)
 {
@@ -68,9 +95,11 @@ static void put_value(struct printer *printer, const struct config_node *node,
     if (printer->err != PX_OK)
         return;
     if (value->from_file)
-        printer->err = buf_append(printer->out, value->spelling);
+        put_secret(printer, value);
     else if (typed && is_path(node, typed))
         printer->err = config_write_value(printer->out, typed->text);
+    else if (value->quote != QUOTE_NONE)
+        printer->err = config_write_quoted(printer->out, value->text);
     else
         printer->err = config_write_value(printer->out, value->text);
 }
@@ -130,7 +159,8 @@ static void put_node(struct printer *printer, const struct config_node *node)
     put_origin(printer, node_place(node));
     printer->depth++;
     put_nodes(printer, node->children);
-    if ((block & (IN_LIMITS | IN_TIMEOUTS | IN_RATES)) != 0)
+    /* What a host or a route does not say is what the top says. */
+    if ((block & (IN_LIMITS | IN_TIMEOUTS | IN_RATES)) != 0 && printer->depth == 1)
         put_defaults(printer, node->children, block);
     printer->depth--;
     put_indent(printer);

@@ -195,10 +195,12 @@ static void words_text(const char *const *words, char *out, size_t room)
 static bool note(struct config_load *load, const struct config_value *value, px_str text,
                  const char *what)
 {
-    int shown = text.len > SHOWN_MAX ? SHOWN_MAX : (int)text.len;
+    /* What came out of a ${file:...} is not shown. */
+    px_str named = value->from_file ? value->spelling : text;
+    int shown = named.len > SHOWN_MAX ? SHOWN_MAX : (int)named.len;
 
     report_add(&load->report, REPORT_MEANING, value->place, "\"%.*s\" %s", shown,
-               text.ptr ? text.ptr : "", what);
+               named.ptr ? named.ptr : "", what);
     return false;
 }
 

@@ -13,7 +13,7 @@
 /* The first line of what is said of a text, or "". */
 static void first_line(const char *text, char *out, size_t room)
 {
-    struct memory_file files[] = {{"a.conf", text}, {NULL, NULL}};
+    struct memory_file files[] = {{"a.conf", text}, {"secret", "s3cret"}, {NULL, NULL}};
     struct memory_reader memory = {files, NULL};
     struct config_reader reader = memory_reader(&memory);
     struct config_load load;
@@ -116,6 +116,7 @@ static const char *const cases[][2] = {
      "stands in the file, host, route or when?"},
     {"inclde x", "a.conf:1:1: unknown directive \"inclde\" in the file; did you mean \"include\"?"},
     {"route / {\n us x\n}", "a.conf:2:2: unknown directive \"us\" in route; did you mean \"use\"?"},
+    {"workers ${file:secret}", "a.conf:1:9: \"${file:secret}\" is not a number, or auto"},
     {"redirect https /x", "a.conf:1:16: \"redirect https\" takes no other value"},
     {"header -X y", "a.conf:1:11: \"header -X\" takes no other value"},
     {"header none y", "a.conf:1:13: \"header none\" takes no other value"},
@@ -140,7 +141,7 @@ static void each_wrong_line_has_its_words(void **state)
         first_line(cases[index][0], line, sizeof(line));
         assert_string_equal(line, cases[index][1]);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 84);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 85);
 }
 
 /* A row that is not documented, or whose example does not load, would be a directive of which the

@@ -29,7 +29,10 @@ static const char *const cases[][2] = {
     {"a\r\nb # c\r\n", "a\nb # c\n"},
     {"route /{rest...} { respond {host} }", "route /{rest...} {\n    respond {host}\n}\n"},
     {"a ${X:-b c} d", "a ${X:-b c} d\n"},
-    {"a; # b", "a\n# b\n"},
+    {"a; # b", "a # b\n"},
+    {"a;; b ;# c\n; d;", "a\nb # c\nd\n"},
+    {"a { b; # c\n}; # d\n", "a {\n    b # c\n} # d\n"},
+    {"a b#c \"#\" # d", "a b#c \"#\" # d\n"},
 };
 
 static void format(const char *text, struct buf *out)
@@ -59,7 +62,7 @@ static void there_is_one_layout(void **state)
         buf_deinit(&once);
         buf_deinit(&twice);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 20);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 23);
 }
 
 static void wrong_texts_are_not_written(void **state)
@@ -106,6 +109,9 @@ static void values_are_read_as_they_were(void **state)
         {"$", "\"\\x24\""},
         {"\x7f", "\"\\x7f\""},
         {"\xc3\xa4", "\"\xc3\xa4\""},
+        {"\xc3", "\"\\xc3\""},
+        {"a\xffz", "\"a\\xffz\""},
+        {"\xed\xa0\x80", "\"\\xed\\xa0\\x80\""},
     };
 
     (void)state;

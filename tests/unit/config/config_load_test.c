@@ -73,6 +73,11 @@ static const char *const good[][2] = {
     {"a b#c # d", "a(b#c)"},
     {"a \"b c\" \"\" \"\\n\\t\\\"\\\\\\x41\"", "a(b c||\n\t\"\\A)"},
     {"a \"x\\\ny\"", "a(xy)"},
+    {"a\\\nb \\\n { \\\n c }", "ab{c}"},
+    {"a \"\\x7b\\xc3\\xa4\\xff\"", "a({\xc3\xa4\xff)"},
+    {"a \"{{x}} }{\" b", "a({{x}} }{|b)"},
+    {"a ${NONE:-${ALSO:-${EMPTY:-z}}}", "a(z)"},
+    {"include deep/e.conf", "d(2) e(deep)"},
     {"a `b\n\\n ${PORT} c`", "a(b\n\\n ${PORT} c)"},
     {"a {client} x{y}z {$} /{rest...}", "a({client}|x{y}z|{$}|/{rest...})"},
     {"route /{rest...} { respond {host} }", "route(/{rest...}){respond({host})}"},
@@ -105,12 +110,14 @@ static void texts_are_read(void **state)
                                       {"conf.d/1.conf", "first"},
                                       {"deep/c.conf", "include d.conf"},
                                       {"deep/d.conf", "d 2"},
+                                      {"deep/e.conf", "include c.conf; e ${file:secret}"},
+                                      {"deep/secret", "deep\r\n"},
                                       {"secret", "s3cret\n"},
                                       {NULL, NULL}};
 
         check(files, good[index][1], NULL);
     }
-    assert_int_equal(sizeof(good) / sizeof(good[0]), 31);
+    assert_int_equal(sizeof(good) / sizeof(good[0]), 36);
 }
 
 #define AT(place, text, line, marks) \
@@ -156,6 +163,10 @@ static const char *const bad[][2] = {
     {"define x", AT("1:1", "write define NAME { ... }", "define x", "^^^^^^")},
     {"a { define x {} }",
      AT("1:5", "define stands at the top of a file", "a { define x {} }", "    ^^^^^^")},
+    {"a \x7f", AT("1:3", "control byte 0x7f; write it as \"\\x7f\" in quotes", "a ?", "  ^")},
+    {"a \rb", AT("1:3", "control byte 0x0d; write it as \"\\x0d\" in quotes", "a ?b", "  ^")},
+    {"a \"b ${PORT c\"",
+     AT("1:6", "\"${\": the brace of this variable is not closed", "a \"b ${PORT c\"", "     ^^")},
     {"define x {} define x {}", AT("1:20", "\"x\" is already defined, at a.conf:1",
                                    "define x {} define x {}", "                   ^")},
 };
@@ -168,7 +179,7 @@ static void wrong_texts_are_told_at_their_place(void **state)
 
         check(files, NULL, bad[index][1]);
     }
-    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 27);
+    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 30);
 }
 
 static void an_included_file_is_named_with_its_includer(void **state)

@@ -163,6 +163,9 @@ static void print_text(const char *text, struct buf *out)
     struct memory_file files[] = {{"a.conf", text},
                                   {"d/b.conf", "header B ${file:secret}\nfiles www"},
                                   {"d/secret", "s3cret"},
+                                  {"d/e/f.conf", "header D \"${file:g}${file:/h}\""},
+                                  {"d/e/g", "s3cret"},
+                                  {"/h", "s3cret"},
                                   {NULL, NULL}};
     struct memory_reader memory = {files, NULL};
     struct config_reader reader = memory_reader(&memory);
@@ -184,7 +187,7 @@ static void the_effective_text_says_where_each_line_is_from(void **state)
 
     (void)state;
     print_text("include d/b.conf\nlimits { head 16k }", &out);
-    assert_non_null(strstr(out.ptr, "header B ${file:secret} # d/b.conf:1\n"));
+    assert_non_null(strstr(out.ptr, "header B ${file:d/secret} # d/b.conf:1\n"));
     assert_null(strstr(out.ptr, "s3cret"));
     assert_non_null(strstr(out.ptr, "files d/www # d/b.conf:2\n"));
     assert_non_null(strstr(out.ptr, "limits { # a.conf:2\n    head 16k # a.conf:2\n"));
@@ -192,6 +195,15 @@ static void the_effective_text_says_where_each_line_is_from(void **state)
     assert_non_null(strstr(out.ptr, "workers auto # default\n"));
     assert_non_null(strstr(out.ptr, "listen 0.0.0.0:8080 # default\n"));
     assert_non_null(strstr(out.ptr, "timeouts { # default\n    head 10s # default\n"));
+    buf_deinit(&out);
+    print_text(
+        "include d/e/f.conf\nrespond \"200\"\nroute /x { limits { content 5 } respond 404 x }",
+        &out);
+    assert_non_null(strstr(out.ptr, "header D \"${file:d/e/g}${file:/h}\" # d/e/f.conf:1\n"));
+    assert_null(strstr(out.ptr, "s3cret"));
+    /* A status in quotes is a text, and a block in a route says what it says. */
+    assert_non_null(strstr(out.ptr, "respond \"200\" # a.conf:2\n"));
+    assert_non_null(strstr(out.ptr, "limits { # a.conf:3\n        content 5 # a.conf:3\n    }\n"));
     buf_deinit(&out);
 }
 
