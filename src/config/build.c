@@ -242,9 +242,14 @@ static uint32_t listeners_of(const struct build *build, const struct config_host
     uint32_t count = 0;
     bool is_at_all = !host->binds;
 
-    for (const struct config_bind *bind = host->binds; bind && count < HOST_LISTENERS_MAX;
-         bind = bind->next)
+    for (const struct config_bind *bind = host->binds; bind; bind = bind->next) {
+        if (count == HOST_LISTENERS_MAX) {
+            report_add(&build->load->report, REPORT_MEANING, node_place(host->node),
+                       "a host is served at %d addresses at most", HOST_LISTENERS_MAX);
+            return count;
+        }
         out_tags[count++] = bind->listen->index;
+    }
     if (!is_at_all)
         return count;
     for (const struct config_listen *listen = build->settings->listens; listen;

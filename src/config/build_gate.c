@@ -222,6 +222,21 @@ static px_rewrite *rewrite_make(struct build_route *route, const struct config_n
     return px_rewrite_create(&options, out_error);
 }
 
+/* A key that is one for all clients lets one of them use up what is there for all. */
+static void key_judge(struct build_route *route, const struct config_typed *key)
+{
+    for (size_t at = 0; at < key->text.len; at++) {
+        if (key->text.ptr[at] != '{')
+            continue;
+        if (at + 1 == key->text.len || key->text.ptr[at + 1] != '{')
+            return;
+        at++; /* a brace */
+    }
+    report_add(&route->build->load->report, REPORT_WARNING, key->value->place,
+               "the key is the same for all requests, so all clients share one limit; {client} is "
+               "one for each of them");
+}
+
 /* --- What one directive makes for all routes -------------------------------------------------- */
 
 static void *kept_make(struct build_route *route, const struct config_node *node, px_matcher *when,
@@ -229,6 +244,7 @@ static void *kept_make(struct build_route *route, const struct config_node *node
 {
     switch (node->row->phase) {
     case PHASE_RATE:
+        key_judge(route, &node->values[0]);
         return node_is(node, "rate_limit") ? (void *)rate_make(route, node, when, out_error)
                                            : (void *)connections_make(route, node, when, out_error);
     case PHASE_AUTH:

@@ -3,6 +3,7 @@
  */
 #include "config/schema.h"
 
+static const char *const none_words[] = {"none", NULL};
 static const char *const redirect_words[] = {"https", NULL};
 
 static const struct config_option redirect_options[] = {
@@ -66,7 +67,7 @@ const struct config_directive schema_answers[] = {
     {.name = "cache_control",
      .where = IN_SITE,
      .kind = KIND_LIST,
-     .uses = {{TYPE_TEXT, "GLOB"}, {TYPE_TEXT, "VALUE"}},
+     .uses = {{TYPE_TEXT, "GLOB", .words = none_words, .may_be_word = true}, {TYPE_TEXT, "VALUE"}},
      .values_min = 2,
      .values_max = 2,
      .help = "files: Cache-Control of those whose name or path is like that; the first that "

@@ -20,6 +20,14 @@
 
 enum { ADDRESS_BYTES_MAX = LISTEN_ADDRESS_BYTES, BLOCKS_TEXT = 300 };
 
+/* The flag's name is not in the file. */
+static const char *without_flag(const char *text, const char *flag)
+{
+    size_t len = strlen(flag);
+
+    return text + (strncmp(text, flag, len) == 0 ? len : 0);
+}
+
 static const struct config_typed *value_of(const struct config_node *nodes, const char *name)
 {
     const struct config_node *node = node_find(nodes, name);
@@ -119,9 +127,25 @@ static bool user_is_there(struct config *config, const struct config_typed *valu
 
     if (privileges_find(value->text.ptr, &privileges, &error) != PX_ERR_INVALID)
         return true;
-    /* The flag's name is not in the file. */
     report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s",
-               error.text + (strncmp(error.text, "--user: ", 8) == 0 ? 8 : 0));
+               without_flag(error.text, "--user: "));
+    return false;
+}
+
+/* Sockets for more workers than there are. */
+static bool max_workers_fit(struct config *config)
+{
+    const struct config_node *top = config->settings->nodes;
+    const struct config_typed *most = value_of(top, "max_workers"),
+                              *workers = value_of(top, "workers");
+
+    if (!most || !workers || workers->is_word)
+        return true;
+    if (workers->number > 0 && workers->number <= most->number)
+        return true;
+    report_add(&config->load.report, REPORT_MEANING, most->value->place,
+               workers->number == 0 ? "with workers 0 there are none"
+                                    : "that is less than the workers there are");
     return false;
 }
 
@@ -131,6 +155,7 @@ static bool look_up(struct config *config)
     const struct config_typed *user = value_of(top, "user"), *pid_file = value_of(top, "pid_file");
     bool is_good = !user || user_is_there(config, user);
 
+    is_good &= max_workers_fit(config);
     if (log && log->value_count > 1)
         is_good &= folder_is_there(config, &log->values[1]);
     return (!pid_file || folder_is_there(config, pid_file)) && is_good;
@@ -213,6 +238,22 @@ static struct config_place listen_place(const struct config_listen *listen)
     return listen->node ? listen->node->values[0].value->place : nowhere;
 }
 
+/* The option that an error is about ("...: mode: ...", "...: mode is ..."), or the address. */
+static struct config_place option_place(const struct config_listen *listen, const char *text)
+{
+    static const char *const names[] = {"mode", "owner", "group", "backlog"};
+
+    for (size_t i = 0; listen->node && i < ARRAY_COUNT(names); i++) {
+        const struct config_typed *option = node_option(listen->node, names[i]);
+        const char *at = strstr(text, ": ");
+        size_t len = strlen(names[i]);
+
+        if (option && at && strncmp(at + 2, names[i], len) == 0 && strchr(": ", at[2 + len]))
+            return option->value->place;
+    }
+    return listen_place(listen);
+}
+
 static bool take_listen(struct config *config, struct options *options,
                         const struct config_listen *listen)
 {
@@ -234,9 +275,8 @@ static bool take_listen(struct config *config, struct options *options,
         return false;
     if (options_listen(options, "listen", copy.ptr, &error) == PX_OK)
         return true;
-    /* The flag's name is not in the file. */
-    report_add(report, REPORT_MEANING, listen_place(listen), "%s",
-               error.text + (strncmp(error.text, "--listen ", 9) == 0 ? 9 : 0));
+    report_add(report, REPORT_MEANING, option_place(listen, error.text), "%s",
+               without_flag(error.text, "--listen "));
     return false;
 }
 
@@ -268,7 +308,8 @@ static bool take_metrics(struct config *config, struct options *options)
     if (options_listen_metrics(options, &error) == PX_OK)
         return true;
     CHECK(value); /* without the directive there is nothing to be wrong */
-    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s",
+               without_flag(error.text, "--metrics "));
     return false;
 }
 

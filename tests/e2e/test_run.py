@@ -359,11 +359,35 @@ host * {
     ("log combined no-such/a.log", "1:14", "no such file or directory"),
     ("log combined pollux.conf/a.log", "1:14", "not a directory"),
     ("pid_file /no-such/pid", "1:10", "no such file or directory"),
+    ("user root:no-such", "1:6", "there is no group no-such"),
+    ("listen unix:/x mode=9", "1:16", "octal number"),
+    ("listen :80 mode=0600", "1:12", "mode is for unix:/path"),
+    ("metrics https://:9", "1:9", "https://:9: it speaks no tls"),
+    ("workers 4; max_workers 2", "1:24", "less than the workers"),
+    ("workers 0; max_workers 2", "1:24", "with workers 0"),
+    ("listen 127.0.0.1:0 tls; tls self_signed { client_ca none }", "1:53", "none: no such file"),
+    ("listen 127.0.0.1:0 tls; tls self_signed { tickets none }", "1:51", "none: no such file"),
+    ("listen 127.0.0.1:0 tls; tls self_signed { ocsp none }", "1:48", "none: no such file"),
 ])  # fmt: skip
 def test_check_says_what_run_would(folder, line, place, said):
     for command in ("check", "run"):
         err = refused(folder, line + "\nrespond\n", command=command)
+        assert "--" not in err
         assert err.startswith(f"pollux.conf:{place}: ") and said in err.lower(), err
+
+
+def test_a_key_that_may_not_be_read(folder):
+    make_certificate(folder, "example.org")
+    (folder / "pollux.conf").write_text("listen :443 tls\ntls cert.pem key.pem\nrespond\n")
+    (folder / "cert.pem").chmod(0o644)
+    (folder / "key.pem").chmod(0o600)
+    os.chown(folder / "key.pem", 0, 0)
+    done = subprocess.run([PROGRAM, "check", "-c", "pollux.conf"], cwd=folder, capture_output=True, text=True,
+                          user=65534, group=65534)  # fmt: skip
+    assert done.returncode == 78
+    assert done.stderr.startswith(
+        "pollux.conf:2:14: cannot read key.pem: permission denied (the master reads it, as root or as who starts it)\n"
+    )
 
 
 def test_all_errors_at_their_places(folder):

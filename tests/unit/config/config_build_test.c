@@ -158,6 +158,50 @@ static void all_is_told_at_once(void **state)
     assert_int_equal(sizeof(cases) / sizeof(cases[0]), 16);
 }
 
+/* What is no error, and most likely not what was meant. */
+static void warnings_are_told(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t column; /* 0: none */
+    } cases[] = {
+        {"rate_limit x 1/s\nrespond", 12},         {"rate_limit {client} 1/s\nrespond", 0},
+        {"rate_limit \"{{x}}\" 1/s\nrespond", 12}, {"connection_limit \"a b\" 3\nrespond", 18},
+        {"rate_limit a{path}b 1/s\nrespond", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config *config = open_text(cases[i].text, &alloc_libc);
+        const struct config_report *report = &config->load.report;
+
+        assert_true(config_is_good(config));
+        assert_int_equal(report->warning_count, cases[i].column != 0);
+        assert_int_equal(report->entry_count, report->warning_count);
+        if (cases[i].column != 0)
+            assert_int_equal(report->entries[0].place.column, cases[i].column);
+        config_close(config);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 5);
+}
+
+static void a_host_has_so_many_addresses(void **state)
+{
+    char text[4096];
+    int len = snprintf(text, sizeof(text), "host a {\n");
+
+    (void)state;
+    for (int port = 1; port <= 65; port++)
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "listen :%d\n", port);
+    snprintf(text + len, sizeof(text) - (size_t)len, "respond\n}\n");
+    struct config *config = open_text(text, &alloc_libc);
+
+    assert_false(config_is_good(config));
+    assert_string_equal(config->load.report.entries[0].text,
+                        "a host is served at 64 addresses at most");
+    config_close(config);
+}
+
 /* A text that is its template alone is not read as one for each request. */
 static void braces_are_doubled(void **state)
 {
@@ -190,6 +234,8 @@ int main(void)
         cmocka_unit_test(routes_are_where_the_file_says),
         cmocka_unit_test(errors_are_at_their_places),
         cmocka_unit_test(all_is_told_at_once),
+        cmocka_unit_test(warnings_are_told),
+        cmocka_unit_test(a_host_has_so_many_addresses),
         cmocka_unit_test(braces_are_doubled),
         cmocka_unit_test(every_allocation_may_fail),
     };

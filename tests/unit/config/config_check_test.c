@@ -117,6 +117,13 @@ static const char *const cases[][2] = {
     {"inclde x", "a.conf:1:1: unknown directive \"inclde\" in the file; did you mean \"include\"?"},
     {"route / {\n us x\n}", "a.conf:2:2: unknown directive \"us\" in route; did you mean \"use\"?"},
     {"workers ${file:secret}", "a.conf:1:9: \"${file:secret}\" is not a number, or auto"},
+    {"match a { method get }", "a.conf:1:18: warning: methods have a case, and no client sends "
+                               "\"get\"; did you mean \"GET\"?"},
+    {"route \"Get /x\" { respond }",
+     "a.conf:1:7: warning: methods have a case, and no client sends "
+     "\"Get\"; did you mean \"GET\"?"},
+    {"route GET /get { respond }", ""},
+    {"cache_control none", ""},
     {"redirect https /x", "a.conf:1:16: \"redirect https\" takes no other value"},
     {"header -X y", "a.conf:1:11: \"header -X\" takes no other value"},
     {"header none y", "a.conf:1:13: \"header none\" takes no other value"},
@@ -141,7 +148,7 @@ static void each_wrong_line_has_its_words(void **state)
         first_line(cases[index][0], line, sizeof(line));
         assert_string_equal(line, cases[index][1]);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 85);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 89);
 }
 
 /* A row that is not documented, or whose example does not load, would be a directive of which the
