@@ -173,6 +173,8 @@ void fetch_end(px_fetch *fetch, px_err code, const char *why)
 {
     px_error error;
 
+    if (fetch->stage == FETCH_FINISHED)
+        return;
     if (code == PX_OK)
         error_clear(&error);
     else

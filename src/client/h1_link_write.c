@@ -55,21 +55,16 @@ static px_err head_render(struct link *link)
 {
     px_fetch *fetch = link->fetch;
     struct link_out *out = link->out;
-    size_t room = h1_request_room(&fetch->request.head), bytes;
+    size_t room = h1_request_room(&fetch->request.head);
     bool fits = room <= out_room(out);
     char *at = fits ? out->bytes : arena_take_text(&fetch->arena, room);
-    const char *reason;
 
     if (!at) {
         fetch_end(fetch, PX_ERR_MEMORY, "out of memory");
         return PX_ERR_MEMORY;
     }
-    px_err err = h1_write_request(&fetch->request.head, at, &bytes, &reason);
+    size_t bytes = (size_t)(h1_write_request(&fetch->request.head, at) - at);
 
-    if (err != PX_OK) {
-        fetch_end(fetch, err, reason);
-        return err;
-    }
     if (fits)
         out->len = (uint32_t)bytes;
     else

@@ -148,7 +148,7 @@ const struct config_directive schema_upstream[] = {
      .values_min = 1,
      .values_max = 1,
      .options = keepalive_options,
-     .defaults = "32",
+     .defaults = "256",
      .help = "idle connections to each that a worker keeps, for idle=30s",
      .example = UPSTREAM_EXAMPLE("server 10.0.0.1:8080; keepalive 32")},
     {.name = "queue",

@@ -166,6 +166,8 @@ static bool peer_is_trusted(const px_proxy *proxy, px_exchange *exchange, px_str
     px_str whole = px_exchange_peer(exchange);
     struct net_address address = {0};
 
+    if (proxy->options.trusted_proxy_count == 0)
+        return false;
     if (whole.len >= 5 && memcmp(whole.ptr, "unix:", 5) == 0)
         address.socket.any.sa_family = AF_UNIX;
     else if (!peer.ptr || !address_numeric(peer, 0, &address))

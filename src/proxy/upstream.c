@@ -158,7 +158,9 @@ static px_err client_make(px_upstream *upstream, const px_upstream_options *opti
     client.first_byte_timeout_ms = options->first_byte_timeout_ms;
     client.silence_timeout_ms = options->silence_timeout_ms;
     client.keep_timeout_ms = options->keep_timeout_ms;
-    client.origin_idle_max = options->keep_max;
+    /* What was of use a moment ago is kept: to close it, and open it again, costs more than to hold
+     * it. */
+    client.origin_idle_max = options->keep_max > 0 ? options->keep_max : most;
     upstream->client = px_client_create(upstream->loop, &client, out_error);
     return upstream->client ? PX_OK : out_error->code;
 }

@@ -143,13 +143,11 @@ px_err h1_check_request(const struct h1_request_head *head, const char **out_rea
     return PX_ERR_INVALID;
 }
 
-px_err h1_write_request(const struct h1_request_head *head, char *out, size_t *out_bytes,
-                        const char **out_reason)
+char *h1_write_request(const struct h1_request_head *head, char *out)
 {
     char *at = out;
 
-    if (h1_check_request(head, out_reason) != PX_OK)
-        return PX_ERR_INVALID;
+    ASSERT(!head_reason(head));
     at = text_write_str(at, head->method);
     *at++ = ' ';
     at = head->form == H1_TARGET_ASTERISK ? TEXT_WRITE_LITERAL(at, "*")
@@ -172,7 +170,6 @@ px_err h1_write_request(const struct h1_request_head *head, char *out, size_t *o
         at = TEXT_WRITE_LITERAL(at, "\r\n");
     }
     at = TEXT_WRITE_LITERAL(at, "\r\n");
-    *out_bytes = (size_t)(at - out);
-    CHECK(*out_bytes <= h1_request_room(head));
-    return PX_OK;
+    CHECK((size_t)(at - out) <= h1_request_room(head));
+    return at;
 }

@@ -1,10 +1,10 @@
 /*
  * Writing HTTP/1.1 request heads (RFC 9112 section 3), without I/O.
  *
- * Happy path: h1_request_room says how many bytes a head may take, h1_write_request checks what the
- * caller gave and writes it: request line, Host, fields, how the connection goes on, framing.  It
- * refuses whatever a server could read in two ways, so that no caller can smuggle: CR, LF and NUL
- * anywhere, blanks in the target, fields that frame.  Nothing is written then.
+ * Happy path: h1_check_request finds a head good, once; h1_request_room says how many bytes it may
+ * take, h1_write_request writes it: request line, Host, fields, how the connection goes on,
+ * framing.  What a server could read in two ways is refused, so that no caller can smuggle: CR, LF
+ * and NUL anywhere, blanks in the target, fields that frame.
  */
 #ifndef PX_HTTP_H1_REQUEST_H
 #define PX_HTTP_H1_REQUEST_H
@@ -30,12 +30,11 @@ struct h1_request_head {
 /* At least the bytes that h1_write_request needs. */
 size_t h1_request_room(const struct h1_request_head *head);
 
-/* Whether h1_write_request would write it: PX_OK, or PX_ERR_INVALID and a static reason. */
+/* Whether it may be written: PX_OK, or PX_ERR_INVALID and a static reason in one line. */
 PX_MUST_CHECK px_err h1_check_request(const struct h1_request_head *head, const char **out_reason);
 
-/* Writes the head with its empty line at `out`, where h1_request_room bytes are.  PX_OK, or
- * PX_ERR_INVALID and a static reason in one line. */
-PX_MUST_CHECK px_err h1_write_request(const struct h1_request_head *head, char *out,
-                                      size_t *out_bytes, const char **out_reason);
+/* Writes a head that h1_check_request has found good, with its empty line, at `out`, where
+ * h1_request_room bytes are; returns one past its end. */
+char *h1_write_request(const struct h1_request_head *head, char *out);
 
 #endif

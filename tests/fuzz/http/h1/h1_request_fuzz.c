@@ -64,7 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     px_field fields[FIELDS_MAX];
     const char *reason = NULL;
-    size_t bytes = 0;
 
     if (len < 1 || len > INPUT_MAX)
         return 0;
@@ -89,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     char *wire = malloc(h1_request_room(&head));
 
     CHECK(wire);
-    if (h1_write_request(&head, wire, &bytes, &reason) == PX_OK)
-        read_back(&head, wire, bytes);
+    if (h1_check_request(&head, &reason) == PX_OK)
+        read_back(&head, wire, (size_t)(h1_write_request(&head, wire) - wire));
     else
         CHECK(reason);
     free(wire);

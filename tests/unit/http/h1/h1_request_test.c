@@ -87,8 +87,10 @@ static px_err write_head(const struct h1_request_head *head, char **out_wire, si
     px_err err;
 
     *out_wire = test_malloc(h1_request_room(head));
-    err = h1_write_request(head, *out_wire, out_bytes, &reason);
+    err = h1_check_request(head, &reason);
     assert_int_equal(err == PX_OK, reason == NULL);
+    if (err == PX_OK)
+        *out_bytes = (size_t)(h1_write_request(head, *out_wire) - *out_wire);
     return err;
 }
 
