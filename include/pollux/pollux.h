@@ -19,6 +19,7 @@
 #include "pollux/filter.h"
 #include "pollux/forward_auth.h"
 #include "pollux/headers.h"
+#include "pollux/held.h"
 #include "pollux/hub.h"
 #include "pollux/loop.h"
 #include "pollux/matcher.h"

@@ -49,6 +49,7 @@ struct filter_stage {
 /* What is kept of the request's content, when there is some to keep.  In the arena, zeroed. */
 struct input_more {
     struct buf collected;
+    struct held *held;    /* owns what was collected, with a hold of the exchange's; or NULL */
     px_field *form_pairs; /* in the arena */
     uint32_t form_count;
     bool form_parsed;

@@ -62,6 +62,9 @@ void form_data_release(px_exchange *exchange);
 /* Has the content collected, up to bytes_max. */
 void exchange_collect(px_exchange *exchange);
 
+/* Gives up a hold of a request that is held (held.c). */
+void held_drop(struct held *held);
+
 /* --- The answer ------------------------------------------------------------------------------- */
 
 /* Puts a line of text in place of what the handler has answered so far. */

@@ -18,7 +18,10 @@ static void exchange_free(px_exchange *exchange)
     exchange_release_content(exchange);
     if (exchange->input.more) {
         form_data_release(exchange);
-        buf_deinit(&exchange->input.more->collected);
+        if (exchange->input.more->held)
+            held_drop(exchange->input.more->held);
+        else
+            buf_deinit(&exchange->input.more->collected);
     }
     if (exchange->output.more)
         buf_deinit(&exchange->output.more->pieces);

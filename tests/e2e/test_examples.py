@@ -129,6 +129,29 @@ def test_post(tmp_path):
         assert ask(path, get("/")).status == 200
 
 
+def test_pool(tmp_path):
+    """More requests than the queue holds: each is answered, or told 503; and what left is not missed."""
+
+    def post(content):
+        return f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
+
+    with example("pool", tmp_path) as path:
+        wires = [Wire(path) for _ in range(700)]
+        for index, wire in enumerate(wires):
+            wire.send(post(f"job {index}"))
+        for wire in wires[:5]:
+            wire.close_with_reset()
+        statuses = []
+        for index, wire in list(enumerate(wires))[5:]:
+            reply = wire.reply()
+            statuses.append(reply.status)
+            if reply.status == 200:
+                assert reply.content == f"job {index}".encode()
+            wire.close()
+        assert set(statuses) == {200, 503} and statuses.count(200) >= 400, statuses.count(200)
+        assert ask(path, post("last")).content == b"last"
+
+
 def test_upload(tmp_path):
     part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
     big = b"y" * 3_000_000
