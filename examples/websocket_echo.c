@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     options.any_origin = 1;
     options.deflate = 1;
     options.deflate_bytes_min = 1;
+    options.detach = 1; /* nothing of the request is asked for any more */
     if (!server || px_server_route(server, "GET /{$}", upgrade, &options, &error) != PX_OK ||
         px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)

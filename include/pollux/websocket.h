@@ -85,6 +85,11 @@ typedef struct px_websocket_options {
     uint32_t deflate_bytes_min;   /**< Shorter messages are sent as they are; 0: 1 KiB. */
     /** Inflated bytes for each received, above 64 KiB of a message; 0: any.  Above: 1009. */
     uint32_t deflate_ratio_max;
+    /** 1: over HTTP/1.1 the exchange ends with the handshake, once the handler has returned: it is
+     *  logged then, its on_end is called, and what it took is given back, which is most of what an
+     *  idle WebSocket takes.  From then on px_websocket_exchange is NULL, and px_websocket_ref
+     *  names nothing.  Over HTTP/2 it lasts, as without this. */
+    uint32_t detach;
 } px_websocket_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -155,7 +160,7 @@ void px_websocket_resume(px_websocket *socket);
 
 /* --- What it is ------------------------------------------------------------------------------- */
 
-/** Its exchange, whose request can be read. */
+/** Its exchange, whose request can be read; NULL once it has ended before (`detach`). */
 px_exchange *px_websocket_exchange(px_websocket *socket);
 
 /** The subprotocol that was agreed; absent: none.  Lives as long as the WebSocket. */

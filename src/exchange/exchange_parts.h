@@ -15,6 +15,8 @@
 #include "pollux/request.h"
 #include "pollux/response.h"
 
+struct tunnel;
+
 /* Content of an answer, tagged. */
 enum content_kind {
     CONTENT_NONE,
@@ -89,6 +91,7 @@ struct output_more {
     uint32_t trailer_room;
     const px_tunnel_callbacks *tunnel; /* borrowed: outlives the exchange */
     void *tunnel_context;
+    struct tunnel *parts; /* borrowed: it goes on without the exchange (tunnel.h) */
     px_str upgrade;
 };
 

@@ -15,6 +15,7 @@
 #define PX_REALTIME_SOCKET_H
 
 #include "base/list.h"
+#include "exchange/tunnel.h"
 #include "http/ws/ws_extension.h"
 #include "http/ws/ws_read.h"
 #include "pollux/request.h"
@@ -42,12 +43,13 @@ struct socket_terms {
 };
 
 struct px_websocket {
-    px_exchange *exchange;             /* borrowed: outlives it */
+    px_exchange *exchange;             /* borrowed: outlives it, unless its tunnel parts */
+    struct tunnel tunnel;              /* of one that parts from its exchange */
     px_loop *loop;                     /* likewise */
     const px_websocket_events *events; /* borrowed: the program's */
     void *context;
     void *user_data;
-    px_str protocol; /* in the exchange's arena */
+    px_str protocol; /* in the exchange's arena, or behind the socket */
 
     struct socket_terms terms;
     struct ws_deflate_terms deflate_terms;
@@ -55,13 +57,8 @@ struct px_websocket {
     struct ws_inflate *inflate; /* owned; likewise */
     size_t coder_bytes;         /* taken from the loop's budget for both */
 
-    struct ws_reader reader;
-    char *message; /* owned: what came of the message at hand */
-    size_t message_len;
-    size_t message_cap;
-
-    struct outbox outbox;
-    struct outbox later; /* what was shared while a message in pieces is not finished */
+    struct ws_limits limits;
+    struct socket_work *work; /* owned, or NULL while nothing comes and nothing waits */
     struct subscriber subscriber;
     struct io_timer timer;
     struct loop_task again; /* reads on after a turn */
@@ -71,19 +68,63 @@ struct px_websocket {
     uint64_t end_due_ms; /* lifetime, drain, or the wait for the peer's Close; UINT64_MAX */
     uint16_t doom;       /* enum ws_code: it fails with this, from the loop; 0: it does not */
     uint8_t state;       /* enum socket_state */
-    uint8_t waiting_pong_len;
-    bool pong_waits;  /* the latest ping is answered when there is room */
-    bool paused;      /* by the program */
-    bool held;        /* reading waits for the backlog */
-    bool full_told;   /* on_drain is due */
-    bool in_pieces;   /* a message of ours is not finished */
-    bool reported;    /* on_close was called */
-    bool peer_closed; /* its Close has come */
-    char waiting_pong[WS_CONTROL_BYTES_MAX];
+    bool detaches;       /* its exchange ends with the handshake, where the transport can do that */
+    bool deflates;       /* permessage-deflate was agreed */
+    bool paused;         /* by the program */
+    bool held;           /* reading waits for the backlog */
+    bool full_told;      /* on_drain is due */
+    bool in_pieces;      /* a message of ours is not finished */
+    bool reported;       /* on_close was called */
 };
 
+/* The content of a ping. */
+struct waiting_pong {
+    uint8_t len;
+    char bytes[WS_CONTROL_BYTES_MAX];
+};
+
+/* What reading and sending take; most WebSockets are silent most of the time, and hold none. */
+struct socket_work {
+    struct ws_reader reader;
+    char *message; /* owned: what came of the message at hand */
+    size_t message_len;
+    size_t message_cap;
+
+    struct outbox outbox;
+    struct outbox *later; /* owned: what was shared while a message in pieces is not finished */
+    struct waiting_pong *pong; /* owned, or NULL: the latest ping, answered when there is room */
+};
+
+extern const struct tunnel_events socket_tunnel_events;
 extern const px_tunnel_callbacks socket_tunnel;
 extern const px_exchange_callbacks socket_callbacks;
+
+/* Reading, and giving up, by the exchange or, once it has parted, by the tunnel. */
+void socket_stop_reading(px_websocket *socket);
+void socket_start_reading(px_websocket *socket);
+void socket_abort(px_websocket *socket);
+
+/* Takes what work needs, where it is not there: false without memory.  And gives it back where it
+ * is of no use, at the end of what the transport calls. */
+bool socket_work_take(px_websocket *socket);
+void socket_work_rest(px_websocket *socket);
+
+/* Drops what was to follow a message in pieces. */
+void socket_drop_later(px_websocket *socket);
+
+/* Everything of it goes. */
+void socket_destroy(px_websocket *socket);
+
+/* Reads bytes that came: how many were used. */
+size_t socket_receive(px_websocket *socket, px_str bytes);
+
+/* Bytes that wait. */
+static inline size_t socket_waiting(const px_websocket *socket)
+{
+    const struct socket_work *work = socket->work;
+
+    return work ? work->outbox.bytes + (work->later ? work->later->bytes : 0) : 0;
+}
 
 /* Has what waits sent. */
 void socket_flush(px_websocket *socket);
@@ -107,6 +148,9 @@ void socket_again(struct loop_task *task);
 /* As on_pull of px_tunnel_callbacks. */
 px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
                     void *context);
+
+/* The same for a tunnel that has parted. */
+px_pull socket_tunnel_pull(struct tunnel *tunnel, char *out, size_t room, size_t *out_bytes);
 
 /* Says Close and waits for the peer's. */
 px_err socket_close(px_websocket *socket, unsigned code, px_str reason);

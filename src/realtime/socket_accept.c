@@ -209,13 +209,17 @@ static void answer(px_websocket *socket, const struct handshake *handshake)
             px_str_make(extension, ws_deflate_write(&socket->deflate_terms, extension)));
     px_exchange_set_callbacks(exchange, &socket_callbacks, socket);
     px_respond_tunnel(exchange, px_str_of("websocket"), &socket_tunnel, socket);
+    if (socket->detaches)
+        exchange_part(exchange, &socket->tunnel);
 }
 
 static px_websocket *socket_create(px_exchange *exchange, const px_websocket_options *options,
                                    const struct handshake *handshake)
 {
     px_loop *loop = px_exchange_loop(exchange);
-    px_websocket *socket = socket_alloc(loop, sizeof(*socket));
+    bool detaches = options->detach == 1;
+    size_t bytes = sizeof(px_websocket) + (detaches ? handshake->protocol.len : 0);
+    px_websocket *socket = socket_alloc(loop, bytes);
     struct ws_limits limits = {.message_bytes_max = options->message_bytes_max,
                                .fragments_max = options->fragments_max,
                                .ratio_max = options->deflate_ratio_max};
@@ -224,12 +228,18 @@ static px_websocket *socket_create(px_exchange *exchange, const px_websocket_opt
         return NULL;
     memset(socket, 0, sizeof(*socket));
     if (timer_init(&loop->timers, &socket->timer, socket_due) != PX_OK) {
-        socket_free(loop, socket, sizeof(*socket));
+        socket_free(loop, socket, bytes);
         return NULL;
     }
     socket->exchange = exchange;
     socket->loop = loop;
+    socket->tunnel.events = &socket_tunnel_events;
+    socket->detaches = detaches;
     socket->protocol = handshake->protocol;
+    if (detaches && handshake->protocol.ptr) {
+        memcpy(socket + 1, handshake->protocol.ptr, handshake->protocol.len);
+        socket->protocol.ptr = (const char *)(socket + 1);
+    }
     socket->deflate_terms = handshake->terms;
     socket->terms = (struct socket_terms){.backlog_bytes_max = options->backlog_bytes_max,
                                           .ping_ms = options->ping_ms,
@@ -238,9 +248,8 @@ static px_websocket *socket_create(px_exchange *exchange, const px_websocket_opt
                                           .deflate_bytes_min = options->deflate_bytes_min,
                                           .backlog = (uint8_t)options->backlog,
                                           .deflate_level = (uint8_t)options->deflate_level};
-    ws_reader_init(&socket->reader, WS_SERVER, ws_bytes_best(), &limits, handshake->deflate);
-    outbox_init(&socket->outbox, loop);
-    outbox_init(&socket->later, loop);
+    socket->limits = limits;
+    socket->deflates = handshake->deflate;
     subscriber_init(&socket->subscriber, &socket_subscriber);
     loop_task_init(&socket->again, socket_again);
     socket->heard_ms = loop_now_ms(loop);

@@ -12,7 +12,7 @@ void px_websocket_pause(px_websocket *socket)
     if (!socket_is_open(socket))
         return;
     socket->paused = true;
-    px_request_pause(socket->exchange);
+    socket_stop_reading(socket);
 }
 
 void px_websocket_resume(px_websocket *socket)
@@ -23,7 +23,7 @@ void px_websocket_resume(px_websocket *socket)
 
 px_exchange *px_websocket_exchange(px_websocket *socket)
 {
-    return socket->exchange;
+    return tunnel_has_parted(&socket->tunnel) ? NULL : socket->exchange;
 }
 
 px_str px_websocket_protocol(const px_websocket *socket)
@@ -33,7 +33,7 @@ px_str px_websocket_protocol(const px_websocket *socket)
 
 int px_websocket_is_deflated(const px_websocket *socket)
 {
-    return socket->reader.deflate;
+    return socket->deflates;
 }
 
 void px_websocket_set_user_data(px_websocket *socket, void *user_data)
@@ -50,7 +50,10 @@ void *px_websocket_user_data(const px_websocket *socket)
 
 px_ref px_websocket_ref(px_websocket *socket)
 {
-    return px_exchange_ref(socket->exchange);
+    if (!tunnel_has_parted(&socket->tunnel))
+        return px_exchange_ref(socket->exchange);
+    /* Tenants of a loop are numbered from 1: of none, and so of no exchange. */
+    return (px_ref){.mailbox = px_loop_mailbox(socket->loop)};
 }
 
 px_websocket *px_websocket_of(px_exchange *exchange)

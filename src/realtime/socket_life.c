@@ -58,22 +58,31 @@ void socket_due(struct io_timer *timer)
 
 /* --- Checking --------------------------------------------------------------------------------- */
 
+static void work_check(const px_websocket *socket)
+{
+    const struct socket_work *work = socket->work;
+
+    ASSERT(work->message_len <= work->message_cap);
+    ASSERT(!work->pong || work->pong->len <= WS_CONTROL_BYTES_MAX);
+    /* What was to follow a message in pieces is dropped with it. */
+    ASSERT(!work->later || (socket->in_pieces && socket->state == SOCKET_OPEN));
+    ASSERT(socket->state != SOCKET_DEAD || !work->outbox.head);
+    outbox_check(&work->outbox);
+    if (work->later)
+        outbox_check(work->later);
+}
+
 void socket_check(const px_websocket *socket)
 {
     if (!ASSERTS)
         return;
     ASSERT(socket->exchange && socket->loop && socket->state <= SOCKET_DEAD);
-    ASSERT(socket->message_len <= socket->message_cap);
-    ASSERT(socket->waiting_pong_len <= WS_CONTROL_BYTES_MAX);
     /* A peer that does not answer our Close is not waited for without end. */
     ASSERT(socket->state != SOCKET_CLOSING || socket->end_due_ms != UINT64_MAX);
-    /* What was to follow a message in pieces is dropped with it. */
-    ASSERT(!socket->later.head || (socket->in_pieces && socket->state == SOCKET_OPEN));
     ASSERT(!socket->reported || list_empty(&socket->subscriber.subscriptions));
     ASSERT(!socket->reported || socket->state >= SOCKET_ENDING);
-    ASSERT(socket->state != SOCKET_DEAD || !socket->outbox.head);
-    outbox_check(&socket->outbox);
-    outbox_check(&socket->later);
+    if (socket->work)
+        work_check(socket);
 }
 
 /* --- Closing ---------------------------------------------------------------------------------- */
@@ -91,7 +100,7 @@ static void report(px_websocket *socket, uint16_t code, px_str reason, bool clea
 /* What waits goes out, and then our side ends. */
 static void end_when_out(px_websocket *socket)
 {
-    outbox_clear(&socket->later);
+    socket_drop_later(socket);
     socket->state = SOCKET_ENDING;
     socket_schedule(socket);
     socket_flush(socket);
@@ -109,7 +118,7 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
 {
     if (!socket_is_open(socket))
         return PX_ERR_CLOSED;
-    outbox_clear(&socket->later);
+    socket_drop_later(socket);
     if (!say_close(socket, code, reason)) {
         socket_doom(socket, WS_CODE_ABNORMAL);
         return PX_ERR_MEMORY;
@@ -178,11 +187,12 @@ void socket_give_up(px_websocket *socket)
 
     socket->state = SOCKET_DEAD;
     socket_schedule(socket);
-    outbox_clear(&socket->outbox);
-    outbox_clear(&socket->later);
+    if (socket->work)
+        outbox_clear(&socket->work->outbox);
+    socket_drop_later(socket);
     if (!is_over)
         report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
-    px_exchange_abort(socket->exchange);
+    socket_abort(socket);
 }
 
 /* --- Coders ----------------------------------------------------------------------------------- */
@@ -212,43 +222,155 @@ void socket_inflated(px_websocket *socket)
                 ws_inflate_bytes(socket->deflate_terms.client_bits));
 }
 
+/* --- Work ------------------------------------------------------------------------------------- */
+
+bool socket_work_take(px_websocket *socket)
+{
+    struct socket_work *work = socket->work;
+
+    if (work)
+        return true;
+    work = socket_alloc(socket->loop, sizeof(*work));
+    if (!work)
+        return false;
+    ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->limits, socket->deflates);
+    work->message = NULL;
+    work->message_len = 0;
+    work->message_cap = 0;
+    outbox_init(&work->outbox, socket->loop);
+    work->later = NULL;
+    work->pong = NULL;
+    socket->work = work;
+    return true;
+}
+
+static void work_free(px_websocket *socket)
+{
+    struct socket_work *work = socket->work;
+
+    if (!work)
+        return;
+    outbox_clear(&work->outbox);
+    socket_drop_later(socket);
+    socket_free(socket->loop, work->pong, sizeof(*work->pong));
+    socket_free(socket->loop, work->message, work->message_cap);
+    socket_free(socket->loop, work, sizeof(*work));
+    socket->work = NULL;
+}
+
+void socket_work_rest(px_websocket *socket)
+{
+    const struct socket_work *work = socket->work;
+
+    if (!work || work->outbox.head || work->later || work->pong || work->message)
+        return;
+    /* After the last frame of its peer there is nothing more to read. */
+    if (ws_reader_is_between(&work->reader) || socket->state >= SOCKET_ENDING)
+        work_free(socket);
+}
+
 /* --- The end ---------------------------------------------------------------------------------- */
 
-static void on_end(px_exchange *exchange, px_end end, void *context)
+void socket_destroy(px_websocket *socket)
 {
-    px_websocket *socket = context;
     px_loop *loop = socket->loop;
 
-    (void)exchange;
-    (void)end;
     socket->state = SOCKET_DEAD;
     report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
     timer_deinit(&loop->timers, &socket->timer);
     list_remove(&socket->again.node);
-    outbox_clear(&socket->outbox);
-    outbox_clear(&socket->later);
-    socket_free(loop, socket->message, socket->message_cap);
+    work_free(socket);
     socket_inflated(socket);
     ws_inflate_destroy(socket->inflate);
     ws_deflate_destroy(socket->deflate);
     budget_give(&loop->memory, BUDGET_SOCKET_CODERS, socket->coder_bytes);
-    socket_free(loop, socket, sizeof(*socket));
+    socket_free(loop, socket, sizeof(*socket) + (socket->detaches ? socket->protocol.len : 0));
 }
 
-static void on_server_drain(px_exchange *exchange, uint32_t in_ms, void *context)
+static void on_end(px_exchange *exchange, px_end end, void *context)
 {
-    px_websocket *socket = context;
+    (void)exchange;
+    (void)end;
+    socket_destroy(context);
+}
+
+static void drain_note(px_websocket *socket, uint32_t in_ms)
+{
     uint64_t end_ms = loop_now_ms(socket->loop) + in_ms;
 
-    (void)exchange;
     if (!socket_is_open(socket) || end_ms >= socket->end_due_ms)
         return;
     socket->end_due_ms = end_ms;
     socket_schedule(socket);
 }
 
+static void on_server_drain(px_exchange *exchange, uint32_t in_ms, void *context)
+{
+    (void)exchange;
+    drain_note(context, in_ms);
+}
+
 const px_exchange_callbacks socket_callbacks = {
     .struct_size = sizeof(socket_callbacks),
     .on_end = on_end,
     .on_server_drain = on_server_drain,
+};
+
+/* --- The tunnel ------------------------------------------------------------------------------- */
+
+void socket_stop_reading(px_websocket *socket)
+{
+    if (tunnel_has_parted(&socket->tunnel))
+        tunnel_pause(&socket->tunnel);
+    else
+        px_request_pause(socket->exchange);
+}
+
+void socket_start_reading(px_websocket *socket)
+{
+    if (tunnel_has_parted(&socket->tunnel))
+        tunnel_resume(&socket->tunnel);
+    else
+        px_request_resume(socket->exchange);
+}
+
+void socket_abort(px_websocket *socket)
+{
+    if (tunnel_has_parted(&socket->tunnel))
+        tunnel_abort(&socket->tunnel);
+    else
+        px_exchange_abort(socket->exchange);
+}
+
+static px_websocket *socket_of(struct tunnel *tunnel)
+{
+    return CONTAINER_OF(tunnel, px_websocket, tunnel);
+}
+
+static size_t tunnel_received(struct tunnel *tunnel, px_str bytes)
+{
+    return socket_receive(socket_of(tunnel), bytes);
+}
+
+static void tunnel_received_end(struct tunnel *tunnel)
+{
+    socket_peer_end(socket_of(tunnel));
+}
+
+static void tunnel_server_drain(struct tunnel *tunnel, uint32_t in_ms)
+{
+    drain_note(socket_of(tunnel), in_ms);
+}
+
+static void tunnel_ended(struct tunnel *tunnel)
+{
+    socket_destroy(socket_of(tunnel));
+}
+
+const struct tunnel_events socket_tunnel_events = {
+    .receive = tunnel_received,
+    .receive_end = tunnel_received_end,
+    .pull = socket_tunnel_pull,
+    .server_drain = tunnel_server_drain,
+    .end = tunnel_ended,
 };

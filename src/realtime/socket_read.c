@@ -31,30 +31,31 @@ static bool reads(const px_websocket *socket)
 
 static void message_release(px_websocket *socket)
 {
-    socket_free(socket->loop, socket->message, socket->message_cap);
-    socket->message = NULL;
-    socket->message_len = 0;
-    socket->message_cap = 0;
+    socket_free(socket->loop, socket->work->message, socket->work->message_cap);
+    socket->work->message = NULL;
+    socket->work->message_len = 0;
+    socket->work->message_cap = 0;
 }
 
 /* Room behind what has come of the message: as much again, and no more than it may have. */
 static bool message_grow(px_websocket *socket, size_t there)
 {
-    uint64_t limit = socket->reader.limits.message_bytes_max;
+    uint64_t limit = socket->limits.message_bytes_max;
     uint64_t most = limit < SIZE_MAX / 2 ? limit + SOCKET_MESSAGE_ROOM_MIN : SIZE_MAX / 2;
     size_t first = there > SOCKET_MESSAGE_FIRST_BYTES ? there : SOCKET_MESSAGE_FIRST_BYTES;
-    size_t cap = socket->message ? socket->message_cap * 2 : first + SOCKET_MESSAGE_ROOM_MIN;
+    size_t cap =
+        socket->work->message ? socket->work->message_cap * 2 : first + SOCKET_MESSAGE_ROOM_MIN;
 
     if (cap > most)
         cap = (size_t)most;
-    char *message = socket->message
-                        ? socket_resize(socket->loop, socket->message, socket->message_cap, cap)
-                        : socket_alloc(socket->loop, cap);
+    char *message = socket->work->message ? socket_resize(socket->loop, socket->work->message,
+                                                          socket->work->message_cap, cap)
+                                          : socket_alloc(socket->loop, cap);
 
     if (!message)
         return false;
-    socket->message = message;
-    socket->message_cap = cap;
+    socket->work->message = message;
+    socket->work->message_cap = cap;
     return true;
 }
 
@@ -76,12 +77,13 @@ static void data_take(px_websocket *socket, const struct ws_event *event, const 
 {
     if (TABLE_MEMBER(socket->events, on_piece)) {
         piece_tell(socket, event);
-    } else if (event->bytes.ptr == scratch && event->last && socket->message_len == 0) {
+    } else if (event->bytes.ptr == scratch && event->last && socket->work->message_len == 0) {
         message_tell(socket, event->opcode, event->bytes);
     } else {
-        socket->message_len += event->bytes.len;
+        socket->work->message_len += event->bytes.len;
         if (event->last)
-            message_tell(socket, event->opcode, px_str_make(socket->message, socket->message_len));
+            message_tell(socket, event->opcode,
+                         px_str_make(socket->work->message, socket->work->message_len));
     }
     if (!event->last)
         return;
@@ -93,12 +95,12 @@ static void data_take(px_websocket *socket, const struct ws_event *event, const 
  * that is there, and where nothing is written before a message begins. */
 static bool fits_scratch(const px_websocket *socket, size_t there)
 {
-    const struct ws_reader *reader = &socket->reader;
+    const struct ws_reader *reader = &socket->work->reader;
 
     if (TABLE_MEMBER(socket->events, on_piece) || reader->message == 0)
         return true;
     return reader->state == WS_READ_DATA && reader->fin && !reader->deflated &&
-           socket->message_len == 0 && reader->frame_left <= SOCKET_SCRATCH_BYTES &&
+           socket->work->message_len == 0 && reader->frame_left <= SOCKET_SCRATCH_BYTES &&
            reader->frame_left <= there;
 }
 
@@ -125,8 +127,8 @@ static void event_take(px_websocket *socket, const struct ws_event *event, const
     case WS_EVENT_BEGIN:
         if (!event->deflated)
             break;
-        socket->reader.inflate = socket_inflate(socket);
-        if (!socket->reader.inflate)
+        socket->work->reader.inflate = socket_inflate(socket);
+        if (!socket->work->reader.inflate)
             socket_fail(socket, WS_CODE_TRY_LATER);
         break;
     case WS_EVENT_DATA:
@@ -153,21 +155,23 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
     size_t used = 0;
 
     *out_more = false;
-    if (!on_stack && socket->message_cap - socket->message_len < SOCKET_MESSAGE_ROOM_MIN &&
+    if (!on_stack &&
+        socket->work->message_cap - socket->work->message_len < SOCKET_MESSAGE_ROOM_MIN &&
         !message_grow(socket, in.len)) {
         socket_fail(socket, WS_CODE_TRY_LATER);
         return in.len;
     }
-    char *out = on_stack ? scratch : socket->message + socket->message_len;
-    size_t room = on_stack ? SOCKET_SCRATCH_BYTES : socket->message_cap - socket->message_len;
-    px_err err = ws_read(&socket->reader, in, out, room, &used, &event);
+    char *out = on_stack ? scratch : socket->work->message + socket->work->message_len;
+    size_t room =
+        on_stack ? SOCKET_SCRATCH_BYTES : socket->work->message_cap - socket->work->message_len;
+    px_err err = ws_read(&socket->work->reader, in, out, room, &used, &event);
 
     if (err == PX_AGAIN)
         return used;
     turn->events++;
     turn->bytes += used;
     if (err != PX_OK) {
-        socket_fail(socket, socket->reader.code);
+        socket_fail(socket, socket->work->reader.code);
         return in.len;
     }
     if (event.kind == WS_EVENT_DATA)
@@ -181,32 +185,37 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
  * it is taken.  Control frames in front of it are read. */
 static void message_hold(px_websocket *socket)
 {
-    if (socket->reader.message != 0 && socket->terms.backlog == PX_BACKLOG_PAUSE &&
+    if (socket->work->reader.message != 0 && socket->terms.backlog == PX_BACKLOG_PAUSE &&
         socket_is_full(socket))
         socket->held = true;
 }
 
-static size_t on_receive(px_exchange *exchange, px_str bytes, void *context)
+size_t socket_receive(px_websocket *socket, px_str bytes)
 {
-    px_websocket *socket = context;
     char scratch[SOCKET_SCRATCH_BYTES];
     struct turn turn = {0, 0};
     bool more = true;
     size_t used = 0;
 
-    (void)exchange;
     if (bytes.len > 0)
         socket->heard_ms = socket->loop->now_ms;
+    if (bytes.len == 0 && !socket->work)
+        return 0; /* nothing is held of what came before */
+    if (!socket_work_take(socket)) {
+        socket_fail(socket, WS_CODE_TRY_LATER);
+        return bytes.len;
+    }
     message_hold(socket);
     while (more && reads(socket) && !turn_is_over(&turn)) {
         used +=
             step(socket, px_str_make(bytes.ptr + used, bytes.len - used), scratch, &turn, &more);
         message_hold(socket);
     }
+    socket_work_rest(socket);
     if (socket->state > SOCKET_CLOSING)
         return bytes.len; /* nothing more is looked at */
     if (!reads(socket))
-        px_request_pause(socket->exchange); /* socket_read_on goes on */
+        socket_stop_reading(socket); /* socket_read_on goes on */
     else if (more)
         loop_task_add(socket->loop, &socket->again); /* others have their turn */
     return used;
@@ -232,8 +241,14 @@ void socket_again(struct loop_task *task)
         socket_fail(socket, doom);
     if (!reads(socket))
         return;
-    px_request_resume(socket->exchange);
-    (void)on_receive(socket->exchange, px_str_make("", 0), socket);
+    socket_start_reading(socket);
+    (void)socket_receive(socket, px_str_make("", 0));
+}
+
+static size_t on_receive(px_exchange *exchange, px_str bytes, void *context)
+{
+    (void)exchange;
+    return socket_receive(context, bytes);
 }
 
 static void on_receive_end(px_exchange *exchange, void *context)

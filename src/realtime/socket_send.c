@@ -14,12 +14,15 @@
 
 bool socket_is_full(const px_websocket *socket)
 {
-    return socket->outbox.bytes + socket->later.bytes >= socket->terms.backlog_bytes_max;
+    return socket_waiting(socket) >= socket->terms.backlog_bytes_max;
 }
 
 void socket_flush(px_websocket *socket)
 {
-    px_resume(socket->exchange);
+    if (tunnel_has_parted(&socket->tunnel))
+        tunnel_wake(&socket->tunnel);
+    else
+        px_resume(socket->exchange);
 }
 
 px_err socket_overflow(px_websocket *socket)
@@ -33,8 +36,8 @@ px_err socket_overflow(px_websocket *socket)
         socket->full_told = true;
         break;
     case PX_BACKLOG_CLOSE:
-        outbox_drop(&socket->outbox);
-        outbox_clear(&socket->later);
+        outbox_drop(&socket->work->outbox); /* it is full, so there is one */
+        socket_drop_later(socket);
         (void)socket_close(socket, WS_CODE_TRY_LATER, px_str_make(NULL, 0));
         break;
     }
@@ -48,11 +51,19 @@ static void backlog_look(px_websocket *socket)
         socket->held = true;
 }
 
+/* Room for a frame behind what waits; NULL without memory. */
+static char *frame_room(px_websocket *socket, size_t content_bytes)
+{
+    return socket_work_take(socket)
+               ? outbox_room(&socket->work->outbox, WS_HEAD_BYTES_MAX + content_bytes)
+               : NULL;
+}
+
 /* --- Control frames --------------------------------------------------------------------------- */
 
 bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content)
 {
-    char *out = outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX + content.len);
+    char *out = frame_room(socket, content.len);
 
     if (!out)
         return false;
@@ -60,7 +71,7 @@ bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content)
 
     if (content.len > 0)
         memcpy(out + head, content.ptr, content.len);
-    outbox_add(&socket->outbox, head + content.len);
+    outbox_add(&socket->work->outbox, head + content.len);
     socket_flush(socket);
     return true;
 }
@@ -71,9 +82,37 @@ void socket_pong(px_websocket *socket, px_str content)
         return;
     if (!socket_is_full(socket) && socket_control(socket, WS_PONG, content))
         return;
-    memcpy(socket->waiting_pong, content.ptr, content.len);
-    socket->waiting_pong_len = (uint8_t)content.len;
-    socket->pong_waits = true;
+    struct socket_work *work = socket->work; /* which has read the ping */
+
+    if (!work->pong)
+        work->pong = socket_alloc(socket->loop, sizeof(*work->pong));
+    if (!work->pong) {
+        socket_doom(socket, WS_CODE_INTERNAL); /* a peer that waits for it would give us up */
+        return;
+    }
+    work->pong->len = (uint8_t)content.len;
+    if (content.len > 0)
+        memcpy(work->pong->bytes, content.ptr, content.len);
+}
+
+/* There is room again for the ping that waits for it. */
+static void waiting_pong_send(px_websocket *socket)
+{
+    struct waiting_pong *pong = socket->work->pong;
+
+    socket->work->pong = NULL;
+    if (socket_is_open(socket))
+        (void)socket_control(socket, WS_PONG, px_str_make(pong->bytes, pong->len));
+    socket_free(socket->loop, pong, sizeof(*pong));
+}
+
+void socket_drop_later(px_websocket *socket)
+{
+    if (!socket->work || !socket->work->later)
+        return;
+    outbox_clear(socket->work->later);
+    socket_free(socket->loop, socket->work->later, sizeof(*socket->work->later));
+    socket->work->later = NULL;
 }
 
 px_err px_websocket_ping(px_websocket *socket)
@@ -115,7 +154,7 @@ static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin
 {
     if (content.len >= SIZE_MAX / 2)
         return PX_ERR_MEMORY;
-    char *out = outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX + content.len);
+    char *out = frame_room(socket, content.len);
 
     if (!out)
         return PX_ERR_MEMORY;
@@ -123,7 +162,7 @@ static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin
 
     if (content.len > 0)
         memcpy(out + head, content.ptr, content.len);
-    outbox_add(&socket->outbox, head + content.len);
+    outbox_add(&socket->work->outbox, head + content.len);
     backlog_look(socket);
     socket_flush(socket);
     return PX_OK;
@@ -180,7 +219,7 @@ static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_s
 
 static bool wants_deflate(const px_websocket *socket, size_t len)
 {
-    return socket->reader.deflate && len >= socket->terms.deflate_bytes_min;
+    return socket->deflates && len >= socket->terms.deflate_bytes_min;
 }
 
 px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message)
@@ -201,15 +240,15 @@ px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str me
 static px_err body_append(px_websocket *socket, px_websocket_kind kind, const px_body *body)
 {
     struct shared_bytes *shared = shared_of(socket->loop, body);
-    char *out = shared ? outbox_room(&socket->outbox, WS_HEAD_BYTES_MAX) : NULL;
+    char *out = shared ? frame_room(socket, 0) : NULL;
     px_err err = PX_ERR_MEMORY;
 
     if (out) {
         size_t head = ws_head_write(out, (enum ws_opcode)kind, true, 0, body->bytes.len, NULL);
 
         err = PX_OK;
-        outbox_add(&socket->outbox, head);
-        if (outbox_share(&socket->outbox, shared, true) != PX_OK) {
+        outbox_add(&socket->work->outbox, head);
+        if (outbox_share(&socket->work->outbox, shared, true) != PX_OK) {
             /* The head says what does not come: nothing can be sent behind it. */
             err = PX_ERR_MEMORY;
             socket_doom(socket, WS_CODE_ABNORMAL);
@@ -250,14 +289,16 @@ px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_
     if (err != PX_OK)
         return send_end(socket, err);
     socket->in_pieces = !last;
-    if (last)
-        outbox_join(&socket->outbox, &socket->later);
+    if (last && socket->work && socket->work->later) {
+        outbox_join(&socket->work->outbox, socket->work->later);
+        socket_drop_later(socket);
+    }
     return PX_OK;
 }
 
 size_t px_websocket_room(px_websocket *socket)
 {
-    size_t waiting = socket->outbox.bytes + socket->later.bytes;
+    size_t waiting = socket_waiting(socket);
     size_t most = socket->terms.backlog_bytes_max;
 
     if (!socket_is_open(socket) || waiting >= most)
@@ -269,6 +310,22 @@ size_t px_websocket_room(px_websocket *socket)
 
 /* --- Of a topic ------------------------------------------------------------------------------- */
 
+/* Where what is shared goes: behind a message in pieces, once that is finished.  NULL without
+ * memory. */
+static struct outbox *shared_outbox(px_websocket *socket)
+{
+    if (!socket_work_take(socket))
+        return NULL;
+    if (!socket->in_pieces)
+        return &socket->work->outbox;
+    if (!socket->work->later) {
+        socket->work->later = socket_alloc(socket->loop, sizeof(*socket->work->later));
+        if (socket->work->later)
+            outbox_init(socket->work->later, socket->loop);
+    }
+    return socket->work->later;
+}
+
 static px_err socket_give(struct subscriber *subscriber, struct topic_message *message)
 {
     px_websocket *socket = CONTAINER_OF(subscriber, px_websocket, subscriber);
@@ -277,11 +334,11 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
         return socket_overflow(socket);
-    bool may_deflate =
-        socket->reader.deflate && socket->deflate_terms.server_bits == WS_WINDOW_BITS_MAX;
+    bool may_deflate = socket->deflates && socket->deflate_terms.server_bits == WS_WINDOW_BITS_MAX;
     bool is_deflated = false;
     struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
-    px_err err = outbox_share(socket->in_pieces ? &socket->later : &socket->outbox, frame, false);
+    struct outbox *outbox = shared_outbox(socket);
+    px_err err = outbox ? outbox_share(outbox, frame, false) : PX_ERR_MEMORY;
 
     if (err != PX_OK && socket->terms.backlog != PX_BACKLOG_DROP)
         socket_doom(socket, WS_CODE_TRY_LATER);
@@ -312,27 +369,35 @@ static void drained(px_websocket *socket)
         socket_read_on(socket);
 }
 
-px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes, void *context)
+static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *out_bytes)
 {
-    px_websocket *socket = context;
-
-    (void)exchange;
     socket_check(socket);
     if (socket->state == SOCKET_DEAD)
         return PX_PULL_ERROR;
-    *out_bytes = outbox_pull(&socket->outbox, out, room);
-    if ((socket->held || socket->full_told || socket->pong_waits) &&
-        socket->outbox.bytes + socket->later.bytes <= socket->terms.backlog_bytes_max / 2) {
-        if (socket->pong_waits && socket_is_open(socket)) {
-            socket->pong_waits = false;
-            (void)socket_control(socket, WS_PONG,
-                                 px_str_make(socket->waiting_pong, socket->waiting_pong_len));
-        }
+    bool pong_waits = socket->work && socket->work->pong;
+
+    *out_bytes = socket->work ? outbox_pull(&socket->work->outbox, out, room) : 0;
+    if ((socket->held || socket->full_told || pong_waits) &&
+        socket_waiting(socket) <= socket->terms.backlog_bytes_max / 2) {
+        if (pong_waits)
+            waiting_pong_send(socket);
         drained(socket);
     }
+    socket_work_rest(socket);
     if (*out_bytes > 0)
         return PX_PULL_MORE;
-    if (socket->outbox.head)
+    if (socket->work && socket->work->outbox.head)
         return PX_PULL_LATER; /* what on_drain has sent: px_resume was called */
     return socket->state == SOCKET_ENDING ? PX_PULL_END : PX_PULL_LATER;
+}
+
+px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes, void *context)
+{
+    (void)exchange;
+    return give_bytes(context, out, room, out_bytes);
+}
+
+px_pull socket_tunnel_pull(struct tunnel *tunnel, char *out, size_t room, size_t *out_bytes)
+{
+    return give_bytes(CONTAINER_OF(tunnel, px_websocket, tunnel), out, room, out_bytes);
 }

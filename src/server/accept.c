@@ -15,11 +15,12 @@
 #include "server/session/overload.h"
 #include "server/site/trust.h"
 #include "server/tls_open.h"
+#include "server/tunnelled.h"
 
 const struct session_protocol *const session_protocols[PROTOCOL_COUNT] = {
     [PROTOCOL_H1] = &h1_protocol,           [PROTOCOL_H2] = &h2_protocol,
     [PROTOCOL_PROXIED] = &proxied_protocol, [PROTOCOL_REFUSAL] = &refusal_protocol,
-    [PROTOCOL_TLS] = &tls_protocol,
+    [PROTOCOL_TLS] = &tls_protocol,         [PROTOCOL_TUNNELLED] = &tunnelled_protocol,
 };
 
 bool accept_socket(const struct server_listener *from, int fd, const struct net_address *peer,

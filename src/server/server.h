@@ -154,4 +154,7 @@ void drain_look(px_server *server);
 /* Tells an exchange that the server drains, and a moment of its own to end in. */
 void drain_tell(px_server *server, px_exchange *exchange);
 
+/* The moment of the next one that lasts, in ms from now, within the spread. */
+uint32_t drain_place(px_server *server);
+
 #endif

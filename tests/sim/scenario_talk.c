@@ -84,9 +84,10 @@ static void on_close(px_websocket *socket, unsigned code, px_str reason, int cle
 {
     struct talk *talk = context;
 
-    (void)socket;
     (void)reason;
     talk->closed++;
+    if (!px_websocket_exchange(socket))
+        sim_sometimes("one whose exchange had ended");
     if (clean)
         sim_sometimes("both said Close");
     else if (code == 1006)
@@ -112,14 +113,17 @@ static void echo(px_exchange *exchange, void *context)
     px_websocket_options options = talk->options;
 
     options.backlog = PX_BACKLOG_PAUSE;
+    options.detach = talk->opened % 2;
     (void)px_websocket_accept(exchange, &options, &echo_events, talk);
 }
 
 static void topic(px_exchange *exchange, void *context)
 {
     struct talk *talk = context;
+    px_websocket_options options = talk->options;
 
-    (void)px_websocket_accept(exchange, &talk->options, &topic_events, talk);
+    options.detach = talk->opened % 2;
+    (void)px_websocket_accept(exchange, &options, &topic_events, talk);
 }
 
 static void on_drained(px_server *server, void *context)
@@ -275,5 +279,5 @@ const struct sim_scenario scenario_talk = {
     .fault_count = 16,
     .states = {"a WebSocket opened", "a talker got everything", "a message of the topic came",
                "a drain said 1001", "a slow one was told 1013", "a broken rule was told",
-               "both said Close", "an end without Close", NULL},
+               "both said Close", "an end without Close", "one whose exchange had ended", NULL},
 };

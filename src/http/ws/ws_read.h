@@ -75,6 +75,12 @@ struct ws_reader {
 void ws_reader_init(struct ws_reader *reader, enum ws_role role, const struct ws_bytes *bytes,
                     const struct ws_limits *limits, bool deflate);
 
+/* Whether a new reader would go on as well: nothing of a frame or a message is at hand. */
+static inline bool ws_reader_is_between(const struct ws_reader *reader)
+{
+    return reader->state == WS_READ_HEAD && reader->held_len == 0 && reader->message == 0;
+}
+
 /* States what must hold between two calls; for tests. */
 void ws_reader_check(const struct ws_reader *reader);
 

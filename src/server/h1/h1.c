@@ -10,7 +10,9 @@
 
 #include <string.h>
 
+#include "exchange/tunnel.h"
 #include "server/site/request.h"
+#include "server/tunnelled.h"
 
 /* How exchanges end when a step fails. */
 static px_end h1_end_of(px_err err)
@@ -200,9 +202,27 @@ static void on_sent(px_stream *stream, px_err result, void *context)
 
 static const px_stream_events h1_stream_events = {on_recv, on_recv_end, on_sent, conn_on_closed};
 
+/* A tunnel that needs no exchange goes on without: that ends here, as one that was answered. */
+static bool h1_part(struct h1_conn *h1)
+{
+    px_exchange *exchange = h1->exchange;
+
+    if (!exchange || h1->reading != READ_TUNNEL || h1->conn.sending || h1->conn.out || h1->broken ||
+        !exchange_parts(exchange))
+        return false;
+    conduit_recv_stop(&h1->conn.conduit);
+    h1->exchange = NULL;
+    h1_work_release(h1);
+    tunnelled_begin(&h1->conn, exchange);
+    return true;
+}
+
 static void h1_wake(struct session *session)
 {
-    h1_advance(h1_of(session));
+    struct h1_conn *h1 = h1_of(session);
+
+    if (!h1_part(h1))
+        h1_advance(h1);
 }
 
 /* --- Events of the exchange ------------------------------------------------------------------- */

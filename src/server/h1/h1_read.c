@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "exchange/tunnel.h"
 #include "http/h2/h2_frame.h"
 #include "server/h1/h1.h"
 #include "server/h2/h2.h"
@@ -26,7 +27,7 @@ bool h1_wants_bytes(const struct h1_conn *h1)
     case READ_CONTENT:
         return !h1->exchange || exchange_takes_content(h1->exchange);
     case READ_TUNNEL:
-        return h1->exchange && exchange_takes_tunnel(h1->exchange);
+        return h1->exchange && exchange_takes_tunnel(h1->exchange) && !exchange_parts(h1->exchange);
     case READ_CLOSED:
         return false;
     }
@@ -314,7 +315,7 @@ static px_err read_tunnel(struct h1_conn *h1)
 {
     px_str bytes = px_str_make(h1->in.ptr + h1->in_used, h1->in.len - h1->in_used);
 
-    if (!h1->exchange || !exchange_takes_tunnel(h1->exchange))
+    if (!h1->exchange || !exchange_takes_tunnel(h1->exchange) || exchange_parts(h1->exchange))
         return PX_AGAIN;
     if (bytes.len == 0) {
         if (!h1->conn.peer_ended)

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "exchange/tunnel.h"
 #include "server/h1/h1.h"
 #include "server/site/refusal_text.h"
 #include "server/site/request.h"
@@ -257,6 +258,12 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
 static px_err reply_tunnel(struct h1_conn *h1, px_exchange *exchange)
 {
     size_t bytes = 0;
+
+    if (exchange_parts(exchange)) {
+        /* Not from here, where bytes may be at hand: h1_part does it when the head is out. */
+        loop_task_add(h1->conn.session.server->loop, &h1->conn.session.wake);
+        return PX_AGAIN;
+    }
     px_err err = h1_out_reserve(h1, PULL_BYTES_MIN);
 
     if (err != PX_OK)

@@ -116,14 +116,18 @@ px_err drain_init(px_server *server)
     return timer_init(&server->loop->timers, &server->drain.timer, drain_due);
 }
 
-void drain_tell(px_server *server, px_exchange *exchange)
+uint32_t drain_place(px_server *server)
 {
-    if (server->phase != SERVER_DRAINING)
-        return; /* in the delay's second half what lasts goes on yet */
     /* The golden ratio puts each moment into the widest gap that those before have left. */
     uint32_t place = ++server->drain.told * 2654435769U;
 
-    exchange_tell_drain(exchange, (uint32_t)((uint64_t)server->drain.spread_ms * place >> 32));
+    return (uint32_t)((uint64_t)server->drain.spread_ms * place >> 32);
+}
+
+void drain_tell(px_server *server, px_exchange *exchange)
+{
+    if (server->phase == SERVER_DRAINING) /* in the delay's second half what lasts goes on yet */
+        exchange_tell_drain(exchange, drain_place(server));
 }
 
 void drain_deinit(px_server *server)

@@ -139,6 +139,7 @@ enum session_protocol_id {
     PROTOCOL_PROXIED,
     PROTOCOL_REFUSAL,
     PROTOCOL_TLS,
+    PROTOCOL_TUNNELLED,
     PROTOCOL_COUNT
 };
 

@@ -35,9 +35,17 @@ static px_topic *topic_of(px_loop *loop)
     return topic;
 }
 
-static int mode_of(px_websocket *socket)
+/* What the request has said: its exchange may have ended when that matters. */
+struct visit {
+    int mode;
+    px_loop *loop;
+    char *counted; /* owned: what a flood has to say when there is room */
+    char name[64];
+};
+
+static int mode_of(px_exchange *exchange)
 {
-    px_str wanted = px_request_query_param(px_websocket_exchange(socket), "mode");
+    px_str wanted = px_request_query_param(exchange, "mode");
 
     for (int mode = 0; mode < MODE_COUNT; mode++)
         if (px_str_equal(wanted, px_str_of(modes[mode])))
@@ -45,16 +53,17 @@ static int mode_of(px_websocket *socket)
     return MODE_ECHO;
 }
 
-static void flood(px_websocket *socket, px_str message)
+static void flood(px_websocket *socket, px_str message, struct visit *visit)
 {
     char text[64];
     unsigned full = 0;
-    long count = strtol(message.ptr ? message.ptr : "0", NULL, 10);
+    snprintf(text, sizeof(text), "%.*s", (int)message.len, message.ptr ? message.ptr : "");
+    long count = strtol(text, NULL, 10);
 
     for (long i = 0; i < count; i++)
         full += px_websocket_send(socket, PX_WEBSOCKET_BINARY, gallery_pattern(1000)) == PX_FULL;
     snprintf(text, sizeof(text), "full %u", full);
-    px_websocket_set_user_data(socket, strdup(text));
+    visit->counted = strdup(text);
 }
 
 static void echo_body(px_websocket *socket, px_websocket_kind kind, px_str message)
@@ -69,15 +78,15 @@ static void echo_body(px_websocket *socket, px_websocket_kind kind, px_str messa
 
 static void on_message(px_websocket *socket, px_websocket_kind kind, px_str message, void *context)
 {
+    struct visit *visit = context;
     px_ref ref;
 
-    (void)context;
-    switch (mode_of(socket)) {
+    switch (visit->mode) {
     case MODE_BODY:
         echo_body(socket, kind, message);
         break;
     case MODE_TOPIC:
-        px_topic_publish(topic_of(px_exchange_loop(px_websocket_exchange(socket))), kind, message);
+        px_topic_publish(topic_of(visit->loop), kind, message);
         break;
     case MODE_FROM:
         ref = px_websocket_ref(socket);
@@ -86,7 +95,7 @@ static void on_message(px_websocket *socket, px_websocket_kind kind, px_str mess
         px_ref_release(&ref);
         break;
     case MODE_FLOOD:
-        flood(socket, message);
+        flood(socket, message, visit);
         break;
     default:
         px_websocket_send(socket, kind, message);
@@ -103,26 +112,26 @@ static void on_piece(px_websocket *socket, px_websocket_kind kind, px_str piece,
 /* What was counted in a flood is said when there is room for it. */
 static void on_drain(px_websocket *socket, void *context)
 {
-    char *text = px_websocket_user_data(socket);
+    struct visit *visit = context;
+    char *text = visit->counted;
 
-    (void)context;
     if (!text)
         return;
-    px_websocket_set_user_data(socket, NULL);
+    visit->counted = NULL;
     px_websocket_send(socket, PX_WEBSOCKET_TEXT, px_str_of(text));
     free(text);
 }
 
 static void on_open(px_websocket *socket, void *context)
 {
+    struct visit *visit = context;
     px_exchange *exchange = px_websocket_exchange(socket);
-    px_topic *topic = topic_of(px_exchange_loop(exchange));
+    px_topic *topic = topic_of(visit->loop);
     unsigned long code = gallery_number(exchange, "bye", 0);
 
-    (void)context;
     if (gallery_number(exchange, "greet", 0))
         px_websocket_send(socket, PX_WEBSOCKET_TEXT, px_str_of("welcome"));
-    if (mode_of(socket) == MODE_TOPIC) {
+    if (visit->mode == MODE_TOPIC) {
         px_topic_last(topic, socket, (unsigned)gallery_number(exchange, "last", 0));
         if (px_topic_subscribe(topic, socket) != PX_OK)
             abort();
@@ -133,13 +142,14 @@ static void on_open(px_websocket *socket, void *context)
 
 static void on_close(px_websocket *socket, unsigned code, px_str reason, int clean, void *context)
 {
-    px_str name = px_request_query_param(px_websocket_exchange(socket), "name");
+    struct visit *visit = context;
     size_t at = strlen(closed);
 
-    (void)context;
-    free(px_websocket_user_data(socket));
-    snprintf(closed + at, sizeof(closed) - at, "%.*s %u %s %.*s\n", (int)name.len,
-             name.ptr ? name.ptr : "", code, clean ? "clean" : "cut", (int)reason.len, reason.ptr);
+    (void)socket;
+    snprintf(closed + at, sizeof(closed) - at, "%s %u %s %.*s\n", visit->name, code,
+             clean ? "clean" : "cut", (int)reason.len, reason.ptr);
+    free(visit->counted);
+    free(visit);
 }
 
 static void on_pong(px_websocket *socket, uint64_t round_trip_ms, void *context)
@@ -163,9 +173,15 @@ void gallery_socket(px_exchange *exchange, void *context)
     static const char *const protocols[] = {"chat", "superchat"};
     static const char *const origins[] = {"https://friend.example", "null"};
     px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
-    px_str mode = px_request_query_param(exchange, "mode");
+    struct visit *visit = calloc(1, sizeof(*visit));
+    px_str name = px_request_query_param(exchange, "name");
 
     (void)context;
+    if (!visit)
+        abort();
+    visit->mode = mode_of(exchange);
+    visit->loop = px_exchange_loop(exchange);
+    snprintf(visit->name, sizeof(visit->name), "%.*s", (int)name.len, name.ptr ? name.ptr : "");
     options.protocols = protocols;
     options.protocol_count = 2;
     if (gallery_number(exchange, "origins", 0)) {
@@ -187,8 +203,10 @@ void gallery_socket(px_exchange *exchange, void *context)
     options.deflate_client_bits = (unsigned)gallery_number(exchange, "bits", 0);
     options.deflate_takeover = gallery_number(exchange, "takeover", 1) ? 0 : PX_OFF;
     options.deflate_ratio_max = (unsigned)gallery_number(exchange, "ratio", 0);
-    px_websocket_accept(exchange, &options,
-                        px_str_equal(mode, px_str_of(modes[MODE_PIECES])) ? &pieces : &whole, NULL);
+    options.detach = (unsigned)gallery_number(exchange, "detach", 0);
+    if (!px_websocket_accept(exchange, &options, visit->mode == MODE_PIECES ? &pieces : &whole,
+                             visit))
+        free(visit);
 }
 
 void gallery_closed(px_exchange *exchange, void *context)
