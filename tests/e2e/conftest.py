@@ -68,6 +68,6 @@ def gallery(authority, tmp_path_factory):
 def echo():
     """The path of a unix socket on which every WebSocket message is sent back."""
     folder = Path(tempfile.mkdtemp(prefix="pollux-e2e-"))
-    with running_echo(folder) as path:
-        yield path
+    with running_echo(folder) as child:
+        yield child.path
     shutil.rmtree(folder, ignore_errors=True)

@@ -30,7 +30,7 @@ def open_echo(client, path, *fields, target="/", **more):
 
 @contextmanager
 def running_echo(folder):
-    """The path it listens on.  It is ended by TERM, which it does not catch."""
+    """Its process, and the path it listens on.  It is ended by TERM, which it does not catch."""
     path = str(folder / "echo")
     child = Child([BUILD / "examples" / "websocket_echo", f"unix:{path}"])
     try:
@@ -38,7 +38,8 @@ def running_echo(folder):
         while not is_listening_unix(path):
             assert child.running and time.monotonic() < end, child.stderr
             time.sleep(0.01)
-        yield path
+        child.path = path
+        yield child
         assert child.running, child.stderr
         child.signal(signal.SIGTERM)
         assert child.wait() == -signal.SIGTERM
