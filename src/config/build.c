@@ -187,7 +187,7 @@ static bool limits_content(const struct build_route *route)
 {
     const struct config_node *host = route->host->node;
 
-    return has_content(route->build->settings->nodes) || (host && has_content(host->children));
+    return route->build->limits_content || (host && has_content(host->children));
 }
 
 /* From here on the library releases what the route uses, also when it refuses it. */
@@ -398,6 +398,7 @@ void config_build(struct config *config)
     if (!build_health(&build))
         return;
     build.https_origin_end = https_end(&build);
+    build.limits_content = has_content(config->settings->nodes);
     count_files(&build);
     build_upstreams(&build);
     build_matches(&build, config->settings->nodes);

@@ -39,11 +39,14 @@ struct build {
     struct config_load *load;
     const struct config_settings *settings;
     px_site *site;
+    bool limits_content;          /* the top says how long content may be */
     uint32_t unnamed_count;       /* hosts whose name is another one's */
     uint32_t files_count;         /* folders that the file names: they share what caches may keep */
     const char *https_origin_end; /* what redirect https puts behind the host: "" or ":8443" */
     px_compress *compress;        /* borrowed: the configuration's; NULL: nothing codes yet */
-    const px_filter *coding_filter; /* likewise */
+    const px_filter *coding_filter;     /* likewise */
+    struct config_upstream **upstreams; /* those with a name, sorted by it; in the load's arena */
+    uint32_t upstream_count;
     struct build_pages *host_pages; /* of the host at hand; NULL: it names none */
 };
 
@@ -108,7 +111,7 @@ static inline px_str build_text_of(const struct build_text *text, px_exchange *e
 }
 
 /* What a directive made before, or NULL. */
-void *build_made_find(struct build *build, const struct config_node *node,
+void *build_made_find(const struct config *config, const struct config_node *node,
                       const struct config_node *match);
 
 /* Keeps it as long as the configuration; also where it fails it is taken. */
@@ -135,8 +138,6 @@ uint32_t build_answer_count(const struct config_route *route);
 
 /* What is made of `upstream` (build_upstream.c), before all routes. */
 void build_upstreams(struct build *build);
-
-struct config_upstream *build_upstream_named(struct build *build, px_str name);
 
 /* The upstream that a proxy names, or is made for it; NULL: noted. */
 struct config_upstream *build_upstream_of(struct build *build, const struct config_node *node);

@@ -164,6 +164,10 @@ static bool build_respond(struct build_route *route, const struct config_node *n
     respond->text.constant = px_str_of(line_of(respond->status));
     if (!respond->is_own_line && !build_text_read(build, &node->values[at], &respond->text))
         return false;
+    /* Beside what says it, and not where the file was read: a request looks at both. */
+    respond->text.constant = load_copy(build->load, respond->text.constant);
+    if (!respond->text.constant.ptr)
+        return false;
     *out_answer = (struct build_answer){.handler = respond_handle, .context = respond};
     return true;
 }

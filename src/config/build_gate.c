@@ -283,7 +283,7 @@ static bool kept_get(struct build_route *route, const struct config_node *node,
                      const struct config_node *match, const struct gate_kind *kind,
                      void **out_context)
 {
-    void *made = build_made_find(route->build, node, match);
+    void *made = build_made_find(route->build->config, node, match);
     px_matcher *when;
     px_error error;
 

@@ -151,20 +151,14 @@ static const px_filter *coding_filter(struct build *build)
     return filter;
 }
 
-static bool coding_use(struct build_route *route)
+/* What is said of it, one after the other; NULL: noted. */
+static struct coding *coding_make(struct build_route *route, uint32_t count)
 {
     const struct config_route *settings = route->route;
-    struct build *build = route->build;
-    struct coding *coding;
-    uint32_t count = 0;
-    bool is_good = true;
+    struct coding *coding =
+        load_take(route->build->load, sizeof(*coding) + count * sizeof(coding->rules[0]));
 
-    for (uint32_t i = 0; i < settings->step_count; i++)
-        count += node_is(settings->steps[i].node, "compress");
-    coding = load_take(build->load, sizeof(*coding) + count * sizeof(coding->rules[0]));
-    if (!coding)
-        return false;
-    for (uint32_t i = 0; i < settings->step_count; i++) {
+    for (uint32_t i = 0; i < settings->step_count && coding; i++) {
         const struct config_step *step = &settings->steps[i];
 
         if (!node_is(step->node, "compress"))
@@ -172,19 +166,42 @@ static bool coding_use(struct build_route *route)
         struct coding_rule *rule = &coding->rules[coding->count++];
 
         rule->is_on = step->node->value_count == 0 || !step->node->values[0].is_off;
-        is_good &= build_match(build, step->match, &rule->when);
+        if (!build_match(route->build, step->match, &rule->when))
+            return NULL;
     }
-    if (count == 1 && !coding->rules[0].when && !coding->rules[0].is_on)
-        return is_good;
-    coding->compress = compress_of(build);
-    if (!coding->compress)
+    return coding;
+}
+
+static bool coding_use(struct build_route *route)
+{
+    const struct config_route *settings = route->route;
+    struct build *build = route->build;
+    struct coding *coding;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < settings->step_count; i++)
+        count += node_is(settings->steps[i].node, "compress");
+    coding = count > 0 ? coding_make(route, count) : NULL;
+    if (count > 0 && !coding)
         return false;
+    if (count == 1 && !coding->rules[0].when && !coding->rules[0].is_on)
+        return true;
+    px_compress *compress = compress_of(build);
+
+    if (!compress)
+        return false;
+    /* Where nothing is said all routes share what the library has. */
+    if (count == 0) {
+        build_filter(route, px_compress_filter(), compress, NULL);
+        return true;
+    }
+    coding->compress = compress;
     if (!build->coding_filter)
         build->coding_filter = coding_filter(build);
     if (!build->coding_filter)
         return false;
     build_filter(route, build->coding_filter, coding, NULL);
-    return is_good;
+    return true;
 }
 
 bool build_filters(struct build_route *route)

@@ -83,7 +83,7 @@ bool build_match(struct build *build, const struct config_node *match, px_matche
     *out_matcher = NULL;
     if (!match)
         return true;
-    *out_matcher = build_made_find(build, match, NULL);
+    *out_matcher = build_made_find(build->config, match, NULL);
     if (*out_matcher)
         return true;
     px_matcher *matcher = px_matcher_create(&build->config->allocator, &error);

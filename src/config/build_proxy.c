@@ -81,12 +81,10 @@ static bool setting_take(struct build *build, const struct config_node *node,
     return true;
 }
 
-static struct config_proxy *proxy_find(const struct config *config, const struct config_node *node)
+/* It lies in the configuration's memory, and what it has made ends with the loop (serving.c). */
+static void proxy_release(void *proxy)
 {
-    for (struct config_proxy *one = config->proxies; one; one = one->next)
-        if (one->node == node)
-            return one;
-    return NULL;
+    (void)proxy;
 }
 
 static struct config_proxy *proxy_make(struct build *build, const struct config_node *node)
@@ -104,14 +102,14 @@ static struct config_proxy *proxy_make(struct build *build, const struct config_
         return NULL;
     proxy->next = build->config->proxies;
     build->config->proxies = proxy;
-    return proxy;
+    return build_made_keep(build, node, NULL, proxy, proxy_release) ? proxy : NULL;
 }
 
 bool build_proxy(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer)
 {
     struct build *build = route->build;
-    struct config_proxy *proxy = proxy_find(build->config, node);
+    struct config_proxy *proxy = build_made_find(build->config, node, NULL);
 
     if (!proxy)
         proxy = proxy_make(build, node);
@@ -125,7 +123,7 @@ bool build_proxy(struct build_route *route, const struct config_node *node,
 const struct config_upstream *build_proxied(const struct config *config,
                                             const struct config_node *node)
 {
-    const struct config_proxy *proxy = proxy_find(config, node);
+    const struct config_proxy *proxy = build_made_find(config, node, NULL);
 
     return proxy ? proxy->upstream : NULL;
 }

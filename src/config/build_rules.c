@@ -99,7 +99,7 @@ static struct build_pages *pages_make(struct build *build)
 static bool host_pages(struct build *build, const struct config_host *host,
                        struct build_pages **out_pages)
 {
-    const struct config_node *lists[] = {build->settings->nodes,
+    const struct config_node *lists[] = {build->settings->shared,
                                          host->node ? host->node->children : NULL};
 
     *out_pages = NULL;

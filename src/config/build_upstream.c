@@ -5,6 +5,7 @@
  * makes the rest.  A proxy that names a server's address has an upstream of its own.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -264,17 +265,54 @@ static struct config_upstream *upstream_add(struct build *build, const struct co
     return upstream;
 }
 
-static bool is_taken(struct build *build, const struct config_node *node)
+static const char *name_of(const struct config_upstream *upstream)
 {
-    const struct config_upstream *other = build_upstream_named(build, node->values[0].text);
+    return upstream->node->values[0].text.ptr;
+}
 
-    if (!other)
+/* By name, and of one name in the order of the file. */
+static int compare_upstreams(const void *left, const void *right)
+{
+    struct config_upstream *const *one = left, *const *other = right;
+    int order = strcmp(name_of(*one), name_of(*other));
+
+    if (order != 0)
+        return order;
+    return (*one)->index < (*other)->index ? -1 : 1;
+}
+
+static void note_taken(struct build *build, const struct config_upstream *first,
+                       const struct config_upstream *other)
+{
+    struct config_place there = node_place(first->node);
+
+    report_add(&build->load->report, REPORT_MEANING, other->node->values[0].value->place,
+               "upstream \"%s\" is already at %s:%u", name_of(other), there.file->name, there.line);
+}
+
+/* Sorts them by name, so that one of ten thousand is found quickly, and says which are there
+ * twice. */
+static bool names_sort(struct build *build)
+{
+    uint32_t count = 0, index = 0;
+
+    for (const struct config_upstream *one = build->config->upstreams; one; one = one->next)
+        count++;
+    build->upstreams = load_take(build->load, (count + 1) * sizeof(build->upstreams[0]));
+    if (!build->upstreams)
         return false;
-    struct config_place there = node_place(other->node);
-
-    report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,
-               "upstream \"%s\" is already at %s:%u", node->values[0].text.ptr, there.file->name,
-               there.line);
+    for (struct config_upstream *one = build->config->upstreams; one; one = one->next) {
+        one->index = count - 1 - index; /* the list is newest first */
+        build->upstreams[index++] = one;
+    }
+    build->upstream_count = count;
+    qsort(build->upstreams, count, sizeof(build->upstreams[0]), compare_upstreams);
+    for (uint32_t first = 0, at = 1; at < count; at++) {
+        if (strcmp(name_of(build->upstreams[first]), name_of(build->upstreams[at])) == 0)
+            note_taken(build, build->upstreams[first], build->upstreams[at]);
+        else
+            first = at;
+    }
     return true;
 }
 
@@ -284,7 +322,7 @@ void build_upstreams(struct build *build)
         const struct config_node *tls;
         struct config_upstream *upstream;
 
-        if (!node_is(node, "upstream") || is_taken(build, node))
+        if (!node_is(node, "upstream"))
             continue;
         upstream = upstream_add(build, node);
         if (!upstream)
@@ -296,16 +334,27 @@ void build_upstreams(struct build *build)
         for (const struct config_node *inner = node->children; inner; inner = inner->next)
             (void)setting_take(build, inner, upstream);
     }
+    (void)names_sort(build);
 }
 
 /* --- For proxies and their kin -----------------------------------------------------------------
  */
 
-struct config_upstream *build_upstream_named(struct build *build, px_str name)
+static struct config_upstream *upstream_named(const struct build *build, px_str name)
 {
-    for (struct config_upstream *one = build->config->upstreams; one; one = one->next)
-        if (one->is_named && px_str_equal(one->node->values[0].text, name))
-            return one;
+    uint32_t least = 0, most = build->upstream_count;
+
+    while (least < most) {
+        uint32_t middle = least + (most - least) / 2;
+        int order = strcmp(name_of(build->upstreams[middle]), name.ptr);
+
+        if (order == 0)
+            return build->upstreams[middle];
+        if (order < 0)
+            least = middle + 1;
+        else
+            most = middle;
+    }
     return NULL;
 }
 
@@ -327,7 +376,7 @@ static void note_no_upstream(struct build *build, const struct config_typed *val
                    "upstream \"%s\" is not defined", value->text.ptr);
         return;
     }
-    struct config_place there = node_place(build_upstream_named(build, px_str_of(nearest))->node);
+    struct config_place there = node_place(upstream_named(build, px_str_of(nearest))->node);
 
     report_add(&build->load->report, REPORT_MEANING, value->value->place,
                "upstream \"%s\" is not defined; \"%s\" is, at %s:%u", value->text.ptr, nearest,
@@ -340,7 +389,7 @@ struct config_upstream *build_upstream_of(struct build *build, const struct conf
     struct config_upstream *upstream;
 
     if (!has_scheme(value->text)) {
-        upstream = build_upstream_named(build, value->text);
+        upstream = upstream_named(build, value->text);
         if (!upstream)
             note_no_upstream(build, value);
         return upstream;

@@ -31,6 +31,7 @@ void config_shared_deinit(struct config_shared *shared);
 /* Something that belongs to the configuration, and what it was made of. */
 struct config_made {
     struct config_made *next;
+    struct config_made *beside;      /* in its bucket */
     const struct config_node *node;  /* borrowed: the tree's; NULL: nothing looks for it */
     const struct config_node *match; /* likewise */
     void *thing;                     /* owned */
@@ -47,8 +48,11 @@ struct config {
     const struct config_settings *settings; /* NULL: nothing could be understood */
     px_site
         *site; /* owned until config_drop of its maker; NULL: none.  With errors it is not whole */
-    struct config_shared *shared;      /* borrowed: outlives the configuration */
-    struct config_made *made;          /* newest first */
+    struct config_shared *shared; /* borrowed: outlives the configuration */
+    struct config_made *made;     /* newest first */
+    struct config_made **buckets; /* those with a node, by node and match */
+    uint32_t bucket_count;        /* 0 or a power of two */
+    uint32_t made_count;
     struct config_upstream *upstreams; /* in the load's arena (serving.h) */
     struct config_proxy *proxies;      /* likewise */
     struct config_auth *auths;         /* likewise */

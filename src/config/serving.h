@@ -23,6 +23,7 @@ struct config_upstream {
     px_tls_trust *trust; /* owned, or the configuration's, or NULL */
     px_upstream *made;   /* owned; NULL: not yet */
     bool is_named;       /* it is an `upstream` */
+    uint32_t index;      /* ... in the order of the file */
 };
 
 struct config_proxy {

@@ -247,6 +247,7 @@ static void add_hosts(struct making *making, const struct config_node *nodes)
                                       making->load->is_top_partial};
     const struct config_node *first = NULL;
 
+    making->settings->shared = file.nodes;
     check_matches(making, file.nodes);
     for (const struct config_node *node = nodes; node; node = node->next) {
         if (!node_is(node, "host"))

@@ -49,7 +49,8 @@ struct config_host {
 };
 
 struct config_settings {
-    const struct config_node *nodes; /* the top of the file */
+    const struct config_node *nodes;  /* the top of the file */
+    const struct config_node *shared; /* those of them that hosts inherit or name */
     struct config_listen *listens;
     uint32_t listen_count;
     struct config_host *hosts; /* at least one */

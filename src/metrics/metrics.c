@@ -190,14 +190,15 @@ static uint64_t *request_series(px_metrics *metrics, const struct metrics_reques
 
     if (cells)
         return cells;
+    /* First, for to count a route's series is slow, and here it would change nothing. */
+    if (labels != LABELS_OTHER && is_crowded(metrics->block))
+        return NULL;
     if (labels == LABELS_ALL) {
         if (!*request->is_full && !route_has_share(metrics, request))
             *request->is_full = true;
         if (*request->is_full)
             return NULL;
     }
-    if (labels != LABELS_OTHER && is_crowded(metrics->block))
-        return NULL;
     return block_series(metrics->block, metrics->index, METRIC_REQUEST_ROW, text_str(&text));
 }
 

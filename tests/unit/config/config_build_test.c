@@ -3,6 +3,7 @@
  * fails leaves anything behind.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "config/config.h"
@@ -212,6 +213,41 @@ static void braces_are_doubled(void **state)
     config_close(config);
 }
 
+/* CPU milliseconds of so many hosts, each with directives of its own. */
+static double build_many(unsigned count)
+{
+    enum { HOST_BYTES = 400 };
+    char *text = test_malloc((size_t)count * HOST_BYTES), *at = text;
+    struct timespec begin, end;
+
+    for (unsigned i = 0; i < count; i++)
+        at += snprintf(at, HOST_BYTES,
+                       "upstream u%u { server 10.0.0.1:80 }\n"
+                       "host h%u.example {\n header X-A b\n rate_limit {client} 1/s\n"
+                       " match m { path /y }\n error_page 404 /e\n"
+                       " route /x { when m { header X-B c }; rewrite /z; respond }\n"
+                       " route /p { proxy u%u }\n}\n",
+                       i, i, i);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+    struct config *config = open_text(text, &alloc_libc);
+
+    assert_true(config && config_is_good(config));
+    config_close(config);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    test_free(text);
+    return (double)(end.tv_sec - begin.tv_sec) * 1e3 + (double)(end.tv_nsec - begin.tv_nsec) / 1e6;
+}
+
+/* Eight times as many take eight times as long, and not sixty-four times. */
+static void hosts_are_built_in_linear_work(void **state)
+{
+    double few = build_many(500), many = build_many(4000);
+
+    (void)state;
+    print_message("500 hosts %.0f ms, 4,000 hosts %.0f ms\n", few, many);
+    assert_true(many < few * 24);
+}
+
 static void open_once(const px_allocator *allocator, void *context)
 {
     struct config *config = open_text(hosts, allocator);
@@ -237,6 +273,7 @@ int main(void)
         cmocka_unit_test(warnings_are_told),
         cmocka_unit_test(a_host_has_so_many_addresses),
         cmocka_unit_test(braces_are_doubled),
+        cmocka_unit_test(hosts_are_built_in_linear_work),
         cmocka_unit_test(every_allocation_may_fail),
     };
 
