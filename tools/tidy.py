@@ -45,7 +45,7 @@ FLOORS = {
     "handlers": ["base", "io", "metrics", "http"],
     "gate": ["base", "io", "net", "http", "exchange"],
     "realtime": ["base", "io", "http", "exchange"],
-    "proxy": ["base", "io", "net", "http", "exchange", "client", "gate"],
+    "proxy": ["base", "io", "metrics", "net", "http", "exchange", "client", "gate"],
     "server": ["base", "io", "metrics", "net", "tls", "http", "conduit", "exchange", "client", "route",
                "handlers", "gate"],
     "config": ["base"],

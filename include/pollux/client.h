@@ -226,6 +226,8 @@ typedef struct px_fetch_facts {
     int unprocessed;       /**< 1: the server has certainly not begun it: it may be sent again. */
     int answered;          /**< 1: a byte of the answer has come. */
     int reused;            /**< 1: the last connection had served others before. */
+    uint32_t connect_ms;   /**< How long that one took to be made, where it was new. */
+    uint32_t reserved;     /**< Zero. */
 } px_fetch_facts;
 
 /** Tells them; any time until on_end has returned. */

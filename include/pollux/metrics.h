@@ -46,6 +46,9 @@ typedef enum px_metric_kind {
     PX_METRIC_GAUGE,     /**< Comes and goes, and with the process; the sum. */
     PX_METRIC_MAX,       /**< A gauge of which the largest counts. */
     PX_METRIC_HISTOGRAM, /**< How many values there were up to each bound; the sum. */
+    /** A gauge that all processes have alike, as whether a server is up: the largest counts, and a
+     *  set of labels is not shown that no process has set. */
+    PX_METRIC_STATE,
 } px_metric_kind;
 
 /** Options of px_metrics_create.  Zero is the default everywhere. */
@@ -128,6 +131,9 @@ void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t
 
 /** Sets a gauge.  @param set as px_metric_add. */
 void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value);
+
+/** Of a PX_METRIC_STATE: this process does not know it any more.  @param set as px_metric_add. */
+void px_metric_forget(px_metrics *metrics, px_metric metric, uint32_t set);
 
 /** Sets all that has come by label_names of a gauge to 0: what of it is there is set again. */
 void px_metric_clear(px_metrics *metrics, px_metric metric);

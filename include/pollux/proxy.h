@@ -17,6 +17,8 @@
 extern "C" {
 #endif
 
+struct px_metrics;
+
 typedef struct px_upstream px_upstream; /**< Servers that serve the same. */
 typedef struct px_proxy px_proxy;       /**< A handler that asks an upstream. */
 
@@ -111,6 +113,9 @@ typedef struct px_upstream_options {
      *  borrowed.  NULL: not told. */
     void (*on_change)(const px_upstream *upstream, const char *text, void *context);
     void *change_context; /**< Handed to on_change; borrowed. */
+    /** Where its requests and servers are counted, by its name, or without one by its first
+     *  server's URL; borrowed: outlives the upstream.  NULL: they are not. */
+    struct px_metrics *metrics;
 } px_upstream_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -50,6 +50,8 @@ void px_fetch_tell(const px_fetch *fetch, px_fetch_facts *out_facts)
     out_facts->unprocessed = fetch->unprocessed;
     out_facts->answered = fetch->begun;
     out_facts->reused = fetch->reused;
+    out_facts->connect_ms = fetch->dialled_ms;
+    out_facts->reserved = 0;
 }
 
 size_t px_fetch_peer(const px_fetch *fetch, char *out_text, size_t room)

@@ -137,6 +137,12 @@ struct fetch_request {
     uint8_t method_id; /* enum http_method */
 };
 
+/* Informational heads that came. */
+struct fetch_informs {
+    uint32_t bytes;
+    uint16_t count;
+};
+
 struct px_fetch {
     struct pool_item item;
     struct list all;                     /* in px_client.all, or px_client.ended */
@@ -160,12 +166,12 @@ struct px_fetch {
     uint64_t total_due_ms;
     uint64_t active_ms; /* when something last moved */
     uint32_t connect_ms;
+    uint32_t dialled_ms; /* what its connection took, which was new */
     uint32_t wait_ms;
     uint32_t first_byte_ms;
     uint32_t silence_ms;
     uint32_t trailer_count;
-    uint32_t inform_bytes; /* of informational heads */
-    uint16_t inform_count;
+    struct fetch_informs informs;
     uint8_t tries;
     uint8_t stage;   /* enum fetch_stage */
     bool paused;     /* its content waits for px_fetch_resume */

@@ -119,9 +119,9 @@ static px_err inform(struct link *link, const struct http_response *response)
 {
     px_fetch *fetch = link->fetch;
 
-    fetch->inform_bytes += link->work->parser.head_bytes;
-    if (++fetch->inform_count > CLIENT_INFORM_COUNT_MAX ||
-        fetch->inform_bytes > link->client->limits.head_bytes_max)
+    fetch->informs.bytes += link->work->parser.head_bytes;
+    if (++fetch->informs.count > CLIENT_INFORM_COUNT_MAX ||
+        fetch->informs.bytes > link->client->limits.head_bytes_max)
         return refuse(link, PX_ERR_LIMIT, "too many informational answers");
     h1_link_work_release(link);
     if (response->status == 100) {

@@ -139,10 +139,10 @@ static void fields_take(px_fetch *fetch, const px_field *from, uint32_t count,
 static void inform(px_fetch *fetch, const struct http_response *answer, const struct link *link)
 {
     for (uint32_t index = 0; index < answer->field_count; index++)
-        fetch->inform_bytes +=
+        fetch->informs.bytes +=
             (uint32_t)(answer->fields[index].name.len + answer->fields[index].value.len);
-    if (++fetch->inform_count > CLIENT_INFORM_COUNT_MAX ||
-        fetch->inform_bytes > link->client->limits.head_bytes_max)
+    if (++fetch->informs.count > CLIENT_INFORM_COUNT_MAX ||
+        fetch->informs.bytes > link->client->limits.head_bytes_max)
         fetch_end(fetch, PX_ERR_LIMIT, "too many informational answers");
     else if (answer->status != 100 && TABLE_MEMBER(fetch->callbacks, on_inform))
         fetch->callbacks->on_inform(fetch, answer->status, answer->fields, answer->field_count,

@@ -152,6 +152,7 @@ static void link_opened(struct link *link)
     }
     link->origin->opening_count--;
     link->stage = LINK_OPEN;
+    link->made_ms = (uint32_t)(link->client->loop->now_ms - link->due_ms);
     timer_stop(&link->client->loop->timers, &link->timer);
     link_free(link);
 }
@@ -343,6 +344,7 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     }
     link->client = client;
     link->origin = origin;
+    link->due_ms = client->loop->now_ms;
     list_init(&link->idle);
     list_init(&link->aged);
     list_init(&link->fetches);
@@ -375,6 +377,7 @@ void link_take(struct link *link, px_fetch *fetch)
     fetch->link = link;
     fetch->stage = FETCH_SENT;
     fetch->reused = link->served > 0;
+    fetch->dialled_ms = fetch->reused ? 0 : link->made_ms;
     fetch->unprocessed = false;
     fetch->tries++;
     if (link->h2) {

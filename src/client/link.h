@@ -79,7 +79,8 @@ struct link {
     px_part preamble; /* while it is sent */
     px_str in;        /* borrowed: the bytes at hand, while the driver runs */
     size_t in_used;
-    uint64_t due_ms;    /* until when it is kept */
+    uint64_t due_ms;    /* until when it is kept; while it is made, when that began */
+    uint32_t made_ms;   /* how long that took */
     uint64_t sent_base; /* bytes that the system had taken when the request began */
     uint64_t sent_seen; /* when the deadline was last looked at */
     uint32_t keep_ms;   /* how long it is kept, by what the server says */

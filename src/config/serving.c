@@ -17,6 +17,7 @@ static px_err upstream_attach(struct config *config, struct config_upstream *ups
     options.servers = upstream->servers;
     options.trust = upstream->trust;
     options.board = config->shared->board;
+    options.metrics = config->metrics;
     options.on_change = serving->on_change;
     options.change_context = serving->context;
     if (upstream->check.struct_size > 0)

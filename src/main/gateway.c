@@ -80,8 +80,8 @@ void gateway_on_change(const px_upstream *upstream, const char *text, void *cont
     diagnostics_tell(LEVEL_WARNING, "%s", text);
 }
 
-static px_upstream *upstream_make(px_server *server, const struct options *given,
-                                  px_error *out_error)
+static px_upstream *upstream_make(const struct gateway *counting, px_server *server,
+                                  const struct options *given, px_error *out_error)
 {
     const struct gateway_options *gateway = &given->gateway;
     px_upstream_server servers[UPSTREAM_COUNT_MAX];
@@ -101,6 +101,7 @@ static px_upstream *upstream_make(px_server *server, const struct options *given
     options.board = given->run.shared->board;
     options.check = gateway->check.path ? &gateway->check : NULL;
     options.on_change = gateway_on_change;
+    options.metrics = counting->metrics;
     px_upstream *upstream = px_upstream_create(&options, out_error);
 
     px_tls_trust_destroy(trust); /* the upstream has a hold of its own */
@@ -128,7 +129,7 @@ px_err gateway_register(struct gateway *gateway, px_server *server, const struct
                         px_error *out_error)
 {
     px_proxy_options proxy_options = options->gateway.proxy;
-    px_upstream *upstream = upstream_make(server, options, out_error);
+    px_upstream *upstream = upstream_make(gateway, server, options, out_error);
 
     if (!upstream)
         return out_error->code;

@@ -401,6 +401,7 @@ static px_err life_make(struct life *life, px_error *out_error)
         return out_error->code;
     if (worker->options->run.config)
         return life_set_site(life, worker->options->run.config, out_error);
+    life->gateway.metrics = worker->counts->metrics;
     if (worker->options->command == COMMAND_PROXY)
         return gateway_register(&life->gateway, life->server, worker->options, out_error);
     return worker->options->command == COMMAND_FILES

@@ -38,7 +38,7 @@ static bool row_read(const struct metrics_block *block, uint32_t at, struct bloc
 {
     memcpy(out_row, &block->rows[at], sizeof(*out_row));
     out_row->name[BLOCK_NAME_BYTES - 1] = '\0';
-    return out_row->kind <= PX_METRIC_HISTOGRAM && out_row->set_cells > 0 &&
+    return out_row->kind <= PX_METRIC_STATE && out_row->set_cells > 0 &&
            out_row->set_cells <= BLOCK_CELLS_MAX && out_row->cell_count <= BLOCK_CELLS_MAX &&
            out_row->cells_at <= BLOCK_CELLS_MAX - out_row->cell_count;
 }
@@ -215,7 +215,7 @@ static void cells_add(uint64_t *into, const uint64_t *from, uint32_t count, uint
     for (uint32_t i = 0; i < count; i++) {
         uint64_t value = block_load(&from[i]);
 
-        if (kind != PX_METRIC_MAX)
+        if (kind != PX_METRIC_MAX && kind != PX_METRIC_STATE)
             into[i] += value;
         else if (value > into[i])
             into[i] = value;
@@ -264,6 +264,11 @@ static void series_add(struct metrics_block *into, struct block_index *index,
         cells_add(found, from->series_cells + series->cells_at, cells, into->rows[row].kind);
 }
 
+static bool is_gone_with_process(uint32_t kind)
+{
+    return kind == PX_METRIC_GAUGE || kind == PX_METRIC_STATE;
+}
+
 /* Which row of `into` each row of `from` is; BLOCK_ROWS_MAX: none. */
 static void rows_match(const struct metrics_block *into, const struct metrics_block *from,
                        uint32_t count, bool with_gauges, uint32_t *out_rows)
@@ -274,7 +279,7 @@ static void rows_match(const struct metrics_block *into, const struct metrics_bl
         struct block_row row;
         uint32_t at = BLOCK_ROWS_MAX;
 
-        if (row_read(from, i, &row) && (with_gauges || row.kind != PX_METRIC_GAUGE))
+        if (row_read(from, i, &row) && (with_gauges || !is_gone_with_process(row.kind)))
             for (uint32_t step = 0; step < known && at == BLOCK_ROWS_MAX; step++)
                 if (row_is(&into->rows[(i + step) % known], &row))
                     at = (i + step) % known;
@@ -364,10 +369,10 @@ void block_vacate(struct metrics_block *block)
         return;
     block->begun = 0;
     for (uint32_t i = 0; i < row_count; i++)
-        if (row_read(block, i, &row) && row.kind == PX_METRIC_GAUGE)
+        if (row_read(block, i, &row) && is_gone_with_process(row.kind))
             memset(block->cells + row.cells_at, 0, row.cell_count * sizeof(uint64_t));
     for (uint32_t i = 0; i < series_count; i++)
         if (series_read(block, i, row_count, &series) && row_read(block, series.row, &row) &&
-            row.kind == PX_METRIC_GAUGE)
+            is_gone_with_process(row.kind))
             block->series_cells[series.cells_at] = 0;
 }

@@ -17,15 +17,6 @@
 
 static const char other[] = "_other";
 
-static const char *const request_names[] = {"http_request_method",
-                                            "http_response_status_code",
-                                            "http_route",
-                                            "server_address",
-                                            "network_protocol_version",
-                                            "url_scheme",
-                                            "error_type",
-                                            NULL};
-
 /* --- Labels -----------------------------------------------------------------------------------
  */
 
@@ -70,7 +61,7 @@ static bool other_put(px_metrics *metrics, uint32_t row)
     struct text text;
 
     text_init(&text, room, sizeof(room));
-    for (const char *const *name = metrics->label_names[row]; *name; name++)
+    for (const char *const *name = metrics->rows[row].label_names; *name; name++)
         if (row != METRIC_REQUEST_ROW || strcmp(*name, "error_type") != 0)
             put_label(&text, *name, px_str_of(other));
     return !text.cut && block_series(metrics->block, metrics->index, row, text_str(&text));
@@ -121,18 +112,19 @@ static void put_request(struct text *text, const struct metrics_request *request
     char digits[TEXT_NUMBER_BYTES];
     size_t len = (size_t)(text_write_number(digits, request->status) - digits);
     const char class[] = {(char)('0' + request->status / 100), 'x', 'x'};
+    const char *const *names = metrics_library[METRIC_REQUEST_ROW].label_names;
     bool is_route = labels == LABELS_ROUTE;
     px_str some = px_str_of(other);
 
-    put_label(text, request_names[0], is_route ? some : request->method);
-    put_label(text, request_names[1],
+    put_label(text, names[0], is_route ? some : request->method);
+    put_label(text, names[1],
               is_route ? px_str_make(class, sizeof(class)) : px_str_make(digits, len));
-    put_label(text, request_names[2], labels == LABELS_OTHER ? some : request->route);
-    put_label(text, request_names[3], labels == LABELS_OTHER ? some : request->host);
-    put_label(text, request_names[4], is_route ? some : px_str_of(request->version));
-    put_label(text, request_names[5], is_route ? some : px_str_of(request->scheme));
+    put_label(text, names[2], labels == LABELS_OTHER ? some : request->route);
+    put_label(text, names[3], labels == LABELS_OTHER ? some : request->host);
+    put_label(text, names[4], is_route ? some : px_str_of(request->version));
+    put_label(text, names[5], is_route ? some : px_str_of(request->scheme));
     if (request->error.ptr && !is_route)
-        put_label(text, request_names[6], request->error);
+        put_label(text, names[6], request->error);
 }
 
 /* How many series there are of a route of a host: looked for when one more is to be made. */
@@ -143,12 +135,14 @@ static uint32_t route_series(const px_metrics *metrics, const struct metrics_req
     char room[BLOCK_LABELS_BYTES_MAX];
     struct text text;
 
+    const char *const *names = metrics_library[METRIC_REQUEST_ROW].label_names;
+
     CHECK(all <= BLOCK_SERIES_MAX);
     text_init(&text, room, sizeof(room));
     text_put_byte(&text, ',');
-    put_pair(&text, request_names[2], request->route);
+    put_pair(&text, names[2], request->route);
     text_put_byte(&text, ',');
-    put_pair(&text, request_names[3], request->host);
+    put_pair(&text, names[3], request->host);
     text_put_byte(&text, ',');
     for (uint32_t i = 0; i < all && !text.cut; i++) {
         const struct block_series *series = &block->series[i];
@@ -217,11 +211,11 @@ uint32_t px_metric_labels(px_metrics *metrics, px_metric metric, const px_str *v
     char room[BLOCK_LABELS_BYTES_MAX];
     struct text text;
 
-    CHECK_RULE(metric < metrics->row_count && metrics->label_names[metric],
+    CHECK_RULE(metric < metrics->row_count && metrics->rows[metric].label_names,
                "px_metric_labels needs a metric with label_names");
     text_init(&text, room, sizeof(room));
-    for (uint32_t i = 0; metrics->label_names[metric][i]; i++)
-        put_label(&text, metrics->label_names[metric][i], values[i]);
+    for (uint32_t i = 0; metrics->rows[metric].label_names[i]; i++)
+        put_label(&text, metrics->rows[metric].label_names[i], values[i]);
     const uint64_t *cells = series_take(metrics, metric, &text);
 
     if (!cells)
@@ -237,7 +231,7 @@ static bool rows_put(px_metrics *metrics, uint32_t from)
 {
     for (uint32_t i = from; i < metrics->row_count; i++)
         if (!block_put_row(metrics->block, &metrics->rows[i]) ||
-            (metrics->label_names[i] && !other_put(metrics, i)))
+            (metrics->rows[i].label_names && !other_put(metrics, i)))
             return false;
     return true;
 }
@@ -269,7 +263,6 @@ px_metrics *px_metrics_create(const px_metrics_options *given, px_error *out_err
     memcpy(metrics->rows, metrics_library, metrics_library_count * sizeof(metrics->rows[0]));
     metrics->row_count = metrics_library_count;
     metrics->cells_used = LIBRARY_CELLS;
-    metrics->label_names[METRIC_REQUEST_ROW] = request_names;
     bool has_room = rows_put(metrics, 0);
 
     CHECK(has_room); /* the library's rows are few */
@@ -316,7 +309,7 @@ static bool define_is_valid(const px_metrics *metrics, const px_metric_options *
     bool is_histogram = options->kind == PX_METRIC_HISTOGRAM;
 
     if (!name_is_valid(options->name) || name_is_taken(metrics, options->name) || !options->help ||
-        options->kind > PX_METRIC_HISTOGRAM || is_histogram != (options->bounds != NULL) ||
+        options->kind > PX_METRIC_STATE || is_histogram != (options->bounds != NULL) ||
         (options->label_sets && options->label_names) || options->bound_count > METRIC_BOUNDS_MAX ||
         (is_histogram && options->bound_count == 0))
         return false;
@@ -342,7 +335,6 @@ px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_
     while (options.label_sets && options.label_sets[sets])
         sets++;
     metrics->bounds[at] = (struct metric_bounds){options.bounds, options.bound_count};
-    metrics->label_names[at] = options.label_names;
     metrics->hides_zero[at] = options.hides_zero > 0;
     struct metric_row row = {.name = options.name,
                              .unit = options.unit ? options.unit : "",
@@ -351,7 +343,8 @@ px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_
                              .bounds = options.bounds ? &metrics->bounds[at] : NULL,
                              .kind = options.kind,
                              .divisor = options.divisor ? options.divisor : 1,
-                             .cells_at = metrics->cells_used};
+                             .cells_at = metrics->cells_used,
+                             .label_names = options.label_names};
 
     if (!options.label_names)
         row.cell_count = (options.label_sets ? sets : 1) * metric_set_cells(&row);
@@ -390,7 +383,8 @@ void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t
 
 void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
 {
-    *cells_find(metrics, metric, set) = value;
+    /* 0 is a state that is not known. */
+    *cells_find(metrics, metric, set) = value + (metrics->rows[metric].kind == PX_METRIC_STATE);
 }
 
 void px_metric_clear(px_metrics *metrics, px_metric metric)
@@ -398,11 +392,19 @@ void px_metric_clear(px_metrics *metrics, px_metric metric)
     struct metrics_block *block = metrics->block;
     uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
 
-    CHECK_RULE(metric < metrics->row_count && metrics->rows[metric].kind == PX_METRIC_GAUGE,
+    CHECK_RULE(metric < metrics->row_count && (metrics->rows[metric].kind == PX_METRIC_GAUGE ||
+                                               metrics->rows[metric].kind == PX_METRIC_STATE),
                "px_metric_clear needs a gauge");
     for (uint32_t i = 0; i < count; i++)
         if (block->series[i].row == metric)
             block->series_cells[block->series[i].cells_at] = 0;
+}
+
+void px_metric_forget(px_metrics *metrics, px_metric metric, uint32_t set)
+{
+    CHECK_RULE(metric < metrics->row_count && metrics->rows[metric].kind == PX_METRIC_STATE,
+               "px_metric_forget needs a state");
+    *cells_find(metrics, metric, set) = 0;
 }
 
 void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)

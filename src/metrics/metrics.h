@@ -19,9 +19,8 @@ struct metrics_seen {
 struct px_metrics {
     px_allocator allocator;
     struct metric_row rows[BLOCK_ROWS_MAX];
-    struct metric_bounds bounds[BLOCK_ROWS_MAX];    /* of rows that were defined */
-    const char *const *label_names[BLOCK_ROWS_MAX]; /* borrowed; NULL: a closed list */
-    bool hides_zero[BLOCK_ROWS_MAX];                /* likewise: a series that is 0 is not shown */
+    struct metric_bounds bounds[BLOCK_ROWS_MAX]; /* of rows that were defined */
+    bool hides_zero[BLOCK_ROWS_MAX];             /* ... a series that is 0 is not shown */
     uint32_t row_count;
     uint32_t cells_used;
     struct metrics_block *block; /* counted in: `own`, or borrowed */

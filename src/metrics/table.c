@@ -50,21 +50,55 @@ static const uint64_t tick_us[TICK_BOUNDS] = {10,   25,   50,    100,   250,    
                                               2500, 5000, 10000, 25000, 100000, 1000000};
 const struct metric_bounds metric_bounds_tick = {tick_us, TICK_BOUNDS};
 
+/* clang-format off */
 #define METRICS_ROW(member, cells, kind, divisor, labels, bounds, name, unit, help) \
-    {name,                                                                          \
-     unit,                                                                          \
-     help,                                                                          \
-     labels,                                                                        \
-     bounds,                                                                        \
-     PX_METRIC_##kind,                                                              \
-     divisor,                                                                       \
-     offsetof(struct metrics_cells, member) / sizeof(uint64_t),                     \
-     sizeof(((struct metrics_cells *)0)->member) / sizeof(uint64_t)},
+    {name, unit, help, labels, bounds, PX_METRIC_##kind, divisor, \
+     offsetof(struct metrics_cells, member) / sizeof(uint64_t), \
+     sizeof(((struct metrics_cells *)0)->member) / sizeof(uint64_t), NULL},
+/* clang-format on */
+
+static const char *const names_request[] = {"http_request_method",
+                                            "http_response_status_code",
+                                            "http_route",
+                                            "server_address",
+                                            "network_protocol_version",
+                                            "url_scheme",
+                                            "error_type",
+                                            NULL};
+static const char *const names_upstream[] = {"upstream", NULL};
+static const char *const names_server[] = {"upstream", "server", NULL};
+static const char *const names_retry[] = {"upstream", "reason", NULL};
+
+/* clang-format off */
+#define SERIES_ROW(kind, divisor, unit, names, bounds, name, help) \
+    {name, unit, help, NULL, bounds, PX_METRIC_##kind, divisor, 0, 0, names}
 
 const struct metric_row metrics_library[] = {
-    {"http_server_request_duration_seconds", "seconds",
-     "From the end of a request's head to the end of its answer.", NULL, &metric_bounds_duration,
-     PX_METRIC_HISTOGRAM, 1000, 0, 0},
+    [METRIC_REQUEST_ROW] = SERIES_ROW(HISTOGRAM, 1000, "seconds", names_request, &metric_bounds_duration,
+        "http_server_request_duration_seconds", "From the end of a request's head to the end of its answer."),
+    [METRIC_UPSTREAM_REQUESTS] = SERIES_ROW(COUNTER, 1, "", names_server, NULL,
+        "pollux_upstream_requests", "Requests that were given to a server, each try."),
+    [METRIC_UPSTREAM_FAILURES] = SERIES_ROW(COUNTER, 1, "", names_server, NULL,
+        "pollux_upstream_failures", "Of those, the ones that the server is blamed for."),
+    [METRIC_UPSTREAM_UP] = SERIES_ROW(STATE, 1, "", names_server, NULL,
+        "pollux_upstream_up", "1 while a server is up, 0 while it is out for failures or by its checks."),
+    [METRIC_UPSTREAM_ACTIVE] = SERIES_ROW(GAUGE, 1, "", names_server, NULL,
+        "pollux_upstream_active", "Requests that a server has now."),
+    [METRIC_UPSTREAM_QUEUE] = SERIES_ROW(GAUGE, 1, "", names_upstream, NULL,
+        "pollux_upstream_queue", "Requests that wait for a server to have room."),
+    [METRIC_UPSTREAM_PANIC] = SERIES_ROW(STATE, 1, "", names_upstream, NULL,
+        "pollux_upstream_panic", "1 while fewer than half of the servers are up, so that all are asked."),
+    [METRIC_UPSTREAM_RETRIES] = SERIES_ROW(COUNTER, 1, "", names_retry, NULL,
+        "pollux_upstream_retries", "Requests that were sent to another try, by why that could be."),
+    [METRIC_UPSTREAM_REUSES] = SERIES_ROW(COUNTER, 1, "", names_upstream, NULL,
+        "pollux_upstream_reuses", "Requests that were sent over a kept connection."),
+    [METRIC_UPSTREAM_CONNECT] = SERIES_ROW(HISTOGRAM, 1000, "seconds", names_upstream, &metric_bounds_duration,
+        "pollux_upstream_connect_seconds", "From dialling to a connection that can be used, with its TLS handshake."),
+    [METRIC_UPSTREAM_FIRST_BYTE] = SERIES_ROW(HISTOGRAM, 1000, "seconds", names_upstream, &metric_bounds_duration,
+        "pollux_upstream_first_byte_seconds", "From when a server was chosen until the head of its answer had come."),
     METRICS_LIBRARY(METRICS_ROW)};
+/* clang-format on */
+
+_Static_assert(METRIC_REQUEST_ROW == 0, "series of requests are made first");
 
 const uint32_t metrics_library_count = sizeof(metrics_library) / sizeof(metrics_library[0]);

@@ -129,15 +129,30 @@ struct metric_row {
     uint32_t kind;                      /* px_metric_kind */
     uint32_t divisor;
     uint32_t cells_at;
-    uint32_t cell_count; /* 0: its series are made as they come */
+    uint32_t cell_count;            /* 0: its series are made as they come */
+    const char *const *label_names; /* of those, ends in NULL; else NULL */
 };
 
 /* The rows of the library: those of struct metrics_cells in its order, and those without cells. */
 extern const struct metric_row metrics_library[];
 extern const uint32_t metrics_library_count;
 
-/* The row of http_server_request_duration_seconds. */
-enum { METRIC_REQUEST_ROW = 0 };
+/* The rows whose series are made as they come, the first of the table.  Those of upstreams have
+ * the labels `upstream`, and `server` or `reason`. */
+enum metric_series_row {
+    METRIC_REQUEST_ROW, /* http_server_request_duration_seconds */
+    METRIC_UPSTREAM_REQUESTS,
+    METRIC_UPSTREAM_FAILURES,
+    METRIC_UPSTREAM_UP,
+    METRIC_UPSTREAM_ACTIVE,
+    METRIC_UPSTREAM_QUEUE,
+    METRIC_UPSTREAM_PANIC,
+    METRIC_UPSTREAM_RETRIES,
+    METRIC_UPSTREAM_REUSES,
+    METRIC_UPSTREAM_CONNECT,
+    METRIC_UPSTREAM_FIRST_BYTE,
+    METRIC_SERIES_ROWS
+};
 
 /* Cells of one set of labels. */
 static inline uint32_t metric_set_cells(const struct metric_row *row)

@@ -39,6 +39,7 @@ static const char *type_name(uint32_t kind)
         return "histogram";
     case PX_METRIC_GAUGE:
     case PX_METRIC_MAX:
+    case PX_METRIC_STATE:
         break;
     }
     return "gauge";
@@ -113,7 +114,7 @@ static void put_set(struct text *out, const struct metrics_writer *writer,
 
     if (!row->bounds) {
         put_sample(out, row, row->kind == PX_METRIC_COUNTER ? "_total" : "", labels, absent,
-                   cells[0], row->divisor);
+                   cells[0] - (row->kind == PX_METRIC_STATE), row->divisor);
         return;
     }
     for (uint32_t i = 0; i <= row->bounds->count; i++) {
@@ -142,7 +143,8 @@ static bool put_series(struct metrics_writer *writer, const struct metric_row *r
 {
     const struct metrics_block *block = writer->sum->block;
     uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
-    bool is_first = writer->series == 0, hides_zero = writer->sum->metrics->hides_zero[writer->row];
+    bool is_first = writer->series == 0;
+    bool hides_zero = writer->sum->metrics->hides_zero[writer->row] || row->kind == PX_METRIC_STATE;
 
     for (; writer->series < count; writer->series++) {
         const struct block_series *series = &block->series[writer->series];
@@ -167,6 +169,10 @@ static bool put_closed(struct metrics_writer *writer, const struct metric_row *r
 {
     uint32_t cells = metric_set_cells(row), at = writer->set - 1;
 
+    while (row->kind == PX_METRIC_STATE && at < row->cell_count &&
+           writer->sum->block->cells[row->cells_at + at] == 0)
+        at++;
+    writer->set = at + 1;
     if (at >= row->cell_count / cells)
         return false;
     put_set(out, writer, row, px_str_of(row->labels ? row->labels[at] : ""),

@@ -275,6 +275,7 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
         return NULL;
     server->busy++;
     server->requests++;
+    upstream_counts_request(upstream, server);
     upstream->busy++;
     upstream->retry_tokens += RETRY_GAIN_REQUEST;
     if (upstream->retry_tokens > RETRY_MAX)
@@ -291,18 +292,26 @@ void tried_add(struct tried *tried, const px_upstream *upstream, const struct se
 /* --- How they fared ----------------------------------------------------------------------------
  */
 
-void upstream_tell_change(const px_upstream *upstream, const struct server *server,
-                          const char *what)
+bool upstream_is_in_panic(const px_upstream *upstream)
+{
+    struct choice choice = {.upstream = upstream};
+
+    choice.backups = backups_are_due(&choice);
+    return is_in_panic(&choice);
+}
+
+void upstream_tell_change(px_upstream *upstream, const struct server *server, const char *what)
 {
     const px_upstream_options *options = &upstream->options;
-    struct choice choice = {.upstream = upstream};
     char line[CHANGE_BYTES];
 
+    upstream_counts_show(upstream);
     if (!options->on_change)
         return;
-    choice.backups = backups_are_due(&choice);
     snprintf(line, sizeof(line), "%s %s%s", server->url, what,
-             is_in_panic(&choice) ? "; fewer than half of the servers are up: all are asked" : "");
+             upstream_is_in_panic(upstream)
+                 ? "; fewer than half of the servers are up: all are asked"
+                 : "");
     options->on_change(upstream, line, options->change_context);
 }
 
@@ -318,6 +327,7 @@ void server_done(px_upstream *upstream, struct server *server, enum server_resul
         break;
     case SERVER_FAILED:
         server->failures++;
+        upstream_counts_failure(upstream, server);
         if (health_failed(server->health, &upstream->rules, px_loop_now_ms(upstream->loop)))
             upstream_tell_change(upstream, server, "is out for failures");
         break;

@@ -107,6 +107,8 @@ static void on_head(px_fetch *fetch, void *context)
         return;
     }
     exchange_upstream_answer(passage->exchange, px_fetch_status(fetch));
+    upstream_counts_first_byte(passage->proxy->upstream,
+                               px_loop_now_ms(passage->proxy->loop) - passage->started_ms);
     if (!px_fetch_is_tunnel(fetch)) {
         answer_begin(passage);
     } else if (tunnel_open(passage) != PX_OK) {
@@ -208,7 +210,13 @@ static bool may_repeat(struct passage *passage, const px_error *error, const px_
     if (!untouched &&
         !(broke_off && passage->idempotent && (facts->reused || options->retry_disconnect)))
         return false;
-    return flow_rewind(&passage->request) && upstream_retry(passage->proxy->upstream);
+    if (!flow_rewind(&passage->request) || !upstream_retry(passage->proxy->upstream))
+        return false;
+    upstream_counts_retry(passage->proxy->upstream, facts->tries == 0    ? RETRY_UNSENT
+                                                    : facts->unprocessed ? RETRY_UNPROCESSED
+                                                    : facts->reused      ? RETRY_REUSED
+                                                                         : RETRY_DISCONNECT);
+    return true;
 }
 
 /* RFC 9112 section 9.3.1: a kept connection that the server closes as we use it is no failure,
@@ -268,6 +276,8 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
         result = SERVER_LEFT;
     px_upstream *upstream = upstream_take(passage->proxy->upstream);
 
+    if (facts.tries > 0)
+        upstream_counts_connection(upstream, facts.reused != 0, facts.connect_ms);
     server_done(upstream, passage->server, result);
     passage->server = NULL;
     go_on(passage, error, &facts);

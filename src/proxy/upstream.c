@@ -228,6 +228,8 @@ static px_err upstream_init(px_upstream *upstream, const px_upstream_options *op
 
     if (err == PX_OK && options->check)
         err = checker_open(upstream, options->check, out_error);
+    if (err == PX_OK && upstream_counts_open(upstream, options->metrics) != PX_OK)
+        err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     return err;
 }
 
@@ -274,6 +276,7 @@ void upstream_put(px_upstream *upstream)
     if (--upstream->uses > 0)
         return;
     CHECK(upstream->busy == 0);
+    upstream_counts_close(upstream);
     checker_close(upstream);
     px_client_destroy(upstream->client);
     px_timer_destroy(upstream->seeing);

@@ -15,6 +15,7 @@
 #include "proxy/board.h"
 #include "proxy/health.h"
 #include "proxy/queue.h"
+#include "proxy/upstream_counts.h"
 
 enum {
     SERVERS_MAX = 1000,
@@ -48,6 +49,7 @@ struct server {
     uint64_t failures;
     uint64_t hash;             /* of its URL: where it stands for keys */
     char cookie[STICKY_BYTES]; /* what names it to a client that stays */
+    struct server_counts counts;
 };
 
 struct checker;
@@ -61,6 +63,7 @@ struct px_upstream {
     char *sticky;             /* owned: a cookie's name; NULL: none */
     px_timer *seeing;         /* owned: says to the board that it has servers; NULL without one */
     struct queue queue;       /* of those that wait for a server */
+    struct upstream_counts counts;
     struct health_rules rules;
     struct siphash_key key;      /* the board's, or its own */
     px_upstream_options options; /* settled; what it points to is not to be used */
@@ -103,14 +106,16 @@ void server_done(px_upstream *upstream, struct server *server, enum server_resul
 /* Gives what waits to servers that have room. */
 void upstream_serve(px_upstream *upstream);
 
+/* Whether fewer than half of the servers are up, so that all are asked. */
+bool upstream_is_in_panic(const px_upstream *upstream);
+
 bool server_is_up(const px_upstream *upstream, const struct server *server);
 
 /* Whether a server that is up takes one more request now. */
 bool upstream_has_room(const px_upstream *upstream);
 
 /* Tells that a server is out or back, and what follows from it. */
-void upstream_tell_change(const px_upstream *upstream, const struct server *server,
-                          const char *what);
+void upstream_tell_change(px_upstream *upstream, const struct server *server, const char *what);
 
 /* Whether one more request may be tried again: it is counted then. */
 bool upstream_retry(px_upstream *upstream);

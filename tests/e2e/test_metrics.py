@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.runner import ROOT, Pollux, parse_address, run
-from lib.upstream import Upstream
+from lib.runner import PROGRAM, ROOT, Pollux, Server, parse_address, run
+from lib.upstream import Upstream, closed_port
 from lib.wire import Wire, ask
 
 OPEN = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -28,6 +28,9 @@ class Observed(Pollux):
 
     def __init__(self, *args, **child):
         super().__init__(*args, "--metrics", "127.0.0.1:0", **child)
+        self.find()
+
+    def find(self):
         self.metrics = parse_address(self.wait_stderr(r"metrics on (\S+)")[0][1])
 
     def scrape(self, **fields):
@@ -46,6 +49,14 @@ class Observed(Pollux):
 
     def total(self, name):
         return sum(value for (other, _), value in self.samples().items() if other == name)
+
+
+class ObservedFile(Observed):
+    """The same of a configuration, which names both addresses."""
+
+    def __init__(self, path):
+        Server.__init__(self, [PROGRAM, "run", "-c", path])
+        self.find()
 
 
 def check(text):
@@ -363,7 +374,7 @@ def page_of(text):
 
 
 def test_the_manual_has_every_metric():
-    with Observed("respond", "-w1", "-l", "https://127.0.0.1:0", "-l", "127.0.0.1:0", "--tls-self-signed", "--status", "500") as server:
+    with Observed("proxy", "-w1", "-l", "https://127.0.0.1:0", "-l", "127.0.0.1:0", "--tls-self-signed", closed_port()) as server:
         ask(server.addresses[1], request("/"))
         wanted = page_of(server.scrape())
     page = (ROOT / "docs" / "OBSERVABILITY.md").read_text()

@@ -13,7 +13,7 @@
 #include "lib/test.h"
 #include "pollux/server.h"
 
-enum { TEXT_BYTES_MAX = 32 * 1024 * 1024, LIBRARY_ROWS = 23 };
+enum { TEXT_BYTES_MAX = 32 * 1024 * 1024, LIBRARY_ROWS = 33 };
 
 struct page {
     char *text; /* ends in NUL */
@@ -83,7 +83,11 @@ static void every_row_is_whole(void **state)
 
         while (row->labels && row->labels[sets])
             sets++;
-        if (i != METRIC_REQUEST_ROW) {
+        if (i < METRIC_SERIES_ROWS) {
+            assert_non_null(row->label_names);
+            assert_int_equal(row->cell_count, 0);
+        } else {
+            assert_null(row->label_names);
             assert_int_equal(row->cells_at, cells);
             assert_int_equal(row->cell_count, (row->labels ? sets : 1) * metric_set_cells(row));
         }
@@ -232,7 +236,7 @@ static void what_finds_no_room_is_other(void **state)
 
         px_metric_add(metrics, seen, px_metric_labels(metrics, seen, &value), 1);
     }
-    assert_has(metrics, PX_METRICS_PROMETHEUS, "seen_total{number=\"_other\"} 614\n");
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "seen_total{number=\"_other\"} 624\n");
 
     /* A request with labels that are new is counted without what is many. */
     struct metrics_request request = {.method = LITERAL("GET"),
@@ -277,7 +281,7 @@ static void requests_keep_their_status_when_routes_are_many(void **state)
     const char *found =
         strstr(page.text, "http_response_status_code=\"200\",http_route=\"_other\","
                           "server_address=\"_other\",network_protocol_version=\"1.1\","
-                          "url_scheme=\"http\",le=\"+Inf\"} 513\n");
+                          "url_scheme=\"http\",le=\"+Inf\"} 523\n");
 
     assert_non_null(found);
     free(page.text);
@@ -405,6 +409,52 @@ static void blocks_are_summed(void **state)
         free(blocks[i]);
 }
 
+static void a_state_is_shown_while_a_process_knows_it(void **state)
+{
+    static const char *const names[] = {"server", NULL};
+    px_metrics *metrics = metrics_make();
+    px_metric up = define(
+        metrics, (px_metric_options){.name = "up", .kind = PX_METRIC_STATE, .label_names = names});
+    px_metric on = define(metrics, (px_metric_options){.name = "on", .kind = PX_METRIC_STATE});
+    const px_str one = LITERAL("a"), two = LITERAL("b");
+    uint32_t set = px_metric_labels(metrics, up, &one);
+    void *blocks[2];
+    px_error error;
+
+    (void)state;
+    (void)px_metric_labels(metrics, up, &two);
+    for (size_t i = 0; i < 2; i++) {
+        blocks[i] = calloc(1, px_metrics_block_bytes());
+        assert_non_null(blocks[i]);
+        assert_int_equal(px_metrics_see(metrics, blocks[i], &error), PX_OK);
+        assert_int_equal(px_metrics_use(metrics, blocks[i], &error), PX_OK);
+        set = px_metric_labels(metrics, up, &one);
+        (void)px_metric_labels(metrics, up, &two);
+    }
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "# TYPE up gauge\n# HELP on");
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "# TYPE on gauge\n");
+
+    /* Not the sum, and 0 is not nothing. */
+    px_metric_set(metrics, up, set, 0);
+    px_metric_set(metrics, on, 0, 7);
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "gauge\nup{server=\"a\"} 0\n# HELP on");
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "\non 7\n");
+    assert_int_equal(px_metrics_use(metrics, blocks[0], &error), PX_OK);
+    px_metric_set(metrics, up, px_metric_labels(metrics, up, &one), 1);
+    px_metric_set(metrics, on, 0, 7);
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "gauge\nup{server=\"a\"} 1\n# HELP on");
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "\non 7\n");
+
+    /* It goes with the process, or when that forgets it. */
+    px_metric_forget(metrics, up, px_metric_labels(metrics, up, &one));
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "gauge\nup{server=\"a\"} 0\n# HELP on");
+    px_metrics_vacate(blocks[1]);
+    assert_has(metrics, PX_METRICS_PROMETHEUS, "# TYPE up gauge\n# HELP on");
+    px_metrics_destroy(metrics);
+    free(blocks[0]);
+    free(blocks[1]);
+}
+
 static void counters_are_those_of_a_server(void **state)
 {
     px_metrics *metrics = metrics_make();
@@ -447,7 +497,7 @@ static void what_is_no_metric_is_refused(void **state)
         {.name = "a-b", .help = ""},
         {.name = "a", .help = NULL},
         {.name = "pollux_requests", .help = ""},
-        {.name = "a", .help = "", .kind = 4},
+        {.name = "a", .help = "", .kind = PX_METRIC_STATE + 1},
         {.name = "a", .help = "", .kind = PX_METRIC_HISTOGRAM},
         {.name = "a", .help = "", .bounds = bounds, .bound_count = 2},
         {.name = "a", .help = "", .kind = PX_METRIC_HISTOGRAM, .bounds = bounds, .bound_count = 2},
@@ -518,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_route_has_its_share_of_series),
         cmocka_unit_test(no_routes_take_what_another_needs),
         cmocka_unit_test(blocks_are_summed),
+        cmocka_unit_test(a_state_is_shown_while_a_process_knows_it),
         cmocka_unit_test(counters_are_those_of_a_server),
         cmocka_unit_test(what_is_no_metric_is_refused),
         cmocka_unit_test(every_allocation_may_fail),

@@ -1,0 +1,147 @@
+"""What a scrape says of upstreams: requests, retries, reuse, times, and which servers are up."""
+
+import signal
+import time
+
+import pytest
+
+from lib.upstream import OK, Upstream, answers, closed_port
+from lib.wire import Wire, ask
+from test_metrics import Observed, ObservedFile, check, request
+
+
+def labelled(samples, name):
+    """By the last label's value, which is the server or the reason."""
+    return {labels.split('"')[-2]: value for (other, labels), value in samples.items() if other == name}
+
+
+def until(condition, seconds=8.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def proxied(*servers, flags=()):
+    return Observed("proxy", "-w1", "--log", "off", "--balance", "roundrobin", *flags,
+                    *(server if isinstance(server, str) else server.url for server in servers))
+
+
+def test_all_is_there_from_the_start():
+    one, two = closed_port(), closed_port()
+    with proxied(one, two) as server:
+        samples = server.samples()
+        for name in ("requests_total", "failures_total", "active"):
+            assert labelled(samples, f"pollux_upstream_{name}") == {one: 0, two: 0}, name
+        assert labelled(samples, "pollux_upstream_up") == {one: 1, two: 1}
+        assert labelled(samples, "pollux_upstream_retries_total") == {
+            reason: 0 for reason in ("unsent", "unprocessed", "reused", "disconnect")}
+        for name in ("queue", "panic", "reuses_total", "connect_seconds_count", "first_byte_seconds_count"):
+            assert labelled(samples, f"pollux_upstream_{name}") == {one: 0}, name
+        check(server.scrape())
+
+
+def test_requests_connections_and_times():
+    def script(peer):
+        while True:
+            peer.request()
+            time.sleep(0.12)
+            peer.send(OK)
+
+    with Upstream(script) as upstream, proxied(upstream) as server:
+        with Wire(server.address) as wire:
+            for _ in range(3):
+                wire.send(request("/").replace(b"Connection: close\r\n", b""))
+                assert wire.reply().status == 200
+        samples = server.samples()
+        assert labelled(samples, "pollux_upstream_requests_total") == {upstream.url: 3}
+        assert labelled(samples, "pollux_upstream_reuses_total") == {upstream.url: 2}
+        assert labelled(samples, "pollux_upstream_connect_seconds_count") == {upstream.url: 1}
+        assert labelled(samples, "pollux_upstream_first_byte_seconds_count") == {upstream.url: 3}
+        assert 0.33 <= labelled(samples, "pollux_upstream_first_byte_seconds_sum")[upstream.url] < 2
+        assert labelled(samples, "pollux_upstream_failures_total") == {upstream.url: 0}
+
+
+def hangs(peer):
+    peer.request()
+    peer.wait_end()
+
+
+def test_what_is_active_and_what_waits():
+    with Upstream(hangs) as upstream, proxied(upstream, flags=("--max-upstream", "2")) as server:
+        wires = [Wire(server.address) for _ in range(5)]
+        for wire in wires:
+            wire.send(request("/"))
+        until(lambda: labelled(server.samples(), "pollux_upstream_active") == {upstream.url: 2})
+        assert labelled(server.samples(), "pollux_upstream_queue") == {upstream.url: 3}
+        for wire in wires:
+            wire.sock.close()
+        until(lambda: labelled(server.samples(), "pollux_upstream_active") == {upstream.url: 0})
+        assert labelled(server.samples(), "pollux_upstream_queue") == {upstream.url: 0}
+
+
+def dies_when_reused(peer):
+    peer.request()
+    peer.send(OK)
+    peer.request()
+    peer.reset()
+
+
+def dies(peer):
+    peer.request()
+    peer.reset()
+
+
+def test_retries_have_a_reason():
+    dead = closed_port()
+    with Upstream(answers()) as upstream, proxied(dead, upstream) as server:
+        for _ in range(2):
+            assert ask(server.address, request("/")).status == 200
+        samples = server.samples()
+        assert labelled(samples, "pollux_upstream_retries_total")["unsent"] == 1
+        assert labelled(samples, "pollux_upstream_requests_total") == {dead: 1, upstream.url: 2}
+        assert labelled(samples, "pollux_upstream_failures_total") == {dead: 1, upstream.url: 0}
+    with Upstream(dies_when_reused) as upstream, proxied(upstream) as server:
+        for _ in range(2):
+            assert ask(server.address, request("/")).status == 200
+        assert labelled(server.samples(), "pollux_upstream_retries_total")["reused"] == 1
+
+
+def test_which_servers_are_up_and_panic():
+    servers = [closed_port() for _ in range(2)]
+    with Upstream(answers()) as upstream, proxied(*servers, upstream, flags=("--fails", "1", "--tries", "3")) as server:
+        for _ in range(3):
+            assert ask(server.address, request("/")).status == 200
+        samples = server.samples()  # at once, and not by the next look
+        up = labelled(samples, "pollux_upstream_up")
+        assert up[upstream.url] == 1 and sum(up.values()) == 1
+        assert list(labelled(samples, "pollux_upstream_panic").values()) == [1]
+
+
+CONFIG = """
+listen 127.0.0.1:0
+metrics 127.0.0.1:0
+workers 1
+log off
+upstream %s {
+    server %s
+}
+proxy %s
+"""
+
+
+def test_an_upstream_that_a_reload_takes_out_is_not_down(tmp_path):
+    with Upstream(answers()) as one, Upstream(answers()) as two:
+        path = tmp_path / "pollux.conf"
+        path.write_text(CONFIG % ("first", one.url, "first"))
+        with ObservedFile(path) as server:
+            assert ask(server.address, request("/")).status == 200
+            assert labelled(server.samples(), "pollux_upstream_up") == {one.url: 1}
+            path.write_text(CONFIG % ("second", two.url, "second"))
+            server.signal(signal.SIGHUP)
+            server.wait_stderr("reloaded")
+            until(lambda: labelled(server.samples(), "pollux_upstream_up") == {two.url: 1})
+            samples = server.samples()
+            assert ("pollux_upstream_up", f'{{upstream="second",server="{two.url}"}}') in samples
+            # What was counted stays.
+            assert labelled(samples, "pollux_upstream_requests_total") == {one.url: 1, two.url: 0}
