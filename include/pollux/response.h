@@ -89,6 +89,10 @@ void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, ui
 /** Asks a producer again after PX_PULL_LATER; never calls it itself. */
 void px_resume(px_exchange *exchange);
 
+/** Keeps this exchange out of the access log, whatever its route says: what asks every second
+ *  whether a server is there, say.  Before the exchange has ended; the thread of its loop. */
+void px_response_unlogged(px_exchange *exchange);
+
 /** Answers with a redirect (RFC 9110 section 15.4).  @param status 301, 302, 303, 307 or 308.
  *  @param location a URI reference, copied; CR, LF and other controls abort. */
 void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location);

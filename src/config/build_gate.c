@@ -452,6 +452,7 @@ static px_verdict health_check(px_exchange *exchange, void *context)
     if (!px_str_equal(px_request_path(exchange), health->path) ||
         (!px_str_equal(method, px_str_of("GET")) && !px_str_equal(method, px_str_of("HEAD"))))
         return PX_NEXT;
+    px_response_unlogged(exchange);
     /* An answer from a cache would be about another time. */
     px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-store"));
     if (config->is_draining && config->is_draining(config->drain_context))

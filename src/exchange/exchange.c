@@ -111,6 +111,11 @@ void exchange_set_refused(px_exchange *exchange, const char *reason)
     exchange->answer.refused = reason;
 }
 
+bool exchange_is_unlogged(const px_exchange *exchange)
+{
+    return exchange->answer.unlogged;
+}
+
 const char *exchange_refused(const px_exchange *exchange)
 {
     return exchange->answer.refused ? exchange->answer.refused : exchange->fault;

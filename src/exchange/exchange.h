@@ -142,6 +142,9 @@ void exchange_set_close_after(px_exchange *exchange);
 void exchange_set_refused(px_exchange *exchange, const char *reason);
 const char *exchange_refused(const px_exchange *exchange);
 
+/* Whether it was kept out of the access log (px_response_unlogged). */
+bool exchange_is_unlogged(const px_exchange *exchange);
+
 /* The transport refuses it by itself, with content of `bytes` bytes: notes that for the log.  False
  * when its answer has begun. */
 bool exchange_refuse(px_exchange *exchange, unsigned status, uint64_t bytes);

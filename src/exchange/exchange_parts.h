@@ -175,6 +175,7 @@ struct exchange_answer {
     bool no_server;     /* the handler has set that field, or taken it out */
     bool no_date;       /* likewise */
     bool error_page;    /* inside of the error-page hook */
+    bool unlogged;      /* it has no line in the access log */
     bool close_after;   /* the connection does not persist after this answer */
     bool fields_lent;   /* `fields` are borrowed: they are copied before they change */
     uint64_t mark_sent; /* what its connection will have sent when the head is out; 0: not known */

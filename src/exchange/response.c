@@ -195,6 +195,11 @@ void px_resume(px_exchange *exchange)
         exchange->transport->send_content(exchange);
 }
 
+void px_response_unlogged(px_exchange *exchange)
+{
+    exchange->answer.unlogged = true;
+}
+
 void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location)
 {
     if (!exchange_alive(exchange))

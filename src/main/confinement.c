@@ -134,13 +134,13 @@ px_err confinement_renew(struct sandbox *sandbox, const struct options *options,
     return allow_all(sandbox, options, -1, false, out_error);
 }
 
-void confinement_announce(const struct sandbox *sandbox, bool is_quiet)
+void confinement_announce(const struct sandbox *sandbox, const struct options *options)
 {
     if (sandbox->lacking[0] != '\0')
         diagnostics_tell(LEVEL_WARNING, "the sandbox is not whole: %s", sandbox->lacking);
-    if (sandbox->privileges.is_default && !is_quiet)
-        diagnostics_tell(LEVEL_NOTICE, "started as root, so workers are %s (see --user)",
-                         sandbox->privileges.name);
+    if (sandbox->privileges.is_default && !options->quiet)
+        diagnostics_tell(LEVEL_NOTICE, "started as root, so workers are %s (see %suser)",
+                         sandbox->privileges.name, options->run.config ? "" : "--");
 }
 
 void confinement_tell_death(const struct sandbox *sandbox, pid_t pid, int status)

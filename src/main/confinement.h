@@ -20,7 +20,7 @@ PX_MUST_CHECK px_err confinement_renew(struct sandbox *sandbox, const struct opt
 
 /* Says on stderr what a person should know of it: what this kernel lacks, and the user that workers
  * became when none was named (unless quiet). */
-void confinement_announce(const struct sandbox *sandbox, bool is_quiet);
+void confinement_announce(const struct sandbox *sandbox, const struct options *options);
 
 /* Says of a worker that ended by itself why it did; `status` is of waitpid. */
 void confinement_tell_death(const struct sandbox *sandbox, pid_t pid, int status);

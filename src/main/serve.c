@@ -93,7 +93,7 @@ static int program_ready(void *context)
     program->has_served = true;
     if (!program->options->quiet)
         listeners_announce(&program->listeners, workers);
-    confinement_announce(&program->sandbox, program->options->quiet);
+    confinement_announce(&program->sandbox, program->options);
     return CODE_OK;
 }
 

@@ -119,7 +119,7 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
     uint8_t format = site_rules_of(exchange)->log_format;
     char peer[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(format))
+    if (!format_is_per_answer(format) || exchange_is_unlogged(exchange))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
