@@ -73,4 +73,8 @@ if(PX_PROGRAM AND PX_SYSTEMD)
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pollux)
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.zsh
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _pollux)
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.fish
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()

@@ -15,7 +15,7 @@ _pollux() {
         before=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     if [[ $before == -* ]]; then
-        flag=$(grep -oE -- "(^|[ ,])${before}(\[=| )[A-Z]+" <<<"$help" | head -n 1)
+        flag=$(grep -oE -- "(^|[ ,])${before}(, --[a-z0-9-]+)?(\[=| )[A-Z]+" <<<"$help" | head -n 1)
         case ${flag##*[!A-Z]} in
         FILE | PATH | DIR)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")

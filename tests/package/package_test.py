@@ -261,6 +261,8 @@ def test_what_else_is_installed(prefix):
     for name in ("LICENSE", "README.md", "CHANGELOG.md", "docs/OPERATIONS.md", "docs/decisions/sandbox.md",
                  "examples/hello.c", "systemd/tls.conf", "systemd/pollux.logrotate"):
         assert (docs / name).is_file(), name
+    assert "#compdef pollux" in (prefix / "share/zsh/site-functions/_pollux").read_text()
+    assert "complete -c pollux" in (prefix / "share/fish/vendor_completions.d/pollux.fish").read_text()
     assert "/srv/www" in (prefix / "lib/tmpfiles.d/pollux.conf").read_text()
     service = (prefix / "lib/systemd/system/pollux.service").read_text()
     assert re.search(r"^ExecStart=(\S+)", service, re.M)[1] == str(prefix.parent / "first" / "bin" / "pollux")
