@@ -474,6 +474,8 @@ static void life_end(struct life *life)
     px_timer_destroy(life->watchdog);
     px_timer_destroy(life->look);
     px_timer_destroy(life->counting);
+    if (!life->is_hurried)
+        observe_drain(&life->observe, life->loop);
     observe_close(&life->observe);
     px_server_destroy(life->server);
     run_detach(life->worker->options);

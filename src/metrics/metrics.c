@@ -383,8 +383,9 @@ void px_metric_add(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t
 
 void px_metric_set(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)
 {
-    /* 0 is a state that is not known. */
-    *cells_find(metrics, metric, set) = value + (metrics->rows[metric].kind == PX_METRIC_STATE);
+    bool is_state = metrics->rows[metric].kind == PX_METRIC_STATE;
+
+    *cells_find(metrics, metric, set) = is_state ? METRIC_STATE_OF(value) : value;
 }
 
 void px_metric_clear(px_metrics *metrics, px_metric metric)
@@ -405,6 +406,19 @@ void px_metric_forget(px_metrics *metrics, px_metric metric, uint32_t set)
     CHECK_RULE(metric < metrics->row_count && metrics->rows[metric].kind == PX_METRIC_STATE,
                "px_metric_forget needs a state");
     *cells_find(metrics, metric, set) = 0;
+}
+
+int px_metrics_is_ready(const px_metrics *metrics)
+{
+    const struct metrics_block *block = metrics->block;
+    uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
+
+    CHECK(count <= BLOCK_SERIES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        if (block->series[i].row == METRIC_UPSTREAM_AVAILABLE &&
+            block->series_cells[block->series[i].cells_at] == METRIC_STATE_OF(0))
+            return 0;
+    return 1;
 }
 
 void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint64_t value)

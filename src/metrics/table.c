@@ -88,6 +88,8 @@ const struct metric_row metrics_library[] = {
         "pollux_upstream_queue", "Requests that wait for a server to have room."),
     [METRIC_UPSTREAM_PANIC] = SERIES_ROW(STATE, 1, "", names_upstream, NULL,
         "pollux_upstream_panic", "1 while fewer than half of the servers are up, so that all are asked."),
+    [METRIC_UPSTREAM_AVAILABLE] = SERIES_ROW(STATE, 1, "", names_upstream, NULL,
+        "pollux_upstream_available", "1 while a server is up of an upstream that a proxy uses, 0 while none is."),
     [METRIC_UPSTREAM_RETRIES] = SERIES_ROW(COUNTER, 1, "", names_retry, NULL,
         "pollux_upstream_retries", "Requests that were sent to another try, by why that could be."),
     [METRIC_UPSTREAM_REUSES] = SERIES_ROW(COUNTER, 1, "", names_upstream, NULL,

@@ -147,12 +147,16 @@ enum metric_series_row {
     METRIC_UPSTREAM_ACTIVE,
     METRIC_UPSTREAM_QUEUE,
     METRIC_UPSTREAM_PANIC,
+    METRIC_UPSTREAM_AVAILABLE,
     METRIC_UPSTREAM_RETRIES,
     METRIC_UPSTREAM_REUSES,
     METRIC_UPSTREAM_CONNECT,
     METRIC_UPSTREAM_FIRST_BYTE,
     METRIC_SERIES_ROWS
 };
+
+/* The cell of a state, which is 0 while that is not known. */
+#define METRIC_STATE_OF(value) ((value) + 1)
 
 /* Cells of one set of labels. */
 static inline uint32_t metric_set_cells(const struct metric_row *row)

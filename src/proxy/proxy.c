@@ -39,8 +39,10 @@ static void proxy_free(px_proxy *proxy)
     alloc_put(&loop->allocator, proxy->host);
     alloc_put(&loop->allocator, proxy->name);
     alloc_put(&loop->allocator, proxy);
-    if (upstream)
-        upstream_put(upstream);
+    if (!upstream)
+        return;
+    upstream->proxies--;
+    upstream_put(upstream);
 }
 
 void proxy_settle(px_proxy *proxy)
@@ -141,6 +143,8 @@ px_proxy *px_proxy_create(const px_proxy_options *given, px_error *out_error)
     proxy->options.trusted_proxies = NULL;
     if (err == PX_OK) {
         proxy->upstream = upstream_take(options.upstream);
+        proxy->upstream->proxies++;
+        upstream_counts_show(proxy->upstream);
         return proxy;
     }
     error_copy(out_error, &error);

@@ -68,6 +68,7 @@ struct px_upstream {
     struct siphash_key key;      /* the board's, or its own */
     px_upstream_options options; /* settled; what it points to is not to be used */
     uint32_t uses;               /* proxies, and its owner */
+    uint32_t proxies;            /* that give it requests */
     uint32_t busy;               /* requests of all servers */
     uint64_t random;             /* of xorshift: no secret */
     uint64_t retries;

@@ -50,6 +50,7 @@ px_err upstream_counts_open(px_upstream *upstream, px_metrics *metrics)
     counts->reuses = set_of(metrics, METRIC_UPSTREAM_REUSES, name, none);
     counts->queue = set_of(metrics, METRIC_UPSTREAM_QUEUE, name, none);
     counts->panic = set_of(metrics, METRIC_UPSTREAM_PANIC, name, none);
+    counts->available = set_of(metrics, METRIC_UPSTREAM_AVAILABLE, name, none);
     counts->connect = set_of(metrics, METRIC_UPSTREAM_CONNECT, name, none);
     counts->first_byte = set_of(metrics, METRIC_UPSTREAM_FIRST_BYTE, name, none);
     for (int i = 0; i < RETRY_COUNT; i++)
@@ -80,20 +81,27 @@ void upstream_counts_show(px_upstream *upstream)
 {
     struct upstream_counts *counts = &upstream->counts;
 
+    bool is_available = false;
+
     if (!counts->metrics)
         return;
     for (uint32_t i = 0; i < upstream->server_count; i++) {
         struct server *server = &upstream->servers[i];
+        bool is_up = server_is_up(upstream, server);
 
+        is_available = is_available || is_up;
         gauge_move(counts->metrics, METRIC_UPSTREAM_ACTIVE, server->counts.active,
                    &server->counts.shown, server->busy);
-        px_metric_set(counts->metrics, METRIC_UPSTREAM_UP, server->counts.up,
-                      server_is_up(upstream, server));
+        px_metric_set(counts->metrics, METRIC_UPSTREAM_UP, server->counts.up, is_up);
     }
     gauge_move(counts->metrics, METRIC_UPSTREAM_QUEUE, counts->queue, &counts->queue_shown,
                upstream->queue.count);
     px_metric_set(counts->metrics, METRIC_UPSTREAM_PANIC, counts->panic,
                   upstream_is_in_panic(upstream));
+    if (upstream->proxies > 0)
+        px_metric_set(counts->metrics, METRIC_UPSTREAM_AVAILABLE, counts->available, is_available);
+    else
+        px_metric_forget(counts->metrics, METRIC_UPSTREAM_AVAILABLE, counts->available);
 }
 
 void upstream_counts_close(px_upstream *upstream)
@@ -111,6 +119,7 @@ void upstream_counts_close(px_upstream *upstream)
     }
     gauge_move(counts->metrics, METRIC_UPSTREAM_QUEUE, counts->queue, &counts->queue_shown, 0);
     px_metric_forget(counts->metrics, METRIC_UPSTREAM_PANIC, counts->panic);
+    px_metric_forget(counts->metrics, METRIC_UPSTREAM_AVAILABLE, counts->available);
     px_timer_destroy(counts->timer);
     counts->metrics = NULL;
 }

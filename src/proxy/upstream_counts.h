@@ -37,6 +37,7 @@ struct upstream_counts {
     uint32_t reuses;
     uint32_t queue;
     uint32_t panic;
+    uint32_t available;
     uint32_t connect;
     uint32_t first_byte;
     uint32_t queue_shown;

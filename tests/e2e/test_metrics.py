@@ -355,6 +355,30 @@ def test_reloads_and_replacements_lose_nothing():
     assert count("http_server_response_body_size_bytes_sum") == load.answered * len("Hello, world!")
 
 
+def test_reloads_cut_no_scrape():
+    """Each that was asked is answered, whichever worker was asked, and however late."""
+    with Observed("respond", "-w2", "--log", "off") as server:
+        over, failed, done = threading.Event(), [], []
+
+        def scrape():
+            while not over.is_set():
+                try:
+                    done.append(server.total("pollux_workers"))
+                except (OSError, AssertionError, AttributeError) as error:
+                    failed.append(error)
+
+        threads = [threading.Thread(target=scrape) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for round_ in range(6):
+            reload(server, round_ + 1)
+            time.sleep(0.2)
+        over.set()
+        for thread in threads:
+            thread.join(20)
+        assert not failed and len(done) > 50
+
+
 # --- The manual --------------------------------------------------------------------------------
 
 

@@ -118,6 +118,53 @@ def test_which_servers_are_up_and_panic():
         assert list(labelled(samples, "pollux_upstream_panic").values()) == [1]
 
 
+def test_not_ready_while_no_server_is_up():
+    dead = closed_port()
+    with proxied(dead, flags=("--fails", "1", "--tries", "1")) as server:
+        assert ask(server.metrics, request("/ready")).status == 200
+        assert ask(server.address, request("/")).status == 502
+        reply = ask(server.metrics, request("/ready"))
+        assert (reply.status, reply.content) == (503, b"no server of an upstream is up\n")
+        assert ask(server.metrics, request("/health")).status == 200
+        assert list(labelled(server.samples(), "pollux_upstream_available").values()) == [0]
+        until(lambda: ask(server.metrics, request("/ready")).status == 200)  # it is asked again after a second
+
+
+def test_ready_while_one_server_is_up_and_by_checks():
+    alive = []
+
+    def script(peer):
+        while True:
+            peer.request()
+            peer.send(OK if alive else OK.replace(b"200 OK", b"503 No"))
+
+    with Upstream(script) as upstream, proxied(upstream, flags=("--check", "/")) as server:
+        until(lambda: ask(server.metrics, request("/ready")).status == 503, 15)
+        alive.append(True)
+        until(lambda: ask(server.metrics, request("/ready")).status == 200, 15)
+
+
+UNUSED = """
+listen 127.0.0.1:0
+metrics 127.0.0.1:0
+workers 1
+log off
+upstream unused {
+    server %s
+    check / every=100ms fall=1
+}
+respond
+"""
+
+
+def test_an_upstream_that_is_not_used_does_not_matter(tmp_path):
+    path = tmp_path / "pollux.conf"
+    path.write_text(UNUSED % closed_port())
+    with ObservedFile(path) as server:
+        until(lambda: list(labelled(server.samples(), "pollux_upstream_up").values()) == [0])
+        assert ask(server.metrics, request("/ready")).status == 200
+
+
 CONFIG = """
 listen 127.0.0.1:0
 metrics 127.0.0.1:0
