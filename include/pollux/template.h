@@ -7,8 +7,9 @@
  * `{{` and `}}` are braces.  The placeholders:
  *
  *     {method} {scheme} {host} {port} {path} {rawpath} {query} {uri} {version} {status}
- *     {request_id} {trace_id} {client} {peer} {local} {tls.version} {tls.cipher} {tls.subject}
- * {tls.server_name} {query.NAME} {param.NAME} {header.NAME} {cookie.NAME}
+ *     {request_id} {trace_id} {upstream} {client} {peer} {local}
+ *     {tls.version} {tls.cipher} {tls.subject} {tls.server_name}
+ *     {query.NAME} {param.NAME} {header.NAME} {cookie.NAME}
  *
  * Parameters, queries and cookies come decoded.  What a request does not have is empty.  What comes
  * out of a placeholder is never read as a template again.

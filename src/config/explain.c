@@ -1,9 +1,10 @@
 /*
  * Explaining by asking: the site is asked for the route, each match for the request.
  *
- * Nothing is sent, and no directive acts: what limits, passwords and addresses would decide is not
- * asked.  Listeners are tried in their order, first those of the port that is asked for; what came
- * by https is served where TLS is spoken.
+ * Nothing is sent, and no directive acts: what limits, passwords and other servers would decide is
+ * not asked.  What needs the request alone is: health, redirect https, allow and deny.  Listeners
+ * are tried in their order, first those of the port that is asked for; what came by https is served
+ * where TLS is spoken.
  */
 #include "config/explain.h"
 
@@ -139,6 +140,73 @@ static void put_upstream(struct explaining *explaining, const struct config_node
             put_node(explaining, "server", node, "");
 }
 
+/* Whether a block of addresses has the client. */
+static bool has_client(struct explaining *explaining, px_str block)
+{
+    px_matcher *matcher = px_matcher_create(&explaining->build.config->allocator, NULL);
+    bool has = matcher &&
+               px_matcher_add(matcher, PX_MATCH_CLIENT, &block, 1, NULL, NULL) == PX_OK &&
+               px_matcher_matches_request(matcher, explaining->request) == 1;
+
+    if (!matcher)
+        explaining->err = PX_ERR_MEMORY;
+    px_matcher_destroy(matcher);
+    return has;
+}
+
+/* The deny that keeps the client out: of allow and deny the first that names it decides. */
+static const struct config_node *refusal(struct explaining *explaining)
+{
+    const struct config_route *route = explaining->route;
+
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_node *node = route->steps[i].node;
+
+        if (node->row->phase != PHASE_ACCESS || !holds(explaining, &route->steps[i]))
+            continue;
+        for (uint32_t value = 0; value < node->value_count; value++)
+            if (has_client(explaining, node->values[value].text))
+                return node_is(node, "deny") ? node : NULL;
+    }
+    return NULL;
+}
+
+/* The redirect to https that a request without TLS meets. */
+static const struct config_node *redirect_https(struct explaining *explaining)
+{
+    const struct config_route *route = explaining->route;
+    bool is_secure = px_str_equal(explaining->request->scheme, px_str_of("https"));
+
+    for (uint32_t i = 0; i < route->step_count && !is_secure; i++)
+        if (build_is_https(route->steps[i].node) && holds(explaining, &route->steps[i]))
+            return route->steps[i].node;
+    return NULL;
+}
+
+/* What stands before the answer, and would answer in its place. */
+static bool put_early(struct explaining *explaining)
+{
+    const struct config_node *https = redirect_https(explaining);
+    const struct config_node *deny = https ? NULL : refusal(explaining);
+
+    if (https)
+        put_node(explaining, "answer", https, "");
+    else if (deny)
+        put_node(explaining, "answer    403:", deny, "");
+    return https || deny;
+}
+
+/* Before all hosts. */
+static const struct config_node *health_of(const struct explaining *explaining)
+{
+    const px_match_request *request = explaining->request;
+    const struct config_node *node = node_find(explaining->build.settings->nodes, "health");
+    bool is_read = px_str_equal(request->method, px_str_of("GET")) ||
+                   px_str_equal(request->method, px_str_of("HEAD"));
+
+    return node && is_read && px_str_equal(request->raw_path, node->values[0].text) ? node : NULL;
+}
+
 /* Those that wait for a match come first. */
 static void put_answer(struct explaining *explaining)
 {
@@ -219,8 +287,13 @@ px_err config_explain(struct config *config, const px_match_request *request, st
         .request = request,
         .out = out,
         .err = PX_OK};
+    const struct config_node *health = health_of(&explaining);
     unsigned status;
 
+    if (health) {
+        put_node(&explaining, "answer", health, "");
+        return explaining.err;
+    }
     if (!find(&explaining, &status)) {
         put(&explaining, "answer    %u: there is no route for it\n", status);
         return explaining.err;
@@ -231,6 +304,7 @@ px_err config_explain(struct config *config, const px_match_request *request, st
         put_node(&explaining, "route", explaining.route->node, "");
     put_matches(&explaining);
     put_steps(&explaining);
-    put_answer(&explaining);
+    if (!put_early(&explaining))
+        put_answer(&explaining);
     return explaining.err;
 }

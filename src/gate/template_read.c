@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "exchange/upstream.h"
 #include "gate/template.h"
 #include "net/address.h"
 #include "pollux/request.h"
@@ -166,6 +167,14 @@ static px_str read_trace_id(const struct template_reading *reading)
     return px_request_trace_id(reading->exchange);
 }
 
+/* The server that was asked, the last of them; nothing where none was, or not yet. */
+static px_str read_upstream(const struct template_reading *reading)
+{
+    const struct exchange_upstream *upstream = exchange_upstream_of(reading->exchange);
+
+    return upstream ? upstream->server : px_str_make(NULL, 0);
+}
+
 static px_str read_tls_version(const struct template_reading *reading)
 {
     return px_request_tls_version(reading->exchange);
@@ -223,6 +232,7 @@ static const struct template_placeholder placeholders[] = {
     {"tls.version", FORM_DATA, read_tls_version},
     {"request_id", FORM_DATA, read_request_id},
     {"trace_id", FORM_DATA, read_trace_id},
+    {"upstream", FORM_DATA, read_upstream},
     {"tls.cipher", FORM_DATA, read_tls_cipher},
     {"tls.subject", FORM_DATA, read_tls_subject},
     {"tls.server_name", FORM_DATA, read_tls_name},

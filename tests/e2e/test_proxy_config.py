@@ -63,6 +63,14 @@ def test_content_has_no_limit_but_one_that_is_said(folder):
             assert ask(server.address, big % b"/").content == b"ok"
 
 
+def test_the_server_that_was_asked_is_a_placeholder(folder):
+    with Upstream() as upstream:
+        text = f'header X-Server "[{{upstream}}]"\nroute /x {{ respond x }}\nproxy {upstream.url}\n'
+        with serve(folder, text) as server:
+            assert ask(server.address, get(b"/")).value("X-Server") == f"[{upstream.url}]"
+            assert ask(server.address, get(b"/x")).value("X-Server") == "[]"
+
+
 def test_backup_servers_stand_in(folder):
     with Upstream(answers(text_reply(b"backup"))) as backup, Upstream() as good:
         text = "upstream app {\n fails 1\n balance roundrobin\n server %s\n server %s backup\n}\nproxy app\n"

@@ -768,7 +768,7 @@ def test_explain_says_what_a_request_would_meet(folder):
         "answer    respond old  # pollux.conf:13\n",
         "",
     )
-    code, out, _ = explain(folder, "GET", "http://a.test/x/1", "-H", "X-Beta: 1")
+    code, out, _ = explain(folder, "GET", "http://a.test/x/1", "-H", "X-Beta: 1", "--from", "10.1.2.3")
     assert code == 0
     assert "match     match beta: yes  # pollux.conf:2\n" in out
     assert "header    header X-B c  # pollux.conf:10\n" in out
@@ -777,6 +777,30 @@ def test_explain_says_what_a_request_would_meet(folder):
     assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
     assert explain(folder, "GET", "a.test")[0] == 64
     assert explain(folder, "GET")[0] == 64
+
+
+def test_explain_says_what_stands_before_the_answer(folder):
+    (folder / "pollux.conf").write_text(
+        "listen :8080\nlisten :8443 tls\ntls self_signed\nhealth /up\n"
+        "match local {\n    client 127.0.0.0/8\n}\n"
+        "host a.test {\n"
+        "    redirect https\n"
+        "    route /in {\n"
+        "        deny 10.0.0.0/8\n"
+        "        allow 192.0.2.0/24 unix:\n"
+        "        when local {\n            allow all\n        }\n"
+        "        deny all\n"
+        "        respond in\n"
+        "    }\n"
+        "}\n"
+    )
+    last = lambda *words: explain(folder, "GET", *words)[1].splitlines()[-1]
+    assert last("http://a.test/in") == "answer    redirect https  # pollux.conf:9"
+    assert last("https://a.test/in") == "answer    respond in  # pollux.conf:17"
+    assert last("https://a.test/in", "--from", "192.0.2.9") == "answer    respond in  # pollux.conf:17"
+    assert last("https://a.test/in", "--from", "10.1.2.3") == "answer    403: deny 10.0.0.0/8  # pollux.conf:11"
+    assert last("https://a.test/in", "--from", "203.0.113.1") == "answer    403: deny all  # pollux.conf:16"
+    assert last("http://none.test/up") == "answer    health /up  # pollux.conf:4"
 
 
 def test_a_folder_that_is_switched_is_served(folder):
