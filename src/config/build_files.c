@@ -96,6 +96,29 @@ static bool is_never_coded(const struct config_route *route)
     return node && node->value_count > 0 && node->values[0].is_off;
 }
 
+/* The value of a setting that an error names, or the folder. */
+static struct config_place place_named(const struct config_route *route,
+                                       const struct config_node *files, const px_error *error)
+{
+    static const char *const names[] = {"fallback", "index", "type", "charset", "cache_control"};
+
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_node *node = route->steps[i].node;
+
+        for (size_t name = 0; name < ARRAY_COUNT(names); name++) {
+            px_str value = node->value_count > 0 ? node->values[0].text : px_str_of(NULL);
+
+            /* The library knows of a fallback without its slash. */
+            if (node_is(node, "fallback") && value.len > 0)
+                value = px_str_make(value.ptr + 1, value.len - 1);
+            if (node_is(node, names[name]) && value.len > 0 &&
+                strncmp(error->text, value.ptr, value.len) == 0)
+                return node->values[0].value->place;
+        }
+    }
+    return files->values[0].value->place;
+}
+
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer)
 {
@@ -122,7 +145,7 @@ bool build_files(struct build_route *route, const struct config_node *node,
     px_files *files = px_files_create(node->values[0].text.ptr, &options, &error);
 
     if (!files) {
-        build_note(route->build, node->values[0].value->place, &error);
+        build_note(route->build, place_named(settings, node, &error), &error);
         return false;
     }
     *out_answer = (struct build_answer){

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "config/build.h"
 #include "pollux/access.h"
 #include "pollux/basic_auth.h"
@@ -213,6 +214,13 @@ static px_rewrite *rewrite_make(struct build_route *route, const struct config_n
 {
     px_rewrite_options options = PX_REWRITE_OPTIONS_DEFAULT;
 
+    /* What begins with a placeholder may begin with a slash. */
+    if (node_is(node, "rewrite") &&
+        (node->values[0].text.len == 0 || !strchr("/{", node->values[0].text.ptr[0]))) {
+        error_set(out_error, PX_ERR_INVALID, 0, "\"%s\" is not a path that begins with /",
+                  node->values[0].text.ptr);
+        return NULL;
+    }
     options.allocator = &route->build->config->allocator;
     if (node_is(node, "rewrite"))
         options.target = node->values[0].text.ptr;

@@ -97,6 +97,20 @@ static const char *url_of(struct build *build, px_str address, bool is_secure)
     return url;
 }
 
+/* "name", "name:80", "[v6]:80": a port is from 1 to 65535. */
+static bool port_is_valid(const char *host)
+{
+    size_t len = strcspn(host, "/");
+    const char *colon = memrchr(host, ':', len);
+    uint64_t port;
+
+    if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
+        return true;
+    return number_read(px_str_make(colon + 1, len - (size_t)(colon - host) - 1), UINT16_MAX,
+                       &port) &&
+           port > 0;
+}
+
 /* What the library would say of it, said at its place: an upstream is made on no loop. */
 static bool url_check(struct build *build, const struct config_typed *value, const char *url)
 {
@@ -107,8 +121,8 @@ static bool url_check(struct build *build, const struct config_typed *value, con
         is_https(url) || strncmp(url, "http://", 7) == 0 || strncmp(url, "h2c://", 6) == 0;
 
     if (strlen(url) < CONFIG_URL_BYTES_MAX &&
-        (is_unix ||
-         (is_known && rest && rest[3] != '\0' && rest[3] != '/' && (!path || path[1] == '\0'))))
+        (is_unix || (is_known && rest && rest[3] != '\0' && rest[3] != '/' &&
+                     (!path || path[1] == '\0') && port_is_valid(rest + 3))))
         return true;
     report_add(&build->load->report, REPORT_MEANING, value->value->place,
                "\"%s\" is no server: write host:port, http://host[:port], https://host[:port], "

@@ -163,14 +163,18 @@ static void skip_line(struct config_lexer *lexer)
         step(lexer);
 }
 
-/* Whether the braces of a text are not pairs. */
+/* Whether a line that is left out most likely began or ended a block: it ends with a brace, and its
+ * braces are not pairs. */
 static bool is_uneven(const char *at, const char *end)
 {
     int64_t depth = 0;
+    char last = ' ';
 
-    for (; at < end; at++)
+    for (; at < end; at++) {
         depth += *at == '{' ? 1 : *at == '}' ? -1 : 0;
-    return depth != 0;
+        last = *at == ' ' || *at == '\t' ? last : *at;
+    }
+    return depth != 0 && (last == '{' || last == '}');
 }
 
 /* `token` began at its spelling. */

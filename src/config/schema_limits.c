@@ -46,9 +46,9 @@
     {                                                                     \
         TYPE_BYTES, "SIZE", .least = 16 * 1024 * 1024, .may_be_off = true \
     }
-#define TIME_OR_OFF                               \
-    {                                             \
-        TYPE_DURATION, "TIME", .may_be_off = true \
+#define TIME_OR_OFF                                           \
+    {                                                         \
+        TYPE_DURATION, "TIME", .least = 1, .may_be_off = true \
     }
 
 #define RATE_OR_OFF                                                                \

@@ -89,7 +89,7 @@ const struct config_directive schema_process[] = {
     {.name = "drain_delay",
      .where = IN_TOP,
      .needs_restart = true,
-     .uses = {{TYPE_DURATION, "TIME", .may_be_off = true}},
+     .uses = {{TYPE_DURATION, "TIME", .least = 1, .may_be_off = true}},
      .values_min = 1,
      .values_max = 1,
      .defaults = "off",
@@ -98,7 +98,7 @@ const struct config_directive schema_process[] = {
     {.name = "drain_spread",
      .where = IN_TOP,
      .needs_restart = true,
-     .uses = {{TYPE_DURATION, "TIME", .may_be_off = true}},
+     .uses = {{TYPE_DURATION, "TIME", .least = 1, .may_be_off = true}},
      .values_min = 1,
      .values_max = 1,
      .help = "the time over which a drain tells connections that last to end; default: half of "

@@ -236,7 +236,10 @@ static bool note_range(struct config_load *load, const struct config_value *valu
 {
     char what[100];
 
-    if (use->most > 0)
+    if (use->type == TYPE_DURATION && use->most == 0)
+        snprintf(what, sizeof(what), "is less than %llums%s", (unsigned long long)use->least,
+                 use->may_be_off ? "; write off" : "");
+    else if (use->most > 0)
         snprintf(what, sizeof(what), "is not from %llu to %llu", (unsigned long long)use->least,
                  (unsigned long long)use->most);
     else

@@ -87,6 +87,13 @@ static void errors_are_at_their_places(void **state)
         {"route x {\nrespond\n}", 1, 7, NULL},
         {"respond\ntrace x", 2, 1, "\"trace\" is not in this version of pollux"},
         {"allow 10.0.0.0/33\nrespond", 1, 7, NULL},
+        {"rewrite x\nrespond", 1, 9, "\"x\" is not a path that begins with /"},
+        {"fallback /x\nfiles /", 1, 10, NULL},
+        {"files /\nindex /a", 2, 7, NULL},
+        {"type .css text/css\nfiles /", 1, 6, NULL},
+        {"charset \"a b\"\nfiles /", 1, 9, NULL},
+        {"upstream u { server 10.0.0.1:99999 }\nproxy u", 1, 21, NULL},
+        {"proxy http://10.0.0.1:0", 1, 7, NULL},
         {"rate_limit {nope} 1/s\nrespond", 1, 12, NULL},
         {"basic_auth a nowhere\nrespond", 1, 14, NULL},
         {"match a {\nclient x\n}\nhost b {\nwhen a {\nheader A b\n}\nrespond\n}", 2, 8, NULL},
@@ -107,7 +114,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 13);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 20);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of
@@ -123,6 +130,7 @@ static void all_is_told_at_once(void **state)
         {"upstream u { servr 10.0.0.1:1 }\nproxy v", "1:14 2:7"},
         {"respond \"\\q\"\nprocy", "1:10 2:1"},
         {"respond \"abc\nprocy", "1:9 2:1"},
+        {"respond \"abc ${X\nprocy", "1:9 2:1"},
         {"include none.conf\nproxy v\nprocy", "1:9 3:1"},
         {"use none\nroute / { when x { respond } }\nprocy", "1:5 3:1"},
         {"host a { respond {no} }\nhost a { respond {nope}; procy }", "1:18 2:6 2:18 2:26"},
@@ -156,7 +164,7 @@ static void all_is_told_at_once(void **state)
         assert_string_equal(places, cases[i].places);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 16);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 17);
 }
 
 /* What is no error, and most likely not what was meant. */

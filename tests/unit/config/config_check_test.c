@@ -124,6 +124,8 @@ static const char *const cases[][2] = {
      "\"Get\"; did you mean \"GET\"?"},
     {"route GET /get { respond }", ""},
     {"cache_control none", ""},
+    {"timeouts { idle 0 }", "a.conf:1:17: \"0\" is less than 1ms; write off"},
+    {"drain_delay 0ms", "a.conf:1:13: \"0ms\" is less than 1ms; write off"},
     {"redirect https /x", "a.conf:1:16: \"redirect https\" takes no other value"},
     {"header -X y", "a.conf:1:11: \"header -X\" takes no other value"},
     {"header none y", "a.conf:1:13: \"header none\" takes no other value"},
@@ -148,7 +150,7 @@ static void each_wrong_line_has_its_words(void **state)
         first_line(cases[index][0], line, sizeof(line));
         assert_string_equal(line, cases[index][1]);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 89);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 91);
 }
 
 /* A row that is not documented, or whose example does not load, would be a directive of which the

@@ -41,10 +41,12 @@ static size_t put_usage(const struct config_directive *row, char *out, const cha
 
     for (size_t i = 0; i < DIRECTIVE_USES_MAX && row->uses[i].name; i++)
         PUT(" %s%s%s", begin, row->uses[i].name, end);
-    for (const struct config_option *option = row->options; option && option->name; option++)
-        PUT(" [%s%s%s%s]", option->name, option->is_flag ? "" : "=", begin,
-            option->is_flag ? "" : option->use.name),
-            PUT("%s", option->is_flag ? "" : end);
+    for (const struct config_option *option = row->options; option && option->name; option++) {
+        if (option->is_flag)
+            PUT(" [%s]", option->name);
+        else
+            PUT(" [%s=%s%s%s]", option->name, begin, option->use.name, end);
+    }
     return len;
 }
 
