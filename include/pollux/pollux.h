@@ -36,6 +36,7 @@
 #include "pollux/stream.h"
 #include "pollux/syscalls.h"
 #include "pollux/template.h"
+#include "pollux/test.h"
 #include "pollux/text.h"
 #include "pollux/tls.h"
 #include "pollux/topic.h"
