@@ -265,13 +265,16 @@ static bool ask(struct explaining *explaining, const struct config_listen *liste
     return true;
 }
 
+/* The port that is asked for decides where some listener has it; else it is not looked at.  A
+ * status of 0: no listener is of that scheme. */
 static bool find(struct explaining *explaining, unsigned *out_status)
 {
     bool is_secure = px_str_equal(explaining->request->scheme, px_str_of("https"));
-    unsigned port = port_of(explaining->request->authority);
+    unsigned asked = port_of(explaining->request->authority);
+    unsigned port = asked != 0 ? asked : is_secure ? 443 : 80;
 
-    *out_status = 404;
-    for (int pass = port == 0 ? 1 : 0; pass < 2; pass++)
+    *out_status = 0;
+    for (int pass = 0; pass < 2 && *out_status == 0; pass++)
         for (const struct config_listen *listen = explaining->build.settings->listens; listen;
              listen = listen->next)
             if (listen->is_tls == is_secure && (pass == 1 || is_of_port(listen, port)) &&
@@ -295,7 +298,11 @@ px_err config_explain(struct config *config, const px_match_request *request, st
         return explaining.err;
     }
     if (!find(&explaining, &status)) {
-        put(&explaining, "answer    %u: there is no route for it\n", status);
+        if (status == 0)
+            put(&explaining, "answer    none: no address is listened on for %s\n",
+                px_str_equal(request->scheme, px_str_of("https")) ? "https" : "http");
+        else
+            put(&explaining, "answer    %u: there is no route for it\n", status);
         return explaining.err;
     }
     if (explaining.host->node)

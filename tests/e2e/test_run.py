@@ -775,8 +775,22 @@ def test_explain_says_what_a_request_would_meet(folder):
     assert out.endswith("answer    respond new  # pollux.conf:11\n")
     assert explain(folder, "GET", "http://a.test/y")[1] == "answer    404: there is no route for it\n"
     assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
+    assert explain(folder, "GET", "https://a.test/y")[1] == "answer    none: no address is listened on for https\n"
     assert explain(folder, "GET", "a.test")[0] == 64
     assert explain(folder, "GET")[0] == 64
+
+
+def test_explain_looks_at_a_port_where_listeners_differ_for_it(folder):
+    (folder / "pollux.conf").write_text(
+        "listen :80\nlisten :8080\n"
+        "host a.test { listen :80; respond one }\nhost b.test { listen :8080; respond two }\nhost * { respond other }\n"
+    )
+    answer = lambda url: explain(folder, "GET", url)[1].splitlines()[-1].split("  #")[0].split(None, 1)[1]
+    assert answer("http://a.test/") == "respond one"
+    assert answer("http://a.test:8080/") == "respond other"
+    assert answer("http://b.test:8080/") == "respond two"
+    assert answer("http://b.test/") == "respond other"
+    assert answer("http://b.test:81/") == "respond other"
 
 
 def test_explain_says_what_stands_before_the_answer(folder):
