@@ -216,6 +216,7 @@ static px_err fields_make(struct inquiry *inquiry, px_fetch_options *ask)
     px_field *made, *fields;
     size_t count = 0;
 
+    request_head_names(&head, exchange);
     head.fields = px_request_fields(exchange, &head.field_count);
     px_err err = request_head_write(&head, &inquiry->arena, &made, &ask->field_count);
 

@@ -188,6 +188,7 @@ static px_err fields_make(struct passage *passage, px_str websocket_key)
                                 .underscores = proxy->options.underscores != 0};
     px_field *fields;
 
+    request_head_names(&head, exchange);
     head.fields = px_request_fields(exchange, &head.field_count);
     head.scheme = px_str_of(px_request_is_https(exchange) ? "https" : "http");
     head.trusted = peer_is_trusted(proxy, exchange, head.peer);

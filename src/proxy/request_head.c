@@ -13,10 +13,12 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "http/fields/field.h"
+#include "pollux/request.h"
 
 enum {
-    FIELDS_ADDED_MAX =
-        7, /* X-Forwarded-For, -Proto, -Host, Forwarded, Via, Max-Forwards, Sec-WebSocket-Key */
+    /* X-Forwarded-For, -Proto, -Host, Forwarded, Via, Max-Forwards, Sec-WebSocket-Key,
+     * X-Request-Id, traceparent, tracestate */
+    FIELDS_ADDED_MAX = 10,
     VERSION_BYTES = 4, /* "1.1 " */
 };
 
@@ -121,7 +123,8 @@ static bool is_of_client(px_str name)
 /* Those that are written anew below. */
 static bool is_ours(const struct request_head *head, px_str name)
 {
-    return field_name_is(name, "x-forwarded-for") ||
+    return field_name_is(name, "x-forwarded-for") || field_name_is(name, "x-request-id") ||
+           field_name_is(name, "traceparent") || field_name_is(name, "tracestate") ||
            (head->websocket_key.ptr && field_name_is(name, "sec-websocket-key")) ||
            (head->counts_hops && field_name_is(name, "max-forwards"));
 }
@@ -251,6 +254,30 @@ static void add_hops(struct writing *writing)
     add(writing, "Max-Forwards", px_str_make(memory, len));
 }
 
+/* What the request is called here (W3C Trace Context section 4.3: the trace goes on with a parent
+ * of our own, or begins anew, without its state). */
+static void add_names(struct writing *writing)
+{
+    const struct request_head *head = writing->head;
+
+    if (head->request_id.ptr)
+        add(writing, "X-Request-Id", head->request_id);
+    if (head->traceparent.ptr)
+        add(writing, "traceparent", head->traceparent);
+    if (head->traceparent.ptr && head->tracestate.len > 0)
+        add(writing, "tracestate", head->tracestate);
+}
+
+void request_head_names(struct request_head *head, px_exchange *exchange)
+{
+    if (px_request_field(exchange, "X-Request-Id").ptr)
+        head->request_id = px_request_id(exchange);
+    if (!px_request_field(exchange, "traceparent").ptr)
+        return;
+    head->traceparent = px_request_traceparent(exchange);
+    head->tracestate = px_request_tracestate(exchange);
+}
+
 px_err request_head_write(const struct request_head *head, struct arena *arena,
                           px_field **out_fields, size_t *out_count)
 {
@@ -275,6 +302,7 @@ px_err request_head_write(const struct request_head *head, struct arena *arena,
     if (head->forwarded || has(&writing, "Forwarded"))
         add(&writing, "Forwarded", forwarded_element(&writing));
     add_hops(&writing);
+    add_names(&writing);
     if (head->websocket_key.ptr)
         add(&writing, "Sec-WebSocket-Key", head->websocket_key);
     add(&writing, "Via", via_element(arena, head->version, head->via_name));

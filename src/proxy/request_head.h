@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "pollux/error.h"
+#include "pollux/exchange.h"
 #include "pollux/field.h"
 
 enum { CONNECTION_NAMES_MAX = 16 };
@@ -25,6 +26,9 @@ struct request_head {
     px_str scheme;        /* how it came to us */
     px_str authority;     /* absent: none */
     px_str via_name;      /* ours */
+    px_str request_id;    /* in place of X-Request-Id; absent: it is not sent */
+    px_str traceparent;   /* likewise */
+    px_str tracestate;    /* goes with it */
     px_str websocket_key; /* in place of what came; absent: that goes on */
     bool trusted;         /* the peer is believed */
     bool forwarded;       /* a Forwarded field is written, too */
@@ -51,6 +55,10 @@ bool fields_want_trailers(const px_field *fields, size_t field_count);
 
 /* The value of Max-Forwards (RFC 9110 section 7.6.2); UINT64_MAX: there is none. */
 uint64_t request_head_hops(const struct request_head *head);
+
+/* What the request is called, where its client has called it something: in place of its id our own,
+ * as the log has it, unless the client is believed; in place of its parent our span. */
+void request_head_names(struct request_head *head, px_exchange *exchange);
 
 /* PX_OK, PX_ERR_LIMIT (as above) or PX_ERR_MEMORY.  All is of the arena, or of what came. */
 PX_MUST_CHECK px_err request_head_write(const struct request_head *head, struct arena *arena,

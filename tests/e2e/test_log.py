@@ -648,3 +648,29 @@ def test_an_upstream_that_breaks_off():
 
 def test_what_was_not_proxied_names_no_upstream():
     assert not {"upstream", "upstream_status", "upstream_ms", "tries"} & set(rows_of("")[0])
+
+
+def test_a_server_is_told_the_names_that_are_logged():
+    mine = f"00-{TRACE}-{SPAN}-01"
+    cases = [
+        # (what a client sends, whether its trace goes on, the state that arrives)
+        (f"X-Request-Id: mine\r\ntraceparent: {mine}\r\ntracestate: a=1\r\ntracestate: b=2\r\n", True, b"a=1,b=2"),
+        (f"traceparent: {mine}\r\ntracestate: A=1\r\n", True, None),
+        (f"traceparent: {mine[:-1]}\r\ntracestate: a=1\r\n", False, None),
+        (f"traceparent: {mine}\r\ntraceparent: {mine}\r\ntracestate: a=1\r\n", False, None),
+        (f"traceparent: 01-{mine[3:]}-more\r\ntracestate: a=1\r\n", True, b"a=1"),
+        (f"traceparent: ff-{mine[3:]}\r\ntracestate: a=1\r\n", False, None),
+    ]
+    with proxied(answers()) as (server, upstream):
+        for number, (fields, goes_on, state) in enumerate(cases):
+            assert ask(server.address, f"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n".encode()).status == 200
+            row, head = rows(server, number + 1)[number], upstream.heads[number]
+            found = lambda name: re.findall(rb"\r\n" + name + rb": (.*?)(?=\r\n)", head)
+            flags = b"01" if goes_on else b"00"
+            assert (row["trace_id"] == TRACE) == goes_on and row["span_id"] != SPAN
+            assert found(rb"traceparent") == [f"00-{row['trace_id']}-{row['span_id']}-".encode() + flags]
+            assert found(rb"tracestate") == ([state] if state else [])
+            assert found(rb"X-Request-Id") == ([row["request_id"].encode()] if number == 0 else [])
+            assert row["request_id"] != "mine"
+        assert ask(server.address, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\ntracestate: a=1\r\n\r\n").status == 200
+        assert b"trace" not in upstream.heads[-1] and b"X-Request" not in upstream.heads[-1]

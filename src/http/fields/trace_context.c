@@ -87,7 +87,7 @@ void trace_parent_write(px_str trace_id, px_str span_id, bool sampled, char *out
 /* --- tracestate (section 3.3) -----------------------------------------------------------------
  */
 
-enum { KEY_BYTES_MAX = 256, TENANT_BYTES_MAX = 241, SYSTEM_BYTES_MAX = 14, VALUE_BYTES_MAX = 256 };
+enum { KEY_BYTES_MAX = 256, VALUE_BYTES_MAX = 256, MEMBER_BYTES_LONG = 128 };
 
 static bool is_lower(char byte)
 {
@@ -99,29 +99,16 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* lcalpha, DIGIT, "_", "-", "*", "/" behind the first byte. */
-static bool name_is_valid(px_str name, size_t bytes_max, bool may_begin_with_digit)
-{
-    if (name.len == 0 || name.len > bytes_max ||
-        !(is_lower(name.ptr[0]) || (may_begin_with_digit && is_digit(name.ptr[0]))))
-        return false;
-    for (size_t i = 1; i < name.len; i++)
-        if (!is_lower(name.ptr[i]) && !is_digit(name.ptr[i]) && !memchr("_-*/", name.ptr[i], 4))
-            return false;
-    return true;
-}
-
-/* A simple key, or a tenant's and a system's with "@" between them. */
+/* A letter or a digit, and behind it "_", "-", "*", "/", "@" too, which level 1 had between the
+ * names of a tenant and a system and level 2 has anywhere. */
 static bool key_is_valid(px_str key)
 {
-    const char *at = key.len > 0 ? memchr(key.ptr, '@', key.len) : NULL;
-
-    if (!at)
-        return name_is_valid(key, KEY_BYTES_MAX, true);
-    size_t tenant = (size_t)(at - key.ptr);
-
-    return name_is_valid(px_str_make(key.ptr, tenant), TENANT_BYTES_MAX, true) &&
-           name_is_valid(px_str_make(at + 1, key.len - tenant - 1), SYSTEM_BYTES_MAX, false);
+    if (key.len == 0 || key.len > KEY_BYTES_MAX || !(is_lower(key.ptr[0]) || is_digit(key.ptr[0])))
+        return false;
+    for (size_t i = 1; i < key.len; i++)
+        if (!is_lower(key.ptr[i]) && !is_digit(key.ptr[i]) && !memchr("_-*/@", key.ptr[i], 5))
+            return false;
+    return true;
 }
 
 /* Printable, without "," and "=", and no blank at its end. */
@@ -159,12 +146,25 @@ static px_str member_take(px_str *rest)
     return member;
 }
 
+/* What is left out so that the rest is no longer than is passed on: first those that are long, the
+ * last of them first, then the last (section 3.3.1.5). */
+static void members_fit(px_str *members, uint32_t count, size_t bytes)
+{
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = count; i-- > 0 && bytes > TRACESTATE_BYTES_MAX + 1;)
+            if (members[i].len > (round == 0 ? MEMBER_BYTES_LONG : 0)) {
+                bytes -= members[i].len + 1;
+                members[i].len = 0;
+            }
+}
+
 size_t trace_state_join(const px_field *fields, size_t count, char *out)
 {
-    uint32_t members = 0;
+    px_str members[TRACESTATE_MEMBERS];
+    uint32_t member_count = 0;
+    size_t bytes = 0; /* with a comma behind each */
     struct text text;
 
-    text_init(&text, out, TRACESTATE_BYTES_MAX);
     for (size_t i = 0; i < count; i++) {
         px_str rest = fields[i].value;
 
@@ -175,12 +175,18 @@ size_t trace_state_join(const px_field *fields, size_t count, char *out)
 
             if (member.len == 0)
                 continue; /* an empty one is allowed, and says nothing */
-            if (!member_is_valid(member) || ++members > TRACESTATE_MEMBERS)
+            if (!member_is_valid(member) || member_count == TRACESTATE_MEMBERS)
                 return 0;
-            if (text.len > 0)
-                text_put_byte(&text, ',');
-            text_put(&text, member);
+            members[member_count++] = member;
+            bytes += member.len + 1;
         }
     }
-    return text.cut ? 0 : text.len;
+    members_fit(members, member_count, bytes);
+    text_init(&text, out, TRACESTATE_BYTES_MAX);
+    for (uint32_t i = 0; i < member_count; i++) {
+        if (members[i].len > 0 && text.len > 0)
+            text_put_byte(&text, ',');
+        text_put(&text, members[i]);
+    }
+    return text.len;
 }

@@ -34,8 +34,8 @@ bool trace_parent_read(px_str value, struct trace_context *out_context);
 bool trace_parent_find(const px_field *fields, size_t count, struct trace_context *out_context);
 
 /* Puts all fields of tracestate together, their members as they are, into `out`, which has room for
- * TRACESTATE_BYTES_MAX.  The bytes written; 0 when there is none, or it is not valid, or too long.
- */
+ * TRACESTATE_BYTES_MAX: what would be longer is left out, long members first.  The bytes written; 0
+ * when there is none, or it is not valid. */
 size_t trace_state_join(const px_field *fields, size_t count, char *out);
 
 /* Writes the traceparent of a span into `out`, which has room for TRACEPARENT_BYTES. */

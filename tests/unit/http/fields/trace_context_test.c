@@ -114,6 +114,7 @@ static void a_parent_is_written(void **state)
 }
 
 #define A16 "aaaaaaaaaaaaaaaa"
+#define A112 A16 A16 A16 A16 A16 A16 A16
 #define A240 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16 A16
 
 static const struct {
@@ -139,12 +140,17 @@ static const struct {
           "=1"},
     {{A240 A16 "=1"}, A240 A16 "=1"},
     {{A240 A16 "a=1"}, NULL},
-    {{A240 "aa@a=1"}, NULL},
-    {{"a@aaaaaaaaaaaaaaa=1"}, NULL},
-    {{"a@0a=1"}, NULL},
-    {{"a@=1"}, NULL},
+    {{A240 "aa@a=1"}, A240 "aa@a=1"},
+    {{A240 A16 "@=1"}, NULL},
+    {{"a@aaaaaaaaaaaaaaa=1"}, "a@aaaaaaaaaaaaaaa=1"},
+    {{"a@0a=1"}, "a@0a=1"},
+    {{"a@=1"}, "a@=1"},
     {{"@a=1"}, NULL},
-    {{"a@b@c=1"}, NULL},
+    {{"a@b@c=1"}, "a@b@c=1"},
+    {{"_a=1"}, NULL},
+    {{"-a=1"}, NULL},
+    {{"*a=1"}, NULL},
+    {{"0=1"}, "0=1"},
     {{"A=1"}, NULL},
     {{"a b=1"}, NULL},
     {{"a =1"}, NULL},
@@ -156,7 +162,15 @@ static const struct {
     {{"a=\xc3\xa9"}, NULL},
     {{"a=1", "b"}, NULL},
     {{"a=" A240 A16 "b"}, NULL},
-    {{"a=" A240 A16, "b=" A240 A16}, NULL}, /* longer than what is passed on */
+    /* Longer than what is passed on: long ones are left out first, the last of them first. */
+    {{"a=" A240 A16, "b=" A240 A16}, "a=" A240 A16},
+    {{"a=1,b=" A240, "c=" A240, "d=" A16 A16}, "a=1,b=" A240 ",d=" A16 A16},
+    {{"a=" A112 ",b=" A112 ",c=" A112 ",d=" A112 ",e=" A112},
+     "a=" A112 ",b=" A112 ",c=" A112 ",d=" A112},
+    {{"a=" A112 ",b=" A112 ",c=" A112 ",d=" A112 ",e=" A16 A16 A16 "aa"},
+     "a=" A112 ",b=" A112 ",c=" A112 ",d=" A112 ",e=" A16 A16 A16 "aa"}, /* 512 */
+    {{"a=" A112 ",b=" A112 ",c=" A112 ",d=" A112 ",e=" A16 A16 A16 "aaa"},
+     "a=" A112 ",b=" A112 ",c=" A112 ",d=" A112},
     {{""}, NULL},
 };
 
@@ -166,7 +180,7 @@ static void states_are_joined(void **state)
     char out[TRACESTATE_BYTES_MAX];
 
     (void)state;
-    assert_int_equal(ARRAY_COUNT(states), 33);
+    assert_int_equal(ARRAY_COUNT(states), 42);
     guard_init(&guard, 4096);
     for (size_t i = 0; i < ARRAY_COUNT(states); i++) {
         px_field fields[3];
