@@ -133,6 +133,14 @@ int px_files_walks(const px_files *files);
  *  @param context the px_files.  The thread of the server's loop. */
 void px_files_handle(px_exchange *exchange, void *context);
 
+/** Answers with the file of that name, whatever the request's path and method are: under any route,
+ *  behind any check of the program's own.  Validators, ranges, preconditions, encoded forms and
+ *  error pages are as px_files_handle's; fields that were added stay.
+ *  @param name beneath the folder, not encoded ("reports/2024.pdf"); copied.  What would leave the
+ *  folder, a folder, and what is not there are 404.  Names with a dot in front are served: they are
+ *  the program's choice.  The thread of the server's loop. */
+void px_files_respond(px_files *files, px_exchange *exchange, px_str name);
+
 /** Ends it; answers under way keep what they need.  NULL is fine.  A px_route_options `release`
  *  fits: the loop's thread, or after its servers are gone. */
 void px_files_destroy(void *files);

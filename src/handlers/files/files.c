@@ -183,6 +183,29 @@ static void fields_add(px_exchange *exchange, const struct px_files *files)
     }
 }
 
+/* Of a name that the program gave: what is a folder is no file, wherever the request came from. */
+static void name_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
+                       const struct files_want *want)
+{
+    if (entry && entry->outcome == FILES_NO_SLASH)
+        files_fail(exchange, files, 404);
+    else
+        path_found(exchange, files, entry, want);
+}
+
+void px_files_respond(px_files *files, px_exchange *exchange, px_str name)
+{
+    px_str path;
+    unsigned status = files_name(exchange, name, &path);
+
+    if (files->field_count > 0)
+        fields_add(exchange, files);
+    if (status == 0)
+        files_seek(exchange, files, path, NULL, (struct files_want){.done = name_found});
+    else
+        files_fail(exchange, files, status);
+}
+
 void px_files_handle(px_exchange *exchange, void *context)
 {
     static const px_str allow_name = {"Allow", 5}, allow = {"GET, HEAD, OPTIONS", 18};

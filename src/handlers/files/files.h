@@ -195,6 +195,9 @@ void files_types_free(struct px_files *files);
 /* The path beneath the folder, without a slash in front: 0, or the status to answer with. */
 unsigned files_path(px_exchange *exchange, px_str *out_path);
 
+/* Likewise of a name that the program gives, which is not encoded. */
+unsigned files_name(px_exchange *exchange, px_str name, px_str *out_path);
+
 /* The request's path with a slash behind it, and its query, as a relative reference (RFC 3986
  * section 4.2), which holds behind any proxy; absent without memory. */
 px_str files_path_with_slash(px_exchange *exchange);

@@ -47,19 +47,12 @@ static bool path_is_plain(px_str path)
     return true;
 }
 
-/* Decoded, without dot segments and empty ones; it begins with one slash. */
-static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
+/* Without dot segments and empty ones, in place; it begins with one slash. */
+static px_err path_squeeze(char *text, size_t bytes, px_str *out_path)
 {
-    char *text = px_exchange_alloc(exchange, raw.len + 1);
     size_t len = 0, whole = 0;
-    px_str path;
+    px_err err = uri_path_normalise(text, bytes, &whole);
 
-    if (!text)
-        return PX_ERR_MEMORY;
-    px_err err = uri_decode_into(text, raw, URI_SLASH_DECODE, &path);
-
-    if (err == PX_OK)
-        err = uri_path_normalise(text, path.len, &whole);
     if (err != PX_OK)
         return err;
     for (size_t at = 0; at < whole; at++)
@@ -70,6 +63,38 @@ static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
     text[len] = '\0';
     *out_path = px_str_make(text, len);
     return PX_OK;
+}
+
+/* Decoded, and squeezed. */
+static px_err path_clean(px_exchange *exchange, px_str raw, px_str *out_path)
+{
+    char *text = px_exchange_alloc(exchange, raw.len + 1);
+    px_str path;
+
+    if (!text)
+        return PX_ERR_MEMORY;
+    px_err err = uri_decode_into(text, raw, URI_SLASH_DECODE, &path);
+
+    return err == PX_OK ? path_squeeze(text, path.len, out_path) : err;
+}
+
+unsigned files_name(px_exchange *exchange, px_str name, px_str *out_path)
+{
+    char *text = px_exchange_alloc(exchange, name.len + 2);
+    px_str path;
+
+    if (!text)
+        return 503;
+    if (name.len == 0 || memchr(name.ptr, '\0', name.len))
+        return 404;
+    text[0] = '/';
+    memcpy(text + 1, name.ptr, name.len);
+    text[name.len + 1] = '\0';
+    if (path_squeeze(text, name.len + 1, &path) != PX_OK || path.len - 1 > FILE_PATH_BYTES_MAX ||
+        path.ptr[path.len - 1] == '/') /* a folder */
+        return 404;
+    *out_path = px_str_make(path.ptr + 1, path.len - 1);
+    return 0;
 }
 
 /* RFC 8615: one name with a dot is for every client, at the top of the whole site. */
