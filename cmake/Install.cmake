@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pollux DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
+install(FILES ${PROJECT_SOURCE_DIR}/include/pollux.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # Each library with an export of its own, so that a package may hold one of them.
 set(cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pollux)
