@@ -70,3 +70,26 @@ px_err run_confine(struct sandbox *sandbox, const struct config *config, bool is
         err = sandbox_allow_folder_of(sandbox, file->name, LANDLOCK_READ, out_error);
     return err;
 }
+
+bool run_confine_fits(struct config *config)
+{
+    uint8_t seen[(UINT16_MAX + 1) / 8] = {0};
+    struct config_place at;
+    struct place place;
+    uint32_t count = 0;
+    const char *url;
+
+    for (uint32_t i = 0; (url = config_server_at(config, i, &at)) != NULL; i++) {
+        if (!place_read(url, &place) || place.is_unix)
+            continue;
+        count += !(seen[place.port / 8] & 1U << place.port % 8);
+        seen[place.port / 8] |= (uint8_t)(1U << place.port % 8);
+        if (count <= SANDBOX_PORTS_MAX)
+            continue;
+        report_add(&config->load.report, REPORT_MEANING, at,
+                   "more than %d ports of servers: the sandbox names each of them",
+                   SANDBOX_PORTS_MAX);
+        return false;
+    }
+    return true;
+}

@@ -12,4 +12,7 @@
 PX_MUST_CHECK px_err run_confine(struct sandbox *sandbox, const struct config *config,
                                  bool is_alone, px_error *out_error);
 
+/* Whether a sandbox has room for the ports of all servers; false: noted. */
+bool run_confine_fits(struct config *config);
+
 #endif

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "main/run_confine.h"
 #include "main/run_numbers.h"
 #include "main/run_secure.h"
 #include "process/privileges.h"
@@ -322,6 +323,6 @@ bool run_options_fill(struct config *config, struct options *options)
     take_process(top, options);
     bool is_good = take_proxies(config, options) & look_up(config);
 
-    is_good &= run_secure_fill(config, options);
+    is_good &= run_secure_fill(config, options) & run_confine_fits(config);
     return take_listens(config, options) && take_metrics(config, options) && is_good;
 }

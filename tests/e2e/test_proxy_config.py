@@ -225,6 +225,12 @@ def test_errors_at_their_places(folder, text, wanted):
     assert refused(folder, text).startswith(wanted)
 
 
+def test_there_are_so_many_ports(folder):
+    servers = "".join(f" server 127.0.0.1:{port}\n" for port in range(1000, 1257))
+    err = refused(folder, "upstream a {\n" + servers + "}\nproxy a\n")
+    assert err.startswith("pollux.conf:258:9: more than 256 ports of servers")
+
+
 def test_a_name_that_is_not_known_is_a_warning(folder):
     (folder / "pollux.conf").write_text("upstream a {\n    server nowhere.invalid:80\n}\nproxy a\n")
     code, _, err = run("check", "-q", "-c", "pollux.conf", cwd=folder)
