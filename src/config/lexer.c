@@ -7,6 +7,12 @@
 
 #include "base/text.h"
 
+/* A byte order mark says nothing in UTF-8. */
+static size_t bom_bytes(px_str text)
+{
+    return text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 void lexer_init(struct config_lexer *lexer, const struct config_file *file,
                 struct config_report *report)
 {
@@ -17,9 +23,7 @@ void lexer_init(struct config_lexer *lexer, const struct config_file *file,
     lexer->line = 1;
     lexer->column = 1;
     lexer->is_torn = false;
-    /* A byte order mark says nothing in UTF-8. */
-    if (file->text.len >= 3 && memcmp(lexer->at, "\xef\xbb\xbf", 3) == 0)
-        lexer->at += 3;
+    lexer->at += bom_bytes(file->text);
 }
 
 /* --- The text as a whole ----------------------------------------------------------------------
@@ -30,6 +34,7 @@ bool lexer_text_valid(const struct config_file *file, struct config_report *repo
     const unsigned char *at = (const unsigned char *)file->text.ptr, *end = at + file->text.len;
     struct config_place place = {.file = file, .line = 1, .column = 1, .length = 1};
 
+    at += bom_bytes(file->text);
     while (at < end) {
         uint32_t code;
         size_t bytes = text_utf8_len(px_str_make((const char *)at, (size_t)(end - at)), &code);

@@ -124,6 +124,10 @@ static px_str line_of(struct config_place place)
 {
     const char *at = place.file->text.ptr, *end = at + place.file->text.len;
 
+    /* A byte order mark has no column. */
+    if (place.file->text.len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+        at += 3;
+
     for (uint32_t line = 1; line < place.line && at < end; line++) {
         const char *feed = memchr(at, '\n', (size_t)(end - at));
 

@@ -21,6 +21,7 @@
 #include "main/run.h"
 #include "main/run_outcome.h"
 #include "main/run_reader.h"
+#include "main/run_text.h"
 #include "process/pidfile.h"
 
 enum {
@@ -28,12 +29,14 @@ enum {
     LOOK_NS = 20 * 1000 * 1000,
 };
 
-/* What the configuration says, with its errors left to the process that reads it anew: NULL where
- * it says nothing. */
-static char *pid_file_of(const char *path)
+/* What the configuration says, with its errors left to the process that reads it anew.  Where it
+ * says nothing, or cannot be understood so far, that is said. */
+static char *pid_file_of(const char *path, enum exit_code *out_code)
 {
     struct config_load load;
     char *pid_file = NULL;
+
+    *out_code = CODE_USAGE;
 
     config_load_init(&load, &run_reader, &alloc_libc);
     if (config_load_read(&load, path) == PX_OK || load.statements) {
@@ -41,6 +44,12 @@ static char *pid_file_of(const char *path)
 
         if (node && node->value_count > 0)
             pid_file = strdup(node->values[0].text.ptr);
+    }
+    if (!pid_file && report_has_errors(&load.report)) {
+        run_text_report(&load.report, NULL);
+        *out_code = CODE_CONFIG;
+    } else if (!pid_file) {
+        diagnostics_say("%s names no pid_file: which process is it? (see --pid-file)", path);
     }
     config_load_deinit(&load);
     return pid_file;
@@ -117,15 +126,12 @@ static enum exit_code reload(const char *pid_file)
 
 enum exit_code run_reload(const struct options *options)
 {
-    char *own = options->run.pid_file ? NULL : pid_file_of(run_file_find(options));
+    enum exit_code code = CODE_OK;
+    char *own = options->run.pid_file ? NULL : pid_file_of(run_file_find(options), &code);
     const char *pid_file = options->run.pid_file ? options->run.pid_file : own;
-    enum exit_code code = CODE_USAGE;
 
     if (pid_file)
         code = reload(pid_file);
-    else
-        diagnostics_say("%s names no pid_file: which process is it? (see --pid-file)",
-                        run_file_find(options));
     free(own);
     return code;
 }

@@ -685,6 +685,11 @@ def test_reload_needs_a_process(folder, pid_file):
     (folder / "pollux.conf").write_text("respond\n")
     code, out, err = reload(folder)
     assert (code, out) == (64, "") and "pollux.conf names no pid_file" in err
+    (folder / "pollux.conf").write_text("host a {\n" + pid_file + "respond\n")
+    code, out, err = reload(folder)
+    assert (code, out) == (78, "") and err.startswith('pollux.conf:1:8: "{" is not closed')
+    code, out, err = run("reload", "-c", "none.conf", cwd=folder)
+    assert (code, err) == (78, "cannot read none.conf: No such file or directory\n")
     (folder / "pollux.conf").write_text(pid_file + "respond\n")
     code, out, err = reload(folder)
     assert (code, out) == (66, "") and "pollux.pid names no process that runs" in err

@@ -163,6 +163,12 @@ static const char *const bad[][2] = {
     {"define x", AT("1:1", "write define NAME { ... }", "define x", "^^^^^^")},
     {"a { define x {} }",
      AT("1:5", "define stands at the top of a file", "a { define x {} }", "    ^^^^^^")},
+    {"\xef\xbb\xbf"
+     "a \x01",
+     AT("1:3", "control byte 0x01; write it as \"\\x01\" in quotes", "a ?", "  ^")},
+    {"\xef\xbb\xbf"
+     "a }",
+     AT("1:3", "\"}\" closes nothing", "a }", "  ^")},
     {"a \x7f", AT("1:3", "control byte 0x7f; write it as \"\\x7f\" in quotes", "a ?", "  ^")},
     {"a \rb", AT("1:3", "control byte 0x0d; write it as \"\\x0d\" in quotes", "a ?b", "  ^")},
     {"a \"b ${PORT c\"",
@@ -179,7 +185,7 @@ static void wrong_texts_are_told_at_their_place(void **state)
 
         check(files, NULL, bad[index][1]);
     }
-    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 30);
+    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 32);
 }
 
 static void an_included_file_is_named_with_its_includer(void **state)
