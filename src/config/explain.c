@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/build.h"
 #include "config/serving.h"
@@ -265,6 +266,59 @@ static bool ask(struct explaining *explaining, const struct config_listen *liste
     return true;
 }
 
+/* --- Which host, where no route is for it ------------------------------------------------------
+ */
+
+static bool is_served_at(const struct config_host *host, const struct config_listen *listen)
+{
+    bool is_there = !host->binds && listen->is_shared;
+
+    for (const struct config_bind *bind = host->binds; bind; bind = bind->next)
+        is_there |= bind->listen == listen;
+    return is_there;
+}
+
+/* How well a host's name fits: 0 is not at all, "*" is 1, and the longer the better. */
+static size_t fit_of(px_str name, px_str asked)
+{
+    if (name.len == 1 && name.ptr[0] == '*')
+        return 1;
+    if (name.ptr[0] != '*')
+        return name.len == asked.len && strncasecmp(name.ptr, asked.ptr, asked.len) == 0 ? SIZE_MAX
+                                                                                         : 0;
+    px_str tail = px_str_make(name.ptr + 1, name.len - 1); /* ".example.org" */
+
+    return asked.len > tail.len &&
+                   strncasecmp(asked.ptr + asked.len - tail.len, tail.ptr, tail.len) == 0
+               ? name.len
+               : 0;
+}
+
+/* The host that has the name at a listener, or NULL. */
+static const struct config_host *host_named(const struct explaining *explaining,
+                                            const struct config_listen *listen)
+{
+    px_str asked = explaining->request->authority;
+    const struct config_host *found = NULL;
+    size_t best = 0;
+
+    if (port_of(asked) != 0)
+        asked.len = (size_t)((const char *)memrchr(asked.ptr, ':', asked.len) - asked.ptr);
+    for (const struct config_host *host = explaining->build.settings->hosts; host;
+         host = host->next) {
+        for (uint32_t i = 0; host->node && i < host->node->value_count; i++) {
+            size_t fit = is_served_at(host, listen) ? fit_of(host->node->values[i].text, asked) : 0;
+
+            if (fit > best)
+                best = fit, found = host;
+        }
+    }
+    return found;
+}
+
+/* --- Asking ------------------------------------------------------------------------------------
+ */
+
 /* The port that is asked for decides where some listener has it; else it is not looked at.  A
  * status of 0: no listener is of that scheme. */
 static bool find(struct explaining *explaining, unsigned *out_status)
@@ -277,9 +331,12 @@ static bool find(struct explaining *explaining, unsigned *out_status)
     for (int pass = 0; pass < 2 && *out_status == 0; pass++)
         for (const struct config_listen *listen = explaining->build.settings->listens; listen;
              listen = listen->next)
-            if (listen->is_tls == is_secure && (pass == 1 || is_of_port(listen, port)) &&
-                ask(explaining, listen, out_status))
-                return true;
+            if (listen->is_tls == is_secure && (pass == 1 || is_of_port(listen, port))) {
+                if (ask(explaining, listen, out_status))
+                    return true;
+                if (!explaining->host)
+                    explaining->host = host_named(explaining, listen);
+            }
     return false;
 }
 
@@ -298,6 +355,8 @@ px_err config_explain(struct config *config, const px_match_request *request, st
         return explaining.err;
     }
     if (!find(&explaining, &status)) {
+        if (explaining.host)
+            put_node(&explaining, "host", explaining.host->node, "");
         if (status == 0)
             put(&explaining, "answer    none: no address is listened on for %s\n",
                 px_str_equal(request->scheme, px_str_of("https")) ? "https" : "http");

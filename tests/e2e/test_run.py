@@ -778,7 +778,9 @@ def test_explain_says_what_a_request_would_meet(folder):
     assert "match     match beta: yes  # pollux.conf:2\n" in out
     assert "header    header X-B c  # pollux.conf:10\n" in out
     assert out.endswith("answer    respond new  # pollux.conf:11\n")
-    assert explain(folder, "GET", "http://a.test/y")[1] == "answer    404: there is no route for it\n"
+    assert explain(folder, "GET", "http://A.test:8080/y")[1] == (
+        "host      host a.test  # pollux.conf:5\nanswer    404: there is no route for it\n"
+    )
     assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
     assert explain(folder, "GET", "https://a.test/y")[1] == "answer    none: no address is listened on for https\n"
     assert explain(folder, "GET", "a.test")[0] == 64
