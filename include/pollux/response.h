@@ -93,6 +93,15 @@ void px_resume(px_exchange *exchange);
  *  whether a server is there, say.  Before the exchange has ended; the thread of its loop. */
 void px_response_unlogged(px_exchange *exchange);
 
+/** Sends content of an answer that was begun with px_respond_producer from where it lies, as far as
+ *  the peer's connection takes it at once; nothing is kept.  Only between a PX_PULL_LATER and the
+ *  px_resume for it, and never more than the declared length has left.
+ *  @param bytes borrowed for the call.
+ *  @return how many of them, from the first, were sent and count as produced.  0 where that cannot
+ *  be: no length was declared, a filter sees the content, the peer speaks TLS or HTTP/2, or its
+ *  connection is full: `pull` has to give them then. */
+size_t px_response_offer(px_exchange *exchange, px_str bytes);
+
 /** Answers with a redirect (RFC 9110 section 15.4).  @param status 301, 302, 303, 307 or 308.
  *  @param location a URI reference, copied; CR, LF and other controls abort. */
 void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location);

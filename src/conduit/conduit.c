@@ -23,6 +23,11 @@ static px_sent plain_send(struct conduit *conduit, const px_part *parts, size_t 
     return px_stream_send(conduit->below, parts, count);
 }
 
+static size_t plain_offer(struct conduit *conduit, px_str bytes)
+{
+    return stream_offer(conduit->below, bytes);
+}
+
 static void plain_shutdown(struct conduit *conduit)
 {
     px_stream_shutdown(conduit->below);
@@ -63,6 +68,7 @@ static const struct conduit_ops plain_ops = {
     .recv_start = plain_recv_start,
     .recv_stop = plain_recv_stop,
     .send = plain_send,
+    .offer = plain_offer,
     .shutdown = plain_shutdown,
     .close = plain_close,
     .reset = plain_reset,

@@ -19,6 +19,9 @@ struct conduit_ops {
     void (*recv_start)(struct conduit *conduit);
     void (*recv_stop)(struct conduit *conduit);
     px_sent (*send)(struct conduit *conduit, const px_part *parts, size_t count);
+    /* Sends what the system takes at once of bytes that are not kept: how many; 0 also where that
+     * cannot be said, or a send is in flight. */
+    size_t (*offer)(struct conduit *conduit, px_str bytes);
     void (*shutdown)(struct conduit *conduit);
     void (*close)(struct conduit *conduit);
     void (*reset)(struct conduit *conduit);
@@ -59,6 +62,11 @@ static inline void conduit_recv_stop(struct conduit *conduit)
 static inline px_sent conduit_send(struct conduit *conduit, const px_part *parts, size_t count)
 {
     return conduit->ops->send(conduit, parts, count);
+}
+
+static inline size_t conduit_offer(struct conduit *conduit, px_str bytes)
+{
+    return conduit->ops->offer(conduit, bytes);
 }
 
 static inline void conduit_shutdown(struct conduit *conduit)

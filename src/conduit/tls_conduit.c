@@ -246,6 +246,14 @@ static bool tls_is_drained(const struct conduit *conduit)
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
+/* Records are made of a copy in any case. */
+static size_t tls_offer(struct conduit *conduit, px_str bytes)
+{
+    (void)conduit;
+    (void)bytes;
+    return 0;
+}
+
 static void tls_shutdown(struct conduit *conduit)
 {
     struct tls_conduit *tls = tls_conduit_of(conduit);
@@ -356,6 +364,7 @@ const struct conduit_ops tls_conduit_ops = {
     .recv_start = tls_recv_start,
     .recv_stop = tls_recv_stop,
     .send = tls_send,
+    .offer = tls_offer,
     .shutdown = tls_shutdown,
     .close = tls_close,
     .reset = tls_reset,

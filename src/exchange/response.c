@@ -200,6 +200,23 @@ void px_response_unlogged(px_exchange *exchange)
     exchange->answer.unlogged = true;
 }
 
+size_t px_response_offer(px_exchange *exchange, px_str bytes)
+{
+    struct exchange_output *output = &exchange->output;
+
+    /* The producer has nothing in flight, and no filter has to see what it gives. */
+    if (output->kind != CONTENT_PRODUCER || !output->later || output->filtered ||
+        output->length == PX_LENGTH_UNKNOWN || bytes.len == 0 ||
+        bytes.len > output->length - output->produced || !exchange_alive(exchange) ||
+        !exchange->transport->offer)
+        return 0;
+    size_t sent = exchange->transport->offer(exchange, bytes);
+
+    output->produced += sent;
+    output->passed += sent;
+    return sent;
+}
+
 void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location)
 {
     if (!exchange_alive(exchange))

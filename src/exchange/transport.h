@@ -29,6 +29,9 @@ struct exchange_transport {
     size_t (*secure)(px_exchange *exchange, enum exchange_fact fact, char *out_text, size_t room);
     /* Whether the connection may be asked for this host (421 when not).  NULL: any. */
     bool (*serves)(px_exchange *exchange, px_str host);
+    /* Sends content that is not kept, where nothing is in front of it: how many bytes.  NULL: it
+     * never can. */
+    size_t (*offer)(px_exchange *exchange, px_str bytes);
 };
 
 /* --- The request ------------------------------------------------------------------------------ */

@@ -157,3 +157,18 @@ uint64_t stream_acked_bytes(const px_stream *stream)
         return stream->sent_bytes;
     return stream->sent_bytes - (uint64_t)queued;
 }
+
+size_t stream_offer(px_stream *stream, px_str bytes)
+{
+    if (stream->handle.flags & (STREAM_SENDING | STREAM_SHUT | STREAM_CLOSING))
+        return 0;
+    ssize_t count = send(stream->handle.fd, bytes.ptr,
+                         bytes.len < SEND_TURN_BYTES ? bytes.len : SEND_TURN_BYTES, MSG_NOSIGNAL);
+
+    /* What is wrong with it the next send, or receiving, finds out, too. */
+    if (count <= 0)
+        return 0;
+    stream->sent_bytes += (uint64_t)count;
+    stream->handle.loop->bytes_sent += (uint64_t)count;
+    return (size_t)count;
+}

@@ -120,18 +120,23 @@ static void on_head(px_fetch *fetch, void *context)
 static size_t on_content(px_fetch *fetch, px_str bytes, void *context)
 {
     struct passage *passage = context;
-    size_t used;
+    size_t sent, used;
 
     if (!passage->exchange || passage->stage == PASSAGE_REFUSED)
         return bytes.len;
     if (passage->stage == PASSAGE_TUNNEL)
         return tunnel_send(passage, bytes);
-    if (flow_put(&passage->answer, bytes, &used) != PX_OK) {
+    /* From where it lies, as far as the client takes it; what is left is kept for it. */
+    sent = flow_len(&passage->answer) == 0 ? px_response_offer(passage->exchange, bytes) : 0;
+    if (sent == bytes.len)
+        return sent;
+    if (flow_put(&passage->answer, px_str_make(bytes.ptr + sent, bytes.len - sent), &used) !=
+        PX_OK) {
         px_fetch_cancel(fetch);
         return bytes.len;
     }
     px_resume(passage->exchange);
-    return used;
+    return sent + used;
 }
 
 static void trailers_add(struct passage *passage)

@@ -258,6 +258,7 @@ const struct session_transport h1_transport = {
             .send_content = h1_note,
             .give_credit = h1_note,
             .reset = transport_reset,
+            .offer = h1_offer,
             .inform = h1_inform,
             SESSION_TRANSPORT_FACTS,
         },

@@ -99,6 +99,7 @@ bool h1_wants_bytes(const struct h1_conn *h1);
 /* Sends 100 (Continue) where the peer waits for it: PX_OK, or PX_AGAIN when there is nothing to do.
  */
 PX_MUST_CHECK px_err h1_continue(struct h1_conn *h1);
+size_t h1_offer(px_exchange *exchange, px_str bytes);
 void h1_inform(px_exchange *exchange, unsigned status, const px_field *fields,
                uint32_t field_count);
 

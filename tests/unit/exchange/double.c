@@ -60,9 +60,9 @@ static void note_local(px_exchange *exchange, char *out_text, size_t room, size_
     *out_len = (size_t)snprintf(out_text, room, "[2001:db8::1]:8080");
 }
 
-static const struct exchange_transport double_transport = {note_head,  note_content, note_credit,
-                                                           note_reset, note_inform,  note_peer,
-                                                           note_local, NULL,         NULL};
+static const struct exchange_transport double_transport = {
+    note_head, note_content, note_credit, note_reset, note_inform,
+    note_peer, note_local,   NULL,        NULL,       NULL};
 
 bool stage_open(struct stage *stage, const px_allocator *allocator)
 {
