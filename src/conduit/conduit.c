@@ -3,6 +3,8 @@
  */
 #include "conduit/conduit.h"
 
+#include "io/push.h"
+
 static void plain_attach(struct conduit *conduit, const px_stream_events *events, void *context)
 {
     px_stream_attach(conduit->below, events, context);

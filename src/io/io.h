@@ -297,10 +297,6 @@ void stream_reopen(px_stream *stream);
 /* A stream has no unread bytes that we know of: closing it will not cut an answer short. */
 bool stream_is_drained(const px_stream *stream);
 
-/* Sends what the system takes at once of bytes that are not kept: how many; 0 while a send is in
- * flight. */
-size_t stream_offer(px_stream *stream, px_str bytes);
-
 void loop_close(struct io_handle *handle);
 void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook);
 

@@ -17,4 +17,8 @@ enum push_result {
 /* Goes on with stream->parts; advances them and sent_bytes. */
 enum push_result stream_push(px_stream *stream);
 
+/* Sends what the system takes at once of bytes that are not kept: how many; 0 while a send is in
+ * flight. */
+size_t stream_offer(px_stream *stream, px_str bytes);
+
 #endif
