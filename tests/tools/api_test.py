@@ -1,0 +1,89 @@
+"""tools/api.py: everything that a public header declares is in the description, as the compiler has it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import cffi
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = os.path.join(ROOT, "tools", "api.py")
+FOLDER = os.path.join(ROOT, "include", "pollux")
+
+
+def tool(*arguments):
+    return subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def api():
+    return json.loads(tool())
+
+
+@pytest.fixture(scope="module")
+def text():
+    """All headers without comments and without macros."""
+    texts = []
+    for name in sorted(os.listdir(FOLDER)):
+        with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+            bare = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        texts.append(re.sub(r"^#.*?(?<!\\)$", "", bare, flags=re.S | re.M))
+    return "\n".join(texts)
+
+
+def test_functions(api, text):
+    declared = set(re.findall(r"^(?:PX_MUST_CHECK |static inline )?(?:const )?[a-z_0-9]+ \*?(px_\w+)\(", text, re.M))
+    assert len(declared) > 300
+    assert set(api["functions"]) == declared
+    checked = len(re.findall(r"^PX_MUST_CHECK ", text, re.M))
+    assert sum(function["must_check"] for function in api["functions"].values()) == checked > 50
+    respond = api["functions"]["px_respond"]
+    assert respond["result"] == "void" and respond["header"] == "response.h"
+    assert respond["params"] == [
+        {"name": "exchange", "type": "px_exchange *"}, {"name": "status", "type": "unsigned"},
+        {"name": "type", "type": "px_str"}, {"name": "content", "type": "px_str"}]  # fmt: skip
+
+
+def test_types(api, text):
+    opened = set(re.findall(r"^} (px_\w+);", text, re.M))
+    opaque = set(re.findall(r"^typedef struct \w+ (px_\w+);", text, re.M)) - opened
+    enums = {name for name, entry in api["enums"].items()}
+    structs = {name for name, entry in api["structs"].items() if not entry["opaque"]}
+    assert structs | enums >= opened and structs <= opened
+    assert {name for name, entry in api["structs"].items() if entry["opaque"]} == opaque
+    assert set(api["callbacks"]) == set(re.findall(r"^typedef [\w ]+\(\*(px_\w+)\)", text, re.M))
+    assert api["enums"]["px_end"]["values"]["PX_END_PEER_GONE"] == 1
+    assert api["constants"]["PX_OFF"]["value"] == 2**32 - 1
+    assert api["version"] == api["constants"]["PX_VERSION_STRING"]["value"]
+
+
+def test_everything_is_explained(api):
+    for kind in ("functions", "structs", "callbacks", "enums"):
+        for name, entry in api[kind].items():
+            assert entry["doc"], name
+    for name, struct in api["structs"].items():
+        for member in struct["members"]:
+            assert member["doc"], f"{name}.{member['name']}"
+
+
+def test_layout(api, tmp_path):
+    """The plain declarations have the sizes that the compiler gives the headers' own."""
+    ffi = cffi.FFI()
+    ffi.cdef(tool("--cdef"))
+    names = [name for name, struct in api["structs"].items() if not struct["opaque"]]
+    program = '#include <stdio.h>\n#include "pollux/pollux.h"\nint main(void)\n{\n'
+    for name in names:
+        program += f'    printf("{name} %zu\\n", sizeof({name}));\n'
+        for member in api["structs"][name]["members"]:
+            program += f'    printf("{name}.{member["name"]} %zu\\n", offsetof({name}, {member["name"]}));\n'
+    (tmp_path / "layout.c").write_text(program + "    return 0;\n}\n")
+    subprocess.run(["gcc", f"-I{ROOT}/include", tmp_path / "layout.c", "-o", tmp_path / "layout"], check=True)
+    lines = subprocess.run([tmp_path / "layout"], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) > 500
+    for line in lines:
+        what, size = line.split()
+        name, _, member = what.partition(".")
+        assert (ffi.offsetof(name, member) if member else ffi.sizeof(name)) == int(size), what
