@@ -51,6 +51,7 @@
 #include "base/list.h"
 #include "base/work.h"
 #include "io/inbox.h"
+#include "io/loop_told.h"
 #include "io/timer.h"
 #include "pollux/loop.h"
 #include "pollux/stream.h"
@@ -158,19 +159,6 @@ struct loop_tenant {
     uint64_t id;
 };
 
-/* What a tick cost. */
-struct loop_load {
-    uint64_t duration_us; /* from the end of its wait to the beginning of the next */
-    uint64_t bytes;       /* received and sent */
-    uint32_t callbacks;   /* handles run, connections accepted, tasks */
-};
-
-/* The last tick that was measured, and how many were. */
-struct loop_last {
-    uint64_t duration_us;
-    uint64_t count;
-};
-
 struct engine;
 struct mailbox_post;
 struct helpers;
@@ -205,8 +193,7 @@ struct px_loop {
     /* A peer has ended its side, though nothing is received from it now and what it sent before may
      * be unread: of streams with STREAM_TELLS_LEFT, once. */
     void (*on_left)(px_stream *stream);
-    struct loop_load longest; /* of all ticks */
-    struct loop_last last;
+    struct loop_told told;
     uint32_t handle_count;
     uint32_t helper_threads_max;
     uint32_t helper_jobs;       /* that were submitted and are not done */

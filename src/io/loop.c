@@ -229,13 +229,13 @@ static void tick_measure(px_loop *loop)
     uint64_t duration_us = loop->now_us - loop->tick_since_us;
 
     loop->tick_since_us = 0;
-    loop->last.duration_us = duration_us;
-    loop->last.count++;
-    if (PX_LIKELY(duration_us <= loop->longest.duration_us))
+    loop->told.last.duration_us = duration_us;
+    loop->told.last.count++;
+    if (PX_LIKELY(duration_us <= loop->told.longest.duration_us))
         return;
-    loop->longest.duration_us = duration_us;
-    loop->longest.bytes = loop->bytes_received + loop->bytes_sent - loop->tick_bytes;
-    loop->longest.callbacks = loop->tick_callbacks;
+    loop->told.longest.duration_us = duration_us;
+    loop->told.longest.bytes = loop->bytes_received + loop->bytes_sent - loop->tick_bytes;
+    loop->told.longest.callbacks = loop->tick_callbacks;
 }
 
 void loop_woke(px_loop *loop, bool blocked)

@@ -29,6 +29,11 @@ static const char *const labels_handshake[] = {"version=\"1.2\",resumed=\"false\
                                                "version=\"1.3\",resumed=\"true\",result=\"ok\"",
                                                "version=\"\",resumed=\"false\",result=\"failed\"",
                                                NULL};
+static const char *const labels_socket_kind[] = {"kind=\"served\"", "kind=\"proxied\"", NULL};
+static const char *const labels_way[] = {"direction=\"in\"", "direction=\"out\"", NULL};
+static const char *const labels_socket_end[] = {
+    "code=\"normal\"", "code=\"protocol\"",    "code=\"policy\"",   "code=\"too_big\"",
+    "code=\"error\"",  "code=\"application\"", "code=\"abnormal\"", NULL};
 static const char *const labels_memory[] = {"pool=\"connections\"",
                                             "pool=\"exchanges\"",
                                             "pool=\"output\"",

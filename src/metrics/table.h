@@ -48,6 +48,9 @@ enum metric_handshake {
     HANDSHAKE_COUNT
 };
 
+/* As io has them: served, proxied; in, out; and how they ended. */
+enum { WEBSOCKET_KINDS = 2, WEBSOCKET_WAYS = 2, WEBSOCKET_ENDS = 7 };
+
 enum metric_memory {
     MEMORY_CONNECTIONS,
     MEMORY_EXCHANGES,
@@ -92,6 +95,13 @@ enum {
 #define METRICS_TLS(X) \
     X(handshakes, [HANDSHAKE_COUNT], COUNTER, 1, labels_handshake, NULL, "pollux_tls_handshakes", "", "TLS handshakes that ended.")
 
+#define METRICS_REALTIME(X) \
+    X(websocket_open, [WEBSOCKET_KINDS], GAUGE, 1, labels_socket_kind, NULL, "pollux_websocket_open", "", "Open WebSockets: those that are served here, and those that a proxy passes on.") \
+    X(websocket_opened, [WEBSOCKET_KINDS], COUNTER, 1, labels_socket_kind, NULL, "pollux_websocket_opened", "", "WebSockets that were opened.") \
+    X(websocket_messages, [WEBSOCKET_WAYS], COUNTER, 1, labels_way, NULL, "pollux_websocket_messages", "", "Messages of WebSockets that are served here.") \
+    X(websocket_bytes, [WEBSOCKET_WAYS], COUNTER, 1, labels_way, NULL, "pollux_websocket_bytes", "bytes", "Content of those messages, not compressed.") \
+    X(websocket_closes, [WEBSOCKET_ENDS], COUNTER, 1, labels_socket_end, NULL, "pollux_websocket_closes", "", "WebSockets served here that ended, by class of the code of their Close frame.")
+
 #define METRICS_LOOP(X) \
     X(ticks, [TICK_BOUNDS + HISTOGRAM_EXTRA], HISTOGRAM, 1000000, NULL, &metric_bounds_tick, "pollux_tick_seconds", "seconds", "Turns of event loops, from the end of a wait to the next wait.") \
     X(longest_us, , MAX, 1000000, NULL, NULL, "pollux_longest_tick_seconds", "seconds", "The longest turn of an event loop.") \
@@ -100,7 +110,7 @@ enum {
     X(memory, [MEMORY_COUNT], GAUGE, 1, labels_memory, NULL, "pollux_memory_bytes", "bytes", "Memory that is held for peers, by pool.") \
     X(helper_queue, , GAUGE, 1, NULL, NULL, "pollux_helper_queue", "", "Jobs of helper threads, those that wait and those that run.")
 
-#define METRICS_LIBRARY(X) METRICS_HTTP(X) METRICS_CONNECTIONS(X) METRICS_TLS(X) METRICS_LOOP(X)
+#define METRICS_LIBRARY(X) METRICS_HTTP(X) METRICS_CONNECTIONS(X) METRICS_TLS(X) METRICS_REALTIME(X) METRICS_LOOP(X)
 
 /* clang-format on */
 

@@ -20,6 +20,8 @@ void passage_settle(struct passage *passage)
 
     if (passage->exchange || passage->fetch)
         return;
+    if (passage->stage == PASSAGE_TUNNEL && passage->is_websocket)
+        loop_socket_closed(&proxy->loop->told, SOCKETS_PROXIED);
     flow_deinit(&passage->request);
     flow_deinit(&passage->answer);
     arena_reset(&passage->arena);

@@ -147,6 +147,8 @@ px_err tunnel_open(struct passage *passage)
         px_response_set_field(passage->exchange, px_str_of("Sec-WebSocket-Accept"),
                               px_str_make(NULL, 0));
     passage->stage = PASSAGE_TUNNEL;
+    if (passage->is_websocket)
+        loop_socket_opened(&passage->proxy->loop->told, SOCKETS_PROXIED);
     /* The end of the request was not the end of what its client sends. */
     passage->request.ended = false;
     px_respond_tunnel(passage->exchange, passage->ask.upgrade, &tunnel_callbacks, passage);

@@ -306,6 +306,7 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
         socket->reported = true;
         return NULL;
     }
+    loop_socket_opened(&socket->loop->told, SOCKETS_SERVED);
     if (TABLE_MEMBER(events, on_open))
         events->on_open(socket, context);
     return socket;

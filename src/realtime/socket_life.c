@@ -87,11 +87,37 @@ void socket_check(const px_websocket *socket)
 
 /* --- Closing ---------------------------------------------------------------------------------- */
 
+static enum loop_socket_end end_of(unsigned code)
+{
+    switch (code) {
+    case 1000:
+    case 1001:
+        return SOCKETS_NORMAL;
+    case 1002:
+    case 1003:
+    case 1007:
+    case 1010:
+        return SOCKETS_PROTOCOL;
+    case 1008:
+        return SOCKETS_POLICY;
+    case 1009:
+        return SOCKETS_TOO_BIG;
+    case 1005:
+    case 1006:
+        return SOCKETS_ABNORMAL;
+    }
+    if (code >= 1011 && code <= 1015)
+        return SOCKETS_ERROR;
+    return code >= 3000 && code <= 4999 ? SOCKETS_APPLICATION : SOCKETS_ABNORMAL;
+}
+
 static void report(px_websocket *socket, uint16_t code, px_str reason, bool clean)
 {
     if (socket->reported)
         return;
     socket->reported = true;
+    socket->loop->told.sockets.ends[end_of(code)]++;
+    loop_socket_closed(&socket->loop->told, SOCKETS_SERVED);
     subscriber_deinit(&socket->subscriber);
     if (TABLE_MEMBER(socket->events, on_close))
         socket->events->on_close(socket, code, reason, clean, socket->context);

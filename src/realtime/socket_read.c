@@ -61,12 +61,14 @@ static bool message_grow(px_websocket *socket, size_t there)
 
 static void message_tell(px_websocket *socket, uint8_t opcode, px_str message)
 {
+    loop_socket_message(&socket->loop->told, SOCKETS_IN, message.len, true);
     if (socket_is_open(socket) && TABLE_MEMBER(socket->events, on_message))
         socket->events->on_message(socket, (px_websocket_kind)opcode, message, socket->context);
 }
 
 static void piece_tell(px_websocket *socket, const struct ws_event *event)
 {
+    loop_socket_message(&socket->loop->told, SOCKETS_IN, event->bytes.len, event->last);
     if (socket_is_open(socket))
         socket->events->on_piece(socket, (px_websocket_kind)event->opcode, event->bytes,
                                  event->last, socket->context);

@@ -233,6 +233,8 @@ px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str me
         err = deflated_append(socket, kind, message);
     if (err == PX_ERR_UNSUPPORTED)
         err = frame_append(socket, (enum ws_opcode)kind, true, 0, message);
+    if (err == PX_OK)
+        loop_socket_message(&socket->loop->told, SOCKETS_OUT, message.len, true);
     return send_end(socket, err);
 }
 
@@ -257,6 +259,7 @@ static px_err body_append(px_websocket *socket, px_websocket_kind kind, const px
     shared_put(shared);
     if (err != PX_OK)
         return send_end(socket, err);
+    loop_socket_message(&socket->loop->told, SOCKETS_OUT, body->bytes.len, true);
     backlog_look(socket);
     socket_flush(socket);
     return PX_OK;
@@ -288,6 +291,7 @@ px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_
                        piece);
     if (err != PX_OK)
         return send_end(socket, err);
+    loop_socket_message(&socket->loop->told, SOCKETS_OUT, piece.len, last != 0);
     socket->in_pieces = !last;
     if (last && socket->work && socket->work->later) {
         outbox_join(&socket->work->outbox, socket->work->later);

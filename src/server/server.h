@@ -78,7 +78,7 @@ struct server_count {
     struct metrics_cells own;
     struct metrics_cells shown; /* what of the gauges in `cells` is its */
     int64_t shown_time;         /* when what moves slowly was last written */
-    uint64_t ticks_seen;        /* loop->last.count, as it was counted */
+    uint64_t ticks_seen;        /* loop->told.last.count, as it was counted */
 };
 
 struct px_server {

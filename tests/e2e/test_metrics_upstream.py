@@ -7,6 +7,7 @@ import pytest
 
 from lib.upstream import OK, Upstream, answers, closed_port
 from lib.wire import Wire, ask
+from test_proxy_upstream import HANDSHAKE, switches
 from test_metrics import Observed, ObservedFile, check, request
 
 
@@ -116,6 +117,22 @@ def test_which_servers_are_up_and_panic():
         up = labelled(samples, "pollux_upstream_up")
         assert up[upstream.url] == 1 and sum(up.values()) == 1
         assert list(labelled(samples, "pollux_upstream_panic").values()) == [1]
+
+
+def test_websockets_that_are_passed_on():
+    kinds = lambda: labelled(server.samples(), "pollux_websocket_open")
+    with Upstream(switches()) as upstream, proxied(upstream) as server:
+        assert kinds() == {"served": 0, "proxied": 0}
+        assert len(labelled(server.samples(), "pollux_websocket_closes_total")) == 7
+        for count in (1, 2):
+            with Wire(server.address) as wire:
+                wire.send(HANDSHAKE)
+                until(lambda: wire._collect() or b"first" in wire.received)
+                until(lambda: kinds() == {"served": 0, "proxied": 1})
+                wire.send(b"bye")
+                assert wire.rest().endswith(b"end")
+            until(lambda: kinds() == {"served": 0, "proxied": 0})
+            assert labelled(server.samples(), "pollux_websocket_opened_total")["proxied"] == count
 
 
 def test_not_ready_while_no_server_is_up():

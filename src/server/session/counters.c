@@ -127,19 +127,45 @@ static void memory_show(px_server *server)
 static void tick_show(px_server *server)
 {
     struct metrics_cells *cells = server->count.cells;
-    const struct loop_load *longest = &server->loop->longest;
+    const struct loop_load *longest = &server->loop->told.longest;
     uint64_t *seen =
         server->options.metrics ? &server->options.metrics->ticks_seen : &server->count.ticks_seen;
 
-    if (*seen == server->loop->last.count)
+    if (*seen == server->loop->told.last.count)
         return;
-    *seen = server->loop->last.count;
-    metric_observe(cells->ticks, &metric_bounds_tick, server->loop->last.duration_us);
+    *seen = server->loop->told.last.count;
+    metric_observe(cells->ticks, &metric_bounds_tick, server->loop->told.last.duration_us);
     if (PX_LIKELY(longest->duration_us <= cells->longest_us))
         return;
     cells->longest_us = longest->duration_us;
     cells->longest_callbacks = longest->callbacks;
     cells->longest_bytes = longest->bytes;
+}
+
+_Static_assert((int)SOCKET_KINDS == WEBSOCKET_KINDS && (int)SOCKET_WAYS == WEBSOCKET_WAYS &&
+                   (int)SOCKET_ENDS == WEBSOCKET_ENDS,
+               "the loop counts what the table has");
+
+static void cells_move(uint64_t *cells, const uint64_t *now, const uint64_t *shown, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        cells[i] += now[i] - shown[i];
+}
+
+/* What WebSockets of the loop have done since that was last counted, by whichever server of it. */
+static void sockets_show(px_server *server)
+{
+    struct metrics_cells *cells = server->count.cells;
+    const struct loop_sockets *now = &server->loop->told.sockets;
+    struct loop_sockets *shown = &server->loop->told.sockets_shown;
+
+    cells_move(cells->websocket_open, now->opened, shown->opened, WEBSOCKET_KINDS);
+    cells_move(cells->websocket_open, shown->closed, now->closed, WEBSOCKET_KINDS);
+    cells_move(cells->websocket_opened, now->opened, shown->opened, WEBSOCKET_KINDS);
+    cells_move(cells->websocket_messages, now->messages, shown->messages, WEBSOCKET_WAYS);
+    cells_move(cells->websocket_bytes, now->bytes, shown->bytes, WEBSOCKET_WAYS);
+    cells_move(cells->websocket_closes, now->ends, shown->ends, WEBSOCKET_ENDS);
+    *shown = *now;
 }
 
 void counters_publish(px_server *server)
@@ -148,6 +174,10 @@ void counters_publish(px_server *server)
     px_counters counters;
 
     tick_show(server);
+    if (PX_UNLIKELY(server->loop->told.sockets.changes !=
+                    server->loop->told.sockets_shown.changes) &&
+        server->options.metrics)
+        sockets_show(server);
     states_show(server);
     if (PX_UNLIKELY(server->count.shown_time != server->loop->unix_time))
         memory_show(server);

@@ -13,7 +13,7 @@
 #include "lib/test.h"
 #include "pollux/server.h"
 
-enum { TEXT_BYTES_MAX = 32 * 1024 * 1024, LIBRARY_ROWS = 34 };
+enum { TEXT_BYTES_MAX = 32 * 1024 * 1024, LIBRARY_ROWS = 39 };
 
 struct page {
     char *text; /* ends in NUL */

@@ -115,9 +115,20 @@ static void a_message_is_echoed_and_closed(void **state)
                                                       "a\x80\x01"
                                                       "b"));
     assert_int_equal(one.call.status, 101);
+
+    const struct loop_sockets *counts = &stage.loop->told.sockets;
+
+    assert_int_equal(counts->opened[SOCKETS_SERVED], 1);
+    assert_int_equal(counts->closed[SOCKETS_SERVED], 0);
+    assert_int_equal(counts->messages[SOCKETS_IN], 1);
+    assert_int_equal(counts->bytes[SOCKETS_IN], 5);
+    assert_int_equal(counts->messages[SOCKETS_OUT], 3);
+    assert_int_equal(counts->bytes[SOCKETS_OUT], 5 + 6 + 2);
     one_receive(&one, WS_CLOSE, LITERAL("\x0f\xa0why"), 0);
     assert_int_equal(one.closed, 1);
     assert_int_equal(one.code, 4000);
+    assert_int_equal(counts->closed[SOCKETS_SERVED], 1);
+    assert_int_equal(counts->ends[SOCKETS_APPLICATION], 1);
     assert_true(one.call.done); /* our side has ended */
     assert_null(one.call.exchange);
     one_finish(&one);
@@ -138,6 +149,7 @@ static void without_a_close_it_is_told_by_the_end(void **state)
     one_finish(&one);
     assert_int_equal(one.closed, 1);
     assert_int_equal(one.code, WS_CODE_ABNORMAL);
+    assert_int_equal(stage.loop->told.sockets.ends[SOCKETS_ABNORMAL], 1);
     stage_close(&stage);
 }
 
