@@ -15,7 +15,7 @@ enum {
     /* What one socket reads before others go on: inflating that takes half a millisecond. */
     SOCKET_TURN_BYTES = 256 * 1024,
     SOCKET_TURN_EVENTS = 4096,
-    TOPIC_TURN_COUNT = 1024,         /* subscribers that are given a message before others go on */
+    TOPIC_TURN_COUNT = 128,          /* subscribers that are given a message before these send it */
     HUB_LINKS_MAX = 256,             /* other members of a hub: more than a machine has CPUs */
     HUB_BACKLOG_BYTES = 1024 * 1024, /* packets that wait for one of them */
     HUB_TURN_COUNT = 64,             /* packets of one of them before others go on */

@@ -80,6 +80,13 @@ struct shared_bytes *shared_of(px_loop *loop, const px_body *body)
     return shared;
 }
 
+struct shared_bytes *shared_hold(struct shared_bytes *shared)
+{
+    CHECK(shared->holds > 0 && shared->holds < UINT32_MAX);
+    shared->holds++;
+    return shared;
+}
+
 void shared_put(struct shared_bytes *shared)
 {
     if (!shared)
@@ -166,9 +173,7 @@ px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool fol
 
     if (!item)
         return PX_ERR_MEMORY;
-    CHECK(shared->holds > 0 && shared->holds < UINT32_MAX);
-    shared->holds++;
-    item->shared = shared;
+    item->shared = shared_hold(shared);
     item->bytes = shared->bytes;
     item->follows = follows;
     outbox->bytes += shared->bytes.len;

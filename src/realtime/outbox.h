@@ -28,7 +28,8 @@ struct shared_bytes *shared_create(px_loop *loop, size_t len);
 /* Bytes of another owner: `body` is released once, also when there is no memory. */
 struct shared_bytes *shared_of(px_loop *loop, const px_body *body);
 
-void shared_put(struct shared_bytes *shared); /* gives a hold back; NULL is fine */
+struct shared_bytes *shared_hold(struct shared_bytes *shared); /* takes another hold */
+void shared_put(struct shared_bytes *shared);                  /* gives a hold back; NULL is fine */
 
 struct outbox_item {
     struct outbox_item *next;    /* owned */

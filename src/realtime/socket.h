@@ -58,7 +58,8 @@ struct px_websocket {
     size_t coder_bytes;         /* taken from the loop's budget for both */
 
     struct ws_limits limits;
-    struct socket_work *work; /* owned, or NULL while nothing comes and nothing waits */
+    struct socket_work *work;   /* owned, or NULL while nothing comes and nothing waits but */
+    struct shared_bytes *alone; /* a hold of a frame of a topic that waits alone; NULL */
     struct subscriber subscriber;
     struct io_timer timer;
     struct loop_task again; /* reads on after a turn */
@@ -104,10 +105,13 @@ void socket_stop_reading(px_websocket *socket);
 void socket_start_reading(px_websocket *socket);
 void socket_abort(px_websocket *socket);
 
-/* Takes what work needs, where it is not there: false without memory.  And gives it back where it
- * is of no use, at the end of what the transport calls. */
+/* Takes what work needs, where it is not there, and what waits alone into it: false without memory.
+ * And gives it back where it is of no use, at the end of what the transport calls. */
 bool socket_work_take(px_websocket *socket);
 void socket_work_rest(px_websocket *socket);
+
+/* Drops what waits without work. */
+void socket_drop_alone(px_websocket *socket);
 
 /* Drops what was to follow a message in pieces. */
 void socket_drop_later(px_websocket *socket);
@@ -123,7 +127,9 @@ static inline size_t socket_waiting(const px_websocket *socket)
 {
     const struct socket_work *work = socket->work;
 
-    return work ? work->outbox.bytes + (work->later ? work->later->bytes : 0) : 0;
+    if (!work)
+        return socket->alone ? socket->alone->bytes.len : 0;
+    return work->outbox.bytes + (work->later ? work->later->bytes : 0);
 }
 
 /* Has what waits sent. */

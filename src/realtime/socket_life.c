@@ -81,6 +81,7 @@ void socket_check(const px_websocket *socket)
     ASSERT(socket->state != SOCKET_CLOSING || socket->end_due_ms != UINT64_MAX);
     ASSERT(!socket->reported || list_empty(&socket->subscriber.subscriptions));
     ASSERT(!socket->reported || socket->state >= SOCKET_ENDING);
+    ASSERT(!socket->alone || (!socket->work && socket->state != SOCKET_DEAD));
     if (socket->work)
         work_check(socket);
 }
@@ -215,6 +216,7 @@ void socket_give_up(px_websocket *socket)
     socket_schedule(socket);
     if (socket->work)
         outbox_clear(&socket->work->outbox);
+    socket_drop_alone(socket);
     socket_drop_later(socket);
     if (!is_over)
         report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
@@ -266,8 +268,19 @@ bool socket_work_take(px_websocket *socket)
     outbox_init(&work->outbox, socket->loop);
     work->later = NULL;
     work->pong = NULL;
+    if (socket->alone && outbox_share(&work->outbox, socket->alone, false) != PX_OK) {
+        socket_free(socket->loop, work, sizeof(*work));
+        return false;
+    }
+    socket_drop_alone(socket);
     socket->work = work;
     return true;
+}
+
+void socket_drop_alone(px_websocket *socket)
+{
+    shared_put(socket->alone);
+    socket->alone = NULL;
 }
 
 static void work_free(px_websocket *socket)
@@ -306,6 +319,7 @@ void socket_destroy(px_websocket *socket)
     timer_deinit(&loop->timers, &socket->timer);
     list_remove(&socket->again.node);
     work_free(socket);
+    socket_drop_alone(socket);
     socket_inflated(socket);
     ws_inflate_destroy(socket->inflate);
     ws_deflate_destroy(socket->deflate);

@@ -36,7 +36,9 @@ px_err socket_overflow(px_websocket *socket)
         socket->full_told = true;
         break;
     case PX_BACKLOG_CLOSE:
-        outbox_drop(&socket->work->outbox); /* it is full, so there is one */
+        if (socket->work)
+            outbox_drop(&socket->work->outbox);
+        socket_drop_alone(socket); /* nothing of it was sent */
         socket_drop_later(socket);
         (void)socket_close(socket, WS_CODE_TRY_LATER, px_str_make(NULL, 0));
         break;
@@ -330,6 +332,18 @@ static struct outbox *shared_outbox(px_websocket *socket)
     return socket->work->later;
 }
 
+/* What is silent takes no memory for it. */
+static px_err shared_append(px_websocket *socket, struct shared_bytes *frame)
+{
+    if (!socket->work && !socket->alone && !socket->in_pieces) {
+        socket->alone = shared_hold(frame);
+        return PX_OK;
+    }
+    struct outbox *outbox = shared_outbox(socket);
+
+    return outbox ? outbox_share(outbox, frame, false) : PX_ERR_MEMORY;
+}
+
 static px_err socket_give(struct subscriber *subscriber, struct topic_message *message)
 {
     px_websocket *socket = CONTAINER_OF(subscriber, px_websocket, subscriber);
@@ -341,8 +355,7 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
     bool may_deflate = socket->deflates && socket->deflate_terms.server_bits == WS_WINDOW_BITS_MAX;
     bool is_deflated = false;
     struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
-    struct outbox *outbox = shared_outbox(socket);
-    px_err err = outbox ? outbox_share(outbox, frame, false) : PX_ERR_MEMORY;
+    px_err err = shared_append(socket, frame);
 
     if (err != PX_OK && socket->terms.backlog != PX_BACKLOG_DROP)
         socket_doom(socket, WS_CODE_TRY_LATER);
@@ -380,10 +393,18 @@ static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *
         return PX_PULL_ERROR;
     bool pong_waits = socket->work && socket->work->pong;
 
-    *out_bytes = socket->work ? outbox_pull(&socket->work->outbox, out, room) : 0;
+    if (socket->alone && socket->alone->bytes.len <= room) {
+        *out_bytes = socket->alone->bytes.len;
+        memcpy(out, socket->alone->bytes.ptr, *out_bytes);
+        socket_drop_alone(socket);
+    } else if (socket->alone && !socket_work_take(socket)) {
+        return PX_PULL_ERROR;
+    } else {
+        *out_bytes = socket->work ? outbox_pull(&socket->work->outbox, out, room) : 0;
+    }
     if ((socket->held || socket->full_told || pong_waits) &&
         socket_waiting(socket) <= socket->terms.backlog_bytes_max / 2) {
-        if (pong_waits)
+        if (pong_waits && socket->work)
             waiting_pong_send(socket);
         drained(socket);
     }

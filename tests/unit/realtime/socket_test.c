@@ -197,6 +197,58 @@ static void a_topic_may_end_with_its_subscriber(void **state)
     stage_close(&stage);
 }
 
+/* A frame of a topic that waits alone is sent before what comes behind it, and in pieces where
+ * there is less room than it takes; a pong and a Close come behind it too. */
+static void what_waits_alone_keeps_its_place(void **state)
+{
+    static struct one one;
+    static char large[40000];
+    struct stage stage;
+    px_error error;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    px_topic *topic = px_topic_create(stage.loop, NULL, &error);
+
+    assert_true(one_open(&one, &stage, NULL));
+    assert_int_equal(px_topic_subscribe(topic, one.socket), PX_OK);
+    call_drive(&one.call);
+    size_t memory = stage.loop->memory.shares[BUDGET_OUTPUT].bytes;
+
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("alone")), PX_OK);
+    pump_once(stage.loop, 0);
+    assert_null(one.socket->work);
+    assert_int_equal(px_websocket_room(one.socket), (1 << 20) - 7);
+    call_drive(&one.call);
+    assert_str_equal(call_content(&one.call), LITERAL("\x81\x05"
+                                                      "alone"));
+    assert_int_equal(stage.loop->memory.shares[BUDGET_OUTPUT].bytes, memory);
+    one.call.content_len = 0;
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("first")), PX_OK);
+    pump_once(stage.loop, 0);
+    assert_int_equal(px_websocket_send(one.socket, PX_WEBSOCKET_TEXT, LITERAL("second")), PX_OK);
+    call_drive(&one.call);
+    assert_str_equal(call_content(&one.call), LITERAL("\x81\x05"
+                                                      "first\x81\x06second"));
+    one.call.content_len = 0;
+    memset(large, 'l', sizeof(large));
+    assert_int_equal(
+        px_topic_publish(topic, PX_WEBSOCKET_BINARY, px_str_make(large, sizeof(large))), PX_OK);
+    pump_once(stage.loop, 0);
+    call_drive(&one.call);
+    assert_int_equal(call_content(&one.call).len, 4 + sizeof(large));
+    assert_null(one.socket->work);
+    one.call.content_len = 0;
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("last")), PX_OK);
+    pump_once(stage.loop, 0);
+    assert_int_equal(px_websocket_close(one.socket, 1000, LITERAL("")), PX_OK);
+    call_drive(&one.call);
+    assert_str_equal(call_content(&one.call), LITERAL("\x81\x04last\x88\x02\x03\xe8"));
+    px_topic_destroy(topic);
+    one_finish(&one);
+    stage_close(&stage);
+}
+
 static void newcomers_get_what_comes_after(void **state)
 {
     static struct one first, second;
@@ -430,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_message_is_echoed_and_closed),
         cmocka_unit_test(without_a_close_it_is_told_by_the_end),
         cmocka_unit_test(a_topic_may_end_with_its_subscriber),
+        cmocka_unit_test(what_waits_alone_keeps_its_place),
         cmocka_unit_test(newcomers_get_what_comes_after),
         cmocka_unit_test(a_message_may_have_no_limit),
         cmocka_unit_test(a_pause_does_not_hold_up_closing),
