@@ -43,6 +43,8 @@ px_dependency(brotli PX_BROTLI "br by the Brotli encoder"
     PACKAGE libbrotli-dev HEADER brotli/encode.h PC libbrotlienc LIBS brotlienc)
 px_dependency(zstd PX_ZSTD "zstd by Zstandard"
     PACKAGE libzstd-dev HEADER zstd.h PC libzstd LIBS zstd)
+px_dependency(redis PX_REDIS "hubs over Redis by hiredis"
+    PACKAGE libhiredis-dev HEADER hiredis/hiredis.h PC hiredis LIBS hiredis)
 px_dependency(crypt PX_CRYPT "hashes of passwords by libcrypt"
     PACKAGE libcrypt-dev HEADER crypt.h PC libcrypt LIBS crypt)
 px_dependency(seccomp PX_SECCOMP "seccomp filters of the program by libseccomp"

@@ -21,6 +21,7 @@
 #include "pollux/headers.h"
 #include "pollux/held.h"
 #include "pollux/hub.h"
+#include "pollux/hub_redis.h"
 #include "pollux/loop.h"
 #include "pollux/matcher.h"
 #include "pollux/metrics.h"

@@ -70,7 +70,7 @@ static ssize_t push_memory(px_stream *stream, uint64_t budget)
 }
 
 /* A sendfile to a peer that is gone raises SIGPIPE, which is blocked while the loop runs. */
-static void sigpipe_drain(void)
+void sigpipe_drain(void)
 {
     sigset_t set;
     struct timespec none = {0, 0};

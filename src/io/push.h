@@ -21,4 +21,7 @@ enum push_result stream_push(px_stream *stream);
  * flight. */
 size_t stream_offer(px_stream *stream, px_str bytes);
 
+/* Takes a SIGPIPE that is pending for this thread, inside of a tick, where it is blocked. */
+void sigpipe_drain(void);
+
 #endif

@@ -12,6 +12,8 @@
 #include "base/list.h"
 #include "io/packet.h"
 #include "pollux/hub.h"
+#include "pollux/hub_redis.h"
+#include "realtime/hub_engine.h"
 #include "realtime/limits.h"
 #include "realtime/outbox.h"
 
@@ -41,6 +43,7 @@ struct px_hub {
     px_loop *loop;      /* borrowed: outlives it */
     struct list topics; /* of struct hub_topic */
     struct loop_hook checks;
+    struct hub_engine *engine; /* owned, or NULL: it has sockets alone */
     uint64_t lost;
     char *packet; /* owned: PX_HUB_MESSAGE_BYTES_MAX and one more, that shows what is too long */
     uint32_t link_count;
@@ -60,6 +63,14 @@ static struct hub_topic *topic_find(const px_hub *hub, px_str name)
 
 /* --- Receiving -------------------------------------------------------------------------------- */
 
+void hub_take(px_hub *hub, px_str name, px_websocket_kind kind, px_str message)
+{
+    const struct hub_topic *named = topic_find(hub, name);
+
+    if (named && px_topic_publish(named->topic, kind, message) != PX_OK)
+        hub->lost++;
+}
+
 /* What is no packet of ours is passed over: members are of one program. */
 static void packet_take(px_hub *hub, px_str packet)
 {
@@ -70,12 +81,8 @@ static void packet_take(px_hub *hub, px_str packet)
 
     if (at > packet.len || (kind != PX_WEBSOCKET_TEXT && kind != PX_WEBSOCKET_BINARY))
         return;
-    const struct hub_topic *named =
-        topic_find(hub, px_str_make(packet.ptr + PACKET_HEAD_BYTES, name_len));
-
-    if (named && px_topic_publish(named->topic, (px_websocket_kind)kind,
-                                  px_str_make(packet.ptr + at, packet.len - at)) != PX_OK)
-        hub->lost++;
+    hub_take(hub, px_str_make(packet.ptr + PACKET_HEAD_BYTES, name_len), (px_websocket_kind)kind,
+             px_str_make(packet.ptr + at, packet.len - at));
 }
 
 static void link_end(struct hub_link *link)
@@ -188,7 +195,12 @@ px_err px_hub_publish(px_hub *hub, const char *name_text, px_websocket_kind kind
         err = err == PX_OK ? PX_FULL : err;
     }
     shared_put(shared);
-    return err;
+    px_err further =
+        hub->engine ? hub->engine->calls->publish(hub->engine, name, kind, message) : PX_OK;
+
+    if (further != PX_OK)
+        hub->lost++;
+    return err == PX_OK ? further : err;
 }
 
 /* --- Its life --------------------------------------------------------------------------------- */
@@ -210,6 +222,8 @@ px_err px_hub_name(px_hub *hub, const char *name_text, px_topic *topic)
     memcpy(named->name, name.ptr, name.len);
     list_init(&named->node);
     list_append(&hub->topics, &named->node);
+    if (hub->engine)
+        hub->engine->calls->named(hub->engine, name);
     return PX_OK;
 }
 
@@ -297,11 +311,36 @@ void px_hub_destroy(px_hub *hub)
 {
     if (!hub)
         return;
+    if (hub->engine)
+        hub->engine->calls->end(hub->engine);
     for (uint32_t index = 0; index < hub->link_count; index++) {
         link_end(&hub->links[index]);
         packet_close(hub->links[index].fd);
     }
     hub_free(hub);
+}
+
+/* --- Engines ---------------------------------------------------------------------------------- */
+
+void hub_engine_set(px_hub *hub, struct hub_engine *engine)
+{
+    CHECK(!hub->engine);
+    hub->engine = engine;
+    engine->hub = hub;
+}
+
+void hub_names_each(const px_hub *hub, void (*each)(px_str name, void *context), void *context)
+{
+    for (const struct list *at = hub->topics.next; at != &hub->topics; at = at->next) {
+        const struct hub_topic *named = LIST_ENTRY(at, const struct hub_topic, node);
+
+        each(px_str_make(named->name, named->name_len), context);
+    }
+}
+
+int px_hub_is_connected(const px_hub *hub)
+{
+    return !hub->engine || hub->engine->calls->is_connected(hub->engine);
 }
 
 uint64_t px_hub_lost(const px_hub *hub)

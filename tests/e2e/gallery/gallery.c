@@ -145,6 +145,7 @@ static const struct route routes[] = {
     {"CONNECT /tunnel", gallery_tunnel, PX_CONTENT_STREAM},
     {"GET /socket", gallery_socket, PX_CONTENT_STREAM},
     {"GET /socket/closed", gallery_closed, PX_CONTENT_STREAM},
+    {"GET /socket/hub", gallery_hub, PX_CONTENT_STREAM},
     {"GET /events", gallery_events, PX_CONTENT_STREAM},
     {"POST /publish", gallery_publish, PX_CONTENT_COLLECT},
 };

@@ -42,6 +42,7 @@ void gallery_tunnel(px_exchange *exchange, void *context);
 /* What lasts: gallery_socket.c. */
 void gallery_socket(px_exchange *exchange, void *context);
 void gallery_closed(px_exchange *exchange, void *context);
+void gallery_hub(px_exchange *exchange, void *context);
 void gallery_events(px_exchange *exchange, void *context);
 void gallery_publish(px_exchange *exchange, void *context);
 void gallery_socket_end(px_loop *loop);

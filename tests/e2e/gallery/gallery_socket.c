@@ -3,7 +3,9 @@
  *
  *   /socket?mode=M&...   what comes goes back, by the calls that M names: echo, body, pieces (each
  *                        piece as it comes), topic (to all that are subscribed), from (by another
- *                        way into the loop), flood (N messages of 1000 bytes at once)
+ *                        way into the loop), flood (N messages of 1000 bytes at once), hub (to all
+ *                        that are subscribed, here and where else Redis at GALLERY_REDIS reaches)
+ *   /socket/hub          whether that is connected, and what was lost
  *   /socket/closed       how WebSockets ended, a line each, since this was last asked
  *   /events              a stream of events, subscribed to the topic
  *   POST /publish        to the topic
@@ -14,9 +16,10 @@
 
 #include "gallery.h"
 
-enum { MODE_ECHO, MODE_BODY, MODE_PIECES, MODE_TOPIC, MODE_FROM, MODE_FLOOD, MODE_COUNT };
+enum { MODE_ECHO, MODE_BODY, MODE_PIECES, MODE_TOPIC, MODE_FROM, MODE_FLOOD, MODE_HUB, MODE_COUNT };
 
-static const char *const modes[MODE_COUNT] = {"echo", "body", "pieces", "topic", "from", "flood"};
+static const char *const modes[MODE_COUNT] = {"echo", "body",  "pieces", "topic",
+                                              "from", "flood", "hub"};
 
 /* How what ended has ended; cut when nobody asks. */
 static char closed[64 * 1024];
@@ -42,6 +45,35 @@ struct visit {
     char *counted; /* owned: what a flood has to say when there is room */
     char name[64];
 };
+
+static px_hub *hub_of(px_loop *loop)
+{
+    static px_hub *hub;
+
+    if (!hub && getenv("GALLERY_REDIS")) {
+        px_hub_redis_options options = PX_HUB_REDIS_OPTIONS_DEFAULT;
+        px_error error;
+
+        options.address = getenv("GALLERY_REDIS");
+        options.password = getenv("GALLERY_REDIS_PASSWORD");
+        options.retry_ms = 50;
+        hub = px_hub_create_redis(loop, &options, &error);
+        if (hub && px_hub_name(hub, "news", topic_of(loop)) != PX_OK)
+            abort();
+    }
+    return hub;
+}
+
+void gallery_hub(px_exchange *exchange, void *context)
+{
+    px_hub *hub = hub_of(px_exchange_loop(exchange));
+    char text[64];
+
+    (void)context;
+    snprintf(text, sizeof(text), "%d %llu", hub ? px_hub_is_connected(hub) : -1,
+             hub ? (unsigned long long)px_hub_lost(hub) : 0ULL);
+    gallery_say(exchange, text);
+}
 
 static int mode_of(px_exchange *exchange)
 {
@@ -88,6 +120,9 @@ static void on_message(px_websocket *socket, px_websocket_kind kind, px_str mess
     case MODE_TOPIC:
         px_topic_publish(topic_of(visit->loop), kind, message);
         break;
+    case MODE_HUB:
+        px_hub_publish(hub_of(visit->loop), "news", kind, message);
+        break;
     case MODE_FROM:
         ref = px_websocket_ref(socket);
         if (px_websocket_send_from(&ref, kind, message) != PX_OK)
@@ -131,7 +166,7 @@ static void on_open(px_websocket *socket, void *context)
 
     if (gallery_number(exchange, "greet", 0))
         px_websocket_send(socket, PX_WEBSOCKET_TEXT, px_str_of("welcome"));
-    if (visit->mode == MODE_TOPIC) {
+    if (visit->mode == MODE_TOPIC || visit->mode == MODE_HUB) {
         px_topic_last(topic, socket, (unsigned)gallery_number(exchange, "last", 0));
         if (px_topic_subscribe(topic, socket) != PX_OK)
             abort();
@@ -255,5 +290,6 @@ void gallery_publish(px_exchange *exchange, void *context)
 
 void gallery_socket_end(px_loop *loop)
 {
+    px_hub_destroy(hub_of(loop));
     px_topic_destroy(topic_of(loop));
 }
