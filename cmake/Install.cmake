@@ -69,7 +69,8 @@ if(PX_PROGRAM AND PX_SYSTEMD)
     endforeach()
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.tmpfiles
         DESTINATION lib/tmpfiles.d RENAME pollux.conf)
-    install(FILES ${PROJECT_SOURCE_DIR}/deploy/systemd/tls.conf
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/pollux.conf ${PROJECT_SOURCE_DIR}/deploy/systemd/run.conf
+        ${PROJECT_SOURCE_DIR}/deploy/systemd/tls.conf
         ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.logrotate
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.bash

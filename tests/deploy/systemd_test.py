@@ -68,7 +68,7 @@ def test_systemd_reads_them(tmp_path):
 def test_the_units_and_README_agree_where_the_program_is():
     """README installs with CMake's default prefix."""
     assert "cmake --install build/release &&" in (ROOT / "README.md").read_text()
-    for name in ("pollux.service", "tls.conf"):
+    for name in ("pollux.service", "tls.conf", "run.conf"):
         for start in sections(name)["Service", "ExecStart"]:
             assert start == "" or start.split()[0] == "/usr/local/bin/pollux"
 
@@ -96,6 +96,27 @@ def test_tls_by_a_second_socket(tmp_path):
     with open(tmp_path / "pollux.service.d" / "tls.conf", "a") as file:
         file.write("LoadCredentials=a:b\n")
     assert verify(tmp_path), "the check can fail, and reads the drop-in"
+
+
+def test_a_file_in_place_of_the_command_line(tmp_path):
+    """systemd reads the unit with the drop-in, whose commands are all about one file."""
+    drop_in = sections("run.conf")
+    assert drop_in["Service", "ExecStart"][0] == drop_in["Service", "ExecReload"][0] == ""
+    lines = [drop_in["Service", name][-1] for name in ("ExecStartPre", "ExecStart", "ExecReload")]
+    assert [line.split()[1] for line in lines] == ["check", "run", "reload"]
+    assert all(line.endswith(" -c /etc/pollux/pollux.conf") for line in lines)
+    (tmp_path / "pollux.service.d").mkdir()
+    for source, target in (("pollux.service", ""), ("pollux.socket", ""), ("run.conf", "pollux.service.d")):
+        text = (FOLDER / source).read_text().replace("/usr/local/bin/pollux ", f"{shutil.which('true')} ")
+        (tmp_path / target / source).write_text(text)
+    assert verify(tmp_path) == []
+    # The file names what the units give, and may write where they let it.
+    text = (FOLDER.parent / "pollux.conf").read_text()
+    (name,) = sections("pollux.socket")["Socket", "FileDescriptorName"]
+    assert f"\nlisten fd:{name}\n" in text
+    for directory, root in (("RuntimeDirectory", "/run"), ("LogsDirectory", "/var/log")):
+        (folder,) = sections("pollux.service")["Service", directory]
+        assert f" {root}/{folder}/" in text
 
 
 @pytest.fixture()

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from lib.activation import inherited
 from lib.h2frames import PREFACE, H2Wire, get as h2_get, headers
-from lib.runner import PROGRAM, Server
+from lib.runner import PROGRAM, ROOT, Server, run
 from lib.tls import Authority, TlsWire
 from lib.upstream import Upstream
 from lib.wire import Wire, WireError, ask
@@ -245,6 +246,29 @@ def test_user(folder, name, uid):
             with open(f"/proc/{worker}/status") as status:
                 uids = [line.split()[1:] for line in status if line.startswith("Uid:")][0]
             assert uids == [str(uid)] * 4
+
+
+def test_the_file_of_the_unit_is_served(folder):
+    """deploy/pollux.conf, with folders of the test's and a socket as systemd hands it over."""
+    text = (ROOT / "deploy" / "pollux.conf").read_text()
+    for place in ("/run/pollux", "/var/log/pollux", "/srv/www"):
+        assert place in text
+        text = text.replace(place, str(folder / "www") if place == "/srv/www" else str(folder))
+    (folder / "unit.conf").write_text("workers 1\n" + text)
+    argv, env, keep, addresses, socks = inherited("http")
+    argv = [*argv[: argv.index(PROGRAM) + 1], "run", "-c", folder / "unit.conf"]
+    with Server(argv, env=env, cwd="/", pass_fds=keep) as server:
+        server.address = addresses[0]
+        assert get(server, "/sub/a.txt")[2] == b"a\n"
+        assert get(server, "/healthz")[2] == b"ok\n"
+        assert run("reload", "-c", folder / "unit.conf")[0] == 0
+        assert get(server, "/sub/a.txt")[2] == b"a\n"
+        server.stop()
+    for fd in keep:
+        os.close(fd)
+    for sock in socks:
+        sock.close()
+    assert (folder / "access.log").read_text().count("GET /sub/a.txt") == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")

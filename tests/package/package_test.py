@@ -259,7 +259,8 @@ def test_the_man_page_is_installed(prefix):
 def test_what_else_is_installed(prefix):
     docs = prefix / "share" / "doc" / "pollux"
     for name in ("LICENSE", "README.md", "CHANGELOG.md", "docs/OPERATIONS.md", "docs/decisions/sandbox.md",
-                 "examples/hello.c", "systemd/tls.conf", "systemd/pollux.logrotate"):
+                 "examples/hello.c", "systemd/tls.conf", "systemd/run.conf", "systemd/pollux.conf",
+                 "systemd/pollux.logrotate"):
         assert (docs / name).is_file(), name
     assert "#compdef pollux" in (prefix / "share/zsh/site-functions/_pollux").read_text()
     assert "complete -c pollux" in (prefix / "share/fish/vendor_completions.d/pollux.fish").read_text()
