@@ -197,10 +197,8 @@ static inline void metric_observe_size(uint64_t *cells, uint64_t bytes)
     if (bytes > 64) {
         i = (uint32_t)(64 - __builtin_clzll(bytes - 1) - 6 + 1) / 2;
         i = i > SIZE_BOUNDS ? SIZE_BOUNDS : i;
-        cells[SIZE_BOUNDS + 1] += bytes;
-    } else if (bytes > 0) {
-        cells[SIZE_BOUNDS + 1] += bytes;
     }
+    cells[SIZE_BOUNDS + 1] += bytes;
     cells[i]++;
 }
 

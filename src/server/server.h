@@ -77,6 +77,7 @@ struct server_count {
     struct metrics_cells *cells; /* `own`, or those of options.metrics (borrowed) */
     struct metrics_cells own;
     struct metrics_cells shown; /* what of the gauges in `cells` is its */
+    uint32_t shown_conns;       /* conn_count when that was last written */
     int64_t shown_time;         /* when what moves slowly was last written */
     uint64_t ticks_seen;        /* loop->told.last.count, as it was counted */
 };

@@ -3,7 +3,8 @@
  *
  * Happy path: what happens is counted in cells, which are the server's own or those of a
  * px_metrics, so that they are whole there whenever this process ends.  What is there now
- * (connections, memory) is written at the end of a tick, as what it has changed by, since several
+ * (connections, memory) is written at the end of a tick in which connections came or went, and once
+ * a second, as what it has changed by, since several
  * servers may count in one place.  What connections send is counted when they begin to wait for
  * something else; a call on the loop's thread is told the rest too.
  */
@@ -83,6 +84,14 @@ static void states_show(px_server *server)
     gauge_move(&cells->connections[STATE_CLOSING], &shown->connections[STATE_CLOSING], ending);
     gauge_move(&cells->connections[STATE_ACTIVE], &shown->connections[STATE_ACTIVE], rest - ending);
     gauge_move(&cells->active, &shown->active, server->service.exchanges.taken);
+    server->count.shown_conns = server->conn_count;
+}
+
+/* Which exchanges did not complete. */
+static void aborted_show(px_server *server)
+{
+    struct metrics_cells *cells = server->count.cells, *shown = &server->count.shown;
+
     gauge_move(&cells->aborted, &shown->aborted, server->service.aborted);
     gauge_move(&cells->cut, &shown->cut, server->service.cut);
 }
@@ -171,6 +180,7 @@ static void sockets_show(px_server *server)
 void counters_publish(px_server *server)
 {
     px_counters *memory = server->options.counters_memory;
+    bool is_second = server->count.shown_time != server->loop->unix_time;
     px_counters counters;
 
     tick_show(server);
@@ -178,8 +188,11 @@ void counters_publish(px_server *server)
                     server->loop->told.sockets_shown.changes) &&
         server->options.metrics)
         sockets_show(server);
-    states_show(server);
-    if (PX_UNLIKELY(server->count.shown_time != server->loop->unix_time))
+    if (PX_UNLIKELY(server->service.aborted != server->count.shown.aborted))
+        aborted_show(server);
+    if (PX_UNLIKELY(is_second || server->count.shown_conns != server->conn_count))
+        states_show(server);
+    if (PX_UNLIKELY(is_second))
         memory_show(server);
     if (!memory)
         return;

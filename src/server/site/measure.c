@@ -63,19 +63,22 @@ static uint64_t *series_find(px_metrics *metrics, const px_exchange *exchange,
     return metrics_request_cells(metrics, &request);
 }
 
-uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange,
-                       const struct exchange_outcome *outcome, px_end end,
+uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange, px_end end,
                        struct site_measure *measure)
 {
+    struct exchange_outcome outcome;
+
+    /* Read anew, so that the short cut keeps its own in registers. */
+    exchange_outcome(exchange, &outcome);
     uint64_t key =
-        measure_key(outcome, end, end != PX_END_COMPLETE && exchange_upstream_broke(exchange));
+        measure_key(&outcome, end, end != PX_END_COMPLETE && exchange_upstream_broke(exchange));
 
     for (uint32_t i = 1; i < MEASURE_KEPT; i++)
         if (measure->keys[i] == key)
             return measure->cells[i];
     uint32_t at = measure->next++ % MEASURE_KEPT;
 
-    measure->cells[at] = series_find(metrics, exchange, outcome, end, measure);
+    measure->cells[at] = series_find(metrics, exchange, &outcome, end, measure);
     measure->keys[at] = key;
     return measure->cells[at];
 }

@@ -21,9 +21,25 @@ static inline uint64_t measure_key(const struct exchange_outcome *outcome, px_en
 }
 
 /* The cells of its series, which its route then keeps. */
-uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange,
-                       const struct exchange_outcome *outcome, px_end end,
+uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange, px_end end,
                        struct site_measure *measure);
+
+/* Most take less than a tick, and have no content. */
+static inline void measure_duration(uint64_t *series, uint64_t duration_ms)
+{
+    if (PX_LIKELY(duration_ms == 0))
+        series[0]++;
+    else
+        metric_observe(series, &metric_bounds_duration, duration_ms);
+}
+
+static inline void measure_size(uint64_t *cells, uint64_t bytes)
+{
+    if (bytes == 0)
+        cells[0]++;
+    else
+        metric_observe_size(cells, bytes);
+}
 
 /* Counts an exchange that ends now. */
 static inline void measure_request(px_server *server, const px_exchange *exchange, px_end end)
@@ -34,15 +50,14 @@ static inline void measure_request(px_server *server, const px_exchange *exchang
     exchange_outcome(exchange, &outcome);
     const struct site_route *route = outcome.route;
     struct site_measure *measure = route ? route->measure : site_rules_of(exchange)->measure;
-    bool upstream_broke = PX_UNLIKELY(end != PX_END_COMPLETE) && exchange_upstream_broke(exchange);
     uint64_t *series =
-        PX_LIKELY(measure->keys[0] == measure_key(&outcome, end, upstream_broke))
+        PX_LIKELY(end == PX_END_COMPLETE && measure->keys[0] == measure_key(&outcome, end, false))
             ? measure->cells[0]
-            : measure_find(server->options.metrics, exchange, &outcome, end, measure);
+            : measure_find(server->options.metrics, exchange, end, measure);
 
-    metric_observe(series, &metric_bounds_duration, server->loop->now_ms - outcome.started_ms);
-    metric_observe_size(cells->request_bytes, outcome.received);
-    metric_observe_size(cells->response_bytes, outcome.sent);
+    measure_duration(series, server->loop->now_ms - outcome.started_ms);
+    measure_size(cells->request_bytes, outcome.received);
+    measure_size(cells->response_bytes, outcome.sent);
 }
 
 #endif
