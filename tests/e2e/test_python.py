@@ -1,0 +1,201 @@
+"""The Python binding: WSGI and ASGI applications, asked by httpx and by plain sockets."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from lib.runner import BUILD, ROOT
+from lib.wire import DEADLINE_S
+
+BINDING = ROOT / "bindings" / "python"
+
+WSGI = """
+import sys, threading, time
+from wsgiref.validate import validator
+from pollux.wsgi import serve
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/raise":
+        raise RuntimeError("no")
+    if path == "/slow":
+        print("slow", flush=True)
+        time.sleep(0.3)
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    lines = [environ["REQUEST_METHOD"], path, environ["QUERY_STRING"], environ.get("HTTP_X_A", "none"),
+             environ["REMOTE_ADDR"], str(len(body)), environ.get("CONTENT_TYPE", "none")]
+    start_response("201 Made", [("Content-Type", "text/plain"), ("X-Thread", threading.current_thread().name)])
+    return ["|".join(lines).encode(), b"\\n"]
+
+def connection_fields(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3"), ("Connection", "close")])
+    return [b"abc"]
+
+def routes(environ, start_response):
+    if environ["PATH_INFO"] == "/fields":
+        return connection_fields(environ, start_response)
+    return validator(application)(environ, start_response)
+
+serve(routes, "127.0.0.1:0", threads=4, queue_max=8)
+"""
+
+ASGI = """
+import asyncio
+from pollux.asgi import serve
+
+state = []
+
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for phase in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{phase}"
+            state.append(phase)
+            print(phase, flush=True)
+            await send({"type": f"lifespan.{phase}.complete"})
+        return
+    event = await receive()
+    if scope["path"] == "/raise":
+        raise RuntimeError("no")
+    if scope["path"] == "/wait":
+        print((await receive())["type"], flush=True)
+        return
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-type", b"text/plain"), (b"x-method", scope["method"].encode())]})
+    if scope["path"] == "/stream":
+        for number in range(200):
+            await send({"type": "http.response.body", "body": b"x" * 50000, "more_body": True})
+        await send({"type": "http.response.body"})
+    elif scope["path"] == "/broken":
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError("no")
+    else:
+        await asyncio.sleep(0.01)
+        text = f'{scope["path"]}|{scope["query_string"].decode()}|{len(event["body"])}|{dict(scope["headers"])[b"host"] != b""}'
+        await send({"type": "http.response.body", "body": text.encode()})
+
+serve(application, "127.0.0.1:0")
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The shared library; a build without it has the static one, whose code can be shared too."""
+    shared = BUILD / "libpollux.so"
+    if shared.exists():
+        return shared
+    made = tmp_path_factory.mktemp("library") / "libpollux.so"
+    needs = ["-lssl", "-lcrypto", "-lnghttp2", "-lz", "-lbrotlienc", "-lzstd", "-lcrypt", "-lpthread"]
+    subprocess.run(["gcc", "-shared", "-o", made, "-Wl,--whole-archive", BUILD / "libpollux.a", "-Wl,--no-whole-archive", *needs], check=True)
+    return made
+
+
+class Served:
+    def __init__(self, library, program):
+        environment = {**os.environ, "POLLUX_LIBRARY": str(library), "PYTHONPATH": str(BINDING)}
+        self.process = subprocess.Popen([sys.executable, "-c", program], env=environment, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+        line = self.process.stderr.readline()
+        found = re.fullmatch(r"pollux: listening on (127\.0\.0\.1:\d+)\n", line)
+        assert found, line + self.process.stderr.read()
+        self.url = f"http://{found[1]}"
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        out, errors = self.process.communicate(timeout=DEADLINE_S)
+        assert self.process.returncode == 0, errors
+        return out, errors
+
+
+@pytest.fixture
+def wsgi(library):
+    served = Served(library, WSGI)
+    yield served
+    served.process.kill()
+
+
+@pytest.fixture
+def asgi(library):
+    served = Served(library, ASGI)
+    yield served
+    served.process.kill()
+
+
+def test_wsgi(wsgi):
+    with httpx.Client(base_url=wsgi.url) as client:
+        answer = client.get("/a%20b%2Fc?x=1&y=%20", headers={"X-A": "b"})
+        assert (answer.status_code, answer.text) == (201, "GET|/a b/c|x=1&y=%20|b|127.0.0.1|0|none\n")
+        assert answer.headers["x-thread"] != "MainThread"
+        answer = client.post("/p", content=b"x" * 300000, headers={"Content-Type": "text/x"})
+        assert answer.text == "POST|/p||none|127.0.0.1|300000|text/x\n"
+        assert client.get("/a", headers=[("X-A", "1"), ("X-A", "2"), ("X_A", "3")]).text == "GET|/a||1,2|127.0.0.1|0|none\n"
+        assert client.get("/raise").status_code == 500
+        answer = client.get("/fields")
+        assert (answer.text, answer.headers["connection"]) == ("abc", "close")
+        assert client.get("/a").status_code == 201
+    assert "RuntimeError: no" in wsgi.end()[1]
+
+
+def test_wsgi_is_concurrent_and_bounded(wsgi):
+    import concurrent.futures
+
+    def get(_):
+        return httpx.get(wsgi.url + "/slow", timeout=DEADLINE_S).status_code
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        statuses = list(pool.map(get, range(30)))
+    assert set(statuses) == {201, 503} and statuses.count(201) >= 8, statuses
+    assert time.monotonic() - began < 8 * 0.3 + 5
+    assert get(0) == 201
+
+
+def test_wsgi_ends_gracefully(wsgi):
+    import concurrent.futures
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: httpx.get(wsgi.url + "/slow", timeout=DEADLINE_S).status_code)
+        assert wsgi.process.stdout.readline() == "slow\n"
+        wsgi.end()
+        assert waiting.result() == 201
+
+
+def test_asgi(asgi):
+    with httpx.Client(base_url=asgi.url) as client:
+        for _ in range(3):
+            answer = client.get("/a%20b?x=1")
+            assert (answer.status_code, answer.text, answer.headers["x-method"]) == (200, "/a b|x=1|0|True", "GET")
+            assert answer.headers["content-length"] == str(len(answer.content))
+        assert client.post("/p", content=b"x" * 300000).text == "/p||300000|True"
+        answer = client.get("/stream")
+        assert len(answer.content) == 10_000_000 and set(answer.content) == {ord("x")}
+        assert client.get("/raise").status_code == 500
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            client.get("/broken")
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(asgi.url + "/wait", timeout=0.2)
+        time.sleep(1.5)  # what half-closes is believed to have left after a second
+        assert client.get("/a").status_code == 200
+    out, errors = asgi.end()
+    assert out.split() == ["startup", "http.disconnect", "shutdown"]
+    assert errors.count("RuntimeError: no") == 2
+
+
+def test_a_slow_reader_holds_the_application_back(asgi):
+    with httpx.Client(base_url=asgi.url, timeout=DEADLINE_S) as client, client.stream("GET", "/stream") as answer:
+        got = 0
+        for piece in answer.iter_raw(chunk_size=65536):
+            got += len(piece)
+            if got < 2_000_000:
+                time.sleep(0.02)
+        assert got == 10_000_000
+
+
+def test_the_declarations_are_those_of_the_headers():
+    made = subprocess.run([sys.executable, ROOT / "tools/api.py", "--cdef"], capture_output=True, text=True, check=True).stdout
+    assert (BINDING / "pollux/api.cdef").read_text() == made, "please run: tools/api.py --cdef >bindings/python/pollux/api.cdef"
