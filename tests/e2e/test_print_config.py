@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from lib.runner import PROGRAM, Server, run
+from lib.upstream import Upstream
 from lib.wire import ask
 
 pytestmark = pytest.mark.short
@@ -233,6 +234,24 @@ def test_what_is_printed_is_served_alike(folder, words):
         wanted = answers(server)
     with Server([PROGRAM, "run", "-c", folder / "p.conf"], cwd="/") as server:
         assert answers(server) == wanted
+
+
+def test_what_is_passed_on_is_passed_on_alike(folder):
+    """The head that a server gets, and the answer that a client gets."""
+    request = b"POST /a?b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\nX_Y: z\r\nX-Request-Id: 1\r\n\r\nabc"
+    seen = []
+    with Upstream() as upstream:
+        words = ["-w", "1", "--log", "off", "-l", "127.0.0.1:0", "--host", "upstream", "--via", "edge", "--forwarded",
+                 "--keep-underscores", "--tries", "3", "--timeout-connect", "2", "--balance", "least", upstream.url]
+        (folder / "p.conf").write_text(printed(folder, "proxy", *words))
+        for argv in ([PROGRAM, "proxy", *words], [PROGRAM, "run", "-c", folder / "p.conf"]):
+            with Server(argv, cwd=folder) as server:
+                reply = ask(server.address, request)
+                head = re.sub(rb"(?i)(for=|x-request-id: |traceparent: ).*", b"", upstream.heads.pop())
+                fields = sorted((name, value) for name, value in reply.fields if name.lower() != "date")
+                seen.append((head, upstream.contents.pop(), reply.status, fields, reply.content))
+    assert seen[0] == seen[1]
+    assert b"X_Y: z" in seen[0][0] and seen[0][1:3] == (b"abc", 200)
 
 
 def test_a_redirect_to_https_is_a_host_of_its_own(folder):
