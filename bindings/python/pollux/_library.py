@@ -1,4 +1,5 @@
-"""libpollux, loaded as its headers describe it (api.cdef is what tools/api.py --cdef prints)."""
+"""libpollux, loaded as its headers describe it (api.cdef is what tools/api.py --cdef prints;
+setup.py makes it)."""
 
 from __future__ import annotations
 
