@@ -114,11 +114,15 @@ def draw(path, title, rows, results):
     path.write_text(finish(path.read_text(), title, f"{LEGEND} {shown}."))
 
 
+def memory_name(page):
+    return "memory.svg" if page == "http1" else f"{page}_memory.svg"
+
+
 def draw_page(folder, page, title, results):
     """Both charts of a page: time, and memory if it has rows of that."""
     rows = [row for row in ROWS if row.name in results]
     draw(folder / f"{page}.svg", title, [row for row in rows if row.kind == "cpu"], results)
-    draw(folder / "memory.svg", "Anonymous memory", [row for row in rows if row.kind != "cpu"], results)
+    draw(folder / memory_name(page), "Anonymous memory", [row for row in rows if row.kind != "cpu"], results)
 
 
 def main(paths):

@@ -15,7 +15,8 @@ from servers import FLOOR, first_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
-TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time"}
+TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time",
+          "realtime": "WebSocket: CPU time and memory"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
 
@@ -182,7 +183,7 @@ class Page:
         if any(row.kind == "cpu" for row in self.rows):
             lines += [f"![CPU microseconds per request]({self.options.page}.svg)", ""]
         if any(row.kind != "cpu" for row in self.rows):
-            lines += ["![Anonymous memory](memory.svg)", ""]
+            lines += [f"![Anonymous memory]({chart.memory_name(self.options.page)})", ""]
         lines += ["## Targets", ""]
         lines += markdown_table(["row", "target", "median of rounds", "min to max", "verdict"],
                                 self.reach_lines())

@@ -29,7 +29,9 @@ class Row:
     standard: bool = True
     page: str = "http1"  # which page it stands on
     tls: bool = False
-    load: str = "wrk"  # or "h2load" (depth: streams of a connection), "full", "resumed" (handshakes)
+    # or "h2load" (depth: streams of a connection), "full", "resumed" (handshakes), "echo",
+    # "broadcast" (WebSocket)
+    load: str = "wrk"
 
 
 ROWS = (
@@ -60,6 +62,13 @@ ROWS = (
         closing=True, page="secure", tls=True, load="full"),
     Row("tls_resumed", "A resumed TLS 1.3 handshake and a request", "cpu", "us", closing=True,
         page="secure", tls=True, load="resumed"),
+    Row("ws_echo", "WebSocket: 64 bytes and their echo, 512 connections", "cpu", "us", "ws_echo", 512,
+        target="/", content_bytes=66, page="realtime", load="echo",
+        reach=(("floor", 1.06), ("libwebsockets", 1.0), ("ws", 1.0))),
+    Row("ws_broadcast", "WebSocket: 1 KiB to each of 10,000 subscribers", "cpu", "us", "ws_broadcast",
+        10000, target="/room", content_bytes=1028, page="realtime", load="broadcast", reach=(("floor", 1.15),)),
+    Row("ws_idle", "An idle WebSocket, anonymous memory", "idle", "B", connections=10000, target="/",
+        page="realtime", load="echo", reach=(("bytes", 600),)),
 )
 
 
@@ -90,6 +99,34 @@ def load_argv(bench, row, running, seconds):
         argv += ["-s", str(HERE / "load/pipeline.lua")]
     argv.append(f"{scheme}://127.0.0.1:{running.port}{target}")
     return argv + (["--", str(row.depth)] if row.depth > 1 else [])
+
+
+def is_websocket(row):
+    return row.load in ("echo", "broadcast")
+
+
+def websocket_load(bench, row, running, seconds, on_ready):
+    """Opens the connections, calls `on_ready`, and loads; returns as load_run, with what `on_ready` returned when it
+    began and when all had come."""
+    argv = ["taskset", "-c", str(bench.load_core), str(bench.build / "bench/load/ws_load"),
+            str(running.port), f"{seconds:g}", str(row.connections), row.load, row.target]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as load:
+        is_ready = load.stdout.readline() == "ready\n"
+        before = on_ready()
+        if is_ready:
+            load.stdin.write("\n")
+            load.stdin.flush()
+        said = load.stdout.readline()
+        after = on_ready()
+        load.stdin.close()
+        said += load.stderr.read()
+        load.wait(seconds + 30)
+    found = re.search(r"requests (\d+) errors 0 seconds ([\d.]+)", said)
+    if load.returncode != 0 or not found:
+        raise BenchError(f"{row.name}: the load on {running.server.name} failed "
+                         f"({load.returncode}): {said.strip()[-300:]}")
+    return int(found[1]), float(found[2]), before, after
 
 
 def load_run(bench, row, running, seconds):

@@ -96,6 +96,8 @@ class Bench:
 def check_answer(row, running):
     """The server says what it should before anybody counts how fast."""
     server = running.server
+    if table.is_websocket(row):
+        return row.content_bytes  # the load looks at each message
     if row.load == "h2load":
         head, content = ask_h2(running.port, server.request_target(row), row.tls)
     else:
@@ -110,10 +112,16 @@ def check_answer(row, running):
 
 
 def measure_once(bench, row, running, seconds):
-    ran_before, waited_before = running.schedstat()
-    answered, elapsed = table.load_run(bench, row, running, seconds)
-    time.sleep(SETTLE_SECONDS)
-    ran, waited = running.schedstat()
+    if table.is_websocket(row):
+        # What opening and closing the connections took is not of the messages.
+        answered, elapsed, before, after = table.websocket_load(bench, row, running, seconds,
+                                                                running.schedstat)
+        (ran_before, waited_before), (ran, waited) = before, after
+    else:
+        ran_before, waited_before = running.schedstat()
+        answered, elapsed = table.load_run(bench, row, running, seconds)
+        time.sleep(SETTLE_SECONDS)
+        ran, waited = running.schedstat()
     ran, waited = ran - ran_before, waited - waited_before
     return {"value": ran / 1000 / answered, "rate": answered / elapsed,
             "requests": answered, "waited": waited / (ran + waited) if ran else 0}
@@ -155,11 +163,21 @@ def measure_cpu_row(bench, row, servers):
     return {name: found for name, found in results.items() if found}
 
 
+WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
+
+def read_upgrade(conn):
+    head = conn.recv(4096)
+    if not head.startswith(b"HTTP/1.1 101 ") or not head.endswith(b"\r\n\r\n"):
+        raise BenchError(f"no upgrade: {head[:80]!r}")
+
+
 def open_idle(running, row, count):
     """Opens that many connections, each with one request answered, and keeps them."""
     server = running.server
     lines = [f"GET {server.request_target(row)} HTTP/1.1", f"Host: 127.0.0.1:{running.port}",
-             *server.fields]
+             *server.fields, *(WEBSOCKET if table.is_websocket(row) else ())]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
     conns = []
     try:
@@ -167,7 +185,7 @@ def open_idle(running, row, count):
             conn = socket.create_connection(("127.0.0.1", running.port), timeout=10)
             conns.append(conn)
             conn.sendall(request)
-            read_answer(conn)
+            read_upgrade(conn) if table.is_websocket(row) else read_answer(conn)
     except (OSError, BenchError) as error:
         close_all(conns)
         raise BenchError(f"connection {len(conns)} of {count} to {server.name}: {error}") from error

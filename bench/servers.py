@@ -6,6 +6,7 @@ memory rows. Configurations are written into the bench's temporary folder.
 """
 
 import ctypes
+import json
 import os
 import pathlib
 import shutil
@@ -17,6 +18,8 @@ import time
 
 HELLO = b"Hello, world!"
 FLOOR = "floor"
+HERE = pathlib.Path(__file__).resolve().parent
+NPM = HERE.parent / "build/npm"
 SYSTEM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 CONNECTIONS_MAX = 12288
 START_SECONDS = 10
@@ -237,6 +240,8 @@ def floor_command(bench, row, folder, port):
 
 
 def pollux_command(bench, row, folder, port):
+    if row.page == "realtime":  # the program has no WebSocket of its own
+        return [bench.build / "bench/talk", str(port)]
     what = ["files", bench.root] if row.target else ["respond"]
     tls = ["--tls-cert", bench.certificate, "--tls-key", bench.key] if row.tls else []
     return [bench.build / "pollux", *what, "--log", "off", "-q", "-w", "1", *tls,
@@ -384,11 +389,12 @@ def all_servers(build, floor_names):
         return lambda: first_line(["pkg-config", "--modversion", package])
 
     plain = ("keepalive", "pipelined", "connection", "idle", "fresh")
+    realtime = ("ws_echo", "ws_broadcast", "ws_idle")
     secure = ("tls_keepalive", "tls_file_1m", "h2_clear", "h2_tls", "tls_full", "tls_resumed")
     add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
         rows=floor_names)
     add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
-        pollux_command, rows=plain + ("file_10k", "file_1m") + secure)
+        pollux_command, rows=plain + ("file_10k", "file_1m") + secure + realtime)
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:
@@ -405,4 +411,10 @@ def all_servers(build, floor_names):
     for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
         add(name, built(f"bench/peers/{name}"), modversion(package),
             build_program_command(f"bench/peers/{name}"), plain)
+    add("libwebsockets", built("bench/peers/libwebsockets"), modversion("libwebsockets"),
+        build_program_command("bench/peers/libwebsockets"), realtime)
+    node = find_program("node")
+    add("ws", node and (NPM / "node_modules/ws").exists(),
+        lambda: json.loads((NPM / "node_modules/ws/package.json").read_text())["version"],
+        lambda bench, row, folder, port: [node, HERE / "peers/ws.js", str(port), NPM], realtime)
     return there, missing
