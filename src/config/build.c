@@ -111,15 +111,21 @@ static const struct config_route *route_named(const struct build_route *route, c
     return NULL;
 }
 
+/* A pattern of two values: the method, where the text is about that, or the path. */
+static struct config_place pattern_place(const struct config_node *node, const char *text)
+{
+    uint32_t last = node->value_count - 1;
+
+    return node->values[strstr(text, "method") ? 0 : last].value->place;
+}
+
 static void note_route(struct build_route *route, const px_error *error)
 {
     const struct config_node *node = route->route->node;
     const struct config_route *other =
         error->code == PX_ERR_CONFLICT ? route_named(route, error->text) : NULL;
-    struct config_place nowhere = config_whole(route->build->load);
-    struct config_place place = !node                   ? nowhere
-                                : node->value_count > 0 ? node->values[0].value->place
-                                                        : node_place(node);
+    struct config_place place =
+        node ? pattern_place(node, error->text) : config_whole(route->build->load);
 
     if (!other) {
         build_note(route->build, place, error);

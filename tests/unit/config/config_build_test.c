@@ -89,6 +89,8 @@ static void errors_are_at_their_places(void **state)
         {"allow 10.0.0.0/33\nrespond", 1, 7, NULL},
         {"rewrite x\nrespond", 1, 9, "\"x\" is not a path that begins with /"},
         {"fallback /x\nfiles /", 1, 10, NULL},
+        {"route GET x {\nrespond\n}", 1, 11, NULL},
+        {"route G@T /x {\nrespond\n}", 1, 7, NULL},
         {"files /\nindex /a", 2, 7, NULL},
         {"type .css text/css\nfiles /", 1, 6, NULL},
         {"charset \"a b\"\nfiles /", 1, 9, NULL},
@@ -114,7 +116,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 20);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 22);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of
