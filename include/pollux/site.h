@@ -38,7 +38,8 @@ typedef enum px_log_format {
     PX_LOG_OFF,      /**< Nothing. */
     PX_LOG_COMBINED, /**< NCSA combined, a line for each answer. */
     PX_LOG_JSON,     /**< A JSON object a line for each answer. */
-    PX_LOG_REQUEST   /**< 40 dashes, then the head as received, for each accepted head. */
+    PX_LOG_REQUEST,  /**< 40 dashes, then the head as received, for each accepted head. */
+    PX_LOG_ECS       /**< As PX_LOG_JSON, with the names of Elastic Common Schema. */
 } px_log_format;
 
 /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and one
@@ -89,7 +90,7 @@ typedef struct px_host_options {
     /** Listeners that the host is served at, by their px_serve_options.tag; copied. */
     const uint32_t *listeners;
     uint32_t listener_count;        /**< Of listeners; 0: it is served at every one. */
-    uint32_t log_format;            /**< PX_LOG_COMBINED, PX_LOG_JSON; PX_OFF: no lines. */
+    uint32_t log_format;            /**< One for each answer; PX_OFF: no lines. */
     uint64_t content_bytes_max;     /**< Content of a request; PX_UNLIMITED_BYTES. */
     uint32_t total_timeout_ms;      /**< A whole exchange, from its head; PX_OFF. */
     uint32_t content_rate_min;      /**< Request content, bytes a second; PX_OFF. */

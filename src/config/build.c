@@ -342,6 +342,12 @@ static px_site *site_make(struct build *build)
     options.allocator = &build->config->allocator;
     options.log_format =
         log && log->value_count > 0 ? formats[log->values[0].word] : PX_LOG_COMBINED;
+    if (log && node_option(log, "ecs")) {
+        if (options.log_format != PX_LOG_JSON)
+            report_add(&build->load->report, REPORT_MEANING, node_place(log),
+                       "ecs is a spelling of json");
+        options.log_format = PX_LOG_ECS;
+    }
     if (content)
         options.content_bytes_max =
             content->values[0].is_off ? PX_UNLIMITED_BYTES : content->values[0].number;

@@ -10,6 +10,11 @@ static const char *const auto_words[] = {"auto", NULL};
 static const char *const forwarded_words[] = {"either", "forwarded", "x-forwarded-for", "off",
                                               NULL};
 
+static const struct config_option log_options[] = {
+    {.name = "ecs", .is_flag = true},
+    {0},
+};
+
 static const struct config_option listen_options[] = {
     {.name = "tls", .is_flag = true},
     {.name = "proxy", .is_flag = true},
@@ -83,8 +88,10 @@ const struct config_directive schema_process[] = {
      .uses = {{TYPE_WORD, "FORMAT", .words = log_words}, {TYPE_PATH, "PATH"}},
      .values_min = 1,
      .values_max = 2,
+     .options = log_options,
      .defaults = "combined",
-     .help = "the format of the access log, and the file that it goes to instead of stdout",
+     .help = "the format of the access log, and the file that it goes to instead of stdout; ecs: "
+             "json with the names of Elastic Common Schema",
      .example = "log json /var/log/pollux/access.log\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,

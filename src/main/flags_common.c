@@ -22,7 +22,8 @@ static px_err set_log(struct options *options, const struct flag *flag, const ch
     } formats[] = {{"off", PX_LOG_OFF},
                    {"combined", PX_LOG_COMBINED},
                    {"json", PX_LOG_JSON},
-                   {"request", PX_LOG_REQUEST}};
+                   {"request", PX_LOG_REQUEST},
+                   {"ecs", PX_LOG_ECS}};
 
     (void)flag;
     for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
@@ -32,7 +33,7 @@ static px_err set_log(struct options *options, const struct flag *flag, const ch
         }
     }
     return error_set(out_error, PX_ERR_INVALID, 0,
-                     "--log %s: it is one of combined, json, request, off", value);
+                     "--log %s: it is one of combined, json, ecs, request, off", value);
 }
 
 static px_err set_h2c(struct options *options, const struct flag *flag, const char *value,
@@ -72,7 +73,7 @@ const struct flag flags_common[] = {
      ",backlog=N"},
     {"h2c", 0, "RULE", FOR_SERVING, set_h2c, 0,
      "HTTP/2 without TLS, by prior knowledge: on (default) or off"},
-    {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, request, off; on stdout"},
+    {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, ecs, request, off; on stdout"},
     {"log-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(log_file),
      "the log goes there; HUP and USR1 reopen it"},
     {"quiet", 'q', NULL, FOR_SERVING | FOR_FILE, flag_set_switch, FLAG_AT(quiet),

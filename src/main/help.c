@@ -23,7 +23,7 @@ static const char help_text[] =
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
     "  --status N, --type TYPE   of the answer (default 200, text/plain)\n"
     "  -H 'Name: value'    a further field of it, or --header; repeat\n"
-    "  --log FORMAT        combined (of a COMMAND), json, request, off; on stdout, or\n"
+    "  --log FORMAT        combined (of a COMMAND), json, ecs, request, off; stdout\n"
     "  --log-file PATH     in a file, which HUP and USR1 reopen\n"
     "  --pid-file PATH     written when it listens, removed at the end\n"
     "  --user NAME         the user of workers (started as root: nobody)\n"

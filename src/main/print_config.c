@@ -75,12 +75,15 @@ static void print_log(struct print *print, const struct options *options)
     static const char *const names[] = {[PX_LOG_OFF] = "off",
                                         [PX_LOG_COMBINED] = "combined",
                                         [PX_LOG_JSON] = "json",
-                                        [PX_LOG_REQUEST] = "request"};
+                                        [PX_LOG_REQUEST] = "request",
+                                        [PX_LOG_ECS] = "json"};
 
     print_begin(print, "log");
     print_word(print, names[options->server.log_format]);
     if (options->log_file)
         print_path(print, options->log_file);
+    if (options->server.log_format == PX_LOG_ECS)
+        print_word(print, "ecs");
     print_end(print);
 }
 

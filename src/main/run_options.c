@@ -59,6 +59,8 @@ static void take_log(const struct config_node *top, struct options *options)
     if (!log || log->value_count == 0)
         return;
     options->server.log_format = formats[log->values[0].word];
+    if (options->server.log_format == PX_LOG_JSON && node_option(log, "ecs"))
+        options->server.log_format = PX_LOG_ECS;
     if (log->value_count > 1)
         options->log_file = log->values[1].text.ptr;
 }

@@ -96,7 +96,7 @@ static px_err options_settle(px_server_options *options, px_error *out_error)
                          FIELD_COUNT_LIMIT);
     if (options->pipeline_count_max > UINT32_MAX / H1_STEPS_PER_REQUEST)
         options->pipeline_count_max = UINT32_MAX / H1_STEPS_PER_REQUEST;
-    if (options->log_format > PX_LOG_REQUEST)
+    if (options->log_format > PX_LOG_ECS)
         return error_set(out_error, PX_ERR_INVALID, 0, "no such log format: %u",
                          options->log_format);
     const char *name = options->server_name;

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.runner import ROOT, Pollux, run
+from lib.runner import PROGRAM, ROOT, Pollux, Server, run
 from lib.upstream import Upstream, answers, closed_port
 from lib.wire import Wire, WireError, WireReset, ask
 
@@ -215,6 +215,26 @@ def test_json_is_one_object_a_line_whatever_comes():
     out = logged(data * 3, "--log=json", lines=3, answers=3)
     rows = [json.loads(line) for line in out.decode("ascii").splitlines()]
     assert len(rows) == 3 and all(row["status"] == 200 for row in rows)
+
+
+def test_ecs():
+    row = json.loads(logged(request(), "--log=ecs"))
+    assert row["ecs.version"] == "8.11.0" and row["http.request.method"] == "GET" and row["http.response.status_code"] == 200
+    then = datetime.datetime.strptime(row["@timestamp"], "%Y-%m-%dT%H:%M:%S%z")
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - then).total_seconds()) < 60
+    assert all("." in name or name.startswith("@") for name in row)
+
+
+def test_ecs_in_a_file(tmp_path):
+    path = tmp_path / "pollux.conf"
+    path.write_text(f"listen 127.0.0.1:0\nlog json {tmp_path}/log ecs\nrespond\n")
+    with Server([PROGRAM, "run", "-c", path]) as server:
+        assert ask(server.address, request()).status == 200
+        wait_until(lambda: (tmp_path / "log").read_bytes().endswith(b"\n"), "a line")
+        assert json.loads((tmp_path / "log").read_bytes())["url.original"] == "/"
+    path.write_text("listen 127.0.0.1:0\nlog combined ecs\nrespond\n")
+    code, _, said = run("check", "-c", path)
+    assert code == 78 and "ecs is a spelling of json" in said
 
 
 def test_json_refused():

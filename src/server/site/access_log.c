@@ -86,8 +86,8 @@ static void log_entry(px_server *server, uint8_t format, struct log_entry *entry
 
     if (!line_begin(server, bytes, &line))
         return;
-    if (format == PX_LOG_JSON)
-        log_put_json(&line, entry);
+    if (format != PX_LOG_COMBINED)
+        log_put_json(&line, entry, format == PX_LOG_ECS);
     else
         put_combined(&line, entry);
     line_end(server, &line);
@@ -95,7 +95,7 @@ static void log_entry(px_server *server, uint8_t format, struct log_entry *entry
 
 static bool format_is_per_answer(uint8_t format)
 {
-    return format == PX_LOG_COMBINED || format == PX_LOG_JSON;
+    return format == PX_LOG_COMBINED || format == PX_LOG_JSON || format == PX_LOG_ECS;
 }
 
 /* Content as it was sent, coded if it was.  Of an answer that was cut, what the system has taken:

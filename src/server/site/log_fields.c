@@ -9,8 +9,8 @@
 #include "http/fields/date.h"
 
 const struct log_field log_fields[LOG_FIELD_COUNT] = {
-    [LOG_TIME] = {"time", "event.created", "unix time of the line, seconds"},
-    [LOG_DATE] = {"date", "pollux.date", "the same, as in a Date field"},
+    [LOG_TIME] = {"time", "pollux.time", "unix time of the line, seconds"},
+    [LOG_DATE] = {"date", "@timestamp", "the same, as in a Date field; in ECS as RFC 3339 has it"},
     [LOG_PEER] = {"peer", "source.address", "address of the connection's other end"},
     [LOG_CLIENT] = {"client", "client.address",
                     "address of the client, where a trusted proxy has named another one"},
@@ -268,20 +268,35 @@ static void value_take(struct log_value *value, const struct log_entry *entry,
     }
 }
 
-void log_put_json(struct log_line *line, const struct log_entry *entry)
+/* What its index asks of each document. */
+static const char ecs_version[] = "\"ecs.version\":\"8.11.0\"";
+
+static void ecs_date(struct log_value *value, const struct log_entry *entry)
+{
+    date_format_internet(entry->unix_time, value->room);
+    value->text = px_str_make(value->room, DATE_INTERNET_BYTES);
+}
+
+void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_ecs)
 {
     struct log_value value;
-    char before = '{';
 
+    put_text(line, "{");
+    if (is_ecs)
+        put_text(line, ecs_version);
     for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
         value_take(&value, entry, (enum log_field_id)field);
         if (value.kind == VALUE_NONE)
             continue;
-        *line->at++ = before;
-        before = ',';
-        put_text(line, "\"");
-        put_text(line, log_fields[field].name);
-        put_text(line, value.kind == VALUE_TEXT || value.kind == VALUE_TARGET ? "\":\"" : "\":");
+        if (is_ecs && field == LOG_DATE)
+            ecs_date(&value, entry);
+        bool is_string = value.kind == VALUE_TEXT || value.kind == VALUE_TARGET;
+
+        /* ECS has the version of HTTP, and of TLS, as a keyword. */
+        is_string = is_string || (is_ecs && field == LOG_VERSION);
+        put_text(line, field > 0 || is_ecs ? ",\"" : "\"");
+        put_text(line, is_ecs ? log_fields[field].ecs : log_fields[field].name);
+        put_text(line, is_string ? "\":\"" : "\":");
         if (value.kind == VALUE_NUMBER)
             put_number(line, value.number);
         else if (value.kind == VALUE_PLAIN)
@@ -290,7 +305,7 @@ void log_put_json(struct log_line *line, const struct log_entry *entry)
             put_target(line, value.text, ESCAPE_JSON);
         else
             put_escaped(line, value.text, ESCAPE_JSON);
-        if (value.kind == VALUE_TEXT || value.kind == VALUE_TARGET)
+        if (is_string)
             put_text(line, "\"");
     }
     put_text(line, "}");

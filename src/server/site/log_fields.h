@@ -89,6 +89,6 @@ const char *end_name(px_end end);
 const char *exchange_end_name(const px_exchange *exchange, px_end end);
 
 /* One object, without the end of the line. */
-void log_put_json(struct log_line *line, const struct log_entry *entry);
+void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_ecs);
 
 #endif

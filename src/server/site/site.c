@@ -41,7 +41,7 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
 
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.log_format > PX_LOG_REQUEST) {
+        options.log_format > PX_LOG_ECS) {
         error_set(out_error, PX_ERR_INVALID, 0, "site: invalid options");
         return NULL;
     }
@@ -294,7 +294,8 @@ px_err px_site_host(px_site *site, const char *const *names, size_t name_count,
     if (site->sealed)
         return is_served(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK ||
-        (options.log_format >= PX_LOG_REQUEST && options.log_format != PX_OFF) ||
+        options.log_format == PX_LOG_REQUEST ||
+        (options.log_format > PX_LOG_ECS && options.log_format != PX_OFF) ||
         (options.listener_count > 0 && !options.listeners))
         return error_set(out_error, PX_ERR_INVALID, 0, "host: invalid options");
     err = listeners_copy(site, &options, &listeners, out_error);

@@ -190,6 +190,27 @@ static void json_lines(void **state)
     site_close(&site);
 }
 
+/* Names of Elastic Common Schema, versions as text, the date as RFC 3339 has it. */
+static void ecs_lines(void **state)
+{
+    struct site site;
+    static struct lines lines;
+
+    (void)state;
+    site_make(&site, PX_LOG_ECS, &lines);
+    request(&site, "GET /a?b HTTP/1.1\r\nHost: h:1\r\nUser-Agent: a\"b\r\n\r\n");
+    assert_memory_equal(lines.text, "{\"ecs.version\":\"8.11.0\",\"pollux.time\":", 37);
+    char *date = strstr(lines.text, ",\"@timestamp\":\"20");
+
+    assert_non_null(date);
+    assert_memory_equal(date + 34, "Z\",\"source.address\":\"127.0.0.1\",", 32);
+    assert_non_null(strstr(lines.text, ",\"http.request.method\":\"GET\",\"url.original\":\"/a?b\","
+                                       "\"url.domain\":\"h:1\",\"http.version\":\"1.1\","));
+    assert_non_null(strstr(lines.text, ",\"http.response.status_code\":200,"));
+    assert_non_null(strstr(lines.text, ",\"user_agent.original\":\"a\\\"b\"}\n"));
+    site_close(&site);
+}
+
 static void json_lines_of_what_is_refused(void **state)
 {
     struct site site;
@@ -291,6 +312,7 @@ int main(void)
         cmocka_unit_test(lines_of_a_tick_come_together),
         cmocka_unit_test(peer_that_left_is_499),
         cmocka_unit_test(json_lines),
+        cmocka_unit_test(ecs_lines),
         cmocka_unit_test(json_lines_of_what_is_refused),
         cmocka_unit_test(json_lines_name_broken_rules),
         cmocka_unit_test(request_format_prints_accepted_heads),
