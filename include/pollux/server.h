@@ -193,6 +193,11 @@ PX_MUST_CHECK px_err px_server_route_with(px_server *server, const char *pattern
                                           const px_route_options *options, px_handler handler,
                                           void *context, px_error *out_error);
 
+/** Makes a group of the server's own routes, which px_group_route fills; as px_host_group. */
+PX_MUST_CHECK px_err px_server_group(px_server *server, const char *prefix,
+                                     const px_route_options *options, px_group **out_group,
+                                     px_error *out_error);
+
 /** Runs before the handler of every route, in the order of registration.
  *  @param context borrowed: outlives the server.  @param release as px_route_options; may be NULL.
  *  @return as px_site_use. */

@@ -231,6 +231,26 @@ PX_MUST_CHECK px_err px_host_route(px_host *host, const char *pattern,
                                    const px_route_options *options, px_handler handler,
                                    void *context, px_error *out_error);
 
+/** Routes of a host with a prefix, and rules of their own; lives as long as its site. */
+typedef struct px_group px_group;
+
+/** Makes a group: its routes have `prefix` in front of their path, its middleware in front of and
+ *  its filters behind their own, and where their options say nothing (0), what the group's say.
+ *  @param prefix "/api", "/users/{id}": without a slash or a rest at its end; copied.
+ *  @param options borrowed for the call; NULL: the prefix alone.  Each `release` in its lists is
+ *  called once when the site ends, its own is NULL.
+ *  @param out_group borrowed from the site.
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT, PX_ERR_MEMORY, PX_ERR_CLOSED (the site is served).
+ */
+PX_MUST_CHECK px_err px_host_group(px_host *host, const char *prefix,
+                                   const px_route_options *options, px_group **out_group,
+                                   px_error *out_error);
+
+/** Registers a handler in a group; as px_host_route otherwise. */
+PX_MUST_CHECK px_err px_group_route(px_group *group, const char *pattern,
+                                    const px_route_options *options, px_handler handler,
+                                    void *context, px_error *out_error);
+
 /** Which route would answer a request, without one: middleware is not asked.
  *  @param listener the tag of the listener that it would come by.
  *  @param host as in the Host field; absent: none.  @param path as received, without the query.
