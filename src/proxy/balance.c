@@ -254,18 +254,29 @@ static struct server *choose(const struct choice *choice, px_upstream *upstream,
     return NULL;
 }
 
+/* All that are up were tried, or are full: backup servers, then those that are out and may be back
+ * by now, and then those that were tried. */
+static struct choice choice_again(const px_upstream *upstream, const struct tried *tried,
+                                  struct choice tried_ones)
+{
+    const struct choice others[] = {
+        {.upstream = upstream, .tried = tried, .backups = true},
+        {.upstream = upstream, .tried = tried, .any_up = true},
+    };
+
+    for (size_t index = 0; index < ARRAY_COUNT(others); index++)
+        if (count_of(&others[index]) > 0)
+            return others[index];
+    return tried_ones;
+}
+
 struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
                                const struct tried *tried)
 {
     struct choice choice = choice_of(upstream, tried);
 
-    if (count_of(&choice) == 0 && tried->count > 0) {
-        /* All of them were tried, or are full: backup servers, and then those that were tried. */
-        struct choice backups = {.upstream = upstream, .tried = tried, .backups = true};
-
-        if (count_of(&backups) > 0)
-            choice = backups;
-    }
+    if (count_of(&choice) == 0 && tried->count > 0)
+        choice = choice_again(upstream, tried, choice);
     choice.any_tried = count_of(&choice) == 0;
     struct server *server = upstream->sticky ? sticky_find(upstream, exchange) : NULL;
 
@@ -278,8 +289,8 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
     upstream_counts_request(upstream, server);
     upstream->busy++;
     upstream->retry_tokens += RETRY_GAIN_REQUEST;
-    if (upstream->retry_tokens > RETRY_MAX)
-        upstream->retry_tokens = RETRY_MAX;
+    if (upstream->retry_tokens > RETRY_REQUESTS_MAX)
+        upstream->retry_tokens = RETRY_REQUESTS_MAX;
     return server;
 }
 
@@ -353,7 +364,9 @@ bool upstream_retry(px_upstream *upstream)
 
     if (gained > 0) {
         gained += upstream->retry_tokens;
-        upstream->retry_tokens = gained > RETRY_MAX ? RETRY_MAX : (uint32_t)gained;
+        if (upstream->retry_tokens < RETRY_SECONDS_MAX)
+            upstream->retry_tokens =
+                gained > RETRY_SECONDS_MAX ? RETRY_SECONDS_MAX : (uint32_t)gained;
         upstream->retry_ms = now_ms;
     }
     if (upstream->retry_tokens < RETRY_COST)

@@ -343,7 +343,7 @@ void passage_try(struct passage *passage)
     struct queue *queue = &upstream->queue;
 
     /* What waits is older, unless this one comes again. */
-    if (queue->count == 0 || queue->is_serving || passage->tries > 0)
+    if (queue->count == 0 || queue->is_serving || passage->comes_again)
         passage->server = upstream_choose(upstream, passage->exchange, &passage->tried);
     if (passage->server) {
         ask_server(passage);

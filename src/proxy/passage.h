@@ -52,6 +52,7 @@ struct passage {
     uint64_t started_ms;  /* when the last of them began */
     uint8_t stage;
     uint8_t tries;
+    bool comes_again; /* it was given to a server before */
     bool idempotent;
     bool held; /* content waits until there is a connection */
     bool wants_trailers;

@@ -200,6 +200,13 @@ static unsigned status_of(const px_error *error)
     }
 }
 
+/* RFC 9112 section 9.3.1: a kept connection that the server closes as we use it is no failure of
+ * the server, and no try: what follows is one on a new connection. */
+static bool was_stale(const px_fetch_facts *facts)
+{
+    return facts->reused && facts->tries > 0 && !facts->answered;
+}
+
 /* Whether it may be sent again, to which server: docs/PROXY.md has this as a table. */
 static bool may_repeat(struct passage *passage, const px_error *error, const px_fetch_facts *facts)
 {
@@ -207,15 +214,17 @@ static bool may_repeat(struct passage *passage, const px_error *error, const px_
     bool untouched = facts->unprocessed || facts->tries == 0;
     bool broke_off = error->code == PX_ERR_CLOSED && !facts->answered;
 
-    if (passage->tries >= options->tries || result_of(error) != SERVER_FAILED ||
-        passage->ask.upgrade.len > 0 || facts->answered)
+    uint32_t counted = passage->tries - (was_stale(facts) ? 1U : 0U);
+
+    if (counted >= options->tries || result_of(error) != SERVER_FAILED || facts->answered)
         return false;
     if (passage->due_ms > 0 && px_loop_now_ms(passage->proxy->loop) >= passage->due_ms)
         return false;
     if (!untouched &&
         !(broke_off && passage->idempotent && (facts->reused || options->retry_disconnect)))
         return false;
-    if (!flow_rewind(&passage->request) || !upstream_retry(passage->proxy->upstream))
+    if (!flow_rewind(&passage->request) ||
+        !(was_stale(facts) || upstream_retry(passage->proxy->upstream)))
         return false;
     upstream_counts_retry(passage->proxy->upstream, facts->tries == 0    ? RETRY_UNSENT
                                                     : facts->unprocessed ? RETRY_UNPROCESSED
@@ -224,14 +233,14 @@ static bool may_repeat(struct passage *passage, const px_error *error, const px_
     return true;
 }
 
-/* RFC 9112 section 9.3.1: a kept connection that the server closes as we use it is no failure,
- * and the next one is new. */
 static void repeat(struct passage *passage, const px_fetch_facts *facts)
 {
+    passage->comes_again = true;
     passage->ask.flags &= ~(uint32_t)PX_FETCH_FRESH;
-    if (facts->reused && facts->tries > 0) {
+    if (was_stale(facts)) {
         passage->ask.flags |= PX_FETCH_FRESH;
         passage->tried.count--; /* the same server may have it */
+        passage->tries--;
     }
     passage_try(passage);
 }

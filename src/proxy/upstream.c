@@ -195,6 +195,8 @@ static px_err upstream_init(px_upstream *upstream, const px_upstream_options *op
     if (random_bytes(&upstream->random, sizeof(upstream->random)) != PX_OK)
         return error_set(out_error, PX_ERR_SYSTEM, 0, "no random bytes");
     upstream->random |= 1; /* xorshift never leaves zero */
+    upstream->retry_tokens = RETRY_SECONDS_MAX;
+    upstream->retry_ms = px_loop_now_ms(loop);
     upstream->servers =
         alloc_take_zeroed(&loop->allocator, options->server_count * sizeof(*upstream->servers));
     if (!upstream->servers)

@@ -26,7 +26,10 @@ enum {
     RETRY_COST = 10,
     RETRY_GAIN_REQUEST = 2,
     RETRY_GAIN_SECOND = 100,
-    RETRY_MAX = 1000,
+    /* What can be saved up: by time for ten seconds; by requests so that one server of two may die
+     * under a thousand of them. */
+    RETRY_SECONDS_MAX = 10 * RETRY_GAIN_SECOND,
+    RETRY_REQUESTS_MAX = 1000 * RETRY_COST,
     /* A server takes this much more than its share before a key goes elsewhere, in percent. */
     HASH_LOAD_MAX = 150,
     /* A balance looks at a server that was tried before last of all. */

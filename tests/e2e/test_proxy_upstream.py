@@ -471,6 +471,40 @@ def test_tries_are_bounded():
         assert ask(server.address, GET).status == 502
 
 
+def test_a_stale_connection_is_no_try():
+    """With one try there is still one on a new connection (and not a second)."""
+    for flags, seen in (("--tries", "1"), 3), (("--tries", "2"), 3):
+        with through(lambda peer: serves_one(peer, lambda peer: peer.close()), *flags) as (server, upstream):
+            assert ask(server.address, GET).status == 200
+            assert ask(server.address, GET).status == 200
+            assert len(upstream.heads) == seen
+
+
+def test_a_server_that_is_out_is_asked_before_one_that_was():
+    """The only one that is up has just refused: the other may be back by now."""
+    with Upstream() as upstream:
+        port = int(upstream.authority.rsplit(":", 1)[1])
+        upstream.__exit__()
+        gone = closed_port()
+        with proxy(gone, upstream, flags=("--tries", "2", "--fails", "1", "--balance", "roundrobin")) as server:
+            assert ask(server.address, GET).status == 502  # both are out
+            with Upstream(port=port) as back:
+                time.sleep(1.1)  # and may be asked again, after a second
+                answers_seen = [ask(server.address, GET).status for _ in range(6)]
+                assert answers_seen == [200] * 6 and back.heads
+
+
+@pytest.mark.parametrize("handshake", [True, False], ids=["refused", "stale"])
+def test_a_handshake_is_tried_again(handshake):
+    """Nothing of it was sent, or it is a GET on a connection that was kept too long."""
+    with Upstream(switches()) as upstream:
+        servers = (closed_port(), upstream) if handshake else (upstream,)
+        with proxy(*servers) as server, Wire(server.address) as wire:
+            wire.send(HANDSHAKE)
+            until(lambda: wire._collect() or b"first" in wire.received)
+            assert wire.received.startswith(b"HTTP/1.1 101 ")
+
+
 def test_times():
     def silent(peer):
         peer.request()

@@ -85,14 +85,15 @@ def answers(reply=OK):
 
 
 class Upstream:
-    def __init__(self, script=None, path=None):
+    def __init__(self, script=None, path=None, port=0):
         self.script = script or answers()
         self.heads = []
         self.contents = []
         self.peers = []
         self.ended = threading.Event()
         self.sock = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
-        self.sock.bind(path or ("127.0.0.1", 0))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.bind(path or ("127.0.0.1", port))
         self.sock.listen(64)
         self.url = f"unix:{path}" if path else "http://127.0.0.1:%d" % self.sock.getsockname()[1]
         self.authority = None if path else "127.0.0.1:%d" % self.sock.getsockname()[1]
