@@ -46,7 +46,7 @@ class ChartTest(unittest.TestCase):
         xml.dom.minidom.parseString(svg)
 
     def test_what_is_in_the_docs_was_made_so(self):
-        for name in ("http1", "memory", "secure"):
+        for name in ("http1", "memory", "secure", "realtime", "realtime_memory"):
             with open(os.path.join(ROOT, "docs", "benchmarks", f"{name}.svg"), encoding="utf-8") as file:
                 text = file.read()
             self.assertIn("Shorter is better", text)
