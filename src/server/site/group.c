@@ -193,11 +193,10 @@ px_err px_group_route(px_group *group, const char *pattern, const px_route_optio
         return refuse(&options, context, err);
     /* Middleware runs from the outside in; filters are nearest to the handler first. */
     memcpy(middleware, group->middleware, outer->middleware_count * sizeof(*middleware));
-    if (options.middleware_count > 0)
-        memcpy(middleware + outer->middleware_count, options.middleware,
-               options.middleware_count * sizeof(*middleware));
-    if (options.filter_count > 0)
-        memcpy(filters, options.filters, options.filter_count * sizeof(*filters));
+    for (uint32_t index = 0; index < options.middleware_count; index++)
+        middleware[outer->middleware_count + index] = options.middleware[index];
+    for (uint32_t index = 0; index < options.filter_count; index++)
+        filters[index] = options.filters[index];
     memcpy(filters + options.filter_count, group->filters, outer->filter_count * sizeof(*filters));
     options_join(&options, outer);
     options.struct_size = sizeof(options);
