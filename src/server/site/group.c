@@ -191,6 +191,8 @@ px_err px_group_route(px_group *group, const char *pattern, const px_route_optio
         err = error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options", joined);
     if (err != PX_OK)
         return refuse(&options, context, err);
+    CHECK(options.middleware_count == 0 || options.middleware);
+    CHECK(options.filter_count == 0 || options.filters);
     /* Middleware runs from the outside in; filters are nearest to the handler first. */
     memcpy(middleware, group->middleware, outer->middleware_count * sizeof(*middleware));
     for (uint32_t index = 0; index < options.middleware_count; index++)
