@@ -270,10 +270,7 @@ static void add_names(struct writing *writing)
 
 void request_head_names(struct request_head *head, px_exchange *exchange)
 {
-    if (px_request_field(exchange, "X-Request-Id").ptr)
-        head->request_id = px_request_id(exchange);
-    if (!px_request_field(exchange, "traceparent").ptr)
-        return;
+    head->request_id = px_request_id(exchange);
     head->traceparent = px_request_traceparent(exchange);
     head->tracestate = px_request_tracestate(exchange);
 }

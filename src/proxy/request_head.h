@@ -56,8 +56,8 @@ bool fields_want_trailers(const px_field *fields, size_t field_count);
 /* The value of Max-Forwards (RFC 9110 section 7.6.2); UINT64_MAX: there is none. */
 uint64_t request_head_hops(const struct request_head *head);
 
-/* What the request is called, where its client has called it something: in place of its id our own,
- * as the log has it, unless the client is believed; in place of its parent our span. */
+/* What the request is called, as the log has it: our own id, unless the client is believed, and our
+ * span in place of its parent. */
 void request_head_names(struct request_head *head, px_exchange *exchange);
 
 /* PX_OK, PX_ERR_LIMIT (as above) or PX_ERR_MEMORY.  All is of the arena, or of what came. */

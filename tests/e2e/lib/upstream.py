@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 
+NAMED = re.compile(rb"\r\n(?:X-Request-Id|traceparent): ([^\r\n]+)(?=\r\n|$)")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -37,8 +38,13 @@ class Peer:
         while b"\r\n\r\n" not in self.received:
             self.more()
         head, self.received = self.received.split(b"\r\n\r\n", 1)
-        self.upstream.heads.append(head + b"\r\n\r\n")
-        return head + b"\r\n\r\n"
+        # What a request is called is another each time: it is kept beside the head.  Checks have no names.
+        names = [match[1] for match in NAMED.finditer(head)]
+        assert len(names) in (0, 2), head
+        self.upstream.names.append(names)
+        head = NAMED.sub(b"", head) + b"\r\n\r\n"
+        self.upstream.heads.append(head)
+        return head
 
     def take(self, count):
         while len(self.received) < count:
@@ -88,6 +94,7 @@ class Upstream:
     def __init__(self, script=None, path=None, port=0):
         self.script = script or answers()
         self.heads = []
+        self.names = []  # X-Request-Id and traceparent of each
         self.contents = []
         self.peers = []
         self.ended = threading.Event()
