@@ -187,8 +187,8 @@ void px_metrics_sample(px_metrics *metrics, int64_t unix_time);
 
 enum { PX_METRICS_SAMPLE_S = 5 }; /**< Seconds between two samples. */
 
-/** Whether this process can do what it serves: an upstream that one of its proxies uses has a server
- *  that is up, as px_upstream_options.metrics has it.
+/** Whether this process can do what it serves: an upstream that one of its proxies uses has a
+ * server that is up, as px_upstream_options.metrics has it.
  *  @return 1, or 0: one has none. */
 int px_metrics_is_ready(const px_metrics *metrics);
 

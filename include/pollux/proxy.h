@@ -97,14 +97,14 @@ typedef struct px_upstream_options {
     uint32_t first_byte_timeout_ms; /**< From the request's last byte; 0: 60 s; PX_OFF. */
     uint32_t silence_timeout_ms;    /**< Between two bytes, of both; 0: 60 s; PX_OFF. */
     uint32_t keep_timeout_ms;       /**< Idle connections are kept so long; 0: 30 s. */
-    uint32_t keep_max;        /**< Idle connections of one server; 0: as many as its requests_max, so
-                                   that a burst leaves none to be opened anew; PX_OFF. */
-    uint32_t slow_start_ms;   /**< A server that is back gets its share little by little, for so
-                          long; 0: 10 s; PX_OFF. */
-    uint32_t proxy_protocol;  /**< 1, 2: connections begin with a PROXY header of that version, and
-                          serve one request each; 0: they do not. */
-    px_upstream_board *board; /**< Gets a further hold; NULL: what is known is its own. */
-    const char *name;         /**< Its name on the board; copied; NULL: "". */
+    uint32_t keep_max;       /**< Idle connections of one server; 0: as many as its requests_max, so
+                                  that a burst leaves none to be opened anew; PX_OFF. */
+    uint32_t slow_start_ms;  /**< A server that is back gets its share little by little, for so
+                         long; 0: 10 s; PX_OFF. */
+    uint32_t proxy_protocol; /**< 1, 2: connections begin with a PROXY header of that version, and
+                         serve one request each; 0: they do not. */
+    px_upstream_board *board;       /**< Gets a further hold; NULL: what is known is its own. */
+    const char *name;               /**< Its name on the board; copied; NULL: "". */
     const px_upstream_check *check; /**< Borrowed for the call; NULL: servers are not checked. */
     /** A client stays with a server by a cookie of this name, whose value is made with a key of the
      *  board: nothing else makes one that counts.  Copied; NULL: it does not. */
