@@ -59,6 +59,10 @@ typedef struct px_site_options {
     uint32_t log_format;
     px_error_page_fn on_error_page; /**< NULL: pollux's line of text. */
     void *error_page_context;       /**< Handed to on_error_page; borrowed: outlives the site. */
+    /** One answer of so many has a line, by chance; 0 and 1: each.  Heads (PX_LOG_REQUEST) are not
+     *  chosen from. */
+    uint32_t log_sample;
+    uint32_t log_errors; /**< 1: beside those, each that is an error or did not end whole. */
 } px_site_options;
 
 /** The defaults, as a value.  Any thread. */

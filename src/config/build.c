@@ -330,24 +330,44 @@ static uint32_t number_of(const struct config_node *node)
     return node->values[0].is_off ? PX_OFF : (uint32_t)node->values[0].number;
 }
 
-static px_site *site_make(struct build *build)
+/* What is written for each answer, and for which. */
+static void take_log(struct build *build, px_site_options *options)
 {
     static const uint32_t formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON, PX_LOG_REQUEST};
     const struct config_node *log = node_find(build->settings->nodes, "log");
+
+    options->log_format = PX_LOG_COMBINED;
+    if (!log || log->value_count == 0)
+        return;
+    const struct config_typed *sample = node_option(log, "sample");
+    const struct config_typed *errors = node_option(log, "errors");
+    const char *slip = NULL;
+
+    options->log_format = formats[log->values[0].word];
+    if (node_option(log, "ecs") && options->log_format != PX_LOG_JSON)
+        slip = "ecs is a spelling of json";
+    else if (node_option(log, "ecs"))
+        options->log_format = PX_LOG_ECS;
+    if (sample)
+        options->log_sample = (uint32_t)sample->number;
+    if (sample && (options->log_format == PX_LOG_OFF || options->log_format == PX_LOG_REQUEST))
+        slip = "a sample is one of answers: of combined and json";
+    options->log_errors = errors && errors->word == 1 ? 1 : 0;
+    if (errors && !sample)
+        slip = "errors says what a sample leaves out: give sample too";
+    if (slip)
+        report_add(&build->load->report, REPORT_MEANING, node_place(log), "%s", slip);
+}
+
+static px_site *site_make(struct build *build)
+{
     const struct config_node *content = in_block(build, "limits", "content");
     const struct config_node *total = in_block(build, "timeouts", "total");
     px_site_options options = PX_SITE_OPTIONS_DEFAULT;
     px_error error;
 
     options.allocator = &build->config->allocator;
-    options.log_format =
-        log && log->value_count > 0 ? formats[log->values[0].word] : PX_LOG_COMBINED;
-    if (log && node_option(log, "ecs")) {
-        if (options.log_format != PX_LOG_JSON)
-            report_add(&build->load->report, REPORT_MEANING, node_place(log),
-                       "ecs is a spelling of json");
-        options.log_format = PX_LOG_ECS;
-    }
+    take_log(build, &options);
     if (content)
         options.content_bytes_max =
             content->values[0].is_off ? PX_UNLIMITED_BYTES : content->values[0].number;

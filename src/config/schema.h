@@ -64,6 +64,7 @@ enum config_type {
     TYPE_BYTES,    /* 16k 1m 2g */
     TYPE_DURATION, /* 500ms 10s 2m 1h; a number alone is seconds */
     TYPE_RATE,     /* 20/s 100/m */
+    TYPE_SHARE,    /* 1/100 */
     TYPE_STATUS,   /* from `least` to `most` */
     TYPE_ADDRESS,  /* of a listener */
     TYPE_CLIENT,   /* a block of addresses, unix: or all */

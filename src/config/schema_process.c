@@ -5,6 +5,7 @@
 
 static const char *const sandbox_words[] = {"on", "off", "require", NULL};
 static const char *const log_words[] = {"off", "combined", "json", "request", NULL};
+static const char *const errors_words[] = {"sampled", "all", NULL};
 static const char *const accept_words[] = {"own", "shared", NULL};
 static const char *const auto_words[] = {"auto", NULL};
 static const char *const forwarded_words[] = {"either", "forwarded", "x-forwarded-for", "off",
@@ -12,6 +13,8 @@ static const char *const forwarded_words[] = {"either", "forwarded", "x-forwarde
 
 static const struct config_option log_options[] = {
     {.name = "ecs", .is_flag = true},
+    {.name = "sample", .use = {TYPE_SHARE, "SHARE"}},
+    {.name = "errors", .use = {TYPE_WORD, "RULE", .words = errors_words}},
     {0},
 };
 
@@ -91,8 +94,10 @@ const struct config_directive schema_process[] = {
      .options = log_options,
      .defaults = "combined",
      .help = "the format of the access log, and the file that it goes to instead of stdout; ecs: "
-             "json with the names of Elastic Common Schema",
-     .example = "log json /var/log/pollux/access.log\nrespond"},
+             "json with the names of Elastic Common Schema; sample: one answer of so many has a "
+             "line, by chance, and with errors=all also each of status 400 and above and each that "
+             "did not end whole",
+     .example = "log json /var/log/pollux/access.log sample=1/100 errors=all\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,
      .needs_restart = true,

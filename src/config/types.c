@@ -101,6 +101,12 @@ static bool rate(px_str text, struct config_typed *out)
     return out->number >= 1 && out->number <= 1000000;
 }
 
+static bool share(px_str text, uint64_t *out)
+{
+    return text.len > 2 && text.ptr[0] == '1' && text.ptr[1] == '/' &&
+           number_read(px_str_make(text.ptr + 2, text.len - 2), 1000000, out) && *out > 0;
+}
+
 /* --- Names ------------------------------------------------------------------------------------
  */
 
@@ -387,6 +393,9 @@ bool config_type_read(struct config_load *load, const struct config_use *use,
         return read_number(load, use, value, text, out);
     case TYPE_RATE:
         return rate(text, out) || note(load, value, text, "is not a rate; write 20/s or 100/m");
+    case TYPE_SHARE:
+        return share(text, &out->number) ||
+               note(load, value, text, "is not a share; write 1/100: one of a hundred");
     case TYPE_WORD:
         return find_word(text, use->words, &out->word) || note_word(load, value, text, use->words);
     case TYPE_SWITCH:

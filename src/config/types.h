@@ -11,7 +11,7 @@
 struct config_typed {
     const struct config_value *value; /* borrowed: the tree's */
     px_str text;                      /* TYPE_PATH: as the file means it; options: behind the '=' */
-    uint64_t number;                  /* counts, bytes, milliseconds, status; a rate's events */
+    uint64_t number;                  /* a count, bytes, ms, a status, a rate's events, N of 1/N */
     uint64_t per_ms;                  /* TYPE_RATE: the time that they are counted over */
     uint32_t word;                    /* the index in `words` */
     bool is_word;                     /* a word stands in place of the type's own */

@@ -105,6 +105,11 @@ static void trace_settle(px_exchange *exchange, struct exchange_identity *identi
                        identity->parent);
 }
 
+uint64_t exchange_service_draw(struct exchange_service *service)
+{
+    return random_begin(&service->random) ? random_next(&service->random) : 0;
+}
+
 static const struct exchange_identity *identity_of(px_exchange *exchange)
 {
     struct exchange_identity *identity = exchange->arrival.identity;

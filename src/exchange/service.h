@@ -88,6 +88,9 @@ size_t exchange_object_bytes(void);
 
 void exchange_service_deinit(struct exchange_service *service);
 
+/* A number by chance; 0 where the kernel has no random bytes. */
+uint64_t exchange_service_draw(struct exchange_service *service);
+
 /* Whether no exchange can be made just now, but will be when those that have ended are reaped. */
 static inline bool exchange_service_is_full(const struct exchange_service *service)
 {

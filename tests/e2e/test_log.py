@@ -237,6 +237,20 @@ def test_ecs_in_a_file(tmp_path):
     assert code == 78 and "ecs is a spelling of json" in said
 
 
+def test_a_sample_with_all_errors(tmp_path):
+    path = tmp_path / "pollux.conf"
+    path.write_text(f"listen 127.0.0.1:0\nworkers 2\nlog json {tmp_path}/log sample=1/1000000 errors=all\n"
+                    "route /bad { respond 404 no }\nrespond\n")
+    with Server([PROGRAM, "run", "-c", path]) as server:
+        with Wire(server.address) as wire:
+            for target in (b"/good", b"/bad") * 10:
+                wire.send(request(b"GET %s HTTP/1.1" % target))
+                assert wire.reply().status == (404 if target == b"/bad" else 200)
+        server.stop()
+    seen = [json.loads(line)["target"] for line in (tmp_path / "log").read_bytes().splitlines()]
+    assert seen == ["/bad"] * 10
+
+
 def test_json_refused():
     row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
     assert row["status"] == 400

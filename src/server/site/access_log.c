@@ -98,6 +98,17 @@ static bool format_is_per_answer(uint8_t format)
     return format == PX_LOG_COMBINED || format == PX_LOG_JSON || format == PX_LOG_ECS;
 }
 
+/* Whether an answer is one of those that have a line.  Chance decides, and nothing that a peer
+ * sends: it could choose not to be seen. */
+static bool is_due(px_server *server, const struct site_rules *rules, unsigned status, px_end end)
+{
+    if (PX_LIKELY(rules->log_sample <= 1))
+        return true;
+    if (rules->log_errors && (status >= 400 || end != PX_END_COMPLETE))
+        return true;
+    return exchange_service_draw(&server->service) % rules->log_sample == 0;
+}
+
 /* Content as it was sent, coded if it was.  Of an answer that was cut, what the system has taken:
  * over TLS with what records add, over HTTP/2 with what was framed and waits. */
 static uint64_t content_sent(const struct session *session, const px_exchange *exchange, px_end end)
@@ -116,10 +127,12 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
 {
     px_server *server = session->server;
     const struct http_request *request = exchange_request(exchange);
-    uint8_t format = site_rules_of(exchange)->log_format;
+    const struct site_rules *rules = site_rules_of(exchange);
+    unsigned status = exchange_log_status(exchange);
     char peer[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(format) || exchange_is_unlogged(exchange))
+    if (!format_is_per_answer(rules->log_format) || exchange_is_unlogged(exchange) ||
+        !is_due(server, rules, status, end))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
@@ -135,23 +148,24 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
         .now_ms = server->loop->now_ms,
         .duration_ms = server->loop->now_ms - exchange_started_ms(exchange),
         .bytes = content_sent(session, exchange, end),
-        .status = exchange_log_status(exchange),
+        .status = status,
         .version = px_request_version(exchange),
         .end = exchange_end_of(exchange, end),
         .exchange = exchange,
     };
 
-    log_entry(server, format, &entry);
+    log_entry(server, rules->log_format, &entry);
 }
 
 void access_log_refusal(struct session *session, const struct log_refusal *refusal)
 {
     px_server *server = session->server;
     const struct http_glimpse *glimpse = refusal->glimpse;
-    uint8_t format = server->site->rules.log_format;
+    const struct site_rules *rules = &server->site->rules;
     char peer[ADDRESS_TEXT_BYTES], client[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(format))
+    if (!format_is_per_answer(rules->log_format) ||
+        !is_due(server, rules, refusal->status, refusal->end))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     size_t client_len = trust_glimpse(session, glimpse, client, sizeof(client));
@@ -174,7 +188,7 @@ void access_log_refusal(struct session *session, const struct log_refusal *refus
         .end = refusal->end,
     };
 
-    log_entry(server, format, &entry);
+    log_entry(server, rules->log_format, &entry);
 }
 
 /* --- Heads ------------------------------------------------------------------------------------ */

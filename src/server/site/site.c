@@ -65,6 +65,8 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
     site->rules.content_bytes_max =
         options.content_bytes_max ? options.content_bytes_max : CONTENT_BYTES_DEFAULT;
     site->rules.log_format = (uint8_t)options.log_format;
+    site->rules.log_sample = own_or(options.log_sample, 1);
+    site->rules.log_errors = options.log_errors != 0;
     site->rules.measure = &site->measure;
     site->measure_count = 1;
     site->has_totals = site->rules.total_timeout_ms != PX_OFF;
@@ -277,6 +279,8 @@ static void host_rules_init(px_host *host, const px_host_options *options)
     rules->content_bytes_max =
         options->content_bytes_max ? options->content_bytes_max : outer->content_bytes_max;
     rules->log_format = outer->log_format;
+    rules->log_sample = outer->log_sample;
+    rules->log_errors = outer->log_errors;
     if (options->log_format != 0)
         rules->log_format =
             (uint8_t)(options->log_format == PX_OFF ? PX_LOG_OFF : options->log_format);

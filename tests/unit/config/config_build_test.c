@@ -97,6 +97,11 @@ static void errors_are_at_their_places(void **state)
         {"upstream u { server 10.0.0.1:99999 }\nproxy u", 1, 21, NULL},
         {"proxy http://10.0.0.1:0", 1, 7, NULL},
         {"rate_limit {nope} 1/s\nrespond", 1, 12, NULL},
+        {"log combined ecs\nrespond", 1, 1, "ecs is a spelling of json"},
+        {"log request sample=1/2\nrespond", 1, 1,
+         "a sample is one of answers: of combined and json"},
+        {"log json errors=all\nrespond", 1, 1,
+         "errors says what a sample leaves out: give sample too"},
         {"basic_auth a nowhere\nrespond", 1, 14, NULL},
         {"match a {\nclient x\n}\nhost b {\nwhen a {\nheader A b\n}\nrespond\n}", 2, 8, NULL},
     };
@@ -116,7 +121,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 22);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 25);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of

@@ -344,12 +344,14 @@ static void limits_and_error_pages_are_those_of_the_route(void **state)
     site_close(&site);
 }
 
+enum { KEPT_LINES_BYTES = 32768 };
+
 static void keep_lines(px_str lines, void *context)
 {
     char *text = context;
     size_t len = strlen(text);
 
-    assert_true(len + lines.len < 4096);
+    assert_true(len + lines.len < KEPT_LINES_BYTES);
     memcpy(text + len, lines.ptr, lines.len);
     text[len + lines.len] = '\0';
 }
@@ -357,7 +359,7 @@ static void keep_lines(px_str lines, void *context)
 static void the_access_log_goes_by_host_and_route(void **state)
 {
     static char text[] = "x";
-    static char lines[4096];
+    static char lines[KEPT_LINES_BYTES];
     px_server_options server_options = PX_SERVER_OPTIONS_DEFAULT;
     px_site_options site_options = PX_SITE_OPTIONS_DEFAULT;
     px_host_options host_options = PX_HOST_OPTIONS_DEFAULT;
@@ -393,6 +395,58 @@ static void the_access_log_goes_by_host_and_route(void **state)
     assert_null(strstr(lines, "/nothing"));
     assert_non_null(strstr(lines, "\"target\":\"/object\""));
     site_close(&site);
+}
+
+/* One line in so many by chance, errors beside them or as the rest. */
+static void the_access_log_is_sampled(void **state)
+{
+    enum { ROUNDS = 200 };
+    static const struct {
+        uint32_t sample;
+        uint32_t errors;
+        bool has_answers; /* some, not all */
+        bool has_errors;
+    } cases[] = {{1000000000, 0, false, false}, {1000000000, 1, false, true}, {2, 1, true, true}};
+    static char text[] = "x";
+    static char lines[KEPT_LINES_BYTES];
+    px_server_options server_options = PX_SERVER_OPTIONS_DEFAULT;
+
+    (void)state;
+    server_options.on_log = keep_lines;
+    server_options.log_context = lines;
+    for (size_t index = 0; index < sizeof(cases) / sizeof(cases[0]); index++) {
+        px_site_options options = PX_SITE_OPTIONS_DEFAULT;
+        struct client client;
+        struct site site;
+        px_error error;
+        uint32_t count = 0;
+
+        lines[0] = '\0';
+        options.log_format = PX_LOG_COMBINED;
+        options.log_sample = cases[index].sample;
+        options.log_errors = cases[index].errors;
+        px_site *served = px_site_create(&options, &error);
+
+        make_route(make_host(served, "a", NULL), "/", NULL, name_of_route, text);
+        site_open(&site, &server_options);
+        serve(&site, served);
+        px_site_destroy(served);
+        client_open(&client, &site);
+        for (uint32_t round = 0; round < ROUNDS; round++)
+            client_send(&client, px_str_of(ASK("/", "a")));
+        client_send(&client, px_str_of(ASK("/", "other")));
+        client_send(&client, LITERAL("BAD\r\n\r\n"));
+        client_await_end(&client, &site);
+        client_close(&client);
+        pump_until(site.loop, site_counters(&site).open == 0);
+        for (const char *at = lines; (at = strstr(at, "\" 200 ")) != NULL; at++)
+            count++;
+        assert_true(cases[index].has_answers ? count > 0 && count < ROUNDS : count == 0);
+        assert_true(cases[index].has_errors == (strstr(lines, "\" 404 ") != NULL));
+        assert_true(cases[index].has_errors == (strstr(lines, "\"BAD\" 400 ") != NULL));
+        site_close(&site);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 3);
 }
 
 /* --- One in place of another ------------------------------------------------------------------ */
@@ -727,6 +781,7 @@ int main(void)
         cmocka_unit_test(chains_run_from_the_site_to_the_route_and_back),
         cmocka_unit_test(limits_and_error_pages_are_those_of_the_route),
         cmocka_unit_test(the_access_log_goes_by_host_and_route),
+        cmocka_unit_test(the_access_log_is_sampled),
         cmocka_unit_test(an_exchange_keeps_its_site),
         cmocka_unit_test(a_site_goes_with_a_cut_short_exchange),
         cmocka_unit_test(a_handler_may_serve_another_site),
