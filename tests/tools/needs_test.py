@@ -24,6 +24,7 @@ ESSENTIAL = set("""bash cat chmod chroot cmp cp cut dd df dpkg dpkg-query echo e
 PROVIDES = {
     "gcc": "cc ld nm objcopy objdump readelf strip",  # by binutils, which it needs
     "python3": "python3",
+    "redis-server": "redis-server redis-cli",  # by redis-tools, which it needs
     "nghttp2-client": "nghttp h2load",
     "prometheus": "prometheus promtool",
     "systemd": "systemd-socket-activate systemd-cat",
