@@ -65,9 +65,14 @@ typedef struct px_exchange_callbacks {
     void (*on_peer_end)(px_exchange *exchange, void *context);
     /** The server drains: an answer that has no end of its own, such as a tunnel or a stream of
      *  events, is to come to one.  `in_ms`: the moment for this exchange, so that not all peers
-     * come back at once (px_drain_options.spread_ms).  NULL: not wanted. */
+     * come back at once (px_drain_options.spread_ms).  Again, where its time becomes shorter.
+     *  NULL: not wanted. */
     void (*on_server_drain)(px_exchange *exchange, uint32_t in_ms, void *context);
 } px_exchange_callbacks;
+
+/** In on_server_drain: how long, in milliseconds, what goes on is left alone; then it is closed.
+ *  PX_UNLIMITED: for ever.  The thread of its loop. */
+uint32_t px_exchange_drain_left_ms(const px_exchange *exchange);
 
 /** The empty callbacks, as a value.  Any thread. */
 static inline px_exchange_callbacks px_exchange_callbacks_default(void)

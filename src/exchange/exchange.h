@@ -199,6 +199,6 @@ void exchange_offer_upgrade(px_exchange *exchange, px_str protocol);
 void *exchange_tunnel_context(const px_exchange *exchange, const px_tunnel_callbacks *callbacks);
 
 /* The server drains: tells the handler that wants to hear of it. */
-void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms);
+void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms, uint32_t left_ms);
 
 #endif

@@ -236,10 +236,16 @@ void *exchange_tunnel_context(const px_exchange *exchange, const px_tunnel_callb
     return output->tunnel_context;
 }
 
-void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms)
+uint32_t px_exchange_drain_left_ms(const px_exchange *exchange)
+{
+    return exchange->handling.drain_left_ms;
+}
+
+void exchange_tell_drain(px_exchange *exchange, uint32_t in_ms, uint32_t left_ms)
 {
     const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
 
+    exchange->handling.drain_left_ms = left_ms;
     if (exchange_alive(exchange) && callbacks && TABLE_MEMBER(callbacks, on_server_drain))
         callbacks->on_server_drain(exchange, in_ms, exchange->handling.callbacks_context);
 }

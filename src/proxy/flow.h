@@ -41,4 +41,10 @@ static inline size_t flow_len(const struct flow *flow)
     return flow->kept.len - flow->at;
 }
 
+/* What flow_put takes. */
+static inline size_t flow_room(const struct flow *flow)
+{
+    return flow->kept.bytes_max - flow_len(flow);
+}
+
 #endif

@@ -22,6 +22,7 @@ void passage_settle(struct passage *passage)
         return;
     if (passage->stage == PASSAGE_TUNNEL && passage->is_websocket)
         loop_socket_closed(&proxy->loop->told, SOCKETS_PROXIED);
+    px_timer_destroy(passage->leave);
     flow_deinit(&passage->request);
     flow_deinit(&passage->answer);
     arena_reset(&passage->arena);
@@ -104,7 +105,15 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     passage_settle(passage);
 }
 
+static void on_server_drain(px_exchange *exchange, uint32_t in_ms, void *context)
+{
+    (void)exchange;
+    (void)in_ms; /* a tunnel is left alone as long as may be: what lies behind it knows nothing */
+    tunnel_drain(context);
+}
+
 static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                                .on_server_drain = on_server_drain,
                                                 .on_content_some = on_content_some,
                                                 .on_content_end = on_content_end,
                                                 .on_end = on_end};

@@ -17,6 +17,7 @@
 #include "http/ws/ws_handshake.h"
 #include "net/cidr.h"
 #include "proxy/flow.h"
+#include "proxy/frames.h"
 #include "proxy/upstream.h"
 
 enum {
@@ -25,6 +26,8 @@ enum {
 };
 
 enum passage_stage { PASSAGE_TRYING, PASSAGE_ANSWERING, PASSAGE_TUNNEL, PASSAGE_REFUSED };
+
+enum tunnel_side { TO_SERVER, TO_CLIENT, TUNNEL_SIDES };
 
 struct px_proxy {
     px_loop *loop;         /* borrowed */
@@ -57,7 +60,11 @@ struct passage {
     bool held; /* content waits until there is a connection */
     bool wants_trailers;
     bool is_websocket;
-    char accept[WS_ACCEPT_BYTES]; /* Sec-WebSocket-Accept, as it must come */
+    bool leaving;            /* a tunnel's time is over: both sides are told, frame by frame */
+    bool told[TUNNEL_SIDES]; /* nothing more goes to it */
+    struct frames frames[TUNNEL_SIDES]; /* of those that go to it */
+    px_timer *leave;                    /* owned, or NULL */
+    char accept[WS_ACCEPT_BYTES];       /* Sec-WebSocket-Accept, as it must come */
     struct arena arena;
     char first[PASSAGE_FIRST_BYTES];
 };
@@ -104,6 +111,12 @@ PX_MUST_CHECK px_err tunnel_open(struct passage *passage);
 size_t tunnel_send(struct passage *passage, px_str bytes);
 
 /* Bytes of the client: how many were used. */
+size_t tunnel_receive(struct passage *passage, px_str bytes);
+
+/* The server that is ours drains: before it closes the tunnel, both sides are told. */
+void tunnel_drain(struct passage *passage);
+
+/* Bytes of the client on their way to the server: how many were used. */
 size_t passage_receive(struct passage *passage, px_str bytes);
 void passage_receive_end(struct passage *passage);
 

@@ -14,6 +14,11 @@
 #include "proxy/answer_head.h"
 #include "proxy/passage.h"
 
+enum {
+    LEAVE_MS = 1000, /* before a tunnel is closed both sides are told, to close it themselves */
+    CLOSE_FRAME_BYTES = WS_HEAD_BYTES_MAX + 2
+};
+
 static bool connection_upgrades(px_exchange *exchange)
 {
     size_t count;
@@ -106,7 +111,7 @@ bool tunnel_is_faked(const struct passage *passage, unsigned status)
 static size_t on_receive_some(px_exchange *exchange, px_str bytes, void *context)
 {
     (void)exchange;
-    return passage_receive(context, bytes);
+    return tunnel_receive(context, bytes);
 }
 
 static void on_receive_end(px_exchange *exchange, void *context)
@@ -155,7 +160,104 @@ px_err tunnel_open(struct passage *passage)
     return PX_OK;
 }
 
-size_t tunnel_send(struct passage *passage, px_str bytes)
+/* --- Leaving -----------------------------------------------------------------------------------
+ */
+
+/* A Close frame with 1001 (RFC 6455 section 7.4.1), as it goes to one side: its bytes. */
+static size_t close_write(enum tunnel_side side, char out[CLOSE_FRAME_BYTES])
+{
+    uint8_t key[WS_MASK_BYTES] = {0};
+    char code[WS_CONTROL_BYTES_MAX];
+    size_t bytes = ws_close_write(code, WS_CODE_GOING_AWAY, px_str_make(NULL, 0));
+
+    CHECK(bytes == 2);
+    /* RFC 6455 section 5.3 wants no key that can be guessed; without one the frame is plain. */
+    if (side == TO_SERVER && random_bytes(key, sizeof(key)) != PX_OK)
+        memset(key, 0, sizeof(key));
+    size_t len = ws_head_write(out, WS_CLOSE, true, 0, bytes, side == TO_SERVER ? key : NULL);
+
+    for (size_t index = 0; index < bytes; index++)
+        out[len + index] = (char)(code[index] ^ key[index]);
+    return len + bytes;
+}
+
+/* Nothing follows a Close frame, neither ours nor one that went on before. */
+static void side_tell(struct passage *passage, enum tunnel_side side)
+{
+    char frame[CLOSE_FRAME_BYTES];
+    px_str bytes = {frame, close_write(side, frame)};
+    size_t used;
+
+    if (passage->told[side] || !frames_are_between(&passage->frames[side]))
+        return;
+    passage->told[side] = true;
+    if (passage->frames[side].closed)
+        return;
+    if (side == TO_CLIENT) {
+        if (px_response_room(passage->exchange) >= bytes.len)
+            px_response_write(passage->exchange, bytes);
+    } else if (!passage->request.ended && flow_room(&passage->request) >= bytes.len &&
+               flow_put(&passage->request, bytes, &used) == PX_OK && passage->fetch) {
+        px_fetch_resume(passage->fetch);
+    }
+}
+
+static void on_leave(px_timer *timer, void *context)
+{
+    struct passage *passage = context;
+
+    (void)timer;
+    if (passage->stage != PASSAGE_TUNNEL || !passage->exchange)
+        return;
+    passage->leaving = true;
+    side_tell(passage, TO_SERVER);
+    side_tell(passage, TO_CLIENT);
+}
+
+void tunnel_drain(struct passage *passage)
+{
+    uint32_t left_ms = px_exchange_drain_left_ms(passage->exchange);
+
+    if (!passage->is_websocket || left_ms == PX_UNLIMITED)
+        return;
+    if (!passage->leave)
+        passage->leave = px_timer_create(passage->proxy->loop, on_leave, passage);
+    if (passage->leave)
+        px_timer_start(passage->leave, left_ms > 2 * LEAVE_MS ? left_ms - LEAVE_MS : left_ms / 2);
+}
+
+/* --- Both ways ---------------------------------------------------------------------------------
+ */
+
+/* Passes bytes on to a side, up to the end of a frame where it is to be told. */
+static size_t side_pass(struct passage *passage, enum tunnel_side side, px_str bytes,
+                        size_t (*pass)(struct passage *passage, px_str bytes))
+{
+    struct frames next = passage->frames[side];
+
+    if (!passage->is_websocket)
+        return pass(passage, bytes);
+    if (passage->told[side])
+        return bytes.len;
+    size_t allowed = frames_follow(&next, bytes, passage->leaving);
+    size_t used = allowed > 0 ? pass(passage, px_str_make(bytes.ptr, allowed)) : 0;
+
+    if (used == allowed)
+        passage->frames[side] = next;
+    else
+        (void)frames_follow(&passage->frames[side], px_str_make(bytes.ptr, used), false);
+    if (!passage->leaving)
+        return used;
+    side_tell(passage, side);
+    return passage->told[side] ? bytes.len : used;
+}
+
+size_t tunnel_receive(struct passage *passage, px_str bytes)
+{
+    return side_pass(passage, TO_SERVER, bytes, passage_receive);
+}
+
+static size_t client_send(struct passage *passage, px_str bytes)
 {
     size_t room = px_response_room(passage->exchange);
     size_t used = bytes.len < room ? bytes.len : room;
@@ -163,4 +265,9 @@ size_t tunnel_send(struct passage *passage, px_str bytes)
     if (used > 0)
         px_response_write(passage->exchange, px_str_make(bytes.ptr, used));
     return used;
+}
+
+size_t tunnel_send(struct passage *passage, px_str bytes)
+{
+    return side_pass(passage, TO_CLIENT, bytes, client_send);
 }

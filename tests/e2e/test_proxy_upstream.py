@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -648,12 +649,12 @@ HANDSHAKE = (
 )
 
 
-def switches(accept=ACCEPT, protocol=b"websocket"):
+def switches(accept=ACCEPT, protocol=b"websocket", first=b"first"):
     def script(peer):
         peer.head()
         peer.send(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: " + protocol + b"\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\nfirst"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + first
         )
         try:
             while True:
@@ -685,6 +686,42 @@ def test_a_tunnel_ends_with_its_client():
             wire.send(HANDSHAKE)
             until(lambda: wire._collect() or b"first" in wire.received)
         assert upstream.ended.wait(5)
+
+
+def unmasked(frame):
+    return bytes(byte ^ frame[2 + index % 4] for index, byte in enumerate(frame[6:]))
+
+
+def test_a_websocket_outlives_a_reload_and_is_told_before_it_ends():
+    """It goes on with its old worker; before that one is to end both sides get 1001, behind the frame at hand."""
+
+    with through(switches(first=b"\x81\x05first"), "--timeout-drain", "3s") as (server, upstream), Wire(server.address) as wire:
+        wire.send(HANDSHAKE)
+        until(lambda: wire._collect() or b"first" in wire.received)
+        at = len(wire.received)
+        wire.send(b"\x81\x85abcd" + b"12345")  # a frame, and half of another: text of 5 bytes
+        wire.send(b"\x81\x85abcd12")
+        peer = upstream.peers[0]
+        until(lambda: peer.received.endswith(b"abcd12"))
+        server.signal(signal.SIGHUP)
+        time.sleep(1.5)
+        peer.send(b"\x82\x03abc")
+        until(lambda: wire._collect() or wire.received.endswith(b"abc"))
+        assert wire.received[at:] == b"\x82\x03abc"
+        wire.send(b"345")  # the other half still goes on
+        until(lambda: peer.received.count(b"abcd12345") == 2)
+        wire.send(b"\x81\x85abcd12")
+        until(lambda: peer.received.endswith(b"abcd12"))
+        server.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        peer.send(b"\x82\x03abc")
+        until(lambda: wire._collect() or wire.received.endswith(b"\x88\x02\x03\xe9"))
+        assert wire.received[at:] == b"\x82\x03abc" * 2 + b"\x88\x02\x03\xe9"
+        assert peer.received.endswith(b"abcd12")  # a frame is not cut in two
+        wire.send(b"345" + b"\x81\x80efgh")  # and what follows is not of use any more
+        until(lambda: len(peer.received) == 3 * 11 + 8)
+        close = peer.received[-8:]
+        assert close[:2] == b"\x88\x82" and unmasked(close) == b"\x03\xe9"
 
 
 @pytest.mark.parametrize("script", [switches(accept=b"x" * 28), switches(protocol=b"other")], ids=["accept", "protocol"])

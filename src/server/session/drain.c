@@ -124,10 +124,20 @@ uint32_t drain_place(px_server *server)
     return (uint32_t)((uint64_t)server->drain.spread_ms * place >> 32);
 }
 
+/* Until what is left is closed. */
+static uint32_t drain_left_ms(const px_server *server)
+{
+    uint64_t due_ms = server->drain.deadline_ms, now_ms = server->loop->now_ms;
+
+    if (due_ms == UINT64_MAX || due_ms >= now_ms + PX_UNLIMITED)
+        return PX_UNLIMITED;
+    return due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : 0;
+}
+
 void drain_tell(px_server *server, px_exchange *exchange)
 {
     if (server->phase == SERVER_DRAINING) /* in the delay's second half what lasts goes on yet */
-        exchange_tell_drain(exchange, drain_place(server));
+        exchange_tell_drain(exchange, drain_place(server), drain_left_ms(server));
 }
 
 void drain_deinit(px_server *server)
@@ -178,6 +188,8 @@ px_err px_server_drain_with(px_server *server, const px_drain_options *given)
     uint64_t from_ms = drain->begin_ms > now_ms ? drain->begin_ms : now_ms;
 
     hasten(&drain->idle_ms, from_ms, options.idle_ms);
+    uint64_t before_ms = drain->deadline_ms;
+
     hasten(&drain->deadline_ms, from_ms, options.deadline_ms);
     if (server->phase == SERVER_SERVING) {
         server->phase = SERVER_DRAIN_DELAY;
@@ -190,6 +202,9 @@ px_err px_server_drain_with(px_server *server, const px_drain_options *given)
                                    ? options.deadline_ms / 2
                                    : DRAIN_SPREAD_MS_MAX;
     }
+    /* What was told that there is time hears that there is less of it. */
+    if (server->phase == SERVER_DRAINING && drain->deadline_ms < before_ms)
+        session_drain_all(server);
     drain_timer_set(server);
     return PX_OK;
 }
