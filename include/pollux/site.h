@@ -25,6 +25,7 @@
 #include "pollux/exchange.h"
 #include "pollux/filter.h"
 #include "pollux/options.h"
+#include "pollux/template.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +40,8 @@ typedef enum px_log_format {
     PX_LOG_COMBINED, /**< NCSA combined, a line for each answer. */
     PX_LOG_JSON,     /**< A JSON object a line for each answer. */
     PX_LOG_REQUEST,  /**< 40 dashes, then the head as received, for each accepted head. */
-    PX_LOG_ECS       /**< As PX_LOG_JSON, with the names of Elastic Common Schema. */
+    PX_LOG_ECS,      /**< As PX_LOG_JSON, with the names of Elastic Common Schema. */
+    PX_LOG_TEMPLATE  /**< As a template says; of a px_site_options with one. */
 } px_log_format;
 
 /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and one
@@ -63,6 +65,8 @@ typedef struct px_site_options {
      *  chosen from. */
     uint32_t log_sample;
     uint32_t log_errors; /**< 1: beside those, each that is an error or did not end whole. */
+    /** With PX_LOG_TEMPLATE, and then not NULL; borrowed: outlives the site. */
+    const px_template *log_template;
 } px_site_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -79,6 +83,14 @@ static inline px_site_options px_site_options_default(void)
 #define PX_SITE_OPTIONS_DEFAULT px_site_options_default()
 /** The same as an initialiser of a static. */
 #define PX_SITE_OPTIONS_INIT PX_INIT_OF(px_site_options)
+
+/** Takes a template of log lines apart: as px_template_create, and also with the names of the JSON
+ *  log's fields as placeholders ({bytes}, {duration_ms}, {time}, {ended}, ...); {status} is the
+ *  one that is logged.  In a line what a request does not have is "-", and control bytes, bytes
+ *  from 0x7f, quotes and backslashes are written \\xHH.  The text itself has no control bytes.
+ *  @return as px_template_create, and ended likewise.  Any thread. */
+px_template *px_log_template_create(px_str text, const px_allocator *allocator, size_t *out_at,
+                                    px_error *out_error);
 
 /** Makes a site without hosts: every request is answered 404.
  *  @param options borrowed for the call; NULL: the defaults.

@@ -330,10 +330,32 @@ static uint32_t number_of(const struct config_node *node)
     return node->values[0].is_off ? PX_OFF : (uint32_t)node->values[0].number;
 }
 
+/* `log template TEXT`: the text as it stands, not as the path that is second otherwise. */
+static const px_template *log_template(struct build *build, const struct config_node *log)
+{
+    size_t at = 0;
+    px_error error;
+
+    if (log->value_count < 2) {
+        report_add(&build->load->report, REPORT_MEANING, node_place(log),
+                   "a template has a text: log template \"{client} {status}\" PATH");
+        return NULL;
+    }
+    const struct config_value *value = log->values[1].value;
+    px_template *template_ =
+        px_log_template_create(value->text, &build->config->allocator, &at, &error);
+
+    if (!template_)
+        build_note(build, value->place, &error);
+    return template_ && build_made_keep(build, NULL, NULL, template_, template_release) ? template_
+                                                                                        : NULL;
+}
+
 /* What is written for each answer, and for which. */
 static void take_log(struct build *build, px_site_options *options)
 {
-    static const uint32_t formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON, PX_LOG_REQUEST};
+    static const uint32_t formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON, PX_LOG_REQUEST,
+                                       PX_LOG_TEMPLATE};
     const struct config_node *log = node_find(build->settings->nodes, "log");
 
     options->log_format = PX_LOG_COMBINED;
@@ -344,6 +366,12 @@ static void take_log(struct build *build, px_site_options *options)
     const char *slip = NULL;
 
     options->log_format = formats[log->values[0].word];
+    if (options->log_format == PX_LOG_TEMPLATE)
+        options->log_template = log_template(build, log);
+    else if (log->value_count > 2)
+        slip = "a log goes to one file";
+    if (options->log_format == PX_LOG_TEMPLATE && !options->log_template)
+        options->log_format = PX_LOG_COMBINED; /* noted */
     if (node_option(log, "ecs") && options->log_format != PX_LOG_JSON)
         slip = "ecs is a spelling of json";
     else if (node_option(log, "ecs"))

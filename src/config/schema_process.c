@@ -4,7 +4,7 @@
 #include "config/schema.h"
 
 static const char *const sandbox_words[] = {"on", "off", "require", NULL};
-static const char *const log_words[] = {"off", "combined", "json", "request", NULL};
+static const char *const log_words[] = {"off", "combined", "json", "request", "template", NULL};
 static const char *const errors_words[] = {"sampled", "all", NULL};
 static const char *const accept_words[] = {"own", "shared", NULL};
 static const char *const auto_words[] = {"auto", NULL};
@@ -90,13 +90,13 @@ const struct config_directive schema_process[] = {
      .where = IN_TOP,
      .uses = {{TYPE_WORD, "FORMAT", .words = log_words}, {TYPE_PATH, "PATH"}},
      .values_min = 1,
-     .values_max = 2,
+     .values_max = 3, /* of template, whose text comes first */
      .options = log_options,
      .defaults = "combined",
      .help = "the format of the access log, and the file that it goes to instead of stdout; ecs: "
              "json with the names of Elastic Common Schema; sample: one answer of so many has a "
              "line, by chance, and with errors=all also each of status 400 and above and each that "
-             "did not end whole",
+             "did not end whole; template \"TEXT\" PATH: lines of an own format",
      .example = "log json /var/log/pollux/access.log sample=1/100 errors=all\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,

@@ -79,4 +79,15 @@ struct config_scope {
 bool route_settle(struct config_load *load, struct config_route *route,
                   const struct config_scope *scope);
 
+/* `log FORMAT PATH`, and `log template TEXT PATH`. */
+enum { LOG_WORD_TEMPLATE = 4 };
+
+/* The file that the log goes to, or NULL: stdout. */
+static inline const struct config_typed *config_log_path(const struct config_node *log)
+{
+    uint32_t at = log && log->value_count > 0 && log->values[0].word == LOG_WORD_TEMPLATE ? 2 : 1;
+
+    return log && log->value_count > at ? &log->values[at] : NULL;
+}
+
 #endif

@@ -25,6 +25,7 @@ enum { NAME_SHOWN_MAX = 40 };
 
 struct taking {
     px_template *template_;
+    template_find_fn find;
     px_str text;
     size_t at;
     char *bytes; /* where the next literal goes */
@@ -101,9 +102,9 @@ static px_err take_placeholder(struct taking *taking)
         return wrong(taking, "a brace that is not closed; write {{ for a brace",
                      px_str_make(NULL, 0));
     px_str name = px_str_make(open + 1, (size_t)(close - open) - 1);
-    const struct template_placeholder *placeholder = template_placeholder_find(name, &len);
+    struct template_piece found = {0};
 
-    if (!placeholder)
+    if (!taking->find(name, &found, &len))
         return wrong(taking, "there is no placeholder {", name);
     px_str behind = px_str_make(name.ptr + len, name.len - len);
 
@@ -113,7 +114,7 @@ static px_err take_placeholder(struct taking *taking)
 
     if (!piece)
         return PX_ERR_INVALID;
-    piece->placeholder = placeholder;
+    *piece = found;
     piece->name = taking->bytes;
     taking->bytes = text_write_str(taking->bytes, behind);
     *taking->bytes++ = '\0';
@@ -131,11 +132,11 @@ static uint32_t pieces_of(px_str text)
     return count < TEMPLATE_PIECES_MAX ? count : TEMPLATE_PIECES_MAX;
 }
 
-px_template *px_template_create(px_str text, const px_allocator *allocator, size_t *out_at,
-                                px_error *out_error)
+px_template *template_create(px_str text, template_find_fn find, const px_allocator *allocator,
+                             size_t *out_at, px_error *out_error)
 {
     const px_allocator *used = allocator ? allocator : &alloc_libc;
-    struct taking taking = {.text = text, .error = out_error};
+    struct taking taking = {.text = text, .find = find, .error = out_error};
     uint32_t room = pieces_of(text);
     size_t pieces_bytes = room * sizeof(struct template_piece);
     px_err err = PX_OK;
@@ -166,6 +167,18 @@ px_template *px_template_create(px_str text, const px_allocator *allocator, size
     return NULL;
 }
 
+static bool find_placeholder(px_str name, struct template_piece *out_piece, size_t *out_len)
+{
+    out_piece->placeholder = template_placeholder_find(name, out_len);
+    return out_piece->placeholder != NULL;
+}
+
+px_template *px_template_create(px_str text, const px_allocator *allocator, size_t *out_at,
+                                px_error *out_error)
+{
+    return template_create(text, find_placeholder, allocator, out_at, out_error);
+}
+
 void px_template_destroy(px_template *template_)
 {
     if (template_) {
@@ -178,7 +191,7 @@ void px_template_destroy(px_template *template_)
 int px_template_is_constant(const px_template *template_)
 {
     for (uint32_t index = 0; index < template_->piece_count; index++) {
-        if (template_->pieces[index].placeholder)
+        if (template_->pieces[index].placeholder || template_->pieces[index].outside > 0)
             return 0;
     }
     return 1;

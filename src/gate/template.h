@@ -5,6 +5,8 @@
 #ifndef PX_GATE_TEMPLATE_H
 #define PX_GATE_TEMPLATE_H
 
+#include <stdbool.h>
+
 #include "pollux/template.h"
 
 enum { TEMPLATE_PIECES_MAX = 64 };
@@ -34,6 +36,7 @@ struct template_piece {
     const struct template_placeholder *placeholder; /* borrowed: static; NULL: literal */
     px_str text;                                    /* of a literal */
     const char *name;                               /* of a placeholder that takes one */
+    uint32_t outside; /* what its finder knows it by beside that; 0: nothing; see template_create */
 };
 
 struct px_template {
@@ -46,6 +49,15 @@ struct px_template {
 
 /* The placeholder of that name, and how many bytes of it are its own; NULL: there is none. */
 const struct template_placeholder *template_placeholder_find(px_str name, size_t *out_len);
+
+/* Finds what a name stands for: fills `placeholder`, `outside` or both, and how many bytes of the
+ * name are its own. */
+typedef bool (*template_find_fn)(px_str name, struct template_piece *out_piece, size_t *out_len);
+
+/* As px_template_create, with names of another's.  What is `outside` alone reads as nothing where
+ * the template is written here. */
+px_template *template_create(px_str text, template_find_fn find, const px_allocator *allocator,
+                             size_t *out_at, px_error *out_error);
 
 /* The bytes that template_write needs for these texts (one for each piece) at most, and one more
  * for a NUL. */

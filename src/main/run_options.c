@@ -52,7 +52,7 @@ static void take_numbers(const struct config_node *top, struct options *options)
 static void take_log(const struct config_node *top, struct options *options)
 {
     static const px_log_format formats[] = {PX_LOG_OFF, PX_LOG_COMBINED, PX_LOG_JSON,
-                                            PX_LOG_REQUEST};
+                                            PX_LOG_REQUEST, PX_LOG_COMBINED /* template */};
     const struct config_node *log = node_find(top, "log");
 
     options->server.log_format = PX_LOG_COMBINED;
@@ -61,8 +61,10 @@ static void take_log(const struct config_node *top, struct options *options)
     options->server.log_format = formats[log->values[0].word];
     if (options->server.log_format == PX_LOG_JSON && node_option(log, "ecs"))
         options->server.log_format = PX_LOG_ECS;
-    if (log->value_count > 1)
-        options->log_file = log->values[1].text.ptr;
+    const struct config_typed *path = config_log_path(log);
+
+    if (path)
+        options->log_file = path->text.ptr;
 }
 
 static void take_process(const struct config_node *top, struct options *options)
@@ -159,8 +161,10 @@ static bool look_up(struct config *config)
     bool is_good = !user || user_is_there(config, user);
 
     is_good &= max_workers_fit(config);
-    if (log && log->value_count > 1)
-        is_good &= folder_is_there(config, &log->values[1]);
+    const struct config_typed *path = config_log_path(log);
+
+    if (path)
+        is_good &= folder_is_there(config, path);
     return (!pid_file || folder_is_there(config, pid_file)) && is_good;
 }
 

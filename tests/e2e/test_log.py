@@ -251,6 +251,21 @@ def test_a_sample_with_all_errors(tmp_path):
     assert seen == ["/bad"] * 10
 
 
+def test_a_template(tmp_path):
+    path = tmp_path / "pollux.conf"
+    text = '{client} "{method} {uri}" {status} {bytes} {duration_ms}ms "{header.x}" {path}'
+    path.write_text(f"listen 127.0.0.1:0\nlog template `{text}` {tmp_path}/log\nrespond hello\n")
+    with Server([PROGRAM, "run", "-c", path]) as server:
+        assert ask(server.address, request(b"GET /a%0A%22b?c HTTP/1.1", b'X: "\xff')).status == 200
+        wait_until(lambda: (tmp_path / "log").read_bytes().endswith(b"\n"), "a line")
+        line = re.sub(rb" \d+ms ", b" Nms ", (tmp_path / "log").read_bytes())
+        assert line == b'127.0.0.1 "GET /a%0A%22b?c" 200 5 Nms "\\x22\\xFF" /a\\x0A\\x22b\n'
+    for wrong, says in (("`{nope}`", "there is no placeholder"), ("", "a template has a text")):
+        path.write_text(f"listen 127.0.0.1:0\nlog template {wrong}\nrespond\n")
+        code, _, said = run("check", "-c", path)
+        assert code == 78 and says in said
+
+
 def test_json_refused():
     row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
     assert row["status"] == 400

@@ -8,6 +8,7 @@
 #include "http/fields/date.h"
 #include "http/fields/field.h"
 #include "server/site/log_fields.h"
+#include "server/site/log_template.h"
 #include "server/site/trust.h"
 
 /* Room for a line with `bytes` of the peer's strings: false (and the line is dropped) without. */
@@ -74,9 +75,11 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     put_text(line, "\"");
 }
 
-static void log_entry(px_server *server, uint8_t format, struct log_entry *entry)
+static void log_entry(px_server *server, const struct site_rules *rules, struct log_entry *entry)
 {
+    px_str texts[TEMPLATE_PIECES_MAX];
     struct log_line line;
+    uint8_t format = rules->log_format;
 
     entry->referer = http_glimpse_cut(entry->referer);
     entry->agent = http_glimpse_cut(entry->agent);
@@ -84,9 +87,13 @@ static void log_entry(px_server *server, uint8_t format, struct log_entry *entry
     size_t bytes = entry->method.len + entry->target.len + entry->referer.len + entry->agent.len +
                    entry->host.len + (entry->glimpse ? entry->glimpse->line.len : 0);
 
+    if (format == PX_LOG_TEMPLATE)
+        bytes = log_template_read(rules->log_template, entry, texts);
     if (!line_begin(server, bytes, &line))
         return;
-    if (format != PX_LOG_COMBINED)
+    if (format == PX_LOG_TEMPLATE)
+        log_put_template(&line, rules->log_template, entry, texts);
+    else if (format != PX_LOG_COMBINED)
         log_put_json(&line, entry, format == PX_LOG_ECS);
     else
         put_combined(&line, entry);
@@ -95,7 +102,7 @@ static void log_entry(px_server *server, uint8_t format, struct log_entry *entry
 
 static bool format_is_per_answer(uint8_t format)
 {
-    return format == PX_LOG_COMBINED || format == PX_LOG_JSON || format == PX_LOG_ECS;
+    return format != PX_LOG_OFF && format != PX_LOG_REQUEST;
 }
 
 /* Whether an answer is one of those that have a line.  Chance decides, and nothing that a peer
@@ -154,7 +161,7 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
         .exchange = exchange,
     };
 
-    log_entry(server, rules->log_format, &entry);
+    log_entry(server, rules, &entry);
 }
 
 void access_log_refusal(struct session *session, const struct log_refusal *refusal)
@@ -188,7 +195,7 @@ void access_log_refusal(struct session *session, const struct log_refusal *refus
         .end = refusal->end,
     };
 
-    log_entry(server, rules->log_format, &entry);
+    log_entry(server, rules, &entry);
 }
 
 /* --- Heads ------------------------------------------------------------------------------------ */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "exchange/upstream.h"
-#include "http/fields/date.h"
 
 const struct log_field log_fields[LOG_FIELD_COUNT] = {
     [LOG_TIME] = {"time", "pollux.time", "unix time of the line, seconds"},
@@ -53,21 +52,6 @@ const struct log_field log_fields[LOG_FIELD_COUNT] = {
     [LOG_REFERER] = {"referer", "http.request.referrer",
                      "of the request; empty where there was none"},
     [LOG_AGENT] = {"user_agent", "user_agent.original", "likewise"},
-};
-
-enum log_kind {
-    VALUE_NONE,
-    VALUE_TEXT,
-    VALUE_TARGET,
-    VALUE_NUMBER,
-    VALUE_PLAIN /* a text that is no string: a decimal, true, false */
-};
-
-struct log_value {
-    enum log_kind kind;
-    px_str text; /* borrowed, or in `room` */
-    uint64_t number;
-    char room[DATE_BYTES];
 };
 
 static void is_text(struct log_value *value, px_str text)
@@ -203,10 +187,10 @@ static void exchange_value(struct log_value *value, const struct log_entry *entr
     }
 }
 
-static void value_take(struct log_value *value, const struct log_entry *entry,
-                       enum log_field_id field)
+void log_value_take(struct log_value *value, const struct log_entry *entry, enum log_field_id field)
 {
     value->kind = VALUE_NONE;
+    value->text = px_str_make(NULL, 0);
     switch (field) {
     case LOG_TIME:
         is_number(value, entry->unix_time < 0 ? 0 : (uint64_t)entry->unix_time);
@@ -285,7 +269,7 @@ void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_
     if (is_ecs)
         put_text(line, ecs_version);
     for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
-        value_take(&value, entry, (enum log_field_id)field);
+        log_value_take(&value, entry, (enum log_field_id)field);
         if (value.kind == VALUE_NONE)
             continue;
         if (is_ecs && field == LOG_DATE)

@@ -9,6 +9,7 @@
 #define PX_SERVER_LOG_FIELDS_H
 
 #include "exchange/exchange.h"
+#include "http/fields/date.h"
 #include "http/message/glimpse.h"
 #include "server/session/facts.h"
 #include "server/site/log_line.h"
@@ -74,6 +75,22 @@ enum log_field_id {
     LOG_FIELD_COUNT
 };
 
+enum log_kind {
+    VALUE_NONE,
+    VALUE_TEXT,
+    VALUE_TARGET,
+    VALUE_NUMBER,
+    VALUE_PLAIN /* a text that is no string: a decimal, true, false */
+};
+
+/* What a field is of an entry. */
+struct log_value {
+    enum log_kind kind;
+    px_str text; /* borrowed, or in `room`; absent without */
+    uint64_t number;
+    char room[DATE_BYTES];
+};
+
 extern const struct log_field log_fields[LOG_FIELD_COUNT];
 
 /* Bytes of a line beside what the entry's own strings take, names of any spelling with them. */
@@ -87,6 +104,9 @@ const char *end_name(px_end end);
 
 /* The same of this one: that of a server that was asked is told apart. */
 const char *exchange_end_name(const px_exchange *exchange, px_end end);
+
+void log_value_take(struct log_value *value, const struct log_entry *entry,
+                    enum log_field_id field);
 
 /* One object, without the end of the line. */
 void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_ecs);

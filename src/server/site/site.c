@@ -41,7 +41,8 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
 
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.log_format > PX_LOG_ECS) {
+        options.log_format > PX_LOG_TEMPLATE ||
+        (options.log_format == PX_LOG_TEMPLATE) != (options.log_template != NULL)) {
         error_set(out_error, PX_ERR_INVALID, 0, "site: invalid options");
         return NULL;
     }
@@ -65,6 +66,7 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
     site->rules.content_bytes_max =
         options.content_bytes_max ? options.content_bytes_max : CONTENT_BYTES_DEFAULT;
     site->rules.log_format = (uint8_t)options.log_format;
+    site->rules.log_template = options.log_template;
     site->rules.log_sample = own_or(options.log_sample, 1);
     site->rules.log_errors = options.log_errors != 0;
     site->rules.measure = &site->measure;
@@ -279,6 +281,7 @@ static void host_rules_init(px_host *host, const px_host_options *options)
     rules->content_bytes_max =
         options->content_bytes_max ? options->content_bytes_max : outer->content_bytes_max;
     rules->log_format = outer->log_format;
+    rules->log_template = outer->log_template;
     rules->log_sample = outer->log_sample;
     rules->log_errors = outer->log_errors;
     if (options->log_format != 0)

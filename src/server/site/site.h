@@ -47,9 +47,10 @@ struct site_rules {
     uint32_t content_rate_min;
     uint32_t send_rate_min;
     uint64_t content_bytes_max;
-    uint32_t log_sample; /* one answer of so many has a line */
-    uint8_t log_format;  /* px_log_format */
-    bool log_errors;     /* beside those, each that is an error or did not end whole */
+    const px_template *log_template; /* borrowed: outlives the site; NULL: another format */
+    uint32_t log_sample;             /* one answer of so many has a line */
+    uint8_t log_format;              /* px_log_format */
+    bool log_errors;                 /* beside those, each that is an error or did not end whole */
 };
 
 /* What a pattern leads to. */

@@ -36,7 +36,8 @@ static const char hosts[] = "listen :80\nlisten :81\n"
                             "}\n"
                             "host c.test {\n    listen :82\n    files /\n    index a b\n"
                             "    cache_control *.css no-cache\n    type wasm a/b\n}\n"
-                            "health /up\nlimits { content 5 }\n";
+                            "health /up\nlimits { content 5 }\n"
+                            "log template \"{client} {status} {bytes}\" /log sample=1/2\n";
 
 /* The status that a path gets without a route; 0: a route answers. */
 static unsigned find(const struct config *config, uint32_t listener, const char *method,
@@ -100,6 +101,10 @@ static void errors_are_at_their_places(void **state)
         {"log combined ecs\nrespond", 1, 1, "ecs is a spelling of json"},
         {"log request sample=1/2\nrespond", 1, 1,
          "a sample is one of answers: of combined and json"},
+        {"log template\nrespond", 1, 1,
+         "a template has a text: log template \"{client} {status}\" PATH"},
+        {"log template \"{client} {nope}\"\nrespond", 1, 14, "there is no placeholder {nope}"},
+        {"log json a b\nrespond", 1, 1, "a log goes to one file"},
         {"log json errors=all\nrespond", 1, 1,
          "errors says what a sample leaves out: give sample too"},
         {"basic_auth a nowhere\nrespond", 1, 14, NULL},
@@ -121,7 +126,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 25);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 28);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of

@@ -51,8 +51,8 @@ static const char *const cases[][2] = {
     {"workers 0", ""},
     {"workers 1\nworkers 2", "a.conf:2:1: \"workers\" is already at a.conf:1"},
     {"sandbox of", "a.conf:1:9: \"of\" is not one of on, off or require; did you mean \"on\"?"},
-    {"log json x y", "a.conf:1:12: \"log\" takes at most 2 values"},
-    {"log xml", "a.conf:1:5: \"xml\" is not one of off, combined, json or request"},
+    {"log json x y z", "a.conf:1:14: \"log\" takes at most 3 values"},
+    {"log xml", "a.conf:1:5: \"xml\" is not one of off, combined, json, request or template"},
     {"listen :80 bakclog=5", "a.conf:1:12: \"bakclog\" is no option of \"listen\"; did you mean "
                              "\"backlog\"?"},
     {"listen :80 backlog=x", "a.conf:1:12: \"x\" is not a number"},

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/check.h"
+#include "server/site/log_template.h"
 #include "unit/server/client.h"
 
 struct lines {
@@ -211,6 +213,142 @@ static void ecs_lines(void **state)
     site_close(&site);
 }
 
+/* --- Templates -------------------------------------------------------------------------------- */
+
+/* The line of a request, by a template; the site is made anew for each. */
+static void template_is(const char *text, const char *sent, const char *expected)
+{
+    static struct lines lines;
+    static const char *const all[] = {"*"};
+    px_site_options options = PX_SITE_OPTIONS_DEFAULT;
+    struct site site;
+    px_host *host;
+    px_error error;
+    px_template *template_ = px_log_template_create(px_str_of(text), NULL, NULL, &error);
+
+    assert_non_null(template_);
+    options.log_format = PX_LOG_TEMPLATE;
+    assert_null(px_site_create(&options, &error));
+    options.log_template = template_;
+    px_site *served = px_site_create(&options, &error);
+
+    assert_non_null(served);
+    assert_int_equal(px_site_host(served, all, 1, NULL, &host, &error), PX_OK);
+    assert_int_equal(px_host_route(host, "/{rest...}", NULL, hello, NULL, &error), PX_OK);
+    site_make(&site, PX_LOG_OFF, &lines);
+    assert_int_equal(px_server_set_site(site.server, served, &error), PX_OK);
+    px_site_destroy(served);
+    request(&site, sent);
+    assert_string_equal(lines.text, expected);
+    site_close(&site);
+    px_template_destroy(template_);
+}
+
+static void template_lines(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *request;
+        const char *line;
+    } cases[] = {
+        {"{{{method} {path}?{query}}} {status} {bytes} {duration_ms}",
+         "GET /a%20b?c=d HTTP/1.1\r\nHost: h\r\n\r\n", "{GET /a b?c=d} 200 13 0\n"},
+        {"{client}|{host}|{version}|{ended}|{route}|{bytes_in}",
+         "GET / HTTP/1.1\r\nHost: h:1\r\n\r\n", "127.0.0.1|h|1.1|complete|/{rest...}|0\n"},
+        /* What there is none of. */
+        {"{header.x-y} {cookie.a} {upstream} {tls_version} {reason} \"{user_agent}\"",
+         "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "- - - - - \"-\"\n"},
+        /* Nothing that a peer sends ends a line or a quoted part, decoded or not. */
+        {"{path} {uri} {target}", "GET /%0Ax%22y%5C%C3%BC%7F HTTP/1.1\r\nHost: h\r\n\r\n",
+         "/\\x0Ax\\x22y\\x5C\\xC3\\xBC\\x7F /%0Ax%22y%5C%C3%BC%7F /%0Ax%22y%5C%C3%BC%7F\n"},
+        {"\"{header.User-Agent}\" \"{user_agent}\" {query.a} {param.rest}",
+         "GET /r%0a?a=%0d%0a%22 HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\\\t\xff\r\n\r\n",
+         "\"a\\x22b\\x5C\\x09\\xFF\" \"a\\x22b\\x5C\\x09\\xFF\" \\x0D\\x0A\\x22 r\\x0A\n"},
+        /* Of what is refused before it is a request there is less. */
+        {"{client} {method} {host} {status} {bytes} {reason} {path} {referer}",
+         "GET /%zz HTTP/1.1\r\nHost: h\r\nReferer: r\r\n\r\n",
+         "127.0.0.1 GET h 400 16 bad byte in the target - r\n"},
+        {"constant\tline", "BAD\r\n\r\n", "constant\tline\n"},
+        {"", "BAD\r\n\r\n", "\n"},
+    };
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(cases); index++)
+        template_is(cases[index].text, cases[index].request, cases[index].line);
+    assert_int_equal(ARRAY_COUNT(cases), 8);
+}
+
+/* Each field of a JSON line is a placeholder, once and sixty-four times, with texts at their
+ * longest: the room that is made is enough. */
+static void template_lines_of_every_field(void **state)
+{
+    char sent[8192], text[2048];
+
+    (void)state;
+    memset(sent, '\x01', sizeof(sent));
+    for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
+        struct log_entry entry = {.peer = LITERAL("peer"),
+                                  .method = px_str_make(sent, 512),
+                                  .target = px_str_make(sent, sizeof(sent)),
+                                  .referer = px_str_make(sent, sizeof(sent)),
+                                  .agent = px_str_make(sent, sizeof(sent)),
+                                  .host = px_str_make(sent, sizeof(sent)),
+                                  .reason = "reason",
+                                  .unix_time = INT64_MAX / 2000000000,
+                                  .duration_ms = UINT64_MAX,
+                                  .bytes = UINT64_MAX,
+                                  .status = 999,
+                                  .version = 11};
+        px_str texts[TEMPLATE_PIECES_MAX];
+        px_error error;
+        size_t len = 0;
+
+        for (uint32_t piece = 0; piece < TEMPLATE_PIECES_MAX; piece++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "{%s}", log_fields[field].name);
+        px_template *template_ = px_log_template_create(px_str_make(text, len), NULL, NULL, &error);
+
+        assert_non_null(template_);
+        size_t bytes = log_template_read(template_, &entry, texts);
+        char *room = malloc(bytes * LOG_ESCAPE_FACTOR);
+        struct log_line line = {room};
+
+        assert_non_null(room);
+        log_put_template(&line, template_, &entry, texts);
+        assert_true(line.at > room && (size_t)(line.at - room) <= bytes * LOG_ESCAPE_FACTOR);
+        assert_null(memchr(room, '\x01', (size_t)(line.at - room)));
+        free(room);
+        px_template_destroy(template_);
+    }
+}
+
+static void template_that_is_wrong(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t at;
+        const char *says;
+    } cases[] = {
+        {"a\nb", 1, "a log line has no control bytes"},
+        {"{status}\x1b", 8, "a log line has no control bytes"},
+        {"{status}\x7f", 8, "a log line has no control bytes"},
+        {"x {nope}", 2, "there is no placeholder {nope}"},
+        {"{status", 0, "a brace that is not closed; write {{ for a brace"},
+        {"{statusx}", 0, "there is no placeholder {statusx}"},
+    };
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(cases); index++) {
+        px_error error;
+        size_t at = 99;
+
+        assert_null(px_log_template_create(px_str_of(cases[index].text), NULL, &at, &error));
+        assert_int_equal(error.code, PX_ERR_INVALID);
+        assert_string_equal(error.text, cases[index].says);
+        assert_int_equal(at, cases[index].at);
+    }
+    assert_int_equal(ARRAY_COUNT(cases), 6);
+}
+
 static void json_lines_of_what_is_refused(void **state)
 {
     struct site site;
@@ -313,6 +451,9 @@ int main(void)
         cmocka_unit_test(peer_that_left_is_499),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(ecs_lines),
+        cmocka_unit_test(template_lines),
+        cmocka_unit_test(template_lines_of_every_field),
+        cmocka_unit_test(template_that_is_wrong),
         cmocka_unit_test(json_lines_of_what_is_refused),
         cmocka_unit_test(json_lines_name_broken_rules),
         cmocka_unit_test(request_format_prints_accepted_heads),
