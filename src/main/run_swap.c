@@ -29,6 +29,13 @@ void run_swap_init(struct run_swap *swap, struct run_file *file)
     *swap = (struct run_swap){.file = file, .old_log_fd = -1, .outcome = {.fd = -1}};
 }
 
+void run_swap_leave(struct run_swap *swap)
+{
+    if (swap->old_log_fd >= 0)
+        close(swap->old_log_fd);
+    swap->old_log_fd = -1;
+}
+
 void run_swap_deinit(struct run_swap *swap, bool owns_pid_file)
 {
     px_tls_destroy(swap->old_tls);

@@ -41,6 +41,9 @@ void run_swap_init(struct run_swap *swap, struct run_file *file);
  * the file says otherwise. */
 void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
                     struct secure_dates *dates);
+/* In a new worker: closes what the master keeps open until the reload is settled. */
+void run_swap_leave(struct run_swap *swap);
+
 void run_swap_deinit(struct run_swap *swap, bool owns_pid_file);
 
 /* Tries what the file says now.  True: the parts are new; else what is wrong was said, and all is

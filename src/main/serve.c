@@ -129,6 +129,7 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
 
     board_keep(&program->board, place);
     notify_deinit(&program->notify);
+    run_swap_leave(&program->swap);
     /* What it serves comes over the channel. */
     listeners_close(&program->listeners);
     return (int)worker_run(&worker);

@@ -266,6 +266,22 @@ def test_a_template(tmp_path):
         assert code == 78 and says in said
 
 
+def test_workers_of_a_reload_do_not_hold_the_log_before_it(tmp_path):
+    path = tmp_path / "pollux.conf"
+    path.write_text(f"listen 127.0.0.1:0\nlog json {tmp_path}/log\nrespond\n")
+    with Server([PROGRAM, "run", "-c", path]) as server:
+        old = server.children()
+        path.write_text(f"listen 127.0.0.1:0\nlog template `{{status}}` {tmp_path}/next\nrespond\n")
+        server.signal(signal.SIGHUP)
+        server.wait_stderr("reloaded: ")
+        wait_until(lambda: not set(old) & set(server.children()), "the end of the old workers")
+        for worker in server.children():
+            held = [os.readlink(fd) for fd in Path(f"/proc/{worker}/fd").iterdir()]
+            assert str(tmp_path / "next") in held and str(tmp_path / "log") not in held
+        assert ask(server.address, request()).status == 200
+        wait_until(lambda: (tmp_path / "next").read_bytes() == b"200\n", "a line")
+
+
 def test_json_refused():
     row = json.loads(logged(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--log=json"))
     assert row["status"] == 400
