@@ -16,7 +16,7 @@ from servers import FLOOR, first_line
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
 TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time",
-          "realtime": "WebSocket: CPU time and memory"}
+          "realtime": "WebSocket: CPU time and memory", "proxy": "Reverse proxy: CPU time"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
 

@@ -32,6 +32,7 @@ class Row:
     # or "h2load" (depth: streams of a connection), "full", "resumed" (handshakes), "echo",
     # "broadcast" (WebSocket)
     load: str = "wrk"
+    proxied: bool = False  # what is measured stands in front of a server that answers from memory
 
 
 ROWS = (
@@ -69,6 +70,15 @@ ROWS = (
         10000, target="/room", content_bytes=1028, page="realtime", load="broadcast", reach=(("floor", 1.15),)),
     Row("ws_idle", "An idle WebSocket, anonymous memory", "idle", "B", connections=10000, target="/",
         page="realtime", load="echo", reach=(("bytes", 600),)),
+    Row("proxy_keepalive", "Proxy: 13 bytes, keep-alive on both sides, 64 connections", "cpu", "us", "proxy",
+        64, target="/", page="proxy", proxied=True, reach=(("nginx", 0.80),)),
+    Row("proxy_1m", "Proxy: 1 MiB, 16 connections", "cpu", "us", "proxy", 16, target="/",
+        content_bytes=1 << 20, page="proxy", proxied=True, reach=(("nginx", 0.80), ("haproxy", 0.80))),
+    Row("proxy_tls", "Proxy: 13 bytes, TLS 1.3 outside, 64 connections", "cpu", "us", connections=64,
+        target="/", page="proxy", proxied=True, tls=True, reach=(("nginx", 0.80),)),
+    Row("proxy_h2", "Proxy: 13 bytes, HTTP/2 outside, 16 connections, 32 streams each", "cpu", "us",
+        connections=16, depth=32, target="/", page="proxy", proxied=True, load="h2load",
+        reach=(("nginx", 0.80),)),
 )
 
 

@@ -22,7 +22,7 @@ import time
 
 import report
 import rows as table
-from servers import FLOOR, HELLO, BenchError, all_servers, ask, ask_h2, read_answer
+from servers import FLOOR, HELLO, Behind, BenchError, all_servers, ask, ask_h2, read_answer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROUNDS_TO_PUBLISH = 9
@@ -44,6 +44,7 @@ class Bench:
         self.root = folder / "root"
         self.answers = {}  # row name: the bytes pollux answers with, for the floors
         self.running = []
+        self.behind = None  # what the proxies of a row stand in front of
         self.troubles = []
         self.make_root()
         self.make_certificate()
@@ -249,9 +250,21 @@ def measure_memory_row(bench, row, servers):
     return results
 
 
+def measure_proxies(bench, row, servers):
+    """All of them in front of the same server."""
+    bench.behind = Behind().start(bench, row)
+    try:
+        return measure_cpu_row(bench, row, servers)
+    finally:
+        bench.behind.stop()
+        bench.behind = None
+
+
 def measure_row(bench, row, servers):
     taking_part = [server for server in servers if server.takes_part(row)]
     print(f"{row.title}", flush=True)
+    if row.proxied:
+        return measure_proxies(bench, row, taking_part)
     if row.kind != "cpu":
         return measure_memory_row(bench, row, taking_part)
     pollux = [server for server in taking_part if server.name == "pollux"]

@@ -231,6 +231,8 @@ def first_line(argv):
 
 
 def floor_command(bench, row, folder, port):
+    if row.proxied:
+        return [bench.build / "bench/floors" / row.floor, str(port), str(bench.behind.port)]
     argv = [bench.build / "bench/floors" / row.floor, str(port)]
     answer = bench.answers.get(row.name)
     if answer:
@@ -239,10 +241,29 @@ def floor_command(bench, row, folder, port):
     return argv
 
 
+class Behind:
+    """What stands behind proxies: answers from memory, on the core of the load."""
+
+    name = "behind"
+
+    def start(self, bench, row):
+        port = free_port()
+        folder = bench.folder / f"{self.name}-{row.name}"
+        folder.mkdir(exist_ok=True)
+        content = HELLO if row.content_bytes == len(HELLO) else bytes(row.content_bytes)
+        head = (f"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
+                f"Content-Length: {len(content)}\r\n\r\n")
+        (folder / "answer").write_bytes(head.encode() + content)
+        argv = [bench.build / "bench/floors/keepalive", str(port), folder / "answer"]
+        return Running(self, argv, port, bench.load_core, folder / "output")
+
+
 def pollux_command(bench, row, folder, port):
     if row.page == "realtime":  # the program has no WebSocket of its own
         return [bench.build / "bench/talk", str(port)]
     what = ["files", bench.root] if row.target else ["respond"]
+    if row.proxied:
+        what = ["proxy", f"http://127.0.0.1:{bench.behind.port}"]
     tls = ["--tls-cert", bench.certificate, "--tls-key", bench.key] if row.tls else []
     return [bench.build / "pollux", *what, "--log", "off", "-q", "-w", "1", *tls,
             "-l", f"{'https://' if row.tls else ''}127.0.0.1:{port}"]
@@ -270,6 +291,22 @@ def nginx_command(bench, row, folder, port, listen_option=""):
         ssl_protocols TLSv1.2 TLSv1.3"""
     if row.load == "h2load":
         listen_option = "http2" + listen_option
+    places, upstream = f'''location = / {{ return 200 "Hello, world!"; }}
+        location / {{ root {bench.root}; }}''', ""
+    if row.proxied:
+        places = """location / {
+            proxy_pass http://behind;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+        }"""
+        upstream = f"""upstream behind {{
+        server 127.0.0.1:{bench.behind.port};
+        keepalive 512;
+        keepalive_requests 2000000000;
+    }}"""
     config = write(folder / "nginx.conf", f"""
 {user}
 daemon off;
@@ -290,9 +327,9 @@ http {{
     default_type text/plain;
     server {{
         listen 127.0.0.1:{port} backlog=4096 {listen_option};
-        location = / {{ return 200 "Hello, world!"; }}
-        location / {{ root {bench.root}; }}
+        {places}
     }}
+    {upstream}
 }}
 """)
     return [find_program("nginx"), "-p", folder, "-c", config, "-e", folder / "error.log"]
@@ -327,6 +364,10 @@ def h2o_command(bench, row, folder, port):
   ssl:
     certificate-file: {bench.certificate}
     key-file: {bench.key}""" if row.tls else ""
+    answer = f"file.dir: {bench.root}"
+    if row.proxied:
+        answer = f"""proxy.reverse.url: "http://127.0.0.1:{bench.behind.port}/"
+        proxy.preserve-host: ON"""
     config = write(folder / "h2o.conf", f"""
 {user}
 listen:
@@ -344,12 +385,25 @@ hosts:
   default:
     paths:
       "/":
-        file.dir: {bench.root}
+        {answer}
 """)
     return [find_program("h2o"), "-m", "worker", "-c", config]
 
 
 def haproxy_command(bench, row, folder, port):
+    listen, answer = "", 'http-request return status 200 content-type text/plain string "Hello, world!"'
+    if row.proxied:
+        answer = f"""default_backend behind
+    option forwardfor
+backend behind
+    http-reuse always
+    server one 127.0.0.1:{bench.behind.port}"""
+    if row.tls:
+        pem = folder / "both.pem"
+        pem.write_bytes(pathlib.Path(bench.certificate).read_bytes() + pathlib.Path(bench.key).read_bytes())
+        listen = f" ssl crt {pem}"
+    if row.load == "h2load":
+        listen += " proto h2"
     config = write(folder / "haproxy.cfg", f"""
 global
     nbthread 1
@@ -363,8 +417,8 @@ defaults
     timeout connect 5s
     timeout server 600s
 frontend bench
-    bind 127.0.0.1:{port} backlog 4096
-    http-request return status 200 content-type text/plain string "Hello, world!"
+    bind 127.0.0.1:{port} backlog 4096{listen}
+    {answer}
 """)
     return [find_program("haproxy"), "-db", "-q", "-f", config]
 
@@ -390,11 +444,12 @@ def all_servers(build, floor_names):
 
     plain = ("keepalive", "pipelined", "connection", "idle", "fresh")
     realtime = ("ws_echo", "ws_broadcast", "ws_idle")
+    proxies = ("proxy_keepalive", "proxy_1m", "proxy_tls", "proxy_h2")
     secure = ("tls_keepalive", "tls_file_1m", "h2_clear", "h2_tls", "tls_full", "tls_resumed")
     add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
         rows=floor_names)
     add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
-        pollux_command, rows=plain + ("file_10k", "file_1m") + secure + realtime)
+        pollux_command, rows=plain + ("file_10k", "file_1m") + secure + realtime + proxies)
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:
@@ -404,8 +459,8 @@ def all_servers(build, floor_names):
             ("nginx", "-v", nginx_command, None),
             ("nginx-deferred", "-v", nginx_deferred_command, ("connection",)),
             ("lighttpd", "-v", lighttpd_command, plain + ("file_10k", "file_1m")),
-            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure),
-            ("haproxy", "-v", haproxy_command, plain)):
+            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure + proxies),
+            ("haproxy", "-v", haproxy_command, plain + proxies)):
         program = find_program(name.partition("-")[0])
         add(name, program, lambda: first_line([program, option]), command, rows)
     for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
