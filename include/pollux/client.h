@@ -81,10 +81,11 @@ typedef enum px_fetch_protocol {
 
 /** A set of bits. */
 enum px_fetch_flags {
-    PX_FETCH_EXPECT = 1,   /**< Content waits for 100 (Continue), or a second. */
-    PX_FETCH_TRAILERS = 2, /**< "TE: trailers": a trailer section is welcome. */
-    PX_FETCH_FRESH = 4,    /**< A connection of its own, which is not kept afterwards. */
-    PX_FETCH_ONCE = 8      /**< It is never sent again by itself. */
+    PX_FETCH_EXPECT = 1,     /**< Content waits for 100 (Continue), or a second. */
+    PX_FETCH_TRAILERS = 2,   /**< "TE: trailers": a trailer section is welcome. */
+    PX_FETCH_FRESH = 4,      /**< A connection of its own, which is not kept afterwards. */
+    PX_FETCH_ONCE = 8,       /**< It is never sent again by itself. */
+    PX_FETCH_OVER_HTTP1 = 16 /**< HTTP/1.1, though the URL is h2c or ALPN would choose HTTP/2. */
 };
 
 /** What is asked for.  Zero is the default everywhere.  Everything is copied but the content. */
@@ -227,6 +228,8 @@ typedef struct px_fetch_facts {
     int answered;          /**< 1: a byte of the answer has come. */
     int reused;            /**< 1: the last connection had served others before. */
     uint32_t connect_ms;   /**< How long that one took to be made, where it was new. */
+    int stale;             /**< 1: that one ended as it was used, before a byte of the answer. */
+    int wants_http1;       /**< 1: the server wants it over HTTP/1.1 (RFC 9113 section 7). */
     uint32_t reserved;     /**< Zero. */
 } px_fetch_facts;
 

@@ -47,10 +47,12 @@ void px_fetch_tell(const px_fetch *fetch, px_fetch_facts *out_facts)
     CHECK_RULE(out_facts->struct_size >= sizeof(*out_facts), "facts begin with their size");
     out_facts->content_sent = fetch->content_sent;
     out_facts->tries = fetch->tries;
-    out_facts->unprocessed = fetch->unprocessed;
+    out_facts->unprocessed = fetch->facts.unprocessed;
     out_facts->answered = fetch->begun;
-    out_facts->reused = fetch->reused;
+    out_facts->reused = fetch->facts.reused;
     out_facts->connect_ms = fetch->dialled_ms;
+    out_facts->stale = fetch->facts.stale;
+    out_facts->wants_http1 = fetch->facts.over_http1;
     out_facts->reserved = 0;
 }
 

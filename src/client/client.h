@@ -85,10 +85,10 @@ struct origin {
     uint32_t opening_count; /* of those, not open yet */
     uint32_t idle_count;
     uint32_t waiting_count;
-    uint8_t protocol;    /* px_fetch_protocol */
-    bool only_http1;     /* its server chose HTTP/1.1, where it had the choice */
-    bool requires_http1; /* its server has said HTTP_1_1_REQUIRED: it is not asked over HTTP/2 */
-    char text[];         /* the key */
+    uint8_t protocol;        /* px_fetch_protocol */
+    bool only_http1;         /* its server chose HTTP/1.1, where it had the choice */
+    uint64_t http1_until_ms; /* its server has said HTTP_1_1_REQUIRED, and answers over HTTP/1.1 */
+    char text[];             /* the key */
 };
 
 /* The origin of that key, made where there is none, for a fetch to use: PX_OK, PX_ERR_MEMORY, or
@@ -108,6 +108,10 @@ void origin_keep(struct origin *origin, struct link *link);
 
 /* A connection that speaks HTTP/2 has room for more. */
 void origin_offer(struct origin *origin, struct link *link);
+
+/* Whether a fetch is to be asked over HTTP/1.1, though the origin's protocol may be HTTP/2 (RFC
+ * 9113 section 7). */
+bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch);
 
 /* Has waiting fetches served, from the loop. */
 void origin_want(struct origin *origin);
@@ -143,6 +147,14 @@ struct fetch_informs {
     uint16_t count;
 };
 
+/* How its connections fared, for what may be done again. */
+struct fetch_facts {
+    bool reused;      /* the last one has served others before */
+    bool stale;       /* ... and ended as it was used, before a byte of the answer */
+    bool unprocessed; /* the server has not begun it */
+    bool over_http1;  /* it is to go over HTTP/1.1: the server has said HTTP_1_1_REQUIRED */
+};
+
 struct px_fetch {
     struct pool_item item;
     struct list all;                     /* in px_client.all, or px_client.ended */
@@ -173,15 +185,14 @@ struct px_fetch {
     uint32_t trailer_count;
     struct fetch_informs informs;
     uint8_t tries;
-    uint8_t stage;   /* enum fetch_stage */
+    uint8_t stage; /* enum fetch_stage */
+    struct fetch_facts facts;
     bool paused;     /* its content waits for px_fetch_resume */
     bool begun;      /* a byte of the answer has come */
     uint8_t writing; /* HTTP/2: enum link_writing */
     bool over;       /* HTTP/2: the answer is whole, but perhaps not used up */
     bool tunnel;
-    bool reused;      /* its connection has served others */
-    bool unprocessed; /* the server has not begun it */
-    bool again;       /* it was sent a second time: there is no third */
+    bool again; /* it was sent a second time: there is no third */
     px_error error;
     char first[FETCH_FIRST_BYTES]; /* of the arena */
 };

@@ -202,7 +202,8 @@ bool fetch_may_repeat(const px_fetch *fetch)
     if (fetch->again || fetch->begun || (request->flags & PX_FETCH_ONCE) ||
         fetch->stage != FETCH_SENT || (fetch_pulls(fetch) && fetch->content_sent > 0))
         return false;
-    return fetch->unprocessed || (fetch->reused && http_method_is_idempotent(request->method_id));
+    return fetch->facts.unprocessed ||
+           (fetch->facts.reused && http_method_is_idempotent(request->method_id));
 }
 
 /* --- What a caller does ------------------------------------------------------------------------
@@ -247,7 +248,7 @@ static px_fetch *fetch_make(px_client *client, const px_fetch_callbacks *callbac
     fetch->client = client;
     fetch->callbacks = callbacks;
     fetch->context = context;
-    fetch->unprocessed = true;
+    fetch->facts.unprocessed = true;
     if (timer_init(&client->loop->timers, &fetch->timer, on_due) != PX_OK) {
         pool_put(&client->fetches, fetch);
         error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
@@ -285,6 +286,7 @@ px_fetch *px_fetch_start(px_client *client, const px_fetch_options *given,
         fetch_free(fetch);
         return NULL;
     }
+    fetch->facts.over_http1 = (options.flags & PX_FETCH_OVER_HTTP1) != 0;
     timeouts_read(fetch, &options);
     list_append(&client->all, &fetch->all);
     origin_wait(fetch->origin, fetch);

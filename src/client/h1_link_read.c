@@ -214,6 +214,8 @@ static px_err head_take(struct link *link, const char *head)
     if (response.kind == HTTP_RESPONSE_SWITCHING && !switches_rightly(fetch, &response))
         return refuse(link, PX_ERR_MALFORMED, "it switched to a protocol that was not asked for");
     fetch->answer = response;
+    if (fetch->facts.over_http1)
+        link->origin->http1_until_ms = loop_now_ms(link->client->loop) + CLIENT_HTTP1_MS;
     return answer_begin(link);
 }
 
@@ -228,7 +230,7 @@ static px_err read_head(struct link *link, px_str bytes)
         return PX_ERR_CLOSED;
     }
     fetch->begun = true;
-    fetch->unprocessed = false;
+    fetch->facts.unprocessed = false;
     if (!link->work && work_take(link) != PX_OK)
         return PX_ERR_MEMORY;
     px_err err = h1_parse(&link->work->parser, bytes.ptr, bytes.len);

@@ -81,8 +81,10 @@ void h2_link_lost(struct link *link, px_err reason, const char *why)
         px_fetch *fetch = LIST_ENTRY(node, px_fetch, on_link);
 
         next = node->next;
-        if (!fetch->over)
-            fetch_broken(fetch, reason, why);
+        if (fetch->over)
+            continue;
+        fetch->facts.stale = fetch->facts.reused && !fetch->begun && reason == PX_ERR_CLOSED;
+        fetch_broken(fetch, reason, why);
     }
     link->unclean = true;
     link->peer_ended = true;
@@ -110,7 +112,7 @@ void h2_link_take(struct link *link, px_fetch *fetch)
                                link->origin->trust ? "https" : "http", pulls);
 
     if (err == PX_ERR_CLOSED) {
-        fetch->unprocessed = true;
+        fetch->facts.unprocessed = true;
         fetch_broken(fetch, PX_ERR_CLOSED, "the connection takes no more requests");
     } else if (err != PX_OK) {
         fetch_end(fetch, err,
@@ -155,7 +157,7 @@ static void on_head(struct h2_call *call, const struct http_response *answer, vo
     px_fetch *fetch = fetch_of(call);
 
     fetch->begun = true;
-    fetch->unprocessed = false;
+    fetch->facts.unprocessed = false;
     if (answer->kind == HTTP_RESPONSE_INFORMATIONAL) {
         inform(fetch, answer, link);
         return;
@@ -290,13 +292,14 @@ static px_pull on_pull(struct h2_call *call, char *out, size_t room, size_t *out
 }
 
 /* RFC 9113 section 7: the server has not begun the request, and will not over HTTP/2.  That is no
- * failure to be tried again but the way to ask it. */
+ * failure to be tried again but the way to ask it.  The origin remembers it once it has answered
+ * so: one that speaks HTTP/2 alone is asked as before. */
 static void ask_over_http1(px_fetch *fetch, const char *why)
 {
     struct link *link = fetch->link;
 
-    link->origin->requires_http1 = true;
-    fetch->unprocessed = true;
+    fetch->facts.unprocessed = true;
+    fetch->facts.over_http1 = true;
     if (fetch->again || (fetch_pulls(fetch) && fetch->content_sent > 0)) {
         fetch_end(fetch, PX_ERR_CLOSED, why);
         return;
@@ -331,7 +334,7 @@ static void on_closed_stream(struct h2_call *call, uint32_t error, void *context
         fetch_end(fetch, reset_reason(call, error), why);
         return;
     }
-    fetch->unprocessed = true; /* RFC 9113 section 8.7: whatever its method is */
+    fetch->facts.unprocessed = true; /* RFC 9113 section 8.7: whatever its method is */
     fetch_broken(fetch, PX_ERR_CLOSED, why);
 }
 

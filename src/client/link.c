@@ -101,7 +101,8 @@ void link_lost(struct link *link, px_err reason, const char *why)
         return;
     }
     if (fetch->stage == FETCH_SENT && conduit_sent_bytes(&link->conduit) == link->sent_base)
-        fetch->unprocessed = true;
+        fetch->facts.unprocessed = true;
+    fetch->facts.stale = fetch->facts.reused && !fetch->begun && reason == PX_ERR_CLOSED;
     if (reason == PX_ERR_CLOSED && fetch_may_repeat(fetch)) {
         fetch->stage = FETCH_AGAIN;
         fetch->again = true;
@@ -128,7 +129,7 @@ static bool speaks_h2(const struct link *link)
 {
     if (conduit_is_tls(&link->conduit))
         return tls_conduit_of(&link->conduit)->session.http2;
-    return link->origin->protocol == PX_FETCH_HTTP2 && !link->origin->requires_http1;
+    return link->origin->protocol == PX_FETCH_HTTP2 && !link->http1;
 }
 
 static void link_opened(struct link *link)
@@ -137,13 +138,14 @@ static void link_opened(struct link *link)
     px_error error;
 
     if (!speaks_h2(link)) {
-        if (origin->protocol == PX_FETCH_HTTP2 && !origin->requires_http1) {
+        if (origin->protocol == PX_FETCH_HTTP2 && !link->http1) {
             error_set(&error, PX_ERR_MALFORMED, 0, "%s: the server does not speak HTTP/2",
                       origin->address);
             link_failed(link, &error);
             return;
         }
-        origin->only_http1 = true;
+        if (!link->http1)
+            origin->only_http1 = true;
         h1_link_open(link);
     } else if (h2_link_open(link) != PX_OK) {
         error_set(&error, PX_ERR_MEMORY, 0, "%s: out of memory", origin->address);
@@ -243,14 +245,15 @@ static void on_closed(px_stream *stream, void *context)
 
 static const px_stream_events no_conduit_events = {NULL, NULL, NULL, on_closed};
 
-static enum tls_offer offer_of(const struct origin *origin)
+static enum tls_offer offer_of(const struct link *link)
 {
-    if (origin->requires_http1)
+    uint8_t protocol = link->origin->protocol;
+
+    if (link->http1)
         return TLS_OFFER_HTTP1;
-    if (origin->protocol == PX_FETCH_HTTP2)
+    if (protocol == PX_FETCH_HTTP2)
         return TLS_OFFER_HTTP2;
-    return origin->protocol == PX_FETCH_AUTO && h2_client_is_there() ? TLS_OFFER_BOTH
-                                                                     : TLS_OFFER_HTTP1;
+    return protocol == PX_FETCH_AUTO && h2_client_is_there() ? TLS_OFFER_BOTH : TLS_OFFER_HTTP1;
 }
 
 static void tls_begin(struct link *link)
@@ -264,7 +267,7 @@ static void tls_begin(struct link *link)
         timer_start(&link->client->loop->timers, &link->timer,
                     link->client->loop->now_ms + handshake_ms);
     if (shared && tls_conduit_connect(shared, &link->conduit, link->stream, origin->trust,
-                                      origin->name, offer_of(origin), &tls_owner, link))
+                                      origin->name, offer_of(link), &tls_owner, link))
         return;
     px_stream_attach(link->stream, &no_conduit_events, link);
     error_set(&error, PX_ERR_MEMORY, 0, "%s: out of memory", origin->address);
@@ -344,6 +347,7 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     }
     link->client = client;
     link->origin = origin;
+    link->http1 = origin_takes_http1(origin, first);
     link->due_ms = client->loop->now_ms;
     list_init(&link->idle);
     list_init(&link->aged);
@@ -376,9 +380,10 @@ void link_take(struct link *link, px_fetch *fetch)
         link->unclean |= (fetch->request.flags & PX_FETCH_FRESH) != 0;
     fetch->link = link;
     fetch->stage = FETCH_SENT;
-    fetch->reused = link->served > 0;
-    fetch->dialled_ms = fetch->reused ? 0 : link->made_ms;
-    fetch->unprocessed = false;
+    fetch->facts.reused = link->served > 0;
+    fetch->dialled_ms = fetch->facts.reused ? 0 : link->made_ms;
+    fetch->facts.unprocessed = false;
+    fetch->facts.stale = false;
     fetch->tries++;
     if (link->h2) {
         h2_link_take(link, fetch);

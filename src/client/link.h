@@ -93,6 +93,7 @@ struct link {
     bool peer_ended;
     bool chunked; /* the request's content is */
     bool unclean; /* it is not used again */
+    bool http1;   /* it is to speak HTTP/1.1, whatever its origin's would */
 };
 
 /* Its stream has closed. */

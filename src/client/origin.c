@@ -160,6 +160,11 @@ void origin_offer(struct origin *origin, struct link *link)
         origin_want(origin);
 }
 
+bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch)
+{
+    return fetch->facts.over_http1 || origin->http1_until_ms > loop_now_ms(origin->client->loop);
+}
+
 /* An idle connection, or one with room, that a fetch may have; or NULL. */
 static struct link *idle_find(const struct origin *origin, const px_fetch *fetch)
 {
@@ -168,7 +173,7 @@ static struct link *idle_find(const struct origin *origin, const px_fetch *fetch
     for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
 
-        if (link->h2 ? !origin->requires_http1 &&
+        if (link->h2 ? !origin_takes_http1(origin, fetch) &&
                            (!fresh || (link->served == 0 && list_empty(&link->fetches))) &&
                            !link->unclean && h2_client_room(link->h2) > 0
                      : (!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
@@ -196,11 +201,14 @@ static void make_room(px_client *client)
 /* One connection may serve all that wait, where it speaks HTTP/2. */
 static uint32_t openings_wanted(const struct origin *origin)
 {
+    if (origin->waiting_count == 0)
+        return 0;
     bool shares =
-        !origin->requires_http1 && (origin->protocol == PX_FETCH_HTTP2 ||
-                                    (origin->protocol == PX_FETCH_AUTO && !origin->only_http1));
+        !origin_takes_http1(origin, LIST_ENTRY(origin->waiting.next, px_fetch, waiting)) &&
+        (origin->protocol == PX_FETCH_HTTP2 ||
+         (origin->protocol == PX_FETCH_AUTO && !origin->only_http1));
 
-    return shares && origin->waiting_count > 0 ? 1 : origin->waiting_count;
+    return shares ? 1 : origin->waiting_count;
 }
 
 /* Opens as many as are waited for; false when nothing came of it. */

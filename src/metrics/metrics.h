@@ -30,6 +30,7 @@ struct px_metrics {
     uint32_t seen_count, seen_room;
     uint64_t ticks_seen; /* of the loop whose servers count here */
     uint32_t views;      /* jobs of helper threads that show it: not counted as jobs */
+    uint64_t kept_bytes; /* of texts that are answered, and that peers have not taken yet */
 };
 
 /* Where a server counts. */

@@ -204,7 +204,7 @@ static unsigned status_of(const px_error *error)
  * the server, and no try: what follows is one on a new connection. */
 static bool was_stale(const px_fetch_facts *facts)
 {
-    return facts->reused && facts->tries > 0 && !facts->answered;
+    return facts->stale != 0;
 }
 
 /* Whether it may be sent again, to which server: docs/PROXY.md has this as a table. */
@@ -221,14 +221,14 @@ static bool may_repeat(struct passage *passage, const px_error *error, const px_
     if (passage->due_ms > 0 && px_loop_now_ms(passage->proxy->loop) >= passage->due_ms)
         return false;
     if (!untouched &&
-        !(broke_off && passage->idempotent && (facts->reused || options->retry_disconnect)))
+        !(broke_off && passage->idempotent && (was_stale(facts) || options->retry_disconnect)))
         return false;
     if (!flow_rewind(&passage->request) ||
         !(was_stale(facts) || upstream_retry(passage->proxy->upstream)))
         return false;
     upstream_counts_retry(passage->proxy->upstream, facts->tries == 0    ? RETRY_UNSENT
                                                     : facts->unprocessed ? RETRY_UNPROCESSED
-                                                    : facts->reused      ? RETRY_REUSED
+                                                    : was_stale(facts)   ? RETRY_REUSED
                                                                          : RETRY_DISCONNECT);
     return true;
 }
@@ -237,7 +237,10 @@ static void repeat(struct passage *passage, const px_fetch_facts *facts)
 {
     passage->comes_again = true;
     passage->ask.flags &= ~(uint32_t)PX_FETCH_FRESH;
-    if (was_stale(facts)) {
+    if (facts->wants_http1) {
+        passage->ask.flags |= PX_FETCH_OVER_HTTP1;
+        passage->tried.count--; /* that is what it has asked for */
+    } else if (was_stale(facts)) {
         passage->ask.flags |= PX_FETCH_FRESH;
         passage->tried.count--; /* the same server may have it */
         passage->tries--;
@@ -286,7 +289,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
 
     px_fetch_tell(fetch, &facts);
     passage->fetch = NULL;
-    if (result == SERVER_FAILED && facts.reused && !facts.answered)
+    if (result == SERVER_FAILED && was_stale(&facts))
         result = SERVER_LEFT;
     px_upstream *upstream = upstream_take(passage->proxy->upstream);
 

@@ -55,6 +55,9 @@ unsigned tunnel_asked(px_exchange *exchange, bool is_wanted, px_str *out_protoco
     *out_protocol = px_str_make(NULL, 0);
     if (!list.ptr || !asks_to_switch(exchange))
         return 0;
+    /* RFC 8441 section 5: what follows is the tunnel's, and has no length. */
+    if (extended && px_request_field(exchange, "Content-Length").ptr)
+        return 400;
     while (is_wanted && field_list_next(&list, &element)) {
         /* RFC 9113 section 3.1: that upgrade is gone, and it would be ours and not the server's. */
         if (field_name_is(element, "h2c") || !field_name_valid(element))

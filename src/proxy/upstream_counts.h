@@ -10,7 +10,10 @@
 #define PX_PROXY_UPSTREAM_COUNTS_H
 
 #include "pollux/loop.h"
+#include <stdbool.h>
+
 #include "pollux/metrics.h"
+#include "pollux/proxy.h"
 
 /* Why a request could be sent to another try. */
 enum retry_reason {

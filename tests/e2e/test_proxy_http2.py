@@ -11,7 +11,7 @@ import pytest
 
 from lib import h2frames as h2
 from lib.h2frames import H2Wire, get, post
-from lib.upstream import OK, Gone, Upstream, answers
+from lib.upstream import OK, Upstream, answers
 from lib.wire import Wire, ask
 from test_proxy_upstream import BAD_ANSWERS, CUT, GET, POST, proxy, through, until
 from test_run import folder, serve  # noqa: F401
@@ -245,6 +245,15 @@ def test_an_extended_connect_without_a_tunnel():
             assert state.status == status
 
 
+@pytest.mark.parametrize("length", ["0", "4"])
+def test_an_extended_connect_has_no_length(length):
+    with asking(handshakes(agrees)) as (wire, upstream):
+        wire.request(1, connect(("sec-websocket-version", "13"), ("content-length", length)), end=False)
+        state = wire.judge.stream(1)
+        wire.until(lambda: state.fields is not None, "a head")
+        assert state.status == 400 and not upstream.heads
+
+
 def test_extended_connect_where_upgrades_are_off(folder):  # noqa: F811
     with Upstream() as upstream, serve(folder, "proxy %s {\n    websocket off\n}\n" % upstream.url) as server:
         with H2Wire(server.address) as wire:
@@ -385,6 +394,64 @@ def test_http_1_1_required_is_remembered(request_bytes):
             assert ask(server.address, request_bytes).content == b"ok"
         assert len(upstream.peers) == 2
         assert [isinstance(head, bytes) for head in upstream.heads] == [False, True, True, True]
+
+
+def test_http_1_1_required_of_a_server_that_speaks_http2_alone():
+    """That request cannot be served; all others are as before."""
+
+    def script(peer):
+        while len(peer.received) < 4:
+            peer.more()
+        if not peer.received.startswith(b"PRI "):
+            return
+        server = H2Peer(peer)
+        while True:
+            stream, fields = server.request()
+            if dict(fields)[":path"] == "/only":
+                peer.send(h2.rst(stream, h2.HTTP_1_1_REQUIRED))
+            else:
+                server.answer(stream)
+
+    with in_front_of_http2(script) as (server, _):
+        for _ in range(3):
+            assert ask(server.address, GET).content == b"ok"
+            assert ask(server.address, GET.replace(b"/", b"/only", 1)).status == 502
+
+
+def test_a_server_of_http2_that_hangs_is_left_out():
+    """On a connection that has served before, too."""
+
+    def script(peer):
+        server = H2Peer(peer)
+        stream, _ = server.request()
+        server.answer(stream)
+        while True:
+            server.request()
+
+    flags = ("--timeout-first-byte", "200ms", "--fails", "3", "--balance", "roundrobin")
+    with Upstream(script) as bad, Upstream() as good:
+        with proxy("h2c://" + bad.authority, good, flags=flags) as server:
+            seen = [ask(server.address, GET).status for _ in range(12)]
+            assert seen.count(504) == 3 and seen.count(200) == 9, seen
+            assert "is out for failures" in server.stderr
+
+
+def test_streams_that_are_refused_are_tries():
+    """On a connection that has served before, too, and none of them opens another."""
+
+    def script(peer):
+        server = H2Peer(peer)
+        stream, _ = server.request()
+        server.answer(stream)
+        while True:
+            stream, _ = server.request()
+            peer.send(h2.rst(stream, h2.REFUSED_STREAM))
+
+    with in_front_of_http2(script, "--fails", "off") as (server, upstream):
+        assert ask(server.address, GET).status == 200
+        for _ in range(5):
+            assert ask(server.address, GET).status == 502
+        assert len(upstream.peers) == 1 and len(upstream.heads) == 1 + 5 * 2
 
 
 def test_an_upgrade_to_a_server_of_http2_takes_a_connection_of_http1():

@@ -1,99 +1,110 @@
 /*
  * Metrics as an answer.
  *
- * Happy path: a helper thread makes the sum over all blocks, so that the loop does not stand still
- * for it, and a producer writes it as the peer takes it, a piece at a time.  It can fail by memory
- * and by a helper queue that is full, with 503; a request that ends meanwhile is let go of.
+ * Happy path: a helper thread makes the sum over all blocks and writes it out, so that the loop
+ * does not stand still for it, and the text is kept until the peer has taken it.  It can fail by
+ * memory, by texts that peers do not take, and by a helper queue that is full, with 503; a request
+ * that ends meanwhile is let go of.
  */
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "http/fields/accept.h"
 #include "metrics/write.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
+
+enum {
+    SCRAPE_BYTES_MAX = 32 * 1024 * 1024,  /* a table that is full of series with histograms */
+    SCRAPES_BYTES_MAX = 64 * 1024 * 1024, /* all texts that peers have not taken yet */
+};
 
 /* An answer in the making. */
 struct scrape {
     px_metrics *metrics; /* borrowed */
     px_ref ref;
     px_err err;
-    struct metrics_sum sum;
-    struct metrics_writer writer;
-    struct text piece;
-    size_t piece_at; /* what of it was taken */
-    char room[WRITE_PIECE_BYTES];
+    px_metrics_format format;
+    struct buf text;
 };
 
 static void scrape_free(struct scrape *scrape)
 {
-    if (scrape->sum.metrics)
-        metrics_sum_deinit(&scrape->sum);
+    buf_deinit(&scrape->text);
     px_ref_release(&scrape->ref);
     alloc_put(&scrape->metrics->allocator, scrape);
 }
 
-static void scrape_release(void *context)
+/* All lines: PX_OK, PX_ERR_MEMORY or PX_ERR_LIMIT. */
+static px_err lines_write(struct scrape *scrape, const struct metrics_sum *sum)
 {
-    scrape_free(context);
-}
+    struct metrics_writer writer = {.sum = sum, .format = scrape->format};
+    char room[WRITE_PIECE_BYTES];
+    struct text piece;
+    px_err err = PX_OK;
+    bool more = true;
 
-static px_pull scrape_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
-                           void *context)
-{
-    struct scrape *scrape = context;
-    size_t bytes = 0;
-
-    (void)exchange;
-    while (bytes < room) {
-        size_t left = scrape->piece.len - scrape->piece_at;
-        size_t taken = left < room - bytes ? left : room - bytes;
-
-        if (taken > 0)
-            memcpy(out + bytes, scrape->room + scrape->piece_at, taken);
-        bytes += taken;
-        scrape->piece_at += taken;
-        if (left > taken)
-            break;
-        text_init(&scrape->piece, scrape->room, sizeof(scrape->room));
-        scrape->piece_at = 0;
-        if (!metrics_write_next(&scrape->writer, &scrape->piece)) {
-            *out_bytes = bytes;
-            return PX_PULL_END;
-        }
+    while (more && err == PX_OK) {
+        text_init(&piece, room, sizeof(room));
+        more = metrics_write_next(&writer, &piece);
+        if (piece.len > 0)
+            err = buf_append(&scrape->text, text_str(&piece));
     }
-    *out_bytes = bytes;
-    return PX_PULL_MORE;
+    return err;
 }
 
+/* The sum is large, and lives no longer than it takes a helper to write it. */
 static void scrape_work(void *context)
 {
     struct scrape *scrape = context;
+    struct metrics_sum sum;
 
-    scrape->err = metrics_sum_init(&scrape->sum, scrape->metrics);
+    scrape->err = metrics_sum_init(&sum, scrape->metrics);
+    if (scrape->err != PX_OK)
+        return;
+    scrape->err = lines_write(scrape, &sum);
+    metrics_sum_deinit(&sum);
+}
+
+static void scrape_release(void *context)
+{
+    struct scrape *scrape = context;
+
+    scrape->metrics->kept_bytes -= scrape->text.len;
+    scrape_free(scrape);
+}
+
+static void scrape_answer(struct scrape *scrape, px_exchange *exchange)
+{
+    const px_body body = {buf_str(&scrape->text), scrape_release, scrape};
+
+    scrape->metrics->kept_bytes += scrape->text.len;
+    px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-store"));
+    px_response_set_field(exchange, px_str_of("Vary"), px_str_of("Accept"));
+    px_respond_body(exchange, 200,
+                    px_str_of(scrape->format == PX_METRICS_OPENMETRICS
+                                  ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                  : "text/plain; version=0.0.4; charset=utf-8"),
+                    &body);
 }
 
 static void scrape_done(px_err status, void *context)
 {
     struct scrape *scrape = context;
     px_exchange *exchange = status == PX_OK ? px_ref_get(&scrape->ref) : NULL;
-    px_producer producer = {scrape_pull, scrape_release, scrape};
 
     scrape->metrics->views--;
-    if (!exchange || scrape->err != PX_OK) {
-        if (exchange)
-            px_respond_error(exchange, 503);
-        scrape_free(scrape);
+    if (exchange && scrape->err == PX_OK &&
+        scrape->text.len <= SCRAPES_BYTES_MAX - scrape->metrics->kept_bytes) {
+        scrape_answer(scrape, exchange);
         return;
     }
-    scrape->writer.sum = &scrape->sum;
-    px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-store"));
-    px_response_set_field(exchange, px_str_of("Vary"), px_str_of("Accept"));
-    px_respond_producer(exchange, 200,
-                        px_str_of(scrape->writer.format == PX_METRICS_OPENMETRICS
-                                      ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                                      : "text/plain; version=0.0.4; charset=utf-8"),
-                        PX_LENGTH_UNKNOWN, &producer);
+    if (exchange) {
+        px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
+        px_respond_error(exchange, 503);
+    }
+    scrape_free(scrape);
 }
 
 /* OpenMetrics where it is asked for by its name, and plain text is not liked better. */
@@ -124,9 +135,9 @@ void px_metrics_handle(px_exchange *exchange, void *context)
         return;
     }
     scrape->metrics = metrics;
-    scrape->writer.format = format_asked(exchange);
+    scrape->format = format_asked(exchange);
+    buf_init(&scrape->text, &metrics->allocator, SCRAPE_BYTES_MAX);
     scrape->ref = px_exchange_ref(exchange);
-    text_init(&scrape->piece, scrape->room, sizeof(scrape->room));
     if (px_loop_work(px_exchange_loop(exchange), scrape_work, scrape_done, scrape) != PX_OK) {
         px_respond_error(exchange, 503);
         scrape_free(scrape);
