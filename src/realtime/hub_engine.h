@@ -4,6 +4,8 @@
 #ifndef PX_REALTIME_HUB_ENGINE_H
 #define PX_REALTIME_HUB_ENGINE_H
 
+#include <stdbool.h>
+
 #include "pollux/hub.h"
 
 struct hub_engine;

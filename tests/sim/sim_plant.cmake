@@ -133,7 +133,7 @@ px_sim_plant(head_bytes_stay_counted http2 server/h2/h2_share.c
 px_sim_plant(topic_waiting_counted_on talk realtime/topic.c "    topic->waiting_count--;
 " "")
 px_sim_plant(fetch_repeats_posts fetch client/fetch.c
-    "(fetch->reused && http_method_is_idempotent(request->method_id))" "fetch->reused")
+    "(fetch->facts.reused && http_method_is_idempotent(request->method_id))" "fetch->facts.reused")
 px_sim_plant(fetch_cut_looks_whole fetch client/h1_link_read.c
     "    px_err err = h1_body_eof(&link->work->body);
 " "    px_err err = PX_OK;
