@@ -30,8 +30,8 @@ static void pass(int fd)
     if (count < 0 && errno == EAGAIN)
         return;
     while (count > 0 && sent < count) {
-        ssize_t more = send(other[fd], piece + sent, (size_t)(count - sent),
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t more =
+            send(other[fd], piece + sent, (size_t)(count - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
         struct pollfd full = {.fd = other[fd], .events = POLLOUT};
 
         if (more < 0 && errno == EAGAIN)

@@ -289,7 +289,7 @@ enum {
     CLIENT_FIRST_BYTE_MS_DEFAULT = 60 * 1000,
     CLIENT_SILENCE_MS_DEFAULT = 60 * 1000,
     CLIENT_HTTP1_MS = 10 * 60 * 1000, /* so long HTTP_1_1_REQUIRED is remembered */
-    CLIENT_CONTINUE_MS = 1000, /* RFC 9110 section 10.1.1: a client need not wait for ever */
+    CLIENT_CONTINUE_MS = 1000,        /* RFC 9110 section 10.1.1: a client need not wait for ever */
     /* Informational answers to one request: a page's early hints come in a few. */
     CLIENT_INFORM_COUNT_MAX = 32,
     CLIENT_STEPS_PER_TURN = 256,              /* of one connection's driver before others go on */
