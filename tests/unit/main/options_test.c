@@ -396,7 +396,7 @@ static void refusals(void **state)
          "--proxy-header via: it is one of forwarded, x-forwarded-for, either, off"},
         {"pollux -w -1", "--workers -1: it is a number from 0 to 1024"},
         {"pollux -w 1025", "--workers 1025: it is a number from 0 to 1024"},
-        {"pollux --log nonsense", "--log nonsense: it is one of combined, json, request, off"},
+        {"pollux --log nonsense", "--log nonsense: it is one of combined, json, ecs, request, off"},
         {"pollux --log-file=", "--log-file : it is a path of a file"},
         {"pollux --pid-file=\x01", "--pid-file \x01: it is a path of a file"},
         {"pollux --status 199", "--status 199: it is a number from 200 to 599"},
