@@ -637,8 +637,10 @@ def test_peers_are_refused_while_no_worker_serves(tmp_path):
         assert ask(server.address, GET).status == 200
         port = server.address[1]
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        # Enough for the master to wait, too few to start a worker.
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (10, before[1]))
+        # Enough for the master to take a connection, too few to start a worker.
+        there = {int(number) for number in os.listdir(f"/proc/{server.pid}/fd")}
+        free = next(number for number in range(len(there) + 1) if number not in there)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free + 1, before[1]))
         for pid in server.children():
             os.kill(pid, signal.SIGKILL)
         server.wait_stderr(r"no worker serves: connections are refused until one does")
