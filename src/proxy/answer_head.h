@@ -1,8 +1,8 @@
 /*
  * The fields of an answer on their way to the client.
  *
- * Happy path: answer_fields_read finds what Connection names, answer_field_passes is asked of each
- * field.  It can fail by a Connection field that names too much.
+ * Happy path: answer_head_set passes on what answer_field_passes of each field, answer_inform those
+ * of an informational one.  It can fail by a Connection field that names too much.
  */
 #ifndef PX_PROXY_ANSWER_HEAD_H
 #define PX_PROXY_ANSWER_HEAD_H

@@ -17,6 +17,7 @@ from lib.runner import BUILD, ROOT, Child, clean_environment, is_listening_unix
 from lib.tls import TlsWire
 from lib.transport import H1Client, H2Client
 from lib.upstream import Upstream
+from lib.echo import running_example
 from lib.websocket import BINARY, TEXT, Socket, frame
 from lib.wire import DEADLINE_S, Wire, ask, connect
 
@@ -31,21 +32,8 @@ def get(target, *fields):
 
 @contextmanager
 def example(name, tmp_path, *args):
-    """On a unix socket, so that no port has to be found.  It is ended by TERM, which it does not catch."""
-    path = str(tmp_path / "sock")
-    child = Child([BUILD / "examples" / name, f"unix:{path}", *args])
-    try:
-        end = time.monotonic() + DEADLINE_S
-        while not is_listening_unix(path):
-            assert child.running and time.monotonic() < end, child.stderr
-            time.sleep(0.01)
-        yield path
-        assert child.running, child.stderr
-        child.signal(signal.SIGTERM)
-        assert child.wait() == -signal.SIGTERM
-        assert child.stderr == ""
-    finally:
-        child.kill()
+    with running_example(name, str(tmp_path / "sock"), *args) as child:
+        yield child.path
 
 
 def test_each_is_built_short_and_tested():

@@ -25,14 +25,7 @@ struct px_group {
 /* What a call that fails was given. */
 static px_err refuse(const px_route_options *options, void *context, px_err err)
 {
-    for (uint32_t index = 0; options->middleware && index < options->middleware_count; index++)
-        if (options->middleware[index].release)
-            options->middleware[index].release(options->middleware[index].context);
-    for (uint32_t index = 0; options->filters && index < options->filter_count; index++)
-        if (options->filters[index].release)
-            options->filters[index].release(options->filters[index].context);
-    if (options->release)
-        options->release(context);
+    site_route_refused(options, context);
     return err;
 }
 

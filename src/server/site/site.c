@@ -332,8 +332,7 @@ px_err px_site_host(px_site *site, const char *const *names, size_t name_count,
 
 /* --- Routes ----------------------------------------------------------------------------------- */
 
-/* A call failed: what it was given is released. */
-static void route_refused(const px_route_options *options, void *context)
+void site_route_refused(const px_route_options *options, void *context)
 {
     for (uint32_t index = 0; options->middleware && index < options->middleware_count; index++)
         if (options->middleware[index].release)
@@ -477,13 +476,13 @@ px_err px_host_route(px_host *host, const char *pattern, const px_route_options 
     if (options_read(&options, sizeof(options), given) != PX_OK) {
         err = error_set(out_error, PX_ERR_INVALID, 0, "route '%s': unknown or missing struct_size",
                         pattern ? pattern : "");
-        route_refused(&options, context);
+        site_route_refused(&options, context);
         return err;
     }
     err = route_options_check(host, pattern, &options, handler, out_error);
     if (err == PX_OK)
         err = route_put(host, pattern, &options, handler, context, out_error);
     if (err != PX_OK)
-        route_refused(&options, context);
+        site_route_refused(&options, context);
     return err;
 }

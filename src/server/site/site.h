@@ -118,4 +118,7 @@ enum router_result site_find(const px_host *host, uint8_t method_id, px_str meth
 /* The answer to a path that no route has, without content: what dispatch and px_site_find say. */
 unsigned site_status_of(enum router_result result, uint8_t method, px_str path);
 
+/* A call of a route failed: what it was given is released. */
+void site_route_refused(const px_route_options *options, void *context);
+
 #endif

@@ -29,10 +29,9 @@ def open_echo(client, path, *fields, target="/", **more):
 
 
 @contextmanager
-def running_echo(folder):
-    """Its process, and the path it listens on.  It is ended by TERM, which it does not catch."""
-    path = str(folder / "echo")
-    child = Child([BUILD / "examples" / "websocket_echo", f"unix:{path}"])
+def running_example(name, path, *args):
+    """Its process, on a unix socket, so that no port has to be found.  It is ended by TERM, which it does not catch."""
+    child = Child([BUILD / "examples" / name, f"unix:{path}", *args])
     try:
         end = time.monotonic() + DEADLINE_S
         while not is_listening_unix(path):
@@ -46,3 +45,7 @@ def running_echo(folder):
         assert child.stderr == ""
     finally:
         child.kill()
+
+
+def running_echo(folder):
+    return running_example("websocket_echo", str(folder / "echo"))
