@@ -46,6 +46,9 @@ typedef struct px_tls_options {
     const char *ticket_keys_file;
     uint32_t handshake_timeout_ms; /**< For a whole handshake; 0: 10 s; PX_OFF. */
     uint32_t handshakes_max;       /**< In flight in one server; above, the oldest goes; 0: 1024. */
+    /** Whether h2 is chosen of what a client offers by ALPN (RFC 7301); 0: on; PX_OFF: HTTP/1.1 is
+     *  spoken, and one that offers h2 alone gets the alert no_application_protocol. */
+    uint32_t http2;
 } px_tls_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -5,6 +5,7 @@
 
 static const char *const client_words[] = {"required", "optional", "off", NULL};
 static const char *const profile_words[] = {"intermediate", "modern", NULL};
+static const char *const http2_words[] = {"on", "tls", "off", NULL};
 static const char *const scheme_words[] = {"http", "https", NULL};
 static const char *const self_signed_words[] = {"self_signed", NULL};
 
@@ -92,11 +93,12 @@ const struct config_directive schema_hosts[] = {
      .example = TLS_EXAMPLE("strict on")},
     {.name = "http2",
      .where = IN_TOP,
-     .uses = {{TYPE_SWITCH, "RULE"}},
+     .uses = {{TYPE_WORD, "RULE", .words = http2_words}},
      .values_min = 1,
      .values_max = 1,
      .defaults = "on",
-     .help = "HTTP/2 without TLS, by prior knowledge",
+     .help = "where HTTP/2 is spoken: on: over TLS, and without by prior knowledge; tls: over TLS "
+             "alone; off: nowhere",
      .example = "http2 off\nrespond"},
     {.name = "route",
      .where = IN_TOP | IN_HOST,

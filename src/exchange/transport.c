@@ -56,8 +56,20 @@ uint64_t exchange_content_max(const px_exchange *exchange)
 
 /* --- The head of the answer ------------------------------------------------------------------- */
 
+/* RFC 9110 sections 8.8 and 14.3: validators are of the page as an answer of its own; under the
+ * status of an error there is nothing to ask for again, nor a part of it. */
+static void validators_remove(px_exchange *exchange)
+{
+    static const char *const names[] = {"ETag", "Last-Modified", "Accept-Ranges"};
+
+    for (size_t index = 0; index < ARRAY_COUNT(names); index++)
+        px_response_set_field(exchange, px_str_of(names[index]), px_str_make(NULL, 0));
+}
+
 void exchange_take_head(px_exchange *exchange)
 {
+    if (PX_UNLIKELY(exchange->handling.detour_status >= 400))
+        validators_remove(exchange);
     if (PX_UNLIKELY(exchange->site->has_filters) && exchange->output.kind != CONTENT_TUNNEL)
         filters_take_head(exchange);
     exchange->answer.state = ANSWER_TAKEN;

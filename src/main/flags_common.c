@@ -46,6 +46,19 @@ static px_err set_h2c(struct options *options, const struct flag *flag, const ch
     return PX_OK;
 }
 
+static px_err set_http2(struct options *options, const struct flag *flag, const char *value,
+                        px_error *out_error)
+{
+    bool is_off = strcmp(value, "off") == 0;
+
+    (void)flag;
+    if (!is_off && strcmp(value, "tls") != 0 && strcmp(value, "on") != 0)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--http2 %s: it is on, tls or off", value);
+    options->secure.tls.http2 = is_off ? PX_OFF : 0;
+    options->server.http2_clear = strcmp(value, "on") == 0 ? 0 : PX_OFF;
+    return PX_OK;
+}
+
 static px_err set_help(struct options *options, const struct flag *flag, const char *value,
                        px_error *out_error)
 {
@@ -73,6 +86,8 @@ const struct flag flags_common[] = {
      ",backlog=N"},
     {"h2c", 0, "RULE", FOR_SERVING, set_h2c, 0,
      "HTTP/2 without TLS, by prior knowledge: on (default) or off"},
+    {"http2", 0, "RULE", FOR_SERVING, set_http2, 0,
+     "on (default), tls: not without TLS, as --h2c off, or off"},
     {"log", 0, "FORMAT", FOR_SERVING, set_log, 0, "combined, json, ecs, request, off; on stdout"},
     {"log-file", 0, "PATH", FOR_SERVING, flag_set_path, FLAG_AT(log_file),
      "the log goes there; HUP and USR1 reopen it"},

@@ -124,8 +124,10 @@ static void print_process(struct print *print, const struct options *options)
     }
     print_log(print, options);
     print_text(print, "health", options->health);
-    if (options->server.http2_clear == PX_OFF)
+    if (options->secure.tls.http2 == PX_OFF)
         print_line(print, "http2", "off");
+    else if (options->server.http2_clear == PX_OFF)
+        print_line(print, "http2", "tls");
     print_numbers(print, options, NULL);
     print_numbers(print, options, "limits");
     print_numbers(print, options, "timeouts");

@@ -19,6 +19,7 @@
 #include "main/run_secure.h"
 #include "process/privileges.h"
 
+enum { HTTP2_ON, HTTP2_TLS, HTTP2_OFF }; /* words of `http2` */
 enum { ADDRESS_BYTES_MAX = LISTEN_ADDRESS_BYTES, BLOCKS_TEXT = 300 };
 
 /* The flag's name is not in the file. */
@@ -92,7 +93,8 @@ static void take_process(const struct config_node *top, struct options *options)
     if (value)
         process->user = value->text.ptr;
     value = value_of(top, "http2");
-    options->server.http2_clear = value && value->is_off ? PX_OFF : 0;
+    options->server.http2_clear = value && value->word != HTTP2_ON ? PX_OFF : 0;
+    options->secure.tls.http2 = value && value->word == HTTP2_OFF ? PX_OFF : 0;
 }
 
 /* --- What is looked up ------------------------------------------------------------------------

@@ -51,7 +51,7 @@ px_err tls_serve(px_server *server, px_tls *tls, uint16_t *out_index, px_error *
         return error_set(out_error, PX_ERR_LIMIT, 0, "a server has at most %d of px_tls",
                          LISTENERS_MAX);
     service->settings[index] = tls;
-    tls->http2 = server->h2 != NULL;
+    tls->http2 = server->h2 != NULL && tls->options.http2 != PX_OFF;
     if (index == service->settings_count)
         service->settings_count++;
     *out_index = (uint16_t)(index + 1);

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.short
 # For each flag of commands that serve: how it is given, and the directive that says it.
 FLAGS = {
     "listen": (["-l", "127.0.0.1:0,backlog=7"], "listen 127.0.0.1:0 backlog=7"),
-    "h2c": (["--h2c", "off"], "http2 off"),
+    "h2c": (["--h2c", "off"], "http2 tls"),
+    "http2": (["--http2", "off"], "http2 off"),
     "log": (["--log", "json"], "log json"),
     "log-file": (["--log-file", "a b.log"], 'log combined "{cwd}/a b.log"'),
     "max-connections": (["--max-connections", "off"], "limits > connections off"),

@@ -237,6 +237,22 @@ def test_error_pages_are_of_the_same_host(gates):
     assert get(gates, "/closed")[0] == 403
 
 
+def test_answers_with_an_error_page_have_no_validators(gates, folder):
+    """A page that files answer: as with --error-page of `pollux files`, there is nothing to ask for again."""
+    (folder / "www" / "no.html").write_text("no such thing")
+    text = "error_page 404 /pages/no.html\nroute /pages/{name} {\n strip_prefix /pages\n files www\n}\nrespond 404\n"
+    validators = ("etag", "last-modified", "accept-ranges")
+    with serve(folder, text) as server, Server([PROGRAM, "files", "www", "--log", "off", "-w", "1", "-l", "127.0.0.1:0",
+                                               "--error-page", "404=no.html"], cwd=folder) as files:  # fmt: skip
+        status, fields, content = get(server, "/pages/no.html")
+        assert status == 200 and all(name in fields for name in validators)
+        for one in (server, files):
+            for asks in ("", f"If-None-Match: {fields['etag']}\r\n", "Range: bytes=0-0\r\n"):
+                status, got, content = get(one, "/none", fields=asks)
+                assert (status, content) == (404, b"no such thing")
+                assert not set(validators) & set(got), got
+
+
 def test_when_decides_by_the_request(gates):
     beta = "X-Beta: yes!\r\n"
     assert get(gates, "/when/a")[2] == b"old"

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import socket
+import subprocess
 import time
 
 import pytest
@@ -83,13 +84,48 @@ def test_coalesced_connections_and_421(folder):
                 assert wire.reply().status == (404 if host == "none.test" else 200), (sni, host)
 
 
-def test_http2_off(folder):
-    for rule, is_spoken in (("on", True), ("off", False)):
+def test_http2_without_tls(folder):
+    for rule, is_spoken in (("on", True), ("tls", False), ("off", False)):
         with serve(folder, f"http2 {rule}\nrespond\n") as server:
             with Wire(server.address) as wire:
                 wire.send(PREFACE + b"\0\0\0\4\0\0\0\0\0", read=False)
                 first = wire._take(9, time.monotonic() + 5)
             assert (first[3] == 4 and first[:5] != b"HTTP/") == is_spoken, first
+
+
+# A line of the file, the flags that say the same, and what curl and openssl negotiate.
+HTTP2_RULES = [("on", [], "2"), ("tls", ["--h2c=off"], "2"), ("tls", ["--http2=tls"], "2"), ("off", ["--http2=off"], "1.1")]
+
+
+@pytest.mark.parametrize("rule, flags, version", HTTP2_RULES)
+def test_http2_over_tls(folder, rule, flags, version):
+    """RFC 7301: what is not spoken is not chosen."""
+    (folder / "tls").mkdir()
+    authority = Authority(folder / "tls")
+    cert, key = authority.issue("a.test")
+    text = f"http2 {rule}\nhost a.test {{\n tls {cert} {key}\n respond in\n}}\n"
+    line = ["respond", "-w", "1", "--log", "off", "-l", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key]
+    for server in (
+        serve(folder, text, top="workers 1\nlog off\nlisten 127.0.0.1:0 tls\n"),
+        Server([PROGRAM, *line, *flags]),
+    ):
+        with server:
+            port = server.address[1]
+            said = subprocess.run(
+                ["curl", "-q", "-sS", "--noproxy", "*", "-k", "--resolve", f"a.test:{port}:127.0.0.1", "-o", "/dev/null",
+                 "-w", "%{http_version}", f"https://a.test:{port}/"],
+                capture_output=True, text=True, timeout=20, check=True,
+            ).stdout  # fmt: skip
+            assert said == version
+            both, alone = (
+                subprocess.run(
+                    ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-alpn", offered],
+                    input="", capture_output=True, text=True, errors="replace", timeout=20,
+                )
+                for offered in ("h2,http/1.1", "h2")
+            )  # fmt: skip
+            assert f"ALPN protocol: {'h2' if version == '2' else 'http/1.1'}" in both.stdout
+            assert ("alert no application protocol" in alone.stderr) == (version != "2")
 
 
 # --- Files ---------------------------------------------------------------------------------------
