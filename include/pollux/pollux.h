@@ -31,6 +31,7 @@
 #include "pollux/request.h"
 #include "pollux/reshape.h"
 #include "pollux/response.h"
+#include "pollux/save.h"
 #include "pollux/server.h"
 #include "pollux/site.h"
 #include "pollux/str.h"

@@ -15,6 +15,7 @@
 #include "pollux/request.h"
 #include "pollux/response.h"
 
+struct save;
 struct tunnel;
 
 /* Content of an answer, tagged. */
@@ -35,7 +36,14 @@ enum handler_progress {
 };
 
 /* What gets the request's content. */
-enum content_sink { SINK_CALLBACK, SINK_COLLECT, SINK_MULTIPART, SINK_DROP, SINK_TUNNEL };
+enum content_sink {
+    SINK_CALLBACK,
+    SINK_COLLECT,
+    SINK_MULTIPART,
+    SINK_SAVE,
+    SINK_DROP,
+    SINK_TUNNEL
+};
 
 /* A filter that was asked and has content to see. */
 struct filter_stage {
@@ -62,6 +70,8 @@ struct input_more {
     struct multipart *multipart;                       /* in the arena */
     const px_multipart_callbacks *multipart_callbacks; /* borrowed: outlives the exchange */
     void *multipart_context;
+    bool in_on_part;          /* that callback is running: the part may be saved */
+    struct save *save;        /* counted: with its own memory; or NULL */
     const px_field *trailers; /* in the arena */
     uint32_t trailer_count;
 };

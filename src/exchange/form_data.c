@@ -4,7 +4,7 @@
  * Happy path: px_request_multipart finds the boundary, content goes through the codec, the handler
  * hears of each part.  It can fail at any byte; the handler is told once and answers.
  */
-#include "exchange/exchange_private.h"
+#include "exchange/save.h"
 #include "http/forms/multipart.h"
 
 /* The rest of what is being fed is not told once there is an end, or an answer of ours. */
@@ -19,8 +19,10 @@ static px_err part_begin(const struct multipart_part *part, void *context)
     struct input_more *input = exchange->input.more;
     px_part_head head = {part->name, part->filename, part->content_type};
 
+    input->in_on_part = true;
     if (TABLE_MEMBER(input->multipart_callbacks, on_part))
         input->multipart_callbacks->on_part(exchange, &head, input->multipart_context);
+    input->in_on_part = false;
     return told(exchange);
 }
 
@@ -29,18 +31,40 @@ static px_err part_data(px_str bytes, void *context)
     px_exchange *exchange = context;
     struct input_more *input = exchange->input.more;
 
-    if (TABLE_MEMBER(input->multipart_callbacks, on_part_content))
+    if (save_has_part(exchange))
+        save_part_data(exchange, bytes);
+    else if (TABLE_MEMBER(input->multipart_callbacks, on_part_content))
         input->multipart_callbacks->on_part_content(exchange, bytes, input->multipart_context);
     return told(exchange);
 }
 
-static px_err part_end(void *context)
+static void part_end_tell(px_exchange *exchange)
 {
-    px_exchange *exchange = context;
     struct input_more *input = exchange->input.more;
 
     if (TABLE_MEMBER(input->multipart_callbacks, on_part_end))
         input->multipart_callbacks->on_part_end(exchange, input->multipart_context);
+}
+
+void form_data_part_saved(px_exchange *exchange)
+{
+    save_leave_part(exchange);
+    if (exchange_alive(exchange))
+        part_end_tell(exchange);
+}
+
+/* A part that is being saved ends when it is written: until then the form is held back. */
+static px_err part_end(void *context)
+{
+    px_exchange *exchange = context;
+
+    if (save_has_part(exchange))
+        save_finish(exchange);
+    if (save_is_active(exchange))
+        return told(exchange);
+    if (save_has_part(exchange))
+        save_leave_part(exchange);
+    part_end_tell(exchange);
     return told(exchange);
 }
 
@@ -96,15 +120,23 @@ static void form_data_tell(px_exchange *exchange, px_err result)
 size_t form_data_receive(px_exchange *exchange, px_str bytes)
 {
     struct input_more *input = exchange->input.more;
-    size_t used = bytes.len;
+    size_t at = 0;
 
-    if (input->told)
-        return bytes.len;
-    px_err err = multipart_feed(input->multipart, bytes, &used);
+    while (!input->told && at < bytes.len) {
+        size_t left = bytes.len - at;
+        size_t piece = left < SAVE_PIECE_BYTES_MAX ? left : SAVE_PIECE_BYTES_MAX;
+        size_t used = piece;
+        px_err err = multipart_feed(input->multipart, px_str_make(bytes.ptr + at, piece), &used);
 
-    if (err != PX_OK && exchange_alive(exchange))
-        form_data_tell(exchange, err);
-    return err == PX_OK ? used : bytes.len;
+        if (err != PX_OK && exchange_alive(exchange))
+            form_data_tell(exchange, err);
+        if (err != PX_OK)
+            return bytes.len;
+        at += used;
+        if (exchange->input.paused)
+            return at;
+    }
+    return bytes.len;
 }
 
 void form_data_pause(px_exchange *exchange)

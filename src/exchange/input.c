@@ -5,7 +5,7 @@
  * It can fail when the content passes its limit (413) or memory runs out.  The handler slows the
  * peer down with pause; the transport looks at content_paused after each piece.
  */
-#include "exchange/exchange_private.h"
+#include "exchange/save.h"
 #include "http/fields/field.h"
 #include "http/forms/query.h"
 
@@ -65,6 +65,9 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used)
     case SINK_MULTIPART:
         used = form_data_receive(exchange, bytes);
         break;
+    case SINK_SAVE:
+        used = save_receive(exchange, bytes);
+        break;
     case SINK_TUNNEL:
         used = tunnel_receive(exchange, bytes);
         break;
@@ -111,6 +114,8 @@ void exchange_tell_whole(px_exchange *exchange)
         collected_tell(exchange);
     else if (exchange->input.ended && exchange->input.sink == SINK_MULTIPART)
         form_data_finish(exchange);
+    else if (exchange->input.ended && exchange->input.sink == SINK_SAVE)
+        save_finish(exchange);
 }
 
 /* Collected content ends in NUL too, like every string of a request. */
@@ -153,6 +158,9 @@ void exchange_receive_end(px_exchange *exchange)
         break;
     case SINK_MULTIPART:
         form_data_finish(exchange);
+        break;
+    case SINK_SAVE:
+        save_finish(exchange);
         break;
     case SINK_TUNNEL:
         if (TABLE_MEMBER(exchange->output.more->tunnel, on_receive_end))
@@ -213,11 +221,12 @@ void px_request_pause(px_exchange *exchange)
 {
     exchange->input.paused = true;
     form_data_pause(exchange);
+    (void)save_note_pause(exchange, true);
 }
 
 void px_request_resume(px_exchange *exchange)
 {
-    if (!exchange->input.paused)
+    if (!exchange->input.paused || save_note_pause(exchange, false))
         return;
     exchange->input.paused = false;
     if (exchange->transport)

@@ -78,7 +78,7 @@ static void read_done(px_err status, void *context)
     read->done(read, status);
 }
 
-static px_err read_submit(px_loop *loop, struct file_read *read, void (*work)(void *context))
+static px_err job_submit(px_loop *loop, struct helper_job *job)
 {
     if (loop->ending)
         return PX_ERR_CLOSED;
@@ -86,14 +86,19 @@ static px_err read_submit(px_loop *loop, struct file_read *read, void (*work)(vo
         loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
     if (!loop->helpers)
         return PX_ERR_MEMORY;
-    read->job.work = work;
-    read->job.done = read_done;
-    read->job.context = read;
-    read->job.pending = &loop->helper_jobs;
-    px_err err = helpers_submit(loop->helpers, &read->job);
+    job->pending = &loop->helper_jobs;
+    px_err err = helpers_submit(loop->helpers, job);
 
     loop->helper_jobs += err == PX_OK;
     return err;
+}
+
+static px_err read_submit(px_loop *loop, struct file_read *read, void (*work)(void *context))
+{
+    read->job.work = work;
+    read->job.done = read_done;
+    read->job.context = read;
+    return job_submit(loop, &read->job);
 }
 
 px_err file_read_later(px_loop *loop, struct file_read *read)
@@ -104,4 +109,47 @@ px_err file_read_later(px_loop *loop, struct file_read *read)
 px_err file_warm_later(px_loop *loop, struct file_read *read)
 {
     return read_submit(loop, read, warm_work);
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+void file_write_waiting(struct file_write *job)
+{
+    job->written = 0;
+    job->sys_errno = 0;
+    while (job->written < job->bytes.len) {
+        ssize_t count =
+            write(job->fd, job->bytes.ptr + job->written, job->bytes.len - job->written);
+
+        if (count > 0) {
+            job->written += (size_t)count;
+        } else if (count == 0 || errno != EINTR) {
+            job->sys_errno = count == 0 ? EIO : errno;
+            return;
+        }
+    }
+}
+
+/* On a helper thread. */
+static void write_work(void *context)
+{
+    file_write_waiting(context);
+}
+
+static void write_done(px_err status, void *context)
+{
+    struct file_write *job = context;
+
+    (*job->job.pending)--;
+    job->done(job, status);
+}
+
+px_err file_write_later(px_loop *loop, struct file_write *job)
+{
+    job->written = 0;
+    job->sys_errno = 0;
+    job->job.work = write_work;
+    job->job.done = write_done;
+    job->job.context = job;
+    return job_submit(loop, &job->job);
 }

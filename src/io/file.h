@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "io/helper.h"
+#include "pollux/str.h"
 
 /* Reads what can be read without waiting for a disk: PX_OK (0 bytes: the end of the file), PX_AGAIN
  * (a helper must read it) or PX_ERR_SYSTEM. */
@@ -43,5 +44,22 @@ void file_read_waiting(struct file_read *read);
 
 /* Begins it: PX_OK, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err file_read_later(px_loop *loop, struct file_read *read);
+
+/* A write on a helper thread, at the descriptor's position.  The caller's memory, in use until
+ * `done` was called. */
+struct file_write {
+    struct helper_job job; /* private */
+    int fd;
+    px_str bytes;   /* borrowed: until `done` */
+    size_t written; /* the result: all of them, or fewer and why */
+    int sys_errno;  /* 0: all of them */
+    void (*done)(struct file_write *job, px_err status);
+};
+
+/* Writes here and now, waiting for the disk; `done` is not called. */
+void file_write_waiting(struct file_write *job);
+
+/* Begins it: PX_OK, PX_ERR_LIMIT, PX_ERR_MEMORY or PX_ERR_CLOSED. */
+PX_MUST_CHECK px_err file_write_later(px_loop *loop, struct file_write *job);
 
 #endif
