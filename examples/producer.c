@@ -28,7 +28,7 @@ static px_pull pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
 static void numbers(px_exchange *exchange, void *context)
 {
     px_str n = px_request_query_param(exchange, "n");
-    px_producer producer = {pull, free, malloc(sizeof(struct count))};
+    px_producer producer = {sizeof(px_producer), pull, free, malloc(sizeof(struct count))};
 
     (void)context;
     if (!producer.context) {

@@ -8,10 +8,10 @@
  *     server.listen("127.0.0.1:8080");
  *     server.run();
  *
- * Setup calls throw pollux::error.  A handler that throws is answered 500 where nothing was answered
- * yet; no exception passes through C.  What a lambda captures is destroyed with the server, site,
- * timer or exchange that it was given to.  Everything of the C headers can be used beside it: `get`
- * of each owner is its handle.
+ * Setup calls throw pollux::error.  A handler that throws is answered 500 where nothing was
+ * answered yet; no exception passes through C.  What a lambda captures is destroyed with the
+ * server, site, timer or exchange that it was given to.  Everything of the C headers can be used
+ * beside it: `get` of each owner is its handle.
  */
 #ifndef PX_POLLUX_HPP
 #define PX_POLLUX_HPP
@@ -29,16 +29,25 @@
 
 #include "pollux/pollux.h"
 
-namespace pollux {
+namespace pollux
+{
 
 /// A setup call failed.
-class error : public std::runtime_error {
-public:
-    explicit error(const px_error &what) : std::runtime_error(what.text), code_(what.code) {}
-    error(px_err code, const char *text) : std::runtime_error(text), code_(code) {}
-    px_err code() const noexcept { return code_; }
+class error : public std::runtime_error
+{
+  public:
+    explicit error(const px_error &what) : std::runtime_error(what.text), code_(what.code)
+    {
+    }
+    error(px_err code, const char *text) : std::runtime_error(text), code_(code)
+    {
+    }
+    px_err code() const noexcept
+    {
+        return code_;
+    }
 
-private:
+  private:
     px_err code_;
 };
 
@@ -54,7 +63,8 @@ inline std::optional<std::string_view> view(px_str str) noexcept
     return str.ptr ? std::optional(std::string_view(str.ptr, str.len)) : std::nullopt;
 }
 
-namespace detail {
+namespace detail
+{
 
 inline void check(px_err code, const px_error &what)
 {
@@ -73,22 +83,46 @@ template <class F> void destroy(void *context) noexcept
 }
 
 template <auto Destroy> struct deleter {
-    template <class T> void operator()(T *ptr) const noexcept { Destroy(ptr); }
+    template <class T> void operator()(T *ptr) const noexcept
+    {
+        Destroy(ptr);
+    }
 };
 
 } // namespace detail
 
 /// A request and its answer; borrowed, as px_exchange is.
-class exchange {
-public:
-    explicit exchange(px_exchange *ptr) noexcept : ptr_(ptr) {}
-    px_exchange *get() const noexcept { return ptr_; }
+class exchange
+{
+  public:
+    explicit exchange(px_exchange *ptr) noexcept : ptr_(ptr)
+    {
+    }
+    px_exchange *get() const noexcept
+    {
+        return ptr_;
+    }
 
-    std::string_view method() const noexcept { return detail::plain(px_request_method(ptr_)); }
-    std::string_view target() const noexcept { return detail::plain(px_request_target(ptr_)); }
-    std::optional<std::string_view> path() const noexcept { return view(px_request_path(ptr_)); }
-    std::optional<std::string_view> query() const noexcept { return view(px_request_query(ptr_)); }
-    std::string_view client() const noexcept { return detail::plain(px_request_client(ptr_)); }
+    std::string_view method() const noexcept
+    {
+        return detail::plain(px_request_method(ptr_));
+    }
+    std::string_view target() const noexcept
+    {
+        return detail::plain(px_request_target(ptr_));
+    }
+    std::optional<std::string_view> path() const noexcept
+    {
+        return view(px_request_path(ptr_));
+    }
+    std::optional<std::string_view> query() const noexcept
+    {
+        return view(px_request_query(ptr_));
+    }
+    std::string_view client() const noexcept
+    {
+        return detail::plain(px_request_client(ptr_));
+    }
     std::optional<std::string_view> content() const noexcept
     {
         return view(px_request_content(ptr_));
@@ -139,7 +173,7 @@ public:
     void respond(unsigned status, std::string_view type, std::string &&content)
     {
         auto owned = std::make_unique<std::string>(std::move(content));
-        px_body body{str(*owned), detail::destroy<std::string>, owned.get()};
+        px_body body{sizeof(px_body), str(*owned), detail::destroy<std::string>, owned.get()};
 
         owned.release();
         px_respond_body(ptr_, status, str(type), &body);
@@ -148,16 +182,31 @@ public:
     {
         respond(status, "text/plain; charset=utf-8", text);
     }
-    void respond_error(unsigned status) noexcept { px_respond_error(ptr_, status); }
+    void respond_error(unsigned status) noexcept
+    {
+        px_respond_error(ptr_, status);
+    }
     void redirect(unsigned status, std::string_view location) noexcept
     {
         px_respond_redirect(ptr_, status, str(location));
     }
-    bool is_answered() const noexcept { return px_response_status(ptr_) != 0; }
-    bool is_open() const noexcept { return px_exchange_is_open(ptr_) != 0; }
-    void abort() noexcept { px_exchange_abort(ptr_); }
+    bool is_answered() const noexcept
+    {
+        return px_response_status(ptr_) != 0;
+    }
+    bool is_open() const noexcept
+    {
+        return px_exchange_is_open(ptr_) != 0;
+    }
+    void abort() noexcept
+    {
+        px_exchange_abort(ptr_);
+    }
     /// Goes on after a middleware's PX_STOP.
-    void next() noexcept { px_exchange_next(ptr_); }
+    void next() noexcept
+    {
+        px_exchange_next(ptr_);
+    }
 
     /// Calls `F(exchange, px_end, unsigned status)` once it is over; false without memory.
     template <class F> bool at_end(F &&call)
@@ -185,7 +234,7 @@ public:
 
         /* It lives as long as the exchange: on_collected does not come when that ends before. */
         if (!at_end([held = std::shared_ptr<function>(std::move(owned))](exchange, px_end,
-                                                                        unsigned) {})) {
+                                                                         unsigned) {})) {
             respond_error(503);
             return;
         }
@@ -212,25 +261,36 @@ public:
         }
     }
 
-private:
+  private:
     px_exchange *ptr_;
 };
 
 /// Names an exchange on any thread (px_ref).
-class ref {
-public:
-    explicit ref(exchange named) noexcept : ref_(px_exchange_ref(named.get())) {}
-    ref(ref &&other) noexcept : ref_(std::exchange(other.ref_, px_ref{})) {}
+class ref
+{
+  public:
+    explicit ref(exchange named) noexcept : ref_(px_exchange_ref(named.get()))
+    {
+    }
+    ref(ref &&other) noexcept : ref_(std::exchange(other.ref_, px_ref{}))
+    {
+    }
     ref &operator=(ref &&other) noexcept
     {
         std::swap(ref_, other.ref_);
         return *this;
     }
-    ~ref() { px_ref_release(&ref_); }
+    ~ref()
+    {
+        px_ref_release(&ref_);
+    }
 
     /// Calls `F(exchange)` on the loop's thread, where the exchange has not ended; false: the loop
     /// is gone, or there is no memory.  Any thread.
-    template <class F> bool post(F &&call) const { return post_to(ref_, std::forward<F>(call)); }
+    template <class F> bool post(F &&call) const
+    {
+        return post_to(ref_, std::forward<F>(call));
+    }
 
     template <class F> static bool post_to(const px_ref &to, F &&call)
     {
@@ -249,39 +309,49 @@ public:
         return true;
     }
 
-private:
+  private:
     px_ref ref_;
 };
 
 /// A request for other threads (px_held).
-class held {
-public:
+class held
+{
+  public:
     /// Throws std::bad_alloc without memory.
     explicit held(exchange asked) : ptr_(px_request_hold(asked.get()))
     {
         if (!ptr_)
             throw std::bad_alloc();
     }
-    const px_held *operator->() const noexcept { return ptr_.get(); }
+    const px_held *operator->() const noexcept
+    {
+        return ptr_.get();
+    }
     std::optional<std::string_view> field(const char *name) const noexcept
     {
         return view(px_held_field(ptr_.get(), name));
     }
-    std::string_view content() const noexcept { return detail::plain(ptr_->content); }
+    std::string_view content() const noexcept
+    {
+        return detail::plain(ptr_->content);
+    }
     /// As ref::post.  Any thread.
     template <class F> bool post(F &&call) const
     {
         return ref::post_to(ptr_->ref, std::forward<F>(call));
     }
 
-private:
+  private:
     std::unique_ptr<const px_held, detail::deleter<px_held_release>> ptr_;
 };
 
 /// An event loop.
-class loop {
-public:
-    loop() : loop(nullptr) {}
+class loop
+{
+  public:
+    loop() : loop(nullptr)
+    {
+    }
     explicit loop(const px_loop_options *options)
     {
         px_error what = PX_ERROR_INIT;
@@ -290,24 +360,32 @@ public:
         if (!ptr_)
             throw error(what);
     }
-    px_loop *get() const noexcept { return ptr_.get(); }
+    px_loop *get() const noexcept
+    {
+        return ptr_.get();
+    }
     void run()
     {
         px_error what = PX_ERROR_INIT;
 
         detail::check(px_loop_run(get(), &what), what);
     }
-    void stop() noexcept { px_loop_stop(get()); }
+    void stop() noexcept
+    {
+        px_loop_stop(get());
+    }
 
-private:
+  private:
     std::unique_ptr<px_loop, detail::deleter<px_loop_destroy>> ptr_;
 };
 
 /// A timer that calls `F()`; it must not outlive its loop.
-class timer {
-public:
+class timer
+{
+  public:
     template <class F>
-    timer(px_loop *on, F &&call) : call_(std::make_unique<std::function<void()>>(std::forward<F>(call)))
+    timer(px_loop *on, F &&call)
+        : call_(std::make_unique<std::function<void()>>(std::forward<F>(call)))
     {
         ptr_.reset(px_timer_create(
             on,
@@ -318,33 +396,51 @@ public:
         if (!ptr_)
             throw std::bad_alloc();
     }
-    void start(uint32_t delay_ms) noexcept { px_timer_start(ptr_.get(), delay_ms); }
-    void stop() noexcept { px_timer_stop(ptr_.get()); }
+    void start(uint32_t delay_ms) noexcept
+    {
+        px_timer_start(ptr_.get(), delay_ms);
+    }
+    void stop() noexcept
+    {
+        px_timer_stop(ptr_.get());
+    }
 
-private:
+  private:
     std::unique_ptr<std::function<void()>> call_;
     std::unique_ptr<px_timer, detail::deleter<px_timer_destroy>> ptr_;
 };
 
 /// An answer to a test's request (px_test_answer).
-class answer {
-public:
-    explicit answer(px_test_answer *ptr) noexcept : ptr_(ptr) {}
-    unsigned status() const noexcept { return ptr_->status; }
-    std::string_view content() const noexcept { return detail::plain(ptr_->content); }
+class answer
+{
+  public:
+    explicit answer(px_test_answer *ptr) noexcept : ptr_(ptr)
+    {
+    }
+    unsigned status() const noexcept
+    {
+        return ptr_->status;
+    }
+    std::string_view content() const noexcept
+    {
+        return detail::plain(ptr_->content);
+    }
     std::optional<std::string_view> field(const char *name) const noexcept
     {
         return view(px_test_field(ptr_.get(), name));
     }
 
-private:
+  private:
     std::unique_ptr<px_test_answer, detail::deleter<px_test_answer_free>> ptr_;
 };
 
 /// A server, with the loop that it makes or on one of yours.
-class server {
-public:
-    server() : server(px_server_options_default()) {}
+class server
+{
+  public:
+    server() : server(px_server_options_default())
+    {
+    }
     explicit server(const px_server_options &options)
     {
         px_error what = PX_ERROR_INIT;
@@ -353,7 +449,10 @@ public:
         if (!ptr_)
             throw error(what);
     }
-    px_server *get() const noexcept { return ptr_.get(); }
+    px_server *get() const noexcept
+    {
+        return ptr_.get();
+    }
 
     /// `F(exchange)` answers, or keeps a ref and answers later.
     template <class F>
@@ -398,8 +497,8 @@ public:
             return verdict;
         };
 
-        detail::check(
-            px_server_use(get(), run, owned.release(), detail::destroy<function>, &what), what);
+        detail::check(px_server_use(get(), run, owned.release(), detail::destroy<function>, &what),
+                      what);
     }
 
     void listen(const char *address)
@@ -408,14 +507,20 @@ public:
 
         detail::check(px_server_listen(get(), address, &what), what);
     }
-    std::string_view address() const noexcept { return px_server_address(get()); }
+    std::string_view address() const noexcept
+    {
+        return px_server_address(get());
+    }
     void run()
     {
         px_error what = PX_ERROR_INIT;
 
         detail::check(px_server_run(get(), &what), what);
     }
-    void stop() noexcept { px_server_stop(get()); }
+    void stop() noexcept
+    {
+        px_server_stop(get());
+    }
     void drain(uint32_t delay_ms = 0, uint32_t deadline_ms = 0) noexcept
     {
         px_server_drain(get(), delay_ms, deadline_ms);
@@ -432,7 +537,7 @@ public:
         return answer(got);
     }
 
-private:
+  private:
     std::unique_ptr<px_server, detail::deleter<px_server_destroy>> ptr_;
 };
 

@@ -186,6 +186,7 @@ const px_field *px_request_form(px_exchange *exchange, size_t *out_count);
 
 /** A part of `multipart/form-data` (RFC 7578).  Slices live until on_part_end has returned. */
 typedef struct px_part_head {
+    size_t struct_size;  /**< Of the library's: what lies behind is not there. */
     px_str name;         /**< The form's field. */
     px_str filename;     /**< As the peer says: never use it as a path.  Absent when not a file. */
     px_str content_type; /**< Absent when not given. */

@@ -3,7 +3,9 @@
  * with CR, LF or NUL, a status outside 200 to 599, a 2xx to CONNECT that is no tunnel) aborts the
  * exchange, and on_end says so.  Before anything was sent the peer then gets a 500 in place of the
  * answer; after that the answer ends visibly broken.  A head of more than 16 KiB does too, with
- * PX_END_NO_MEMORY.  The thread of the server's loop.
+ * PX_END_NO_MEMORY.  A px_body, px_file_range, px_producer or px_cookie begins with its size: one
+ * without breaks a rule too, and since nothing of it can be read its `release` is not called.
+ * The thread of the server's loop.
  */
 #ifndef PX_RESPONSE_H
 #define PX_RESPONSE_H
@@ -17,11 +19,27 @@ extern "C" {
 
 /** Content that is not copied. */
 typedef struct px_body {
-    px_str bytes; /**< Stays as it is until `release` is called. */
+    size_t struct_size; /**< sizeof(px_body). */
+    px_str bytes;       /**< Stays as it is until `release` is called. */
     /** Called once when pollux has done with the bytes, whatever became of them; NULL: static. */
     void (*release)(void *context);
     void *context; /**< Handed to `release`. */
 } px_body;
+
+/** Empty, as a value.  Any thread. */
+static inline px_body px_body_default(void)
+{
+    px_body empty;
+
+    memset(&empty, 0, sizeof(empty));
+    empty.struct_size = sizeof(empty);
+    return empty;
+}
+
+/** An empty px_body, as a value. */
+#define PX_BODY_DEFAULT px_body_default()
+/** The same as an initialiser of a static. */
+#define PX_BODY_INIT PX_INIT_OF(px_body)
 
 /** The length of content that is not known in advance (chunked in HTTP/1.1). */
 #define PX_LENGTH_UNKNOWN UINT64_MAX
@@ -46,9 +64,10 @@ void px_respond_take(px_exchange *exchange, unsigned status, px_str type, void *
 
 /** A range of an open file. */
 typedef struct px_file_range {
-    int fd;          /**< Borrowed until `release` is called. */
-    uint64_t offset; /**< First byte. */
-    uint64_t length; /**< Bytes.  When the file proves shorter, the connection dies. */
+    size_t struct_size; /**< sizeof(px_file_range). */
+    int fd;             /**< Borrowed until `release` is called. */
+    uint64_t offset;    /**< First byte. */
+    uint64_t length;    /**< Bytes.  When the file proves shorter, the connection dies. */
     void (*release)(int fd, void *context); /**< Called once, whatever became of it; may be NULL. */
     void *context;                          /**< Handed to `release`. */
     /** Where pollux notes when it has sent all of the file without waiting for the disk, so that
@@ -57,6 +76,21 @@ typedef struct px_file_range {
      * given with the whole of it alone; NULL: not noted. */
     uint64_t *warm_ms;
 } px_file_range;
+
+/** Empty, as a value.  Any thread. */
+static inline px_file_range px_file_range_default(void)
+{
+    px_file_range empty;
+
+    memset(&empty, 0, sizeof(empty));
+    empty.struct_size = sizeof(empty);
+    return empty;
+}
+
+/** An empty px_file_range, as a value. */
+#define PX_FILE_RANGE_DEFAULT px_file_range_default()
+/** The same as an initialiser of a static. */
+#define PX_FILE_RANGE_INIT PX_INIT_OF(px_file_range)
 
 /** Answers with a range of a file.  @param range copied. */
 void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
@@ -72,6 +106,7 @@ typedef enum px_pull {
 
 /** A producer of content: not asking it is the brake. */
 typedef struct px_producer {
+    size_t struct_size; /**< sizeof(px_producer). */
     /** Writes at most `room` bytes at `out` and says how many. */
     px_pull (*pull)(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
                     void *context);
@@ -79,6 +114,21 @@ typedef struct px_producer {
     void (*release)(void *context);
     void *context; /**< Handed to both. */
 } px_producer;
+
+/** Empty, as a value.  Any thread. */
+static inline px_producer px_producer_default(void)
+{
+    px_producer empty;
+
+    memset(&empty, 0, sizeof(empty));
+    empty.struct_size = sizeof(empty);
+    return empty;
+}
+
+/** An empty px_producer, as a value. */
+#define PX_PRODUCER_DEFAULT px_producer_default()
+/** The same as an initialiser of a static. */
+#define PX_PRODUCER_INIT PX_INIT_OF(px_producer)
 
 /** Answers with what a producer gives.
  *  @param length in bytes, or PX_LENGTH_UNKNOWN.  More or fewer than declared aborts.
@@ -217,15 +267,31 @@ void px_response_replace(px_exchange *exchange, const px_body *body);
 
 /** Attributes of a cookie. */
 typedef struct px_cookie {
-    px_str name;       /**< A token. */
-    px_str value;      /**< Cookie octets (RFC 6265 section 4.1.1). */
-    px_str path;       /**< Absent: not sent. */
-    px_str domain;     /**< Absent: not sent. */
-    px_str same_site;  /**< "Lax", "Strict" or "None"; absent: not sent. */
-    int64_t max_age_s; /**< 0: a session cookie; below 0: delete it. */
-    int secure;        /**< 1: Secure. */
-    int http_only;     /**< 1: HttpOnly. */
+    size_t struct_size; /**< sizeof(px_cookie). */
+    px_str name;        /**< A token. */
+    px_str value;       /**< Cookie octets (RFC 6265 section 4.1.1). */
+    px_str path;        /**< Absent: not sent. */
+    px_str domain;      /**< Absent: not sent. */
+    px_str same_site;   /**< "Lax", "Strict" or "None"; absent: not sent. */
+    int64_t max_age_s;  /**< 0: a session cookie; below 0: delete it. */
+    int secure;         /**< 1: Secure. */
+    int http_only;      /**< 1: HttpOnly. */
 } px_cookie;
+
+/** Empty, as a value.  Any thread. */
+static inline px_cookie px_cookie_default(void)
+{
+    px_cookie empty;
+
+    memset(&empty, 0, sizeof(empty));
+    empty.struct_size = sizeof(empty);
+    return empty;
+}
+
+/** An empty px_cookie, as a value. */
+#define PX_COOKIE_DEFAULT px_cookie_default()
+/** The same as an initialiser of a static. */
+#define PX_COOKIE_INIT PX_INIT_OF(px_cookie)
 
 /** Adds a Set-Cookie field.  @param cookie copied.  An invalid one aborts: a name or value with
  *  bytes that RFC 6265 section 4.1.1 does not allow, a path or domain with control bytes or ";",

@@ -126,7 +126,7 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
 px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message);
 
 /** As px_websocket_send, and does not copy (unless it is deflated).  @param body copied; its
- *  `release` is called once in any case. */
+ *  `release` is called once in any case, but for PX_ERR_INVALID: it does not say its size. */
 px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, const px_body *body);
 
 /** Sends a message in pieces, each a frame (section 5.4), copied, and never deflated; stop at

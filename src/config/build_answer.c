@@ -85,7 +85,7 @@ static void respond_answer(px_exchange *exchange, const struct respond *respond)
         px_respond_error(exchange, 503);
         return;
     }
-    px_body body = {.bytes = text};
+    px_body body = {.struct_size = sizeof(px_body), .bytes = text};
 
     px_respond_body(exchange, respond->status, respond->type, &body);
 }

@@ -133,6 +133,7 @@ void exchange_break(px_exchange *exchange, px_end end, const char *what);
 
 /* `what` where the arena can hold no more, and where a table of callbacks has no struct_size. */
 #define EXCHANGE_IS_FULL "more memory than exchange_bytes_max, or than there is"
+#define STRUCT_WITHOUT_SIZE "a struct without struct_size"
 #define TABLE_WITHOUT_SIZE "a table of callbacks without struct_size"
 
 /* The connection is to close behind the answer. */

@@ -73,6 +73,16 @@ void answer_replace(px_exchange *exchange, unsigned status);
 /* Gives the content of the answer back to its owner, once. */
 void exchange_release_content(px_exchange *exchange);
 
+/* What the program gives, by the size that it says; false (and the exchange is broken) without. */
+static inline bool struct_read(px_exchange *exchange, void *out_known, size_t known_bytes,
+                               const void *given)
+{
+    if (PX_LIKELY(options_read(out_known, known_bytes, given) == PX_OK))
+        return true;
+    exchange_break(exchange, PX_END_ABORTED, STRUCT_WITHOUT_SIZE);
+    return false;
+}
+
 /* Begins an answer: false (and the exchange is broken) when there is one already. */
 bool answer_begin(px_exchange *exchange, unsigned status, px_str type, enum content_kind kind,
                   uint64_t length);

@@ -17,7 +17,7 @@ static px_err part_begin(const struct multipart_part *part, void *context)
 {
     px_exchange *exchange = context;
     struct input_more *input = exchange->input.more;
-    px_part_head head = {part->name, part->filename, part->content_type};
+    px_part_head head = {sizeof(px_part_head), part->name, part->filename, part->content_type};
 
     input->in_on_part = true;
     if (TABLE_MEMBER(input->multipart_callbacks, on_part))

@@ -116,14 +116,18 @@ void px_respond_text(px_exchange *exchange, unsigned status, const char *text)
     px_respond(exchange, status, px_str_of("text/plain; charset=utf-8"), px_str_of(text));
 }
 
-void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const px_body *body)
+void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const px_body *given)
 {
-    if (!answer_begin(exchange, status, type, CONTENT_BYTES, body->bytes.len)) {
-        if (body->release)
-            body->release(body->context);
+    px_body body;
+
+    if (!struct_read(exchange, &body, sizeof(body), given))
+        return;
+    if (!answer_begin(exchange, status, type, CONTENT_BYTES, body.bytes.len)) {
+        if (body.release)
+            body.release(body.context);
         return;
     }
-    exchange->output.body = *body;
+    exchange->output.body = body;
     if (!exchange->output.body.bytes.ptr)
         exchange->output.body.bytes = px_str_make("", 0);
     answer_ready(exchange);
@@ -132,57 +136,70 @@ void px_respond_body(px_exchange *exchange, unsigned status, px_str type, const 
 void px_respond_take(px_exchange *exchange, unsigned status, px_str type, void *memory,
                      size_t bytes)
 {
-    const px_body body = {.bytes = px_str_make(memory, bytes), .release = free, .context = memory};
+    const px_body body = {.struct_size = sizeof(px_body),
+                          .bytes = px_str_make(memory, bytes),
+                          .release = free,
+                          .context = memory};
 
     CHECK_RULE(memory || bytes == 0, "px_respond_take was given bytes without memory");
     px_respond_body(exchange, status, type, &body);
 }
 
-void px_response_replace(px_exchange *exchange, const px_body *body)
+void px_response_replace(px_exchange *exchange, const px_body *given)
 {
+    px_body body;
+
+    if (!struct_read(exchange, &body, sizeof(body), given))
+        return;
     if (!exchange_alive(exchange) || exchange->answer.state != ANSWER_READY ||
         exchange->output.filtered || exchange->output.kind == CONTENT_TUNNEL) {
-        if (body->release)
-            body->release(body->context);
+        if (body.release)
+            body.release(body.context);
         exchange_break(exchange, PX_END_ABORTED,
                        "px_response_replace outside of the on_head of a filter");
         return;
     }
     exchange_release_content(exchange);
     exchange->output.kind = CONTENT_BYTES;
-    exchange->output.body = *body;
-    exchange->output.length = body->bytes.len;
+    exchange->output.body = body;
+    exchange->output.length = body.bytes.len;
 }
 
 void px_respond_file(px_exchange *exchange, unsigned status, px_str type,
-                     const px_file_range *range)
+                     const px_file_range *given)
 {
     struct output_more *output = NULL;
+    px_file_range range;
 
-    if (answer_begin(exchange, status, type, CONTENT_FILE, range->length))
+    if (!struct_read(exchange, &range, sizeof(range), given))
+        return;
+    if (answer_begin(exchange, status, type, CONTENT_FILE, range.length))
         output = exchange_output_more(exchange);
     if (!output) {
-        if (range->release)
-            range->release(range->fd, range->context);
+        if (range.release)
+            range.release(range.fd, range.context);
         return;
     }
-    output->file = *range;
+    output->file = range;
     answer_ready(exchange);
 }
 
 void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, uint64_t length,
-                         const px_producer *producer)
+                         const px_producer *given)
 {
     struct output_more *output = NULL;
+    px_producer producer;
 
+    if (!struct_read(exchange, &producer, sizeof(producer), given))
+        return;
     if (answer_begin(exchange, status, type, CONTENT_PRODUCER, length))
         output = exchange_output_more(exchange);
     if (!output) {
-        if (producer->release)
-            producer->release(producer->context);
+        if (producer.release)
+            producer.release(producer.context);
         return;
     }
-    output->producer = *producer;
+    output->producer = producer;
     answer_ready(exchange);
 }
 

@@ -258,23 +258,27 @@ static enum cookie_same_site same_site_of(px_str text)
 void px_response_add_cookie(px_exchange *exchange, const px_cookie *given)
 {
     px_str value;
+    px_cookie wanted;
+
+    if (!struct_read(exchange, &wanted, sizeof(wanted), given))
+        return;
     struct cookie cookie = {
-        .name = given->name,
-        .value = given->value,
-        .path = given->path,
-        .domain = given->domain,
-        .max_age = given->max_age_s > 0 ? given->max_age_s : 0,
-        .has_max_age = given->max_age_s != 0,
-        .secure = given->secure != 0,
-        .http_only = given->http_only != 0,
-        .same_site = given->same_site.ptr ? same_site_of(given->same_site) : COOKIE_SAME_SITE_UNSET,
+        .name = wanted.name,
+        .value = wanted.value,
+        .path = wanted.path,
+        .domain = wanted.domain,
+        .max_age = wanted.max_age_s > 0 ? wanted.max_age_s : 0,
+        .has_max_age = wanted.max_age_s != 0,
+        .secure = wanted.secure != 0,
+        .http_only = wanted.http_only != 0,
+        .same_site = wanted.same_site.ptr ? same_site_of(wanted.same_site) : COOKIE_SAME_SITE_UNSET,
     };
 
     if (!fields_open(exchange))
         return;
     px_err err = cookie_build(&cookie, &exchange->arena, &value);
 
-    if (err != PX_OK || (given->same_site.ptr && cookie.same_site == COOKIE_SAME_SITE_UNSET)) {
+    if (err != PX_OK || (wanted.same_site.ptr && cookie.same_site == COOKIE_SAME_SITE_UNSET)) {
         exchange_break(exchange, err == PX_ERR_MEMORY ? PX_END_NO_MEMORY : PX_END_ABORTED,
                        err == PX_ERR_MEMORY ? EXCHANGE_IS_FULL
                                             : "a cookie that user agents refuse");

@@ -41,7 +41,7 @@ static enum method_kind method_kind_of(px_str method)
 
 static void respond_with_text(px_exchange *exchange, const struct options *options)
 {
-    px_body body = {.bytes = options->respond.text};
+    px_body body = {.struct_size = sizeof(px_body), .bytes = options->respond.text};
     px_str type = options->respond.type;
 
     for (uint32_t i = 0; i < options->respond.header_count; i++) {

@@ -77,7 +77,8 @@ static void answer_begin(struct passage *passage)
 {
     px_exchange *exchange = passage->exchange;
     unsigned status = px_fetch_status(passage->fetch);
-    const px_producer producer = {.pull = answer_pull, .context = passage};
+    const px_producer producer = {
+        .struct_size = sizeof(px_producer), .pull = answer_pull, .context = passage};
     size_t count;
     const px_field *fields = px_fetch_fields(passage->fetch, &count);
 

@@ -54,7 +54,8 @@ struct server *sticky_find(const px_upstream *upstream, px_exchange *exchange)
 
 void sticky_set(const px_upstream *upstream, const struct server *server, px_exchange *exchange)
 {
-    px_cookie cookie = {.name = px_str_of(upstream->sticky),
+    px_cookie cookie = {.struct_size = sizeof(px_cookie),
+                        .name = px_str_of(upstream->sticky),
                         .value = px_str_make(server->cookie, STICKY_BYTES),
                         .path = px_str_of("/"),
                         .same_site = px_str_of("Lax"),

@@ -287,7 +287,7 @@ px_events *px_events_accept(px_exchange *exchange, const px_events_options *give
     px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-cache"));
     px_response_set_field(exchange, px_str_of("X-Accel-Buffering"), px_str_of("no"));
     px_exchange_set_callbacks(exchange, &events_callbacks, stream);
-    px_producer producer = {.pull = on_pull, .context = stream};
+    px_producer producer = {.struct_size = sizeof(px_producer), .pull = on_pull, .context = stream};
 
     px_respond_producer(exchange, 200, px_str_of("text/event-stream"), PX_LENGTH_UNKNOWN,
                         &producer);

@@ -267,16 +267,20 @@ static px_err body_append(px_websocket *socket, px_websocket_kind kind, const px
     return PX_OK;
 }
 
-px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, const px_body *body)
+px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, const px_body *given)
 {
+    px_body body;
+
+    if (options_read(&body, sizeof(body), given) != PX_OK)
+        return PX_ERR_INVALID;
     px_err err = send_begin(socket);
 
-    if (err == PX_OK && body->bytes.len > 0 && !wants_deflate(socket, body->bytes.len))
-        return body_append(socket, kind, body);
+    if (err == PX_OK && body.bytes.len > 0 && !wants_deflate(socket, body.bytes.len))
+        return body_append(socket, kind, &body);
     if (err == PX_OK)
-        err = px_websocket_send(socket, kind, body->bytes);
-    if (body->release)
-        body->release(body->context);
+        err = px_websocket_send(socket, kind, body.bytes);
+    if (body.release)
+        body.release(body.context);
     return err;
 }
 

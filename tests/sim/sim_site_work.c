@@ -78,7 +78,7 @@ void site_handle_body(px_exchange *exchange, void *context)
     struct site_loan *loan = loan_begin(work->site);
 
     loan->bytes = site_content(work->tag, 0, work->length);
-    px_body body = {px_str_make(loan->bytes, work->length), body_release, loan};
+    px_body body = {sizeof(px_body), px_str_make(loan->bytes, work->length), body_release, loan};
 
     px_respond_body(exchange, 200, px_str_of("text/plain"), &body);
 }
@@ -108,8 +108,12 @@ void site_handle_file(px_exchange *exchange, void *context)
         px_respond_error(exchange, 503);
         return;
     }
-    px_file_range range = {
-        .fd = fd, .offset = 0, .length = work->length, .release = file_release, .context = loan};
+    px_file_range range = {.struct_size = sizeof(px_file_range),
+                           .fd = fd,
+                           .offset = 0,
+                           .length = work->length,
+                           .release = file_release,
+                           .context = loan};
 
     px_respond_file(exchange, 200, px_str_of("text/plain"), &range);
 }
@@ -201,7 +205,7 @@ static void producer_begin(px_exchange *exchange, struct site_work *work, uint64
     source->site = work->site;
     source->work = work;
     work->site->handed_out++;
-    px_producer producer = {source_pull, source_release, source};
+    px_producer producer = {sizeof(px_producer), source_pull, source_release, source};
 
     px_respond_producer(exchange, 200, px_str_of("text/plain"), length, &producer);
 }

@@ -136,7 +136,8 @@ bool compress_cache_answer(struct compress_cache *cache, px_exchange *exchange, 
     struct compress_entry *entry = CONTAINER_OF(found, struct compress_entry, entry);
 
     entry->refs++;
-    px_response_replace(exchange, &(px_body){buf_str(&entry->bytes), entry_put, entry});
+    px_response_replace(exchange,
+                        &(px_body){sizeof(px_body), buf_str(&entry->bytes), entry_put, entry});
     return true;
 }
 

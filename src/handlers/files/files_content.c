@@ -32,6 +32,7 @@ void files_content_respond(px_exchange *exchange, unsigned status, struct files_
     files_entry_take(entry);
     if (entry->content || length == 0) {
         px_body body = {
+            .struct_size = sizeof(px_body),
             .bytes = px_str_make(entry->content ? entry->content + first : "", (size_t)length),
             .release = content_release,
             .context = entry};
@@ -39,7 +40,8 @@ void files_content_respond(px_exchange *exchange, unsigned status, struct files_
         px_respond_body(exchange, status, absent, &body);
         return;
     }
-    px_file_range range = {.fd = entry->fd,
+    px_file_range range = {.struct_size = sizeof(px_file_range),
+                           .fd = entry->fd,
                            .offset = first,
                            .length = length,
                            .release = file_release,

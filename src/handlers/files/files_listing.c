@@ -271,7 +271,7 @@ static void stream_answer(px_exchange *exchange, struct stream *stream)
         return;
     }
     listing_fields(exchange, etag, json);
-    px_producer producer = {stream_pull, stream_release, stream};
+    px_producer producer = {sizeof(px_producer), stream_pull, stream_release, stream};
 
     px_respond_producer(exchange, 200,
                         px_str_of(json ? "application/json" : "text/html; charset=utf-8"),

@@ -201,7 +201,7 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
     parts->index = 0;
     head_render(parts);
     int len = snprintf(text, sizeof(text), "multipart/byteranges; boundary=%s", parts->boundary);
-    px_producer producer = {parts_pull, parts_release, parts};
+    px_producer producer = {sizeof(px_producer), parts_pull, parts_release, parts};
 
     px_respond_producer(exchange, 206, px_str_make(text, (size_t)len), length, &producer);
 }

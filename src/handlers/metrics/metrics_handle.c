@@ -77,7 +77,7 @@ static void scrape_release(void *context)
 
 static void scrape_answer(struct scrape *scrape, px_exchange *exchange)
 {
-    const px_body body = {buf_str(&scrape->text), scrape_release, scrape};
+    const px_body body = {sizeof(px_body), buf_str(&scrape->text), scrape_release, scrape};
 
     scrape->metrics->kept_bytes += scrape->text.len;
     px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-store"));

@@ -55,7 +55,10 @@ static void view_done(px_err result, void *context)
         view_free(view);
         return;
     }
-    const px_body body = {.bytes = buf_str(&view->out), .release = view_free, .context = view};
+    const px_body body = {.struct_size = sizeof(px_body),
+                          .bytes = buf_str(&view->out),
+                          .release = view_free,
+                          .context = view};
 
     px_response_set_field(exchange, px_str_of("Cache-Control"), px_str_of("no-store"));
     px_response_set_field(exchange, px_str_of("Vary"), px_str_of("Accept"));

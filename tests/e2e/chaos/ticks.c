@@ -36,7 +36,7 @@ static void hello(px_exchange *exchange, void *context)
 
 static void big(px_exchange *exchange, void *context)
 {
-    px_body body = {.bytes = px_str_make(context, BIG_BYTES)};
+    px_body body = {.struct_size = sizeof(px_body), .bytes = px_str_make(context, BIG_BYTES)};
 
     px_respond_body(exchange, 200, px_str_of("text/plain"), &body);
 }

@@ -63,7 +63,8 @@ static void error(px_exchange *exchange, void *context)
 
 static void cookies(px_exchange *exchange, void *context)
 {
-    px_cookie first = {0}, second = {0};
+    px_cookie first = {.struct_size = sizeof(px_cookie)},
+              second = {.struct_size = sizeof(px_cookie)};
 
     (void)context;
     first.name = px_str_of("a"), first.value = px_str_of("1"), first.path = px_str_of("/");

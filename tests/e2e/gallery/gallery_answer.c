@@ -12,7 +12,8 @@
 
 void gallery_body(px_exchange *exchange, void *context)
 {
-    px_body body = {gallery_pattern(gallery_number(exchange, "n", 13)), NULL, NULL};
+    px_body body = {sizeof(px_body), gallery_pattern(gallery_number(exchange, "n", 13)), NULL,
+                    NULL};
 
     (void)context;
     px_respond_body(exchange, 200, px_str_of("application/octet-stream"), &body);
@@ -61,7 +62,7 @@ static px_pull producer_pull(px_exchange *exchange, char *out, size_t room, size
 void gallery_producer(px_exchange *exchange, void *context)
 {
     struct producer *producer = calloc(1, sizeof(*producer));
-    px_producer how = {producer_pull, producer_release, producer};
+    px_producer how = {sizeof(px_producer), producer_pull, producer_release, producer};
     uint64_t length = PX_LENGTH_UNKNOWN;
 
     (void)context;
@@ -139,7 +140,8 @@ static void file_close(int fd, void *context)
 void gallery_file(px_exchange *exchange, void *context)
 {
     int fd = open(context, O_RDONLY | O_CLOEXEC);
-    px_file_range range = {.fd = fd,
+    px_file_range range = {.struct_size = sizeof(px_file_range),
+                           .fd = fd,
                            .offset = gallery_number(exchange, "at", 0),
                            .length = gallery_number(exchange, "n", 13),
                            .release = file_close};
@@ -225,7 +227,7 @@ void gallery_wrong(px_exchange *exchange, void *context)
         gallery_say(exchange, "first\n");
         gallery_say(exchange, "second\n");
     } else if (px_str_equal(how, px_str_of("end"))) {
-        px_producer gives_up = {.pull = give_up_and_end};
+        px_producer gives_up = {.struct_size = sizeof(px_producer), .pull = give_up_and_end};
 
         px_respond_producer(exchange, 200, px_str_of("text/plain"), PX_LENGTH_UNKNOWN, &gives_up);
     } else if (px_str_equal(how, px_str_of("begun"))) {

@@ -100,7 +100,8 @@ static void flood(px_websocket *socket, px_str message, struct visit *visit)
 
 static void echo_body(px_websocket *socket, px_websocket_kind kind, px_str message)
 {
-    px_body body = {.release = free, .context = malloc(message.len + 1)};
+    px_body body = {
+        .struct_size = sizeof(px_body), .release = free, .context = malloc(message.len + 1)};
 
     if (message.len > 0)
         memcpy(body.context, message.ptr, message.len);

@@ -374,8 +374,9 @@ static void life_release(void *context)
 static void life_collected(px_exchange *exchange, px_str content, void *context)
 {
     struct life *life = context;
-    const px_producer producer = {life_pull, life_release, life};
-    const px_cookie cookie = {.name = LITERAL("a"), .value = LITERAL("b")};
+    const px_producer producer = {sizeof(px_producer), life_pull, life_release, life};
+    const px_cookie cookie = {
+        .struct_size = sizeof(px_cookie), .name = LITERAL("a"), .value = LITERAL("b")};
     char long_value[3000];
 
     memset(long_value, 'v', sizeof(long_value));

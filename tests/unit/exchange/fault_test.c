@@ -58,7 +58,8 @@ static void no_error(px_exchange *exchange)
 
 static void bad_cookie(px_exchange *exchange)
 {
-    const px_cookie cookie = {.name = LITERAL("a b"), .value = LITERAL("c")};
+    const px_cookie cookie = {
+        .struct_size = sizeof(px_cookie), .name = LITERAL("a b"), .value = LITERAL("c")};
 
     px_response_add_cookie(exchange, &cookie);
 }
@@ -94,14 +95,14 @@ static px_pull pull_little(px_exchange *exchange, char *out, size_t room, size_t
 
 static void empty_more(px_exchange *exchange)
 {
-    const px_producer producer = {.pull = pull_nothing};
+    const px_producer producer = {.struct_size = sizeof(px_producer), .pull = pull_nothing};
 
     px_respond_producer(exchange, 200, no_type, PX_LENGTH_UNKNOWN, &producer);
 }
 
 static void too_short(px_exchange *exchange)
 {
-    const px_producer producer = {.pull = pull_little};
+    const px_producer producer = {.struct_size = sizeof(px_producer), .pull = pull_little};
 
     px_respond_producer(exchange, 200, no_type, 2, &producer);
 }

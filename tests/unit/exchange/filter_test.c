@@ -199,9 +199,10 @@ static void answer_content(px_exchange *exchange, void *context)
 {
     struct content *content = context;
     px_str bytes = px_str_make(content->bytes, content->len);
-    px_body body = {bytes, NULL, NULL};
-    px_file_range range = {.fd = content->file, .length = content->len};
-    px_producer producer = {content_pull, NULL, content};
+    px_body body = {sizeof(px_body), bytes, NULL, NULL};
+    px_file_range range = {
+        .struct_size = sizeof(px_file_range), .fd = content->file, .length = content->len};
+    px_producer producer = {sizeof(px_producer), content_pull, NULL, content};
 
     content->at = 0;
     switch (content->how) {
@@ -357,7 +358,7 @@ static void declared_length_is_checked_before_filters(void **state)
         stage_open(&stage, NULL);
         stage_filter(&stage, &odd_filter, &odd);
         assert_true(call_make(&call, &stage, get));
-        px_producer producer = {content_pull, NULL, &content};
+        px_producer producer = {sizeof(px_producer), content_pull, NULL, &content};
 
         content.at = 0;
         px_respond_producer(call.exchange, 200, no_type, 999 + (uint64_t)longer, &producer);
@@ -451,7 +452,8 @@ static int look_head(px_exchange *exchange, void *context, void **out_state)
     look->fd = px_response_fd(exchange);
     look->filtered = px_response_is_filtered(exchange);
     if (look->replaces)
-        px_response_replace(exchange, &(px_body){LITERAL("other"), look_release, look});
+        px_response_replace(exchange,
+                            &(px_body){sizeof(px_body), LITERAL("other"), look_release, look});
     return 0;
 }
 

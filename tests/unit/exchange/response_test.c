@@ -120,10 +120,13 @@ static px_pull pull_end(px_exchange *exchange, char *out, size_t room, size_t *o
 
 static void give(px_exchange *exchange, struct released *released)
 {
-    px_body body = {LITERAL("static"), release_body, released};
-    px_producer producer = {pull_end, release_body, released};
-    px_file_range file = {
-        .fd = released->fd, .length = 3, .release = release_file, .context = released};
+    px_body body = {sizeof(px_body), LITERAL("static"), release_body, released};
+    px_producer producer = {sizeof(px_producer), pull_end, release_body, released};
+    px_file_range file = {.struct_size = sizeof(px_file_range),
+                          .fd = released->fd,
+                          .length = 3,
+                          .release = release_file,
+                          .context = released};
 
     switch (released->how % 3) {
     case 0:
@@ -164,10 +167,13 @@ static void give_then_abort(px_exchange *exchange, void *context)
 static void give_with_bad_status(px_exchange *exchange, void *context)
 {
     struct released *released = context;
-    px_body body = {LITERAL("x"), release_body, released};
-    px_producer producer = {pull_end, release_body, released};
-    px_file_range file = {
-        .fd = released->fd, .length = 3, .release = release_file, .context = released};
+    px_body body = {sizeof(px_body), LITERAL("x"), release_body, released};
+    px_producer producer = {sizeof(px_producer), pull_end, release_body, released};
+    px_file_range file = {.struct_size = sizeof(px_file_range),
+                          .fd = released->fd,
+                          .length = 3,
+                          .release = release_file,
+                          .context = released};
 
     switch (released->how % 3) {
     case 0:
@@ -592,7 +598,8 @@ static void fields_behind_the_head_abort(void **state)
             px_response_set_status(call.exchange, 404);
             break;
         case 3: {
-            const px_cookie cookie = {.name = LITERAL("a"), .value = LITERAL("b")};
+            const px_cookie cookie = {
+                .struct_size = sizeof(px_cookie), .name = LITERAL("a"), .value = LITERAL("b")};
 
             px_response_add_cookie(call.exchange, &cookie);
             break;
@@ -631,8 +638,10 @@ static void fields_have_a_limit(void **state)
 
 static void cookies(px_exchange *exchange, void *context)
 {
-    const px_cookie first = {.name = LITERAL("id"), .value = LITERAL("42")};
-    const px_cookie second = {.name = LITERAL("s"),
+    const px_cookie first = {
+        .struct_size = sizeof(px_cookie), .name = LITERAL("id"), .value = LITERAL("42")};
+    const px_cookie second = {.struct_size = sizeof(px_cookie),
+                              .name = LITERAL("s"),
                               .value = LITERAL("t"),
                               .path = LITERAL("/"),
                               .domain = LITERAL("example.org"),
@@ -640,7 +649,10 @@ static void cookies(px_exchange *exchange, void *context)
                               .max_age_s = 60,
                               .secure = 1,
                               .http_only = 1};
-    const px_cookie gone = {.name = LITERAL("old"), .value = LITERAL(""), .max_age_s = -1};
+    const px_cookie gone = {.struct_size = sizeof(px_cookie),
+                            .name = LITERAL("old"),
+                            .value = LITERAL(""),
+                            .max_age_s = -1};
 
     (void)context;
     px_response_add_cookie(exchange, &first);
@@ -862,7 +874,7 @@ static void what_breaks_before_it_is_out_is_a_500(void **state)
         struct stage stage;
         struct call call;
         uint32_t count = 0;
-        px_body body = {LITERAL("content"), released, &count};
+        px_body body = {sizeof(px_body), LITERAL("content"), released, &count};
 
         stage_open(&stage, NULL);
         assert_true(call_begin(&call, &stage, get, nothing, NULL));

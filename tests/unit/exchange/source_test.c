@@ -72,7 +72,7 @@ static void script_release(void *context)
 static void produce(px_exchange *exchange, void *context)
 {
     struct script *script = context;
-    const px_producer producer = {script_pull, script_release, script};
+    const px_producer producer = {sizeof(px_producer), script_pull, script_release, script};
 
     px_respond_producer(exchange, 200, no_type, script->length, &producer);
 }
@@ -345,6 +345,7 @@ static void answer_file(px_exchange *exchange, void *context)
 {
     struct file *file = context;
 
+    file->range.struct_size = sizeof(file->range);
     file->range.release = file_released;
     file->range.context = file;
     px_respond_file(exchange, 200, no_type, &file->range);
@@ -465,7 +466,8 @@ static px_pull abort_and_end(px_exchange *exchange, char *out, size_t room, size
 
 static void abort_answer(px_exchange *exchange, void *context)
 {
-    px_producer producer = {.pull = abort_and_end, .context = context};
+    px_producer producer = {
+        .struct_size = sizeof(px_producer), .pull = abort_and_end, .context = context};
 
     px_respond_producer(exchange, 200, px_str_of(NULL), PX_LENGTH_UNKNOWN, &producer);
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit/exchange/double.h"
 
@@ -211,6 +212,141 @@ static void a_filter_of_heads(void **state)
     }
 }
 
+/* --- Structs that are given with an answer ---------------------------------------------------- */
+
+static void count_release(void *context)
+{
+    ++*(size_t *)context;
+}
+
+static void count_file_release(int fd, void *context)
+{
+    close(fd);
+    ++*(size_t *)context;
+}
+
+static px_pull pull_end(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                        void *context)
+{
+    (void)exchange, (void)room, (void)context;
+    memcpy(out, "x", 1);
+    *out_bytes = 1;
+    return PX_PULL_END;
+}
+
+enum given { GIVEN_BODY, GIVEN_FILE, GIVEN_PRODUCER, GIVEN_COOKIE, GIVEN_COUNT };
+
+/* All members, then what a newer header has. */
+union given_struct {
+    size_t struct_size;
+    px_body body;
+    px_file_range file;
+    px_producer producer;
+    px_cookie cookie;
+    char bytes[256];
+};
+
+struct giving {
+    union given_struct given;
+    enum given kind;
+    size_t released;
+};
+
+static size_t given_make(struct giving *giving, enum given kind)
+{
+    memset(giving, 0, sizeof(*giving));
+    giving->kind = kind;
+    switch (kind) {
+    case GIVEN_BODY:
+        giving->given.body =
+            (px_body){sizeof(px_body), LITERAL("x"), count_release, &giving->released};
+        break;
+    case GIVEN_FILE:
+        giving->given.file = (px_file_range){.struct_size = sizeof(px_file_range),
+                                             .fd = file_make(3),
+                                             .length = 3,
+                                             .release = count_file_release,
+                                             .context = &giving->released};
+        break;
+    case GIVEN_PRODUCER:
+        giving->given.producer =
+            (px_producer){sizeof(px_producer), pull_end, count_release, &giving->released};
+        break;
+    case GIVEN_COOKIE:
+    case GIVEN_COUNT:
+        giving->given.cookie = (px_cookie){.struct_size = sizeof(px_cookie),
+                                           .name = LITERAL("a"),
+                                           .value = LITERAL("b"),
+                                           .http_only = 1};
+        break;
+    }
+    return giving->given.struct_size;
+}
+
+static void give(px_exchange *exchange, void *context)
+{
+    struct giving *giving = context;
+    const union given_struct *given = &giving->given;
+
+    switch (giving->kind) {
+    case GIVEN_BODY:
+        px_respond_body(exchange, 200, no_type, &given->body);
+        break;
+    case GIVEN_FILE:
+        px_respond_file(exchange, 200, no_type, &given->file);
+        break;
+    case GIVEN_PRODUCER:
+        px_respond_producer(exchange, 200, no_type, PX_LENGTH_UNKNOWN, &given->producer);
+        break;
+    case GIVEN_COOKIE:
+    case GIVEN_COUNT:
+        px_response_add_cookie(exchange, &given->cookie);
+        px_respond_text(exchange, 200, "ok");
+        break;
+    }
+}
+
+/* The size of an older header, of this one, of a newer one whose rest is zero; without one, and
+ * with a rest that means something: a broken rule. */
+static void structs_of_every_size(void **state)
+{
+    size_t ran = 0;
+
+    (void)state;
+    for (int kind = 0; kind < GIVEN_COUNT; kind++) {
+        for (int way = 0; way < 5; way++, ran++) {
+            struct stage stage;
+            struct call call;
+            struct giving giving;
+            size_t known = given_make(&giving, (enum given)kind);
+            bool is_good = way < 3;
+
+            if (way == 0 && kind == GIVEN_COOKIE)
+                giving.given.struct_size = offsetof(px_cookie, http_only);
+            if (way >= 2)
+                giving.given.struct_size = known + 16;
+            if (way == 3)
+                giving.given.struct_size = 0;
+            if (way == 4)
+                giving.given.bytes[known + 15] = 1;
+            stage_open(&stage, NULL);
+            assert_true(call_begin(&call, &stage, get, give, &giving));
+            assert_int_equal(px_exchange_fault(call.exchange) == NULL, is_good);
+            call_drive(&call);
+            assert_int_equal(call.status, is_good ? 200 : 500);
+            if (kind == GIVEN_COOKIE && is_good)
+                assert_int_equal(strstr(call.head, "HttpOnly") != NULL, way != 0);
+            call_finish(&call);
+            assert_int_equal(call.end, is_good ? PX_END_COMPLETE : PX_END_ABORTED);
+            assert_int_equal(giving.released, is_good && kind != GIVEN_COOKIE);
+            if (kind == GIVEN_FILE && !is_good)
+                close(giving.given.file.fd);
+            stage_close(&stage);
+        }
+    }
+    assert_int_equal(ran, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_tunnel_that_hears_nothing),
         cmocka_unit_test(a_form_that_hears_of_its_parts_alone),
         cmocka_unit_test(a_filter_of_heads),
+        cmocka_unit_test(structs_of_every_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,10 @@ static void reply_handler(px_exchange *exchange, void *context)
 {
     struct reply *reply = context;
     px_str type = px_str_of(reply->type);
-    px_producer producer = {reply_pull, NULL, reply};
-    px_body body = {reply->content, NULL, NULL};
-    px_file_range range = {.fd = reply->fd, .length = reply->content.len};
+    px_producer producer = {sizeof(px_producer), reply_pull, NULL, reply};
+    px_body body = {sizeof(px_body), reply->content, NULL, NULL};
+    px_file_range range = {
+        .struct_size = sizeof(px_file_range), .fd = reply->fd, .length = reply->content.len};
 
     reply->at = 0;
     if (reply->name)

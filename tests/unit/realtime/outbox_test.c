@@ -94,7 +94,10 @@ static void bytes_leave_in_order(void **state)
 static void shared_bytes_are_released_with_their_last_hold(void **state)
 {
     struct fixture *fixture = *state;
-    px_body body = {.bytes = LITERAL("body"), .release = on_release, .context = &fixture->released};
+    px_body body = {.struct_size = sizeof(px_body),
+                    .bytes = LITERAL("body"),
+                    .release = on_release,
+                    .context = &fixture->released};
     struct shared_bytes *shared = shared_of(fixture->loop, &body);
 
     assert_int_equal(outbox_share(&fixture->outbox, shared, false), PX_OK);

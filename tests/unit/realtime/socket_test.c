@@ -35,7 +35,7 @@ struct one {
 static void on_message(px_websocket *socket, px_websocket_kind kind, px_str message, void *context)
 {
     struct one *one = context;
-    px_body body = {.bytes = LITERAL("static")};
+    px_body body = {.struct_size = sizeof(px_body), .bytes = LITERAL("static")};
 
     one->messages++;
     (void)px_websocket_send(socket, kind, message);

@@ -115,7 +115,7 @@ static px_pull pull_and_fail(px_exchange *exchange, char *out, size_t room, size
 
 static void break_off(px_exchange *exchange, void *context)
 {
-    const px_producer producer = {.pull = pull_and_fail};
+    const px_producer producer = {.struct_size = sizeof(px_producer), .pull = pull_and_fail};
 
     (void)context;
     px_respond_producer(exchange, 200, none, 100, &producer);

@@ -116,7 +116,8 @@ static void partner_answer(px_exchange *exchange, void *context)
     assert_non_null(partner);
     *partner = (struct partner){couple, couple->count++};
     couple->exchanges[partner->index] = exchange;
-    px_body body = {px_str_make(couple->content, LARGE_BYTES), partner_release, partner};
+    px_body body = {sizeof(px_body), px_str_make(couple->content, LARGE_BYTES), partner_release,
+                    partner};
 
     px_respond_body(exchange, 200, px_str_of("a/b"), &body);
 }

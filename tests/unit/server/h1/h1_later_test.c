@@ -246,7 +246,8 @@ static px_pull resume_inside(px_exchange *exchange, char *out, size_t room, size
 
 static void produce(px_exchange *exchange, void *context)
 {
-    px_producer producer = {.pull = resume_inside, .context = context};
+    px_producer producer = {
+        .struct_size = sizeof(px_producer), .pull = resume_inside, .context = context};
 
     px_respond_producer(exchange, 200, px_str_make(NULL, 0), 4, &producer);
 }
@@ -315,7 +316,7 @@ static const px_filter swallowing = {.struct_size = sizeof(px_filter),
 
 static void zeros(px_exchange *exchange, void *context)
 {
-    px_body body = {.bytes = px_str_make(context, SWALLOW_BYTES)};
+    px_body body = {.struct_size = sizeof(px_body), .bytes = px_str_make(context, SWALLOW_BYTES)};
 
     px_respond_body(exchange, 200, px_str_make(NULL, 0), &body);
 }

@@ -262,7 +262,7 @@ static px_pull give_up(px_exchange *exchange, char *out, size_t room, size_t *ou
 
 static void produce_and_give_up(px_exchange *exchange, void *context)
 {
-    const px_producer producer = {give_up, NULL, NULL};
+    const px_producer producer = {sizeof(px_producer), give_up, NULL, NULL};
 
     px_exchange_set_callbacks(exchange, &ending, context);
     px_respond_producer(exchange, 200, no_type, PX_LENGTH_UNKNOWN, &producer);
@@ -330,7 +330,7 @@ static const px_filter greedy = {.struct_size = sizeof(px_filter),
 static void large_static(px_exchange *exchange, void *context)
 {
     static char bytes[8 << 20];
-    px_body body = {px_str_make(bytes, sizeof(bytes)), NULL, NULL};
+    px_body body = {sizeof(px_body), px_str_make(bytes, sizeof(bytes)), NULL, NULL};
 
     (void)context;
     px_respond_body(exchange, 200, no_type, &body);

@@ -472,7 +472,7 @@ static void counting_release(void *context)
 static void produce(px_exchange *exchange, void *context)
 {
     struct counting *counting = context;
-    px_producer producer = {counting_pull, counting_release, counting};
+    px_producer producer = {sizeof(px_producer), counting_pull, counting_release, counting};
 
     counting->pulls = 0;
     px_response_add_trailer(exchange, LITERAL("Checksum"), LITERAL("1234"));
@@ -589,7 +589,7 @@ static const px_exchange_callbacks large_callbacks = {.struct_size = sizeof(px_e
 static void large_body(px_exchange *exchange, void *context)
 {
     struct large *large = context;
-    px_body body = {px_str_make(large->bytes, large->len), large_release, large};
+    px_body body = {sizeof(px_body), px_str_make(large->bytes, large->len), large_release, large};
 
     px_exchange_set_callbacks(exchange, &large_callbacks, large);
     px_respond_body(exchange, 200, px_str_make(NULL, 0), &body);
@@ -598,7 +598,8 @@ static void large_body(px_exchange *exchange, void *context)
 static void large_file(px_exchange *exchange, void *context)
 {
     struct large *large = context;
-    px_file_range range = {.fd = large->file,
+    px_file_range range = {.struct_size = sizeof(px_file_range),
+                           .fd = large->file,
                            .length = large->file_length,
                            .release = large_file_release,
                            .context = large};

@@ -55,7 +55,8 @@ static px_pull endless_pull(px_exchange *exchange, char *out, size_t room, size_
 
 static void endless_answer(px_exchange *exchange, void *context)
 {
-    px_producer producer = {.pull = endless_pull, .context = context};
+    px_producer producer = {
+        .struct_size = sizeof(px_producer), .pull = endless_pull, .context = context};
 
     px_respond_producer(exchange, 200, px_str_of("a/b"), PX_LENGTH_UNKNOWN, &producer);
 }
@@ -96,7 +97,7 @@ static char megabyte[1 << 20];
 
 static void megabyte_answer(px_exchange *exchange, void *context)
 {
-    px_body body = {px_str_make(megabyte, sizeof(megabyte)), NULL, NULL};
+    px_body body = {sizeof(px_body), px_str_make(megabyte, sizeof(megabyte)), NULL, NULL};
 
     (void)context;
     px_respond_body(exchange, 200, px_str_make(NULL, 0), &body);

@@ -62,7 +62,7 @@ static char big[16 << 20];
 
 static void big_answer(px_exchange *exchange, void *context)
 {
-    px_body body = {px_str_make(big, sizeof(big)), NULL, NULL};
+    px_body body = {sizeof(px_body), px_str_make(big, sizeof(big)), NULL, NULL};
 
     px_exchange_set_callbacks(exchange, &held_callbacks, context);
     px_respond_body(exchange, 200, px_str_make(NULL, 0), &body);
