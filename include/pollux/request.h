@@ -77,6 +77,14 @@ px_str px_request_trace_id(px_exchange *exchange);
 /** The span that it is in that trace, new for each request: 16 digits. */
 px_str px_request_span_id(px_exchange *exchange);
 
+/** The span that asked for it, of a valid `traceparent`: 16 digits; absent where its trace begins
+ *  here. */
+px_str px_request_parent_span_id(px_exchange *exchange);
+
+/** Whether its trace is sampled: 1 where a valid `traceparent` says so, or chance did for a trace
+ *  that begins here (px_server_options.trace_sample). */
+int px_request_is_sampled(px_exchange *exchange);
+
 /** The `traceparent` for requests that are made on its behalf. */
 px_str px_request_traceparent(px_exchange *exchange);
 

@@ -142,6 +142,10 @@ typedef struct px_server_options {
      * The exchange can be read, and not answered any more.  NULL: not wanted. */
     void (*on_done)(px_exchange *exchange, const px_summary *summary, void *context);
     void *done_context; /**< Handed to on_done; borrowed: outlives the server. */
+    /** Of traces that begin here one in so many is marked as sampled, by chance; 1: each; 0: none.
+     *  One that goes on keeps its mark (W3C Trace Context section 3.2.2.5). */
+    uint32_t trace_sample;
+    uint32_t trace_restart; /**< 1: traces go on from trusted_proxies alone; others begin anew. */
 } px_server_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -5,6 +5,17 @@
  */
 #include "config/schema.h"
 
+static const char *const trace_words[] = {"off", "otlp", NULL};
+static const char *const trace_sample_words[] = {"parent", NULL};
+static const char *const untrusted_words[] = {"keep", "restart", NULL};
+
+static const struct config_option trace_options[] = {
+    {.name = "sample",
+     .use = {TYPE_SHARE, "SHARE", .words = trace_sample_words, .may_be_word = true}},
+    {.name = "untrusted", .use = {TYPE_WORD, "RULE", .words = untrusted_words}},
+    {0},
+};
+
 #define UPSTREAM_EXAMPLE(line) "upstream app {\n    " line "\n}\nproxy app"
 #define PROXY_EXAMPLE(line) "proxy http://127.0.0.1:3000 {\n    " line "\n}"
 
@@ -274,11 +285,16 @@ const struct config_directive schema_upstream[] = {
      .example = "forward_auth http://127.0.0.1:9091/verify Remote-User timeout=5s\nrespond"},
     {.name = "trace",
      .where = IN_TOP,
-     .uses = {{TYPE_TEXT, "ADDR"}},
+     .uses = {{TYPE_WORD, "HOW", .words = trace_words}, {TYPE_TEXT, "URL"}},
      .values_min = 1,
-     .values_max = 8,
-     .help = "where spans of requests are sent",
-     .example = "trace 127.0.0.1:4318\nrespond"},
+     .values_max = 2,
+     .options = trace_options,
+     .defaults = "off",
+     .help = "sends a span of each request that is sampled to a collector, by OTLP over HTTP as "
+             "JSON; a URL without a path means /v1/traces; sample: of traces that begin here one "
+             "in so many (1/1), or parent: none; untrusted=restart: traces go on from "
+             "trusted_proxies alone",
+     .example = "trace otlp http://127.0.0.1:4318 sample=1/100\nrespond"},
     {.name = "resolver",
      .where = IN_TOP,
      .uses = {{TYPE_TEXT, "ADDR"}},

@@ -9,7 +9,6 @@ static const struct {
     const char *name;
     uint32_t where; /* its row's; others of that name have their engine */
 } unlinked[] = {
-    {"trace", IN_TOP},
     {"resolver", IN_TOP},
     {"syslog", IN_TOP},
 };

@@ -20,11 +20,13 @@ enum { REQUEST_ID_BYTES = 32, REQUEST_ID_BYTES_MAX = 128 };
 struct exchange_identity {
     px_str request_id;
     px_str trace_state; /* absent: none */
+    px_str from;        /* absent: the trace begins here */
     bool sampled;
     char request[REQUEST_ID_BYTES + 1]; /* each ends in NUL */
     char trace[TRACE_ID_BYTES + 1];
     char span[SPAN_ID_BYTES + 1];
     char parent[TRACEPARENT_BYTES + 1];
+    char asking[SPAN_ID_BYTES + 1];
 };
 
 static uint64_t rotate(uint64_t value, unsigned by)
@@ -85,17 +87,23 @@ static px_str request_id_given(const px_exchange *exchange)
 static void trace_settle(px_exchange *exchange, struct exchange_identity *identity)
 {
     const struct http_request *request = &exchange->arrival.request;
+    const struct exchange_service *service = exchange->service;
     struct exchange_random *random = &exchange->service->random;
     char state[TRACESTATE_BYTES_MAX];
     struct trace_context context;
 
-    if (!trace_parent_find(request->fields, request->field_count, &context)) {
+    if ((service->trace_restart && !exchange->arrival.trusted) ||
+        !trace_parent_find(request->fields, request->field_count, &context)) {
         id_write(random, identity->trace, TRACE_ID_BYTES);
+        identity->sampled =
+            service->trace_sample != 0 && random_next(random) % service->trace_sample == 0;
     } else {
         size_t len = trace_state_join(request->fields, request->field_count, state);
 
         memcpy(identity->trace, context.trace_id.ptr, TRACE_ID_BYTES);
         identity->sampled = context.sampled;
+        memcpy(identity->asking, context.parent_id.ptr, SPAN_ID_BYTES);
+        identity->from = px_str_make(identity->asking, SPAN_ID_BYTES);
         if (len > 0)
             identity->trace_state = arena_copy(&exchange->arena, px_str_make(state, len));
     }
@@ -149,6 +157,20 @@ px_str px_request_span_id(px_exchange *exchange)
     const struct exchange_identity *identity = identity_of(exchange);
 
     return identity ? px_str_make(identity->span, SPAN_ID_BYTES) : px_str_make(NULL, 0);
+}
+
+px_str px_request_parent_span_id(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity ? identity->from : px_str_make(NULL, 0);
+}
+
+int px_request_is_sampled(px_exchange *exchange)
+{
+    const struct exchange_identity *identity = identity_of(exchange);
+
+    return identity && identity->sampled;
 }
 
 px_str px_request_traceparent(px_exchange *exchange)

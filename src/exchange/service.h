@@ -74,8 +74,10 @@ struct exchange_service {
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
     struct exchange_random random;
-    uint64_t aborted; /* exchanges that did not complete */
-    uint64_t cut;     /* of those, the ones that the server's end cut */
+    uint32_t trace_sample; /* of traces that begin here one in so many is sampled; 0: none */
+    bool trace_restart;    /* traces go on from trusted peers alone */
+    uint64_t aborted;      /* exchanges that did not complete */
+    uint64_t cut;          /* of those, the ones that the server's end cut */
 };
 
 void exchange_service_init(struct exchange_service *service, px_loop *loop,

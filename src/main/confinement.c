@@ -19,6 +19,7 @@
 #include "main/address.h"
 #include "main/diagnostics.h"
 #include "main/gateway.h"
+#include "main/place.h"
 #include "main/run_confine.h"
 
 /* A page is a file beneath the folder, or else any file; then its own folder is read, so that a new
@@ -106,11 +107,16 @@ static px_err allow_all(struct sandbox *sandbox, const struct options *options, 
                         bool is_alone, px_error *out_error)
 {
     px_err err = PX_OK;
+    bool has_name = false;
 
     if (options->command == COMMAND_FILES)
         err = allow_serving(sandbox, &options->files, root_fd, out_error);
     if (options->command == COMMAND_PROXY)
         err = gateway_allow(sandbox, &options->gateway, out_error);
+    if (err == PX_OK && options->trace.url)
+        err = place_allow(sandbox, options->trace.url, &has_name, out_error);
+    if (err == PX_OK && has_name)
+        err = place_allow_names(sandbox, out_error);
     if (err == PX_OK && options->run.config)
         err = run_confine(sandbox, options->run.config, is_alone, out_error);
     if (err == PX_OK && is_alone)

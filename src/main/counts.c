@@ -28,6 +28,7 @@ enum death { DEATH_EXIT, DEATH_SIGNAL, DEATH_KILLED, DEATH_SANDBOX };
 static const char *const reasons[] = {"reason=\"exit\"", "reason=\"signal\"", "reason=\"killed\"",
                                       "reason=\"sandbox\"", NULL};
 static const char *const build[] = {"version=\"" PX_VERSION_STRING "\"", NULL};
+static const char *const spans[] = {"result=\"sent\"", "result=\"dropped\"", NULL};
 static const char *const names[] = {"name", NULL};
 
 /* clang-format off */
@@ -48,6 +49,8 @@ static const px_metric_options table[COUNT_COUNT] = {
         .help = "When the last reload was done, in unix time."},
     [COUNT_LOG_DROPPED] = {.name = "pollux_log_dropped", .kind = PX_METRIC_COUNTER,
         .help = "Lines of the access log that could not be written."},
+    [COUNT_SPANS] = {.name = "pollux_trace_spans", .kind = PX_METRIC_COUNTER, .label_sets = spans,
+        .help = "Spans of requests: those that a collector took, and those that were dropped."},
     [COUNT_CERTIFICATES] = {.name = "pollux_tls_certificate_expiry_timestamp_seconds", .unit = "seconds",
         .kind = PX_METRIC_GAUGE, .label_names = names, .hides_zero = 1,
         .help = "When a certificate ends, in unix time."},

@@ -127,6 +127,13 @@ struct secure_options {
     px_tls_options tls; /* profile, client certificates, ticket keys, handshakes */
 };
 
+/* Where spans of requests go. */
+struct trace_options {
+    const char *url; /* of a collector; NULL: nowhere */
+    uint32_t sample; /* of traces that begin here one in so many; 0: none */
+    bool restart;    /* traces go on from trusted proxies alone */
+};
+
 struct healthcheck_options {
     const char *url;
     const char *ca_file; /* NULL: what the system trusts */
@@ -178,6 +185,7 @@ struct options {
     struct files_options files;
     struct secure_options secure;
     struct proxy_options proxy;
+    struct trace_options trace;
     struct gateway_options gateway;
     struct healthcheck_options healthcheck;
     struct run_options run;

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "main/run_confine.h"
 #include "main/run_numbers.h"
+#include "main/run_observe.h"
 #include "main/run_secure.h"
 #include "process/privileges.h"
 
@@ -332,5 +333,6 @@ bool run_options_fill(struct config *config, struct options *options)
     bool is_good = take_proxies(config, options) & look_up(config);
 
     is_good &= run_secure_fill(config, options) & run_confine_fits(config);
+    is_good &= run_observe_fill(config, options);
     return take_listens(config, options) && take_metrics(config, options) && is_good;
 }

@@ -31,11 +31,14 @@
 #include "main/root_watch.h"
 #include "main/run_attach.h"
 #include "main/secure.h"
+#include "main/tracer.h"
 #include "process/memory.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
     LAST_WORDS_MS = 1000,
+    LAST_SPANS_MS = 2 * 1000, /* as long for a collector */
+    LAST_SPANS_NOW_MS = 200,
     COUNT_MS = 1000,                /* between two looks at the process itself */
     LOG_PATIENCE_NOW_MS = 1 * 1000, /* when it was to end at once */
     /* How long idle connections live on at the end: a request that is on its way arrives yet. */
@@ -47,6 +50,7 @@ struct life {
     px_loop *loop;               /* owned */
     px_server *server;           /* owned */
     struct log *log;             /* owned; NULL: none */
+    struct tracer *tracer;       /* owned; NULL: none */
     struct channel channel;
     struct health_path health;
     struct observe observe;
@@ -386,6 +390,15 @@ static px_err life_make(struct life *life, px_error *out_error)
         server_options.on_log = log_write;
         server_options.log_context = life->log;
     }
+    if (worker->options->trace.url) {
+        if (tracer_open(life->loop, &worker->options->trace, worker->counts, &life->tracer,
+                        out_error) != PX_OK)
+            return out_error->code;
+        server_options.on_done = tracer_add;
+        server_options.done_context = life->tracer;
+        server_options.trace_sample = worker->options->trace.sample;
+        server_options.trace_restart = worker->options->trace.restart;
+    }
     if (worker->options->command == COMMAND_FILES)
         server_options.on_error_page = status_page_answer;
     life->server = px_server_create(&server_options, out_error);
@@ -479,6 +492,7 @@ static void life_end(struct life *life)
     observe_close(&life->observe);
     px_server_destroy(life->server);
     run_detach(life->worker->options);
+    tracer_close(life->tracer, life->is_hurried ? LAST_SPANS_NOW_MS : LAST_SPANS_MS);
     if (life->worker->ends.word_fd < 0 && life->is_draining) {
         counts_report_cut(life->worker->counts);
         if (!life->worker->options->quiet)

@@ -159,6 +159,8 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->service.exchange_bytes_max = options->exchange_bytes_max;
     server->service.on_fault = options->on_fault;
     server->service.fault_context = options->fault_context;
+    server->service.trace_sample = options->trace_sample;
+    server->service.trace_restart = options->trace_restart != 0;
     server->service.dispatch = server_dispatch;
     server->protocols = session_protocols;
     pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);

@@ -446,7 +446,7 @@ def test_a_field_that_is_framing(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["trace a", "resolver a", "syslog a"],
+    ["resolver a", "syslog a"],
 )
 def test_what_has_no_engine_is_refused_at_its_place(folder, text):
     err = refused(folder, text + "\nrespond hi\n")

@@ -1,0 +1,40 @@
+/*
+ * From `trace` to the options.
+ */
+#include "main/run_observe.h"
+
+#include <string.h>
+
+#include "main/place.h"
+
+enum { TRACE_OFF }; /* words of `trace` */
+
+bool run_observe_fill(struct config *config, struct options *options)
+{
+    const struct config_node *node = node_find(config->settings->nodes, "trace");
+    struct config_report *report = &config->load.report;
+    struct place place;
+
+    if (!node || node->value_count == 0 || node->values[0].word == TRACE_OFF)
+        return true;
+    const struct config_typed *sample = node_option(node, "sample");
+    const struct config_typed *untrusted = node_option(node, "untrusted");
+
+    if (node->value_count < 2) {
+        report_add(report, REPORT_MEANING, node_place(node),
+                   "trace otlp needs the URL of a collector, like http://127.0.0.1:4318");
+        return false;
+    }
+    const struct config_typed *url = &node->values[1];
+
+    if (!place_read(url->text.ptr, &place) || strncmp(url->text.ptr, "h2c:", 4) == 0) {
+        report_add(report, REPORT_MEANING, url->value->place,
+                   "\"%s\" is no collector: http://host[:port], https://host[:port] or unix:/path",
+                   url->text.ptr);
+        return false;
+    }
+    options->trace.url = url->text.ptr;
+    options->trace.sample = sample ? (sample->is_word ? 0 : (uint32_t)sample->number) : 1;
+    options->trace.restart = untrusted && untrusted->word == 1;
+    return true;
+}
