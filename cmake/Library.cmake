@@ -1,6 +1,7 @@
 # How libpollux and the program are made of the folders' objects.
 #
-# Only px_* symbols are visible.  The shared library has a version script for that.  The static one
+# Only px_* symbols are visible.  The shared library has a version script for that,
+# which gives them a version as well.  The static one
 # is a single object: all folders linked with `-r` (in a release that is where the optimiser sees
 # them at once) and every other symbol made local by objcopy.  px_on_fatal stays weak in both.
 
@@ -42,7 +43,15 @@ function(px_library)
     foreach(folder IN LISTS folders)
         add_dependencies(pollux_static px_${folder})
     endforeach()
-    set(exports ${PROJECT_SOURCE_DIR}/cmake/pollux.map)
+    # While the version is 0.x a new minor version may change anything, so it is part of the name.
+    set(soversion ${PROJECT_VERSION_MAJOR})
+    if(soversion EQUAL 0)
+        set(soversion 0.${PROJECT_VERSION_MINOR})
+    endif()
+    # Symbols bear the version too: a process that has two of these libraries by its other libraries calls the right one.
+    set(px_version_node LIBPOLLUX_${soversion})
+    set(exports ${PROJECT_BINARY_DIR}/pollux.map)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/pollux.map.in ${exports} @ONLY)
     add_library(pollux_shared SHARED)
     foreach(folder IN LISTS folders)
         target_sources(pollux_shared PRIVATE $<TARGET_OBJECTS:px_${folder}>)
@@ -55,11 +64,6 @@ function(px_library)
     endif()
     if(PX_LTO)
         target_link_options(pollux_shared PRIVATE ${px_lto_link_list})
-    endif()
-    # While the version is 0.x a new minor version may change anything, so it is part of the name.
-    set(soversion ${PROJECT_VERSION_MAJOR})
-    if(soversion EQUAL 0)
-        set(soversion 0.${PROJECT_VERSION_MINOR})
     endif()
     set_target_properties(pollux_shared PROPERTIES SOVERSION ${soversion} VERSION ${PROJECT_VERSION}
         LINK_DEPENDS ${exports})

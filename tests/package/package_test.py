@@ -204,7 +204,7 @@ def defined(*command):
     """The global symbols that a library defines."""
     names = set()
     for line in run(*command).splitlines():
-        match = re.match(r"[0-9a-f]+ ([A-Za-z]) (\S+)$", line)
+        match = re.match(r"[0-9a-f]+ ([B-Zb-z]) ([^@\s]+)", line)  # A: the name of a version
         if match:
             names.add(match.group(2))
     return names
@@ -250,6 +250,17 @@ def test_soname(libraries):
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
     known = r"(libc|libssl|libcrypto|libnghttp2|libz|libbrotlienc|libbrotlicommon|libzstd|libcrypt|libhiredis)\.so|ld-linux"
     assert [name for name in needed if not re.match(known, name)] == []
+
+
+def test_symbols_have_a_version(libraries):
+    """One that is built against this library does not run with another by chance, and a process may have two."""
+    library = os.path.join(libraries, "libpollux.so")
+    node = "LIBPOLLUX_0.1"
+    names = [line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines()]
+    functions = [name for name in names if name.startswith("px_")]
+    assert len(functions) > 300
+    assert [name for name in functions if not name.endswith("@@" + node)] == []
+    assert [name for name in names if name not in functions] == [node]
 
 
 def test_the_man_page_is_installed(prefix):
