@@ -54,8 +54,6 @@ static void client_free(px_client *client)
 {
     px_loop *loop = client->loop;
 
-    if (client->freed)
-        *client->freed = true;
     list_remove(&client->ends.node);
     list_remove(&client->last.node);
     list_remove(&client->serve.node);
@@ -77,7 +75,11 @@ static void last_run(struct loop_hook *hook)
 {
     px_client *client = CONTAINER_OF(hook, px_client, last);
 
-    if (client->closing && client->fetches.taken == 0 && client->links.taken == 0)
+    if (!client->closing || client->fetches.taken > 0 || client->links.taken > 0)
+        return;
+    if (client->stepped)
+        client->over = true;
+    else
         client_free(client);
 }
 
@@ -207,12 +209,13 @@ void px_client_destroy(px_client *client)
     loop_task_add(loop, &client->serve); /* a tick comes, which frees it */
     if (loop->ticking)
         return;
-    bool freed = false;
-
-    client->freed = &freed; /* cppcheck-suppress autoVariables ; it ends before this returns */
+    client->stepped = true;
     /* What else lives on the loop goes on meanwhile. */
-    while (!freed && px_loop_step(loop, &error) == PX_OK)
+    while (!client->over && px_loop_step(loop, &error) == PX_OK)
         continue;
+    client->stepped = false;
+    if (client->over)
+        client_free(client);
 }
 
 struct tls_shared *client_tls(px_client *client)

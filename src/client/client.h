@@ -54,8 +54,9 @@ struct px_client {
     struct loop_hook ends;  /* says on_end */
     struct loop_hook last;  /* frees the client once it is destroyed */
     struct loop_task serve; /* gives waiting fetches to connections */
-    bool *freed;            /* borrowed: is told of the client's end, or NULL */
     bool closing;           /* px_client_destroy was called */
+    bool stepped;           /* ... and steps the loop until it is over */
+    bool over;              /* nothing uses it any more */
 };
 
 /* --- Origins -----------------------------------------------------------------------------------

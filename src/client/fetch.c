@@ -107,8 +107,12 @@ static void on_due(struct io_timer *timer)
         wait_for(fetch);
         return;
     }
-    if (link && !link->h2 && link->writing == WRITE_HELD) {
-        link->writing = WRITE_CONTENT; /* RFC 9110 section 10.1.1: it need not wait for ever */
+    if (link && fetch_writing(fetch) == WRITE_HELD) {
+        /* RFC 9110 section 10.1.1: it need not wait for ever. */
+        if (link->h2)
+            h2_link_release(link, fetch);
+        else
+            link->writing = WRITE_CONTENT;
         fetch_moved(fetch);
         loop_task_add(fetch->client->loop, &link->wake);
         return;

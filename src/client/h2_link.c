@@ -106,7 +106,9 @@ void h2_link_take(struct link *link, px_fetch *fetch)
     list_append(&link->fetches, &fetch->on_link);
     buf_init(&fetch->held, &link->client->loop->allocator, H2_STREAM_WINDOW);
     fetch->over = false;
-    fetch->writing = pulls ? WRITE_CONTENT : WRITE_DONE;
+    fetch->writing = !pulls                             ? WRITE_DONE
+                     : request->flags & PX_FETCH_EXPECT ? WRITE_HELD
+                                                        : WRITE_CONTENT;
     fetch->call.no_content = request->method_id == METHOD_HEAD;
     px_err err = h2_client_ask(link->h2, &fetch->call, &request->head,
                                link->origin->trust ? "https" : "http", pulls);
@@ -138,7 +140,16 @@ static void fields_take(px_fetch *fetch, const px_field *from, uint32_t count,
     *out_fields = fields;
 }
 
-static void inform(px_fetch *fetch, const struct http_response *answer, const struct link *link)
+void h2_link_release(struct link *link, px_fetch *fetch)
+{
+    if (fetch->writing != WRITE_HELD)
+        return;
+    fetch->writing = WRITE_CONTENT;
+    h2_client_resume(link->h2, &fetch->call);
+    fetch_moved(fetch);
+}
+
+static void inform(px_fetch *fetch, const struct http_response *answer, struct link *link)
 {
     for (uint32_t index = 0; index < answer->field_count; index++)
         fetch->informs.bytes +=
@@ -146,7 +157,9 @@ static void inform(px_fetch *fetch, const struct http_response *answer, const st
     if (++fetch->informs.count > CLIENT_INFORM_COUNT_MAX ||
         fetch->informs.bytes > link->client->limits.head_bytes_max)
         fetch_end(fetch, PX_ERR_LIMIT, "too many informational answers");
-    else if (answer->status != 100 && TABLE_MEMBER(fetch->callbacks, on_inform))
+    else if (answer->status == 100)
+        h2_link_release(link, fetch);
+    else if (TABLE_MEMBER(fetch->callbacks, on_inform))
         fetch->callbacks->on_inform(fetch, answer->status, answer->fields, answer->field_count,
                                     fetch->context);
 }
@@ -169,6 +182,8 @@ static void on_head(struct h2_call *call, const struct http_response *answer, vo
         return;
     }
     fetch->stage = FETCH_ANSWERED;
+    if (fetch->writing == WRITE_HELD)
+        fetch->writing = WRITE_CLOSED; /* RFC 9110 section 10.1.1: the content is not wanted */
     fetch->content_length =
         call->content_left == UINT64_MAX ? PX_LENGTH_UNKNOWN : call->content_left;
     fetch_moved(fetch);
@@ -265,6 +280,8 @@ static px_pull on_pull(struct h2_call *call, char *out, size_t room, size_t *out
     size_t bytes = 0;
     px_pull pull;
 
+    if (fetch->writing == WRITE_HELD || fetch->writing == WRITE_CLOSED)
+        return PX_PULL_LATER;
     if (fetch->request.content.len > 0)
         pull = pull_whole(fetch, out, room, &bytes);
     else

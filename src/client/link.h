@@ -131,6 +131,9 @@ PX_MUST_CHECK px_err h2_link_open(struct link *link);
 void h2_link_take(struct link *link, px_fetch *fetch);
 void h2_link_advance(struct link *link);
 
+/* The content of a fetch waits no longer for 100 (Continue). */
+void h2_link_release(struct link *link, px_fetch *fetch);
+
 /* A fetch that is over, or waits again, leaves. */
 void h2_link_leave(struct link *link, px_fetch *fetch);
 

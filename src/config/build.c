@@ -468,4 +468,5 @@ void config_build(struct config *config)
         for (const struct config_route *route = from->routes; route && host; route = route->next)
             build_one_route(&build, from, host, route);
     }
+    build_upstreams_tell_apart(&build);
 }

@@ -139,6 +139,10 @@ uint32_t build_answer_count(const struct config_route *route);
 /* What is made of `upstream` (build_upstream.c), before all routes. */
 void build_upstreams(struct build *build);
 
+/* Those of proxies that ask the same URL get names of their own, in the order of the file: they are
+ * counted apart, and may be asked in other ways.  Behind all routes. */
+void build_upstreams_tell_apart(struct build *build);
+
 /* The upstream that a proxy names, or is made for it; NULL: noted. */
 struct config_upstream *build_upstream_of(struct build *build, const struct config_node *node);
 

@@ -284,6 +284,17 @@ static const char *name_of(const struct config_upstream *upstream)
     return upstream->node->values[0].text.ptr;
 }
 
+/* By what they are called, and of one name in the order of the file. */
+static int compare_unnamed(const void *left, const void *right)
+{
+    struct config_upstream *const *one = left, *const *other = right;
+    int order = strcmp((*one)->options.name, (*other)->options.name);
+
+    if (order != 0)
+        return order;
+    return (*one)->index < (*other)->index ? -1 : 1;
+}
+
 /* By name, and of one name in the order of the file. */
 static int compare_upstreams(const void *left, const void *right)
 {
@@ -411,11 +422,48 @@ struct config_upstream *build_upstream_of(struct build *build, const struct conf
     upstream = upstream_add(build, node);
     if (!upstream)
         return NULL;
-    upstream->options.name = value->text.ptr;
+    upstream->options.name =
+        value->text.ptr; /* build_upstreams_tell_apart makes it one of a kind */
     upstream->servers = load_take(build->load, sizeof(upstream->servers[0]));
     if (!upstream->servers || !server_take(build, upstream, node, false))
         return NULL;
     if (is_https(upstream->servers[0].url) && !roots_take(build, upstream))
         return NULL;
     return upstream;
+}
+
+void build_upstreams_tell_apart(struct build *build)
+{
+    uint32_t count = 0, index = 0;
+
+    for (const struct config_upstream *one = build->config->upstreams; one; one = one->next)
+        count += !one->is_named && one->options.name;
+    struct config_upstream **unnamed = load_take(build->load, (count + 1) * sizeof(unnamed[0]));
+
+    if (!unnamed)
+        return;
+    for (struct config_upstream *one = build->config->upstreams; one; one = one->next) {
+        if (one->is_named || !one->options.name)
+            continue;
+        one->index = count - 1 - index; /* the list is newest first */
+        unnamed[index++] = one;
+    }
+    qsort(unnamed, count, sizeof(unnamed[0]), compare_unnamed);
+    const char *url = NULL;
+
+    for (uint32_t at = 0, nth = 1; at < count; at++) {
+        const char *name = unnamed[at]->options.name;
+
+        nth = url && strcmp(url, name) == 0 ? nth + 1 : 1;
+        url = name;
+        if (nth == 1)
+            continue;
+        size_t room = strlen(url) + sizeof(" (4294967295)");
+        char *text = load_take(build->load, room);
+
+        if (!text)
+            return;
+        snprintf(text, room, "%s (%u)", url, nth);
+        unnamed[at]->options.name = text;
+    }
 }

@@ -287,6 +287,7 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
     server->busy++;
     server->requests++;
     upstream_counts_request(upstream, server);
+    upstream_counts_active(upstream, server);
     upstream->busy++;
     upstream->retry_tokens += RETRY_GAIN_REQUEST;
     if (upstream->retry_tokens > RETRY_REQUESTS_MAX)
@@ -331,6 +332,7 @@ void server_done(px_upstream *upstream, struct server *server, enum server_resul
     CHECK(server->busy > 0 && upstream->busy > 0);
     server->busy--;
     upstream->busy--;
+    upstream_counts_active(upstream, server);
     switch (result) {
     case SERVER_ANSWERED:
         if (health_answered(server->health))

@@ -100,6 +100,7 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     (void)end;
     passage->exchange = NULL;
     queue_leave(&passage->proxy->upstream->queue, &passage->waiter);
+    upstream_counts_waiting(passage->proxy->upstream);
     if (passage->fetch)
         px_fetch_cancel(passage->fetch);
     passage_settle(passage);
@@ -340,6 +341,7 @@ static void on_turn(struct waiter *waiter, bool is_late)
 {
     struct passage *passage = CONTAINER_OF(waiter, struct passage, waiter);
 
+    upstream_counts_waiting(passage->proxy->upstream);
     if (is_late)
         passage_refuse(passage, 503, "no server had room in time");
     else
@@ -367,4 +369,5 @@ void passage_try(struct passage *passage)
     passage->waiter.call = on_turn;
     queue_add(queue, &passage->waiter,
               passage->due_ms > 0 && passage->due_ms < due_ms ? passage->due_ms : due_ms);
+    upstream_counts_waiting(upstream);
 }

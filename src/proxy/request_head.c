@@ -133,7 +133,8 @@ static bool is_passed(const struct request_head *head, const struct connection_n
                       px_str name)
 {
     if (field_is_framing(name) || field_name_is(name, "host") || field_name_is(name, "expect") ||
-        field_name_is(name, "http2-settings") || name_begins(name, "proxy-"))
+        field_name_is(name, "http2-settings") || name_begins(name, "proxy-") ||
+        field_name_is(name, "proxy")) /* CGI would take that for HTTP_PROXY, the way out */
         return false;
     if (!head->underscores && memchr(name.ptr, '_', name.len))
         return false;

@@ -90,12 +90,8 @@ void upstream_counts_show(px_upstream *upstream)
         bool is_up = server_is_up(upstream, server);
 
         is_available = is_available || is_up;
-        gauge_move(counts->metrics, METRIC_UPSTREAM_ACTIVE, server->counts.active,
-                   &server->counts.shown, server->busy);
         px_metric_set(counts->metrics, METRIC_UPSTREAM_UP, server->counts.up, is_up);
     }
-    gauge_move(counts->metrics, METRIC_UPSTREAM_QUEUE, counts->queue, &counts->queue_shown,
-               upstream->queue.count);
     px_metric_set(counts->metrics, METRIC_UPSTREAM_PANIC, counts->panic,
                   upstream_is_in_panic(upstream));
     if (upstream->proxies > 0)
@@ -131,11 +127,25 @@ void upstream_counts_request(px_upstream *upstream, const struct server *server)
                       1);
 }
 
+void upstream_counts_active(px_upstream *upstream, struct server *server)
+{
+    if (upstream->counts.metrics)
+        gauge_move(upstream->counts.metrics, METRIC_UPSTREAM_ACTIVE, server->counts.active,
+                   &server->counts.shown, server->busy);
+}
+
 void upstream_counts_failure(px_upstream *upstream, const struct server *server)
 {
     if (upstream->counts.metrics)
         px_metric_add(upstream->counts.metrics, METRIC_UPSTREAM_FAILURES, server->counts.failures,
                       1);
+}
+
+void upstream_counts_waiting(px_upstream *upstream)
+{
+    if (upstream->counts.metrics)
+        gauge_move(upstream->counts.metrics, METRIC_UPSTREAM_QUEUE, upstream->counts.queue,
+                   &upstream->counts.queue_shown, upstream->queue.count);
 }
 
 void upstream_counts_retry(px_upstream *upstream, enum retry_reason reason)

@@ -2,9 +2,9 @@
  * What is counted of an upstream and of its servers, in a px_metrics.
  *
  * Happy path: upstream_counts_open finds the series of each server, so that all are there from the
- * start; then requests are counted as they go, and what there is now (requests, whether a server is
- * up) once a second, since a server comes back by time alone.  Without a px_metrics nothing is
- * counted.
+ * start; then requests are counted as they come, wait and go, and whether a server is up once a
+ * second, since it comes back by time alone.  Without a
+ * px_metrics nothing is counted.
  */
 #ifndef PX_PROXY_UPSTREAM_COUNTS_H
 #define PX_PROXY_UPSTREAM_COUNTS_H
@@ -62,7 +62,13 @@ void upstream_counts_first_byte(px_upstream *upstream, uint64_t took_ms);
 /* It was sent, over a connection that took so long to be made, or that was kept. */
 void upstream_counts_connection(px_upstream *upstream, bool is_reused, uint32_t took_ms);
 
-/* Servers and queue as they are now. */
+/* A server has one request more, or less. */
+void upstream_counts_active(px_upstream *upstream, struct server *server);
+
+/* One more waits for a server, or one less. */
+void upstream_counts_waiting(px_upstream *upstream);
+
+/* Servers as they are now. */
 void upstream_counts_show(px_upstream *upstream);
 
 #endif

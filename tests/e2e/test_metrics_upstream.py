@@ -81,6 +81,36 @@ def test_what_is_active_and_what_waits():
         assert labelled(server.samples(), "pollux_upstream_queue") == {upstream.url: 0}
 
 
+def test_what_is_active_is_known_at_once():
+    """And not once a second."""
+    with Upstream(hangs) as upstream, proxied(upstream) as server:
+        assert labelled(server.samples(), "pollux_upstream_active") == {upstream.url: 0}
+        for number in range(3):
+            with Wire(server.address) as wire:
+                wire.send(request("/"))
+                until(lambda: len(upstream.heads) > number)
+                assert labelled(server.samples(), "pollux_upstream_active") == {upstream.url: 1}
+            until(lambda: labelled(server.samples(), "pollux_upstream_active") == {upstream.url: 0})
+
+
+OBSERVED = "listen 127.0.0.1:0\nmetrics 127.0.0.1:0\nworkers 1\nlog off\n"
+
+
+def test_proxies_that_ask_the_same_server_are_told_apart(tmp_path):
+    with Upstream() as upstream:
+        route = f"route /%s {{\n proxy {upstream.url}\n}}\n"
+        text = "".join(route % name for name in ("one", "two", "three"))
+        file = tmp_path / "pollux.conf"
+        file.write_text(OBSERVED + text)
+        with ObservedFile(file) as server:
+            for path, count in (("/one", 1), ("/two", 2), ("/three", 3)):
+                for _ in range(count):
+                    assert ask(server.address, request(path)).status == 200
+            found = {labels.split('"')[-4]: value for (name, labels), value in server.samples().items()
+                     if name == "pollux_upstream_requests_total"}
+            assert found == {upstream.url: 1, upstream.url + " (2)": 2, upstream.url + " (3)": 3}
+
+
 def dies_when_reused(peer):
     peer.request()
     peer.send(OK)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import struct
+import threading
 import time
 from contextlib import contextmanager
 
@@ -546,3 +547,42 @@ def test_a_client_that_leaves_resets_its_stream():
             until(lambda: upstream.heads)
         until(lambda: upstream.contents)
         assert upstream.contents == [struct.pack("!L", h2.CANCEL)]
+
+
+def test_content_that_waits_for_100_of_a_server_of_http2(folder):  # noqa: F811
+    """`expect forward`: as over HTTP/1.1."""
+
+    def script(peer):
+        server = H2Peer(peer)
+        while True:
+            kind, flags, stream, payload = server.frame()
+            if kind == h2.SETTINGS and not flags & h2.ACK:
+                peer.send(h2.settings(ack=True))
+            elif kind == h2.HEADERS:
+                peer.upstream.heads.append([(str(name), str(value)) for name, value in server.decoder.decode(payload)])
+                assert go.wait(5)
+                peer.send(h2.headers(stream, [(":status", "100" if peer.index == 0 else "417")], end=peer.index > 0))
+                if peer.index > 0:
+                    peer.wait_end()
+            elif kind == h2.DATA:
+                peer.upstream.contents.append(payload)
+                if flags & h2.END_STREAM:
+                    peer.send(h2.headers(stream, [(":status", "200")]))
+                    return
+
+    head = POST[:-5].replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    go = threading.Event()
+    with Upstream(script) as upstream:
+        with serve(folder, f"proxy h2c://{upstream.authority} {{\n expect forward\n}}\n") as server:
+            with Wire(server.address) as wire:
+                wire.send(head)
+                until(lambda: upstream.heads)
+                assert ("expect", "100-continue") in upstream.heads[0]
+                assert wire.silent(0.2) and not upstream.contents
+                go.set()
+                assert wire.reply().status == 100
+                wire.send(b"hello")
+                assert wire.reply().status == 200 and upstream.contents == [b"hello"]
+            with Wire(server.address) as wire:
+                wire.send(head)
+                assert wire.reply().status == 417 and upstream.contents == [b"hello"]
