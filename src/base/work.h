@@ -16,24 +16,25 @@ enum {
      * connection may have of it. */
     WORK_TURN_MAX = 1200,
     WORK_CONN_MAX = 512,
-    WORK_RUN = 4,           /* a stream that is looked at: a system call or two */
-    WORK_ACCEPT = 8,        /* a descriptor, its options, its place */
-    WORK_CLOSE = 10,        /* likewise, at the end */
-    WORK_REQUEST = 4,       /* routing, a handler */
-    WORK_ANSWER = 2,        /* a head rendered, or a stream reset */
-    WORK_END = 2,           /* memory given back, a line of log */
-    WORK_LOOK = 1,          /* a deadline that is due */
-    WORK_RESOLVE = 6,       /* a path, in the kernel's caches */
-    WORK_POST = 4,          /* a call from another thread */
-    WORK_SLICE = 4,         /* a slice of small frames, see h2_session.c */
-    WORK_RECORD = 1,        /* a TLS record, opened */
-    WORK_UPDATE = 12,       /* new keys, or a handshake that is refused */
-    WORK_HANDSHAKE = 40,    /* a flight, without its signature */
-    WORK_BYTES = 1024,      /* of heads decoded, of records opened: one unit */
-    WORK_FILTER_BYTES = 64, /* through filters: one unit */
-    WORK_WALK_COUNT = 32,   /* connections passed in a walk over all: one unit */
-    ACCEPTS_MIN = 8,        /* newcomers of a tick however much others have begun in it */
-    POSTS_MIN = 8,          /* likewise, calls from other threads */
+    WORK_RUN = 4,                /* a stream that is looked at: a system call or two */
+    WORK_ACCEPT = 8,             /* a descriptor, its options, its place */
+    WORK_CLOSE = 10,             /* likewise, at the end */
+    WORK_PURGE_BYTES = 4 * 1024, /* that the kernel holds for a peer, and a close drops: one unit */
+    WORK_REQUEST = 4,            /* routing, a handler */
+    WORK_ANSWER = 2,             /* a head rendered, or a stream reset */
+    WORK_END = 2,                /* memory given back, a line of log */
+    WORK_LOOK = 1,               /* a deadline that is due */
+    WORK_RESOLVE = 6,            /* a path, in the kernel's caches */
+    WORK_POST = 4,               /* a call from another thread */
+    WORK_SLICE = 4,              /* a slice of small frames, see h2_session.c */
+    WORK_RECORD = 1,             /* a TLS record, opened */
+    WORK_UPDATE = 12,            /* new keys, or a handshake that is refused */
+    WORK_HANDSHAKE = 40,         /* a flight, without its signature */
+    WORK_BYTES = 1024,           /* of heads decoded, of records opened: one unit */
+    WORK_FILTER_BYTES = 64,      /* through filters: one unit */
+    WORK_WALK_COUNT = 32,        /* connections passed in a walk over all: one unit */
+    ACCEPTS_MIN = 8,             /* newcomers of a tick however much others have begun in it */
+    POSTS_MIN = 8,               /* likewise, calls from other threads */
 };
 
 struct work {

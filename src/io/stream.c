@@ -202,6 +202,11 @@ void px_stream_close(px_stream *stream)
     stream->handle.flags |= STREAM_CLOSING;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);
     loop_close(&stream->handle);
+    /* What the peer has not taken is freed with the socket: megabytes, where it read slowly. */
+    if (stream->handle.flags & (STREAM_SENDING | STREAM_RESET))
+        work_count(
+            &stream->handle.loop->work,
+            (uint32_t)((stream->sent_bytes - stream_acked_bytes(stream)) / WORK_PURGE_BYTES));
     /* The descriptor goes at once, while it is warm; a send in flight still has a use for it. */
     if (!(stream->handle.flags & STREAM_SENDING))
         engine_close(stream);

@@ -136,9 +136,9 @@ static void advance(struct tunnelled *self)
     struct session *session = &conn->session;
     uint32_t budget = TUNNELLED_STEPS_PER_TICK;
 
-    if (conn->driving)
+    if (conn->session.driving)
         return;
-    conn->driving = true;
+    conn->session.driving = true;
     for (; session->state == SESSION_OPEN; budget--) {
         if (budget == 0 || conn_turn_is_over(conn)) {
             /* Others go on first; bytes that are left bring no event of their own. */
@@ -161,7 +161,7 @@ static void advance(struct tunnelled *self)
             session_close(session, err == PX_ERR_MEMORY ? PX_END_NO_MEMORY : PX_END_ABORTED);
         }
     }
-    conn->driving = false;
+    conn->session.driving = false;
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */
@@ -216,7 +216,7 @@ static void transport_wake(struct tunnel *tunnel)
     struct tunnelled *self = tunnel->carrier;
     struct session *session = &self->conn.session;
 
-    if (!self->conn.driving && session->state == SESSION_OPEN)
+    if (!self->conn.session.driving && session->state == SESSION_OPEN)
         loop_task_add(session->server->loop, &session->wake);
 }
 

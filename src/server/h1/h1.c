@@ -98,9 +98,9 @@ void h1_advance(struct h1_conn *h1)
     struct conn *conn = &h1->conn;
     uint32_t budget = conn->session.server->options.pipeline_count_max * H1_STEPS_PER_REQUEST;
 
-    if (h1->conn.driving)
+    if (h1->conn.session.driving)
         return;
-    h1->conn.driving = true;
+    h1->conn.session.driving = true;
     for (; conn->session.state == SESSION_OPEN; budget--) {
         if (budget == 0 || conn_turn_is_over(conn)) {
             /* Others go on first; bytes that are left bring no event of their own. */
@@ -124,7 +124,7 @@ void h1_advance(struct h1_conn *h1)
             session_close(&conn->session, h1_end_of(err));
         }
     }
-    h1->conn.driving = false;
+    h1->conn.session.driving = false;
 }
 
 /* --- Events of the stream --------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ static void h1_note(px_exchange *exchange)
     struct h1_conn *h1 = exchange_carrier(exchange);
 
     /* A connection that is closing waits for its last report alone. */
-    if (!h1->conn.driving && h1->conn.session.state == SESSION_OPEN)
+    if (!h1->conn.session.driving && h1->conn.session.state == SESSION_OPEN)
         loop_task_add(h1->conn.session.server->loop, &h1->conn.session.wake);
 }
 

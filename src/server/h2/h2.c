@@ -71,9 +71,9 @@ void h2_advance(struct h2_conn *h2)
     struct conn *conn = &h2->conn;
     px_err err = PX_OK;
 
-    if (h2->conn.driving || !h2->session || conn->session.state != SESSION_OPEN)
+    if (h2->conn.session.driving || !h2->session || conn->session.state != SESSION_OPEN)
         return;
-    h2->conn.driving = true;
+    h2->conn.session.driving = true;
     for (uint32_t round = 0; err == PX_OK || !list_empty(&h2->ready); round++) {
         if (round == ROUNDS_PER_TURN || conn_turn_is_over(conn)) {
             loop_task_add(conn->session.server->loop, &conn->session.wake);
@@ -86,7 +86,7 @@ void h2_advance(struct h2_conn *h2)
             break;
         }
     }
-    h2->conn.driving = false;
+    h2->conn.session.driving = false;
     if (conn->session.state == SESSION_OPEN)
         h2_rest(h2);
 }
@@ -98,7 +98,7 @@ void h2_note(struct h2_request *request)
     if (!list_linked(&request->ready))
         list_append(&h2->ready, &request->ready);
     /* A connection that is closing waits for its last report alone. */
-    if (!h2->conn.driving && h2->conn.session.state == SESSION_OPEN)
+    if (!h2->conn.session.driving && h2->conn.session.state == SESSION_OPEN)
         loop_task_add(h2->conn.session.server->loop, &h2->conn.session.wake);
 }
 
@@ -111,11 +111,11 @@ static size_t feed(struct h2_conn *h2, px_str bytes)
     struct conn *conn = &h2->conn;
     size_t used = 0;
 
-    conn->driving = true;
+    conn->session.driving = true;
     while (used < bytes.len && conn_feed_count(conn, h2_session_take_work(h2->session)))
         used += h2_session_feed(h2->session, conn->session.server->loop->now_ms,
                                 px_str_make(bytes.ptr + used, bytes.len - used));
-    conn->driving = false;
+    conn->session.driving = false;
     return used;
 }
 

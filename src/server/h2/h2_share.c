@@ -39,7 +39,7 @@ static void share_visit(void *object, void *context)
     uint32_t at = search->count;
 
     if (session->protocol != PROTOCOL_H2 || session->state != SESSION_OPEN || h2 == search->asks ||
-        h2->conn.driving || !h2->session || h2_session_is_over(h2->session))
+        h2->conn.session.driving || !h2->session || h2_session_is_over(h2->session))
         return;
     uint32_t held = search->held(h2);
 

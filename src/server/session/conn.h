@@ -27,7 +27,6 @@ struct conn {
     uint8_t first_protocol; /* enum session_protocol_id: what it speaks once it is let in */
     bool proxied : 1;       /* a PROXY header comes before that */
     bool plain_on_tls : 1;  /* it speaks plain HTTP to a port that speaks TLS: HTTP/1 refuses */
-    bool driving : 1;       /* inside of its protocol's driver */
     bool sending : 1;       /* a send is in flight */
     bool peer_ended : 1;    /* no more bytes will come */
 };

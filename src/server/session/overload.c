@@ -23,9 +23,16 @@ struct shed_search {
     struct session *found[SHED_COUNT_MAX];
 };
 
+/* Room is made while a driver runs, also for the answer that it renders: what a driver works on
+ * does not end under it. */
+static bool can_give_way(const struct session *session)
+{
+    return session->state == SESSION_OPEN && !session->driving;
+}
+
 static bool shed_can_go(const struct shed_search *search, const struct session *session)
 {
-    if (session->state != SESSION_OPEN || list_linked(&session->wake.node))
+    if (!can_give_way(session) || list_linked(&session->wake.node))
         return false;
     return session->wait == WAIT_IDLE ||
            ((session->wait == WAIT_HEAD || session->wait == WAIT_HANDSHAKE) &&
@@ -120,7 +127,7 @@ static void slow_visit(void *object, void *context)
     struct session *session = object;
     uint32_t at = search->count;
 
-    if (session->state != SESSION_OPEN || session->rate != RATE_SENDING)
+    if (!can_give_way(session) || session->rate != RATE_SENDING)
         return;
     if (at == SHED_COUNT_MAX && session->rate_since_ms >= search->found[at - 1]->rate_since_ms)
         return;
@@ -144,9 +151,12 @@ void overload_relieve_outs(px_server *server)
     pool_each(&server->conns, slow_visit, &search);
     /* Blocks come back at the end of the tick. */
     server->again.outs_ms = now_ms + (search.count > 0 ? 1 : SHED_PAUSE_MS);
+    /* Each may take the kernel as long as a turn may last: what is left is looked for again. */
     for (uint32_t index = 0; index < search.count; index++) {
         server->count.cells->shed++;
         session_close(search.found[index], PX_END_TIMEOUT);
+        if (work_is_over(&server->loop->work))
+            break;
     }
 }
 

@@ -385,6 +385,8 @@ void session_freed(struct session *session)
 {
     px_server *server = session->server;
 
+    /* A wheel that still knows it would write into whatever takes its slot. */
+    CHECK(!list_linked(&session->deadline.node));
     list_remove(&session->wake.node);
     sent_count(session);
     server->conn_count--;

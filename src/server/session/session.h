@@ -57,8 +57,9 @@ struct session {
     uint8_t protocol;       /* enum session_protocol_id: what it speaks */
     uint16_t redirect;      /* its requests are sent to https: an index, from 1; 0: served */
     uint16_t listener;      /* the tag of the listener that it came by */
-    bool proxied_tls;       /* a trusted proxy says that its client spoke TLS */
-    bool reset;             /* the peer must see that something is missing */
+    bool proxied_tls : 1;   /* a trusted proxy says that its client spoke TLS */
+    bool reset : 1;         /* the peer must see that something is missing */
+    bool driving : 1;       /* inside of its protocol's driver: only that may close it */
     struct session_peer peer;
 };
 

@@ -52,7 +52,7 @@ void conn_check(const struct conn *conn)
     const px_server *server = conn->session.server;
 
     ASSERT(conn->conduit.ops && conn->conduit.below);
-    ASSERT(!conn->driving);
+    ASSERT(!conn->session.driving);
     ASSERT(!conn->sending || conn->out);
     ASSERT(conn->first_protocol < PROTOCOL_COUNT);
     ASSERT(conn->secure == 0 || server->tls);
