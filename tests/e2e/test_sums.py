@@ -112,18 +112,27 @@ def test_stalled_streams_do_not_take_all_exchanges():
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("pieces", [1, 2])
+WHOLE = ping()
+PINGS = {
+    "whole": [WHOLE],
+    "in two": [WHOLE[:5], WHOLE[5:]],
+    # Never between two frames: each piece ends one and begins the next.
+    "overlapping": [WHOLE[5:] + WHOLE[:5]],
+}
+
+
+@pytest.mark.parametrize("pieces", PINGS.values(), ids=PINGS)
 def test_pings_do_not_keep_a_connection(pieces):
-    """Idle is who asks for nothing, also in frames that come in two pieces."""
-    with Pollux("respond", "--log", "off", "-w", "1", "--timeout-idle", "2s") as server:
+    """Idle is who asks for nothing, also in frames that come in pieces."""
+    times = ["--timeout-idle", "2s", "--timeout-head", "2s"]
+    with Pollux("respond", "--log", "off", "-w", "1", *times) as server:
         with contextlib.closing(connect(server.address)) as sock:
-            sock.sendall(opening())
+            sock.sendall(opening() + (WHOLE[:5] if len(pieces) == 1 and pieces != [WHOLE] else b""))
             sock.settimeout(0.2)
-            begin = time.monotonic()
-            whole, said = ping(), b""
+            begin, said = time.monotonic(), b""
             # GOAWAY on stream 0, of eight bytes.
             while time.monotonic() - begin < 6 and b"\0\0\x08\x07\0" not in said:
-                for piece in [whole] if pieces == 1 else [whole[:5], whole[5:]]:
+                for piece in pieces:
                     sock.sendall(piece)
                     with contextlib.suppress(TimeoutError):
                         said += sock.recv(4096)

@@ -81,11 +81,14 @@ static uint64_t look_due(const struct h2_conn *h2)
     return now_ms + (uint64_t)(int64_t)(int32_t)(h2->look_ms - (uint32_t)now_ms);
 }
 
-/* Notes when the header block or frame at hand began; whether it is another one than before. */
+/* Notes when the header block or frame at hand began; whether it has time of its own.  One that
+ * begins with the last bytes of another, which asked for nothing, has what that one had left. */
 static bool block_note(struct h2_conn *h2)
 {
     uint32_t block = h2_session_block(h2->session);
-    bool is_new = block != h2->block;
+    bool is_new =
+        block != h2->block &&
+        (block == 0 || h2->block == 0 || h2->served || !list_empty(&h2->requests));
 
     if (is_new)
         h2->block_ms = (uint32_t)h2->conn.session.server->loop->now_ms;

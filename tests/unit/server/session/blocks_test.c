@@ -47,6 +47,17 @@ static void hello(px_exchange *exchange, void *context)
     px_respond_text(exchange, 200, "Hello, world!");
 }
 
+/* A server with so many blocks, of which none has to be given back yet. */
+static void site_make(struct site *site, uint32_t count, char *content)
+{
+    memset(content, 'x', BIG_BYTES);
+    site_open(site, NULL);
+    site_route(site, "GET /big", big, content);
+    site_route(site, "GET /{$}", hello, NULL);
+    site->server->outs.count_max = count;
+    site->server->again.outs_ms = UINT64_MAX;
+}
+
 static void blocked_open(struct client *client, const struct site *site, const char *requests)
 {
     client_open(client, site);
@@ -61,22 +72,18 @@ static void no_connection_ends_under_its_driver(void **state)
     enum { BLOCKS = 32, OTHERS = BLOCKS - 1 };
     struct site site;
     struct client slow, others[OTHERS];
-    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     size_t left = BIG_BYTES;
     char *content = malloc(BIG_BYTES);
 
     (void)state;
     assert_non_null(content);
-    memset(content, 'x', BIG_BYTES);
-    site_open(&site, &options);
-    site_route(&site, "GET /big", big, content);
+    site_make(&site, BLOCKS, content);
     site_route(&site, "GET /made", made, &left);
-    site_route(&site, "GET /{$}", hello, NULL);
     blocked_open(&slow, &site, MADE GET);
     for (int index = 0; index < OTHERS; index++)
         blocked_open(&others[index], &site, BIG);
     assert_int_equal(site.server->outs.taken, BLOCKS);
-    site.server->outs.count_max = BLOCKS;
+    site.server->again.outs_ms = 0;
     client_await(&slow, &site, BIG_BYTES + 160);
     assert_int_equal(slow.state, CLIENT_OPEN);
     assert_memory_equal(slow.text + slow.len - 13, "Hello, world!", 13);
@@ -99,19 +106,15 @@ static void few_of_many_full_sockets_end_in_a_tick(void **state)
     enum { BLOCKS = 64, CROWD = 60, TICK_UNITS_MAX = 2 * (2 * WORK_TURN_MAX + WORK_CONN_MAX) };
     struct site site;
     struct client crowd[CROWD], newcomer;
-    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
     char *content = malloc(BIG_BYTES);
 
     (void)state;
     assert_non_null(content);
-    memset(content, 'x', BIG_BYTES);
-    site_open(&site, &options);
-    site_route(&site, "GET /big", big, content);
-    site_route(&site, "GET /{$}", hello, NULL);
+    site_make(&site, BLOCKS, content);
     for (int index = 0; index < CROWD; index++)
         blocked_open(&crowd[index], &site, BIG);
     assert_int_equal(site.server->outs.taken, CROWD);
-    site.server->outs.count_max = BLOCKS;
+    site.server->again.outs_ms = 0;
     site.loop->work.most = 0;
     client_open(&newcomer, &site);
     client_send(&newcomer, px_str_of(GET));
