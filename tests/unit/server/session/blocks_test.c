@@ -36,7 +36,7 @@ static px_pull made_pull(px_exchange *exchange, char *out, size_t room, size_t *
 
 static void made(px_exchange *exchange, void *context)
 {
-    px_producer producer = {made_pull, NULL, context};
+    px_producer producer = {.struct_size = sizeof(producer), .pull = made_pull, .context = context};
 
     px_respond_producer(exchange, 200, px_str_of("text/plain"), BIG_BYTES, &producer);
 }
