@@ -103,6 +103,23 @@ PX_MUST_CHECK px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_e
  * PX_ERR_SYSTEM, and then the loop cannot be used.  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_after_fork(px_loop *loop, px_error *out_error);
 
+/** Has names that are dialled on this loop looked up at these name servers, by libc's resolver, in
+ *  place of those of the system's configuration; what else that says, and what the system knows
+ *  without a server, holds.  Before the first dial.
+ *  @param servers addresses with or without a port ("192.0.2.1", "[2001:db8::1]:5353"); read in the
+ *  call.  @param count at most 3.
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT, PX_ERR_MEMORY.  The loop's thread. */
+PX_MUST_CHECK px_err px_loop_set_name_servers(px_loop *loop, const char *const *servers,
+                                              size_t count, px_error *out_error);
+
+/** Checks one of them as written: PX_OK, or PX_ERR_INVALID with a line that says what is wrong. Any
+ *  thread. */
+PX_MUST_CHECK px_err px_name_server_check(const char *server, px_error *out_error);
+
+/** The same for what the calling thread looks up by itself, with getaddrinfo. */
+PX_MUST_CHECK px_err px_name_servers_use(const char *const *servers, size_t count,
+                                         px_error *out_error);
+
 /** Milliseconds of the monotonic clock: at the start of this tick, or now when no tick runs.
  *  The loop's thread. */
 uint64_t px_loop_now_ms(const px_loop *loop);

@@ -80,7 +80,7 @@
 /** Dialling, and looking names up (which reads files of /etc and speaks to name servers). */
 #define PX_SYSCALLS_DIALLING(X) \
     X(socket) X(connect) X(openat) X(newfstatat) X(fstat) X(poll) X(ppoll) X(recvmsg) \
-    X(sendmmsg) X(uname)
+    X(sendmmsg) X(uname) X(writev)
 
 /** Streams and datagrams of the inet families and unix ones. */
 #define PX_SYSCALLS_DIALLING_WHEN(X) \
@@ -92,7 +92,10 @@
     X(socket, 0, PX_SYSCALLS_INT, AF_UNIX, 1, 0xf, SOCK_DGRAM) \
     X(sendmmsg, 3, MSG_FASTOPEN, 0, 0, 0, 0) \
     X(setsockopt, 1, PX_SYSCALLS_INT, IPPROTO_TCP, 2, PX_SYSCALLS_INT, TCP_NODELAY) \
-    X(setsockopt, 1, PX_SYSCALLS_INT, SOL_SOCKET, 2, PX_SYSCALLS_INT, SO_OOBINLINE)
+    X(setsockopt, 1, PX_SYSCALLS_INT, SOL_SOCKET, 2, PX_SYSCALLS_INT, SO_OOBINLINE) \
+    X(setsockopt, 1, PX_SYSCALLS_INT, IPPROTO_IP, 2, PX_SYSCALLS_INT, IP_RECVERR) \
+    X(setsockopt, 1, PX_SYSCALLS_INT, IPPROTO_IPV6, 2, PX_SYSCALLS_INT, IPV6_RECVERR) \
+    X(ioctl, 1, PX_SYSCALLS_INT, FIONREAD, 0, 0, 0)
 
 /* clang-format on */
 

@@ -80,9 +80,6 @@ struct build_route {
 /* Fills config->site, or notes why there is none. */
 void config_build(struct config *config);
 
-/* Notes each directive whose engine is not a part of this program (unlinked.c). */
-void config_check_linked(struct config_load *load, const struct config_node *nodes);
-
 /* A further hold on the configuration, and its end. */
 static inline void config_hold(struct config *config)
 {

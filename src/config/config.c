@@ -37,7 +37,6 @@ struct config *config_open(const struct config_reader *reader, const char *path,
         return config;
     const struct config_node *nodes = config_check(&config->load);
 
-    config_check_linked(&config->load, nodes);
     if (!config->load.report.out_of_memory)
         config->settings = config_settings(&config->load, nodes);
     if (config->settings)

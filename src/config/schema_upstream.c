@@ -1,7 +1,7 @@
 /*
- * Directives about other servers: upstreams, what is asked of them, where traces and logs go.
+ * Directives about other servers: upstreams, what is asked of them, where traces go.
  *
- * build_upstream.c takes them; unlinked.c has those whose engine this program is without.
+ * build_upstream.c takes them.
  */
 #include "config/schema.h"
 
@@ -299,15 +299,9 @@ const struct config_directive schema_upstream[] = {
      .where = IN_TOP,
      .uses = {{TYPE_TEXT, "ADDR"}},
      .values_min = 1,
-     .values_max = 8,
-     .help = "which name servers are asked",
-     .example = "resolver 127.0.0.53\nrespond"},
-    {.name = "syslog",
-     .where = IN_TOP,
-     .uses = {{TYPE_TEXT, "ADDR"}},
-     .values_min = 1,
-     .values_max = 8,
-     .help = "where log lines are sent",
-     .example = "syslog 127.0.0.1:514\nrespond"},
+     .values_max = 3,
+     .help = "the name servers that are asked for names of other servers, in place of the "
+             "system's: an address, with or without a port",
+     .example = "resolver 192.0.2.53 [2001:db8::53]:5353\nrespond"},
     {0},
 };

@@ -201,6 +201,7 @@ struct px_loop {
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */
     struct signal_set *signals; /* owned, made on demand */
+    void *name_servers;         /* owned: what net has names looked up with; NULL: the system's */
     char *origin;               /* owned: a page that is zero in a fork, or NULL */
     bool ticking;               /* inside of a tick, with SIGPIPE blocked */
     bool ending;                /* no more work for helpers */

@@ -174,6 +174,7 @@ static void loop_free(px_loop *loop)
     timer_heap_deinit(&loop->timers);
     origin_clear(loop);
     alloc_put(&allocator, loop->chunk);
+    alloc_put(&allocator, loop->name_servers);
     alloc_put(&allocator, loop);
 }
 

@@ -117,6 +117,8 @@ static px_err allow_all(struct sandbox *sandbox, const struct options *options, 
         err = place_allow(sandbox, options->trace.url, &has_name, out_error);
     if (err == PX_OK && has_name)
         err = place_allow_names(sandbox, out_error);
+    if (err == PX_OK)
+        err = place_allow_name_servers(sandbox, &options->resolver, out_error);
     if (err == PX_OK && options->run.config)
         err = run_confine(sandbox, options->run.config, is_alone, out_error);
     if (err == PX_OK && is_alone)

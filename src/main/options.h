@@ -22,12 +22,13 @@ enum {
     CERTIFICATE_COUNT_MAX = 256, /* pairs of --tls-cert and --tls-key, or of a file */
     PORT_ADDRESS_BYTES = 16,     /* "0.0.0.0:65535" */
     INDEX_COUNT_MAX = 16,        /* names given with --index */
-    TRUSTED_COUNT_MAX = 256,     /* blocks given with --trust-proxy */
-    RULE_COUNT_MAX = 64,         /* patterns given with --cache-control */
-    TYPE_COUNT_MAX = 64,         /* extensions given with --type */
-    PAGE_COUNT_MAX = 32,         /* codes given with --error-page */
-    REDIRECT_BYTES_MAX = 512,    /* an address given with --https-redirect */
-    UPSTREAM_COUNT_MAX = 64,     /* URLs of `pollux proxy` */
+    NAME_SERVER_COUNT_MAX = 3,
+    TRUSTED_COUNT_MAX = 256,  /* blocks given with --trust-proxy */
+    RULE_COUNT_MAX = 64,      /* patterns given with --cache-control */
+    TYPE_COUNT_MAX = 64,      /* extensions given with --type */
+    PAGE_COUNT_MAX = 32,      /* codes given with --error-page */
+    REDIRECT_BYTES_MAX = 512, /* an address given with --https-redirect */
+    UPSTREAM_COUNT_MAX = 64,  /* URLs of `pollux proxy` */
 };
 
 enum command {
@@ -127,6 +128,12 @@ struct secure_options {
     px_tls_options tls; /* profile, client certificates, ticket keys, handshakes */
 };
 
+/* Which name servers are asked. */
+struct resolver_options {
+    const char *servers[NAME_SERVER_COUNT_MAX];
+    uint32_t count; /* 0: those of the system */
+};
+
 /* Where spans of requests go. */
 struct trace_options {
     const char *url; /* of a collector; NULL: nowhere */
@@ -186,6 +193,7 @@ struct options {
     struct secure_options secure;
     struct proxy_options proxy;
     struct trace_options trace;
+    struct resolver_options resolver;
     struct gateway_options gateway;
     struct healthcheck_options healthcheck;
     struct run_options run;

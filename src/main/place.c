@@ -91,3 +91,19 @@ px_err place_allow_names(struct sandbox *sandbox, px_error *out_error)
             err = sandbox_allow(sandbox, files[i], LANDLOCK_READ, out_error);
     return err;
 }
+
+px_err place_allow_name_servers(struct sandbox *sandbox, const struct resolver_options *resolver,
+                                px_error *out_error)
+{
+    px_err err = PX_OK;
+
+    for (uint32_t i = 0; i < resolver->count && err == PX_OK; i++) {
+        const char *server = resolver->servers[i], *colon = strrchr(server, ':');
+        bool is_bare = colon && server[0] != '[' && strchr(server, ':') != colon;
+        uint64_t port;
+
+        if (colon && !is_bare && number_read(px_str_of(colon + 1), PORT_MAX, &port) && port > 0)
+            err = sandbox_allow_port(sandbox, (uint16_t)port, out_error);
+    }
+    return err;
+}

@@ -22,6 +22,11 @@ PX_MUST_CHECK px_err place_allow(struct sandbox *sandbox, const char *url, bool 
                                  px_error *out_error);
 PX_MUST_CHECK px_err place_allow_names(struct sandbox *sandbox, px_error *out_error);
 
+/* Ports of name servers, for answers that do not fit into a datagram. */
+PX_MUST_CHECK px_err place_allow_name_servers(struct sandbox *sandbox,
+                                              const struct resolver_options *resolver,
+                                              px_error *out_error);
+
 /* Checks the URLs of the command line, before anything is opened: PX_OK, or PX_ERR_INVALID with the
  * line to print. */
 PX_MUST_CHECK px_err places_check(const struct gateway_options *gateway, px_error *out_error);

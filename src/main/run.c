@@ -68,7 +68,7 @@ enum exit_code run_file_open(const struct options *options, struct run_file **ou
     if (!file)
         return CODE_SYSTEM;
     if (options->command == COMMAND_CHECK && config_is_good(file->config))
-        run_names_check(file->config);
+        run_names_check(file->config, &file->options.resolver);
     run_text_report(&file->config->load.report, NULL);
     if (config_is_good(file->config)) {
         *out_file = file;

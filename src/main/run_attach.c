@@ -43,10 +43,15 @@ static bool name_of(const char *url, char *out, size_t room)
     return true;
 }
 
-void run_names_check(struct config *config)
+void run_names_check(struct config *config, const struct resolver_options *resolver)
 {
     struct config_place at;
     const char *url;
+    px_error error;
+
+    if (resolver->count > 0 &&
+        px_name_servers_use(resolver->servers, resolver->count, &error) != PX_OK)
+        return; /* without memory: nothing that is said here would be true */
 
     for (uint32_t i = 0; (url = config_server_at(config, i, &at)) != NULL; i++) {
         const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};

@@ -16,6 +16,6 @@ void run_detach(const struct options *options);
 
 /* Looks each server's name up, which may take its time; one that is not known is a warning at its
  * place, for it may be known later. */
-void run_names_check(struct config *config);
+void run_names_check(struct config *config, const struct resolver_options *resolver);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * From `trace` to the options.
+ * From `trace` and `resolver` to the options.
  */
 #include "main/run_observe.h"
 
@@ -9,7 +9,7 @@
 
 enum { TRACE_OFF }; /* words of `trace` */
 
-bool run_observe_fill(struct config *config, struct options *options)
+static bool take_trace(struct config *config, struct options *options)
 {
     const struct config_node *node = node_find(config->settings->nodes, "trace");
     struct config_report *report = &config->load.report;
@@ -37,4 +37,29 @@ bool run_observe_fill(struct config *config, struct options *options)
     options->trace.sample = sample ? (sample->is_word ? 0 : (uint32_t)sample->number) : 1;
     options->trace.restart = untrusted && untrusted->word == 1;
     return true;
+}
+
+static bool take_resolver(struct config *config, struct options *options)
+{
+    const struct config_node *node = node_find(config->settings->nodes, "resolver");
+    struct resolver_options *resolver = &options->resolver;
+    px_error error;
+
+    for (uint32_t i = 0; node && i < node->value_count && i < NAME_SERVER_COUNT_MAX; i++) {
+        const struct config_typed *value = &node->values[i];
+
+        resolver->servers[resolver->count++] = value->text.ptr;
+        if (px_name_server_check(value->text.ptr, &error) == PX_OK)
+            continue;
+        report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+        return false;
+    }
+    return true;
+}
+
+bool run_observe_fill(struct config *config, struct options *options)
+{
+    bool is_good = take_trace(config, options);
+
+    return take_resolver(config, options) && is_good;
 }

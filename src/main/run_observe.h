@@ -1,5 +1,5 @@
 /*
- * What a configuration says of traces: to the options.
+ * What a configuration says of traces and name servers: to the options.
  */
 #ifndef PX_MAIN_RUN_OBSERVE_H
 #define PX_MAIN_RUN_OBSERVE_H

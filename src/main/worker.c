@@ -381,6 +381,10 @@ static px_err life_make(struct life *life, px_error *out_error)
     life->loop = px_loop_create(&loop_options, out_error);
     if (!life->loop)
         return out_error->code;
+    if (worker->options->resolver.count > 0 &&
+        px_loop_set_name_servers(life->loop, worker->options->resolver.servers,
+                                 worker->options->resolver.count, out_error) != PX_OK)
+        return out_error->code;
     server_options.loop = life->loop;
     server_options.memory_bytes_max = memory_share(worker);
     server_options.metrics = worker->counts->metrics;

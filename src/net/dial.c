@@ -19,6 +19,7 @@
 #include "base/options.h"
 #include "io/io.h"
 #include "net/address.h"
+#include "net/name_servers.h"
 
 enum {
     DIAL_TIMEOUT_MS_DEFAULT = 10 * 1000,
@@ -229,6 +230,10 @@ static void dial_resolve(void *context)
 {
     px_dialing *dial = context;
 
+    if (dial->loop->name_servers && !name_servers_use(dial->loop->name_servers)) {
+        dial->resolved = PX_ERR_MEMORY;
+        return;
+    }
     dial->resolved = address_resolve(&dial->split, dial->addresses, &dial->count, NULL);
 }
 

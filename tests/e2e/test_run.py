@@ -444,15 +444,6 @@ def test_a_field_that_is_framing(folder):
     assert err.startswith("pollux.conf:1:8: ") and "Content-Length" in err
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["resolver a", "syslog a"],
-)
-def test_what_has_no_engine_is_refused_at_its_place(folder, text):
-    err = refused(folder, text + "\nrespond hi\n")
-    assert err.startswith(f'pollux.conf:1:1: "{text.split()[0]}" is not in this version of pollux\n')
-
-
 def test_run_is_refused_as_check_is(folder):
     assert refused(folder, "procy x\n", command="run") == refused(folder, "procy x\n")
 

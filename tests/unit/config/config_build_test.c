@@ -86,7 +86,7 @@ static void errors_are_at_their_places(void **state)
         {"route /{a} {\nrespond\n}\nroute /{b} {\nrespond\n}", 4, 7,
          "\"/{b}\" and \"/{a}\" match the same, such as /a; the other is at a.conf:1"},
         {"route x {\nrespond\n}", 1, 7, NULL},
-        {"respond\ntrace x", 2, 1, "\"trace\" is not in this version of pollux"},
+        {"respond\ntrace x", 2, 7, "\"x\" is not one of off or otlp"},
         {"allow 10.0.0.0/33\nrespond", 1, 7, NULL},
         {"rewrite x\nrespond", 1, 9, "\"x\" is not a path that begins with /"},
         {"fallback /x\nfiles /", 1, 10, NULL},
