@@ -16,7 +16,7 @@ enum { BIG_BYTES = 8 << 20 };
 
 static void big(px_exchange *exchange, void *context)
 {
-    px_body body = {.bytes = px_str_make(context, BIG_BYTES)};
+    px_body body = {.struct_size = sizeof(body), .bytes = px_str_make(context, BIG_BYTES)};
 
     px_respond_body(exchange, 200, px_str_of("text/plain"), &body);
 }
