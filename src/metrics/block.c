@@ -197,7 +197,7 @@ uint64_t *block_series(struct metrics_block *block, struct block_index *index, u
 {
     uint32_t slot = slot_find(block, index, row, labels);
 
-    CHECK(block->series && row < atomic_load_explicit(&block->row_count, memory_order_relaxed));
+    CHECK(row < atomic_load_explicit(&block->row_count, memory_order_relaxed));
     if (index->slots[slot] == 0) {
         if (!series_make(block, row, labels))
             return NULL;
