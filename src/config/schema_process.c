@@ -49,7 +49,7 @@ const struct config_directive schema_process[] = {
      .values_max = 1,
      .defaults = "auto",
      .help = "how many processes serve; auto: one for each CPU that may be used; 0: one process "
-             "without a master",
+             "without a master; a reload can make them more than at start up to max_workers",
      .example = "workers 2\nrespond"},
     {.name = "max_workers",
      .where = IN_TOP,

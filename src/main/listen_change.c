@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -78,16 +79,23 @@ static uint32_t address_add(struct listeners *listeners, const char *text,
     return count;
 }
 
-/* An address that is listened on already, and is spoken to in another way from now on. */
+/* An address that is listened on already, and is spoken to in another way from now on.  Two with
+ * port 0 are different ones. */
 static uint32_t twin_find(const struct listeners *listeners, uint32_t address)
 {
     const char *text = address_bare(listeners->texts[address]);
 
     for (uint32_t i = 0; i < listeners->address_count; i++)
         if (i != address && strcmp(address_bare(listeners->texts[i]), text) == 0 &&
-            address_port(text) > 0 && is_open(listeners, i))
+            address_port(text) != 0 && is_open(listeners, i))
             return i;
     return LISTEN_NONE;
+}
+
+/* What the file of a unix socket is made with. */
+static bool is_same_file(const struct listen_options *one, const struct listen_options *other)
+{
+    return one->mode == other->mode && one->owner == other->owner && one->group == other->group;
 }
 
 static px_err twin_take(struct listeners *listeners, uint32_t twin, uint32_t address,
@@ -97,6 +105,10 @@ static px_err twin_take(struct listeners *listeners, uint32_t twin, uint32_t add
     px_err err = PX_OK;
     int fd;
 
+    if (!is_same_file(&listeners->options[twin], &listeners->options[address]))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "mode, owner and group of a socket cannot change by a reload: restart "
+                         "pollux for it");
     for (uint32_t i = 0; i < count && err == PX_OK; i++) {
         if (listeners->at[i].address != twin)
             continue;
@@ -175,6 +187,23 @@ px_err listeners_try(struct listeners *listeners, const struct listen_plan *plan
     return err;
 }
 
+/* Sockets that go on by another directive wait for as many connections as that one says. */
+static void backlogs_renew(const struct listeners *listeners)
+{
+    int fd;
+
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        uint32_t address = listeners->at[i].address;
+        uint32_t own = listeners->options[address].backlog;
+
+        if (address < listeners->old_count ||
+            strncmp(address_bare(listeners->texts[address]), "fd:", 3) == 0)
+            continue;
+        for (size_t n = 0; (fd = px_listener_fd(listeners->at[i].listener, n)) >= 0; n++)
+            (void)listen(fd, (int)(own == 0 ? listeners->backlog : own));
+    }
+}
+
 /* Closes what has no tag. */
 static void close_rest(struct listeners *listeners)
 {
@@ -205,6 +234,8 @@ void listeners_settle(struct listeners *listeners, bool is_good)
     free(listeners->old_tags);
     listeners->old_tags = NULL;
     close_rest(listeners);
+    if (is_good)
+        backlogs_renew(listeners);
     /* Without memory what is announced is not whole. */
     if (listen_announce_list(listeners, &error) != PX_OK)
         diagnostics_say("%s", error.text);

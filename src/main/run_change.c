@@ -99,6 +99,20 @@ bool run_change_is_possible(const struct config *old, struct config *new)
     return compare(block(old, "timeouts"), block(new, "timeouts"), new, IN_TIMEOUTS) && is_possible;
 }
 
+bool run_change_has_sockets(struct config *new, uint32_t socket_count)
+{
+    const struct config_node *node = node_find(new->settings->nodes, "workers");
+
+    if (!node || node->value_count == 0 || node->values[0].is_word ||
+        node->values[0].number <= socket_count)
+        return true;
+    run_change_note(new, "workers", 1,
+                    "there are sockets for %u workers, and more need a restart; \"max_workers\" "
+                    "makes more of them at start",
+                    socket_count);
+    return false;
+}
+
 /* Whether it is about the process: what stands at the top alone, but for hosts and what is made of
  * texts. */
 static bool is_of_process(const struct config_node *node)

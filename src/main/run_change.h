@@ -9,7 +9,10 @@
 /* Notes in the new configuration's report what it changes and only a restart can: false then. */
 bool run_change_is_possible(const struct config *old, struct config *new);
 
-/* The same for a process that cannot do more than serve another site. */
+/* Whether workers that are asked for have sockets, which are made at start; else it is noted. */
+bool run_change_has_sockets(struct config *new, uint32_t socket_count);
+
+/* As the first, for a process that cannot do more than serve another site. */
 bool run_change_is_of_site(const struct config *old, struct config *new);
 
 /* Notes something at a directive of the top, or at one of its values (from 1; 0: the directive). */

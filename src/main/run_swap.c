@@ -195,6 +195,7 @@ bool run_swap_try(struct run_swap *swap, const struct run_parts *parts, uint32_t
     }
     if (!config_is_good(swap->next->config) ||
         !run_change_is_possible(swap->file->config, swap->next->config) ||
+        !run_change_has_sockets(swap->next->config, slot_count) ||
         !try_parts(swap, parts, slot_count)) {
         fail(swap);
         return false;
@@ -224,7 +225,7 @@ static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *
     return false;
 }
 
-void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
+bool run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
                     struct secure_dates *dates)
 {
     /* The options of the first file are those of the process, so it stays. */
@@ -236,7 +237,7 @@ void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *ga
 
     if (!next) {
         run_outcome_end(&swap->outcome, CODE_SYSTEM, px_str_of("out of memory\n"));
-        return;
+        return false;
     }
     bool is_good = config_is_good(next->config) &&
                    run_change_is_of_site(now->config, next->config) &&
@@ -249,13 +250,14 @@ void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *ga
         swap->next = next;
         fail(swap);
         swap->next = kept;
-        return;
+        return false;
     }
     run_text_report(&next->config->load.report, NULL);
     run_file_close(swap->next);
     swap->next = next;
     run_outcome_end(&swap->outcome, CODE_OK, px_str_of(text));
     diagnostics_tell(LEVEL_NOTICE, "%.*s", (int)strlen(text) - 1, text);
+    return true;
 }
 
 /* --- With workers ----------------------------------------------------------------------------- */
@@ -324,6 +326,7 @@ void run_swap_say(const struct run_swap *swap, uint32_t worker_count)
 {
     char text[SENTENCE_BYTES];
 
-    snprintf(text, sizeof(text), "reloaded: %u new workers serve\n", worker_count);
+    snprintf(text, sizeof(text), "reloaded: %u new worker%s\n", worker_count,
+             worker_count == 1 ? " serves" : "s serve");
     run_outcome_end(&swap->outcome, CODE_OK, px_str_of(text));
 }

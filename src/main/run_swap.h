@@ -38,8 +38,8 @@ struct run_swap {
 void run_swap_init(struct run_swap *swap, struct run_file *file);
 
 /* In the one process there is: another site is served, and all else stays, which is an error where
- * the file says otherwise. */
-void run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
+ * the file says otherwise.  False: it was said, and all is as it was. */
+bool run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *gateway, px_tls *tls,
                     struct secure_dates *dates);
 /* In a new worker: closes what the master keeps open until the reload is settled. */
 void run_swap_leave(struct run_swap *swap);

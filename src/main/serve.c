@@ -194,9 +194,9 @@ static void program_settled(void *context)
     run_swap_say(&program->swap, program->worker_count);
 }
 
-static uint32_t program_reload(void *context)
+/* Prepares another generation: how many workers it has; 0: why not was said. */
+static uint32_t program_renew(struct program *program)
 {
-    struct program *program = context;
     px_error error;
 
     if (program->swap.next) {
@@ -219,11 +219,21 @@ static uint32_t program_reload(void *context)
         secure_reload(program->options, program->tls, &program->dates) != PX_OK)
         return 0;
     if (count > program->slot_count) {
-        diagnostics_say("%u workers are too many for %u sockets; see --max-workers", count,
-                        program->slot_count);
+        diagnostics_say("%u workers are too many for %u sockets; see %s", count,
+                        program->slot_count, program->swap.file ? "max_workers" : "--max-workers");
         count = program->slot_count;
     }
     program->worker_count = count;
+    return count;
+}
+
+static uint32_t program_reload(void *context)
+{
+    struct program *program = context;
+    uint32_t count = program_renew(program);
+
+    if (count == 0)
+        counts_reload(&program->counts, false, (int64_t)time(NULL));
     return count;
 }
 

@@ -126,17 +126,25 @@ static void on_reload_signal(int signal_number, void *context)
 {
     struct life *life = context;
     px_tls *tls = life->worker->listeners->tls;
+    struct counts *counts = life->worker->counts;
+    bool is_done;
 
     notify_reloading(life->worker->notify);
     on_reopen_signal(signal_number, context);
     if (life->worker->watch)
         file_watch_take(life->worker->watch);
     if (life->worker->swap)
-        run_swap_alone(life->worker->swap, life->server, &life->gateway, tls, life->worker->dates);
-    else if (secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK &&
-             !life->worker->options->quiet)
+        is_done = run_swap_alone(life->worker->swap, life->server, &life->gateway, tls,
+                                 life->worker->dates);
+    else
+        is_done = secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK;
+    if (is_done && !life->worker->swap && !life->worker->options->quiet)
         diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
-    notify_send(life->worker->notify, "READY=1\nSTATUS=serving\n");
+    counts_reload(counts, is_done, px_loop_unix_time(life->loop));
+    counts_certificates(counts, tls);
+    notify_send(life->worker->notify, is_done
+                                          ? "READY=1\nSTATUS=serving\n"
+                                          : "READY=1\nSTATUS=serving; the last reload failed\n");
 }
 
 static void on_watchdog(px_timer *timer, void *context)

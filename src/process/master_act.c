@@ -256,8 +256,10 @@ static void act_reloaded(struct master *master)
 {
     tell_reloaded(master, true);
     master->is_settling = true;
-    master_tell(master, MASTER_NOTICE, "reloaded: %u new workers serve",
-                master->supervisor.worker_count);
+    uint32_t count = master->supervisor.worker_count;
+
+    master_tell(master, MASTER_NOTICE, "reloaded: %u new worker%s", count,
+                count == 1 ? " serves" : "s serve");
     say_serving(master);
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.runner import PROGRAM, ROOT, Server, is_listening, run
+from lib.runner import PROGRAM, ROOT, Server, is_listening, parse_address, run
 from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
@@ -527,7 +527,7 @@ def test_a_reload_serves_what_the_file_says_now(folder, pid_file):
     with serve(folder, pid_file + "respond 1st\n") as server:
         assert get(server)[2] == b"1st"
         (folder / "pollux.conf").write_text(TOP + pid_file + "files www\nheader X-A b\n")
-        assert reload(folder) == (0, "reloaded: 1 new workers serve\n", "")
+        assert reload(folder) == (0, "reloaded: 1 new worker serves\n", "")
         get_soon(server, b"<p>index\n")
         assert reload(folder, "--pid-file", f"{folder}/pollux.pid")[0] == 0
         assert (folder / "pollux.pid.reload").stat().st_mode & 0o777 == 0o600
@@ -554,6 +554,90 @@ def test_a_reload_with_errors_changes_nothing(folder, pid_file):
         assert code == 78 and "pollux.conf:2:9: workers cannot become 0" in err
         assert get(server)[2] == b"1st"
         server.wait_stderr("not reloaded: the configuration has errors; the old one goes on")
+
+
+def succeeded(server):
+    """What metrics say of the last reload, and when it was."""
+    found = dict(re.findall(r"^pollux_reload_(\w+) (\d+)$", get(server, "/metrics")[2].decode(), re.M))
+    return found["success"], found["timestamp_seconds"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_reload_that_failed_is_a_metric(folder, pid_file, workers):
+    top = f"listen 127.0.0.1:0\nworkers {workers}\nlog off\n{pid_file}"
+    good = "host * {\n    route /metrics {\n        metrics\n    }\n    respond one\n}\n"
+    path = folder / "pollux.conf"
+    with serve(folder, good, top=top) as server:
+        assert succeeded(server) == ("1", "0")
+        for bad in ("procy x\n", "user root\n" if workers else "limits {\n    head 4k\n}\n" + good):
+            path.write_text(top + bad)
+            assert reload(folder)[0] == 78
+            assert succeeded(server)[0] == "0", bad
+            path.write_text(top + good)
+            assert reload(folder)[0] == 0
+            end = time.monotonic() + 5
+            while succeeded(server)[0] != "1":
+                assert time.monotonic() < end
+        assert succeeded(server)[1] != "0"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_key_that_is_spoiled_is_a_metric(folder, workers):
+    make_certificate(folder, "a.test")
+    (folder / "key.pem").chmod(0o644)
+    words = ["files", "-l", "https://127.0.0.1:0", "-w", str(workers), "--log", "off", "--metrics", "127.0.0.1:0",
+             "--tls-cert", "cert.pem", "--tls-key", "key.pem", "www"]
+    with Server([PROGRAM, *words], cwd=folder) as server:
+        key = (folder / "key.pem").read_text()
+        (folder / "key.pem").write_text("nonsense\n")
+        server.signal(signal.SIGHUP)
+        server.wait_stderr("not reloaded: ")
+        metrics = parse_address(server.wait_stderr(r"metrics on (\S+)")[0][1])
+        request = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        end = time.monotonic() + 5
+        while b"\npollux_reload_success 0\n" not in ask(metrics, request).content:
+            assert time.monotonic() < end
+        (folder / "key.pem").write_text(key)
+        server.signal(signal.SIGHUP)
+        end = time.monotonic() + 5
+        while b"\npollux_reload_success 1\n" not in ask(metrics, request).content:
+            assert time.monotonic() < end
+
+
+def test_workers_that_have_no_sockets_are_an_error(folder, pid_file):
+    top = f"listen 127.0.0.1:0\nlog off\n{pid_file}"
+    path = folder / "pollux.conf"
+    with serve(folder, "workers 1\nrespond 1st\n", top=top) as server:
+        path.write_text(top + "workers 2\nrespond 2nd\n")
+        code, out, err = reload(folder)
+        assert (code, out) == (78, "")
+        assert "pollux.conf:4:9: there are sockets for 1 workers" in err and '"max_workers"' in err
+        assert get(server)[2] == b"1st"
+    with serve(folder, "workers 1\nmax_workers 2\nrespond 1st\n", top=top):
+        path.write_text(top + "workers 2\nmax_workers 2\nrespond 2nd\n")
+        assert reload(folder) == (0, "reloaded: 2 new workers serve\n", "")
+
+
+def backlog_of(port):
+    listed = subprocess.run(["ss", "-Hltn", f"sport = {port}"], capture_output=True, text=True, check=True)
+    return {int(line.split()[2]) for line in listed.stdout.splitlines()}
+
+
+def test_options_of_a_socket_that_stays(folder, pid_file):
+    port, path = free_port(), folder / "pollux.conf"
+    text = f"listen 127.0.0.1:{port} backlog=10\nlisten unix:{folder}/s mode=0660\nworkers 1\nlog off\n{pid_file}respond\n"
+    path.write_text(text)
+    with Server([PROGRAM, "run", "-c", path], cwd=folder):
+        assert backlog_of(port) == {10}
+        path.write_text(text.replace("=10", "=77"))
+        assert reload(folder)[0] == 0
+        assert backlog_of(port) == {77}
+        path.write_text(text.replace(" backlog=10", ""))
+        assert reload(folder)[0] == 0
+        assert backlog_of(port) == {1024}
+        path.write_text(text.replace("0660", "0600"))
+        code, _, err = reload(folder)
+        assert code == 78 and "pollux.conf:2:8: mode, owner and group of a socket cannot change" in err
 
 
 def free_port():

@@ -50,6 +50,34 @@ static size_t put_usage(const struct config_directive *row, char *out, const cha
     return len;
 }
 
+/* "; NAME: one, two or three", of what has a closed list. */
+static size_t put_words(const struct config_use *use, char *out)
+{
+    static const char *const switch_words[] = {"on", "off", NULL};
+    const char *const *words = use->type == TYPE_SWITCH ? switch_words : use->words;
+    size_t len = 0;
+
+    if (!words || (use->type != TYPE_WORD && use->type != TYPE_SWITCH && !use->may_be_word) ||
+        strcmp(words[0], "none") == 0)
+        return 0;
+    PUT("; %s%s: ", use->name, use->may_be_word ? " may be" : "");
+    for (size_t i = 0; words[i]; i++)
+        PUT("%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+    return len;
+}
+
+static size_t put_values(const struct config_directive *row, char *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < DIRECTIVE_USES_MAX && row->uses[i].name; i++)
+        len += put_words(&row->uses[i], out + len);
+    for (const struct config_option *option = row->options; option && option->name; option++)
+        if (!option->is_flag)
+            len += put_words(&option->use, out + len);
+    return len;
+}
+
 /* Stars and bars are signs of the page. */
 static size_t put_text(const char *text, char *out, const char *escaped)
 {
@@ -91,11 +119,13 @@ static void markdown(const struct config_directive *row, char *out)
     PUT(" | %s | %s%s%s | ", kind_of(row), row->defaults ? "`" : "",
         row->defaults ? row->defaults : "", row->defaults ? "`" : "");
     len += put_text(row->help, out + len, "|*<");
+    len += put_values(row, out + len);
     PUT(row->needs_restart ? " (a change needs a restart) |\n" : " |\n");
 }
 
 static void man(const struct config_directive *row, char *out)
 {
+    char values[ENTRY_BYTES] = "";
     size_t len = 0;
 
     PUT("*%s*", row->name);
@@ -107,6 +137,8 @@ static void man(const struct config_directive *row, char *out)
         PUT(" Default: _%s_.", row->defaults);
     PUT("%s\n\t", row->needs_restart ? " A change needs a restart." : "");
     len += put_text(row->help, out + len, "*_\\");
+    put_values(row, values);
+    len += put_text(values, out + len, "*_\\");
     PUT("\n\n");
 }
 
