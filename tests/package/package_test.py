@@ -88,18 +88,27 @@ def run(*command, **more):
 
 
 BUILD = os.path.join(ROOT, "build", "package")
+BUILD_PLAIN = os.path.join(ROOT, "build", "package-plain")
 DEFAULTS = {"CMAKE_BUILD_TYPE": "Release", "PX_EXAMPLES": "OFF", "PX_TESTS": "OFF", "PX_MAN": "ON", "PX_STATIC": "ON",
             "PX_SHARED": "ON", "PX_PROGRAM": "ON", "PX_PROGRAM_SHARED": "OFF", "CMAKE_INSTALL_LIBDIR": "lib",
             "CMAKE_INSTALL_INCLUDEDIR": "include"}
 
 
-def installed(prefix, **options):
+# What is built and where it goes does not depend on how it is optimised, and merging takes a minute.
+PLAIN = {"CMAKE_BUILD_TYPE": "Debug", "CMAKE_C_FLAGS_DEBUG": "-O1", "PX_LTO": "OFF"}
+
+
+def installed(prefix, build=BUILD, **options):
     """Builds what these options ask for beside the defaults, and installs it. Objects are built once."""
     given = {**DEFAULTS, **options, "CMAKE_INSTALL_PREFIX": prefix}
-    run("cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", *(f"-D{name}={value}" for name, value in given.items()))
-    run("cmake", "--build", BUILD, "-j", "2")
-    run("cmake", "--install", BUILD)
+    run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", *(f"-D{name}={value}" for name, value in given.items()))
+    run("cmake", "--build", build, "-j", "2")
+    run("cmake", "--install", build)
     return prefix
+
+
+def installed_plain(prefix, **options):
+    return installed(prefix, BUILD_PLAIN, **PLAIN, **options)
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +326,7 @@ def links(prefix, outside, names):
 
 
 def test_static_alone(tmp_path, outside):
-    prefix = installed(tmp_path / "prefix", PX_SHARED="OFF")
+    prefix = installed_plain(tmp_path / "prefix", PX_SHARED="OFF")
     assert sorted(path.name for path in prefix.glob("lib/libpollux*")) == ["libpollux.a"]
     links(prefix, outside, ["pollux", "static"])
     environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
@@ -327,7 +336,7 @@ def test_static_alone(tmp_path, outside):
 
 
 def test_shared_alone(tmp_path, outside):
-    prefix = installed(tmp_path / "prefix", PX_STATIC="OFF", PX_PROGRAM_SHARED="ON")
+    prefix = installed_plain(tmp_path / "prefix", PX_STATIC="OFF", PX_PROGRAM_SHARED="ON")
     assert not list(prefix.glob("lib/*.a"))
     links(prefix, outside, ["pollux"])
     assert "libpollux.so.0.1" in run("readelf", "-d", prefix / "bin" / "pollux")
@@ -343,7 +352,7 @@ def test_the_static_library_in_a_package_of_its_own(prefix, outside, tmp_path):
 
 
 def test_library_alone(tmp_path):
-    prefix = installed(tmp_path / "prefix", PX_PROGRAM="OFF", PX_MAN="OFF")
+    prefix = installed_plain(tmp_path / "prefix", PX_PROGRAM="OFF", PX_MAN="OFF")
     assert sorted(path.name for path in prefix.iterdir()) == ["include", "lib", "share"]
     assert sorted(path.name for path in (prefix / "lib").iterdir() if path.is_dir()) == ["cmake", "pkgconfig"]
     assert [path.name for path in (prefix / "share").iterdir()] == ["doc"]
@@ -352,7 +361,7 @@ def test_library_alone(tmp_path):
 def test_absolute_folders(tmp_path, outside):
     """As Nix and Guix have them: outside of the prefix."""
     lib, include = tmp_path / "out" / "lib", tmp_path / "dev" / "include"
-    installed(tmp_path / "prefix", CMAKE_INSTALL_LIBDIR=lib, CMAKE_INSTALL_INCLUDEDIR=include)
+    installed_plain(tmp_path / "prefix", CMAKE_INSTALL_LIBDIR=lib, CMAKE_INSTALL_INCLUDEDIR=include)
     environment = {**os.environ, "PKG_CONFIG_PATH": str(lib / "pkgconfig")}
     for name, wanted in (("libdir", lib), ("includedir", include), ("prefix", tmp_path / "prefix")):
         assert run("pkg-config", f"--variable={name}", "pollux", env=environment).strip() == str(wanted)
