@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "exchange/exchange.h"
+#include "http/h1/h1_repeat.h"
 #include "http/h1/h1_write.h"
 #include "metrics/table.h"
 #include "net/cidr.h"
@@ -114,7 +115,8 @@ struct px_server {
     struct tls_service *tls; /* owned; NULL without a TLS listener */
     struct deadline_wheel deadlines;
     struct h1_stamp stamp;
-    struct http_limits parse_limits;
+    struct http_limits parse_limits; /* do not change: h1_repeats relies on it */
+    struct h1_repeats h1_repeats;
     const struct scan_table *scan; /* borrowed: static */
     struct buf log;
     struct loop_task limit;  /* stops accepting, or goes on */

@@ -1,9 +1,10 @@
 /*
  * Reading on an HTTP/1 connection: one request at a time, in place.
  *
- * Happy path: h1_parse takes a whole head from the bytes at hand, its strings are copied once into
- * a new exchange's arena, the server dispatches it.  The next head waits (in the bytes at hand, or
- * in the stream's inbox) until the answer is rendered.  What can go wrong is refused with a status.
+ * Happy path: h1_parse takes a whole head from the bytes at hand, or it is one that came before
+ * (h1_repeat); its strings are copied once into a new exchange's arena, the server dispatches it.
+ * The next head waits (in the bytes at hand, or in the stream's inbox) until the answer is
+ * rendered.  What can go wrong is refused with a status.
  */
 #include <string.h>
 
@@ -82,11 +83,10 @@ static void content_end(struct h1_conn *h1)
         exchange_receive_end(exchange);
 }
 
-/* Makes an exchange of a finished head. */
-static px_err head_take(struct h1_conn *h1)
+/* Makes an exchange of a finished head, which `parser` has read now or once before. */
+static px_err head_take(struct h1_conn *h1, const struct h1_parser *parser)
 {
     px_server *server = h1->conn.session.server;
-    struct h1_parser *parser = &h1->work->parser;
     const char *head = h1->in.ptr + h1->in_used;
 
     h2_share_relieve(server);
@@ -161,12 +161,22 @@ static px_err read_head(struct h1_conn *h1)
         loop_task_add(h1->conn.session.server->loop, &h1->conn.session.wake);
         return PX_AGAIN;
     }
-    if (!h1->work && work_take(h1) != PX_OK)
-        return h1_conn_refuse(h1, 503, "no room for another request");
+    struct h1_repeats *repeats = &h1->conn.session.server->h1_repeats;
+
+    if (!h1->work) {
+        const struct h1_parser *repeated = h1_repeat_find(repeats, head, left);
+
+        if (repeated)
+            return head_take(h1, repeated);
+        if (work_take(h1) != PX_OK)
+            return h1_conn_refuse(h1, 503, "no room for another request");
+    }
     px_err err = h1_parse(&h1->work->parser, head, left);
 
-    if (PX_LIKELY(err == PX_OK))
-        return head_take(h1);
+    if (PX_LIKELY(err == PX_OK)) {
+        h1_repeat_note(repeats, &h1->work->parser, head);
+        return head_take(h1, &h1->work->parser);
+    }
     if (err != PX_AGAIN) {
         err = h1_conn_refuse(h1, h1->work->parser.status, h1->work->parser.reason);
         h1->in_used = h1->in.len;

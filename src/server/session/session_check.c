@@ -93,6 +93,7 @@ void server_check(px_server *server)
     pool_check(&server->outs);
     pool_check(&server->h2_requests);
     deadline_wheel_check(&server->deadlines);
+    h1_repeats_check(&server->h1_repeats);
     exchange_service_check(&server->service);
     buf_check(&server->log);
     (void)list_check(&server->unused);
