@@ -101,11 +101,6 @@ enum {
      */
     TICK_TURN_BYTES = RECVS_PER_TICK * RECV_CHUNK_BYTES + SEND_TURN_BYTES,
     H1_STEPS_PER_REQUEST = 4, /* steps of the driver that an ordinary request takes */
-    /* Heads that are recognised when they come again: as many as a site has pages that are asked
-     * for by programs, of the size that these send; 22 KiB of a server. */
-    REPEATS = 16,
-    REPEAT_FIELDS_MAX = 24,
-    REPEAT_HEAD_BYTES_MAX = 768,
     TASKS_PER_TICK = 64,      /* connections that go on with what they could not finish */
     AGAIN_PER_TICK = 256,     /* streams likewise */
     POSTS_PER_TICK = 1024,    /* posted calls before the wait is looked at again */
