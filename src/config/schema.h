@@ -89,6 +89,7 @@ struct config_use {
     uint64_t most;            /* of a number; 0: no limit of its own */
     bool may_be_off;          /* a number may be "off" or "unlimited" */
     bool may_be_word;         /* one of `words` may stand in its place */
+    bool may_be_sink;         /* a path may be syslog:... or journal:..., and is left as it is */
 };
 
 /* NAME=VALUE behind the values, or NAME alone. */

@@ -88,15 +88,18 @@ const struct config_directive schema_process[] = {
      .example = "pid_file /run/pollux.pid\nrespond"},
     {.name = "log",
      .where = IN_TOP,
-     .uses = {{TYPE_WORD, "FORMAT", .words = log_words}, {TYPE_PATH, "PATH"}},
+     .uses = {{TYPE_WORD, "FORMAT", .words = log_words}, {TYPE_PATH, "PATH", .may_be_sink = true}},
      .values_min = 1,
      .values_max = 3, /* of template, whose text comes first */
      .options = log_options,
      .defaults = "combined",
-     .help = "the format of the access log, and the file that it goes to instead of stdout; ecs: "
-             "json with the names of Elastic Common Schema; sample: one answer of so many has a "
-             "line, by chance, and with errors=all also each of status 400 and above and each that "
-             "did not end whole; template \"TEXT\" PATH: lines of an own format",
+     .help =
+         "the format of the access log, and where it goes instead of stdout: a file, "
+         "syslog:[/path] or syslog:udp:host[:port] with ,facility=NAME and ,tag=NAME behind it, or "
+         "journal:; ecs: "
+         "json with the names of Elastic Common Schema; sample: one answer of so many has a "
+         "line, by chance, and with errors=all also each of status 400 and above and each that "
+         "did not end whole; template \"TEXT\" PATH: lines of an own format",
      .example = "log json /var/log/pollux/access.log sample=1/100 errors=all\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,

@@ -326,11 +326,18 @@ static bool read_edit(struct config_load *load, const struct config_value *value
     return true;
 }
 
-static bool read_path(struct config_load *load, const struct config_value *value, px_str text,
-                      struct config_typed *out)
+static bool is_sink(px_str text)
+{
+    return strncmp(text.ptr, "syslog:", 7) == 0 || strncmp(text.ptr, "journal:", 8) == 0;
+}
+
+static bool read_path(struct config_load *load, const struct config_use *use,
+                      const struct config_value *value, px_str text, struct config_typed *out)
 {
     if (text.len == 0 || has_control(text))
         return note(load, value, text, "is not a path");
+    if (use->may_be_sink && is_sink(text))
+        return true;
     const char *path = config_path(load, value->place.file, text);
 
     if (!path)
@@ -403,7 +410,7 @@ bool config_type_read(struct config_load *load, const struct config_use *use,
     case TYPE_EDIT:
         return read_edit(load, value, text, out);
     case TYPE_PATH:
-        return read_path(load, value, text, out);
+        return read_path(load, use, value, text, out);
     case TYPE_TEXT:
         if (use->may_be_off && is_off(text))
             out->is_off = true;

@@ -19,6 +19,7 @@
 #include "main/address.h"
 #include "main/diagnostics.h"
 #include "main/gateway.h"
+#include "main/log_sink.h"
 #include "main/place.h"
 #include "main/run_confine.h"
 
@@ -89,9 +90,11 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
     const size_t scheme_len = sizeof(unix_scheme) - 1;
     px_err err = allow_reloading(sandbox, &options->secure, out_error);
 
-    if (err == PX_OK && options->log_file)
+    bool has_file = options->log_file && !log_sink_is(options->log_file);
+
+    if (err == PX_OK && has_file)
         err = sandbox_allow_folder_of(sandbox, options->log_file, LANDLOCK_WRITE, out_error);
-    if (err == PX_OK && options->log_file)
+    if (err == PX_OK && has_file)
         err = sandbox_allow(sandbox, options->log_file, LANDLOCK_WRITE, out_error);
     if (err == PX_OK && options->process.pid_file)
         err = sandbox_allow_folder_of(sandbox, options->process.pid_file,

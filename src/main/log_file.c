@@ -86,8 +86,21 @@ static int open_stdout(void)
     return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
+static int open_sink(const char *path)
+{
+    struct log_sink sink;
+    px_error error;
+
+    if (log_sink_read(path, &sink, &error) == PX_OK)
+        return log_sink_open(&sink);
+    errno = EINVAL;
+    return -1;
+}
+
 int log_descriptor_open(const char *path)
 {
+    if (path && log_sink_is(path))
+        return open_sink(path);
     int fd = path ? open_path(path) : open_stdout();
 
     if (fd >= 0)
@@ -128,7 +141,11 @@ int log_lock_create(void)
 int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd)
 {
     struct log_file file = {.path = path, .fd = fd, .lock_fd = lock_fd};
+    px_error error;
 
+    file.is_sink = path && log_sink_is(path);
+    if (file.is_sink && log_sink_read(path, &file.sink, &error) != PX_OK)
+        return EINVAL;
     if (fd < 0)
         file.fd = log_descriptor_open(path);
     if (file.fd < 0)
@@ -147,6 +164,9 @@ void log_file_close(struct log_file *file)
 
 int log_file_reopen(struct log_file *file)
 {
+    /* A process that may dial nothing keeps what it has. */
+    if (file->is_sink)
+        return 0;
     int fd = log_descriptor_open(file->path);
 
     if (fd < 0)
@@ -245,6 +265,8 @@ static int write_whole(const struct log_file *file, px_str lines,
 int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,
                    size_t *out_bytes)
 {
+    if (file->is_sink)
+        return log_sink_write(&file->sink, file->fd, lines, give_up_at_ms, out_bytes);
     size_t bytes = 0;
     bool is_locked = lock_take(file, give_up_at_ms);
     int failure = 0;

@@ -1,5 +1,6 @@
 /*
- * Where log lines end: a file, or what stdout is (a file, a pipe, a terminal, a socket).
+ * Where log lines end: a file, what stdout is (a file, a pipe, a terminal, a socket), or a sink
+ * (log_sink.h).
  *
  * Everything here may wait, and so is called on a helper thread (but opening, at start-up).
  */
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "main/log_sink.h"
 #include "pollux/str.h"
 
 struct log_file {
@@ -18,8 +20,10 @@ struct log_file {
     int lock_fd;      /* borrowed; -1 when no other process writes */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
+    bool is_sink;      /* `sink` is what it is */
     bool is_torn;      /* the last write ended within a line */
     bool is_lock_kept; /* by another process, for longer than a write takes */
+    struct log_sink sink;
 };
 
 /* A lock for processes that write one log, whose batches of lines must not mix.  A descriptor

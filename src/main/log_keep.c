@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "main/diagnostics.h"
 #include "main/log_file.h"
+#include "main/log_sink.h"
 #include "process/successor.h"
 
 static bool has_log(const struct options *options)
@@ -73,4 +75,25 @@ int log_keep_renew(const struct options *options, bool is_anew, int *fd_at)
                         strerror(errno));
     }
     return *fd_at;
+}
+
+bool log_watch_look(struct log_watch *watch, const struct options *options)
+{
+    const char *path = options->log_file;
+    struct stat status;
+    struct log_sink sink;
+    px_error error;
+
+    if (!path || !has_log(options) || !log_sink_is(path) ||
+        log_sink_read(path, &sink, &error) != PX_OK || !sink.is_unix ||
+        stat(sink.place, &status) != 0)
+        return false;
+    const struct log_watch now = {.device = status.st_dev,
+                                  .inode = status.st_ino,
+                                  .changed_s = status.st_ctim.tv_sec,
+                                  .changed_ns = status.st_ctim.tv_nsec};
+    bool is_another = watch->inode != 0 && memcmp(watch, &now, sizeof(now)) != 0;
+
+    *watch = now;
+    return is_another;
 }

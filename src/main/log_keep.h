@@ -12,6 +12,18 @@
 enum exit_code log_keep_open(const struct options *options, bool is_successor, int *out_fd,
                              int *out_lock_fd);
 
+/* The socket of a sink, as it was when it was opened: a receiver that was started anew may have
+ * made another one of that name. */
+struct log_watch {
+    uint64_t device;
+    uint64_t inode;
+    int64_t changed_s; /* inodes are given anew */
+    int64_t changed_ns;
+};
+
+/* Whether there is another one now, since this was asked last. */
+bool log_watch_look(struct log_watch *watch, const struct options *options);
+
 /* The descriptor, or -1; `is_anew`: opened anew under its name first. */
 int log_keep_renew(const struct options *options, bool is_anew, int *fd_at);
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "main/address.h"
 #include "main/flag.h"
+#include "main/log_sink.h"
 #include "main/place.h"
 #include "main/suggest.h"
 #include "main/values.h"
@@ -374,6 +375,8 @@ static px_err proxy_check(const struct options *options, px_error *out_error)
 static px_err process_check(const struct options *options, px_error *out_error)
 {
     const struct process_options *process = &options->process;
+    struct log_sink sink;
+    px_error error;
 
     if (process->max_workers > 0 && process->workers_given && process->workers == 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
@@ -385,6 +388,9 @@ static px_err process_check(const struct options *options, px_error *out_error)
     if (options->log_file && options->server.log_format == PX_LOG_OFF)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--log off leaves nothing for --log-file: leave one of them out");
+    if (options->log_file && log_sink_is(options->log_file) &&
+        log_sink_read(options->log_file, &sink, &error) != PX_OK)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--log-file %s", error.text);
     return PX_OK;
 }
 

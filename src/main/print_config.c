@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "main/address.h"
 #include "main/diagnostics.h"
+#include "main/log_sink.h"
 #include "main/print_site.h"
 #include "main/run_numbers.h"
 #include "main/run_options.h"
@@ -80,7 +81,9 @@ static void print_log(struct print *print, const struct options *options)
 
     print_begin(print, "log");
     print_word(print, names[options->server.log_format]);
-    if (options->log_file)
+    if (options->log_file && log_sink_is(options->log_file))
+        print_value(print, px_str_of(options->log_file));
+    else if (options->log_file)
         print_path(print, options->log_file);
     if (options->server.log_format == PX_LOG_ECS)
         print_word(print, "ecs");

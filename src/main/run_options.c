@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "main/log_sink.h"
 #include "main/run_confine.h"
 #include "main/run_numbers.h"
 #include "main/run_observe.h"
@@ -101,6 +102,17 @@ static void take_process(const struct config_node *top, struct options *options)
 /* --- What is looked up ------------------------------------------------------------------------
  */
 
+static bool sink_is_good(struct config *config, const struct config_typed *value)
+{
+    struct log_sink sink;
+    px_error error;
+
+    if (log_sink_read(value->text.ptr, &sink, &error) == PX_OK)
+        return true;
+    report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+    return false;
+}
+
 /* A file that is to be written needs its folder. */
 static bool folder_is_there(struct config *config, const struct config_typed *value)
 {
@@ -166,7 +178,9 @@ static bool look_up(struct config *config)
     is_good &= max_workers_fit(config);
     const struct config_typed *path = config_log_path(log);
 
-    if (path)
+    if (path && log_sink_is(path->text.ptr))
+        is_good &= sink_is_good(config, path);
+    else if (path)
         is_good &= folder_is_there(config, path);
     return (!pid_file || folder_is_there(config, pid_file)) && is_good;
 }

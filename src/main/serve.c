@@ -50,6 +50,7 @@ struct program {
     struct file_watch watch; /* of what `tls` was read from */
     struct secure_dates dates;
     struct deaths deaths;
+    struct log_watch log_watch;
     struct root_watch root; /* of `pollux files` with workers */
     struct run_swap swap;   /* of a configuration that a reload replaces */
     bool is_unreadable_said;
@@ -248,6 +249,11 @@ static bool program_look(void *context)
     secure_look(program->tls, &program->dates);
     if (run_swap_look(&program->swap))
         return true;
+    if (log_watch_look(&program->log_watch, program->options)) {
+        diagnostics_tell(LEVEL_NOTICE, "%s is another socket now: new workers write there",
+                         program->options->log_file);
+        return true;
+    }
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
                          program->root.path);
@@ -447,6 +453,7 @@ static enum exit_code program_open(struct program *program)
 
     if (code != CODE_OK)
         return code;
+    (void)log_watch_look(&program->log_watch, options);
     if (listeners_open(&program->listeners, &plan, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);

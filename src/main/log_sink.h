@@ -1,0 +1,48 @@
+/*
+ * A log that goes to another process line by line: syslog (RFC 5424, over a unix socket or UDP), or
+ * the journal.
+ *
+ *   syslog:[unix:/path | udp:HOST[:PORT]][,facility=NAME][,tag=NAME]     without a place: /dev/log
+ *   journal:[/path]                                  without a path: /run/systemd/journal/socket
+ *
+ * Each line is a datagram.  Its socket is connected where it is opened, so that a process that may
+ * send to no address can write.
+ */
+#ifndef PX_MAIN_LOG_SINK_H
+#define PX_MAIN_LOG_SINK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pollux/error.h"
+#include "pollux/str.h"
+
+enum { LOG_SINK_PLACE_BYTES = 256, LOG_SINK_TAG_BYTES = 48 /* RFC 5424 section 6: APP-NAME */ };
+
+struct log_sink {
+    bool is_journal;
+    bool is_unix;
+    uint8_t facility;                 /* RFC 5424 section 6.2.1 */
+    char place[LOG_SINK_PLACE_BYTES]; /* a path, or a host */
+    char port[6];                     /* "514" */
+    char tag[LOG_SINK_TAG_BYTES + 1];
+    char host[65]; /* that we are, "-" where it is not known */
+};
+
+/* Whether it names one, and no file. */
+bool log_sink_is(const char *path);
+
+/* Takes it apart.  PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
+PX_MUST_CHECK px_err log_sink_read(const char *path, struct log_sink *out_sink,
+                                   px_error *out_error);
+
+/* A connected socket, or -1 with errno.  A name is looked up, which may take its time. */
+int log_sink_open(const struct log_sink *sink);
+
+/* Sends each line, waiting for room until *give_up_at_ms (0: for ever): 0, EAGAIN, or another
+ * errno; *out_bytes is how much of `lines` was sent, whole lines. */
+int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
+                   const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes);
+
+#endif

@@ -1,0 +1,182 @@
+"""The access log to syslog (RFC 5424, over a unix socket or UDP) and to the journal: what a receiver gets of each line, and
+what becomes of lines while it sleeps, is gone or is started anew."""
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from lib.runner import PROGRAM, Server, run
+from lib.wire import ask
+
+pytestmark = pytest.mark.short
+
+# RFC 5424 section 6, as far as it is used: no message id and no structured data.
+LINE = re.compile(
+    rb"<(\d{1,3})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([!-~]{1,255}) ([!-~]{1,48}) (\d{1,128}) - - (.*)", re.S
+)
+
+
+class Receiver:
+    def __init__(self, place=None):
+        self.sock = socket.socket(socket.AF_UNIX if place else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(str(place) if place else ("127.0.0.1", 0))
+        if place:
+            os.chmod(place, 0o666)
+        self.sock.settimeout(10)
+        self.name = f"unix:{place}" if place else "udp:127.0.0.1:%d" % self.sock.getsockname()[1]
+
+    def line(self):
+        return self.sock.recv(1 << 16)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
+def get(server, path="/", fields=""):
+    return ask(server.address, f"GET {path} HTTP/1.1\r\nHost: a.test\r\n{fields}Connection: close\r\n\r\n".encode())
+
+
+def serve(folder, line, top="workers 1\n"):
+    file = folder / "pollux.conf"
+    file.write_text(f"listen 127.0.0.1:0\n{top}{line}\nrespond hi\n")
+    folder.chmod(0o777)
+    return Server([PROGRAM, "run", "-c", file], cwd=folder)
+
+
+def read(line, priority=23 * 8 + 6, tag=b"pollux"):
+    told = LINE.fullmatch(line)
+    assert told, line
+    assert int(told[1]) == priority and told[4] == tag
+    assert abs(time.time() - time.mktime(time.strptime(told[2][:19].decode(), "%Y-%m-%dT%H:%M:%S")) + time.timezone) < 60
+    assert told[3].decode() == socket.gethostname()
+    return told[6]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", ["unix", "udp", "path"])
+def test_each_line_is_a_message(tmp_path, workers, kind):
+    with Receiver(tmp_path / "log" if kind != "udp" else None) as receiver:
+        name = receiver.name.removeprefix("unix:") if kind == "path" else receiver.name
+        with serve(tmp_path, f"log json syslog:{name}", top=f"workers {workers}\n") as server:
+            for path in ("/a", "/b?c"):
+                get(server, path)
+            first, second = (json.loads(read(receiver.line())) for _ in range(2))
+            assert first["target"] == "/a" and second["target"] == "/b?c"
+
+
+def test_facility_and_tag(tmp_path):
+    with Receiver() as receiver:
+        with serve(tmp_path, f"log combined syslog:{receiver.name},facility=local0,tag=edge-1") as server:
+            get(server)
+            assert b'"GET / HTTP/1.1" 200 2 ' in read(receiver.line(), 16 * 8 + 6, b"edge-1")
+
+
+def test_the_command_line(tmp_path):
+    with Receiver() as receiver:
+        line = [PROGRAM, "respond", "-w", "1", "-l", "127.0.0.1:0", "--log", "json", "--log-file", "syslog:" + receiver.name]
+        with Server(line) as server:
+            get(server)
+            assert json.loads(read(receiver.line()))["status"] == 200
+        code, out, err = run(*line[1:], "--print-config")
+        assert code == 0 and f"log json syslog:{receiver.name}\n" in out
+
+
+def test_the_journal(tmp_path):
+    """systemd's native protocol: fields, each on a line."""
+    with Receiver(tmp_path / "journal") as receiver:
+        with serve(tmp_path, f"log json journal:{tmp_path}/journal") as server:
+            get(server)
+            line = receiver.line().decode()
+    fields = dict(field.split("=", 1) for field in line.removesuffix("\n").split("\n"))
+    assert line.endswith("\n") and set(fields) == {"PRIORITY", "SYSLOG_FACILITY", "SYSLOG_IDENTIFIER", "MESSAGE"}
+    assert (fields["PRIORITY"], fields["SYSLOG_IDENTIFIER"]) == ("6", "pollux")
+    assert json.loads(fields["MESSAGE"])["status"] == 200
+
+
+def test_a_long_line_is_cut(tmp_path):
+    with Receiver() as receiver:
+        with serve(tmp_path, f"log combined syslog:{receiver.name}") as server:
+            get(server, fields="User-Agent: " + "\\" * 2048 + "\r\nReferer: " + "\\" * 2048 + "\r\n")
+            get(server, "/next")
+            assert 4000 < len(receiver.line()) <= 8192
+            assert b"/next" in read(receiver.line())
+
+
+def test_a_receiver_that_sleeps_holds_nothing_up(tmp_path):
+    with Receiver(tmp_path / "log") as receiver:
+        with serve(tmp_path, f"log combined syslog:{receiver.name}") as server:
+            count = 3 * int(open("/proc/sys/net/unix/max_dgram_qlen").read())
+            began = time.monotonic()
+            for i in range(count):
+                assert get(server, f"/{i}").status == 200
+            assert time.monotonic() - began < 10
+            lines = [read(receiver.line()) for _ in range(count)]
+    assert [re.search(rb"GET /(\d+) ", line)[1] for line in lines] == [b"%d" % i for i in range(count)]
+
+
+def test_a_receiver_that_was_started_anew(tmp_path):
+    place = tmp_path / "log"
+    receiver = Receiver(place)
+    with serve(tmp_path, f"log combined syslog:{receiver.name}") as server:
+        get(server)
+        read(receiver.line())
+        receiver.sock.close()
+        get(server)
+        server.wait_stderr("1 log lines dropped: Connection refused")
+        place.unlink()
+        with Receiver(place) as receiver:
+            server.wait_stderr("is another socket now: new workers write there")
+            receiver.sock.settimeout(0.2)
+            end = time.monotonic() + 15
+            while time.monotonic() < end:
+                get(server, "/again")
+                try:
+                    assert b"/again" in read(receiver.line())
+                    break
+                except TimeoutError:
+                    continue
+            else:
+                raise AssertionError("no line came to the new one")
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGUSR1])
+def test_signals_keep_it(tmp_path, signal_number):
+    with Receiver() as receiver:
+        with serve(tmp_path, f"log combined syslog:{receiver.name}", top="workers 2\n") as server:
+            server.signal(signal_number)
+            server.wait_stderr("reloaded|counters")
+            for _ in range(4):
+                get(server)
+            for _ in range(4):
+                read(receiver.line())
+
+
+@pytest.mark.parametrize(
+    "place, says",
+    [("syslog:nowhere", "it is syslog:, syslog:/path, syslog:udp:host:port or journal:"),
+     ("syslog:udp:", "it is syslog:"), ("syslog:udp:a:b", "it is syslog:"), ("journal:udp:a", "it is syslog:"),
+     ("syslog:/dev/log,facility=pollux", "behind a comma stands facility=NAME (local7) or tag=NAME (pollux)"),
+     ("syslog:,tag=", "behind a comma"), ("syslog:,tag=" + "x" * 49, "behind a comma")],
+)  # fmt: skip
+def test_mistakes(tmp_path, place, says):
+    file = tmp_path / "pollux.conf"
+    file.write_text(f"log json {place}\nrespond\n")
+    code, _, err = run("check", "-c", file)
+    assert code == 78 and "pollux.conf:1:10: " in err and says in err, err
+    code, _, err = run("respond", "-l", "127.0.0.1:0", "--log-file", place)
+    assert code == 64 and err.startswith(f"pollux: --log-file {place}: ") and says in err, err
+
+
+def test_one_that_is_not_there(tmp_path):
+    file = tmp_path / "pollux.conf"
+    file.write_text(f"listen 127.0.0.1:0\nlog json syslog:{tmp_path}/none\nrespond\n")
+    code, _, err = run("run", "-c", file)
+    assert code == 73 and f"cannot open the log file syslog:{tmp_path}/none: No such file" in err
