@@ -101,7 +101,10 @@ function(px_library)
     endif()
 
     # The program uses src/base itself.  Its copy gives way to the library's for what is public.
+    # It is a target of its own, so that making it does not make the library first.
     px_merge(${PROJECT_BINARY_DIR}/base.o FOLDERS base OBJCOPY "--weaken-symbol=px_*")
+    add_custom_target(px_base_object DEPENDS ${PROJECT_BINARY_DIR}/base.o)
+    add_dependencies(px_base_object px_base)
 endfunction()
 
 # px_program(<name> <folder>...): the program, the library's first embedder.
@@ -113,7 +116,7 @@ function(px_program name)
         return()
     endif()
     add_executable(${name} ${PROJECT_BINARY_DIR}/base.o)
-    add_dependencies(${name} px_base)
+    add_dependencies(${name} px_base_object)
     foreach(folder IN LISTS folders)
         target_sources(${name} PRIVATE $<TARGET_OBJECTS:px_${folder}>)
     endforeach()

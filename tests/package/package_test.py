@@ -403,7 +403,7 @@ def test_the_same_bytes_in_two_folders(tmp_path):
             where = os.path.join(ROOT, part)
             (shutil.copytree if os.path.isdir(where) else shutil.copy)(where, folder / part)
         found = {}
-        for lto, target in (("ON", "base.o"), ("OFF", "px_tls")):
+        for lto, target in (("ON", "px_base_object"), ("OFF", "px_tls")):
             build = folder / f"build-{lto}"
             run("cmake", "-S", folder, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
                 f"-DPX_LTO={lto}", "-DPX_EXAMPLES=OFF", "-DPX_MAN=OFF")
