@@ -1,8 +1,9 @@
 /*
  * Which heads are kept.  The comparison is in h1_repeat.h.
  *
- * A head takes the place of another only when one that ends alike and is as long was missed right
- * before it in that place: heads that are all different cost a look at their ends and no copy.
+ * A head takes the place of another only when one that is as long and has the same ends of target
+ * and fields was missed right before it in that place: heads that are all different cost a look at
+ * those ends and no copy.
  */
 #include "http/h1/h1_repeat.h"
 
@@ -29,6 +30,18 @@ static bool has_credentials(const struct h1_parser *parser, const char *head)
     return false;
 }
 
+/* The last bytes of the target and of the fields: where heads differ that are not the same. */
+static uint64_t ends_of(const struct h1_parser *parser, const char *head)
+{
+    size_t target_end = (size_t)parser->target.at + parser->target.len;
+    uint64_t target;
+    uint64_t fields;
+
+    memcpy(&target, head + (target_end < END_BYTES ? 0 : target_end - END_BYTES), END_BYTES);
+    memcpy(&fields, head + parser->head_bytes - EMPTY_LINE_BYTES - END_BYTES, END_BYTES);
+    return target ^ (fields << 7 | fields >> 57);
+}
+
 static void keep(struct h1_repeat *repeat, const struct h1_parser *parser, const char *head)
 {
     if (has_credentials(parser, head))
@@ -43,16 +56,16 @@ void h1_repeat_note(struct h1_repeats *repeats, const struct h1_parser *parser, 
 {
     struct h1_repeat *repeat = &repeats->entries[h1_repeat_index(head)];
     uint32_t bytes = parser->head_bytes;
-    uint64_t end;
+    uint64_t ends;
 
     ASSERT(parser->state == STATE_DONE && parser->role == H1_REQUEST);
     if (parser->framing != H1_FRAMING_NONE || parser->empty_lines > 0 ||
         bytes > REPEAT_HEAD_BYTES_MAX || parser->field_count > REPEAT_FIELDS_MAX)
         return;
-    memcpy(&end, head + bytes - EMPTY_LINE_BYTES - END_BYTES, END_BYTES);
-    if (end == repeat->missed_end && bytes == repeat->missed_bytes)
+    ends = ends_of(parser, head);
+    if (ends == repeat->missed_ends && bytes == repeat->missed_bytes)
         keep(repeat, parser, head);
-    repeat->missed_end = end;
+    repeat->missed_ends = ends;
     repeat->missed_bytes = bytes;
 }
 

@@ -24,7 +24,7 @@ enum { REPEATS = 16, REPEAT_FIELDS_MAX = 24, REPEAT_HEAD_BYTES_MAX = 768 };
 
 struct h1_repeat {
     struct h1_parser parser; /* of `head`, done, with its fields in `spans`; head_bytes 0: none */
-    uint64_t missed_end;     /* of the last head that was looked for here in vain */
+    uint64_t missed_ends;    /* of the last head that was looked for here in vain */
     uint32_t missed_bytes;   /* likewise */
     struct http_field_span spans[REPEAT_FIELDS_MAX];
     char head[REPEAT_HEAD_BYTES_MAX];
