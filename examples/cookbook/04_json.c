@@ -1,0 +1,28 @@
+/* Answer with JSON and a status of your own. */
+#include <stdio.h>
+
+#include "pollux/pollux.h"
+
+static void create(px_exchange *exchange, void *context)
+{
+    char json[64];
+    int len = snprintf(json, sizeof(json), "{\"id\": %u}\n", ++*(unsigned *)context);
+
+    px_response_add_field(exchange, px_str_of("Location"), px_str_of("/things/1"));
+    px_respond(exchange, 201, px_str_of("application/json"), px_str_make(json, (size_t)len));
+}
+
+int main(int argc, char **argv)
+{
+    px_error error = PX_ERROR_INIT;
+    px_server *server = px_server_create(NULL, &error);
+    unsigned count = 0;
+
+    if (argc < 2 || !server ||
+        px_server_route(server, "POST /things", create, &count, &error) != PX_OK ||
+        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_run(server, &error) != PX_OK)
+        fprintf(stderr, "%s\n", error.text);
+    px_server_destroy(server);
+    return (int)error.code;
+}

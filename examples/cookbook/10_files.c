@@ -1,0 +1,21 @@
+/* Serve the files of a folder. */
+#include <stdio.h>
+
+#include "pollux/pollux.h"
+
+int main(int argc, char **argv)
+{
+    px_error error = PX_ERROR_INIT;
+    px_server *server = px_server_create(NULL, &error);
+    px_files *files = px_files_create(".", NULL, &error);
+    px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
+
+    route.release = px_files_destroy; /* with the server */
+    if (argc < 2 || !server || !files ||
+        px_server_route_with(server, "/static/", &route, px_files_handle, files, &error) != PX_OK ||
+        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_run(server, &error) != PX_OK)
+        fprintf(stderr, "%s\n", error.text);
+    px_server_destroy(server);
+    return (int)error.code;
+}
