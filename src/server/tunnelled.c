@@ -19,9 +19,10 @@ struct tunnelled {
     struct tunnel *tunnel; /* borrowed: its owner's, until it was told its end */
     px_str in;             /* borrowed: the bytes at hand, while the driver runs */
     size_t in_used;
-    bool end_told; /* that the peer has ended its side */
-    bool over;     /* our side ends when the block is out */
-    bool broken;   /* the tunnel was given up */
+    uint32_t send_rate_min; /* as its request's route has settled */
+    bool end_told;          /* that the peer has ended its side */
+    bool over;              /* our side ends when the block is out */
+    bool broken;            /* the tunnel was given up */
 };
 
 _Static_assert(sizeof(struct tunnelled) <= sizeof(struct h1_conn), "it lives in the same slot");
@@ -254,6 +255,7 @@ void tunnelled_begin(struct conn *conn, px_exchange *exchange)
     self->tunnel = exchange_part_take(exchange, &tunnelled_transport, self);
     self->in = px_str_make(NULL, 0);
     self->in_used = 0;
+    self->send_rate_min = site_rules_of(exchange)->send_rate_min;
     self->end_told = self->over = self->broken = false;
     request_finish(&conn->session, exchange, PX_END_COMPLETE);
     session_speak(&conn->session, PROTOCOL_TUNNELLED);
@@ -275,6 +277,11 @@ static void tunnelled_abandon(struct session *session, px_end end)
 static enum session_rate tunnelled_rate(const struct session *session)
 {
     return CONTAINER_OF(session, const struct conn, session)->sending ? RATE_SENDING : RATE_NONE;
+}
+
+static uint32_t tunnelled_send_rate_min(const struct session *session)
+{
+    return CONTAINER_OF(session, const struct tunnelled, conn.session)->send_rate_min;
 }
 
 static bool tunnelled_cut_short(const struct session *session)
@@ -307,6 +314,7 @@ const struct session_protocol tunnelled_protocol = {
     .open = tunnelled_open,
     .wake = tunnelled_wake,
     .abandon = tunnelled_abandon,
+    .send_rate_min = tunnelled_send_rate_min,
     .rate = tunnelled_rate,
     .cut_short = tunnelled_cut_short,
     .drain = tunnelled_drain,

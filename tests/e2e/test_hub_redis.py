@@ -2,6 +2,7 @@
 ask for a password, die and come back."""
 
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -19,12 +20,12 @@ H1 = TRANSPORTS[0]
 
 
 @contextmanager
-def redis(folder, *options):
-    """On a unix socket, without a port and without a disk."""
+def redis(folder, *options, port=0):
+    """On a unix socket, on a port of 127.0.0.1 where one is given, and without a disk."""
     program = shutil.which("redis-server")
     assert program, "redis-server is not installed: script/bootstrap test"
     path = folder / "redis"
-    argv = [program, "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, *options]
+    argv = [program, "--port", port, "--bind", "127.0.0.1", "--unixsocket", path, "--save", "", "--dir", folder, *options]
     process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.DEVNULL)
     try:
         end = time.monotonic() + DEADLINE_S
@@ -135,6 +136,25 @@ def test_a_password(member, tmp_path):
                     here.send_text("alone")
                     assert here.message() == (TEXT, "alone")
                 assert state(server)[0] == 0
+
+
+def test_over_tcp(member, tmp_path):
+    """By address and port, with a password; it goes and comes back there."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    where = {"GALLERY_REDIS": f"127.0.0.1:{port}", "GALLERY_REDIS_PASSWORD": "secret"}
+    with member(**where) as one, member(**where) as two, enter(one) as here, enter(two) as there:
+        for turn in range(2):
+            with redis(tmp_path, "--requirepass", "secret", port=port):
+                connected(one)
+                connected(two)
+                for text in (f"turn {turn}", "x" * 60000):
+                    here.send_text(text)
+                    assert here.message() == there.message() == (TEXT, text)
+            connected(one, 0)
+            connected(two, 0)
+        here.close()
+        there.close()
 
 
 def test_a_stranger_in_the_channel_is_passed_over(member, tmp_path):

@@ -278,19 +278,27 @@ static const struct site_rules *rules_asked(const struct session *session)
     return exchange ? site_rules_of(exchange) : &session->server->site->rules;
 }
 
+static uint32_t send_rate_asked(const struct session *session)
+{
+    const struct session_protocol *protocol = session_protocol(session);
+
+    return protocol->send_rate_min ? protocol->send_rate_min(session)
+                                   : rules_asked(session)->send_rate_min;
+}
+
 /* Whether bytes moved fast enough in a window that is over. */
 static bool rate_kept(struct session *session, uint64_t elapsed_ms)
 {
-    const struct site_rules *rules = rules_asked(session);
-
     if (session->rate_window == RATE_RECEIVING)
-        return rate_moved(session->received, rules->content_rate_min, elapsed_ms);
-    if (rate_moved(session_carrier(session)->sent_bytes(session) - session->mark_sent,
-                   rules->send_rate_min, elapsed_ms)) {
+        return rate_moved(session->received, rules_asked(session)->content_rate_min, elapsed_ms);
+    uint32_t rate_min = send_rate_asked(session);
+
+    if (rate_moved(session_carrier(session)->sent_bytes(session) - session->mark_sent, rate_min,
+                   elapsed_ms)) {
         session->mark_acked = UINT64_MAX;
         return true;
     }
-    return rate_acked(session, rules->send_rate_min, elapsed_ms);
+    return rate_acked(session, rate_min, elapsed_ms);
 }
 
 /* The end of a rate window, or of the exchange's whole time. */

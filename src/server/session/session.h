@@ -110,6 +110,9 @@ struct session_protocol {
      */
     const px_exchange *(*exchange)(const struct session *session);
 
+    /* How fast the peer must read what is sent without an exchange.  NULL: as the site says. */
+    uint32_t (*send_rate_min)(const struct session *session);
+
     /* What is asked of the peer now.  NULL: nothing. */
     enum session_rate (*rate)(const struct session *session);
 
