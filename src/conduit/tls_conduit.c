@@ -193,9 +193,12 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
     }
     /* An end of the stream without close_notify may have been made by any host in between. */
     end_note(tls, reason == PX_OK ? PX_ERR_CLOSED : reason);
-    /* A reset is heard of at once, an end when all before it was seen. */
+    /* A reset is heard of at once, an end when all before it was seen: no event of the stream will
+     * say that. */
     if (reason != PX_OK || tls->receiving != TLS_RECV_STARTED)
         end_report(tls);
+    else
+        loop_task_add(tls->shared->loop, &tls->wake);
 }
 
 void tls_recv_again(struct tls_conduit *tls)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/test.h"
@@ -238,6 +239,26 @@ static void truncation(void **state)
     pair_end();
 }
 
+/* Receiving that was stopped and begun again, with nothing kept: the end is the first that comes.
+ */
+static void the_end_after_a_pause(void **state)
+{
+    (void)state;
+    pair_begin(true, "a.test");
+    pump_until(pair.loop, pair.client.opened == 1 && pair.server.opened == 1);
+    pump_quietly(pair.loop, 20);
+    conduit_recv_stop(&pair.server.conduit);
+    conduit_recv_start(&pair.server.conduit);
+    pump_quietly(pair.loop, 20);
+    assert_int_equal(shutdown(pair.fd, SHUT_WR), 0);
+    pump_until(pair.loop, pair.server.ended == 1);
+    assert_int_equal(pair.server.reason, PX_ERR_CLOSED);
+    conduit_close(&pair.server.conduit);
+    conduit_close(&pair.client.conduit);
+    pump_until(pair.loop, pair.server.closed == 1 && pair.client.closed == 1);
+    pair_end();
+}
+
 static void another_name(void **state)
 {
     (void)state;
@@ -289,9 +310,13 @@ static void the_oldest_handshake(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_roles),         cmocka_unit_test(truncation),
-        cmocka_unit_test(another_name),       cmocka_unit_test(plain_http),
-        cmocka_unit_test(a_peer_that_leaves), cmocka_unit_test(the_oldest_handshake),
+        cmocka_unit_test(both_roles),
+        cmocka_unit_test(truncation),
+        cmocka_unit_test(another_name),
+        cmocka_unit_test(plain_http),
+        cmocka_unit_test(a_peer_that_leaves),
+        cmocka_unit_test(the_oldest_handshake),
+        cmocka_unit_test(the_end_after_a_pause),
     };
 
     return cmocka_run_group_tests(tests, begin, finish);
