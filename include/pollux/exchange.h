@@ -28,7 +28,10 @@ typedef void (*px_handler)(px_exchange *exchange, void *context);
 /** How an exchange ended. */
 typedef enum px_end {
     PX_END_COMPLETE,     /**< The whole answer was handed to the system. */
-    PX_END_PEER_GONE,    /**< The peer closed or reset before that, its request being whole. */
+    PX_END_PEER_GONE,    /**< The peer closed or reset before that, its request being whole, or
+                              ended its side and is taken to have left
+                              (px_server_options.half_close), or ended its side of a WebSocket
+                              without a Close. */
     PX_END_TIMEOUT,      /**< A deadline or a minimum rate was missed. */
     PX_END_ABORTED,      /**< px_exchange_abort, or the handler broke a rule (see the text of the
                               function): content longer or shorter than declared, an invalid field,
@@ -58,10 +61,12 @@ typedef struct px_exchange_callbacks {
      *  stays where it was received, and px_request_resume (after this has returned) shows it again
      *  in front of what follows.  NULL: on_content is called. */
     size_t (*on_content_some)(px_exchange *exchange, px_str bytes, void *context);
-    /** The peer has ended its side of the connection, once the request is whole and while there is
-     *  no answer, or one whose producer waits (PX_PULL_LATER): most likely the client has left. The
-     *  exchange may still be answered; without an answer it ends by default in a second
-     *  (px_server_options.half_close).  At most once.  NULL: not wanted. */
+    /** The peer has ended its side of the connection, once the request is whole and while the
+     *  program alone can bring the exchange on: there is no answer, or one whose producer said
+     *  PX_PULL_LATER, or whose pieces are all sent and px_response_end was not called.  Most likely
+     *  the client has left.  The exchange can go on; where it does not, it ends by default in a
+     *  second (px_server_options.half_close).  px_exchange_abort ends it at once, as one whose peer
+     *  has left.  At most once.  NULL: not wanted. */
     void (*on_peer_end)(px_exchange *exchange, void *context);
     /** The server drains: an answer that has no end of its own, such as a tunnel or a stream of
      *  events, is to come to one.  `in_ms`: the moment for this exchange, so that not all peers
@@ -96,8 +101,9 @@ static inline px_exchange_callbacks px_exchange_callbacks_default(void)
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
                                void *context);
 
-/** What px_exchange_at_end calls.  @param status what was sent; 500 where the program cut it short,
- *  499 where the peer left before there was any. */
+/** What px_exchange_at_end calls.  @param status what was sent, also where the peer left in the
+ *  middle of it; 500 where the program cut it short, 499 where the peer left before there was any.
+ */
 typedef void (*px_exchange_end_fn)(px_exchange *exchange, px_end end, unsigned status,
                                    void *context);
 
@@ -119,7 +125,8 @@ void *px_exchange_user_data(const px_exchange *exchange);
 void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
 
 /** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken, whether an answer
- *  was begun or not; on_end comes from the loop with PX_END_ABORTED. */
+ *  was begun or not; on_end comes from the loop with PX_END_ABORTED, and the log has 500.  Once
+ *  on_peer_end was called it is PX_END_PEER_GONE, and the log has what was sent. */
 void px_exchange_abort(px_exchange *exchange);
 
 /** Whether anything can still become of it: 1; 0 once it has ended, was aborted, or has broken a

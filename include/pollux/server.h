@@ -127,10 +127,12 @@ typedef struct px_server_options {
      * one's holds. Caches and coders have limits of their own, which a small one makes smaller
      * where they are not set. */
     uint64_t memory_bytes_max;
-    /** What it means that a peer has ended its side while a request of its, which is whole, has no
-     *  answer begun.  0: the client has left, unless an answer begins within a second: the exchange
-     *  ends with PX_END_PEER_GONE.  1: it goes on waiting for its answer (RFC 9112 section 9.6 lets
-     *  it).  px_exchange_callbacks.on_peer_end tells of it at once in either case. */
+    /** What it means that a peer has ended its side while a request of its, which is whole, waits
+     *  for the program: no answer was begun, or there is nothing to send of one (a producer that
+     *  said PX_PULL_LATER, pieces that have not ended).  0: the client has left, unless something
+     *  is sent within a second, and within a second of that again: the exchange ends with
+     *  PX_END_PEER_GONE.  1: it goes on waiting (RFC 9112 section 9.6 lets it).  Tunnels have ends
+     *  of their own.  px_exchange_callbacks.on_peer_end tells of it at once in either case. */
     uint32_t half_close;
     /** Tells that the program broke a rule with an exchange, and which (px_exchange_fault), inside
      *  of the call that broke it: a place for a log line or a breakpoint.  The exchange can be

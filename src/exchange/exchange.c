@@ -145,12 +145,19 @@ void exchange_replace_answer(px_exchange *exchange, unsigned status, px_str allo
 
 px_end exchange_end_of(const px_exchange *exchange, px_end end)
 {
-    return exchange->broken || exchange->failed ? (px_end)exchange->end : end;
+    if (exchange->broken || exchange->failed)
+        return (px_end)exchange->end;
+    /* Both sides of a tunnel have ended, and that of the peer without its protocol's good-bye. */
+    if (PX_UNLIKELY(exchange->left) && exchange->output.kind == CONTENT_TUNNEL &&
+        end == PX_END_COMPLETE)
+        return PX_END_PEER_GONE;
+    return end;
 }
 
 unsigned exchange_log_status(const px_exchange *exchange)
 {
-    if (exchange->broken)
+    /* What the program has cut; of what its peer left, the status is what was sent. */
+    if (exchange->broken && exchange->end != PX_END_PEER_GONE)
         return 500;
     return exchange->answer.status != 0 ? exchange->answer.status : STATUS_PEER_GONE;
 }
@@ -256,8 +263,9 @@ void *px_exchange_alloc(px_exchange *exchange, size_t bytes)
 
 void px_exchange_abort(px_exchange *exchange)
 {
+    /* What is given up since the peer has left, was ended by the peer. */
     if (exchange_alive(exchange))
-        exchange_reset(exchange, PX_END_ABORTED);
+        exchange_reset(exchange, exchange->left ? PX_END_PEER_GONE : PX_END_ABORTED);
 }
 
 int px_exchange_is_open(const px_exchange *exchange)

@@ -36,6 +36,7 @@ struct px_exchange {
     uint8_t end;       /* px_end, once known */
     bool broken;       /* it is to end visibly broken; the transport was told */
     bool failed;       /* an error of ours stands in place of the handler's answer */
+    bool left;         /* the peer has ended its side: the handler was told, or its tunnel's end */
 
     struct arena arena;
     char first[EXCHANGE_FIRST_BYTES];

@@ -177,22 +177,33 @@ bool exchange_is_filtered(const px_exchange *exchange)
     return exchange->output.filtered;
 }
 
+/* Whether an answer that has begun has nothing to send until the program goes on with it. */
+static bool content_waits(const px_exchange *exchange)
+{
+    const struct output_more *more = exchange->output.more;
+
+    if (exchange->output.kind == CONTENT_PRODUCER)
+        return exchange->output.later;
+    return exchange->output.kind == CONTENT_PIECES && !exchange->output.pieces_done &&
+           more->pieces_at == more->pieces.len;
+}
+
 bool exchange_waits(const px_exchange *exchange)
 {
-    return exchange->answer.state == ANSWER_NONE && exchange->input.ended && !exchange->broken;
+    if (!exchange->input.ended || !exchange_alive(exchange))
+        return false;
+    return exchange->answer.state == ANSWER_NONE ||
+           (exchange->answer.state == ANSWER_TAKEN && content_waits(exchange));
 }
 
 void exchange_tell_peer_end(px_exchange *exchange)
 {
     const px_exchange_callbacks *callbacks = exchange->handling.callbacks;
 
-    /* An answer that may last for ever: no peer is there for what it will say. */
-    bool lasts = exchange->answer.state == ANSWER_TAKEN && exchange->input.ended &&
-                 exchange->output.kind == CONTENT_PRODUCER && exchange->output.later;
-
-    if ((exchange_waits(exchange) || lasts) && exchange_alive(exchange) && callbacks &&
-        TABLE_MEMBER(callbacks, on_peer_end))
-        callbacks->on_peer_end(exchange, exchange->handling.callbacks_context);
+    if (!exchange_waits(exchange) || !callbacks || !TABLE_MEMBER(callbacks, on_peer_end))
+        return;
+    exchange->left = true;
+    callbacks->on_peer_end(exchange, exchange->handling.callbacks_context);
 }
 
 bool exchange_tells_end(const px_exchange *exchange)

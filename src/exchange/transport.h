@@ -54,10 +54,11 @@ void exchange_describe(px_exchange *exchange, unsigned method, unsigned version,
 /* What exchange_create was given; the transport may read it until exchange_finish. */
 void *exchange_carrier(const px_exchange *exchange);
 
-/* Whether its request is whole, and nothing of an answer has begun. */
+/* Whether its request is whole, and the program alone can bring it on: no answer has begun, or
+ * there is nothing more of one until the producer is resumed or the next piece is written. */
 bool exchange_waits(const px_exchange *exchange);
 
-/* Its peer has ended its side: the handler is told, where that waits. */
+/* Its peer has ended its side: the handler is told, where the exchange waits. */
 void exchange_tell_peer_end(px_exchange *exchange);
 
 /* Whether request content can be handed over now; and bytes of a tunnel. */

@@ -21,6 +21,11 @@ bool exchange_parts(const px_exchange *exchange)
            exchange_alive(exchange);
 }
 
+void exchange_tunnel_left(px_exchange *exchange)
+{
+    exchange->left = true;
+}
+
 struct tunnel *exchange_part_take(px_exchange *exchange, const struct tunnel_transport *transport,
                                   void *carrier)
 {

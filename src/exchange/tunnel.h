@@ -55,6 +55,10 @@ bool exchange_parts(const px_exchange *exchange);
 struct tunnel *exchange_part_take(px_exchange *exchange, const struct tunnel_transport *transport,
                                   void *carrier);
 
+/* The peer has ended its side of the tunnel without its protocol's good-bye: it has left, however
+ * orderly our side ends after it. */
+void exchange_tunnel_left(px_exchange *exchange);
+
 static inline bool tunnel_has_parted(const struct tunnel *tunnel)
 {
     return tunnel->transport != NULL;

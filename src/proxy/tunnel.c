@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "exchange/tunnel.h"
 #include "http/fields/field.h"
 #include "io/random.h"
 #include "pollux/request.h"
@@ -119,8 +120,11 @@ static size_t on_receive_some(px_exchange *exchange, px_str bytes, void *context
 
 static void on_receive_end(px_exchange *exchange, void *context)
 {
-    (void)exchange;
-    passage_receive_end(context);
+    struct passage *passage = context;
+
+    if (passage->is_websocket && !passage->frames[TO_SERVER].closed)
+        exchange_tunnel_left(exchange);
+    passage_receive_end(passage);
 }
 
 static void on_room(px_exchange *exchange, void *context)

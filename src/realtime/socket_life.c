@@ -202,6 +202,8 @@ void socket_peer_end(px_websocket *socket)
 {
     if (socket->state > SOCKET_CLOSING)
         return;
+    if (!tunnel_has_parted(&socket->tunnel))
+        exchange_tunnel_left(socket->exchange);
     end_when_out(socket);
     report(socket, WS_CODE_ABNORMAL, px_str_make("", 0), false);
 }

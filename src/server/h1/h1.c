@@ -334,11 +334,6 @@ static void h1_timeout(struct session *session)
 {
     struct h1_conn *h1 = h1_of(session);
 
-    if (h1->exchange && exchange_waits(h1->exchange) &&
-        session->server->loop->now_ms >= conn_left_due(&h1->conn)) {
-        session_close(session, PX_END_PEER_GONE);
-        return;
-    }
     /* RFC 9110 section 15.5.9: said where a request was begun and nothing is being sent. */
     if (session->wait == WAIT_HEAD ||
         (h1->exchange && exchange_answer_state(h1->exchange) == ANSWER_NONE &&
@@ -354,6 +349,18 @@ static void h1_timeout(struct session *session)
         }
     }
     session_close(session, PX_END_TIMEOUT);
+}
+
+/* Of a client that has left nothing took too long. */
+static bool h1_overdue(struct session *session)
+{
+    const struct h1_conn *h1 = h1_of(session);
+
+    if (!h1->exchange || !exchange_waits(h1->exchange) ||
+        session->server->loop->now_ms < conn_left_due(&h1->conn))
+        return true;
+    session_close(session, PX_END_PEER_GONE);
+    return false;
 }
 
 static enum session_rate h1_rate(const struct session *session)
@@ -418,6 +425,7 @@ const struct session_protocol h1_protocol = {
     .cut_short = h1_cut_short,
     .drain = h1_drain,
     .total_due = h1_total_due,
+    .overdue = h1_overdue,
     .peer_left = h1_peer_left,
     .check = h1_check,
 };

@@ -258,12 +258,16 @@ static px_err reply_pull(struct h1_conn *h1, px_exchange *exchange)
 size_t h1_offer(px_exchange *exchange, px_str bytes)
 {
     struct h1_conn *h1 = exchange_carrier(exchange);
-    const struct conn *conn = &h1->conn;
+    struct conn *conn = &h1->conn;
 
     if (h1->writing != WRITE_CONTENT || h1->chunked || conn->sending ||
         (conn->out && conn->out->len > 0) || exchange_head_only(exchange))
         return 0;
-    return conduit_offer(&h1->conn.conduit, bytes);
+    size_t sent = conduit_offer(&conn->conduit, bytes);
+
+    if (sent > 0)
+        conn_note_taken(conn);
+    return sent;
 }
 
 /* Bytes of a tunnel, without framing.  When our side ends, so does the exchange. */

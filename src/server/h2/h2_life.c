@@ -331,7 +331,8 @@ static bool h2_overdue(struct session *session)
     requests_look(h2, now_ms);
     if (now_ms >= look_due(h2)) {
         look_later(h2);
-        if (!h2->heard && !h2_session_ping(h2->session))
+        /* One that has ended its side says nothing more, and is still there where it may wait. */
+        if (!h2->heard && !h2->conn.peer_ended && !h2_session_ping(h2->session))
             return true;
         h2->heard = false;
     }

@@ -267,6 +267,8 @@ void h2_closed(struct h2_stream *stream, uint32_t error, void *context)
     /* Its answer is in the block: it is over when that is out. */
     if (request->rendered && request->exchange)
         return;
-    h2_request_free(request,
-                    error == H2_NO_ERROR || error == H2_CANCEL ? PX_END_PEER_GONE : PX_END_ABORTED);
+    /* A reset of the peer's has left, whatever code it gives. */
+    bool ours = stream->dead && error != H2_NO_ERROR && error != H2_CANCEL;
+
+    h2_request_free(request, ours ? PX_END_ABORTED : PX_END_PEER_GONE);
 }

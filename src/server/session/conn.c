@@ -29,7 +29,8 @@ uint64_t conn_left_due(const struct conn *conn)
     const px_server *server = conn->session.server;
     uint64_t now_ms = server->loop->now_ms;
 
-    if (conn->left_ms == 0 || server->options.half_close)
+    /* While a send is in flight its rate decides. */
+    if (conn->left_ms == 0 || conn->sending || server->options.half_close)
         return UINT64_MAX;
     /* Of the lower half: it may be a millisecond ahead. */
     return now_ms + (uint64_t)(int64_t)(int32_t)(conn->left_ms + PEER_END_MS - (uint32_t)now_ms);
@@ -128,6 +129,7 @@ px_err conn_send(struct conn *conn, const px_part *content)
     conn_turn_count(conn, out->len);
     if (content)
         conn_turn_count(conn, content->bytes.ptr ? content->bytes.len : content->length);
+    conn_note_taken(conn);
     out->part_count = 0;
     if (out->len > 0)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
@@ -151,8 +153,10 @@ bool conn_sent(struct conn *conn, px_err result)
             session_protocol(session)->abandon(session, (px_end)session->end);
         return false;
     }
-    if (result == PX_OK)
+    if (result == PX_OK) {
+        conn_note_taken(conn);
         return true;
+    }
     session->reset = true; /* what was in flight is cut short */
     session_close(session, result == PX_ERR_CLOSED ? PX_END_PEER_GONE : PX_END_ABORTED);
     return false;

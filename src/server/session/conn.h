@@ -21,7 +21,8 @@ struct conn {
     uint32_t kept;          /* bytes that were at hand, counted and not used: they come again */
     uint32_t turn_tick;     /* the tick of its last turn, its lower half */
     uint32_t turn_bytes;    /* handed to the stream in it; work counts as so many bytes */
-    uint32_t left_ms;  /* when its peer was found to have ended its side, its lower half; or 0 */
+    uint32_t left_ms;  /* 0, or when its peer was found to have ended its side, or took something
+                          since; the lower half */
     uint16_t turn_fed; /* what reading took in the turn, in units of base/work.h */
     uint16_t secure;   /* whose TLS it speaks: an index of tls_service's, from 1; 0: none */
     uint8_t first_protocol; /* enum session_protocol_id: what it speaks once it is let in */
@@ -88,8 +89,14 @@ PX_MUST_CHECK px_err conn_send(struct conn *conn, const px_part *content);
 /* Notes that the peer has ended its side; its protocol tells those that wait. */
 void conn_peer_left(struct conn *conn);
 
-/* When exchanges that wait must have an answer begun since their client is taken to have left, or
- * UINT64_MAX. */
+/* Notes that the peer takes what is sent: one that has left does not. */
+static inline void conn_note_taken(struct conn *conn)
+{
+    if (PX_UNLIKELY(conn->left_ms != 0))
+        conn->left_ms = (uint32_t)conn->session.server->loop->now_ms | 1;
+}
+
+/* When exchanges that wait are over since their client is taken to have left, or UINT64_MAX. */
 uint64_t conn_left_due(const struct conn *conn);
 
 /* A send has ended: false when the connection has, too. */

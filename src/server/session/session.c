@@ -312,6 +312,8 @@ static void work_due(struct session *session)
     bool over =
         now_ms >= total_due_ms(session) && (!protocol->overdue || protocol->overdue(session));
 
+    if (session->state == SESSION_CLOSING)
+        return;
     if (over || (elapsed_ms >= window_ms && !rate_kept(session, elapsed_ms))) {
         conn_timeout(session);
         return;

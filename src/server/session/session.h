@@ -130,7 +130,8 @@ struct session_protocol {
     /* When the exchange in progress must be over, or UINT64_MAX.  NULL: there is none. */
     uint64_t (*total_due)(const struct session *session);
 
-    /* total_due is over: whether that ends the session.  NULL: it does. */
+    /* total_due is over: whether that ends the session, as one that took too long.  NULL: it does.
+     */
     bool (*overdue)(struct session *session);
 
     /* States what must hold between ticks; for tests.  NULL: nothing of its own. */

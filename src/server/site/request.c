@@ -63,7 +63,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
     if (status >= 200)
         server->count.cells->responses[status / 100 - 1]++;
     if (server->options.metrics)
-        measure_request(server, exchange, end);
+        measure_request(server, exchange, exchange_end_of(exchange, end));
     if (server->options.on_log)
         access_log_exchange(session, exchange, end);
     if (PX_UNLIKELY(server->options.on_done != NULL))

@@ -149,6 +149,8 @@ static const struct route routes[] = {
     {"GET /socket/hub", gallery_hub, PX_CONTENT_STREAM},
     {"GET /events", gallery_events, PX_CONTENT_STREAM},
     {"POST /publish", gallery_publish, PX_CONTENT_COLLECT},
+    {"GET /wait", gallery_wait, PX_CONTENT_STREAM},
+    {"GET /ends", gallery_ends, PX_CONTENT_STREAM},
 };
 
 static int prepare(px_server *server, char *file, px_error *out_error)
@@ -205,6 +207,7 @@ int main(int argc, char **argv)
 
     options.content_bytes_max = (uint64_t)64 << 20;
     options.exchange_bytes_max = 4 << 20;
+    gallery_watch(&options);
     server = px_server_create(&options, &failed);
     if (!tls || !server || argc < 3 || prepare(server, argv[1], &failed) != 0)
         goto end;
@@ -214,6 +217,9 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++)
         if (listen_on(server, argv[i], tls, &failed) != 0)
             goto end;
+    if (options.metrics && px_server_route(server, "GET /metrics", px_metrics_handle,
+                                           options.metrics, &failed) != PX_OK)
+        goto end;
     if (px_loop_signal(px_server_loop(server), SIGTERM, on_signal, server, &failed) != PX_OK)
         goto end;
     fprintf(stderr, "pollux: listening on %s (1 worker)\n", px_server_address(server));
@@ -227,5 +233,6 @@ end:
         gallery_socket_end(px_server_loop(server));
     px_server_destroy(server);
     px_tls_destroy(tls);
+    px_metrics_destroy(options.metrics);
     return failed.code == PX_OK ? 0 : 1;
 }

@@ -47,4 +47,9 @@ void gallery_events(px_exchange *exchange, void *context);
 void gallery_publish(px_exchange *exchange, void *context);
 void gallery_socket_end(px_loop *loop);
 
+/* How it ended: gallery_end.c. */
+void gallery_watch(px_server_options *options);
+void gallery_wait(px_exchange *exchange, void *context);
+void gallery_ends(px_exchange *exchange, void *context);
+
 #endif
