@@ -92,6 +92,9 @@ typedef struct px_files_options {
      *  message.  NULL: none. */
     const px_field *fields;
     size_t field_count; /**< Of them, at most 64. */
+    /** 1: the path beneath the folder is the whole path of the request, under any route; 0: what
+     *  the route's pattern leaves open (px_files_beneath). */
+    int whole_path;
 } px_files_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -108,6 +111,15 @@ static inline px_files_options px_files_options_default(void)
 #define PX_FILES_OPTIONS_DEFAULT px_files_options_default()
 /** The same as an initialiser of a static. */
 #define PX_FILES_OPTIONS_INIT PX_INIT_OF(px_files_options)
+
+/** What of a request's path is beneath the folder under a route: "/a.css" of "/static/a.css" for
+ * the patterns "/static/" and "/static/{path...}"; all of it for patterns that leave nothing open,
+ * such as "/a.css" and "/{name}".
+ *  @param pattern of the route, with or without a method, or NULL: none.
+ *  @param path with its slash in front, as it was received.
+ *  @return a part of `path`, which begins with a slash, or ptr NULL: it ends before that.  Any
+ *  thread. */
+px_str px_files_beneath(const char *pattern, px_str path);
 
 /** Opens a folder for serving.
  *  @param root path of the folder; it is opened once: what is later put in its place by renaming is

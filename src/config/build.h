@@ -160,6 +160,9 @@ void build_auth_release(void *auth);
 
 bool build_observe(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer);
+/* Whether a folder that a route answers with stands outside of it, and so is asked for the whole
+ * path. */
+bool build_files_are_whole(const struct config_route *route, const struct config_node *node);
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer);
 

@@ -119,6 +119,11 @@ static struct config_place place_named(const struct config_route *route,
     return files->values[0].value->place;
 }
 
+bool build_files_are_whole(const struct config_route *route, const struct config_node *node)
+{
+    return !route->node || !node_is_in(route->node->children, node);
+}
+
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer)
 {
@@ -135,6 +140,7 @@ bool build_files(struct build_route *route, const struct config_node *node,
     options.spa = fallback ? fallback->text.ptr + 1 : NULL;
     options.listing = is_on(settings, "listing");
     options.follow_symlinks = is_on(settings, "symlinks");
+    options.whole_path = build_files_are_whole(settings, node);
     options.no_sidecars = is_never_coded(settings);
     if (charset)
         options.charset = charset->is_off ? "" : charset->text.ptr;

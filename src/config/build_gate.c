@@ -136,21 +136,13 @@ static bool access_use(struct build_route *route, uint32_t first)
 
 /* --- Limits ----------------------------------------------------------------------------------- */
 
-static bool is_in(const struct config_node *list, const struct config_node *node)
-{
-    for (; list; list = list->next)
-        if (list == node || (node_is(list, "when") && is_in(list->children, node)))
-            return true;
-    return false;
-}
-
 /* Where a directive stands: counts live on across a reload by that, and not by its line. */
 static const char *scope_name(struct build_route *route, const struct config_node *node)
 {
     const struct config_node *host = route->host->node, *own = route->route->node;
-    bool is_own = own && is_in(own->children, node);
+    bool is_own = own && node_is_in(own->children, node);
     const char *name =
-        host && (is_own || is_in(host->children, node)) ? host->values[0].text.ptr : "";
+        host && (is_own || node_is_in(host->children, node)) ? host->values[0].text.ptr : "";
     size_t room = strlen(name) + strlen(route->route->pattern) + 2;
     char *text = load_take(route->build->load, room);
 

@@ -37,6 +37,14 @@ const struct config_node *node_find(const struct config_node *list, const char *
     return found;
 }
 
+bool node_is_in(const struct config_node *list, const struct config_node *node)
+{
+    for (; list; list = list->next)
+        if (list == node || (node_is(list, "when") && node_is_in(list->children, node)))
+            return true;
+    return false;
+}
+
 /* --- Names ------------------------------------------------------------------------------------
  */
 

@@ -42,4 +42,7 @@ const struct config_typed *node_option(const struct config_node *node, const cha
 /* The last node of that name in a list, or NULL. */
 const struct config_node *node_find(const struct config_node *list, const char *name);
 
+/* Whether a node stands in a list, or in a `when` of it. */
+bool node_is_in(const struct config_node *list, const struct config_node *node);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "config/build.h"
 #include "config/serving.h"
+#include "pollux/files.h"
 
 enum { LINE_BYTES = 512 };
 
@@ -141,6 +142,55 @@ static void put_upstream(struct explaining *explaining, const struct config_node
             put_node(explaining, "server", node, "");
 }
 
+/* Behind a prefix that ends at a slash or with the path; all of it where it does not begin so. */
+static px_str behind_prefix(px_str path, px_str prefix)
+{
+    while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
+        prefix.len--;
+    if (path.len < prefix.len || memcmp(path.ptr, prefix.ptr, prefix.len) != 0)
+        return path;
+    if (path.len == prefix.len)
+        return px_str_of("/");
+    return path.ptr[prefix.len] == '/' ? px_str_make(path.ptr + prefix.len, path.len - prefix.len)
+                                       : path;
+}
+
+/* The path that the answer is asked for, or ptr NULL: what a request is rewritten to is not known
+ * here.  Of prefixes the innermost one counts. */
+static px_str asked_path(struct explaining *explaining, bool *out_is_aside)
+{
+    const struct config_route *route = explaining->route;
+    px_str path = explaining->request->raw_path, whole = path;
+
+    for (uint32_t i = route->step_count; i-- > 0;) {
+        const struct config_step *step = &route->steps[i];
+
+        if (step->node->row->phase != PHASE_REWRITE || !holds(explaining, step))
+            continue;
+        if (node_is(step->node, "rewrite"))
+            return px_str_make(NULL, 0);
+        if (path.ptr == whole.ptr)
+            path = behind_prefix(whole, step->node->values[0].text);
+    }
+    *out_is_aside = path.ptr != whole.ptr;
+    return path;
+}
+
+/* The file or folder that is looked for, with the path as it was received. */
+static void put_file(struct explaining *explaining, const struct config_node *answer)
+{
+    const struct config_route *route = explaining->route;
+    px_str root = answer->values[0].text;
+    bool is_aside = false;
+    px_str path = asked_path(explaining, &is_aside);
+
+    if (path.ptr && !is_aside && !build_files_are_whole(route, answer))
+        path = px_files_beneath(route->pattern, path);
+    if (path.ptr)
+        put(explaining, "%-9s %.*s%.*s\n", "file", (int)root.len, root.ptr, (int)path.len,
+            path.ptr);
+}
+
 /* Whether a block of addresses has the client. */
 static bool has_client(struct explaining *explaining, px_str block)
 {
@@ -222,6 +272,8 @@ static void put_answer(struct explaining *explaining)
                 continue;
             put_node(explaining, "answer", step->node, "");
             put_upstream(explaining, step->node);
+            if (node_is(step->node, "files"))
+                put_file(explaining, step->node);
             return;
         }
     }
@@ -361,7 +413,9 @@ px_err config_explain(struct config *config, const px_match_request *request, st
             put(&explaining, "answer    none: no address is listened on for %s\n",
                 px_str_equal(request->scheme, px_str_of("https")) ? "https" : "http");
         else
-            put(&explaining, "answer    %u: there is no route for it\n", status);
+            put(&explaining, "answer    %u: %s\n", status,
+                status == 301 ? "the path with a slash behind it has a route"
+                              : "there is no route for it");
         return explaining.err;
     }
     if (explaining.host->node)

@@ -129,6 +129,57 @@ def test_a_process_alone(folder):
         assert get(server, "/a.txt")[2] == b"a\n"
 
 
+FOLDERS = """
+host a.test {
+    files www
+    route /secret/{rest...} {
+        header X-Secret yes
+    }
+    route /s2/{name} {
+        header X-S2 yes
+    }
+    route /a.txt {
+        header X-A yes
+    }
+    route /own/{rest...} {
+        files www/secret
+    }
+    route /one/{name} {
+        files www
+    }
+    route /cut/{rest...} {
+        strip_prefix /cut
+        files www
+    }
+}
+"""
+
+
+def test_an_inherited_folder_is_asked_for_the_whole_path(folder):
+    for name in ("secret", "s2", "one"):
+        (folder / "www" / name).mkdir()
+        (folder / "www" / name / "a.txt").write_text(f"{name}\n")
+    cases = [
+        ("/secret/a.txt", b"secret\n", "x-secret"),
+        ("/s2/a.txt", b"s2\n", "x-s2"),
+        ("/a.txt", b"a\n", "x-a"),
+        ("/own/a.txt", b"secret\n", "server"),
+        ("/one/a.txt", b"one\n", "server"),
+        ("/cut/a.txt", b"a\n", "server"),
+    ]
+    assert len(cases) == 6
+    with serve(folder, FOLDERS) as server:
+        for path, content, name in cases:
+            status, fields, got = get(server, path)
+            assert (status, got) == (200, content), path
+            assert name in fields, path
+        for path, file in (("/secret/a.txt", "www/secret/a.txt"), ("/own/a.txt", "www/secret/a.txt"),
+                           ("/s2/a.txt", "www/s2/a.txt"), ("/cut/a.txt", "www/a.txt"), ("/cut/", "www/")):
+            code, out, _ = explain(folder, "GET", f"http://a.test{path}")
+            assert code == 0 and re.search(rf"^file +\S*/?{file}$", out, re.M), (path, out)
+        assert "answer    301: the path with a slash" in explain(folder, "GET", "http://a.test/cut")[1]
+
+
 GATES = """
 match local {
     client 127.0.0.0/8

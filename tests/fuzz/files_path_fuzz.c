@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     arena_init(&exchange->arena, &alloc_libc, exchange->first, sizeof(exchange->first), 1 << 20);
     exchange->arrival.request.raw_path = px_str_make(target, strlen(target));
     exchange->handling.pattern = patterns[data[0] % ARRAY_COUNT(patterns)];
-    unsigned status = files_path(exchange, &path);
+    unsigned status = files_path(exchange, false, &path);
 
     CHECK(status == 0 || status == 400 || status == 404 || status == 503);
     if (status == 0) {

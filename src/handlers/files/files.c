@@ -223,7 +223,7 @@ void px_files_handle(px_exchange *exchange, void *context)
             files_fail(exchange, files, 405);
         return;
     }
-    unsigned status = files_path(exchange, &path);
+    unsigned status = files_path(exchange, files->is_whole, &path);
 
     if (PX_LIKELY(status == 0))
         files_seek(exchange, files, path, NULL, (struct files_want){.done = path_found});

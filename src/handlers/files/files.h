@@ -136,6 +136,7 @@ struct px_files {
     struct list listing_pages;   /* of struct listing_page, the longest unused first */
     bool listing;
     bool sidecars;
+    bool is_whole; /* the path is that of the request, whatever the route's pattern */
     uint32_t index_count;
     uint32_t rule_count;
     uint32_t page_count;
@@ -193,7 +194,7 @@ void files_types_free(struct px_files *files);
 /* --- files_path.c ----------------------------------------------------------------------------- */
 
 /* The path beneath the folder, without a slash in front: 0, or the status to answer with. */
-unsigned files_path(px_exchange *exchange, px_str *out_path);
+unsigned files_path(px_exchange *exchange, bool is_whole, px_str *out_path);
 
 /* Likewise of a name that the program gives, which is not encoded. */
 unsigned files_name(px_exchange *exchange, px_str name, px_str *out_path);

@@ -112,16 +112,11 @@ static bool path_is_hidden(px_str path, bool whole_site)
     return false;
 }
 
-/* What of the path is beneath the folder, with a slash in front; absent when there is nothing.
- * `out_whole` says whether that is all of it. */
-static px_str path_open(const px_exchange *exchange, bool *out_whole)
+px_str px_files_beneath(const char *pattern, px_str path)
 {
-    px_str path = px_request_raw_path(exchange);
-    uint32_t skip =
-        px_request_is_aside(exchange) ? 0 : pattern_segments(px_request_pattern(exchange));
-
-    *out_whole = skip == 0;
-    for (; skip > 0; skip--) {
+    for (uint32_t skip = pattern_segments(pattern); skip > 0; skip--) {
+        if (path.len == 0)
+            return px_str_make(NULL, 0);
         const char *next = memchr(path.ptr + 1, '/', path.len - 1);
 
         if (!next)
@@ -131,22 +126,25 @@ static px_str path_open(const px_exchange *exchange, bool *out_whole)
     return path;
 }
 
-unsigned files_path(px_exchange *exchange, px_str *out_path)
+unsigned files_path(px_exchange *exchange, bool is_whole, px_str *out_path)
 {
     px_str path = px_request_raw_path(exchange);
-    bool whole;
+    size_t all = path.len;
 
     if (path.len == 0 || path.ptr[0] != '/')
         return 400;
-    path = path_open(exchange, &whole);
+    if (!is_whole && !px_request_is_aside(exchange))
+        path = px_files_beneath(px_request_pattern(exchange), path);
     if (!path.ptr)
         return 404;
+    bool is_all = path.len == all;
+
     if (!path_is_plain(path)) {
         px_err err = path_clean(exchange, path, &path);
 
         if (err != PX_OK)
             return err == PX_ERR_MEMORY ? 503 : 400;
-        if (path_is_hidden(path, whole))
+        if (path_is_hidden(path, is_all))
             return 404;
     }
     if (path.len - 1 > FILE_PATH_BYTES_MAX)

@@ -250,6 +250,7 @@ static px_err files_fill(struct px_files *files, int root_fd, const char *root,
         return err;
     files->listing = options->listing != 0;
     files->sidecars = options->no_sidecars == 0;
+    files->is_whole = options->whole_path != 0;
     err = indexes_copy(files, options, out_error);
     if (err == PX_OK)
         err = rules_copy(files, options, out_error);

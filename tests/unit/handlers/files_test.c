@@ -123,6 +123,35 @@ static void globs_match(void **state)
 }
 
 /* The path that a target leads to, or its status. */
+static void what_is_beneath_a_route(void **state)
+{
+    static const struct {
+        const char *pattern, *path, *beneath;
+    } cases[] = {
+        {NULL, "/a/b", "/a/b"},
+        {"/", "/a/b", "/a/b"},
+        {"/a/", "/a/b", "/b"},
+        {"GET /a/", "/a/", "/"},
+        {"/a/{rest...}", "/a/b/c", "/b/c"},
+        {"/a/{name}/{rest...}", "/a/b/c", "/c"},
+        {"/a/{$}", "/a/", "/"},
+        {"/a/", "/a", NULL},
+        {"/a/", "", NULL},
+        {"/a/{name}", "/a/b", "/a/b"},
+        {"/a.css", "/a.css", "/a.css"},
+    };
+
+    (void)state;
+    for (size_t index = 0; index < ARRAY_COUNT(cases); index++) {
+        px_str beneath = px_files_beneath(cases[index].pattern, px_str_of(cases[index].path));
+
+        assert_true(!beneath.ptr == !cases[index].beneath);
+        if (beneath.ptr)
+            assert_true(px_str_equal(beneath, px_str_of(cases[index].beneath)));
+    }
+    assert_int_equal(ARRAY_COUNT(cases), 11);
+}
+
 static void path_is(struct stage *stage, const char *pattern, const char *target, unsigned status,
                     const char *path)
 {
@@ -133,7 +162,7 @@ static void path_is(struct stage *stage, const char *pattern, const char *target
     snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
     assert_true(call_make(&call, stage, head));
     call.exchange->handling.pattern = pattern;
-    unsigned is = files_path(call.exchange, &found);
+    unsigned is = files_path(call.exchange, false, &found);
 
     if (is != status)
         fail_msg("%s %s: %u, not %u", pattern, target, is, status);
@@ -936,6 +965,7 @@ int main(void)
         cmocka_unit_test(setup_says_what_is_wrong),
         cmocka_unit_test(tags_tell_versions_apart),
         cmocka_unit_test(types_and_fields_are_given),
+        cmocka_unit_test(what_is_beneath_a_route),
         cmocka_unit_test(setup_refuses_types_and_fields),
         cmocka_unit_test(what_has_no_time_says_none),
         cmocka_unit_test(sidecars_are_as_old_as_their_file),
