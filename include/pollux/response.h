@@ -229,7 +229,8 @@ const px_field *px_response_fields(const px_exchange *exchange, size_t *out_coun
  *  copied.  Any time before the end of the content. */
 void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value);
 
-/** The status of the answer, 0 before there is one. */
+/** The status of the answer, 0 before there is one; while the page of an error is made, that of the
+ * error. */
 unsigned px_response_status(const px_exchange *exchange);
 
 /** Changes the status before the head is sent (for filters). */

@@ -71,6 +71,8 @@ static bool has_no_content(uint32_t status)
 
 static void respond_answer(px_exchange *exchange, const struct respond *respond)
 {
+    /* The text may say it; that of an error's page is the error's. */
+    px_response_set_status(exchange, respond->status);
     px_str text = build_text_of(&respond->text, exchange, PX_TEMPLATE_PLAIN);
 
     if (respond->is_own_line && respond->status >= 400) {
@@ -215,6 +217,11 @@ static bool build_redirect(struct build *build, const struct config_node *node,
         return false;
     CHECK(node->value_count > 0);
     redirect->status = 302;
+    if (node->value_count == 1 && status_read(&node->values[0], &redirect->status)) {
+        report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,
+                   "a redirect needs a target: redirect %u TARGET", redirect->status);
+        return false;
+    }
     if (node->value_count > 1 && (!status_read(&node->values[0], &redirect->status) ||
                                   !is_redirect_status(redirect->status))) {
         report_add(&build->load->report, REPORT_MEANING, node->values[0].value->place,

@@ -197,6 +197,22 @@ static void sort(struct config_route *route)
     }
 }
 
+static void note_no_answer(struct config_load *load, const struct config_route *route,
+                           const struct config_scope *scope)
+{
+    const char *name = scope->owner ? scope->owner->row->name : "the file";
+    struct config_place place = scope->owner ? node_place(scope->owner) : config_whole(load);
+
+    if (route->step_count > 0 && phase_of(route->steps[0].node) == PHASE_HTTPS)
+        report_add(&load->report, REPORT_MEANING, place,
+                   "redirect https answers http alone, and %s has no answer for https: files, "
+                   "proxy, respond or another redirect is missing",
+                   name);
+    else
+        report_add(&load->report, REPORT_MEANING, place,
+                   "%s has no answer: files, proxy, respond or redirect is missing", name);
+}
+
 bool route_settle(struct config_load *load, struct config_route *route,
                   const struct config_scope *scope)
 {
@@ -217,10 +233,7 @@ bool route_settle(struct config_load *load, struct config_route *route,
     for (const struct config_scope *at = scope; at; at = at->outer)
         if (at->is_partial || load->is_partial)
             return false; /* what is missing may be what is wrong */
-    report_add(&load->report, REPORT_MEANING,
-               scope->owner ? node_place(scope->owner) : config_whole(load),
-               "%s has no answer: files, proxy, respond or redirect is missing",
-               scope->owner ? scope->owner->row->name : "the file");
+    note_no_answer(load, route, scope);
     return false;
 }
 

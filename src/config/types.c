@@ -346,6 +346,27 @@ static bool read_path(struct config_load *load, const struct config_use *use,
     return true;
 }
 
+/* "[METHOD ]/path", or a method alone, where the path is another value. */
+static bool is_pattern_here(struct config_load *load, const struct config_value *value, px_str text)
+{
+    const char *space = text.len > 0 ? memrchr(text.ptr, ' ', text.len) : NULL;
+    px_str path = text;
+    char what[WORDS_TEXT_MAX];
+
+    if (has_control(text))
+        return note(load, value, text, "is not a pattern");
+    if (space)
+        path = px_str_make(space + 1, (size_t)(text.ptr + text.len - space - 1));
+    const char *slash = path.len > 0 ? memchr(path.ptr, '/', path.len) : NULL;
+
+    if (!slash || slash == path.ptr)
+        return true;
+    snprintf(what, sizeof(what),
+             "begins with a host; a route is a path, and stands in host %.*s { ... }",
+             (int)(slash - path.ptr), path.ptr);
+    return note(load, value, text, what);
+}
+
 /* Types that are texts of a form. */
 static bool read_form(struct config_load *load, const struct config_use *use,
                       const struct config_value *value, px_str text)
@@ -355,7 +376,7 @@ static bool read_form(struct config_load *load, const struct config_use *use,
         return config_host_valid(text) ||
                note(load, value, text, "is not a host; write example.org, *.example.org or *");
     case TYPE_PATTERN:
-        return !has_control(text) || note(load, value, text, "is not a pattern");
+        return is_pattern_here(load, value, text);
     case TYPE_TARGET:
         return is_target(text) || note(load, value, text, "is not a path that begins with /");
     case TYPE_GLOB:

@@ -230,7 +230,9 @@ void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value)
 
 unsigned px_response_status(const px_exchange *exchange)
 {
-    return exchange->answer.status;
+    bool is_page = exchange->answer.state == ANSWER_NONE && px_exchange_is_error_page(exchange);
+
+    return PX_UNLIKELY(is_page) ? exchange->handling.detour_status : exchange->answer.status;
 }
 
 void px_response_set_status(px_exchange *exchange, unsigned status)

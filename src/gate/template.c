@@ -30,6 +30,7 @@ struct taking {
     size_t at;
     char *bytes; /* where the next literal goes */
     px_error *error;
+    bool has_query; /* a literal so far has a question mark */
 };
 
 static px_err wrong(struct taking *taking, const char *what, px_str name)
@@ -77,6 +78,7 @@ static px_err take_literal(struct taking *taking)
     if (!piece)
         return PX_ERR_INVALID;
     piece->text = px_str_make(start, (size_t)(taking->bytes - start));
+    taking->has_query |= memchr(start, '?', piece->text.len) != NULL;
     return PX_OK;
 }
 
@@ -115,6 +117,7 @@ static px_err take_placeholder(struct taking *taking)
     if (!piece)
         return PX_ERR_INVALID;
     *piece = found;
+    piece->is_in_query = taking->has_query;
     piece->name = taking->bytes;
     taking->bytes = text_write_str(taking->bytes, behind);
     *taking->bytes++ = '\0';
@@ -218,14 +221,19 @@ static bool is_encoded(unsigned char byte, enum template_form form)
 
 static enum template_form form_of(const struct template_piece *piece)
 {
-    return piece->placeholder ? piece->placeholder->form : FORM_TEXT;
+    if (!piece->placeholder)
+        return FORM_TEXT;
+    /* "?next={uri}": a target in a query is a part of it, and its & is no end of that. */
+    if (piece->placeholder->form == FORM_TARGET && piece->is_in_query)
+        return FORM_DATA;
+    return piece->placeholder->form;
 }
 
 static size_t target_room(px_str text, enum template_form form)
 {
     size_t bytes = text.len;
 
-    if (form == FORM_TARGET)
+    if (form == FORM_TARGET || form == FORM_QUERY)
         return uri_target_room(text);
     for (size_t at = 0; at < text.len; at++)
         bytes += is_encoded((unsigned char)text.ptr[at], form) ? 2 : 0;
@@ -236,7 +244,7 @@ static char *target_write(char *out, px_str text, enum template_form form)
 {
     static const char digits[] = "0123456789ABCDEF";
 
-    if (form == FORM_TARGET)
+    if (form == FORM_TARGET || form == FORM_QUERY)
         return uri_target_write(out, text, URI_QUERY);
     for (size_t at = 0; at < text.len; at++) {
         unsigned char byte = (unsigned char)text.ptr[at];

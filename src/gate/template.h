@@ -15,8 +15,9 @@ enum { TEMPLATE_PIECES_MAX = 64 };
 enum template_form {
     FORM_TEXT,   /* the parts of a URI as they are: only what may stand nowhere is encoded */
     FORM_TARGET, /* as it was received: encoded already, as far as clients do */
-    FORM_PATH,   /* decoded, and a slash divides */
-    FORM_DATA    /* decoded, all of it data */
+    FORM_QUERY, /* likewise, and it is one: nothing of it is encoded again behind a question mark */
+    FORM_PATH,  /* decoded, and a slash divides */
+    FORM_DATA   /* decoded, all of it data */
 };
 
 /* What a placeholder reads.  The result lives as long as the exchange. */
@@ -36,6 +37,7 @@ struct template_piece {
     const struct template_placeholder *placeholder; /* borrowed: static; NULL: literal */
     px_str text;                                    /* of a literal */
     const char *name;                               /* of a placeholder that takes one */
+    bool is_in_query;                               /* a literal before it has a question mark */
     uint32_t outside; /* what its finder knows it by beside that; 0: nothing; see template_create */
 };
 

@@ -222,7 +222,7 @@ static const struct template_placeholder placeholders[] = {
     {"port", FORM_TEXT, read_port},
     {"path", FORM_PATH, read_path},
     {"rawpath", FORM_TARGET, read_raw_path},
-    {"query", FORM_TARGET, read_query},
+    {"query", FORM_QUERY, read_query},
     {"uri", FORM_TARGET, read_uri},
     {"version", FORM_TEXT, read_version},
     {"status", FORM_TEXT, read_status},

@@ -316,12 +316,32 @@ static bool is_good(const struct options *options, struct buf *text)
     return good;
 }
 
+/* Pages lie in the folder, or anywhere; error_page asks for the path of one at its own host, which
+ * has what is in the folder alone. */
+static bool pages_are_served(const struct files_options *files)
+{
+    char path[2 * PATH_MAX];
+
+    for (uint32_t i = 0; i < files->page_count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", files->root, files->pages[i].file);
+        if (access(path, F_OK) == 0)
+            continue;
+        diagnostics_say("a configuration cannot say it: error_page names a path of the site, and "
+                        "%s is not in %s; move it there",
+                        files->pages[i].file, files->root);
+        return false;
+    }
+    return true;
+}
+
 enum exit_code print_config(const struct options *options)
 {
     char folder[PATH_MAX];
     struct buf text;
     enum exit_code code = CODE_SYSTEM;
 
+    if (options->command == COMMAND_FILES && !pages_are_served(&options->files))
+        return CODE_CONFIG;
     if (!getcwd(folder, sizeof(folder))) {
         diagnostics_say("cannot tell which folder this is: %s", strerror(errno));
         return CODE_SYSTEM;

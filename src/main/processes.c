@@ -59,12 +59,11 @@ void processes_warn(const struct options *options)
                          "metrics and status are served at %s to all that reach it: name a "
                          "loopback address or a unix socket, or keep others off there",
                          options->metrics);
-    if (options->proxy.trusted_count > 0 && !options->proxy.protocol &&
+    /* A configuration is told so at its place. */
+    if (options->proxy.trusted_count > 0 && !options->proxy.protocol && !options->run.config &&
         options->server.forwarded == PX_FORWARDED_EITHER)
-        diagnostics_tell(
-            LEVEL_WARNING,
-            "%s: a client can send the field that its proxy does not set, and is then logged as "
-            "the proxy; name the one it sets",
-            options->run.config ? "trusted_proxies without field=NAME"
-                                : "--trust-proxy without --proxy-header");
+        diagnostics_tell(LEVEL_WARNING,
+                         "--trust-proxy without --proxy-header: a client can send the field that "
+                         "its proxy does not set, and is then logged as the proxy; name the one it "
+                         "sets");
 }

@@ -17,6 +17,7 @@
 #include "main/diagnostics.h"
 #include "main/run_attach.h"
 #include "main/run_explain.h"
+#include "main/run_judge.h"
 #include "main/run_options.h"
 #include "main/run_reader.h"
 #include "main/run_roots.h"
@@ -56,8 +57,10 @@ struct run_file *run_file_read(const struct options *options, const char *path)
     file->options.run.config = file->config;
     if (file->config->site)
         (void)run_options_fill(file->config, &file->options);
-    if (config_is_good(file->config))
+    if (config_is_good(file->config)) {
         file->roots = run_roots_look(file->config);
+        run_judge(file->config);
+    }
     return file;
 }
 

@@ -37,10 +37,17 @@ enum exit_code run_explain(const struct options *options, struct config *config)
     px_match_request request = PX_MATCH_REQUEST_DEFAULT;
     enum exit_code code = CODE_SYSTEM;
     struct buf text;
+    px_error error;
 
     if (!url_read(options->run.url, &request)) {
         diagnostics_say("%s is no URL: write http://HOST/PATH or https://HOST/PATH",
                         options->run.url);
+        return CODE_USAGE;
+    }
+    if (options->run.from && (strchr(options->run.from, '/') ||
+                              px_address_block_check(options->run.from, &error) != PX_OK)) {
+        diagnostics_say("--from: \"%s\" is not an address; write 192.0.2.1, 2001:db8::1 or unix:",
+                        options->run.from);
         return CODE_USAGE;
     }
     request.method = px_str_of(options->run.method);

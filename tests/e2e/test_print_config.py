@@ -84,7 +84,8 @@ FLAGS = {
     "timeout-hung": (["--timeout-hung", "off"], "timeouts > hung off"),
     "user": (["--user", "nobody"], "user nobody"),
     "sandbox": (["--sandbox", "require"], "sandbox require"),
-    "trust-proxy": (["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "unix:"], "trusted_proxies 10.0.0.0/8 unix:"),
+    "trust-proxy": (["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "unix:", "--proxy-header", "off"],
+                    "trusted_proxies 10.0.0.0/8 unix: field=off"),
     "proxy-header": (["--trust-proxy", "::1", "--proxy-header", "off"], "trusted_proxies ::1 field=off"),
     "proxy-protocol": (["--trust-proxy", "::1", "--proxy-protocol"], "listen 0.0.0.0:8080 proxy"),
 }  # fmt: skip
@@ -188,6 +189,12 @@ def test_what_would_not_be_served_is_not_printed(folder):
     assert (code, out) == (78, "")
     assert err.startswith("--print-config:3:7: cannot serve ") and "No such file" in err
     assert run("run", "--print-config")[0] == 64
+
+
+def test_a_page_outside_of_the_folder_is_no_path_of_the_site(folder):
+    (folder / "beside.html").write_text("gone\n")
+    code, out, err = run("files", "--error-page", "404=beside.html", "www", "--print-config", cwd=folder)
+    assert (code, out) == (78, "") and "beside.html is not in www" in err
 
 
 PROBES = [

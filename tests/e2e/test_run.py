@@ -180,6 +180,59 @@ def test_an_inherited_folder_is_asked_for_the_whole_path(folder):
         assert "answer    301: the path with a slash" in explain(folder, "GET", "http://a.test/cut")[1]
 
 
+TEXTS = """
+host a.test {
+    error_page 404 502 /e.html
+    error_page 410 /gone
+    route /e.html {
+        respond "sorry {status}"
+    }
+    route /gone {
+        rewrite /e{status}.html
+        files www
+    }
+    route /teapot {
+        respond 418 "this is {status}"
+    }
+    route /410 {
+        respond 410
+    }
+    route /login {
+        redirect /to?u={uri}
+    }
+    route /moved {
+        redirect "/to?a=1&{query}"
+    }
+    route /other {
+        redirect https://b.test{uri}
+    }
+    files www
+}
+"""
+
+
+def test_placeholders_say_what_was_asked_and_answered(folder):
+    (folder / "www" / "e410.html").write_text("gone for good\n")
+    with serve(folder, TEXTS) as server:
+        assert get(server, "/none")[::2] == (404, b"sorry 404")
+        assert get(server, "/410")[::2] == (410, b"gone for good\n")
+        assert get(server, "/teapot")[::2] == (418, b"this is 418")
+        for path, location in (
+            ("/login?a=1&b=x%20y", "/to?u=%2Flogin%3Fa%3D1%26b%3Dx%2520y"),
+            ("/moved?b=2&c=%20", "/to?a=1&b=2&c=%20"),
+            ("/other?a=1&b=x", "https://b.test/other?a=1&b=x"),
+        ):
+            assert get(server, path)[1]["location"] == location
+
+
+def test_a_line_of_an_own_format_says_what_was_received(folder):
+    top = f"listen 127.0.0.1:0\nworkers 1\nlog template \"{{uri}} {{target}} {{path}}\" {folder}/log\n"
+    folder.chmod(0o777)
+    with serve(folder, "route /w/{name} {\n rewrite /r?b={param.name}\n respond ok\n}\n", top=top) as server:
+        assert get(server, "/w/a?x=1")[2] == b"ok"
+    assert (folder / "log").read_text() == "/w/a?x=1 /w/a?x=1 /r\n"
+
+
 GATES = """
 match local {
     client 127.0.0.0/8
@@ -441,6 +494,67 @@ def test_check_says_what_run_would(folder, line, place, said):
         err = refused(folder, line + "\nrespond\n", command=command)
         assert "--" not in err
         assert err.startswith(f"pollux.conf:{place}: ") and said in err.lower(), err
+
+
+@pytest.mark.parametrize("text, place, said", [
+    ("redirect 301\n", "1:10", "a redirect needs a target: redirect 301 TARGET"),
+    ("host a.test {\n route a.test/x {\n  respond\n }\n}\n", "2:8", "begins with a host"),
+    ("route GET a.test/x {\n respond\n}\n", "1:11", "begins with a host"),
+    ("listen :1\nredirect https\n", "", "redirect https answers http alone"),
+    ("redirect https\nhost a.test {\n}\n", "2:1", "redirect https answers http alone"),
+])  # fmt: skip
+def test_what_cannot_work_is_an_error(folder, text, place, said):
+    err = refused(folder, text)
+    assert err.startswith(f"pollux.conf:{place}: " if place else "pollux.conf: ") and said in err, err
+
+
+@pytest.mark.parametrize("text, place, said", [
+    ("error_page 404 /nope.html\nfiles www\n", "1:16", "no file and no route for /nope.html"),
+    ("host a.test {\n error_page 404 410 /e\n route GET / {\n  files www\n }\n}\n", "2:21", "no file and no route"),
+    ("error_page 404 /e\nhost a.test {\n files www\n}\nhost *.a.test {\n files www\n}\n", "1:16", "no file and no"),
+    ("route /x/{$} {\n error_page 404 /e\n respond\n}\n", "2:17", "no file and no route"),
+    ("route /a* {\n respond\n}\n", "1:7", "write /{rest...} for all below"),
+    ("route GET /a/*/b {\n respond\n}\n", "1:11", "write /a/{rest...} for all below"),
+    ("route /api/{rest...} {\n strip_prefix /apix\n respond\n}\n", "2:15", "begins with /apix"),
+    ("route /api/{rest...} {\n strip_prefix /ap\n respond\n}\n", "2:15", "begins with /ap"),
+    ("route /api {\n strip_prefix /api/v1\n respond\n}\n", "2:15", "begins with /api/v1"),
+    ("trusted_proxies 10.0.0.0/8\nrespond\n", "1:1", "name the one it sets with field="),
+    ("deny all\nallow 127.0.0.1\nrespond\n", "2:1", '"deny all" at pollux.conf:1 comes before it'),
+])  # fmt: skip
+def test_what_does_nothing_is_a_warning(folder, text, place, said):
+    (folder / "pollux.conf").write_text(text)
+    code, out, err = run("check", "-c", "pollux.conf", cwd=folder)
+    assert (code, out) == (0, "")
+    assert err.startswith(f"pollux.conf:{place}: warning: ") and said in err, err
+    assert err.count("warning") == 1
+
+
+@pytest.mark.parametrize("text", [
+    "error_page 404 /a.txt\nfiles www\n",
+    "error_page 404 /e\nhost a.test {\n files www\n}\nhost b.test {\n respond\n}\n",
+    "error_page 404 /e\nfallback /index.html\nfiles www\n",
+    "error_page 404 /e\nroute /e {\n respond sorry\n}\nfiles www\n",
+    "error_page 404 /secret/a.txt\nfiles www\nroute /secret/{rest...} {\n files www\n}\n",
+    "route /api/{rest...} {\n strip_prefix /api\n respond\n}\n",
+    "route /api/{rest...} {\n strip_prefix /api/v1/\n respond\n}\n",
+    "route /{name}/x {\n strip_prefix /api\n respond\n}\n",
+    "strip_prefix /api\nroute /x {\n respond\n}\n",
+    "trusted_proxies 10.0.0.0/8 field=x-forwarded-for\nrespond\n",
+    "trusted_proxies 10.0.0.0/8\nlisten 127.0.0.1:0 proxy\nrespond\n",
+    "allow 127.0.0.1\ndeny all\nrespond\n",
+])  # fmt: skip
+def test_what_works_is_no_warning(folder, text):
+    (folder / "pollux.conf").write_text(text)
+    assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
+
+
+def test_explain_asks_for_an_address(folder):
+    (folder / "pollux.conf").write_text("respond\n")
+    for address in ("nope", "10.0.0.0/8"):
+        code, out, err = explain(folder, "GET", "http://a.test/", "--from", address)
+        assert (code, out) == (64, "") and "is not an address" in err
+    for address in ("::1", "192.0.2.1", "unix:"):
+        assert explain(folder, "GET", "http://a.test/", "--from", address)[0] == 0
 
 
 def test_a_key_that_may_not_be_read(folder):

@@ -11,7 +11,8 @@
 /* --- Making ----------------------------------------------------------------------------------- */
 
 /* Names that templates and JSON lines share mean in a line what templates say, but for the status:
- * that of a client that has left is the log's own. */
+ * that of a client that has left is the log's own.  A line says what was received, so {uri} is the
+ * target, and not what it was rewritten to. */
 static bool find(px_str name, struct template_piece *out_piece, size_t *out_len)
 {
     for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
@@ -20,6 +21,11 @@ static bool find(px_str name, struct template_piece *out_piece, size_t *out_len)
             *out_len = name.len;
             break;
         }
+    }
+    if (px_str_equal(name, px_str_of("uri"))) {
+        out_piece->outside = LOG_TARGET + 1;
+        *out_len = name.len;
+        return true;
     }
     if (out_piece->outside == LOG_STATUS + 1)
         return true;
@@ -57,8 +63,8 @@ px_template *px_log_template_create(px_str text, const px_allocator *allocator, 
 /* Targets are bounded already, and are not cut in lines of other formats. */
 static px_str cut(const struct template_piece *piece, px_str text)
 {
-    bool is_target = piece->placeholder && (piece->placeholder->form == FORM_TARGET ||
-                                            piece->placeholder->form == FORM_PATH);
+    bool is_target = piece->placeholder && piece->placeholder->form >= FORM_TARGET &&
+                     piece->placeholder->form <= FORM_PATH;
 
     if (piece->outside == LOG_TARGET + 1)
         is_target = true;
