@@ -44,6 +44,34 @@ typedef enum px_log_format {
     PX_LOG_TEMPLATE  /**< As a template says; of a px_site_options with one. */
 } px_log_format;
 
+/** A log of a host's or a route's own.  Zero is what is around it. */
+typedef struct px_log_options {
+    size_t struct_size;      /**< sizeof(px_log_options). */
+    uint32_t format;         /**< A px_log_format, but not PX_LOG_REQUEST; PX_OFF: no lines. */
+    uint32_t sample;         /**< As px_site_options.log_sample, with a format. */
+    uint32_t errors;         /**< As px_site_options.log_errors, with a sample. */
+    uint32_t reserved;       /**< Zero. */
+    const px_template *line; /**< As px_site_options.log_template, with PX_LOG_TEMPLATE. */
+    /** Takes whole lines, as on_log of px_server_options; NULL: that one does. */
+    void (*on_log)(px_str lines, void *context);
+    void *context; /**< Handed to it; borrowed: outlives the site. */
+} px_log_options;
+
+/** The defaults, as a value.  Any thread. */
+static inline px_log_options px_log_options_default(void)
+{
+    px_log_options options;
+
+    memset(&options, 0, sizeof(options));
+    options.struct_size = sizeof(options);
+    return options;
+}
+
+/** The defaults of a px_log_options, as a value. */
+#define PX_LOG_OPTIONS_DEFAULT px_log_options_default()
+/** The same as an initialiser of a static. */
+#define PX_LOG_OPTIONS_INIT PX_INIT_OF(px_log_options)
+
 /** Makes the content of an error answer (status 400 to 599): calls px_response_add_field and one
  *  px_respond function with that status, or returns without to get pollux's line of text. */
 typedef void (*px_error_page_fn)(px_exchange *exchange, unsigned status, void *context);
@@ -114,6 +142,7 @@ typedef struct px_host_options {
     uint32_t reserved;              /**< Zero. */
     px_error_page_fn on_error_page; /**< In place of the site's. */
     void *error_page_context;       /**< Handed to on_error_page; borrowed: outlives the site. */
+    const px_log_options *log;      /**< In place of log_format; read in the call; NULL: none. */
 } px_host_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -218,6 +247,8 @@ typedef struct px_route_options {
     uint32_t resolves_path;
     px_error_page_fn on_error_page; /**< In place of the host's. */
     void *error_page_context;       /**< Handed to on_error_page; borrowed: outlives the site. */
+    /** Its own; read in the call, of a group in those that add its routes; NULL: its host's. */
+    const px_log_options *log;
 } px_route_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -330,15 +330,14 @@ static uint32_t number_of(const struct config_node *node)
     return node->values[0].is_off ? PX_OFF : (uint32_t)node->values[0].number;
 }
 
-/* `log template TEXT`: the text as it stands, not as the path that is second otherwise. */
-static const px_template *log_template(struct build *build, const struct config_node *log)
+const px_template *build_log_template(struct build *build, const struct config_node *log)
 {
     size_t at = 0;
     px_error error;
 
     if (log->value_count < 2) {
         report_add(&build->load->report, REPORT_MEANING, node_place(log),
-                   "a template has a text: log template \"{client} {status}\" PATH");
+                   "a template has a text: %s template \"{client} {status}\" PATH", log->row->name);
         return NULL;
     }
     const struct config_value *value = log->values[1].value;
@@ -367,7 +366,7 @@ static void take_log(struct build *build, px_site_options *options)
 
     options->log_format = formats[log->values[0].word];
     if (options->log_format == PX_LOG_TEMPLATE)
-        options->log_template = log_template(build, log);
+        options->log_template = build_log_template(build, log);
     else if (log->value_count > 2)
         slip = "a log goes to one file";
     if (options->log_format == PX_LOG_TEMPLATE && !options->log_template)
@@ -396,6 +395,11 @@ static px_site *site_make(struct build *build)
 
     options.allocator = &build->config->allocator;
     take_log(build, &options);
+    build->log = PX_LOG_OPTIONS_DEFAULT;
+    build->log.format = options.log_format;
+    build->log.sample = options.log_sample;
+    build->log.errors = options.log_errors;
+    build->log.line = options.log_template;
     if (content)
         options.content_bytes_max =
             content->values[0].is_off ? PX_UNLIMITED_BYTES : content->values[0].number;

@@ -47,7 +47,9 @@ struct build {
     const px_filter *coding_filter;     /* likewise */
     struct config_upstream **upstreams; /* those with a name, sorted by it; in the load's arena */
     uint32_t upstream_count;
-    struct build_pages *host_pages; /* of the host at hand; NULL: it names none */
+    px_log_options log;                 /* as the top says it, for the log of the process */
+    const struct config_node *host_log; /* `access_log` of the host at hand, or NULL */
+    struct build_pages *host_pages;     /* of the host at hand; NULL: it names none */
 };
 
 /* A text of a directive: as it stands, or made for each request. */
@@ -125,6 +127,15 @@ struct config_place build_field_place(const struct config_node *node, const px_e
 bool build_host_rules(struct build *build, const struct config_host *host,
                       px_host_options *options);
 bool build_route_rules(struct build_route *route, px_route_options *options);
+
+/* What an `access_log` says (build_log.c), in the load's arena; NULL without memory. */
+const px_log_options *build_log(struct build *build, const struct config_node *node);
+void build_log_release(void *options);
+
+/* `... template TEXT`: the text as it stands, not as the path that is second otherwise; NULL:
+ * noted.
+ */
+const px_template *build_log_template(struct build *build, const struct config_node *log);
 
 /* What a route answers with, in the order in which they are tried; false: noted. */
 bool build_answers(struct build_route *route, struct build_answer *out_answers,

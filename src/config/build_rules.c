@@ -191,6 +191,14 @@ bool build_host_rules(struct build *build, const struct config_host *host, px_ho
     options->send_rate_min = rules.send_rate_min;
     if (!host_pages(build, host, &build->host_pages))
         return false;
+    build->host_log = host->node ? node_find(host->node->children, "access_log") : NULL;
+    if (!build->host_log)
+        build->host_log = node_find(build->settings->shared, "access_log");
+    if (build->host_log) {
+        options->log = build_log(build, build->host_log);
+        if (!options->log)
+            return false;
+    }
     if (build->host_pages) {
         options->on_error_page = px_error_pages_answer;
         options->error_page_context = build->host_pages->list;
@@ -212,9 +220,14 @@ bool build_route_rules(struct build_route *route, px_route_options *options)
     const struct config_route *settings = route->route;
     struct rules rules = rules_of(route->build, settings->node ? settings->node->children : NULL);
     const struct config_node *log = route_setting(settings, "access_log");
+
+    if (log && log != route->build->host_log) {
+        options->log = build_log(route->build, log);
+        if (!options->log)
+            return false;
+    }
     uint64_t content = content_max(settings);
 
-    options->no_log = log && log->value_count > 0 && log->values[0].is_off ? 1 : 0;
     options->content_bytes_max = content != 0 ? content : rules.content_bytes_max;
     options->total_timeout_ms = rules.total_timeout_ms;
     options->content_rate_min = rules.content_rate_min;

@@ -38,6 +38,16 @@ struct config_made {
     void (*release)(void *thing);
 };
 
+/* Where lines of `access_log` go; one for each path.  In the load's arena. */
+struct config_log {
+    struct config_log *next;
+    const char *path; /* a file or a sink; NULL: the log of the process */
+    struct config_place place;
+    /* Set by the process that serves; NULL: lines are lost. */
+    void (*write)(px_str lines, void *sink);
+    void *sink; /* borrowed: outlives what is served */
+};
+
 struct config_auth;
 struct config_proxy;
 struct config_upstream;
@@ -56,8 +66,9 @@ struct config {
     struct config_upstream *upstreams; /* in the load's arena (serving.h) */
     struct config_proxy *proxies;      /* likewise */
     struct config_auth *auths;         /* likewise */
-    px_tls_trust *roots;               /* a hold: the system's; NULL: none of them needs it */
-    struct config *attached;           /* the next in shared->attached */
+    struct config_log *logs;
+    px_tls_trust *roots;     /* a hold: the system's; NULL: none of them needs it */
+    struct config *attached; /* the next in shared->attached */
     bool is_attached;
     uint32_t hold_count; /* its maker, and routes of the site */
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */

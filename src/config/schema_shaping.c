@@ -5,6 +5,16 @@
 
 #define HSTS_MOST_MS (100ULL * 365 * 24 * 3600 * 1000) /* a hundred years */
 
+static const char *const access_words[] = {"off", "on", "combined", "json", "template", NULL};
+static const char *const errors_words[] = {"sampled", "all", NULL};
+
+/* As those of `log`. */
+static const struct config_option access_options[] = {
+    {.name = "ecs", .is_flag = true},
+    {.name = "sample", .use = {TYPE_SHARE, "SHARE"}},
+    {.name = "errors", .use = {TYPE_WORD, "RULE", .words = errors_words}},
+    {0},
+};
 static const char *const none_words[] = {"none", NULL};
 
 const struct config_directive schema_shaping[] = {
@@ -110,11 +120,16 @@ const struct config_directive schema_shaping[] = {
     {.name = "access_log",
      .where = IN_SITE,
      .phase = PHASE_LOG,
-     .uses = {{TYPE_SWITCH, "RULE"}},
+     .uses = {{TYPE_PATH, "FORMAT", .words = access_words, .may_be_word = true,
+               .may_be_sink = true},
+              {TYPE_PATH, "PATH", .may_be_sink = true}},
      .values_min = 0,
-     .values_max = 1,
+     .values_max = 3, /* of template, whose text comes first */
+     .options = access_options,
      .defaults = "on",
-     .help = "whether answers are written to the access log",
-     .example = "route /healthz {\n    access_log off\n    respond\n}"},
+     .help = "whether answers have a line in the log of the process (on or off), or the format and "
+             "place of a log of their own, as those of log; a path alone: in the format of log",
+     .example = "route /healthz {\n    access_log off\n    respond\n}\nroute /api/{rest...} {\n    "
+                "access_log json /var/log/pollux/api.log\n    respond\n}"},
     {0},
 };

@@ -66,6 +66,10 @@ px_err config_attach(struct config *config, const struct config_serving *serving
         err = proxy_attach(one, serving, out_error);
     for (struct config_auth *one = config->auths; one && err == PX_OK; one = one->next)
         err = auth_attach(one, serving, out_error);
+    for (struct config_log *one = config->logs; one; one = one->next) {
+        one->sink = serving->log_of ? serving->log_of(one->path, serving->log_context) : NULL;
+        one->write = one->sink ? serving->on_log : NULL;
+    }
     return err;
 }
 

@@ -50,6 +50,10 @@ struct config_serving {
     void (*on_failure)(px_exchange *exchange, unsigned status, const char *text, void *context);
     void (*on_change)(const px_upstream *upstream, const char *text, void *context);
     void *context; /* borrowed: outlives the loop */
+    /* Where a log's lines go, by its path; NULL: nowhere. */
+    void *(*log_of)(const char *path, void *context);
+    void (*on_log)(px_str lines, void *log);
+    void *log_context; /* borrowed for the call */
 };
 
 /* Makes what lives on the loop: PX_OK, or an error, and what was made ends with config_detach. */

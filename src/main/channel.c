@@ -100,6 +100,10 @@ static void message_take(struct channel *channel, const struct control_message *
             events->on_log(fd, channel->context);
         events->on_retire(channel->context);
         return;
+    case CONTROL_LOG:
+        if (fd >= 0)
+            events->on_other_log(message->slot, fd, channel->context);
+        return;
     case CONTROL_STOP:
         events->on_stop(channel->context);
         break;

@@ -23,6 +23,7 @@ struct channel_events {
     void (*on_stop)(void *context);
     void (*on_broken)(void *context);      /* a socket could not be served: all ends, as failed */
     void (*on_log)(int fd, void *context); /* the log, opened anew; it is the callee's */
+    void (*on_other_log)(uint32_t number, int fd, void *context); /* likewise */
 };
 
 struct channel_socket {

@@ -14,8 +14,9 @@ PX_MUST_CHECK px_err gateway_allow(struct sandbox *sandbox, const struct gateway
 /* How much was told of failures. */
 struct gateway {
     int64_t second;
-    uint32_t told;       /* in it */
-    px_metrics *metrics; /* borrowed: where upstreams are counted */
+    uint32_t told;        /* in it */
+    px_metrics *metrics;  /* borrowed: where upstreams are counted */
+    struct log_set *logs; /* borrowed: of hosts and routes; NULL: there is no configuration */
 };
 
 /* Tells on stderr why a request failed, so many lines a second; `context` is a struct gateway. */

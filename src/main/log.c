@@ -72,6 +72,12 @@ static uint64_t count_lines(const char *ptr, size_t len)
 
 px_err log_open(const char *path, int fd, int lock_fd, struct log **out_log, px_error *out_error)
 {
+    return log_open_at(path, fd, lock_fd, 0, out_log, out_error);
+}
+
+px_err log_open_at(const char *path, int fd, int lock_fd, uint32_t number, struct log **out_log,
+                   px_error *out_error)
+{
     struct log *log = calloc(1, sizeof(*log));
 
     if (!log)
@@ -83,6 +89,7 @@ px_err log_open(const char *path, int fd, int lock_fd, struct log **out_log, px_
                          "cannot open the log file %s: %s", path ? path : "on stdout",
                          strerror(failure));
     }
+    log->file.lock_at = number;
     log->next_fd = -1;
     log->taking_fd = -1;
     buf_init(&log->filling, &alloc_libc, LOG_BYTES_MAX);

@@ -23,6 +23,11 @@ struct log;
 PX_MUST_CHECK px_err log_open(const char *path, int fd, int lock_fd, struct log **out_log,
                               px_error *out_error);
 
+/* The same of one of several logs: `number` tells it apart from the others, which is 0 there, so
+ * that a lock that processes share is one of each. */
+PX_MUST_CHECK px_err log_open_at(const char *path, int fd, int lock_fd, uint32_t number,
+                                 struct log **out_log, px_error *out_error);
+
 /* Says on whose helper threads it is written. */
 void log_start(struct log *log, px_loop *loop);
 

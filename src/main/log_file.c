@@ -186,7 +186,8 @@ void log_file_take(struct log_file *file, int fd)
  * waited for once; while it stays taken after that, it is only asked for. */
 static bool lock_take(struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = file->lock_at, .l_len = 1};
     const struct timespec turn = {.tv_nsec = LOCK_TURN_MS * 1000000};
     uint64_t until_ms = file->is_lock_kept ? 0 : now_ms() + LOCK_PATIENCE_MS;
 
@@ -206,7 +207,8 @@ static bool lock_take(struct log_file *file, const _Atomic uint64_t *give_up_at_
 
 static void lock_put(const struct log_file *file)
 {
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = file->lock_at, .l_len = 1};
 
     (void)fcntl(file->lock_fd, F_SETLK, &lock);
 }

@@ -18,6 +18,7 @@ struct log_file {
     const char *path; /* borrowed: outlives it; NULL: stdout */
     int fd;           /* owned */
     int lock_fd;      /* borrowed; -1 when no other process writes */
+    uint32_t lock_at; /* which byte of it is this log's */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
     bool is_sink;      /* `sink` is what it is */

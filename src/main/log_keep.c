@@ -15,6 +15,7 @@
 #include "main/diagnostics.h"
 #include "main/log_file.h"
 #include "main/log_sink.h"
+#include "main/run_text.h"
 #include "process/successor.h"
 
 static bool has_log(const struct options *options)
@@ -29,55 +30,34 @@ static const char *log_name(const struct options *options)
 
 /* The master opens it, with the permissions that it has kept, and workers are given it: a folder
  * that has gone never keeps one from starting. */
-enum exit_code log_keep_open(const struct options *options, bool is_successor, int *out_fd,
-                             int *out_lock_fd)
+static enum exit_code own_open(struct log_keep *keep, const struct options *options,
+                               bool is_successor)
 {
     int legacy_fd = legacy_log_take();
 
     if (!has_log(options))
         return CODE_OK;
-    *out_fd = log_descriptor_open(options->log_file);
-    if (*out_fd < 0 && !is_successor) {
+    keep->fd = log_descriptor_open(options->log_file);
+    if (keep->fd < 0 && !is_successor) {
         diagnostics_say("cannot open the log file %s: %s", log_name(options), strerror(errno));
         return CODE_CANNOT_CREATE;
     }
-    if (*out_fd < 0) {
+    if (keep->fd < 0) {
         int failure = errno;
 
         /* To be replaced must not fail by it. */
-        *out_fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+        keep->fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
         diagnostics_say("cannot open the log file %s: %s (%s)", log_name(options),
                         strerror(failure),
                         legacy_fd >= 0 ? "the old one goes on" : "there is no log");
     } else if (legacy_fd >= 0) {
         close(legacy_fd);
     }
-    *out_lock_fd = log_lock_create();
-    if (*out_lock_fd < 0)
-        diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
     return CODE_OK;
 }
 
-/* What was opened stays when its name cannot be opened again. */
-int log_keep_renew(const struct options *options, bool is_anew, int *fd_at)
-{
-    const char *path = options->log_file;
-
-    if (!path || !has_log(options))
-        return -1;
-    int fd = is_anew ? log_descriptor_open(path) : -1;
-
-    if (fd >= 0) {
-        close(*fd_at);
-        *fd_at = fd;
-    } else if (is_anew) {
-        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
-                        strerror(errno));
-    }
-    return *fd_at;
-}
-
-bool log_watch_look(struct log_watch *watch, const struct options *options)
+/* Whether there is another socket now than when this was asked last. */
+static bool watch_look(struct log_watch *watch, const struct options *options)
 {
     const char *path = options->log_file;
     struct stat status;
@@ -96,4 +76,73 @@ bool log_watch_look(struct log_watch *watch, const struct options *options)
 
     *watch = now;
     return is_another;
+}
+
+enum exit_code log_keep_open(struct log_keep *keep, const struct options *options, bool is_alone,
+                             bool is_successor)
+{
+    struct config *config = options->run.config;
+    enum exit_code code = is_alone ? CODE_OK : own_open(keep, options, is_successor);
+
+    keep->others.is_alone = is_alone;
+    if (code != CODE_OK)
+        return code;
+    if (config && !log_set_add(&keep->others, config)) {
+        run_text_report(&config->load.report, NULL);
+        return CODE_CANNOT_CREATE;
+    }
+    if (!is_alone && (keep->fd >= 0 || keep->others.count > 0)) {
+        keep->lock_fd = log_lock_create();
+        if (keep->lock_fd < 0)
+            diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
+    }
+    (void)watch_look(&keep->watch, options);
+    return CODE_OK;
+}
+
+void log_keep_close(struct log_keep *keep)
+{
+    log_set_close(&keep->others);
+    if (keep->fd >= 0)
+        close(keep->fd);
+    if (keep->lock_fd >= 0)
+        close(keep->lock_fd);
+}
+
+/* What was opened stays when its name cannot be opened again. */
+int log_keep_renew(struct log_keep *keep, const struct options *options, bool is_anew)
+{
+    const char *path = options->log_file;
+
+    if (is_anew)
+        log_set_renew(&keep->others);
+    if (!path || !has_log(options))
+        return -1;
+    int fd = is_anew ? log_descriptor_open(path) : -1;
+
+    if (fd >= 0) {
+        close(keep->fd);
+        keep->fd = fd;
+    } else if (is_anew) {
+        diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", path,
+                        strerror(errno));
+    }
+    return keep->fd;
+}
+
+int log_keep_other(const struct log_keep *keep, uint32_t index, uint32_t *out_number)
+{
+    if (index >= keep->others.count)
+        return -1;
+    *out_number = keep->others.entries[index].id;
+    return keep->others.entries[index].fd;
+}
+
+bool log_keep_look(struct log_keep *keep, const struct options *options)
+{
+    if (!watch_look(&keep->watch, options))
+        return false;
+    diagnostics_tell(LEVEL_NOTICE, "%s is another socket now: new workers write there",
+                     options->log_file);
+    return true;
 }

@@ -5,12 +5,8 @@
 #define PX_MAIN_LOG_KEEP_H
 
 #include "main/exit_code.h"
+#include "main/log_set.h"
 #include "main/options.h"
-
-/* Opens it, and a lock for those that write it.  `is_successor`: to be replaced must not fail by
- * it. CODE_OK, also where there is no log; else what went wrong was said. */
-enum exit_code log_keep_open(const struct options *options, bool is_successor, int *out_fd,
-                             int *out_lock_fd);
 
 /* The socket of a sink, as it was when it was opened: a receiver that was started anew may have
  * made another one of that name. */
@@ -21,10 +17,27 @@ struct log_watch {
     int64_t changed_ns;
 };
 
-/* Whether there is another one now, since this was asked last. */
-bool log_watch_look(struct log_watch *watch, const struct options *options);
+struct log_keep {
+    int fd;      /* owned; -1: none */
+    int lock_fd; /* likewise */
+    struct log_watch watch;
+    struct log_set others; /* of hosts and routes */
+};
 
-/* The descriptor, or -1; `is_anew`: opened anew under its name first. */
-int log_keep_renew(const struct options *options, bool is_anew, int *fd_at);
+/* Opens it, and a lock for those that write it, or with `is_alone` neither; and those of hosts and
+ * routes of a configuration.  `is_successor`: to be replaced must not fail by it.  CODE_OK, also
+ * where there is no log; else what went wrong was said. */
+enum exit_code log_keep_open(struct log_keep *keep, const struct options *options, bool is_alone,
+                             bool is_successor);
+void log_keep_close(struct log_keep *keep);
+
+/* The descriptor, or -1; `is_anew`: opened anew under its name first, and the others too. */
+int log_keep_renew(struct log_keep *keep, const struct options *options, bool is_anew);
+
+/* One of the others by its index, as on_other_log of a master_plan has it. */
+int log_keep_other(const struct log_keep *keep, uint32_t index, uint32_t *out_number);
+
+/* Whether the receiver has made another socket since this was asked last, which is said. */
+bool log_keep_look(struct log_keep *keep, const struct options *options);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/serving.h"
+#include "main/log_set.h"
 #include "main/place.h"
 
 px_err run_attach(struct config *config, px_loop *loop, const struct options *options,
@@ -19,6 +20,9 @@ px_err run_attach(struct config *config, px_loop *loop, const struct options *op
         .on_failure = gateway_on_failure,
         .on_change = gateway_on_change,
         .context = gateway,
+        .log_of = log_set_of,
+        .on_log = log_write,
+        .log_context = gateway->logs,
     };
 
     return config_attach(config, &serving, out_error);

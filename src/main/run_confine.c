@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/serving.h"
+#include "main/log_sink.h"
 #include "main/place.h"
 
 static bool is_on(const struct config_node *node)
@@ -65,6 +66,10 @@ px_err run_confine(struct sandbox *sandbox, const struct config *config, bool is
         for (const struct config_route *route = host->routes; route && err == PX_OK;
              route = route->next)
             err = route_allow(sandbox, route, out_error);
+    for (const struct config_log *log = config->logs; log && is_alone && err == PX_OK;
+         log = log->next)
+        if (log->path && !log_sink_is(log->path))
+            err = sandbox_allow_folder_of(sandbox, log->path, LANDLOCK_WRITE, out_error);
     for (const struct config_file *file = config->load.files; file && is_alone && err == PX_OK;
          file = file->next)
         err = sandbox_allow_folder_of(sandbox, file->name, LANDLOCK_READ, out_error);

@@ -169,13 +169,29 @@ static bool max_workers_fit(struct config *config)
     return false;
 }
 
+static bool logs_are_good(struct config *config)
+{
+    bool is_good = true;
+
+    for (const struct config_log *log = config->logs; log; log = log->next) {
+        struct config_value value = {.place = log->place};
+        const struct config_typed path = {.text = px_str_of(log->path ? log->path : ""),
+                                          .value = &value};
+
+        if (log->path)
+            is_good &= log_sink_is(log->path) ? sink_is_good(config, &path)
+                                              : folder_is_there(config, &path);
+    }
+    return is_good;
+}
+
 static bool look_up(struct config *config)
 {
     const struct config_node *top = config->settings->nodes, *log = node_find(top, "log");
     const struct config_typed *user = value_of(top, "user"), *pid_file = value_of(top, "pid_file");
     bool is_good = !user || user_is_there(config, user);
 
-    is_good &= max_workers_fit(config);
+    is_good &= max_workers_fit(config) & logs_are_good(config);
     const struct config_typed *path = config_log_path(log);
 
     if (path && log_sink_is(path->text.ptr))

@@ -17,6 +17,7 @@
 #include "main/confinement.h"
 #include "main/diagnostics.h"
 #include "main/log_file.h"
+#include "main/log_set.h"
 #include "main/run_attach.h"
 #include "main/run_change.h"
 #include "main/run_roots.h"
@@ -157,10 +158,14 @@ static bool try_parts(struct run_swap *swap, const struct run_parts *parts, uint
         return false;
     if (!try_listeners(swap, parts, slot_count))
         goto fail_tls;
-    if (!try_sandbox(swap, parts) || !try_log(swap, parts))
+    if (!try_sandbox(swap, parts) || !log_set_add(parts->logs, swap->next->config))
         goto fail_listeners;
+    if (!try_log(swap, parts))
+        goto fail_logs;
     return true;
 
+fail_logs:
+    log_set_keep(parts->logs, swap->file->config);
 fail_listeners:
     listeners_settle(parts->listeners, false);
     if (confinement_renew(parts->sandbox, &swap->file->options, &error) != PX_OK)
@@ -214,6 +219,13 @@ static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *
 {
     px_error error;
 
+    for (const struct config_log *log = next->config->logs; log; log = log->next) {
+        if (log_set_of(log->path, gateway->logs) || !log->path)
+            continue;
+        report_add(&next->config->load.report, REPORT_MEANING, log->place,
+                   "a log cannot be added by a reload with workers 0: restart pollux for it");
+        return false;
+    }
     next->config->is_draining = swap->file->config->is_draining;
     next->config->drain_context = swap->file->config->drain_context;
     next->config->metrics = swap->file->config->metrics;
@@ -270,6 +282,7 @@ static void take_back(struct run_swap *swap, const struct run_parts *parts)
     untry_tls(swap, parts);
     if (swap->old_log_fd >= 0)
         untry_log(swap, parts, swap->old_log_fd);
+    log_set_keep(parts->logs, swap->file->config);
     *parts->options = &swap->file->options;
     parts->listeners->tls = *parts->tls;
     parts->listeners->metrics = swap->file->options.metrics;
@@ -284,6 +297,7 @@ static void go_on(struct run_swap *swap, const struct run_parts *parts)
     px_tls_destroy(swap->old_tls);
     if (swap->old_log_fd >= 0)
         close(swap->old_log_fd);
+    log_set_keep(parts->logs, swap->next->config);
     run_file_close(swap->file);
     swap->file = swap->next;
 }

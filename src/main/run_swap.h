@@ -23,6 +23,7 @@ struct run_parts {
     struct listeners *listeners;
     struct sandbox *sandbox;
     int *log_fd;
+    struct log_set *logs;
 };
 
 struct run_swap {

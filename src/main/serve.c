@@ -50,12 +50,10 @@ struct program {
     struct file_watch watch; /* of what `tls` was read from */
     struct secure_dates dates;
     struct deaths deaths;
-    struct log_watch log_watch;
+    struct log_keep log;    /* for workers */
     struct root_watch root; /* of `pollux files` with workers */
     struct run_swap swap;   /* of a configuration that a reload replaces */
     bool is_unreadable_said;
-    int log_fd;            /* owned, for workers; -1: none */
-    int log_lock_fd;       /* likewise */
     uint32_t worker_count; /* 0: this process serves */
     uint32_t slot_count;
     struct master_plan plan;
@@ -120,8 +118,9 @@ static int program_work(uint32_t place, const struct control_ends *ends, void *c
                             .worker_count = program->worker_count,
                             .sandbox = &program->sandbox,
                             .root_fd = program->root.fd,
-                            .log_fd = program->log_fd,
-                            .log_lock_fd = program->log_lock_fd,
+                            .log_fd = program->log.fd,
+                            .log_lock_fd = program->log.lock_fd,
+                            .logs = &program->log.others,
                             .ends = *ends,
                             .beat_ms = beats_beat_ms(program->options),
                             .block = program->board.blocks[place],
@@ -140,7 +139,14 @@ static int program_log(bool is_anew, void *context)
 {
     struct program *program = context;
 
-    return log_keep_renew(program->options, is_anew, &program->log_fd);
+    return log_keep_renew(&program->log, program->options, is_anew);
+}
+
+static int program_other_log(uint32_t index, uint32_t *out_number, void *context)
+{
+    const struct program *program = context;
+
+    return log_keep_other(&program->log, index, out_number);
 }
 
 static struct run_parts program_parts(struct program *program)
@@ -150,7 +156,8 @@ static struct run_parts program_parts(struct program *program)
                               .dates = &program->dates,
                               .listeners = &program->listeners,
                               .sandbox = &program->sandbox,
-                              .log_fd = &program->log_fd};
+                              .log_fd = &program->log.fd,
+                              .logs = &program->log.others};
 }
 
 /* What workers are given follows the listeners. */
@@ -247,13 +254,8 @@ static bool program_look(void *context)
     px_metrics_sample(program->counts.metrics, (int64_t)time(NULL));
     listeners_turn_away(&program->listeners);
     secure_look(program->tls, &program->dates);
-    if (run_swap_look(&program->swap))
+    if (run_swap_look(&program->swap) || log_keep_look(&program->log, program->options))
         return true;
-    if (log_watch_look(&program->log_watch, program->options)) {
-        diagnostics_tell(LEVEL_NOTICE, "%s is another socket now: new workers write there",
-                         program->options->log_file);
-        return true;
-    }
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",
                          program->root.path);
@@ -346,6 +348,7 @@ static enum exit_code program_supervise(struct program *program)
         .on_reloaded = program_reloaded,
         .on_settled = program_settled,
         .on_log = program_log,
+        .on_other_log = program_other_log,
         .on_look = program_look,
         .look_ms = LOOK_MS,
         .on_mend = program_mend,
@@ -394,6 +397,7 @@ static enum exit_code program_alone(struct program *program)
                             .root_fd = -1,
                             .log_fd = -1,
                             .log_lock_fd = -1,
+                            .logs = &program->log.others,
                             .ends = {-1, -1},
                             .listeners = &program->listeners,
                             .watch = &program->watch,
@@ -445,15 +449,11 @@ static enum exit_code program_open(struct program *program)
     }
     if (program->swap.file)
         run_outcome_open(&program->swap.outcome, options->process.pid_file);
-    enum exit_code code = CODE_OK;
-
-    if (program->worker_count > 0)
-        code = log_keep_open(options, program->predecessor != 0, &program->log_fd,
-                             &program->log_lock_fd);
+    enum exit_code code = log_keep_open(&program->log, options, program->worker_count == 0,
+                                        program->predecessor != 0);
 
     if (code != CODE_OK)
         return code;
-    (void)log_watch_look(&program->log_watch, options);
     if (listeners_open(&program->listeners, &plan, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return exit_code_of(error.code);
@@ -487,8 +487,7 @@ enum exit_code serve(const struct options *options)
 {
     struct program program = {.options = options,
                               .root = {.fd = -1},
-                              .log_fd = -1,
-                              .log_lock_fd = -1,
+                              .log = {.fd = -1, .lock_fd = -1},
                               .notify = {.fd = -1}};
     pid_t pid = getpid();
     px_error error;
@@ -527,10 +526,7 @@ enum exit_code serve(const struct options *options)
     notify_deinit(&program.notify);
     sandbox_deinit(&program.sandbox);
     px_tls_destroy(program.tls);
-    if (program.log_fd >= 0)
-        close(program.log_fd);
-    if (program.log_lock_fd >= 0)
-        close(program.log_lock_fd);
+    log_keep_close(&program.log);
     run_swap_deinit(&program.swap, program.owns_pid_file);
     return code;
 }

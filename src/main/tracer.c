@@ -216,10 +216,14 @@ static bool url_has_path(const char *url)
 }
 
 px_err tracer_open(px_loop *loop, const struct trace_options *options, struct counts *counts,
-                   struct tracer **out_tracer, px_error *out_error)
+                   px_server_options *server, struct tracer **out_tracer, px_error *out_error)
 {
-    struct tracer *tracer = calloc(1, sizeof(*tracer));
     px_client_options client = PX_CLIENT_OPTIONS_DEFAULT;
+
+    *out_tracer = NULL;
+    if (!options->url)
+        return error_clear(out_error);
+    struct tracer *tracer = calloc(1, sizeof(*tracer));
 
     if (!tracer)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
@@ -246,6 +250,10 @@ px_err tracer_open(px_loop *loop, const struct trace_options *options, struct co
         goto fail;
     }
     px_timer_start(tracer->timer, BATCH_MS);
+    server->on_done = tracer_add;
+    server->done_context = tracer;
+    server->trace_sample = options->sample;
+    server->trace_restart = options->restart;
     *out_tracer = tracer;
     return error_clear(out_error);
 

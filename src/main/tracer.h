@@ -14,11 +14,12 @@
 
 struct tracer;
 
-/* Makes one, before the sandbox: roots of https are read here.  counts: borrowed: outlives it.
- * PX_OK, or what px_client_create and px_tls_trust_create return. */
+/* Makes one, before the sandbox (roots of https are read here), and has a server tell it of what is
+ * over; without a collector *out_tracer becomes NULL.  counts: borrowed: outlives it.  PX_OK, or
+ * what px_client_create and px_tls_trust_create return. */
 PX_MUST_CHECK px_err tracer_open(px_loop *loop, const struct trace_options *options,
-                                 struct counts *counts, struct tracer **out_tracer,
-                                 px_error *out_error);
+                                 struct counts *counts, px_server_options *server,
+                                 struct tracer **out_tracer, px_error *out_error);
 
 /* Adds a span for a request that is over.  The signature of on_done in px_server_options. */
 void tracer_add(px_exchange *exchange, const px_summary *summary, void *tracer);

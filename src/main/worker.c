@@ -25,6 +25,7 @@
 #include "main/files.h"
 #include "main/gateway.h"
 #include "main/health_path.h"
+#include "main/log_set.h"
 #include "main/observe.h"
 #include "main/report.h"
 #include "main/respond.h"
@@ -120,6 +121,7 @@ static void on_reopen_signal(int signal_number, void *context)
     (void)signal_number;
     if (life->log)
         log_reopen(life->log);
+    log_set_reopen(life->worker->logs);
 }
 
 static void on_reload_signal(int signal_number, void *context)
@@ -319,6 +321,13 @@ static void on_log(int fd, void *context)
         close(fd);
 }
 
+static void on_other_log(uint32_t number, int fd, void *context)
+{
+    const struct life *life = context;
+
+    log_set_take(life->worker->logs, number, fd);
+}
+
 static const struct channel_events channel_events = {
     .on_serve = on_serve,
     .on_delay = on_delay,
@@ -327,6 +336,7 @@ static const struct channel_events channel_events = {
     .on_stop = on_stop,
     .on_broken = on_broken,
     .on_log = on_log,
+    .on_other_log = on_other_log,
 };
 
 /* --- The beginning ---------------------------------------------------------------------------- */
@@ -361,6 +371,8 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
     config->is_draining = is_draining;
     config->drain_context = life->server;
     config->metrics = life->worker->counts->metrics;
+    life->gateway.logs = life->worker->logs;
+    life->gateway.logs->own = life->log;
     px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
 
     return err == PX_OK ? px_server_set_site(life->server, config->site, out_error) : err;
@@ -402,15 +414,12 @@ static px_err life_make(struct life *life, px_error *out_error)
         server_options.on_log = log_write;
         server_options.log_context = life->log;
     }
-    if (worker->options->trace.url) {
-        if (tracer_open(life->loop, &worker->options->trace, worker->counts, &life->tracer,
-                        out_error) != PX_OK)
-            return out_error->code;
-        server_options.on_done = tracer_add;
-        server_options.done_context = life->tracer;
-        server_options.trace_sample = worker->options->trace.sample;
-        server_options.trace_restart = worker->options->trace.restart;
-    }
+    if (tracer_open(life->loop, &worker->options->trace, worker->counts, &server_options,
+                    &life->tracer, out_error) != PX_OK)
+        return out_error->code;
+    if (log_set_start(worker->logs, life->loop, worker->log_lock_fd, worker->counts->metrics,
+                      worker->counts->at[COUNT_LOG_DROPPED], out_error) != PX_OK)
+        return out_error->code;
     if (worker->options->command == COMMAND_FILES)
         server_options.on_error_page = status_page_answer;
     life->server = px_server_create(&server_options, out_error);
@@ -512,10 +521,12 @@ static void life_end(struct life *life)
     }
     if (life->log)
         log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
+    log_set_finish(life->worker->logs, LOG_PATIENCE_NOW_MS);
     if (life->loop)
         loop_empty(life->loop);
     px_loop_destroy(life->loop);
     log_close(life->log);
+    log_set_close(life->worker->logs);
 }
 
 enum exit_code worker_run(const struct worker *worker)

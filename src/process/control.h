@@ -46,7 +46,9 @@ enum control_kind {
     /* From a successor to its master. */
     CONTROL_SUCCESSOR_READY,
     CONTROL_TOOK,
-    CONTROL_KIND_LAST = CONTROL_TOOK
+    /* From master to worker, behind those that programs of before know. */
+    CONTROL_LOG, /* slot: the number of a log of hosts and routes; descriptor: it, opened anew */
+    CONTROL_KIND_LAST = CONTROL_LOG
 };
 
 struct control_message {

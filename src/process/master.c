@@ -174,6 +174,7 @@ static void report(struct master *master)
         /* One that was not ready yet has opened its log just now, or will. */
         if (child->ends.word_fd < 0 || master->supervisor.workers[i].state < WORKER_READY)
             continue;
+        master_give_logs(master, i);
         child->owes_report = control_send(child->ends.word_fd, &message, log_fd) == 0;
         child->owed += child->owes_report;
     }

@@ -61,6 +61,10 @@ struct master_plan {
     /* The log, for workers that may not open it: a descriptor, borrowed until the next call, or -1.
      * `is_anew`: it may have been moved away, so it is opened anew first. */
     int (*on_log)(bool is_anew, void *context);
+    /* The same of other logs, for which no name is opened: those of hosts and routes by their
+     * index, with the number that workers know each by; -1 behind the last.  NULL: there are none.
+     */
+    int (*on_other_log)(uint32_t index, uint32_t *out_number, void *context);
     /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */
@@ -123,6 +127,8 @@ void master_tell(const struct master *master, enum master_level level, const cha
 /* The same at MASTER_WARNING. */
 void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
 /* Closes the conversation with a worker. */
+/* Has a worker go on with the logs of hosts and routes that are open now. */
+void master_give_logs(struct master *master, uint32_t place);
 void master_hang_up(struct master_child *child);
 void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker,
                   int code);

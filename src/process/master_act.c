@@ -78,10 +78,27 @@ static void tell_kind(struct master *master, uint32_t place, enum control_kind k
     tell(master, place, &message, -1);
 }
 
+void master_give_logs(struct master *master, uint32_t place)
+{
+    uint32_t number = 0;
+    int fd;
+
+    if (!master->plan->on_other_log)
+        return;
+    for (uint32_t i = 0; (fd = master->plan->on_other_log(i, &number, master->plan->context)) >= 0;
+         i++) {
+        const struct control_message message = control_make(CONTROL_LOG, number, 0);
+
+        tell(master, place, &message, fd);
+    }
+}
+
 static void act_retire(struct master *master, uint32_t place)
 {
     const struct control_message message = control_make(CONTROL_RETIRE, 0, 0);
     int log_fd = master->plan->on_log(false, master->plan->context);
+
+    master_give_logs(master, place);
 
     tell(master, place, &message, log_fd);
 }

@@ -115,8 +115,8 @@ static void server_last(struct loop_hook *hook)
 {
     px_server *server = CONTAINER_OF(hook, px_server, last);
 
+    access_log_flush(server); /* before a site goes that they may be of */
     served_reap(server);
-    access_log_flush(server);
     counters_publish(server);
     drain_look(server);
 }
@@ -177,7 +177,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     pool_init(&server->h2_requests, allocator, sizeof(struct h2_request), H2_REQUEST_SLAB_OBJECTS,
               server->service.exchanges.count_max);
     h1_stamp_init(&server->stamp, px_str_of(server->server_name));
-    buf_init(&server->log, allocator, LOG_BYTES_MAX);
+    buf_init(&server->log.lines, allocator, LOG_BYTES_MAX);
     loop_task_init(&server->limit, overload_task);
     server->last.run = server_last;
     loop_hook_add(server->loop, LOOP_LAST, &server->last);
@@ -227,7 +227,7 @@ static void server_free(px_server *server)
     server_empty(server);
     counters_end(server);
     access_log_flush(server);
-    buf_deinit(&server->log);
+    buf_deinit(&server->log.lines);
     served_end(server);
     drain_deinit(server);
     if (server->deadlines.timer.on_due)
@@ -324,6 +324,7 @@ px_err px_server_route_with(px_server *server, const char *pattern, const px_rou
     px_err err = px_host_route(server->own, pattern, given, handler, context, out_error);
 
     server->has_totals |= server->site->has_totals;
+    server->has_logs |= server->site->has_logs;
     return err;
 }
 

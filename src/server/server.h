@@ -83,6 +83,12 @@ struct server_count {
     uint64_t ticks_seen;        /* loop->told.last.count, as it was counted */
 };
 
+/* Lines of this tick, and where they go. */
+struct server_log {
+    struct buf lines;
+    struct log_way way;
+};
+
 struct px_server {
     px_loop *loop; /* borrowed, or owned when own_loop */
     bool own_loop;
@@ -95,6 +101,7 @@ struct px_server {
     px_site *site;          /* held: what is served */
     px_host *own;           /* borrowed: `*` of the site it was made with, while that is served */
     struct list unused;     /* sites that nothing holds any more, to be ended with the tick */
+    bool has_logs;          /* a site that it has served has a way for lines of its own */
     bool has_totals;        /* a site that it has served has a total timeout */
     uint32_t conn_count;    /* slots of the pool in use */
     uint32_t idle_count;    /* of those, the ones that wait for a request */
@@ -118,7 +125,7 @@ struct px_server {
     struct http_limits parse_limits; /* do not change: h1_repeats relies on it */
     struct h1_repeats h1_repeats;
     const struct scan_table *scan; /* borrowed: static */
-    struct buf log;
+    struct server_log log;
     struct loop_task limit;  /* stops accepting, or goes on */
     struct loop_hook checks; /* in builds for tests: server_check */
     struct loop_hook last;   /* flushes the log, looks whether a drain has ended */

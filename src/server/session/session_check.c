@@ -95,7 +95,7 @@ void server_check(px_server *server)
     deadline_wheel_check(&server->deadlines);
     h1_repeats_check(&server->h1_repeats);
     exchange_service_check(&server->service);
-    buf_check(&server->log);
+    buf_check(&server->log.lines);
     (void)list_check(&server->unused);
     pool_each(&server->conns, session_count, &census);
     ASSERT(census.open == server->conn_count && census.open == server->conns.taken);

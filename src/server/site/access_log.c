@@ -11,22 +11,40 @@
 #include "server/site/log_template.h"
 #include "server/site/trust.h"
 
+static struct log_way way_of(const px_server *server, const struct site_rules *rules)
+{
+    struct log_way own = {server->options.on_log, server->options.log_context};
+
+    return rules->log.on_log ? rules->log : own;
+}
+
+/* Lines that go elsewhere are handed over before the first of these. */
+static void way_choose(px_server *server, const struct site_rules *rules)
+{
+    struct log_way way = way_of(server, rules);
+
+    if (PX_LIKELY(server->log.way.on_log == way.on_log && server->log.way.context == way.context))
+        return;
+    access_log_flush(server);
+    server->log.way = way;
+}
+
 /* Room for a line with `bytes` of the peer's strings: false (and the line is dropped) without. */
 static bool line_begin(px_server *server, size_t bytes, struct log_line *line)
 {
-    if (buf_reserve(&server->log, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK) {
+    if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK) {
         access_log_flush(server);
-        if (buf_reserve(&server->log, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK)
+        if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK)
             return false;
     }
-    line->at = server->log.ptr + server->log.len;
+    line->at = server->log.lines.ptr + server->log.lines.len;
     return true;
 }
 
 static void line_end(px_server *server, struct log_line *line)
 {
     *line->at++ = '\n';
-    server->log.len = (size_t)(line->at - server->log.ptr);
+    server->log.lines.len = (size_t)(line->at - server->log.lines.ptr);
 }
 
 /* --- Combined and JSON ------------------------------------------------------------------------ */
@@ -87,6 +105,7 @@ static void log_entry(px_server *server, const struct site_rules *rules, struct 
     size_t bytes = entry->method.len + entry->target.len + entry->referer.len + entry->agent.len +
                    entry->host.len + (entry->glimpse ? entry->glimpse->line.len : 0);
 
+    way_choose(server, rules);
     if (format == PX_LOG_TEMPLATE)
         bytes = log_template_read(rules->log_template, entry, texts);
     if (!line_begin(server, bytes, &line))
@@ -138,8 +157,8 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
     unsigned status = exchange_log_status(exchange);
     char peer[ADDRESS_TEXT_BYTES];
 
-    if (!format_is_per_answer(rules->log_format) || exchange_is_unlogged(exchange) ||
-        !is_due(server, rules, status, end))
+    if (!format_is_per_answer(rules->log_format) || !way_of(server, rules).on_log ||
+        exchange_is_unlogged(exchange) || !is_due(server, rules, status, end))
         return;
     size_t peer_len = session_peer_text(session, false, peer, sizeof(peer));
     struct log_entry entry = {
@@ -209,6 +228,7 @@ void access_log_head(px_server *server, px_str head)
     /* Empty lines before the request line were skipped in silence. */
     while (head.len >= 2 && head.ptr[0] == '\r' && head.ptr[1] == '\n')
         head = px_str_make(head.ptr + 2, head.len - 2);
+    way_choose(server, &server->site->rules);
     if (!line_begin(server, head.len, &line))
         return;
     put_text(&line, dashes);
@@ -224,6 +244,7 @@ void access_log_request(px_server *server, const px_exchange *exchange)
 
     for (uint32_t index = 0; index < request->field_count; index++)
         bytes += request->fields[index].name.len + request->fields[index].value.len + 4;
+    way_choose(server, &server->site->rules);
     if (!line_begin(server, bytes, &line))
         return;
     put_text(&line, dashes);
@@ -242,10 +263,10 @@ void access_log_request(px_server *server, const px_exchange *exchange)
 
 void access_log_flush(px_server *server)
 {
-    px_str lines = buf_str(&server->log);
+    px_str lines = buf_str(&server->log.lines);
 
     if (lines.len == 0)
         return;
-    server->log.len = 0;
-    server->options.on_log(lines, server->options.log_context);
+    server->log.lines.len = 0;
+    server->log.way.on_log(lines, server->log.way.context);
 }

@@ -137,6 +137,8 @@ static void options_join(px_route_options *options, const px_route_options *oute
         options->content_rate_min = outer->content_rate_min;
     if (options->send_rate_min == 0)
         options->send_rate_min = outer->send_rate_min;
+    if (!options->log)
+        options->log = outer->log;
     if (!options->on_error_page) {
         options->on_error_page = outer->on_error_page;
         options->error_page_context = outer->error_page_context;

@@ -23,6 +23,7 @@ static void serve(px_server *server, px_site *site)
     server->service.site = &site->pin;
     server->service.rules = &site->rules.exchange;
     server->has_totals |= site->has_totals;
+    server->has_logs |= site->has_logs;
 }
 
 px_err served_init(px_server *server, px_error *out_error)

@@ -262,6 +262,35 @@ static px_err listeners_copy(px_site *site, const px_host_options *options,
     return PX_OK;
 }
 
+static bool log_is_valid(const px_log_options *options)
+{
+    px_log_options read;
+
+    return !options ||
+           (options_read(&read, sizeof(read), options) == PX_OK && read.format != PX_LOG_REQUEST &&
+            (read.format <= PX_LOG_TEMPLATE || read.format == PX_OFF) &&
+            (read.format == PX_LOG_TEMPLATE) == (read.line != NULL));
+}
+
+/* A log of its own, which is valid. */
+static void log_take(px_site *site, struct site_rules *rules, const px_log_options *given)
+{
+    px_log_options options;
+    px_err err = options_read(&options, sizeof(options), given);
+
+    CHECK(err == PX_OK);
+    if (options.format != 0) {
+        rules->log_format = (uint8_t)(options.format == PX_OFF ? PX_LOG_OFF : options.format);
+        rules->log_template = options.line;
+        rules->log_sample = own_or(options.sample, 1);
+        rules->log_errors = options.errors != 0;
+    }
+    if (!options.on_log)
+        return;
+    rules->log = (struct log_way){options.on_log, options.context};
+    site->has_logs = true;
+}
+
 static void host_rules_init(px_host *host, const px_host_options *options)
 {
     const struct site_rules *outer = &host->site->rules;
@@ -284,7 +313,10 @@ static void host_rules_init(px_host *host, const px_host_options *options)
     rules->log_template = outer->log_template;
     rules->log_sample = outer->log_sample;
     rules->log_errors = outer->log_errors;
-    if (options->log_format != 0)
+    rules->log = outer->log;
+    if (options->log)
+        log_take(host->site, rules, options->log);
+    else if (options->log_format != 0)
         rules->log_format =
             (uint8_t)(options->log_format == PX_OFF ? PX_LOG_OFF : options->log_format);
     host->site->has_totals |= rules->total_timeout_ms != PX_OFF;
@@ -303,7 +335,7 @@ px_err px_site_host(px_site *site, const char *const *names, size_t name_count,
     if (options_read(&options, sizeof(options), given) != PX_OK ||
         options.log_format == PX_LOG_REQUEST ||
         (options.log_format > PX_LOG_ECS && options.log_format != PX_OFF) ||
-        (options.listener_count > 0 && !options.listeners))
+        (options.listener_count > 0 && !options.listeners) || !log_is_valid(options.log))
         return error_set(out_error, PX_ERR_INVALID, 0, "host: invalid options");
     err = listeners_copy(site, &options, &listeners, out_error);
     if (err != PX_OK)
@@ -348,7 +380,8 @@ static bool route_has_rules(const px_route_options *options)
 {
     return options->middleware_count > 0 || options->filter_count > 0 ||
            options->total_timeout_ms != 0 || options->content_rate_min != 0 ||
-           options->send_rate_min != 0 || options->no_log != 0 || options->on_error_page;
+           options->send_rate_min != 0 || options->no_log != 0 || options->on_error_page ||
+           options->log;
 }
 
 /* Rules of a route's own, in the arena. */
@@ -374,6 +407,8 @@ static px_err route_rules_make(px_host *host, const px_route_options *options,
     rules->total_timeout_ms = own_or(options->total_timeout_ms, host->rules.total_timeout_ms);
     rules->content_rate_min = own_or(options->content_rate_min, host->rules.content_rate_min);
     rules->send_rate_min = own_or(options->send_rate_min, host->rules.send_rate_min);
+    if (options->log)
+        log_take(host->site, rules, options->log);
     if (options->no_log != 0)
         rules->log_format = PX_LOG_OFF;
     for (uint32_t index = 0; index < options->middleware_count && err == PX_OK; index++)
@@ -419,7 +454,7 @@ static px_err route_options_check(const px_host *host, const char *pattern,
         return is_served(out_error);
     if (!pattern || !handler || options->content_mode > PX_CONTENT_DROP || options->no_log > 1 ||
         options->resolves_path > 1 || (options->middleware_count > 0 && !options->middleware) ||
-        (options->filter_count > 0 && !options->filters))
+        (options->filter_count > 0 && !options->filters) || !log_is_valid(options->log))
         return error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options",
                          pattern ? pattern : "");
     if (options->middleware_count > MIDDLEWARE_MAX || options->filter_count > FILTERS_MAX)

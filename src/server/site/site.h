@@ -33,6 +33,12 @@ struct site_measure {
     bool is_full;                  /* it has made as many as it may */
 };
 
+/* Where lines go. */
+struct log_way {
+    void (*on_log)(px_str lines, void *context);
+    void *context; /* borrowed: outlives the site */
+};
+
 /* What holds for an exchange: of a route, a host, or the site where it has no host. */
 struct site_rules {
     struct exchange_rules exchange; /* its filters are `filters` */
@@ -51,6 +57,7 @@ struct site_rules {
     uint32_t log_sample;             /* one answer of so many has a line */
     uint8_t log_format;              /* px_log_format */
     bool log_errors;                 /* beside those, each that is an error or did not end whole */
+    struct log_way log;              /* its own; without a function: the server's */
 };
 
 /* What a pattern leads to. */
@@ -90,6 +97,7 @@ struct px_site {
     uint32_t measure_count;        /* its own, and those of hosts and routes */
     struct site_release *releases; /* the last registered first */
     bool sealed;                   /* it is served: it does not change any more */
+    bool has_logs;                 /* one of its rules has a way for lines of its own */
     bool has_totals;               /* one of its rules has a total timeout */
 };
 

@@ -397,6 +397,69 @@ static void the_access_log_goes_by_host_and_route(void **state)
     site_close(&site);
 }
 
+/* A host's lines go its own way, also where the server has none, and also once its site has gone.
+ */
+static void lines_go_their_own_way(void **state)
+{
+    static char text[] = "x";
+    static char own[KEPT_LINES_BYTES], other[KEPT_LINES_BYTES];
+
+    (void)state;
+    for (int has_server = 0; has_server < 2; has_server++) {
+        px_server_options server_options = PX_SERVER_OPTIONS_DEFAULT;
+        px_site_options site_options = PX_SITE_OPTIONS_DEFAULT;
+        px_host_options host_options = PX_HOST_OPTIONS_DEFAULT;
+        px_route_options route_options = PX_ROUTE_OPTIONS_DEFAULT;
+        px_log_options log = PX_LOG_OPTIONS_DEFAULT;
+        struct site site;
+        px_error error;
+
+        own[0] = other[0] = '\0';
+        if (has_server) {
+            server_options.on_log = keep_lines;
+            server_options.log_context = other;
+        }
+        site_options.log_format = PX_LOG_COMBINED;
+        px_site *served = px_site_create(&site_options, &error);
+
+        log.on_log = keep_lines;
+        log.context = own;
+        host_options.log = &log;
+        px_host *host = make_host(served, "a", &host_options);
+
+        make_route(host, "/plain", NULL, name_of_route, text);
+        log = PX_LOG_OPTIONS_DEFAULT;
+        log.format = PX_LOG_JSON;
+        route_options.log = &log;
+        make_route(host, "/json", &route_options, name_of_route, text);
+        log.format = PX_OFF;
+        make_route(host, "/off", &route_options, name_of_route, text);
+        log.format = PX_LOG_REQUEST;
+        assert_int_equal(px_host_route(host, "/r", &route_options, name_of_route, text, &error),
+                         PX_ERR_INVALID);
+        log.format = PX_LOG_TEMPLATE;
+        assert_int_equal(px_host_route(host, "/t", &route_options, name_of_route, text, &error),
+                         PX_ERR_INVALID);
+        make_route(make_host(served, "b", NULL), "/", NULL, name_of_route, text);
+        site_open(&site, &server_options);
+        serve(&site, served);
+        px_site_destroy(served);
+        site_exchange(&site, ASK("/plain", "a") ASK("/b", "b") ASK("/json", "a") ASK("/off", "a"),
+                      PLAIN("x", "1") PLAIN("x", "1") PLAIN("x", "1") PLAIN("x", "1"), CLIENT_OPEN);
+        served = make_site();
+        serve(&site, served);
+        px_site_destroy(served);
+        pump_quietly(site.loop, 3);
+        assert_non_null(strstr(own, "\"GET /plain HTTP/1.1\" 200"));
+        assert_non_null(strstr(own, "\"target\":\"/json\""));
+        assert_null(strstr(own, "/b"));
+        assert_null(strstr(own, "/off"));
+        assert_int_equal(strstr(other, "GET /b ") != NULL, has_server);
+        assert_null(strstr(other, "/plain"));
+        site_close(&site);
+    }
+}
+
 /* One line in so many by chance, errors beside them or as the rest. */
 static void the_access_log_is_sampled(void **state)
 {
@@ -788,6 +851,7 @@ int main(void)
         cmocka_unit_test(a_drain_ends_with_the_site_of_then),
         cmocka_unit_test(two_servers_serve_one_site),
         cmocka_unit_test(a_route_has_a_time_of_its_own),
+        cmocka_unit_test(lines_go_their_own_way),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(many_hosts_take_little),
     };
