@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "http/scan/scan.h"
@@ -21,6 +22,7 @@ enum { FETCH_SLAB = 8, LINK_SLAB = 8, WORK_SLAB = 2, OUT_SLAB = 2 };
 
 void client_note_end(px_client *client, px_fetch *fetch)
 {
+    CHECK(fetch->stage == FETCH_FINISHED && !fetch->link);
     list_remove(&fetch->all);
     list_append(&client->ended, &fetch->all);
     /* Where it ends behind the hooks of this tick, the next one must not wait. */
@@ -54,8 +56,10 @@ static void client_free(px_client *client)
 {
     px_loop *loop = client->loop;
 
+    CHECK(client->closing && list_empty(&client->open) && list_empty(&client->all));
     list_remove(&client->ends.node);
     list_remove(&client->last.node);
+    list_remove(&client->checks.node);
     list_remove(&client->serve.node);
     map_deinit(&client->origins);
     if (client->tls) {
@@ -85,6 +89,11 @@ static void last_run(struct loop_hook *hook)
 
 /* --- Making it ---------------------------------------------------------------------------------
  */
+
+static void checks_run(struct loop_hook *hook)
+{
+    client_check(CONTAINER_OF(hook, px_client, checks));
+}
 
 static void default_u32(uint32_t *value, uint32_t fallback)
 {
@@ -186,6 +195,8 @@ px_client *px_client_create(px_loop *loop, const px_client_options *given, px_er
     client->last.run = last_run;
     loop_hook_add(loop, LOOP_ENDS, &client->ends);
     loop_hook_add(loop, LOOP_LAST, &client->last);
+    client->checks.run = checks_run;
+    loop_hook_add(loop, LOOP_CHECKS, &client->checks);
     loop_task_init(&client->serve, origin_serve);
     loop->handle_count++;
     return client;

@@ -44,19 +44,20 @@ struct px_client {
     struct map origins;     /* of struct origin */
     struct pool fetches;
     struct pool links;
-    struct pool works;      /* of struct link_work */
-    struct pool outs;       /* of struct link_out */
-    struct list all;        /* of px_fetch: all that have not ended */
-    struct list ended;      /* of px_fetch: on_end is due */
-    struct list open;       /* of struct link: all of them */
-    struct list idle;       /* of struct link: without a request, the longest first */
-    struct list wanting;    /* of struct origin: fetches wait there, and there was no room */
-    struct loop_hook ends;  /* says on_end */
-    struct loop_hook last;  /* frees the client once it is destroyed */
-    struct loop_task serve; /* gives waiting fetches to connections */
-    bool closing;           /* px_client_destroy was called */
-    bool stepped;           /* ... and steps the loop until it is over */
-    bool over;              /* nothing uses it any more */
+    struct pool works;       /* of struct link_work */
+    struct pool outs;        /* of struct link_out */
+    struct list all;         /* of px_fetch: all that have not ended */
+    struct list ended;       /* of px_fetch: on_end is due */
+    struct list open;        /* of struct link: all of them */
+    struct list idle;        /* of struct link: without a request, the longest first */
+    struct list wanting;     /* of struct origin: fetches wait there, and there was no room */
+    struct loop_hook ends;   /* says on_end */
+    struct loop_hook last;   /* frees the client once it is destroyed */
+    struct loop_hook checks; /* in builds for tests: client_check */
+    struct loop_task serve;  /* gives waiting fetches to connections */
+    bool closing;            /* px_client_destroy was called */
+    bool stepped;            /* ... and steps the loop until it is over */
+    bool over;               /* nothing uses it any more */
 };
 
 /* --- Origins -----------------------------------------------------------------------------------
@@ -231,6 +232,9 @@ static inline bool fetch_pulls(const px_fetch *fetch)
 {
     return fetch->request.pull_length != 0;
 }
+
+/* What must hold of it between ticks. */
+void client_check(px_client *client);
 
 /* Has on_end told at the end of this tick. */
 void client_note_end(px_client *client, px_fetch *fetch);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "client/link.h"
@@ -128,6 +129,7 @@ void fetch_free(px_fetch *fetch)
     px_client *client = fetch->client;
     struct origin *origin = fetch->origin;
 
+    CHECK(!fetch->link && !list_linked(&fetch->waiting));
     timer_deinit(&client->loop->timers, &fetch->timer);
     budget_give(&client->loop->memory, BUDGET_INBOX, fetch->held.len);
     if (fetch->held.allocator)
@@ -155,6 +157,7 @@ void fetch_left(px_fetch *fetch)
 
 void fetch_end_with(px_fetch *fetch, const px_error *error)
 {
+    CHECK(fetch->stage != FETCH_AGAIN || error->code != PX_OK);
     if (fetch->stage == FETCH_FINISHED)
         return;
     bool waiting = fetch->stage == FETCH_WAITING;
@@ -190,6 +193,7 @@ bool fetch_length_holds(const px_fetch *fetch, size_t bytes, bool over)
 {
     uint64_t length = fetch->request.pull_length;
 
+    CHECK(length == PX_LENGTH_UNKNOWN || fetch->tunnel || fetch->content_sent <= length);
     if (length == PX_LENGTH_UNKNOWN || fetch->tunnel)
         return true;
     if (bytes > length - fetch->content_sent)

@@ -6,6 +6,7 @@
  * receiver that uses less than it is shown holds the server back: the rest stays with the stream.
  * What can go wrong: an answer that breaks the protocol or a limit, and one that is cut short.
  */
+#include "base/check.h"
 #include "base/number.h"
 #include "base/options.h"
 #include "client/link.h"
@@ -376,6 +377,7 @@ px_err h1_link_read(struct link *link)
 {
     px_str bytes = px_str_make(link->in.ptr + link->in_used, link->in.len - link->in_used);
 
+    ASSERT(link->in_used <= link->in.len);
     switch ((enum link_reading)link->reading) {
     case READ_HEAD:
         return read_head(link, bytes);

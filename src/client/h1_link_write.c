@@ -8,6 +8,8 @@
  */
 #include "client/link.h"
 
+#include "base/check.h"
+
 enum { CHUNK_END_BYTES = 2, CHUNK_LAST_BYTES = 5 };
 
 static px_err out_take(struct link *link)
@@ -35,6 +37,7 @@ static px_err out_send(struct link *link, px_str content)
 {
     struct link_out *out = link->out;
 
+    CHECK(out && out->part_count < ARRAY_COUNT(out->parts) && !link->sending);
     if (out->len > 0)
         out->parts[out->part_count++] = (px_part){.bytes = px_str_make(out->bytes, out->len)};
     if (content.len > 0)
@@ -59,6 +62,7 @@ static px_err head_render(struct link *link)
     bool fits = room <= out_room(out);
     char *at = fits ? out->bytes : arena_take_text(&fetch->arena, room);
 
+    CHECK(out->len == 0 && out->part_count == 0);
     if (!at) {
         fetch_end(fetch, PX_ERR_MEMORY, "out of memory");
         return PX_ERR_MEMORY;
@@ -116,6 +120,7 @@ static px_err content_end(struct link *link)
 {
     struct link_out *out = link->out;
 
+    ASSERT(!link->chunked || out_room(out) >= CHUNK_LAST_BYTES);
     if (link->chunked) {
         memcpy(out->bytes + out->len, "0\r\n\r\n", CHUNK_LAST_BYTES);
         out->len += CHUNK_LAST_BYTES;

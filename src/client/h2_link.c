@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/options.h"
 #include "client/link.h"
 #include "http/message/method.h"
@@ -50,6 +51,7 @@ static void link_settle(struct link *link)
 
 void h2_link_leave(struct link *link, px_fetch *fetch)
 {
+    CHECK(fetch->link == link && list_linked(&fetch->on_link));
     list_remove(&fetch->on_link);
     list_remove(&fetch->ready);
     h2_client_forget(link->h2, &fetch->call);
@@ -103,6 +105,7 @@ void h2_link_take(struct link *link, px_fetch *fetch)
     bool whole = request->content.len > 0;
     bool pulls = whole || fetch_pulls(fetch);
 
+    CHECK(!list_linked(&fetch->on_link) && !list_linked(&fetch->ready));
     list_append(&link->fetches, &fetch->on_link);
     buf_init(&fetch->held, &link->client->loop->allocator, H2_STREAM_WINDOW);
     fetch->over = false;
@@ -267,6 +270,7 @@ static px_pull pull_whole(px_fetch *fetch, char *out, size_t room, size_t *out_b
     size_t left = content.len - (size_t)fetch->content_sent;
     size_t count = left < room ? left : room;
 
+    CHECK(fetch->content_sent <= content.len);
     memcpy(out, content.ptr + fetch->content_sent, count);
     *out_bytes = count;
     return count == left ? PX_PULL_END : PX_PULL_MORE;
@@ -391,6 +395,7 @@ static bool rendered_send(struct link *link)
 {
     struct link_out *out = link->out;
 
+    CHECK(!link->sending);
     if (!out && !(out = link->out = pool_take(&link->client->outs))) {
         h2_link_lost(link, PX_ERR_MEMORY, "out of memory");
         return false;
@@ -401,8 +406,10 @@ static bool rendered_send(struct link *link)
         h1_link_out_release(link);
         return false;
     }
+    out->len = (uint32_t)bytes;
+    out->part_count = 1;
     out->parts[0] = (px_part){.bytes = px_str_make(out->bytes, bytes)};
-    link->sending = conduit_send(&link->conduit, out->parts, 1) == PX_SENT_PENDING;
+    link->sending = conduit_send(&link->conduit, out->parts, out->part_count) == PX_SENT_PENDING;
     if (!link->sending)
         h1_link_out_release(link);
     return !link->sending;

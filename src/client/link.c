@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "client/link.h"
 
@@ -20,6 +21,7 @@ void link_freed(struct link *link)
     px_client *client = link->client;
     struct origin *origin = link->origin;
 
+    CHECK(!list_linked(&link->idle) && !list_linked(&link->aged));
     timer_deinit(&client->loop->timers, &link->timer);
     list_remove(&link->wake.node);
     list_remove(&link->node);
@@ -42,6 +44,7 @@ static void idle_leave(struct link *link)
     if (!list_linked(&link->aged))
         return;
     list_remove(&link->aged);
+    CHECK(link->origin->idle_count > 0);
     link->origin->idle_count--;
 }
 
@@ -67,6 +70,7 @@ void link_close(struct link *link, bool reset)
     CHECK(!link->fetch || !fetch_is_live(link->fetch));
     if (link->stage < LINK_OPEN)
         link->origin->opening_count--;
+    CHECK(link->origin->link_count > 0);
     link->origin->link_count--;
     idle_leave(link);
     link->stage = LINK_CLOSING;
@@ -137,6 +141,7 @@ static void link_opened(struct link *link)
     struct origin *origin = link->origin;
     px_error error;
 
+    CHECK(link->stage == LINK_HANDSHAKE && origin->opening_count > 0);
     if (!speaks_h2(link)) {
         if (origin->protocol == PX_FETCH_HTTP2 && !link->http1) {
             error_set(&error, PX_ERR_MALFORMED, 0, "%s: the server does not speak HTTP/2",
@@ -375,6 +380,8 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
 
 void link_take(struct link *link, px_fetch *fetch)
 {
+    CHECK(link->stage == LINK_OPEN && !link->fetch && !fetch->link);
+    CHECK(fetch->origin == link->origin && fetch->stage == FETCH_WAITING);
     idle_leave(link);
     if (link->h2)
         link->unclean |= (fetch->request.flags & PX_FETCH_FRESH) != 0;
@@ -408,6 +415,7 @@ void link_free(struct link *link)
     px_client *client = link->client;
     uint32_t keep_ms = client->options.keep_timeout_ms;
 
+    CHECK(link->stage == LINK_OPEN && !link->fetch);
     link->reading = READ_NOTHING;
     link->writing = WRITE_NOTHING;
     if (link->keep_ms != 0 && link->keep_ms < keep_ms)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "client/link.h"
 
 enum { KEY_BYTES_MAX = 1024 };
@@ -64,6 +65,7 @@ px_err origin_take(px_client *client, const struct origin_key *key, struct origi
     px_str text = {bytes, key_bytes(key)};
     struct map_entry *entry;
 
+    CHECK(key->protocol <= PX_FETCH_HTTP2);
     if (text.len > sizeof(bytes))
         return PX_ERR_INVALID;
     key_write(key, bytes);
@@ -103,6 +105,7 @@ void origin_want(struct origin *origin)
 
 void origin_wait(struct origin *origin, px_fetch *fetch)
 {
+    CHECK(fetch->origin == origin && !fetch->link && !list_linked(&fetch->waiting));
     /* One that has waited before goes first. */
     list_append(fetch->again ? origin->waiting.next : &origin->waiting, &fetch->waiting);
     origin->waiting_count++;
@@ -111,6 +114,7 @@ void origin_wait(struct origin *origin, px_fetch *fetch)
 
 void origin_leave(struct origin *origin, px_fetch *fetch)
 {
+    CHECK(origin->waiting_count > 0 && list_linked(&fetch->waiting));
     list_remove(&fetch->waiting);
     origin->waiting_count--;
 }
@@ -119,6 +123,7 @@ void origin_refuse(struct origin *origin, const px_error *error)
 {
     bool all = origin->link_count == 0;
 
+    CHECK(error->code != PX_OK);
     origin->uses++; /* while its fetches leave it */
     while (!list_empty(&origin->waiting)) {
         fetch_end_with(LIST_ENTRY(origin->waiting.next, px_fetch, waiting), error);
@@ -137,6 +142,8 @@ void origin_keep(struct origin *origin, struct link *link)
 {
     px_client *client = origin->client;
 
+    CHECK(link->origin == origin && link->stage == LINK_OPEN && !link->fetch);
+    CHECK(!list_linked(&link->aged));
     /* More than are kept only where one is waited for; origin_serve closes the rest. */
     if (client->closing ||
         (origin->idle_count >= client->options.origin_idle_max && origin->waiting_count == 0)) {
@@ -155,6 +162,7 @@ void origin_keep(struct origin *origin, struct link *link)
 
 void origin_offer(struct origin *origin, struct link *link)
 {
+    CHECK(link->h2 && !list_linked(&link->idle));
     list_append(origin->idle.next, &link->idle);
     if (origin->waiting_count > 0)
         origin_want(origin);

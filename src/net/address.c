@@ -116,6 +116,7 @@ static px_err resolve_name(const struct address_text *split, struct net_address 
     struct addrinfo *found = NULL;
     size_t count = 0;
 
+    CHECK(split->kind == ADDRESS_TCP && split->host.len <= HOST_BYTES_MAX);
     memcpy(host, split->host.ptr, split->host.len);
     host[split->host.len] = '\0';
     snprintf(port, sizeof(port), "%u", split->port);
@@ -142,6 +143,7 @@ px_err address_resolve(const struct address_text *split, struct net_address *out
                        size_t *out_count, px_error *out_error)
 {
     if (split->kind == ADDRESS_UNIX) {
+        CHECK(split->host.len < sizeof(out_addresses->socket.local.sun_path));
         memset(out_addresses, 0, sizeof(*out_addresses));
         out_addresses->socket.local.sun_family = AF_UNIX;
         memcpy(out_addresses->socket.local.sun_path, split->host.ptr, split->host.len);
@@ -205,6 +207,7 @@ static size_t text_out(px_str text, char *out_text, size_t room)
 {
     size_t len = text.len < room ? text.len : room - 1;
 
+    CHECK(room > 0);
     memcpy(out_text, text.ptr, len);
     out_text[len] = '\0';
     return len;
@@ -227,6 +230,7 @@ size_t address_format(const struct net_address *address, char *out_text, size_t 
     bool v6;
     size_t len = host_format(address, host, &v6);
 
+    CHECK(room > 0);
     if (len == 0)
         return format_unix(address, out_text, room);
     unsigned port =
@@ -248,6 +252,7 @@ size_t address_format_host(const struct net_address *address, char *out_text, si
     bool v6;
     size_t len = host_format(address, host, &v6);
 
+    CHECK(room > 0);
     return len == 0 ? format_unix(address, out_text, room)
                     : text_out(px_str_make(host, len), out_text, room);
 }

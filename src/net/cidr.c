@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "pollux/stream.h"
@@ -39,6 +40,7 @@ static bool bits_equal(const uint8_t *left, const uint8_t *right, unsigned bits)
 {
     unsigned bytes = bits / 8, rest = bits % 8;
 
+    ASSERT(bits <= V6_BITS);
     if (memcmp(left, right, bytes) != 0)
         return false;
     return rest == 0 || ((left[bytes] ^ right[bytes]) >> (8 - rest)) == 0;
@@ -47,6 +49,7 @@ static bool bits_equal(const uint8_t *left, const uint8_t *right, unsigned bits)
 /* Whether all bits behind the prefix are zero. */
 static bool rest_is_zero(const uint8_t *bytes, unsigned bits, unsigned bits_all)
 {
+    CHECK(bits <= bits_all && bits_all <= V6_BITS);
     for (unsigned bit = bits; bit < bits_all; bit++) {
         if (bytes[bit / 8] >> (7 - bit % 8) & 1)
             return false;

@@ -60,6 +60,7 @@ struct px_dialing {
 
 static void attempt_drop(struct attempt *attempt)
 {
+    CHECK(!attempt->watch || attempt->dial->live > 0);
     if (attempt->watch)
         attempt->dial->live--;
     px_watch_destroy(attempt->watch);
@@ -78,8 +79,10 @@ static void dial_finish(px_dialing *dial, px_stream *stream, px_err result, cons
     px_loop *loop = dial->loop;
     px_error error;
 
+    CHECK((stream != NULL) == (result == PX_OK));
     for (size_t index = 0; index < dial->next; index++)
         attempt_drop(&dial->attempts[index]);
+    CHECK(dial->live == 0 && loop->handle_count > 0);
     timer_deinit(&loop->timers, &dial->step);
     loop->handle_count--;
     if (result == PX_OK)
@@ -102,6 +105,7 @@ static void attempt_failed(struct attempt *attempt, int sys_errno)
     px_dialing *dial = attempt->dial;
     char text[ADDRESS_TEXT_BYTES];
 
+    CHECK(sys_errno != 0);
     address_format(&dial->addresses[attempt - dial->attempts], text, sizeof(text));
     error_set(&dial->error, sys_errno == ETIMEDOUT ? PX_ERR_TIMEOUT : error_category(sys_errno),
               sys_errno, "cannot connect to %s: %s", text, strerror(sys_errno));
@@ -113,6 +117,7 @@ static void attempt_connected(struct attempt *attempt)
     px_dialing *dial = attempt->dial;
     px_stream *stream;
 
+    CHECK(attempt->watch && attempt->fd >= 0 && dial->live > 0);
     px_watch_destroy(attempt->watch);
     attempt->watch = NULL;
     dial->live--;
@@ -151,6 +156,7 @@ static void attempt_begin(px_dialing *dial)
     struct attempt *attempt = &dial->attempts[dial->next++];
     const int on = 1;
 
+    CHECK(dial->next <= dial->count && dial->count <= ADDRESS_COUNT_MAX);
     attempt->dial = dial;
     attempt->due_ms =
         dial->address_timeout_ms ? dial->loop->now_ms + dial->address_timeout_ms : UINT64_MAX;
@@ -199,6 +205,7 @@ static void dial_go_on(px_dialing *dial)
     for (size_t index = 0; index < dial->next; index++)
         if (dial->attempts[index].watch && dial->attempts[index].due_ms < due_ms)
             due_ms = dial->attempts[index].due_ms;
+    CHECK(due_ms != UINT64_MAX);
     timer_start(&loop->timers, &dial->step, due_ms);
 }
 
@@ -209,6 +216,7 @@ static void addresses_interleave(px_dialing *dial)
     size_t places[2] = {0, 0};
     int family = 0; /* 0: IPv6, 1: any other */
 
+    CHECK(dial->count <= ADDRESS_COUNT_MAX && dial->next == 0);
     for (size_t count = 0; count < dial->count; count++, family = !family) {
         for (int turn = 0; turn < 2; turn++, family = !family) {
             size_t *place = &places[family];
@@ -222,6 +230,7 @@ static void addresses_interleave(px_dialing *dial)
             }
         }
     }
+    CHECK(places[0] <= dial->count && places[1] <= dial->count);
     memcpy(dial->addresses, sorted, dial->count * sizeof(*sorted));
 }
 
@@ -241,6 +250,7 @@ static void dial_resolved(px_err status, void *context)
 {
     px_dialing *dial = context;
 
+    CHECK(dial->resolving);
     dial->resolving = false;
     if (dial->abandoned) {
         alloc_put(&dial->loop->allocator, dial);
@@ -281,6 +291,7 @@ static void dial_step(struct io_timer *timer)
 
 static px_err dial_start(px_dialing *dial)
 {
+    CHECK(!dial->resolving && dial->count == 0);
     if (address_is_name(&dial->split)) {
         dial->resolving = true;
         timer_start(&dial->loop->timers, &dial->step, dial->deadline_ms);
@@ -345,6 +356,7 @@ px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
     px_dial_options options = PX_DIAL_OPTIONS_DEFAULT;
     px_dialing *dial;
 
+    CHECK_RULE(on_dialled, "a dial has a function that is told of its end");
     error_clear(out_error);
     options.timeout_ms = timeout_ms;
     px_err err = dial_make(loop, address, &options, &dial, out_error);
@@ -363,6 +375,7 @@ px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_opti
     px_dial_options options;
     px_dialing *dial = NULL;
 
+    CHECK_RULE(on_done, "a dial has a function that is told of its end");
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK) {
         error_set(out_error, PX_ERR_INVALID, 0, "dial options: unknown or missing struct_size");

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/number.h"
 
@@ -77,6 +78,7 @@ void inherit_prepare(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 
+    CHECK(fd >= 0);
     /* A worker in a sandbox is given what is non-blocking, and may not set flags that it shares. */
     if (flags >= 0 && !(flags & O_NONBLOCK))
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -85,6 +87,7 @@ void inherit_prepare(int fd)
 
 int inherit_duplicate(int fd)
 {
+    CHECK(fd >= 0);
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
@@ -99,6 +102,7 @@ px_err inherit_connection(int fd, struct net_address *out_peer, px_error *out_er
     if (getpeername(fd, &out_peer->socket.any, &out_peer->bytes) != 0)
         return error_set(out_error, PX_ERR_INVALID, errno, "descriptor %d is not connected: %s", fd,
                          strerror(errno));
+    CHECK(out_peer->bytes <= sizeof(out_peer->socket));
     int flags = fcntl(fd, F_GETFL);
 
     /* Under a sandbox flags may not be set, and need not where they are as wanted. */

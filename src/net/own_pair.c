@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 
 px_err own_pair_open(int out_fds[2], px_error *out_error)
@@ -21,6 +22,7 @@ px_err own_pair_open(int out_fds[2], px_error *out_error)
 
 void own_pair_close(int fd)
 {
+    CHECK(fd >= 0);
     close(fd);
 }
 
@@ -35,6 +37,7 @@ px_err own_pair_recv(int fd, char *out, size_t room, size_t *out_bytes)
 {
     ssize_t count = recv(fd, out, room, 0);
 
+    CHECK(room > 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return PX_AGAIN;
     if (count <= 0)

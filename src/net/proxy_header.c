@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/number.h"
 
@@ -212,6 +213,7 @@ static px_err v2_addresses(px_str block, uint8_t family, struct proxy_header *he
     if (kind > 3 || protocol > 2 || block.len < sizes[kind])
         return PX_ERR_MALFORMED;
     *out_used = sizes[kind];
+    CHECK(*out_used <= block.len);
     header->has_peer = kind > 0 && protocol == 1;
     if (!header->has_peer)
         return PX_OK;
@@ -266,6 +268,7 @@ px_err proxy_header_parse(px_str bytes, struct proxy_header *out_header)
     px_err err =
         bytes.ptr[0] == v2_signature[0] ? v2_parse(bytes, &header) : v1_parse(bytes, &header);
 
+    CHECK(err != PX_OK || header.bytes <= bytes.len);
     if (err == PX_OK)
         *out_header = header;
     return err;

@@ -87,6 +87,7 @@ static size_t write_block(const struct net_address *source, const struct net_add
         at = put(at, &source->socket.v6.sin6_port, PORT_BYTES);
         at = put(at, &destination->socket.v6.sin6_port, PORT_BYTES);
     }
+    CHECK(at <= out + PROXY_HEADER_WRITTEN_MAX);
     return (size_t)(at - out);
 }
 

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 bool unix_path_is_socket(const char *path)
 {
     struct stat status;
@@ -22,6 +24,7 @@ bool unix_path_is_socket(const char *path)
 
 bool unix_path_is_stale(const struct net_address *address)
 {
+    CHECK(address->socket.any.sa_family == AF_UNIX);
     if (!unix_path_is_socket(address->socket.local.sun_path))
         return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -41,6 +44,7 @@ int unix_path_mode(const char *path, mode_t mode)
     int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     int result = -1;
 
+    CHECK((mode & ~(mode_t)07777) == 0);
     if (fd < 0)
         return -1;
     snprintf(held, sizeof(held), "/proc/self/fd/%d", fd);

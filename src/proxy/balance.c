@@ -174,6 +174,7 @@ static struct server *draw(const struct choice *choice, px_upstream *random, uin
     const px_upstream *upstream = choice->upstream;
     uint64_t at = random_next(random) % weight_sum;
 
+    CHECK(weight_sum > 0);
     for (uint32_t index = 0; index < upstream->server_count; index++) {
         struct server *server = &upstream->servers[index];
 
@@ -284,6 +285,7 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
         server = choose(&choice, upstream, exchange);
     if (!server)
         return NULL;
+    CHECK(server->busy < server->requests_max);
     server->busy++;
     server->requests++;
     upstream_counts_request(upstream, server);
@@ -297,6 +299,7 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
 
 void tried_add(struct tried *tried, const px_upstream *upstream, const struct server *server)
 {
+    CHECK(server >= upstream->servers && server < upstream->servers + upstream->server_count);
     if (tried->count < TRIED_MAX)
         tried->indexes[tried->count++] = (uint16_t)(server - upstream->servers);
 }
@@ -330,6 +333,7 @@ void upstream_tell_change(px_upstream *upstream, const struct server *server, co
 void server_done(px_upstream *upstream, struct server *server, enum server_result result)
 {
     CHECK(server->busy > 0 && upstream->busy > 0);
+    CHECK(server >= upstream->servers && server < upstream->servers + upstream->server_count);
     server->busy--;
     upstream->busy--;
     upstream_counts_active(upstream, server);
@@ -364,6 +368,7 @@ bool upstream_retry(px_upstream *upstream)
     uint64_t now_ms = px_loop_now_ms(upstream->loop);
     uint64_t gained = (now_ms - upstream->retry_ms) * RETRY_GAIN_SECOND / 1000;
 
+    CHECK(upstream->retry_tokens <= RETRY_REQUESTS_MAX);
     if (gained > 0) {
         gained += upstream->retry_tokens;
         if (upstream->retry_tokens < RETRY_SECONDS_MAX)

@@ -72,6 +72,7 @@ static bool place_take(struct health *health, uint64_t key, uint64_t now_ms)
 {
     uint64_t old = atomic_load(&health->key);
 
+    CHECK(key != 0);
     if (!is_free(health, now_ms) || !atomic_compare_exchange_strong(&health->key, &old, key))
         return old == key;
     atomic_store(&health->seen_ms, now_ms);
@@ -92,6 +93,7 @@ struct health *board_find(px_upstream_board *board, px_str description, uint64_t
     uint64_t key = siphash(&board->key, description.ptr, description.len) | 1;
     struct health *vacant = NULL;
 
+    CHECK(board->places && description.len > 0);
     for (uint32_t probe = 0; probe < BOARD_PROBES_MAX; probe++) {
         struct health *health = &board->places[(key / 2 + probe) % BOARD_PLACES];
 

@@ -77,6 +77,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     struct check *check = context;
     px_upstream *upstream = check->upstream;
 
+    CHECK(check->fetch == fetch);
     check->fetch = NULL;
     if (!upstream) {
         alloc_put(check->allocator, check);
@@ -101,6 +102,7 @@ static void check_begin(struct check *check)
     char preamble[PROXY_HEADER_WRITTEN_MAX];
     px_error error;
 
+    CHECK(upstream && !check->fetch && upstream->checker);
     ask.url = px_str_of(check->server->url);
     ask.address = px_str_of(check->server->address);
     ask.target = px_str_of(checker->path);
@@ -125,6 +127,7 @@ static uint32_t every_of(const px_upstream *upstream, const struct server *serve
     uint32_t every_ms = upstream->checker->rules.every_ms, tenth = every_ms / 10;
     uint64_t both[2] = {server->hash, now_ms};
 
+    CHECK(every_ms >= CHECK_EVERY_MS_MIN);
     return every_ms - tenth +
            (tenth > 0 ? (uint32_t)(siphash(&upstream->key, both, sizeof(both)) % (2 * tenth)) : 0);
 }

@@ -10,6 +10,7 @@
 void flow_init(struct flow *flow, const px_allocator *allocator, struct budget *budget,
                size_t bytes_max)
 {
+    CHECK(bytes_max > 0);
     *flow = (struct flow){0};
     buf_init(&flow->kept, allocator, bytes_max);
     buf_use_budget(&flow->kept, budget, BUDGET_OUTPUT);
@@ -46,6 +47,7 @@ px_pull flow_take(struct flow *flow, char *out, size_t room, size_t *out_bytes)
     size_t len = flow_len(flow);
     size_t count = len < room ? len : room;
 
+    ASSERT(flow->at <= flow->kept.len);
     *out_bytes = count;
     if (count > 0)
         memcpy(out, flow->kept.ptr + flow->at, count);

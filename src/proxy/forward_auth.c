@@ -58,6 +58,7 @@ static void auth_free(px_forward_auth *auth)
 {
     const px_allocator *allocator = &auth->loop->allocator;
 
+    CHECK(auth->inquiries == 0);
     px_client_destroy(auth->client);
     for (uint32_t index = 0; index < auth->name_count; index++)
         alloc_put(allocator, auth->names[index]);
@@ -83,6 +84,7 @@ static void inquiry_settle(struct inquiry *inquiry)
 
     if (inquiry->exchange || inquiry->fetch)
         return;
+    CHECK(auth->inquiries > 0);
     buf_deinit(&inquiry->content);
     arena_reset(&inquiry->arena);
     alloc_put(&auth->loop->allocator, inquiry);
@@ -161,6 +163,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     struct inquiry *inquiry = context;
     px_exchange *exchange = inquiry->exchange;
 
+    CHECK(inquiry->fetch == fetch);
     inquiry->fetch = NULL;
     if (!exchange)
         inquiry_settle(inquiry);
@@ -216,6 +219,7 @@ static px_err fields_make(struct inquiry *inquiry, px_fetch_options *ask)
     px_field *made, *fields;
     size_t count = 0;
 
+    CHECK(inquiry->exchange && inquiry->auth->name_count <= AUTH_NAMES_MAX);
     request_head_names(&head, exchange);
     head.fields = px_request_fields(exchange, &head.field_count);
     px_err err = request_head_write(&head, &inquiry->arena, &made, &ask->field_count);

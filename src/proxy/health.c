@@ -5,6 +5,7 @@
  */
 #include "proxy/health.h"
 
+#include "base/check.h"
 #include "pollux/options.h"
 
 static uint64_t read_u64(const _Atomic uint64_t *from)
@@ -27,6 +28,7 @@ uint32_t health_share(const struct health *health, const struct health_rules *ru
 {
     uint64_t back_ms = read_u64(&health->back_ms);
 
+    ASSERT(rules->slow_start_ms > 0);
     if (back_ms == 0 || rules->slow_start_ms == PX_OFF || now_ms >= back_ms + rules->slow_start_ms)
         return HEALTH_SHARES;
     /* In panic one that is not back yet is asked, too. */
@@ -50,6 +52,7 @@ bool health_failed(struct health *health, const struct health_rules *rules, uint
 {
     uint64_t last_ms = atomic_exchange(&health->fail_ms, now_ms);
 
+    CHECK(rules->fails_max > 0 && rules->backoff_ms > 0);
     if (now_ms > last_ms && now_ms - last_ms > rules->fails_ms)
         atomic_store(&health->fails, 0);
     uint32_t fails = atomic_fetch_add(&health->fails, 1) + 1;
@@ -76,6 +79,7 @@ bool health_checked(struct health *health, const struct health_rules *rules, boo
 {
     bool is_down = read_u32(&health->down) != 0;
 
+    CHECK(rules->rise > 0 && rules->fall > 0);
     if (is_well != is_down) {
         atomic_store(&health->check_row, 0);
         return false;
@@ -95,6 +99,7 @@ bool health_take_check(struct health *health, uint64_t now_ms, uint32_t every_ms
 {
     uint64_t due_ms = atomic_load(&health->check_ms);
 
+    CHECK(every_ms > 0);
     return due_ms <= now_ms &&
            atomic_compare_exchange_strong(&health->check_ms, &due_ms, now_ms + every_ms);
 }

@@ -22,6 +22,7 @@ void passage_settle(struct passage *passage)
         return;
     if (passage->stage == PASSAGE_TUNNEL && passage->is_websocket)
         loop_socket_closed(&proxy->loop->told, SOCKETS_PROXIED);
+    CHECK(!passage->server && !list_linked(&passage->waiter.node));
     px_timer_destroy(passage->leave);
     flow_deinit(&passage->request);
     flow_deinit(&passage->answer);
@@ -42,6 +43,7 @@ void passage_refuse(struct passage *passage, unsigned status, const char *why)
 {
     px_exchange *exchange = passage->exchange;
 
+    CHECK(exchange && !list_linked(&passage->waiter.node));
     passage->stage = PASSAGE_REFUSED;
     passage_tell(passage, status, why);
     if (status == 503)
@@ -252,6 +254,7 @@ void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade
 {
     struct passage *passage = passage_make(proxy, exchange);
 
+    CHECK(!proxy->closing);
     if (!passage) {
         px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
         px_respond_error(exchange, 503);
@@ -309,6 +312,7 @@ static void ask_server(struct passage *passage)
     uint64_t now_ms = px_loop_now_ms(proxy->loop);
     px_error error;
 
+    CHECK(passage->server && !passage->fetch);
     passage->tries++;
     passage->started_ms = now_ms;
     tried_add(&passage->tried, upstream, passage->server);
@@ -353,6 +357,7 @@ void passage_try(struct passage *passage)
     px_upstream *upstream = passage->proxy->upstream;
     struct queue *queue = &upstream->queue;
 
+    CHECK(passage->exchange && passage->stage == PASSAGE_TRYING && !passage->fetch);
     /* What waits is older, unless this one comes again. */
     if (queue->count == 0 || queue->is_serving || passage->comes_again)
         passage->server = upstream_choose(upstream, passage->exchange, &passage->tried);

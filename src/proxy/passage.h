@@ -37,6 +37,7 @@ struct px_proxy {
     char *name;           /* owned */
     struct cidr *trusted; /* owned */
     struct pool passages;
+    struct loop_hook checks; /* in builds for tests: proxy_check */
     bool closing;
 };
 
@@ -119,6 +120,9 @@ void tunnel_drain(struct passage *passage);
 /* Bytes of the client on their way to the server: how many were used. */
 size_t passage_receive(struct passage *passage, px_str bytes);
 void passage_receive_end(struct passage *passage);
+
+/* What must hold of a proxy, and of its requests, between ticks. */
+void proxy_check(px_proxy *proxy);
 
 /* A proxy that was let go ends with its last passage. */
 void proxy_settle(px_proxy *proxy);

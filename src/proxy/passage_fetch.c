@@ -54,6 +54,7 @@ static px_pull answer_pull(px_exchange *exchange, char *out, size_t room, size_t
 {
     struct passage *passage = context;
     px_pull result = flow_take(&passage->answer, out, room, out_bytes);
+    ASSERT(*out_bytes <= room);
 
     (void)exchange;
     if (flow_let_go(&passage->answer) && passage->fetch)
@@ -82,6 +83,7 @@ static void answer_begin(struct passage *passage)
     size_t count;
     const px_field *fields = px_fetch_fields(passage->fetch, &count);
 
+    CHECK(passage->stage == PASSAGE_TRYING);
     if (status > 599 || tunnel_is_faked(passage, status) ||
         answer_head_set(exchange, fields, count) != PX_OK) {
         px_fetch_cancel(passage->fetch);
@@ -246,6 +248,7 @@ static void repeat(struct passage *passage, const px_fetch_facts *facts)
         passage->tried.count--; /* the same server may have it */
         passage->tries--;
     }
+    CHECK(passage->tried.count <= TRIED_MAX);
     passage_try(passage);
 }
 
@@ -288,6 +291,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     px_fetch_facts facts = {.struct_size = sizeof(facts)};
     enum server_result result = result_of(error);
 
+    CHECK(passage->fetch == fetch && passage->server);
     px_fetch_tell(fetch, &facts);
     passage->fetch = NULL;
     if (result == SERVER_FAILED && was_stale(&facts))

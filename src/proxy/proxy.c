@@ -34,6 +34,8 @@ static void proxy_free(px_proxy *proxy)
     px_loop *loop = proxy->loop;
     px_upstream *upstream = proxy->upstream;
 
+    CHECK(proxy->passages.taken == 0);
+    list_remove(&proxy->checks.node);
     pool_deinit(&proxy->passages);
     alloc_put(&loop->allocator, proxy->trusted);
     alloc_put(&loop->allocator, proxy->host);
@@ -115,6 +117,11 @@ static px_err proxy_init(px_proxy *proxy, px_error *out_error)
     return PX_OK;
 }
 
+static void checks_run(struct loop_hook *hook)
+{
+    proxy_check(CONTAINER_OF(hook, px_proxy, checks));
+}
+
 px_proxy *px_proxy_create(const px_proxy_options *given, px_error *out_error)
 {
     px_proxy_options options;
@@ -136,6 +143,8 @@ px_proxy *px_proxy_create(const px_proxy_options *given, px_error *out_error)
     }
     proxy->loop = loop;
     proxy->options = options;
+    proxy->checks.run = checks_run;
+    list_init(&proxy->checks.node);
     pool_init(&proxy->passages, &loop->allocator, sizeof(struct passage), PASSAGE_SLAB,
               PASSAGES_MAX);
     px_err err = proxy_init(proxy, &error);
@@ -145,6 +154,7 @@ px_proxy *px_proxy_create(const px_proxy_options *given, px_error *out_error)
         proxy->upstream = upstream_take(options.upstream);
         proxy->upstream->proxies++;
         upstream_counts_show(proxy->upstream);
+        loop_hook_add(loop, LOOP_CHECKS, &proxy->checks);
         return proxy;
     }
     error_copy(out_error, &error);

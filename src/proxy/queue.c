@@ -69,6 +69,7 @@ void queue_deinit(struct queue *queue)
 
 void queue_add(struct queue *queue, struct waiter *waiter, uint64_t due_ms)
 {
+    CHECK(waiter->call && !list_linked(&waiter->node));
     waiter->due_ms = due_ms;
     list_append(&queue->waiters, &waiter->node);
     queue->count++;
@@ -81,6 +82,7 @@ void queue_leave(struct queue *queue, struct waiter *waiter)
     if (!list_linked(&waiter->node))
         return;
     list_remove(&waiter->node);
+    CHECK(queue->count > 0);
     queue->count--;
 }
 

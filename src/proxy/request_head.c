@@ -57,6 +57,7 @@ px_err connection_names_read(const px_field *fields, size_t field_count,
 
 bool connection_names_have(const struct connection_names *names, px_str name)
 {
+    ASSERT(names->count <= CONNECTION_NAMES_MAX);
     for (size_t index = 0; index < names->count; index++)
         if (field_text_equal(names->names[index], name))
             return true;
@@ -232,6 +233,7 @@ px_str via_element(struct arena *arena, unsigned version, px_str name)
 {
     char *memory = arena_take_text(arena, VERSION_BYTES + name.len + 1);
 
+    CHECK(version >= 10 && version < 100);
     if (!memory)
         return px_str_make(NULL, 0);
     memory[0] = (char)('0' + version / 10);
@@ -282,6 +284,7 @@ px_err request_head_write(const struct request_head *head, struct arena *arena,
     struct connection_names names;
     struct writing writing = {.head = head, .names = &names, .arena = arena};
 
+    CHECK(head->via_name.len > 0 && head->version > 0);
     if (connection_names_read(head->fields, head->field_count, &names) != PX_OK)
         return PX_ERR_LIMIT;
     writing.fields =

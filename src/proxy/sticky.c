@@ -62,6 +62,7 @@ void sticky_set(const px_upstream *upstream, const struct server *server, px_exc
                         .secure = px_request_is_https(exchange),
                         .http_only = 1};
 
+    CHECK(upstream->sticky && server);
     if (sticky_find(upstream, exchange) != server)
         px_response_add_cookie(exchange, &cookie);
 }

@@ -88,6 +88,7 @@ px_err tunnel_expect(struct passage *passage, px_str *out_key)
 {
     px_str key = px_request_field(passage->exchange, "Sec-WebSocket-Key");
 
+    CHECK(passage->exchange);
     *out_key = px_str_make(NULL, 0);
     passage->is_websocket = field_name_is(passage->ask.upgrade, "websocket");
     if (!passage->is_websocket)
@@ -147,6 +148,7 @@ px_err tunnel_open(struct passage *passage)
     size_t count;
     const px_field *fields = px_fetch_fields(passage->fetch, &count);
 
+    CHECK(passage->stage == PASSAGE_TRYING && passage->ask.upgrade.len > 0);
     if (passage->is_websocket &&
         !px_str_equal(accept, px_str_make(passage->accept, WS_ACCEPT_BYTES)))
         return PX_ERR_MALFORMED;
@@ -242,6 +244,7 @@ static size_t side_pass(struct passage *passage, enum tunnel_side side, px_str b
 {
     struct frames next = passage->frames[side];
 
+    ASSERT(passage->stage == PASSAGE_TUNNEL);
     if (!passage->is_websocket)
         return pass(passage, bytes);
     if (passage->told[side])

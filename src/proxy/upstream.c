@@ -235,6 +235,11 @@ static px_err upstream_init(px_upstream *upstream, const px_upstream_options *op
     return err;
 }
 
+static void checks_run(struct loop_hook *hook)
+{
+    upstream_check(CONTAINER_OF(hook, px_upstream, checks));
+}
+
 px_upstream *px_upstream_create(const px_upstream_options *given, px_error *out_error)
 {
     px_upstream_options options;
@@ -258,8 +263,12 @@ px_upstream *px_upstream_create(const px_upstream_options *given, px_error *out_
     upstream->uses = 1;
     upstream->retry_tokens = RETRY_GAIN_SECOND;
     upstream->retry_ms = px_loop_now_ms(options.loop);
-    if (upstream_init(upstream, &options, &error) == PX_OK)
+    upstream->checks.run = checks_run;
+    list_init(&upstream->checks.node);
+    if (upstream_init(upstream, &options, &error) == PX_OK) {
+        loop_hook_add(upstream->loop, LOOP_CHECKS, &upstream->checks);
         return upstream;
+    }
     error_copy(out_error, &error);
     upstream_put(upstream);
     return NULL;
@@ -267,6 +276,7 @@ px_upstream *px_upstream_create(const px_upstream_options *given, px_error *out_
 
 px_upstream *upstream_take(px_upstream *upstream)
 {
+    CHECK(upstream->uses > 0);
     upstream->uses++;
     return upstream;
 }
@@ -277,7 +287,8 @@ void upstream_put(px_upstream *upstream)
 
     if (--upstream->uses > 0)
         return;
-    CHECK(upstream->busy == 0);
+    CHECK(upstream->busy == 0 && upstream->proxies == 0);
+    list_remove(&upstream->checks.node);
     upstream_counts_close(upstream);
     checker_close(upstream);
     px_client_destroy(upstream->client);

@@ -78,11 +78,15 @@ struct px_upstream {
     uint32_t retry_tokens;
     uint64_t retry_ms; /* when they were last given for time */
     uint32_t server_count;
-    struct server *servers; /* owned */
+    struct server *servers;  /* owned */
+    struct loop_hook checks; /* in builds for tests: upstream_check */
 };
 
 px_upstream *upstream_take(px_upstream *upstream);
 void upstream_put(px_upstream *upstream);
+
+/* What must hold of it between ticks. */
+void upstream_check(const px_upstream *upstream);
 
 /* How a request ended for its server. */
 enum server_result {

@@ -41,6 +41,7 @@ px_err upstream_counts_open(px_upstream *upstream, px_metrics *metrics)
     struct upstream_counts *counts = &upstream->counts;
     px_str name = name_of(upstream), none = {NULL, 0};
 
+    CHECK(!counts->metrics && upstream->server_count > 0);
     if (!metrics)
         return PX_OK;
     counts->timer = px_timer_create(upstream->loop, on_show, upstream);
