@@ -7,6 +7,7 @@
 #include "pollux/access.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -61,6 +62,7 @@ px_err px_access_add(px_access *access, int is_allowed, px_str block, px_matcher
     struct client_block parsed;
     px_err err = client_block_parse(block, &parsed, out_error);
 
+    CHECK(access->rule_count <= ACCESS_RULES_MAX);
     if (err != PX_OK)
         return err;
     if (access->rule_count == ACCESS_RULES_MAX)

@@ -48,6 +48,7 @@ static bool waiter_add(struct auth_job *job, px_exchange *exchange)
                                      ? alloc_take(jobs->allocator, sizeof(*waiter))
                                      : NULL;
 
+    CHECK(jobs->exchange_count <= AUTH_EXCHANGES_MAX);
     if (!waiter)
         return false;
     waiter->ref = px_exchange_ref(exchange);
@@ -67,6 +68,7 @@ static void waiters_tell(struct auth_job *job, enum auth_result result)
         px_exchange *exchange = jobs->closing ? NULL : px_ref_get(&waiter->ref);
 
         job->waiters = waiter->next;
+        CHECK(jobs->exchange_count > 0);
         jobs->exchange_count--;
         px_ref_release(&waiter->ref);
         alloc_put(jobs->allocator, waiter);
@@ -100,6 +102,7 @@ static void job_free(struct auth_job *job)
 /* Takes a waiting one out, tells its exchanges, and frees it. */
 static void job_drop(struct auth_job *job, enum auth_result result)
 {
+    CHECK(job->jobs->waiting_count > 0 && list_linked(&job->node));
     list_remove(&job->node);
     job->jobs->waiting_count--;
     waiters_tell(job, result);
@@ -121,6 +124,7 @@ static void job_done(px_err status, void *context)
     struct auth_jobs *jobs = job->jobs;
     bool is_right = status == PX_OK && job->is_right;
 
+    CHECK(jobs->running_count > 0 && list_linked(&job->node));
     list_remove(&job->node);
     jobs->running_count--;
     if (is_right && !jobs->closing)
@@ -232,6 +236,7 @@ static void job_insert(struct auth_jobs *jobs, struct auth_job *job)
 {
     struct list *node = jobs->waiting.prev;
 
+    CHECK(jobs->waiting_count < jobs->waiting_max);
     while (node != &jobs->waiting && JOB_OF(node)->start > job->start)
         node = node->prev;
     list_append(node->next, &job->node); /* in front of what follows */
@@ -262,6 +267,8 @@ static struct auth_job *job_make(struct auth_jobs *jobs, px_loop *loop,
 
 void auth_jobs_init(struct auth_jobs *jobs)
 {
+    CHECK(jobs->tell && jobs->learn && jobs->knows && jobs->closed);
+    CHECK(jobs->running_max > 0 && jobs->waiting_max > 0);
     list_init(&jobs->waiting);
     list_init(&jobs->running);
 }
@@ -272,6 +279,7 @@ enum auth_result auth_jobs_add(struct auth_jobs *jobs, px_exchange *exchange,
     struct auth_job *job = job_find(&jobs->waiting, check);
 
     CHECK(!jobs->closing);
+    CHECK(check->hash && check->password.len <= PASSWORD_BYTES_MAX);
     if (!job)
         job = job_find(&jobs->running, check);
     if (job)
@@ -294,6 +302,7 @@ enum auth_result auth_jobs_add(struct auth_jobs *jobs, px_exchange *exchange,
 
 void auth_jobs_close(struct auth_jobs *jobs)
 {
+    CHECK(!jobs->closing);
     jobs->closing = true;
     while (!list_empty(&jobs->waiting))
         job_drop(JOB_OF(jobs->waiting.next), AUTH_BUSY);

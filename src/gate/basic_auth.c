@@ -154,6 +154,7 @@ static void auth_free(void *context)
     px_basic_auth *auth = context;
     px_allocator allocator = auth->allocator;
 
+    CHECK(auth->jobs.running_count == 0 && auth->jobs.waiting_count == 0);
     map_deinit(&auth->known);
     users_deinit(&auth->users);
     px_template_destroy(auth->client);
@@ -170,6 +171,7 @@ static void challenge(px_exchange *exchange, const px_basic_auth *auth)
 
 static void answer(px_exchange *exchange, enum auth_result result, const px_basic_auth *auth)
 {
+    CHECK(result != AUTH_RIGHT);
     if (result == AUTH_WRONG) {
         challenge(exchange, auth);
         return;
@@ -279,6 +281,7 @@ static const char *hash_for(const px_basic_auth *auth, px_str name, bool *out_is
     const struct user *user = users_find(&auth->users, name);
     uint64_t other = siphash(&auth->keys[1], name.ptr, name.len);
 
+    CHECK(auth->users.count > 0);
     *out_is_user = user != NULL;
     return user ? user->hash : auth->users.items[other % auth->users.count].hash;
 }

@@ -133,6 +133,7 @@ static struct counted *counted_take(px_connection_limit *limit, px_str key)
 /* One exchange less; an entry without any goes. */
 static void counted_drop(px_connection_limit *limit, struct counted *counted)
 {
+    CHECK(limit->keys.count > 0);
     if (counted->count > 0)
         return;
     map_remove(&limit->keys, &counted->entry);
@@ -169,6 +170,7 @@ px_verdict px_connection_limit_check(px_exchange *exchange, void *limit)
 
     if (!counted)
         return refuse(exchange, 503);
+    CHECK(counted->count <= self->count);
     if (counted->count == self->count)
         return refuse(exchange, self->status);
     *share = (struct share){self, counted};

@@ -4,6 +4,7 @@
 #include "gate/edits.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -40,6 +41,7 @@ void edits_deinit(struct edits *edits)
 px_err edits_add(struct edits *edits, px_header_edit what, px_str name, px_str value,
                  px_matcher *when, px_error *out_error)
 {
+    CHECK(edits->count <= FIELD_EDITS_MAX);
     if (!field_name_valid(name) || field_is_framing(name))
         return error_set(
             out_error, PX_ERR_INVALID, 0, "'%.*s' is %s",
@@ -76,6 +78,7 @@ px_err edits_add(struct edits *edits, px_header_edit what, px_str name, px_str v
 void edits_run(const struct edits *edits, px_exchange *exchange,
                void (*change)(px_exchange *exchange, const struct edit *edit, px_str value))
 {
+    ASSERT(list_check(&edits->list) == edits->count);
     for (const struct list *node = edits->list.next; node != &edits->list; node = node->next) {
         const struct edit *edit = CONTAINER_OF(node, const struct edit, node);
         px_str value = px_str_make(NULL, 0);

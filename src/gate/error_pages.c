@@ -5,6 +5,7 @@
  * is.
  */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "pollux/reshape.h"
@@ -57,6 +58,7 @@ void px_error_pages_answer(px_exchange *exchange, unsigned status, void *pages)
                         ? self->targets[status - STATUS_FIRST]
                         : px_str_make(NULL, 0);
 
+    ASSERT(!target.ptr || target.ptr[0] == '/');
     if (target.ptr && px_respond_from(exchange, status, target) != PX_OK)
         return;
 }

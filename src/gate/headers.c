@@ -4,6 +4,7 @@
 #include "pollux/headers.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "gate/edits.h"
@@ -44,9 +45,11 @@ px_err px_headers_add_hsts(px_headers *headers, uint64_t max_age_s, int subdomai
     text_put_words(&text, "max-age=");
     text_put_number(&text, max_age_s);
     text_put_words(&text, subdomains ? "; includeSubDomains" : "");
+    CHECK(!text.cut);
     px_err err = px_headers_add(headers, PX_HEADER_SET, px_str_of("Strict-Transport-Security"),
                                 text_str(&text), when, out_error);
 
+    CHECK(err != PX_OK || !list_empty(&headers->edits.list));
     if (err == PX_OK) /* RFC 6797 section 7.2: not where it came in the clear */
         CONTAINER_OF(headers->edits.list.prev, struct edit, node)->https_only = true;
     return err;

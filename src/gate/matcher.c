@@ -65,7 +65,7 @@ px_matcher *px_matcher_create(const px_allocator *allocator, px_error *out_error
 px_matcher *matcher_hold(px_matcher *matcher)
 {
     if (matcher)
-        atomic_fetch_add(&matcher->holds, 1);
+        CHECK(atomic_fetch_add(&matcher->holds, 1) > 0);
     return matcher;
 }
 
@@ -169,6 +169,7 @@ static px_err check_value(px_match_kind kind, struct match_value *value, size_t 
 
 static px_err line_add(px_matcher *matcher, struct match_line *line, px_error *out_error)
 {
+    CHECK(matcher->line_count <= MATCHER_LINES_MAX);
     if (matcher->line_count == MATCHER_LINES_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "a matcher has at most %d lines",
                          MATCHER_LINES_MAX);
@@ -218,6 +219,7 @@ px_err px_matcher_add(px_matcher *matcher, px_match_kind kind, const px_str *val
 px_err px_matcher_add_not(px_matcher *matcher, px_matcher *inner, px_error *out_error)
 {
     CHECK(matcher != inner);
+    CHECK(inner->depth <= MATCHER_DEPTH_MAX);
     if (inner->depth + 1 > MATCHER_DEPTH_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "matchers are nested at most %d deep",
                          MATCHER_DEPTH_MAX);

@@ -80,6 +80,7 @@ static px_str path_resolve(px_str raw, char *out)
     }
     if (segment > 0)
         len = segment_end(out, segment, len);
+    ASSERT(len <= raw.len);
     return px_str_make(out, len);
 }
 
@@ -103,6 +104,7 @@ static px_str facts_path(struct facts *facts)
 
 static bool host_is(px_str pattern, px_str host)
 {
+    ASSERT(pattern.len > 0);
     if (px_str_equal(pattern, px_str_make("*", 1)))
         return true;
     if (pattern.ptr[0] != '*')
@@ -115,6 +117,7 @@ static bool host_is(px_str pattern, px_str host)
 
 static bool header_matches(const struct match_line *line, const px_match_request *request)
 {
+    ASSERT(line->name && line->count > 0);
     for (size_t index = 0; index < request->field_count; index++) {
         const px_field *field = &request->fields[index];
 
@@ -190,6 +193,7 @@ static bool value_matches(px_match_kind kind, const struct match_value *value, s
 
 static bool line_matches(const struct match_line *line, struct facts *facts)
 {
+    ASSERT(!line->inner && line->count > 0);
     if (line->kind == PX_MATCH_HEADER)
         return header_matches(line, &facts->request);
     for (size_t index = 0; index < line->count; index++) {

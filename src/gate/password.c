@@ -6,6 +6,8 @@
 #include <crypt.h>
 #include <string.h>
 
+#include "base/check.h"
+
 /* How long the last part of a hash is, by how it begins (crypt(5)). */
 static const struct method {
     const char *prefix;
@@ -87,6 +89,8 @@ bool password_check(const char *password, const char *hash, void *work)
     size_t len = strlen(hash);
     bool is_same = made && strlen(made) == len && equal_in_constant_time(made, hash, len);
 
+    CHECK(work && strlen(password) <= PASSWORD_BYTES_MAX);
+    CHECK(strlen(hash) <= PASSWORD_HASH_BYTES_MAX);
     explicit_bzero(work, sizeof(struct crypt_data));
     return is_same;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
@@ -83,6 +84,7 @@ static uint64_t name_hash(const px_rate_limit *limit, const px_rate_limit_option
     px_str parts[] = {px_str_of(options->name ? options->name : ""), px_str_of(key)};
     uint64_t words[3] = {0, 0, limit->quota.step_ns};
 
+    CHECK(limit->table && limit->quota.step_ns > 0);
     for (size_t index = 0; index < 2; index++)
         words[index] = rate_table_hash(limit->table, parts[index]);
     return rate_table_hash(limit->table, px_str_make((const char *)words, sizeof(words)));
@@ -170,6 +172,7 @@ static void set_field(px_exchange *exchange, const px_rate_limit *limit, const c
     text_put_number(&text, first_value);
     text_put_words(&text, second);
     text_put_number(&text, second_value);
+    CHECK(!text.cut);
     px_response_add_field(exchange, px_str_of(name), text_str(&text));
 }
 
@@ -181,6 +184,7 @@ static void refuse(px_exchange *exchange, const px_rate_limit *limit, uint64_t w
 
     text_init(&text, value, sizeof(value));
     text_put_number(&text, wait_s);
+    CHECK(!text.cut);
     px_response_set_field(exchange, px_str_of("Retry-After"), text_str(&text));
     /* draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4. */
     set_field(exchange, limit, "RateLimit-Policy", "\";q=", limit->burst,

@@ -42,6 +42,7 @@ px_rate_table *px_rate_table_create(const px_rate_table_options *options, px_err
     }
     while (buckets * 2 * sizeof(struct rate_bucket) <= bytes)
         buckets *= 2;
+    CHECK((buckets & (buckets - 1)) == 0);
     table->allocator = *used;
     table->bucket_count = buckets;
     atomic_init(&table->holds, 1);
@@ -92,6 +93,7 @@ static struct rate_place *place_take(struct rate_bucket *bucket, uint64_t tag, u
     struct rate_place *place = &bucket->places[0];
     uint64_t used_ns = atomic_load(&place->used_ns);
 
+    ASSERT(tag != 0);
     for (uint32_t index = 1; index < RATE_PLACES; index++) {
         uint64_t other_ns = atomic_load(&bucket->places[index].used_ns);
 
@@ -125,6 +127,7 @@ bool rate_table_take(px_rate_table *table, uint64_t hash, const struct rate_quot
     uint64_t tag = hash ? hash : 1;
 
     CHECK(quota->step_ns > 0 && quota->reach_ns >= quota->step_ns);
+    ASSERT((table->bucket_count & (table->bucket_count - 1)) == 0);
     for (uint32_t tries = 0; tries < TRIES_MAX; tries++) {
         struct rate_place *place = place_find(bucket, tag, now_ns);
 

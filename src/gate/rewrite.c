@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "base/options.h"
@@ -106,6 +107,7 @@ static px_str target_join(px_exchange *exchange, px_str path, px_str query)
         at = text_write_str(at, query);
     }
     *at = '\0';
+    ASSERT(at == text + bytes);
     return px_str_make(text, bytes);
 }
 
@@ -113,6 +115,7 @@ static px_str target_of(const px_rewrite *rewrite, px_exchange *exchange)
 {
     px_str query = px_request_query(exchange), raw = px_request_raw_path(exchange);
 
+    CHECK(rewrite->target || rewrite->prefix.ptr);
     if (rewrite->target) {
         px_str text = px_template_text(rewrite->target, exchange, PX_TEMPLATE_TARGET);
 

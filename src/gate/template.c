@@ -160,6 +160,7 @@ px_template *template_create(px_str text, template_find_fn find, const px_alloca
         if (err == PX_OK && taking.at < text.len)
             err = take_placeholder(&taking);
     }
+    CHECK(taking.bytes <= taking.template_->bytes + text.len + 1);
     if (err == PX_OK) {
         error_clear(out_error);
         return taking.template_;
@@ -271,6 +272,7 @@ static px_str field_clean(char *text, size_t len)
             text[at] = ' ';
     }
     px_str value = field_trim(px_str_make(text, len));
+    ASSERT(value.ptr >= text && value.len <= len);
 
     text[(size_t)(value.ptr - text) + value.len] = '\0';
     return value;
@@ -307,6 +309,7 @@ px_str template_write(const px_template *template_, const px_str *texts, px_temp
 {
     char *at = out;
 
+    ASSERT(template_->piece_count <= TEMPLATE_PIECES_MAX);
     for (uint32_t index = 0; index < template_->piece_count; index++) {
         if (use == PX_TEMPLATE_TARGET)
             at = target_write(at, texts[index], form_of(&template_->pieces[index]));
@@ -325,6 +328,8 @@ px_str px_template_text(const px_template *template_, px_exchange *exchange, px_
 {
     px_str texts[TEMPLATE_PIECES_MAX];
 
+    CHECK(template_->piece_count <= TEMPLATE_PIECES_MAX);
+    CHECK(use <= PX_TEMPLATE_KEY);
     for (uint32_t index = 0; index < template_->piece_count; index++) {
         const struct template_piece *piece = &template_->pieces[index];
         struct template_reading reading = {exchange, piece->name, use};

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "exchange/upstream.h"
 #include "gate/template.h"

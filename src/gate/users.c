@@ -26,6 +26,7 @@ const struct user *users_find(const struct users *users, px_str name)
 {
     uint32_t index = users->bucket_count > 0 ? *bucket_of(users, name) : 0;
 
+    ASSERT((users->bucket_count & (users->bucket_count - 1)) == 0);
     while (index > 0 && !px_str_equal(users->items[index - 1].name, name))
         index = users->items[index - 1].next;
     return index > 0 ? &users->items[index - 1] : NULL;
@@ -70,6 +71,8 @@ static px_err user_add(struct users *users, const struct user *user, const char 
 {
     const char *fault = password_hash_fault(user->hash);
 
+    CHECK(users->items && user->name.len > 0);
+    CHECK(user->name.len <= USER_NAME_BYTES_MAX);
     if (fault) {
         char text[128];
 
