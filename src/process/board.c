@@ -112,6 +112,7 @@ static px_err past_see(struct board *board, const int *fds, uint32_t count)
     px_err err = PX_OK;
     px_error error;
 
+    CHECK(count <= BOARD_PAST_MAX);
     board->past = calloc(count + 1, sizeof(board->past[0]));
     for (uint32_t i = 0; i < count; i++) {
         const struct board_block *past = board->past ? past_map(fds[i]) : NULL;
@@ -129,6 +130,7 @@ static px_err past_see(struct board *board, const int *fds, uint32_t count)
 
 static int *own_fd(struct board *board, uint32_t count)
 {
+    CHECK(board->fds);
     return &board->fds[count];
 }
 
@@ -171,6 +173,7 @@ px_err board_init(struct board *board, uint32_t count, px_metrics *metrics, cons
     *board = (struct board){.metrics = metrics};
     px_err err = past_see(board, past_fds, past_count);
 
+    CHECK(metrics && count > 0);
     if (err == PX_OK)
         err = blocks_make(board, count);
     if (err != PX_OK)
@@ -210,6 +213,7 @@ void board_keep(struct board *board, uint32_t index)
     px_err err = px_metrics_use(board->metrics, board->blocks[index]->counts, &error);
 
     CHECK(err == PX_OK); /* nothing is allocated */
+    CHECK(index < board->count && board->blocks[index]);
     for (uint32_t i = 0; i < board->count; i++)
         if (i != index)
             block_end(&board->blocks[i], &nothing);
@@ -220,6 +224,7 @@ void board_keep(struct board *board, uint32_t index)
 
 void board_retire(struct board *board, uint32_t index)
 {
+    CHECK(index < board->count && board->blocks[index]);
     atomic_store(&board->blocks[index]->alive_ms, 0);
     px_metrics_vacate(board->blocks[index]->counts);
 }

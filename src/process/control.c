@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 enum { DESCRIPTORS_MAX = 4 /* more than one is an error, but must be found to be closed */ };
 
 int control_pair(int out_fds[2])
@@ -45,6 +47,7 @@ int control_answer(int answer_fd, enum control_kind kind, uint32_t slot)
 {
     const struct control_answer answer = {CONTROL_VERSION, (uint32_t)kind, slot};
 
+    CHECK(kind >= CONTROL_READY && kind <= CONTROL_REPORTED);
     for (;;) {
         /* So little goes into a pipe whole or not at all. */
         ssize_t bytes = write(answer_fd, &answer, sizeof(answer));
@@ -77,12 +80,14 @@ enum control_heard control_hear(int answer_fd, struct control_answer *out_answer
 
 struct control_message control_make(enum control_kind kind, uint32_t slot, uint32_t address)
 {
+    CHECK(kind >= CONTROL_SERVE && kind <= CONTROL_KIND_LAST);
     return (struct control_message){
         .version = CONTROL_VERSION, .kind = (uint32_t)kind, .slot = slot, .address = address};
 }
 
 int control_send(int fd, const struct control_message *message, int passed_fd)
 {
+    CHECK(fd >= 0 && message->version == CONTROL_VERSION);
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -118,6 +123,7 @@ int control_send_patiently(int fd, const struct control_message *message, int pa
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     int failure = control_send(fd, message, passed_fd);
 
+    CHECK(patience_ms >= 0);
     while (failure == EAGAIN && poll(&wait, 1, patience_ms) > 0)
         failure = control_send(fd, message, passed_fd);
     return failure;

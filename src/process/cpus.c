@@ -63,6 +63,7 @@ static uint32_t cpus_of(uint64_t quota, uint64_t period)
 {
     uint64_t cpus = quota / period + (quota % period != 0);
 
+    CHECK(period > 0);
     return cpus > CPUS_MAX ? CPUS_MAX : (uint32_t)cpus;
 }
 
@@ -206,6 +207,7 @@ uint32_t cpus_usable(void)
 
     read_text("/proc/self/cgroup", membership, sizeof(membership));
     uint32_t quota = cpus_quota(membership, "/sys/fs/cgroup");
+    CHECK(cpus > 0);
     if (quota != 0 && quota < cpus)
         cpus = quota;
     return cpus > CPUS_MAX ? CPUS_MAX : cpus;

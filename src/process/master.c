@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "process/signals.h"
 
@@ -96,6 +97,7 @@ static void child_ended(struct master *master, uint32_t place, int status)
     struct master_child *child = &master->children[place];
     pid_t pid = child->pid;
 
+    CHECK(place < master->supervisor.place_count && pid > 0);
     master_hang_up(child);
     child->status = status;
     board_retire(master->plan->board, place);
@@ -234,6 +236,7 @@ static void read_signals(struct master *master)
 
 static void answer_take(struct master *master, uint32_t place, const struct control_answer *answer)
 {
+    CHECK(answer->kind >= CONTROL_READY && answer->kind <= CONTROL_REPORTED);
     if (answer->kind == CONTROL_READY) {
         if (answer->slot == CONTROL_READY_BUT)
             master->plan->on_warned(master->plan->context);
@@ -308,6 +311,7 @@ static void read_legacy(struct master *master)
     int passed_fd;
     int result = control_receive(master->plan->legacy->fd, &message, &passed_fd);
 
+    CHECK(master->plan->legacy->fd >= 0);
     if (result == 0)
         return;
     if (result > 0 && passed_fd >= 0)
@@ -328,6 +332,7 @@ static void read_legacy(struct master *master)
 /* `is_late`: we were stopped ourselves, and so most likely were they; they get time to move. */
 static void look_at_beats(struct master *master, uint64_t now_ms, bool is_late)
 {
+    CHECK(master->plan->board->count >= master->supervisor.place_count);
     for (uint32_t i = 0; i < master->supervisor.place_count; i++) {
         uint64_t at_ms = atomic_load(&master->plan->board->blocks[i]->alive_ms);
         const struct supervisor_event event = {
@@ -429,6 +434,8 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
 {
     sigset_t set;
 
+    CHECK(plan->board->count == master_place_count(plan->supervisor.slot_count));
+    CHECK(plan->on_work && plan->on_ready && plan->on_reload && plan->on_mend);
     *master = (struct master){.plan = plan,
                               .signal_fd = -1,
                               .successor = {.fd = -1, .failure_fd = -1},

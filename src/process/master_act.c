@@ -13,6 +13,8 @@
 
 #include "process/master.h"
 
+#include "base/check.h"
+
 /* --- Workers -----------------------------------------------------------------------------------
  */
 
@@ -35,6 +37,7 @@ static void act_fork(struct master *master, uint32_t place)
     struct master_child worker = {.ends = {-1, -1}};
     int failure = control_open(&child.ends, &worker.ends);
 
+    CHECK(place < master->supervisor.place_count && master->children[place].ends.word_fd < 0);
     child.pid = failure == 0 ? fork() : -1;
     if (child.pid == 0) {
         master_hang_up(&child);
@@ -58,6 +61,7 @@ static void tell(struct master *master, uint32_t place, const struct control_mes
 {
     struct master_child *child = &master->children[place];
 
+    CHECK(place < master->supervisor.place_count);
     if (child->ends.word_fd < 0)
         return;
     int failure = control_send_patiently(child->ends.word_fd, message, passed_fd, SEND_PATIENCE_MS);
@@ -119,6 +123,7 @@ static void give_sockets(struct master *master, uint32_t place, uint32_t slot)
 
 static void act_assign(struct master *master, uint32_t place, uint32_t slot)
 {
+    CHECK(slot < master->supervisor.plan.slot_count);
     if (!master->children[place].has_shared)
         give_sockets(master, place, SUPERVISOR_NOBODY);
     master->children[place].has_shared = true;
@@ -128,6 +133,7 @@ static void act_assign(struct master *master, uint32_t place, uint32_t slot)
 
 static void act_kill(const struct master *master, uint32_t place)
 {
+    CHECK(place < master->supervisor.place_count);
     if (master->children[place].pid > 0)
         kill(master->children[place].pid, SIGKILL);
 }
@@ -146,6 +152,7 @@ static void own(struct master *master)
 {
     int code = master->plan->on_ready(master->plan->context);
 
+    CHECK(!master->is_awaiting);
     if (code != 0)
         master_event(master, EVENT_REFUSED, SUPERVISOR_NOBODY, code);
     else

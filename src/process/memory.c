@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/number.h"
 
 enum { MEMORY_FILE_BYTES = 4096, MEMORY_LINES_MAX = 64 };
@@ -24,6 +25,7 @@ static void file_text(const char *path, char *out, size_t room)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, out, room - 1);
 
+    CHECK(room > 0);
     out[len > 0 ? len : 0] = '\0';
     if (fd >= 0)
         close(fd);

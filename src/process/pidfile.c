@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 
 enum {
@@ -128,6 +129,7 @@ px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor, px_error *o
     int text_len = snprintf(text, sizeof(text), "%ld\n", (long)pid);
     int path_len = snprintf(next, sizeof(next), "%s.%ld", path, (long)pid);
 
+    CHECK(pid > 0 && (size_t)text_len < sizeof(text));
     if (path_len < 0 || (size_t)path_len >= sizeof(next))
         return pidfile_fail(path, ENAMETOOLONG, out_error);
     px_err err = pidfile_check(path, predecessor, out_error);
@@ -167,6 +169,7 @@ void pidfile_remove(const char *path, pid_t pid)
     int len = snprintf(mine, sizeof(mine), "%ld\n", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
+    CHECK((size_t)len < sizeof(mine));
     if (fd < 0)
         return;
     ssize_t bytes = read(fd, found, sizeof(found));

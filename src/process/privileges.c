@@ -143,6 +143,7 @@ static px_err become(const struct privileges *privileges, px_error *out_error)
 {
     bool is_same = privileges->uid == geteuid() && privileges->gid == getegid();
 
+    CHECK(privileges->group_count > 0 && privileges->group_count <= PRIVILEGES_GROUPS_MAX);
     /* A container's root may stay root, and there the groups may not be its own to change. */
     if (setgroups(privileges->group_count, privileges->groups) != 0 && !(is_same && errno == EPERM))
         return drop_fail(privileges, "setgroups", out_error);

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "process/seccomp.h"
 
@@ -86,6 +87,8 @@ static bool path_room_make(struct sandbox *sandbox)
 static px_err path_add(struct sandbox *sandbox, char *text, int fd, unsigned access,
                        px_error *out_error)
 {
+    CHECK(sandbox->path_count <= sandbox->path_room);
+    CHECK(access != 0 && !(text && fd >= 0));
     if (!text && fd < 0)
         return error_set(out_error, PX_ERR_MEMORY, 0, "cannot make a sandbox: out of memory");
     if (sandbox->path_count == SANDBOX_PATHS_MAX) {
@@ -129,6 +132,7 @@ px_err sandbox_allow_fd(struct sandbox *sandbox, int fd, unsigned access, px_err
 
 px_err sandbox_allow_port(struct sandbox *sandbox, uint16_t port, px_error *out_error)
 {
+    CHECK(sandbox->port_count <= SANDBOX_PORTS_MAX);
     for (uint32_t i = 0; i < sandbox->port_count; i++)
         if (sandbox->ports[i] == port)
             return error_clear(out_error);
@@ -143,6 +147,7 @@ static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
 {
     struct seccomp_rules rules = {.may_dial = sandbox->may_dial};
 
+    CHECK(sandbox->traps);
     for (size_t i = 0; i < sandbox->path_count; i++) {
         unsigned access = sandbox->paths[i].access;
 

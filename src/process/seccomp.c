@@ -67,6 +67,7 @@ static void filter_add(struct filter *filter, uint32_t action, int call, unsigne
 {
     int result;
 
+    CHECK(count == 0 || arguments);
     if (call < 0 || call >= CALLS_SCANNED || filter->failure != 0)
         return; /* this architecture does not have it */
     result = seccomp_rule_add_array(filter->context, action, call, count, arguments);
@@ -139,6 +140,7 @@ static void later_add(struct filter *filter)
 
     while (last > 0 && !is_known(last))
         last--;
+    CHECK(last + CALLS_TO_COME < CALLS_SCANNED);
     for (int call = last + 1; call <= last + CALLS_TO_COME; call++)
         filter_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0, NULL);
 }

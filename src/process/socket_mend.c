@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 static int option_get(int fd, int name)
 {
     int value = 0;
@@ -98,6 +100,7 @@ enum socket_state socket_mend(int fd, const struct socket_plan *plan)
     bool is_unix = option_get(fd, SO_DOMAIN) == AF_UNIX;
     enum socket_state state = SOCKET_SOUND;
 
+    CHECK(fd >= 0 && plan->name_bytes <= sizeof(plan->name));
     if (is_unix && is_shut(fd))
         return SOCKET_LOST;
     if (option_get(fd, SO_ACCEPTCONN) == 0) {

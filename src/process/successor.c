@@ -60,6 +60,7 @@ static void give_counts(const struct board_given *given)
             (size_t)snprintf(text + len, sizeof(text) - len, len > 0 ? ",%d" : "%d", given->fds[i]);
         fcntl(given->fds[i], F_SETFD, 0);
     }
+    CHECK(len < sizeof(text));
     if (len > 0)
         setenv(BOARD_VARIABLE, text, 1);
 }
@@ -97,6 +98,7 @@ static int send_sockets(int fd, const struct successor_program *program)
 
     for (uint32_t i = 0; i < program->socket_count && failure == 0; i++) {
         const struct master_socket *socket = &program->sockets[i];
+        CHECK(socket->fd >= 0 && socket->plan.name_bytes <= sizeof(socket->plan.name));
         struct control_message message =
             control_make(CONTROL_SOCKET, socket->slot, socket->address);
 
@@ -196,6 +198,7 @@ static int receive(int fd, struct control_message *out_message, int *out_fd)
 
 static bool legacy_keep(struct legacy *legacy, const struct control_message *message, int fd)
 {
+    CHECK(legacy->count <= LEGACY_SOCKETS_MAX);
     if (message->kind != CONTROL_SOCKET || fd < 0 || legacy->count == LEGACY_SOCKETS_MAX)
         return false;
     struct legacy_socket *sockets =

@@ -54,6 +54,8 @@ void supervisor_act(struct supervisor *supervisor, enum supervisor_action_kind k
     uint32_t at = supervisor->action_first + supervisor->action_count;
 
     CHECK(supervisor->action_count < supervisor->action_room);
+    CHECK(worker == SUPERVISOR_NOBODY || worker < supervisor->place_count);
+    CHECK(slot == SUPERVISOR_NOBODY || slot < supervisor->plan.slot_count);
     supervisor->actions[at % supervisor->action_room] =
         (struct supervisor_action){kind, worker, slot, code};
     supervisor->action_count++;
@@ -63,6 +65,7 @@ bool supervisor_take(struct supervisor *supervisor, struct supervisor_action *ou
 {
     if (supervisor->action_count == 0)
         return false;
+    CHECK(supervisor->action_first < supervisor->action_room);
     *out_action = supervisor->actions[supervisor->action_first];
     supervisor->action_first = (supervisor->action_first + 1) % supervisor->action_room;
     supervisor->action_count--;
@@ -83,6 +86,7 @@ void supervisor_tell(struct supervisor *supervisor, uint32_t worker,
     struct supervised *told = &supervisor->workers[worker];
     enum worker_state state = WORKER_STOPPING;
 
+    CHECK(worker < supervisor->place_count);
     if (kind == ACTION_RETIRE)
         state = WORKER_RETIRING;
     else if (kind == ACTION_DRAIN)
@@ -104,6 +108,7 @@ static void tell_all(struct supervisor *supervisor, enum supervisor_action_kind 
 
 void supervisor_orphan(struct supervisor *supervisor, uint32_t worker)
 {
+    CHECK(worker < supervisor->place_count);
     supervisor->workers[worker].load = 0;
     for (uint32_t i = 0; i < supervisor->plan.slot_count; i++) {
         struct supervised_slot *slot = &supervisor->slots[i];
@@ -333,6 +338,7 @@ static void successor_lost(struct supervisor *supervisor, enum supervisor_reason
 static void on_successor(struct supervisor *supervisor, enum supervisor_event_kind kind,
                          uint64_t now_ms)
 {
+    CHECK(supervisor->successor <= SUCCESSOR_TAKING);
     if (supervisor->successor == SUCCESSOR_NONE)
         return;
     if (kind == EVENT_SUCCESSOR_LOST) {

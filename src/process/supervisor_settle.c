@@ -7,6 +7,8 @@
  */
 #include "process/supervisor.h"
 
+#include "base/check.h"
+
 /* --- Workers -----------------------------------------------------------------------------------
  */
 
@@ -36,6 +38,7 @@ static uint32_t count_free(const struct supervisor *supervisor)
 static void fork_some(struct supervisor *supervisor, uint32_t generation, uint32_t count,
                       uint64_t now_ms)
 {
+    CHECK(generation > 0 && generation <= supervisor->last_generation);
     for (uint32_t i = 0; i < supervisor->place_count && count > 0; i++) {
         if (supervisor->workers[i].state != WORKER_NONE)
             continue;
@@ -50,6 +53,7 @@ static void fork_some(struct supervisor *supervisor, uint32_t generation, uint32
 
 static void settle_workers(struct supervisor *supervisor, uint64_t now_ms)
 {
+    CHECK(supervisor->worker_count > 0);
     if (supervisor->generation == 0 || now_ms < supervisor->backoff_due_ms)
         return;
     uint32_t count = count_of(supervisor, supervisor->generation, false);
@@ -93,6 +97,7 @@ static void reload_go_on(struct supervisor *supervisor, uint64_t now_ms)
     uint32_t next = supervisor->next_generation;
     uint32_t rest = supervisor->next_count - supervisor->next_forked;
 
+    CHECK(supervisor->next_forked <= supervisor->next_count);
     if (next == 0 || rest == 0 || count_of(supervisor, next, true) == 0)
         return;
     supervisor->next_forked = supervisor->next_count;
@@ -218,6 +223,8 @@ static void slot_move(struct supervisor *supervisor, uint32_t index, uint32_t to
 {
     struct supervised_slot *slot = &supervisor->slots[index];
 
+    CHECK(to < supervisor->place_count && slot->holder != to);
+    CHECK(supervisor->workers[to].state == WORKER_READY);
     if (supervisor->is_refusing)
         supervisor_act(supervisor, ACTION_ADMIT, SUPERVISOR_NOBODY, SUPERVISOR_NOBODY, 0);
     supervisor->is_refusing = false;
@@ -226,6 +233,7 @@ static void slot_move(struct supervisor *supervisor, uint32_t index, uint32_t to
         supervisor->workers[slot->previous].load--;
     slot->holder = to;
     slot->is_served = false;
+    CHECK(slot->previous != slot->holder);
     supervisor->workers[to].load++;
     supervisor_act(supervisor, ACTION_ASSIGN, to, index, 0);
 }
