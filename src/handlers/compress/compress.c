@@ -17,6 +17,7 @@ static void *shelf_take(struct px_compress *compress, struct coder_shelf *shelf,
     const struct coder_kind *kind = shelf->kind;
     void *coder;
 
+    CHECK(kind && shelf->idle_count <= COMPRESS_IDLE_MAX);
     if (compress->memory_bytes + kind->memory_bytes > compress->memory_bytes_max)
         return NULL;
     coder = shelf->idle_count > 0 ? shelf->idle[--shelf->idle_count]
@@ -35,6 +36,7 @@ static void *shelf_take(struct px_compress *compress, struct coder_shelf *shelf,
 
 static void shelf_put(struct px_compress *compress, struct coder_shelf *shelf, void *coder)
 {
+    CHECK(compress->memory_bytes >= shelf->kind->memory_bytes);
     compress->memory_bytes -= shelf->kind->memory_bytes;
     if (shelf->idle_count < COMPRESS_IDLE_MAX)
         shelf->idle[shelf->idle_count++] = coder;
@@ -130,11 +132,13 @@ static int compress_on_content(px_exchange *exchange, px_filter_step *step, void
     px_err err = stream->shelf->kind->step(stream->coder, step,
                                            step->last ? CODER_FINISH : CODER_GO_ON, &done);
 
+    ASSERT(stream->coder);
     (void)exchange;
     if (err != PX_OK)
         return -1;
     stream->dirty = stream->dirty || step->in_used > 0;
     step->done = step->last && done;
+    ASSERT(step->in_used <= step->in.len && step->out_used <= step->room);
     compress_record_add(&stream->record, px_str_make(step->out, step->out_used));
     if (step->done)
         compress_record_keep(&stream->record);
@@ -215,6 +219,7 @@ struct px_compress *compress_create(const px_allocator *allocator, const px_comp
         error_set(out_error, PX_ERR_MEMORY, 0, "no memory");
         return NULL;
     }
+    CHECK((options.codings & ~px_compress_codings()) == 0);
     compress->holds = 1;
     compress->offered = options.codings;
     compress->bytes_min = options.bytes_min ? options.bytes_min : COMPRESS_BYTES_MIN_DEFAULT;
@@ -238,6 +243,7 @@ px_compress *px_compress_create(const px_compress_options *options, px_error *ou
 
 px_compress *px_compress_hold(px_compress *compress)
 {
+    CHECK(compress->holds > 0);
     compress->holds++;
     return compress;
 }

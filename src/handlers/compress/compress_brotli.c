@@ -10,6 +10,7 @@
  */
 #include <brotli/encode.h>
 
+#include "base/check.h"
 #include "base/heap.h"
 #include "handlers/compress/compress.h"
 
@@ -84,6 +85,7 @@ static bool brotli_call(struct brotli *brotli, px_filter_step *step, BrotliEncod
     bool well =
         BrotliEncoderCompressStream(brotli->state, what, &in_left, &in, &room, &out, NULL) != 0;
 
+    ASSERT(brotli->state && step->out_used <= step->room);
     step->out_used = step->room - room;
     *out_in_used = input.len - in_left;
     return well;

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/map.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
@@ -31,6 +32,7 @@ static void entry_put(void *context)
 {
     struct compress_entry *entry = context;
 
+    CHECK(entry->refs > 0);
     if (--entry->refs > 0)
         return;
     buf_deinit(&entry->bytes);
@@ -122,6 +124,7 @@ px_str compress_cache_key(px_exchange *exchange)
 
 void compress_cache_key_coding(px_str key, enum coding coding)
 {
+    CHECK(key.len > 0 && coding < CODING_COUNT);
     *(char *)(uintptr_t)key.ptr = (char)coding; /* ours: compress_cache_key made it */
 }
 
@@ -148,6 +151,7 @@ void compress_record_begin(struct compress_cache *cache, px_exchange *exchange, 
 {
     uint64_t entry_max = cache->map.options.bytes_max / COMPRESS_CACHE_SHARES;
 
+    CHECK(cache->recording_count <= COMPRESS_RECORDINGS_MAX);
     *record = (struct compress_record){.cache = NULL};
     /* What is long will hardly fit, and is not asked for at once by many. */
     if (cache->recording_count == COMPRESS_RECORDINGS_MAX ||
@@ -166,6 +170,7 @@ void compress_record_end(struct compress_record *record)
 {
     if (!record->cache)
         return;
+    CHECK(record->cache->recording_count > 0);
     record->cache->recording_count--;
     record->cache = NULL;
     buf_deinit(&record->bytes);

@@ -9,6 +9,8 @@
 
 #include "handlers/compress/compress.h"
 
+#include "base/check.h"
+
 enum {
     LEVEL = 5,
     WINDOW_BITS = 15,
@@ -72,6 +74,7 @@ static bool spill_give(struct gzip *gzip, px_filter_step *step)
     size_t left = gzip->spill_len - gzip->spill_at;
     size_t count = left < step->room ? left : step->room;
 
+    CHECK(gzip->spill_at <= gzip->spill_len && gzip->spill_len <= SPILL_BYTES);
     memcpy(step->out, gzip->spill + gzip->spill_at, count);
     gzip->spill_at += (uint32_t)count;
     step->out_used = count;
@@ -84,6 +87,7 @@ static px_err gzip_deflate(struct gzip *gzip, px_filter_step *step, enum coder_w
     static const int flushes[] = {Z_NO_FLUSH, Z_SYNC_FLUSH, Z_FINISH};
     z_stream *stream = &gzip->stream;
 
+    ASSERT(wish <= CODER_FINISH);
     /* Input and room are a filter's steps of some kilobytes: they fit into zlib's counts. */
     stream->next_in = (Bytef *)(uintptr_t)step->in.ptr;
     stream->avail_in = (uInt)step->in.len;

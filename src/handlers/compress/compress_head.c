@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "handlers/compress/compress.h"
 #include "http/fields/field.h"
 #include "http/fields/media_type.h"
@@ -86,6 +87,7 @@ px_str compress_etag(px_exchange *exchange, enum coding coding)
     size_t len = plain.len + 1 + name.len;
     char *text;
 
+    CHECK(coding < CODING_COUNT);
     /* A weak one says that the two mean the same, and they do (RFC 9110 section 8.8.1). */
     if (!plain.ptr || !(text = px_exchange_alloc(exchange, len)))
         return px_str_make(NULL, 0);
@@ -137,6 +139,7 @@ void compress_set_head(px_exchange *exchange, enum coding coding, px_str etag)
 
 void compress_set_known(px_exchange *exchange, px_str etag)
 {
+    CHECK(etag.len > 0);
     px_response_set_status(exchange, 304);
     px_response_set_field(exchange, px_str_of("ETag"), etag);
     px_response_set_field(exchange, px_str_of("Content-Type"), px_str_make(NULL, 0));

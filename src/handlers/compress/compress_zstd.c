@@ -12,6 +12,8 @@
 
 #include "handlers/compress/compress.h"
 
+#include "base/check.h"
+
 enum { LEVEL = 5, WINDOW_LOG = 18, TABLE_LOG = 16 };
 
 struct zstd {
@@ -76,6 +78,7 @@ static px_err zstd_step(void *coder, px_filter_step *step, enum coder_wish wish,
     size_t left =
         ZSTD_compressStream2(((struct zstd *)coder)->context, &out, &in, directives[wish]);
 
+    ASSERT(wish <= CODER_FINISH);
     if (ZSTD_isError(left))
         return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? PX_ERR_MEMORY
                                                                        : PX_ERR_INVALID;

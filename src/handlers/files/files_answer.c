@@ -9,10 +9,13 @@
 
 #include "handlers/files/files.h"
 
+#include "base/check.h"
+
 /* Fields of an encoded form: its own validators, the rest as what it is a form of. */
 static void coded_fields(px_exchange *exchange, const struct files_entry *entry,
                          const struct files_entry *base, const char *coding)
 {
+    CHECK(coding && entry != base);
     for (uint32_t index = 0; index < entry->own_count; index++)
         px_response_add_field(exchange, entry->fields[index].name, entry->fields[index].value);
     for (uint32_t index = base->own_count; index < base->kept.count; index++)
@@ -29,6 +32,7 @@ static void content_range_add(px_exchange *exchange, const struct byte_range *ra
                                (unsigned long long)size)
                     : snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
 
+    CHECK(len > 0 && (size_t)len < sizeof(text));
     px_response_add_field(exchange, px_str_make("Content-Range", 13),
                           px_str_make(text, (size_t)len));
 }
@@ -108,6 +112,8 @@ void files_answer(px_exchange *exchange, struct files_entry *entry, struct files
     size_t count;
     const px_field *fields = px_request_fields(exchange, &count);
 
+    ASSERT(entry->outcome == FILES_FILE && base->outcome == FILES_FILE);
+    ASSERT((coding != NULL) == (entry != base));
     conditional_init(&conditional, fields, (uint32_t)count);
     if (PX_UNLIKELY(conditional.seen)) {
         answer_conditional(exchange, entry, base, coding, &conditional);

@@ -6,6 +6,8 @@
  */
 #include "handlers/files/files.h"
 
+#include "base/check.h"
+
 static void content_release(void *context)
 {
     files_entry_put(context);
@@ -29,6 +31,7 @@ void files_content_respond(px_exchange *exchange, unsigned status, struct files_
 {
     px_str absent = {NULL, 0};
 
+    ASSERT(entry->outcome == FILES_FILE && first + length <= entry->info.size);
     files_entry_take(entry);
     if (entry->content || length == 0) {
         px_body body = {

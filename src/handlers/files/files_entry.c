@@ -26,6 +26,7 @@ struct files_entry *files_entry_create(struct px_files *files, px_str path,
 {
     struct files_entry *entry = alloc_take_zeroed(&files->allocator, sizeof(*entry) + path.len + 1);
 
+    CHECK(path.len <= FILE_PATH_BYTES_MAX * 2);
     if (!entry)
         return NULL;
     list_init(&entry->used);
@@ -44,6 +45,7 @@ void files_entry_put(struct files_entry *entry)
 {
     struct px_files *files;
 
+    ASSERT(!entry || entry->refs > 0);
     if (!entry || --entry->refs > 0)
         return;
     CHECK(!entry->in_table && !entry->load);
@@ -75,6 +77,7 @@ static px_str cache_control_of(const struct files_entry *entry)
 
     if (files->rule_count == 0)
         return px_str_make(NULL, 0);
+    CHECK(1 + entry->path_len + (entry->index ? name.len : 0) <= sizeof(path));
     path[len++] = '/';
     memcpy(path + len, entry->path, entry->path_len);
     len += entry->path_len;
@@ -103,6 +106,7 @@ void files_entry_hash(struct files_entry *entry)
     char bytes[HASH_BYTES];
     ssize_t count = 0;
 
+    CHECK(entry->fd >= 0 && !entry->content);
     while (at < entry->info.size && (count = root_read(entry->fd, bytes, sizeof(bytes), at)) > 0) {
         chain[1] = siphash(&tag_key, bytes, (size_t)count);
         chain[0] = siphash(&tag_key, chain, sizeof(chain));
@@ -150,6 +154,7 @@ void files_entry_settle(struct files_entry *entry, int64_t now)
 {
     const struct file_info *info = &entry->info;
 
+    CHECK(entry->outcome == FILES_FILE);
     entry->kept = (px_kept_fields){.fields = entry->fields};
     entry->kept.type = files_type_sent(entry->files, files_entry_name(entry));
     entry->cache_control = cache_control_of(entry);

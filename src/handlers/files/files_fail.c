@@ -7,6 +7,8 @@
  */
 #include "handlers/files/files.h"
 
+#include "base/check.h"
+
 static void page_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
                        const struct files_want *want)
 {
@@ -23,6 +25,7 @@ void files_fail(px_exchange *exchange, struct px_files *files, unsigned status)
 {
     const struct files_page *page = files_page_of(files, status);
 
+    CHECK(status >= 400 && status <= 599);
     if (page)
         files_seek(exchange, files, px_str_of(page->path), page,
                    (struct files_want){.done = page_found, .status = (uint16_t)status});

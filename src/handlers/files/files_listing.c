@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "http/fields/accept.h"
 
 /* Tags must mean the same in every worker: a fixed key. */
@@ -37,6 +38,7 @@ const char *listing_sort_name(enum listing_sort sort)
 {
     static const char *const names[LISTING_SORT_COUNT] = {"name", "size", "date"};
 
+    CHECK(sort < LISTING_SORT_COUNT);
     return names[sort];
 }
 
@@ -51,6 +53,7 @@ static void stream_free(struct stream *stream)
 {
     struct px_files *files = stream->files;
 
+    CHECK(!stream->making && files->listing_streams >= (stream->entry != NULL));
     if (stream->page) {
         listing_page_put(stream->page);
     } else {
@@ -77,6 +80,7 @@ static void piece_done(struct listing_work *work)
 {
     struct stream *stream = CONTAINER_OF(work, struct stream, work);
 
+    CHECK(stream->making && !work->entry);
     stream->making = false;
     stream->failed = work->err != PX_OK;
     stream->more = work->listing.more;
@@ -93,6 +97,7 @@ static void piece_begin(struct stream *stream)
     struct listing_work *work = &stream->work;
     struct listing_page *page = stream->page;
 
+    CHECK(!stream->making && stream->entry);
     if (page) {
         work->listing = page->work.listing;
         stream->page = NULL;
@@ -215,6 +220,7 @@ static struct stream *stream_make(px_exchange *exchange, struct listing_page *pa
     struct stream *stream = alloc_take_zeroed(&files->allocator, sizeof(*stream));
     px_err err;
 
+    CHECK(page->ready && page->work.err == PX_OK);
     if (!stream)
         return NULL;
     stream->page = page;
@@ -287,6 +293,7 @@ static void page_ready(px_exchange *exchange, struct listing_page *page)
                 (follows && files->listing_streams == LISTING_STREAMS_MAX);
     struct stream *stream = err == PX_OK && !full ? stream_make(exchange, page) : NULL;
 
+    CHECK(page->ready);
     if (!stream) {
         files_fail(exchange, files, err == PX_ERR_SYSTEM ? 500 : 503);
         return;

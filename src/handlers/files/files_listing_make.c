@@ -11,6 +11,8 @@
 
 #include "handlers/files/files_listing.h"
 
+#include "base/check.h"
+
 /* Tags must mean the same in every worker: a fixed key. */
 static const struct siphash_key rows_key = {UINT64_C(0x706f6c6c7578206c),
                                             UINT64_C(0x697374696e672e2e)};
@@ -44,6 +46,7 @@ static void work_end(struct listing_work *work)
 {
     struct files_entry *entry = work->entry;
 
+    CHECK(entry && entry->files->listing_count > 0);
     work->entry = NULL;
     entry->files->listing_count--;
     entry->files->listing_bytes += work->out.len;
@@ -55,6 +58,7 @@ static struct listing_work *work_pop(struct px_files *files)
 {
     struct listing_work *work = LIST_ENTRY(files->listing_queue.next, struct listing_work, node);
 
+    CHECK(!list_empty(&files->listing_queue));
     list_remove(&work->node);
     return work;
 }
@@ -66,6 +70,7 @@ static void work_done(px_err status, void *context)
     struct listing_work *work = context;
     struct px_files *files = work->entry->files;
 
+    CHECK(files->listing_busy);
     files->listing_busy = false;
     files->refs++;
     if (status != PX_OK)
@@ -101,6 +106,7 @@ static void work_next(struct px_files *files)
 
 void listing_work_begin(struct px_files *files, px_loop *loop, struct listing_work *work)
 {
+    CHECK(work->entry && work->done && work->entry->files == files);
     work->loop = loop;
     work->err = PX_OK;
     files->listing_count++;
@@ -114,9 +120,11 @@ void listing_page_put(struct listing_page *page)
 {
     struct px_files *files = page->files;
 
+    CHECK(page->refs > 0);
     if (--page->refs > 0)
         return;
     CHECK(!page->in_list && !page->waiters);
+    CHECK(files->listing_bytes >= page->work.out.len);
     files->listing_bytes -= page->work.out.len;
     buf_deinit(&page->work.out);
     files_entry_put(page->folder);
@@ -130,6 +138,7 @@ static void page_remove(struct listing_page *page)
         return;
     page->in_list = false;
     list_remove(&page->used);
+    CHECK(page->files->listing_page_count > 0);
     page->files->listing_page_count--;
     if (page->ready)
         page->files->listing_kept -= page->work.out.len;
@@ -174,6 +183,7 @@ static void page_done(struct listing_work *work)
     struct px_files *files = page->files;
     uint64_t now_ms = px_loop_now_ms(work->loop), took_ms = now_ms - work->began_ms;
 
+    CHECK(!page->ready && page->refs > 0);
     page->waiters = NULL;
     page->ready = true;
     took_ms *= LISTING_FRESH_TIMES;
@@ -188,6 +198,7 @@ static void page_done(struct listing_work *work)
         struct listing_waiter *next = waiter->next;
         px_exchange *exchange = work->err == PX_ERR_CANCELLED ? NULL : px_ref_get(&waiter->ref);
 
+        CHECK(files->waiting > 0);
         files->waiting--;
         if (exchange && px_exchange_is_open(exchange))
             waiter->ready(exchange, page);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "handlers/files/files_listing.h"
 
@@ -192,6 +193,7 @@ static px_err listing_halve(struct listing *listing)
     struct buf names;
     px_err err = PX_OK;
 
+    CHECK(listing->count > 0);
     listing_sort(listing);
     listing_cut(listing, (listing->count + 1) / 2);
     buf_init(&names, listing->names.allocator, LISTING_NAMES_BYTES_MAX);
@@ -227,6 +229,7 @@ static px_err item_add(struct listing *listing, const struct folder_item *found)
     if (err == PX_OK)
         err = buf_append(&listing->items, px_str_make((const char *)&item, sizeof(item)));
     listing->count += err == PX_OK;
+    ASSERT(listing->items.len == listing->count * sizeof(struct listing_item));
     return err;
 }
 
@@ -280,6 +283,7 @@ px_err listing_read(struct listing *listing, const struct files_entry *entry)
 
 void listing_count(struct listing *listing)
 {
+    ASSERT(listing->items.len >= listing->count * sizeof(struct listing_item));
     for (uint32_t index = 0; index < listing->count; index++) {
         const struct listing_item *item = &listing_items(listing)[index];
 

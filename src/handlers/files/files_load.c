@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "handlers/files/files.h"
 #include "io/file.h"
 
@@ -72,6 +73,7 @@ static px_err resolve_folder(const struct files_entry *entry, enum root_patience
     char path[2 * FILE_PATH_BYTES_MAX + 1];
     px_err err;
 
+    CHECK(entry->path_len <= FILE_PATH_BYTES_MAX);
     memcpy(path, entry->path, entry->path_len);
     for (uint32_t index = 0; index < files->index_count; index++) {
         memcpy(path + entry->path_len, files->indexes[index], strlen(files->indexes[index]) + 1);
@@ -146,6 +148,7 @@ static void waiters_tell(struct files_load *load, struct files_entry *entry)
         px_exchange *exchange = px_ref_get(&waiter->ref);
 
         load->waiters = waiter->next;
+        CHECK(load->files->waiting > 0);
         load->files->waiting--;
         work_count(&load->loop->work, WORK_ANSWER);
         want_done(exchange, load->files, entry, &waiter->want);
@@ -161,6 +164,7 @@ static void load_end(struct files_load *load, struct files_entry *entry)
     struct px_files *files = load->files;
     bool keep = entry == own && entry->outcome == FILES_FILE;
 
+    CHECK(own->load == load && entry->outcome != FILES_LOADING);
     own->load = NULL;
     if (keep) {
         entry->checked_ms = px_loop_now_ms(load->loop);
@@ -189,6 +193,7 @@ static void load_settle(struct files_load *load)
 {
     struct files_entry *entry = load->entry;
 
+    CHECK(entry->outcome == FILES_LOADING && load->read_bytes <= entry->info.size);
     if (entry->content) {
         entry->info.size = load->read_bytes;
         root_put(entry->fd);
@@ -223,6 +228,7 @@ static void load_read(struct files_load *load)
     struct files_entry *entry = load->entry;
     px_err err = PX_OK;
 
+    CHECK(entry->content && load->read_bytes <= entry->info.size);
     while (load->read_bytes < entry->info.size) {
         size_t room = (size_t)(entry->info.size - load->read_bytes), count = 0;
 
@@ -253,6 +259,7 @@ static void hash_work(void *context)
 {
     struct files_load *load = context;
 
+    CHECK(load->entry->fd >= 0);
     files_entry_hash(load->entry);
 }
 
@@ -285,6 +292,7 @@ static void load_resolved(struct files_load *load)
     struct found *found = &load->found;
     enum files_outcome outcome = outcome_of(load->err, found);
 
+    CHECK(entry->load == load && entry->fd < 0 && !entry->content);
     if (outcome != FILES_FILE && outcome != FILES_LISTED) {
         root_put(found->fd);
         load_fail(load, outcome);
@@ -369,6 +377,7 @@ static struct files_load *load_create(struct px_files *files, px_loop *loop,
 {
     struct files_load *load = alloc_take_zeroed(&files->allocator, sizeof(*load));
 
+    CHECK(!entry->load && entry->outcome == FILES_LOADING && !entry->in_table);
     if (!load)
         return NULL;
     load->files = files;

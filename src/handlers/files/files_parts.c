@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "handlers/files/files.h"
 #include "io/file.h"
 
@@ -40,6 +41,7 @@ static void head_render(struct parts *parts)
     const struct byte_range *range = &parts->ranges[parts->index];
     int len;
 
+    CHECK(parts->index <= parts->count && parts->count <= RANGE_COUNT_MAX);
     if (parts->index == parts->count)
         len = snprintf(parts->head, sizeof(parts->head), "\r\n--%s--\r\n", parts->boundary);
     else
@@ -60,6 +62,7 @@ static void parts_free(struct parts *parts)
 {
     struct files_entry *entry = parts->entry;
 
+    CHECK(!parts->reading);
     alloc_put(&entry->files->allocator, parts);
     files_entry_put(entry);
 }
@@ -89,6 +92,7 @@ static void read_done(struct file_read *read, px_err status)
 
 static px_err read_begin(struct parts *parts, uint64_t offset, uint64_t left)
 {
+    CHECK(!parts->reading && left > 0);
     parts->read_at = 0;
     parts->read_len = 0;
     parts->read.fd = parts->entry->fd;
@@ -110,6 +114,7 @@ static px_err content_pull(struct parts *parts, char *out, size_t room, size_t *
     size_t count = left < room ? (size_t)left : room;
     px_err err = PX_OK;
 
+    ASSERT(parts->index < parts->count && parts->sent < range->length);
     if (parts->failed)
         return PX_ERR_SYSTEM;
     if (parts->reading)
@@ -179,6 +184,7 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
     char text[64 + BOUNDARY_BYTES];
     uint64_t length = 0, number[2] = {files->boundary_count++, 0};
 
+    CHECK(count > 0 && count <= RANGE_COUNT_MAX);
     if (!parts) {
         files_fail(exchange, files, 503);
         return;
@@ -201,6 +207,7 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
     parts->index = 0;
     head_render(parts);
     int len = snprintf(text, sizeof(text), "multipart/byteranges; boundary=%s", parts->boundary);
+    CHECK(len > 0 && (size_t)len < sizeof(text));
     px_producer producer = {sizeof(px_producer), parts_pull, parts_release, parts};
 
     px_respond_producer(exchange, 206, px_str_make(text, (size_t)len), length, &producer);

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "handlers/files/files.h"
 #include "http/message/uri.h"
 
@@ -53,6 +54,7 @@ static px_err path_squeeze(char *text, size_t bytes, px_str *out_path)
     size_t len = 0, whole = 0;
     px_err err = uri_path_normalise(text, bytes, &whole);
 
+    CHECK(bytes > 0);
     if (err != PX_OK)
         return err;
     for (size_t at = 0; at < whole; at++)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "handlers/files/files.h"
@@ -186,6 +187,7 @@ static px_err page_add(struct px_files *files, unsigned status, const char *file
     struct files_page *page = &files->pages[files->page_count];
     const char *beneath = file;
 
+    CHECK(files->page_count <= FILE_PAGES_MAX);
     if (files_page_of(files, status))
         return error_set(out_error, PX_ERR_INVALID, 0, "two pages for the status %u", status);
     if (strlen(file) > FILE_PATH_BYTES_MAX)

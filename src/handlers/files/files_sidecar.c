@@ -5,6 +5,7 @@
  * one gets it.  One that is older than its file is another version's, and not used.  Only types
  * that shrink have any, so that pictures cost no look.
  */
+#include "base/check.h"
 #include "base/limits.h"
 #include "handlers/files/files.h"
 #include "http/fields/accept.h"
@@ -38,6 +39,7 @@ px_err files_sidecars(const struct px_files *files, const char *path, const stru
         struct file_info side;
         int fd = -1;
 
+        CHECK(suffix.len < SUFFIX_BYTES_MAX);
         memcpy(name + base.len, suffix.ptr, suffix.len + 1);
         px_err err = root_find(&files->root, name, patience, &fd, &side);
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "http/fields/accept.h"
 #include "metrics/write.h"
 #include "pollux/request.h"
@@ -71,6 +72,7 @@ static void scrape_release(void *context)
 {
     struct scrape *scrape = context;
 
+    CHECK(scrape->metrics->kept_bytes >= scrape->text.len);
     scrape->metrics->kept_bytes -= scrape->text.len;
     scrape_free(scrape);
 }
@@ -94,6 +96,8 @@ static void scrape_done(px_err status, void *context)
     struct scrape *scrape = context;
     px_exchange *exchange = status == PX_OK ? px_ref_get(&scrape->ref) : NULL;
 
+    CHECK(scrape->metrics->views > 0);
+    CHECK(scrape->metrics->kept_bytes <= SCRAPES_BYTES_MAX);
     scrape->metrics->views--;
     if (exchange && scrape->err == PX_OK &&
         scrape->text.len <= SCRAPES_BYTES_MAX - scrape->metrics->kept_bytes) {

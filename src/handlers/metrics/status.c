@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 
 /* --- Labels and rows -------------------------------------------------------------------------- */
 
@@ -66,6 +67,7 @@ void status_each_series(const struct status *status, const struct metric_row *ro
     uint32_t wanted = (uint32_t)(row - status->sum.metrics->rows);
     uint32_t count = atomic_load_explicit(&block->series_count, memory_order_relaxed);
 
+    CHECK(wanted < status->sum.metrics->row_count);
     for (uint32_t i = 0; i < count; i++) {
         const struct block_series *series = &block->series[i];
         uint64_t value = block->series_cells[series->cells_at];
@@ -81,6 +83,7 @@ uint64_t status_quantile_us(const uint64_t *cells, unsigned percent)
     uint64_t count = cells_total(cells, bounds->count + 1);
     uint64_t wanted = (count * percent + 99) / 100, below = 0;
 
+    CHECK(percent > 0 && percent <= 100);
     for (uint32_t i = 0; i < bounds->count && count > 0; i++) {
         uint64_t from = i > 0 ? bounds->at[i - 1] : 0;
 
@@ -96,6 +99,7 @@ uint64_t status_quantile_us(const uint64_t *cells, unsigned percent)
 
 static struct status_route *route_of(struct status *status, px_str host, px_str route)
 {
+    CHECK(status->route_count <= STATUS_ROUTES_MAX);
     for (uint32_t i = 0; i < status->route_count; i++)
         if (px_str_equal(status->routes[i].route, route) &&
             px_str_equal(status->routes[i].host, host))
@@ -162,6 +166,7 @@ static void worker_take(struct status *status, const struct metrics_block *block
     const struct metrics_cells *cells = (const void *)block->cells;
     int64_t begun = block->begun;
 
+    CHECK(status->worker_count <= STATUS_WORKERS_MAX);
     if (begun == 0 || status->worker_count == STATUS_WORKERS_MAX)
         return;
     status->workers[status->worker_count++] = (struct status_worker){
@@ -189,6 +194,7 @@ static void rates_take(struct status *status, const struct metrics_block *block)
 
         if (seconds <= 0 || to->requests < from->requests || to->errors < from->errors)
             continue;
+        CHECK(status->rate_count < BLOCK_SAMPLES);
         status->rates[status->rate_count++] = (struct status_rate){
             to->unix_time, (to->requests - from->requests) * 1000 / (uint64_t)seconds,
             (to->errors - from->errors) * 1000 / (uint64_t)seconds};

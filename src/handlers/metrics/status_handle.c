@@ -6,6 +6,7 @@
  * that ends meanwhile is let go of.
  */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "handlers/metrics/status.h"
 #include "http/fields/accept.h"
 #include "pollux/request.h"
@@ -48,6 +49,7 @@ static void view_done(px_err result, void *context)
     struct view *view = context;
     px_exchange *exchange = result == PX_OK ? px_ref_get(&view->ref) : NULL;
 
+    CHECK(view->metrics->views > 0);
     view->metrics->views--;
     if (!exchange || view->err != PX_OK) {
         if (exchange)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "handlers/metrics/status.h"
 #include "pollux/pollux.h"
@@ -126,6 +127,7 @@ static void put_spark(struct html *html, bool is_errors)
     const struct status *status = html->status;
     uint64_t most = 1;
 
+    CHECK(status->rate_count <= BLOCK_SAMPLES);
     for (uint32_t i = 0; i < status->rate_count; i++)
         if (rate_milli(status, i, is_errors) > most)
             most = rate_milli(status, i, is_errors);
