@@ -220,6 +220,12 @@ bool fetch_length_holds(const px_fetch *fetch, size_t bytes, bool over);
 /* Something moved; what it waits for may have changed. */
 void fetch_moved(px_fetch *fetch);
 
+/* Nothing moved, and yet what it waits for may have changed. */
+void fetch_wait(px_fetch *fetch);
+
+/* What must hold of its timer between ticks. */
+void fetch_timer_check(const px_fetch *fetch);
+
 void fetch_free(px_fetch *fetch);
 
 static inline bool fetch_is_live(const px_fetch *fetch)

@@ -68,6 +68,8 @@ static void link_check(const struct link *link)
     ASSERT(is_open || (!list_linked(&link->idle) && !list_linked(&link->aged)));
     ASSERT(!list_linked(&link->aged) || (!link->fetch && list_empty(&link->fetches)));
     ASSERT(!list_linked(&link->aged) || list_linked(&link->idle));
+    /* Else it would be kept for good. */
+    ASSERT(!list_linked(&link->aged) || link->due_ms == UINT64_MAX || timer_started(&link->timer));
     link_out_check(link);
     if (link->h2)
         link_h2_check(link);
@@ -86,8 +88,7 @@ static void fetch_check(const px_fetch *fetch)
     ASSERT(!fetch->link || fetch->stage != FETCH_WAITING);
     ASSERT(!fetch->link || fetch->link->origin == fetch->origin);
     ASSERT(list_linked(&fetch->all) || fetch->stage == FETCH_FINISHED);
-    ASSERT(timer_started(&fetch->timer) || !fetch_is_live(fetch) ||
-           fetch->total_due_ms == UINT64_MAX);
+    fetch_timer_check(fetch);
     ASSERT(fetch->informs.count <= CLIENT_INFORM_COUNT_MAX + 1);
     ASSERT(fetch->trailer_count == 0 || fetch->trailers);
     ASSERT(!fetch->facts.stale || fetch->facts.reused);

@@ -49,7 +49,7 @@ static uint64_t due_of(const px_fetch *fetch)
 }
 
 /* The timer is moved forward only: where it goes off too early, it is set anew. */
-static void wait_for(px_fetch *fetch)
+void fetch_wait(px_fetch *fetch)
 {
     uint64_t due_ms = due_of(fetch);
 
@@ -63,7 +63,20 @@ static void wait_for(px_fetch *fetch)
 void fetch_moved(px_fetch *fetch)
 {
     fetch->active_ms = loop_now_ms(fetch->client->loop);
-    wait_for(fetch);
+    fetch_wait(fetch);
+}
+
+void fetch_timer_check(const px_fetch *fetch)
+{
+    uint64_t due_ms = due_of(fetch), next_ms = fetch->client->loop->now_ms + 1;
+
+    /* A send that reports sets it anew. */
+    if (!fetch_is_live(fetch) || (fetch->link && fetch->link->sending))
+        return;
+    due_ms = due_ms < fetch->total_due_ms ? due_ms : fetch->total_due_ms;
+    /* Else it would end late; what is overdue fires in the next tick. */
+    ASSERT(due_ms == UINT64_MAX || (timer_started(&fetch->timer) &&
+                                    fetch->timer.due_ms <= (due_ms > next_ms ? due_ms : next_ms)));
 }
 
 static const char *due_reason(const px_fetch *fetch)
@@ -105,7 +118,7 @@ static void on_due(struct io_timer *timer)
     if (link && !link->sending && (!server_is_due(fetch) || fetch_writing(fetch) == WRITE_LATER))
         fetch->active_ms = now_ms;
     if (now_ms < due_of(fetch)) {
-        wait_for(fetch);
+        fetch_wait(fetch);
         return;
     }
     if (link && fetch_writing(fetch) == WRITE_HELD) {

@@ -143,7 +143,6 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     }
     if (!link->fetch)
         return;
-    fetch_moved(link->fetch);
     if (result != PX_OK && link->fetch->tunnel) {
         link_lost(link, result, "the connection broke");
         return;
@@ -151,6 +150,7 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     /* The server may have answered before it closed: its answer is read as long as one comes. */
     if (result != PX_OK)
         link->writing = WRITE_CLOSED;
+    fetch_moved(link->fetch);
     h1_link_advance(link);
 }
 

@@ -126,10 +126,10 @@ static px_err content_end(struct link *link)
         out->len += CHUNK_LAST_BYTES;
     }
     link->writing = WRITE_DONE;
-    if (out->len == 0 && out->part_count == 0)
-        h1_link_out_release(link);
-    else if (out_send(link, px_str_make(NULL, 0)) == PX_AGAIN)
-        return PX_AGAIN;
+    if (out->len > 0 || out->part_count > 0)
+        return out_send(link, px_str_make(NULL, 0));
+    h1_link_out_release(link);
+    fetch_moved(link->fetch); /* from now on it waits for the answer */
     return PX_OK;
 }
 

@@ -304,10 +304,10 @@ static px_pull on_pull(struct h2_call *call, char *out, size_t room, size_t *out
         return PX_PULL_ERROR;
     }
     fetch->content_sent += bytes;
-    fetch_moved(fetch);
     fetch->writing = pull == PX_PULL_END     ? WRITE_DONE
                      : pull == PX_PULL_LATER ? WRITE_LATER
                                              : WRITE_CONTENT;
+    fetch_moved(fetch); /* what it waits for may have changed */
     *out_bytes = bytes;
     return pull;
 }
@@ -471,6 +471,9 @@ static void on_sent(px_stream *stream, px_err result, void *context)
     h1_link_out_release(link);
     if (link->stage == LINK_CLOSING)
         return;
+    /* What was sent may have been the last of any: from now on it is the server's turn. */
+    for (struct list *at = link->fetches.next; at != &link->fetches; at = at->next)
+        fetch_wait(LIST_ENTRY(at, px_fetch, on_link));
     if (result != PX_OK)
         h2_link_lost(link, result, "the connection broke");
     else

@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "client/link.h"
 
+/* Longer than it is kept, where a request waits that may take it. */
+enum { MAY_BE_TAKEN_MS = 1000 };
+
 /* --- Its end -----------------------------------------------------------------------------------
  */
 
@@ -175,10 +178,12 @@ static void on_due(struct io_timer *timer)
         link_failed(link, &error);
         return;
     }
-    if (!list_linked(&link->aged) || link->origin->waiting_count > 0)
+    if (!list_linked(&link->aged) || link->due_ms == UINT64_MAX)
         return; /* it is set anew when the connection is kept again */
-    if (link->client->loop->now_ms < link->due_ms)
-        timer_start(&link->client->loop->timers, timer, link->due_ms);
+    uint64_t due_ms = link->due_ms + (link->origin->waiting_count > 0 ? MAY_BE_TAKEN_MS : 0);
+
+    if (link->client->loop->now_ms < due_ms)
+        timer_start(&link->client->loop->timers, timer, due_ms);
     else
         link_close(link, false);
 }
