@@ -66,3 +66,17 @@ void loop_caches_end(px_loop *loop)
     if (loop->cache_timer.on_due)
         timer_deinit(&loop->timers, &loop->cache_timer);
 }
+
+void loop_caches_check(const px_loop *loop)
+{
+    for (const struct list *at = loop->caches.next; at != &loop->caches; at = at->next) {
+        const struct loop_cache *cache = LIST_ENTRY(at, const struct loop_cache, node);
+
+        ASSERT(cache->loop == loop && cache->age);
+        /* Else what is in it would stay for good. */
+        ASSERT(!cache->holds ||
+               (timer_started(&loop->cache_timer) && loop->cache_timer.due_ms <= cache->due_ms));
+        if (cache->check)
+            cache->check(cache);
+    }
+}

@@ -21,6 +21,8 @@ struct loop_cache {
      * most: how many there were.  That many: it is called again soon.  Clears `holds` when nothing
      * is left. */
     uint32_t (*age)(struct loop_cache *cache);
+    /* In builds for tests: states what must hold of it between ticks.  NULL: nothing. */
+    void (*check)(const struct loop_cache *cache);
 };
 
 /* Something was put in; `age` is set. */
@@ -28,6 +30,9 @@ void loop_cache_note(px_loop *loop, struct loop_cache *cache);
 
 /* The cache ends; it may have outlived its loop. */
 void loop_cache_leave(struct loop_cache *cache);
+
+/* What must hold of a loop's caches between ticks. */
+void loop_caches_check(const px_loop *loop);
 
 /* The loop ends. */
 void loop_caches_end(px_loop *loop);

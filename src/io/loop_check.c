@@ -1,6 +1,7 @@
 /*
  * What must hold of a loop and its streams; compiled for tests alone to be looked at in each tick.
  */
+#include "io/cache.h"
 #include "io/engine.h"
 #include "io/mailbox.h"
 
@@ -38,6 +39,7 @@ void loop_check(const px_loop *loop)
     (void)list_check(&loop->tasks);
     (void)list_check(&loop->tenants);
     (void)list_check(&loop->caches);
+    loop_caches_check(loop);
     (void)list_check(mailbox_waiting(loop->mailbox));
     for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
         (void)list_check(&loop->hooks[phase]);

@@ -158,6 +158,9 @@ static inline void server_room_note(px_server *server)
 PX_MUST_CHECK px_err drain_init(px_server *server);
 void drain_deinit(px_server *server);
 
+/* What must hold of it between ticks. */
+void drain_check(const px_server *server);
+
 /* At the end of a tick: whether a drain has ended. */
 void drain_look(px_server *server);
 

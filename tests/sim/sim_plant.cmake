@@ -148,3 +148,36 @@ px_sim_plant(fetch_h2_credit_lost fetch_http2 client/h2_link.c
     "        h2_client_give(link->h2, &fetch->call, (uint32_t)used);" "")
 px_sim_plant(fetch_h2_held_twice fetch_http2 client/h2_link.c
     "        buf_consume(&fetch->held, used);" "        buf_consume(&fetch->held, used / 2);")
+
+# What is late, kept or forgotten without any answer that shows it: found by the same.
+px_sim_plant(deadline_behind_another http server/session/deadline.c
+    "if (!timer_started(&wheel->timer) || wheel->timer.due_ms > step * DEADLINE_STEP_MS)"
+    "if (!timer_started(&wheel->timer))")
+px_sim_plant(drain_forgets_the_idle http server/session/drain.c
+    "else if (!drain->ends_idle && drain->idle_ms < due_ms)" "else if (false)")
+px_sim_plant(cache_never_grows_old http io/cache.c "    if (!timer_started(timer))
+        timer_start" "    if (timer_started(timer))
+        timer_start")
+px_sim_plant(linger_has_no_end http server/session/session.c
+    "    if (due_ms == UINT64_MAX)
+        deadline_clear(" "    if (due_ms == UINT64_MAX || wait == WAIT_LINGER)
+        deadline_clear(")
+px_sim_plant(head_may_take_longer http server/session/session.c
+    "UINT64_MAX : now_ms + duration_ms;" "UINT64_MAX : now_ms + 2 * (uint64_t)duration_ms;")
+px_sim_plant(fetch_kept_for_good fetch client/link.c
+    "        if (!timer_started(&link->timer) || link->timer.due_ms > link->due_ms)
+            timer_start(&client->loop->timers, &link->timer, link->due_ms);" "        (void)client;")
+px_sim_plant(fetch_ends_late fetch client/fetch.c
+    "(timer_started(&fetch->timer) && fetch->timer.due_ms <= due_ms))" "timer_started(&fetch->timer))")
+px_sim_plant(fetch_idle_counted_on fetch client/link.c "    link->origin->idle_count--;
+" "")
+px_sim_plant(fetch_opening_counted_on fetch client/link.c "    link->origin->opening_count--;
+    link->stage = LINK_OPEN;" "    link->stage = LINK_OPEN;")
+px_sim_plant(fetch_origin_waits_alone fetch client/origin.c
+    "    if (links_open(origin) && origin->waiting_count > origin->opening_count)
+        list_append(&origin->client->wanting, &origin->wanting);" "    (void)links_open(origin);")
+px_sim_plant(fetch_ready_sleeps fetch_http2 client/fetch.c
+    "    fetch_moved(fetch);
+    loop_task_add(fetch->client->loop, &fetch->link->wake);" "    fetch_moved(fetch);")
+px_sim_plant(file_waiter_counted_on http handlers/files/files_load.c "        load->files->waiting--;
+" "")

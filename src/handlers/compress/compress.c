@@ -31,6 +31,7 @@ static void *shelf_take(struct px_compress *compress, struct coder_shelf *shelf,
         return NULL;
     }
     compress->memory_bytes += kind->memory_bytes;
+    shelf->at_work++;
     return coder;
 }
 
@@ -38,6 +39,7 @@ static void shelf_put(struct px_compress *compress, struct coder_shelf *shelf, v
 {
     CHECK(compress->memory_bytes >= shelf->kind->memory_bytes);
     compress->memory_bytes -= shelf->kind->memory_bytes;
+    shelf->at_work--;
     if (shelf->idle_count < COMPRESS_IDLE_MAX)
         shelf->idle[shelf->idle_count++] = coder;
     else
@@ -67,6 +69,23 @@ static uint32_t compress_age(struct loop_cache *old)
 /* --- The filter ------------------------------------------------------------------------------- */
 
 /* Has the answer coded: false when there is no memory for that. */
+static void compress_check(const struct loop_cache *old)
+{
+    const struct px_compress *compress = CONTAINER_OF(old, const struct px_compress, old);
+    uint64_t memory_bytes = 0;
+
+    ASSERT(compress->holds > 0);
+    for (uint32_t coding = 0; coding < CODING_COUNT; coding++) {
+        const struct coder_shelf *shelf = &compress->shelves[coding];
+
+        ASSERT(shelf->idle_count <= COMPRESS_IDLE_MAX && shelf->spare <= shelf->idle_count);
+        ASSERT(shelf->kind || shelf->at_work + shelf->idle_count == 0);
+        memory_bytes += shelf->kind ? (uint64_t)shelf->at_work * shelf->kind->memory_bytes : 0;
+    }
+    /* Else answers would go out as they are, for want of memory that nothing has. */
+    ASSERT(memory_bytes == compress->memory_bytes);
+}
+
 static bool stream_begin(struct px_compress *compress, px_exchange *exchange, enum coding coding,
                          struct compress_stream *stream)
 {
@@ -226,6 +245,7 @@ struct px_compress *compress_create(const px_allocator *allocator, const px_comp
     compress->memory_bytes_max =
         options.memory_bytes_max ? options.memory_bytes_max : COMPRESS_MEMORY_BYTES_DEFAULT;
     compress->old.age = compress_age;
+    compress->old.check = compress_check;
     compress->shelves[CODING_GZIP].kind = coder_gzip;
     compress->shelves[CODING_BROTLI].kind = coder_brotli;
     compress->shelves[CODING_ZSTD].kind = coder_zstd;

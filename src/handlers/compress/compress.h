@@ -99,6 +99,7 @@ struct coder_shelf {
     void *idle[COMPRESS_IDLE_MAX]; /* owned: coders between two answers */
     uint32_t idle_count;
     uint32_t spare; /* the fewest that were idle since what is old was let go */
+    uint32_t at_work;
 };
 
 struct px_compress {

@@ -213,6 +213,8 @@ px_err files_cache_init(struct files_cache *cache, const px_allocator *allocator
 void files_cache_deinit(struct px_files *files);
 /* States what must hold of the table; O(count), for tests. */
 void files_cache_check(const struct px_files *files);
+/* The same for a loop, each tick: as loop_cache.check. */
+void files_cache_tick(const struct loop_cache *old);
 
 uint64_t files_cache_hash(const struct files_cache *cache, px_str path);
 struct files_entry *files_cache_find(const struct files_cache *cache, px_str path,
@@ -301,6 +303,8 @@ void files_answer_parts(px_exchange *exchange, struct files_entry *entry, px_str
  * bytes.
  */
 void listing_pages_drop(struct px_files *files, uint64_t bytes_max);
+/* What must hold of them between ticks. */
+void listing_pages_check(const struct px_files *files);
 /* Drops those that are not believed any more: how many there were. */
 uint32_t listing_pages_age(struct px_files *files, uint64_t now_ms);
 

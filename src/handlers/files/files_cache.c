@@ -64,6 +64,17 @@ void files_cache_check(const struct px_files *files)
     ASSERT(files->refs >= count);
 }
 
+enum { CHECKED_EACH_TICK = 256 };
+
+void files_cache_tick(const struct loop_cache *old)
+{
+    const struct px_files *files = CONTAINER_OF(old, const struct px_files, old);
+
+    if (files->cache.entry_count <= CHECKED_EACH_TICK || old->loop->tick % CHECKED_EACH_TICK == 0)
+        files_cache_check(files);
+    listing_pages_check(files);
+}
+
 void files_cache_deinit(struct px_files *files)
 {
     struct files_cache *cache = &files->cache;

@@ -217,6 +217,29 @@ static void page_done(struct listing_work *work)
     listing_page_put(page);
 }
 
+void listing_pages_check(const struct px_files *files)
+{
+    size_t waiters = 0;
+    uint64_t kept = 0;
+
+    ASSERT(list_check(&files->listing_pages) == files->listing_page_count);
+    ASSERT(list_check(&files->listing_queue) + files->listing_busy == files->listing_count);
+    ASSERT(files->listing_busy || list_empty(&files->listing_queue));
+    for (const struct list *at = files->listing_pages.next; at != &files->listing_pages;
+         at = at->next) {
+        const struct listing_page *page = LIST_ENTRY(at, const struct listing_page, used);
+
+        ASSERT(page->in_list && page->refs > 0 && page->files == files);
+        ASSERT(!page->ready || !page->waiters);
+        /* A page that is not ready is a helper's. */
+        kept += page->ready ? page->work.out.len : 0;
+        for (const struct listing_waiter *waiter = page->waiters; waiter; waiter = waiter->next)
+            waiters++;
+    }
+    ASSERT(kept == files->listing_kept && kept <= files->listing_bytes);
+    ASSERT(waiters <= files->waiting && files->waiting <= FILE_WAITERS_MAX);
+}
+
 static bool view_is(struct listing_view left, struct listing_view right)
 {
     return left.sort == right.sort && left.descending == right.descending &&

@@ -298,6 +298,7 @@ static px_files *files_make(int root_fd, const char *root, const px_files_option
     list_init(&files->listing_queue);
     list_init(&files->listing_pages);
     files->old.age = files_cache_age;
+    files->old.check = files_cache_tick;
     if (files_fill(files, root_fd, root, &known, out_error) != PX_OK) {
         px_files_destroy(files);
         return NULL;

@@ -116,6 +116,7 @@ void deadline_clear(struct deadline_wheel *wheel, struct deadline *deadline)
 void deadline_wheel_check(const struct deadline_wheel *wheel)
 {
     size_t count = 0;
+    uint64_t first = UINT64_MAX;
 
     for (uint32_t index = 0; index < DEADLINE_BUCKETS; index++) {
         const struct list *bucket = &wheel->buckets[index];
@@ -127,9 +128,13 @@ void deadline_wheel_check(const struct deadline_wheel *wheel)
 
             /* One that was overdue when it was set is in the bucket that comes next. */
             ASSERT(step % DEADLINE_BUCKETS == index || step <= wheel->step + DEADLINE_BUCKETS);
+            step = step > wheel->step ? step : wheel->step + 1;
+            first = step < first ? step : first;
         }
     }
     ASSERT(count == wheel->count);
     ASSERT(count == 0 || timer_started(&wheel->timer));
+    /* Else one would be looked at when another is due. */
+    ASSERT(count == 0 || wheel->timer.due_ms <= first * DEADLINE_STEP_MS);
     ASSERT(wheel->on_due && wheel->loop);
 }

@@ -222,6 +222,48 @@ void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms)
     CHECK(err == PX_OK);
 }
 
+/* --- Checking --------------------------------------------------------------------------------- */
+
+/* What is overdue fires in the next tick. */
+static bool timer_fires_by(const px_server *server, uint64_t due_ms)
+{
+    const struct io_timer *timer = &server->drain.timer;
+    uint64_t next_ms = server->loop->now_ms + 1;
+
+    return due_ms == UINT64_MAX ||
+           (timer_started(timer) && timer->due_ms <= (due_ms > next_ms ? due_ms : next_ms));
+}
+
+void drain_check(const px_server *server)
+{
+    const struct server_drain *drain = &server->drain;
+
+    ASSERT(drain->rounds <= DRAIN_ROUNDS_MAX);
+    ASSERT(!drain->ends_idle || (drain->closes && server->listening.count == 0));
+    switch ((enum server_phase)server->phase) {
+    case SERVER_SERVING:
+        ASSERT(!drain->closes && drain->begin_ms == UINT64_MAX && drain->close_ms == UINT64_MAX);
+        ASSERT(!timer_started(&drain->timer) && !list_linked(&drain->queue.node));
+        break;
+    case SERVER_DRAIN_DELAY:
+        ASSERT(timer_fires_by(server, drain->begin_ms));
+        ASSERT(drain->closes || timer_fires_by(server, drain->close_ms));
+        break;
+    case SERVER_DRAINING:
+        ASSERT(drain->closes);
+        ASSERT(server->listening.count == 0 || list_linked(&drain->queue.node));
+        if (drain->deadline_ms <= server->loop->now_ms)
+            break; /* all is closed by now */
+        ASSERT(timer_fires_by(server, drain->deadline_ms));
+        ASSERT(drain->ends_idle || timer_fires_by(server, drain->idle_ms));
+        break;
+    case SERVER_DRAINED:
+        ASSERT(server->conn_count == 0 && server->listening.count == 0);
+        ASSERT(!timer_started(&drain->timer));
+        break;
+    }
+}
+
 /* A drain that another thread asks for: it names the server, which may be gone when it comes. */
 struct drain_post {
     px_mailbox *mailbox; /* a reference */

@@ -178,3 +178,15 @@ void overload_task(struct loop_task *task)
     server->accepting_paused = false;
     server_listeners_accept(server, true);
 }
+
+void overload_check(const px_server *server)
+{
+    bool is_full = server->refusing_count >= REFUSING_COUNT_MAX;
+
+    ASSERT(server->refusing_count <= server->conn_count);
+    /* Else no connection would be accepted any more. */
+    ASSERT(!server->accepting_paused || is_full || server->phase > SERVER_DRAIN_DELAY ||
+           list_linked(&server->limit.node));
+    ASSERT(server->again.heads_ms <= server->loop->now_ms + SHED_PAUSE_MS);
+    ASSERT(server->again.outs_ms <= server->loop->now_ms + SHED_PAUSE_MS);
+}

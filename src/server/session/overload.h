@@ -26,6 +26,9 @@ void overload_pause(px_server *server);
 /* Runs in a tick in which a connection went while none was accepted. */
 void overload_task(struct loop_task *task);
 
+/* What must hold of what is refused and shed, between ticks. */
+void overload_check(const px_server *server);
+
 /* Connections that hold a place.  Those that are closing give theirs up at the end of the tick;
  * those that linger or are turned away have budgets of their own. */
 static inline uint32_t overload_open_count(const px_server *server)

@@ -145,7 +145,7 @@ static void rate_change(struct session *session, enum session_rate rate)
 }
 
 /* How long may be waited, or PX_OFF. */
-static uint32_t wait_duration_ms(const px_server_options *options, enum session_wait wait)
+uint32_t session_wait_ms(const px_server_options *options, enum session_wait wait)
 {
     switch (wait) {
     case WAIT_IDLE:
@@ -175,7 +175,7 @@ static bool is_head(uint8_t wait)
 
 void session_wait(struct session *session, enum session_wait wait)
 {
-    session_wait_for(session, wait, wait_duration_ms(&session->server->options, wait));
+    session_wait_for(session, wait, session_wait_ms(&session->server->options, wait));
 }
 
 void session_wait_for(struct session *session, enum session_wait wait, uint32_t duration_ms)

@@ -195,6 +195,9 @@ void session_wait_idle(struct session *session, uint64_t since_ms);
 /* The same for WAIT_HANDSHAKE, whose time is its own. */
 void session_wait_for(struct session *session, enum session_wait wait, uint32_t duration_ms);
 
+/* How long it may take, or PX_OFF: for ever, or a time of its own. */
+uint32_t session_wait_ms(const px_server_options *options, enum session_wait wait);
+
 /* The wheel's callback. */
 void session_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
 

@@ -4,6 +4,7 @@
  */
 #include "conduit/tls_conduit.h"
 #include "server/session/conn.h"
+#include "server/session/overload.h"
 
 static void rate_check(const struct session *session)
 {
@@ -12,6 +13,18 @@ static void rate_check(const struct session *session)
     ASSERT(session->rate == RATE_NONE || session->rate == session->rate_window);
     ASSERT(session->rate_since_ms <= session->server->loop->now_ms);
     ASSERT(session->mark_sent <= session_carrier(session)->sent_bytes(session));
+}
+
+/* Else it would wait for longer, or for ever. */
+static void wait_check(const struct session *session)
+{
+    const px_server *server = session->server;
+    uint32_t wait_ms = session_wait_ms(&server->options, (enum session_wait)session->wait);
+
+    if (session->state == SESSION_CLOSING || wait_ms == PX_OFF)
+        return;
+    ASSERT(list_linked(&session->deadline.node));
+    ASSERT(session->deadline.due_ms <= server->loop->now_ms + wait_ms);
 }
 
 void session_check(const struct session *session)
@@ -32,6 +45,7 @@ void session_check(const struct session *session)
     ASSERT(!session->reset || session->state == SESSION_CLOSING);
     ASSERT(session->wake.run);
     rate_check(session);
+    wait_check(session);
     if (session_protocol(session)->check)
         session_protocol(session)->check(session);
 }
@@ -94,6 +108,8 @@ void server_check(px_server *server)
     pool_check(&server->h2_requests);
     deadline_wheel_check(&server->deadlines);
     h1_repeats_check(&server->h1_repeats);
+    drain_check(server);
+    overload_check(server);
     exchange_service_check(&server->service);
     buf_check(&server->log.lines);
     (void)list_check(&server->unused);

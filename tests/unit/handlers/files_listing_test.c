@@ -518,6 +518,7 @@ static void too_many_at_once_are_refused(void **state)
     site_make(&site);
     site_file(&site, "x", 1, 1);
     site_open(&site);
+    site.files->old.check = NULL; /* the counts that follow are made up */
     site.files->listing_count = LISTING_COUNT_MAX;
     ask(&site, &call, "/", "");
     assert_int_equal(call.status, 503);
