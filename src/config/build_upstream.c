@@ -398,7 +398,8 @@ static void note_no_upstream(struct build *build, const struct config_typed *val
 
     if (!nearest) {
         report_add(&build->load->report, REPORT_MEANING, value->value->place,
-                   "upstream \"%s\" is not defined", value->text.ptr);
+                   "upstream \"%s\" is not defined; a server is written host:port or http://host",
+                   value->text.ptr);
         return;
     }
     struct config_place there = node_place(upstream_named(build, px_str_of(nearest))->node);
@@ -413,7 +414,8 @@ struct config_upstream *build_upstream_of(struct build *build, const struct conf
     const struct config_typed *value = &node->values[0];
     struct config_upstream *upstream;
 
-    if (!has_scheme(value->text)) {
+    /* "host:port" is a server, as it is in an upstream: no name has a colon. */
+    if (!has_scheme(value->text) && !strchr(value->text.ptr, ':')) {
         upstream = upstream_named(build, value->text);
         if (!upstream)
             note_no_upstream(build, value);

@@ -151,7 +151,7 @@ static void put_node(struct printer *printer, const struct config_node *node)
     put(printer, node->row->name);
     for (uint32_t index = 0; index < statement->value_count; index++)
         put_value(printer, node, &statement->values[index]);
-    if (!statement->has_block) {
+    if (!statement->has_block && block != IN_PROXY) {
         put_origin(printer, node_place(node));
         return;
     }
@@ -160,7 +160,8 @@ static void put_node(struct printer *printer, const struct config_node *node)
     printer->depth++;
     put_nodes(printer, node->children);
     /* What a host or a route does not say is what the top says. */
-    if ((block & (IN_LIMITS | IN_TIMEOUTS | IN_RATES)) != 0 && printer->depth == 1)
+    if ((block & (IN_UPSTREAM | IN_PROXY | IN_TLS)) != 0 ||
+        ((block & (IN_LIMITS | IN_TIMEOUTS | IN_RATES)) != 0 && printer->depth == 1))
         put_defaults(printer, node->children, block);
     printer->depth--;
     put_indent(printer);

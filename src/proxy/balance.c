@@ -315,10 +315,19 @@ bool upstream_is_in_panic(const px_upstream *upstream)
     return is_in_panic(&choice);
 }
 
+void upstream_say(const px_upstream *upstream, const char *what, char *out, size_t room)
+{
+    const char *name = upstream ? upstream->options.name : NULL;
+    bool is_said = !name || name[0] == '\0' || strstr(what, name);
+
+    snprintf(out, room, "%s%s%s%s", is_said ? "" : "upstream ", is_said ? "" : name,
+             is_said ? "" : ": ", what);
+}
+
 void upstream_tell_change(px_upstream *upstream, const struct server *server, const char *what)
 {
     const px_upstream_options *options = &upstream->options;
-    char line[CHANGE_BYTES];
+    char line[CHANGE_BYTES], said[2 * CHANGE_BYTES];
 
     upstream_counts_show(upstream);
     if (!options->on_change)
@@ -327,7 +336,8 @@ void upstream_tell_change(px_upstream *upstream, const struct server *server, co
              upstream_is_in_panic(upstream)
                  ? "; fewer than half of the servers are up: all are asked"
                  : "");
-    options->on_change(upstream, line, options->change_context);
+    upstream_say(upstream, line, said, sizeof(said));
+    options->on_change(upstream, said, options->change_context);
 }
 
 void server_done(px_upstream *upstream, struct server *server, enum server_result result)

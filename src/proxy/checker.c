@@ -22,6 +22,9 @@ enum {
     CHECK_STATUS_MIN = 200,
     CHECK_STATUS_MAX = 399,
     CHECK_WHY_BYTES = 320,
+    /* Content is read, so that its server does not see a reset; more than a page of health is
+     * cut. */
+    CHECK_CONTENT_BYTES_MAX = 1024 * 1024,
 };
 
 struct checker {
@@ -37,26 +40,13 @@ struct check {
     struct server *server; /* borrowed, likewise */
     const px_allocator *allocator;
     px_fetch *fetch; /* borrowed; NULL: none in flight */
+    uint64_t content_bytes;
     bool is_well;
     bool has_status;
 };
 
 /* --- One check ---------------------------------------------------------------------------------
  */
-
-static void on_head(px_fetch *fetch, void *context)
-{
-    struct check *check = context;
-    unsigned status = px_fetch_status(fetch);
-
-    if (check->upstream) {
-        const px_upstream_check *rules = &check->upstream->checker->rules;
-
-        check->has_status = true;
-        check->is_well = status >= rules->status_min && status <= rules->status_max;
-    }
-    px_fetch_cancel(fetch); /* its content is of no interest */
-}
 
 static void tell(const struct check *check, unsigned status, const px_error *error)
 {
@@ -72,27 +62,59 @@ static void tell(const struct check *check, unsigned status, const px_error *err
     upstream_tell_change(check->upstream, check->server, why);
 }
 
-static void on_end(px_fetch *fetch, const px_error *error, void *context)
+/* What counts is the head, and is known then. */
+static void judge(struct check *check, px_fetch *fetch, const px_error *error)
 {
-    struct check *check = context;
     px_upstream *upstream = check->upstream;
 
-    CHECK(check->fetch == fetch);
-    check->fetch = NULL;
-    if (!upstream) {
-        alloc_put(check->allocator, check);
-        return;
-    }
-    /* Cancelled, or for want of memory: that says nothing of the server. */
-    if (!check->has_status && (error->code == PX_ERR_CANCELLED || error->code == PX_ERR_MEMORY))
-        return;
     if (health_checked(check->server->health, &upstream->rules, check->is_well,
                        px_loop_now_ms(upstream->loop)))
         tell(check, px_fetch_status(fetch), error);
 }
 
-static const px_fetch_callbacks callbacks = {
-    .struct_size = sizeof(callbacks), .on_head = on_head, .on_end = on_end};
+static void on_head(px_fetch *fetch, void *context)
+{
+    struct check *check = context;
+    unsigned status = px_fetch_status(fetch);
+
+    if (!check->upstream)
+        return;
+    const px_upstream_check *rules = &check->upstream->checker->rules;
+
+    check->has_status = true;
+    check->is_well = status >= rules->status_min && status <= rules->status_max;
+    judge(check, fetch, NULL);
+}
+
+static size_t on_content(px_fetch *fetch, px_str bytes, void *context)
+{
+    struct check *check = context;
+
+    check->content_bytes += bytes.len;
+    if (check->content_bytes > CHECK_CONTENT_BYTES_MAX)
+        px_fetch_cancel(fetch);
+    return bytes.len;
+}
+
+static void on_end(px_fetch *fetch, const px_error *error, void *context)
+{
+    struct check *check = context;
+
+    CHECK(check->fetch == fetch);
+    check->fetch = NULL;
+    if (!check->upstream) {
+        alloc_put(check->allocator, check);
+        return;
+    }
+    /* Cancelled, or for want of memory: that says nothing of the server. */
+    if (!check->has_status && error->code != PX_ERR_CANCELLED && error->code != PX_ERR_MEMORY)
+        judge(check, fetch, error);
+}
+
+static const px_fetch_callbacks callbacks = {.struct_size = sizeof(callbacks),
+                                             .on_head = on_head,
+                                             .on_content = on_content,
+                                             .on_end = on_end};
 
 static void check_begin(struct check *check)
 {
@@ -114,6 +136,7 @@ static void check_begin(struct check *check)
             preamble, proxy_header_write(upstream->options.proxy_protocol, NULL, NULL, preamble));
     check->is_well = false;
     check->has_status = false;
+    check->content_bytes = 0;
     check->fetch = px_fetch_start(upstream->client, &ask, &callbacks, check, &error);
 }
 

@@ -14,6 +14,8 @@
 #include "pollux/request.h"
 #include "proxy/request_head.h"
 
+enum { TOLD_BYTES = 640 };
+
 void passage_settle(struct passage *passage)
 {
     px_proxy *proxy = passage->proxy;
@@ -34,9 +36,12 @@ void passage_settle(struct passage *passage)
 void passage_tell(struct passage *passage, unsigned status, const char *why)
 {
     const px_proxy_options *options = &passage->proxy->options;
+    char said[TOLD_BYTES];
 
-    if (options->on_failure && passage->exchange)
-        options->on_failure(passage->exchange, status, why, options->failure_context);
+    if (!options->on_failure || !passage->exchange)
+        return;
+    upstream_say(passage->proxy->upstream, why, said, sizeof(said));
+    options->on_failure(passage->exchange, status, said, options->failure_context);
 }
 
 void passage_refuse(struct passage *passage, unsigned status, const char *why)

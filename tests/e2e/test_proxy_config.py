@@ -114,6 +114,7 @@ proxy app
             assert any(b"\r\nHost: check.example\r\n" in head for head in one.heads)
             sick.reply = b"HTTP/1.1 204 No\r\n\r\n"
             until(lambda: "is down by its checks: the last was answered 204" in server.stderr)
+            assert f"upstream app: {one.url} is down by its checks" in server.stderr
             sick.reply = OK
             until(lambda: "is up again by its checks" in server.stderr)
 

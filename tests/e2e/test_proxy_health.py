@@ -54,6 +54,33 @@ def test_checks_take_a_server_out_and_in_again():
             assert len([head for head in first.heads if b"/up" not in head]) > seen
 
 
+def test_checks_read_content_and_end_without_a_reset():
+    ends = []
+
+    def page(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200000)
+        try:
+            ends.append(peer.sock.recv(1))
+        except OSError as error:
+            ends.append(error)
+
+    with Upstream(page) as first, proxy(first, flags=FAST):
+        until(lambda: len(ends) >= 2, 10)
+    assert set(ends) == {b""}
+
+
+def test_checks_do_not_wait_for_an_end():
+    def stream(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 500 No\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        peer.wait_end()
+
+    with Upstream(stream) as first, Upstream() as second, Upstream() as third:
+        with proxy(first, second, third, flags=FAST) as server:
+            until(lambda: "is down by its checks: the last was answered 500" in server.stderr, 15)
+
+
 def test_one_worker_checks_for_all():
     sick = Sick()
     with Upstream(sick) as upstream, proxy(upstream, flags=FAST, workers=4):

@@ -651,6 +651,31 @@ def test_config_is_a_configuration_that_means_the_same(folder):
     assert strip(again) == strip(out)
 
 
+def test_config_fills_in_blocks(folder):
+    make_certificate(folder, "a.test")
+    path = folder / "pollux.conf"
+    path.write_text("listen 127.0.0.1:0 tls\nupstream app {\n    server 10.0.0.1:1\n    fails 5\n}\nhost a.test {\n"
+                    "    tls cert.pem key.pem {\n        strict on\n    }\n    proxy app\n}\n")
+    code, out, err = run("config", "-q", "-c", "pollux.conf", cwd=folder)
+    assert (code, err) == (0, "")
+    for line in ("balance random", "slow_start 10s", "keepalive 256", "queue 256 10s", "retry 2", "host pass",
+                 "via pollux", "buffer 16k", "profile intermediate"):
+        assert out.count(f" {line} # default\n") == 1, line
+    assert " fails 3" not in out and "strict off" not in out
+    (folder / "again.conf").write_text(out)
+    code, again, err = run("config", "-q", "-c", "again.conf", cwd=folder)
+    strip = lambda text: re.sub(r" # .*", "", text)
+    assert (code, err, strip(again)) == (0, "", strip(out))
+
+
+def test_a_proxy_takes_an_address_without_a_scheme(folder):
+    with serve(folder, "respond behind\n") as behind:
+        with serve(folder, f"proxy 127.0.0.1:{behind.address[1]}\n", name="front.conf") as server:
+            assert get(server)[2] == b"behind"
+    err = refused(folder, "proxy localhost\n")
+    assert "host:port or http://host" in err
+
+
 def test_fmt(folder):
     path = folder / "pollux.conf"
     path.write_text("host a.test{respond   hi}  # end\n")
