@@ -1,6 +1,8 @@
 /*
  * pollux for C++20: owners, string_view and lambdas over the C headers.  Header only.
  *
+ *     #include <pollux.hpp>
+ *
  *     pollux::server server;
  *     server.route("GET /users/{id}", [](pollux::exchange exchange) {
  *         exchange.respond_text(200, exchange.param("id").value_or("none"));
@@ -16,6 +18,11 @@
 #ifndef PX_POLLUX_HPP
 #define PX_POLLUX_HPP
 
+#if __cplusplus < 202002L
+#error "pollux.hpp needs C++20: compile with -std=c++20, or CMAKE_CXX_STANDARD 20"
+#endif
+
+#include <concepts>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -169,8 +176,10 @@ class exchange
     {
         px_respond(ptr_, status, str(type), str(content));
     }
-    /// Content that is moved in and not copied.
-    void respond(unsigned status, std::string_view type, std::string &&content)
+    /// Content that is moved in and not copied: of a std::string that is an rvalue, and of nothing
+    /// that has to become one first.
+    template <std::same_as<std::string> Text>
+    void respond(unsigned status, std::string_view type, Text &&content)
     {
         auto owned = std::make_unique<std::string>(std::move(content));
         px_body body{sizeof(px_body), str(*owned), detail::destroy<std::string>, owned.get()};

@@ -34,6 +34,23 @@ void requests_and_answers()
     server.route_collected("POST /echo", [](pollux::exchange exchange) {
         exchange.respond(201, "text/x", std::string(exchange.content().value_or("none")));
     });
+    server.route("GET /kinds/{kind}", [](pollux::exchange exchange) {
+        std::string text = "a string";
+        auto kind = exchange.param("kind").value_or("");
+
+        if (kind == "literal")
+            exchange.respond(200, "application/json", "{}");
+        else if (kind == "view")
+            exchange.respond(200, "text/x", std::string_view("a view"));
+        else if (kind == "copied")
+            exchange.respond(200, "text/x", text);
+        else
+            exchange.respond(200, "text/x", std::move(text));
+    });
+    CHECK(server.ask("GET /kinds/literal").content() == "{}");
+    CHECK(server.ask("GET /kinds/view").content() == "a view");
+    CHECK(server.ask("GET /kinds/copied").content() == "a string");
+    CHECK(server.ask("GET /kinds/moved").content() == "a string");
     auto answer = server.ask("GET /users/a%20b?q=1");
     CHECK(answer.status() == 200);
     CHECK(answer.content() == "a b+1");
