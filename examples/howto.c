@@ -1,5 +1,6 @@
 /* The ancestor: collects bytes until an empty line, prints them, says hello, hangs up.  It stands
  * on the stream API alone and knows no HTTP.        howto [ADDR], default 0.0.0.0:8080 */
+#define _GNU_SOURCE 1 /* memmem */
 #include "pollux/pollux.h"
 #include <signal.h>
 #include <stdio.h>

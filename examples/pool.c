@@ -4,6 +4,7 @@
  *
  *     pool [ADDR]        curl -d 'some text' http://127.0.0.1:8080/
  */
+#define _GNU_SOURCE 1 /* F_SETPIPE_SZ */
 #include "pollux/pollux.h"
 #include <fcntl.h>
 #include <pthread.h>
