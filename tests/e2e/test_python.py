@@ -91,8 +91,7 @@ def library(tmp_path_factory):
     if shared.exists():
         return shared
     made = tmp_path_factory.mktemp("library") / "libpollux.so"
-    names = re.search(r"^Requires(?:.private)?: (.*)$", (BUILD / "pollux.pc").read_text(), re.M)[1].split(", ")
-    needs = subprocess.run(["pkg-config", "--libs", *names], check=True, capture_output=True, text=True).stdout.split()
+    needs = re.search(r"^Libs.private: (.*)$", (BUILD / "pollux.pc").read_text(), re.M)[1].split()
     subprocess.run(["gcc", "-shared", "-o", made, "-Wl,--whole-archive", BUILD / "libpollux.a", "-Wl,--no-whole-archive", *needs], check=True)
     return made
 
@@ -105,6 +104,31 @@ def package(tmp_path_factory):
     made = subprocess.run([sys.executable, ROOT / "tools/api.py", "--cdef"], capture_output=True, check=True).stdout
     (folder / "pollux/api.cdef").write_bytes(made)
     return folder
+
+
+def test_a_source_package_has_the_declarations(tmp_path):
+    """It is made where the headers are, and built where they are not."""
+    shutil.copytree(BINDING, tmp_path / "tree/bindings/python")
+    for name in ("tools", "include"):
+        shutil.copytree(ROOT / name, tmp_path / "tree" / name)
+    setup = [sys.executable, "setup.py", "-q"]
+    where = {"check": True, "capture_output": True, "timeout": 120}
+    subprocess.run([*setup, "sdist", "-d", tmp_path], cwd=tmp_path / "tree/bindings/python", **where)
+    packed = next(tmp_path.glob("pollux-*.tar.gz"))
+    shutil.unpack_archive(packed, tmp_path)
+    unpacked = tmp_path / packed.name.removesuffix(".tar.gz")
+    subprocess.run([*setup, "build", "-b", tmp_path / "built"], cwd=unpacked, **where)
+    assert "px_server_create" in (tmp_path / "built/lib/pollux/api.cdef").read_text()
+
+
+@pytest.mark.parametrize("missing,said", [("api.cdef", "python3 tools/api.py --cdef"), ("library", "POLLUX_LIBRARY")])
+def test_an_import_says_what_is_missing(package, tmp_path, missing, said):
+    shutil.copytree(package, tmp_path / "package")
+    if missing == "api.cdef":
+        (tmp_path / "package/pollux/api.cdef").unlink()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "package"), "POLLUX_LIBRARY": str(tmp_path / "none.so")}
+    made = subprocess.run([sys.executable, "-c", "import pollux"], env=environment, capture_output=True, text=True, timeout=60)
+    assert made.returncode == 1 and "ImportError" in made.stderr and said in made.stderr
 
 
 class Served:

@@ -10,8 +10,20 @@ from typing import Any, Optional
 from cffi import FFI
 
 ffi: Any = FFI()
-ffi.cdef((Path(__file__).parent / "api.cdef").read_text())
-lib: Any = ffi.dlopen(os.environ.get("POLLUX_LIBRARY", "libpollux.so.0.1"))
+_cdef = Path(__file__).parent / "api.cdef"
+_name = os.environ.get("POLLUX_LIBRARY", "libpollux.so.0.1")
+if not _cdef.exists():
+    raise ImportError(
+        f"{_cdef} is missing: install the package (pip install bindings/python), or make the file by "
+        "python3 tools/api.py --cdef"
+    )
+ffi.cdef(_cdef.read_text())
+try:
+    lib: Any = ffi.dlopen(_name)
+except OSError as error:
+    raise ImportError(
+        f"{error}; POLLUX_LIBRARY can say which file it is, or LD_LIBRARY_PATH which folder it is in"
+    ) from error
 
 # What api.cdef leaves out: its numbers that are macros.
 LENGTH_UNKNOWN = 2**64 - 1
