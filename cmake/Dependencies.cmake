@@ -5,9 +5,9 @@
 # the folder (tests, the library, pollux.pc, the CMake package) follows.  Where the option is OFF the
 # target does not exist: the folder's CMakeLists.txt chooses another file and does not need it.
 
-# px_dependency(<name> <option> "<what for>" PACKAGE <debian> HEADER <header> PC <name>... LIBS <lib>...)
+# px_dependency(<name> <option> "<what for>" PACKAGE <debian> HEADER <header> LIBS <lib>...)
 function(px_dependency name option what)
-    cmake_parse_arguments(PARSE_ARGV 3 ARG "" "PACKAGE;HEADER" "PC;LIBS")
+    cmake_parse_arguments(PARSE_ARGV 3 ARG "" "PACKAGE;HEADER" "LIBS")
     option(${option} "${what} (needs ${ARG_PACKAGE})" ON)
     if(NOT ${option})
         return()
@@ -30,25 +30,34 @@ function(px_dependency name option what)
     endif()
     target_include_directories(px_dep_${name} SYSTEM INTERFACE ${${option}_INCLUDE})
     set_property(GLOBAL PROPERTY PX_DEP_LIBS_${name} "${ARG_LIBS}")
-    set_property(GLOBAL PROPERTY PX_DEP_PC_${name} "${ARG_PC}")
+    # Where a linker does not look by itself.
+    set(dirs "")
+    foreach(lib IN LISTS ARG_LIBS)
+        get_filename_component(dir "${${option}_LIBRARY_${lib}}" DIRECTORY)
+        if(NOT dir IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+            list(APPEND dirs ${dir})
+        endif()
+    endforeach()
+    list(REMOVE_DUPLICATES dirs)
+    set_property(GLOBAL PROPERTY PX_DEP_DIRS_${name} "${dirs}")
 endfunction()
 
 px_dependency(tls PX_TLS "TLS by OpenSSL 3"
-    PACKAGE libssl-dev HEADER openssl/ssl.h PC libssl libcrypto LIBS ssl crypto)
+    PACKAGE libssl-dev HEADER openssl/ssl.h LIBS ssl crypto)
 px_dependency(http2 PX_HTTP2 "HTTP/2 by nghttp2"
-    PACKAGE libnghttp2-dev HEADER nghttp2/nghttp2.h PC libnghttp2 LIBS nghttp2)
+    PACKAGE libnghttp2-dev HEADER nghttp2/nghttp2.h LIBS nghttp2)
 px_dependency(zlib PX_ZLIB "gzip by zlib"
-    PACKAGE zlib1g-dev HEADER zlib.h PC zlib LIBS z)
+    PACKAGE zlib1g-dev HEADER zlib.h LIBS z)
 px_dependency(brotli PX_BROTLI "br by the Brotli encoder"
-    PACKAGE libbrotli-dev HEADER brotli/encode.h PC libbrotlienc LIBS brotlienc)
+    PACKAGE libbrotli-dev HEADER brotli/encode.h LIBS brotlienc)
 px_dependency(zstd PX_ZSTD "zstd by Zstandard"
-    PACKAGE libzstd-dev HEADER zstd.h PC libzstd LIBS zstd)
+    PACKAGE libzstd-dev HEADER zstd.h LIBS zstd)
 px_dependency(redis PX_REDIS "hubs over Redis by hiredis"
-    PACKAGE libhiredis-dev HEADER hiredis/hiredis.h PC hiredis LIBS hiredis)
+    PACKAGE libhiredis-dev HEADER hiredis/hiredis.h LIBS hiredis)
 px_dependency(crypt PX_CRYPT "hashes of passwords by libcrypt"
-    PACKAGE libcrypt-dev HEADER crypt.h PC libcrypt LIBS crypt)
+    PACKAGE libcrypt-dev HEADER crypt.h LIBS crypt)
 px_dependency(seccomp PX_SECCOMP "seccomp filters of the program by libseccomp"
-    PACKAGE libseccomp-dev HEADER seccomp.h PC libseccomp LIBS seccomp)
+    PACKAGE libseccomp-dev HEADER seccomp.h LIBS seccomp)
 
 # px_needs(<out> <folder>...): the dependencies of these folders, each once.
 function(px_needs out)

@@ -41,12 +41,12 @@ set(px_pc_libdir "\${prefix}")
 set(px_pc_includedir "\${prefix}")
 cmake_path(APPEND px_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND px_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
-# What the library is linked with is the affair of programs that link the static one.
-set(px_pc_private .private)
+# What the library is linked with is the affair of programs that link the static one, by its names: the
+# headers need none of it, and to require the packages would ask for all of their headers, and add what
+# those are compiled with.
 set(px_pc_libs "")
 if(NOT PX_SHARED)
-    set(px_pc_private "")
-    set(px_pc_libs " -pthread")
+    set(px_pc_libs " ${px_pc_links}")
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pollux.pc.in ${PROJECT_BINARY_DIR}/pollux.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pollux.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -60,17 +60,26 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOC
     FILES_MATCHING PATTERN "*.c")
 
 if(PX_PROGRAM AND PX_SYSTEMD)
-    # They name /usr/local/bin, where this installs by default.
-    foreach(unit pollux.service pollux.socket pollux-tls.socket)
-        file(READ ${PROJECT_SOURCE_DIR}/deploy/systemd/${unit} px_unit)
-        string(REPLACE "/usr/local/bin/pollux" "${CMAKE_INSTALL_FULL_BINDIR}/pollux" px_unit "${px_unit}")
-        file(WRITE ${PROJECT_BINARY_DIR}/systemd/${unit} "${px_unit}")
+    # They name /usr/local/bin, where this installs by default; where it does install is known then.
+    set(px_units pollux.service pollux.socket pollux-tls.socket)
+    set(px_dropins run.conf tls.conf)
+    install(CODE "
+        cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_PREFIX NORMALIZE OUTPUT_VARIABLE bindir)
+        cmake_path(APPEND bindir \"${CMAKE_INSTALL_BINDIR}\")
+        foreach(unit ${px_units} ${px_dropins})
+            file(READ \"${PROJECT_SOURCE_DIR}/deploy/systemd/\${unit}\" text)
+            string(REPLACE \"/usr/local/bin/pollux\" \"\${bindir}/pollux\" text \"\${text}\")
+            file(WRITE \"${PROJECT_BINARY_DIR}/systemd/\${unit}\" \"\${text}\")
+        endforeach()")
+    foreach(unit ${px_units})
         install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit} DESTINATION lib/systemd/system)
+    endforeach()
+    foreach(unit ${px_dropins})
+        install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit} DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
     endforeach()
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.tmpfiles
         DESTINATION lib/tmpfiles.d RENAME pollux.conf)
-    install(FILES ${PROJECT_SOURCE_DIR}/deploy/pollux.conf ${PROJECT_SOURCE_DIR}/deploy/systemd/run.conf
-        ${PROJECT_SOURCE_DIR}/deploy/systemd/tls.conf
+    install(FILES ${PROJECT_SOURCE_DIR}/deploy/pollux.conf
         ${PROJECT_SOURCE_DIR}/deploy/systemd/pollux.logrotate
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/systemd)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/pollux.bash

@@ -152,6 +152,9 @@ def test_pkg_config(prefix, libraries, outside, compiler, source, standard, stat
     environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(libraries, "pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", *(["--static"] if static else []), "pollux",
                 env=environment).split()
+    # Nothing of the libraries below, whose headers ours do not include.
+    assert [os.path.realpath(flag[2:]) for flag in flags if flag.startswith("-I")] == [str(prefix / "include")]
+    assert {flag[:2] for flag in flags} | {"-p"} == {"-I", "-L", "-l", "-p"}
     if static:
         flags = [os.path.join(libraries, "libpollux.a") if flag == "-lpollux" else flag
                  for flag in flags]
@@ -368,6 +371,28 @@ def test_absolute_folders(tmp_path, outside):
     flags = run("pkg-config", "--cflags", "--libs", "pollux", env=environment).split()
     run("gcc", "program.c", *flags, "-o", "program", cwd=outside)
     works(outside / "program", lib)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in os.listdir(os.path.join(ROOT, "examples")) if name.endswith(".c")))
+def test_the_installed_examples_compile(prefix, name):
+    """As they are: with what their own first lines define."""
+    source = prefix / "share" / "doc" / "pollux" / "examples" / name
+    run("gcc", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{prefix}/include", source)
+
+
+def test_cpp_before_20_is_told_so(prefix):
+    made = subprocess.run(["g++", "-std=c++17", "-fsyntax-only", f"-I{prefix}/include", "-x", "c++", "-"],
+                          input="#include <pollux.hpp>\n", capture_output=True, text=True, timeout=60)
+    assert made.returncode != 0 and "pollux.hpp needs C++20" in made.stderr.splitlines()[1], made.stderr
+
+
+def test_units_name_the_prefix_they_are_installed_to(prefix, tmp_path):
+    """Also where `cmake --install --prefix` says another one than the build was made for."""
+    run("cmake", "--install", BUILD, "--prefix", tmp_path / "other")
+    program = str(tmp_path / "other" / "bin" / "pollux")
+    for place in ("lib/systemd/system/pollux.service", "share/doc/pollux/systemd/run.conf", "share/doc/pollux/systemd/tls.conf"):
+        found = re.findall(r"^ExecStart(?:Pre)?=(\S+)", (tmp_path / "other" / place).read_text(), re.M)
+        assert found and set(found) == {program}, place
 
 
 @pytest.mark.parametrize("kind", ["Release", "RelWithDebInfo", "MinSizeRel", "None"])
