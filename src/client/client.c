@@ -62,6 +62,7 @@ static void client_free(px_client *client)
     list_remove(&client->checks.node);
     list_remove(&client->serve.node);
     map_deinit(&client->origins);
+    names_deinit(&client->names);
     if (client->tls) {
         tls_shared_deinit(client->tls);
         alloc_put(&loop->allocator, client->tls);
@@ -152,6 +153,7 @@ static px_err origins_init(px_client *client)
     if (random_bytes(&options.key, sizeof(options.key)) != PX_OK)
         return PX_ERR_SYSTEM;
     map_init(&client->origins, &options);
+    names_init(&client->names, client->loop);
     return PX_OK;
 }
 

@@ -12,6 +12,7 @@
  *   fetch.c     a fetch from its start to its end, its deadlines
  *   answer.c    what a caller reads of an answer
  *   origin.c    origins: waiting, keeping, limits
+ *   lookup.c    names of hosts whose connections are kept
  *   link.c      connections: dialling, TLS, closing; above them the protocols:
  *   h1_link.c   HTTP/1.1: driver and events; h1_link_read.c, h1_link_write.c
  *   h2_link.c   HTTP/2: many fetches on one connection
@@ -27,11 +28,13 @@
 #include "http/h2/h2_client.h"
 #include "http/message/message.h"
 #include "io/io.h"
+#include "net/names.h"
 #include "pollux/client.h"
 
 enum { FETCH_FIRST_BYTES = 1024 };
 
 struct link;
+struct lookup;
 struct tls_shared;
 
 struct px_client {
@@ -42,6 +45,7 @@ struct px_client {
     px_tls_trust *trust;    /* a reference, or NULL: made when it is first needed */
     struct tls_shared *tls; /* owned, or NULL: made when it is first needed */
     struct map origins;     /* of struct origin */
+    struct names names;     /* of hosts that were dialled */
     struct pool fetches;
     struct pool links;
     struct pool works;       /* of struct link_work */
@@ -89,6 +93,9 @@ struct origin {
     uint32_t waiting_count;
     uint8_t protocol;        /* px_fetch_protocol */
     bool only_http1;         /* its server chose HTTP/1.1, where it had the choice */
+    bool is_name;            /* its address is to be looked up */
+    struct lookup *lookup;   /* borrowed: one that is under way, or NULL */
+    uint64_t looked_ms;      /* when the last of them began */
     uint64_t http1_until_ms; /* its server has said HTTP_1_1_REQUIRED, and answers over HTTP/1.1 */
     char text[];             /* the key */
 };
@@ -114,6 +121,10 @@ void origin_offer(struct origin *origin, struct link *link);
 /* Whether a fetch is to be asked over HTTP/1.1, though the origin's protocol may be HTTP/2 (RFC
  * 9113 section 7). */
 bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch);
+
+/* A kept connection is used: its name is looked up again, when it is time (lookup.c). */
+void origin_look_again(struct origin *origin);
+void origin_forget_lookup(struct origin *origin);
 
 /* Has waiting fetches served, from the loop. */
 void origin_want(struct origin *origin);

@@ -366,8 +366,8 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     loop_task_init(&link->wake, h1_link_wake);
     options.address_timeout_ms = first->connect_ms;
     options.timeout_ms = first->connect_ms <= UINT32_MAX / 2 ? 2 * first->connect_ms : UINT32_MAX;
-    link->dial =
-        px_dial_start(client->loop, origin->address, &options, on_dialled, link, out_error);
+    link->dial = dial_start_named(client->loop, origin->address, &options, &client->names,
+                                  on_dialled, link, out_error);
     if (!link->dial) {
         timer_deinit(&client->loop->timers, &link->timer);
         pool_put(&client->links, link);

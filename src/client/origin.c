@@ -49,6 +49,11 @@ static struct origin *origin_make(px_client *client, const struct origin_key *ke
     origin->name = px_str_make(origin->text + key->address.len + 1, key->name.len);
     origin->preamble = px_str_make(origin->text + text.len - key->preamble.len, key->preamble.len);
     origin->protocol = key->protocol;
+    struct address_text split;
+
+    origin->is_name = address_split(origin->address, &split, NULL) == PX_OK &&
+                      split.kind == ADDRESS_TCP && address_is_name(&split);
+    origin->looked_ms = client->loop->now_ms;
     if (map_put(&client->origins, &origin->entry, px_str_make(origin->text, text.len),
                 sizeof(*origin) + text.len) != PX_OK) {
         alloc_put(&client->loop->allocator, origin);
@@ -88,6 +93,7 @@ void origin_put(struct origin *origin)
         return;
     CHECK(origin->link_count == 0 && origin->waiting_count == 0);
     list_remove(&origin->wanting);
+    origin_forget_lookup(origin);
     map_remove(&client->origins, &origin->entry);
     tls_trust_put(origin->trust);
     alloc_put(&client->loop->allocator, origin);
@@ -248,6 +254,8 @@ static void origin_serve_one(struct origin *origin)
         if (!link)
             break;
         origin_leave(origin, fetch);
+        if (link->served > 0)
+            origin_look_again(origin);
         link_take(link, fetch);
         if (link->h2 && link->stage == LINK_OPEN && !link->unclean && !list_linked(&link->idle) &&
             h2_client_room(link->h2) > 0)

@@ -2,10 +2,11 @@
  * Dialling: resolve, race the addresses, hand out a stream.
  *
  * Happy path: a numeric address is connected to without blocking, a watch tells when it is there.
- * Names are resolved on a helper thread; their addresses are tried a quarter of a second apart,
- * families by turns and IPv6 first (RFC 8305), and the first that connects ends the others.  It can
- * fail by refusal, by a deadline of one address or of all, by being cancelled, or for want of
- * memory or descriptors; the callback comes exactly once, from the loop.
+ * Names are resolved on a helper thread, unless they were a moment ago; their addresses are tried a
+ * quarter of a second apart, families by turns and IPv6 first (RFC 8305), and the first that
+ * connects ends the others.  It can fail by refusal, by a deadline of one address or of all, by
+ * being cancelled, or for want of memory or descriptors; the callback comes exactly once, from the
+ * loop.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -18,8 +19,8 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "io/io.h"
-#include "net/address.h"
 #include "net/name_servers.h"
+#include "net/names.h"
 
 enum {
     DIAL_TIMEOUT_MS_DEFAULT = 10 * 1000,
@@ -36,6 +37,7 @@ struct attempt {
 
 struct px_dialing {
     px_loop *loop;        /* borrowed: outlives the dial */
+    struct names *names;  /* borrowed: outlives the dial; or NULL */
     struct io_timer step; /* what is due first; also takes the first step from the loop */
     uint64_t deadline_ms;
     uint64_t next_ms;            /* when the next address has its turn */
@@ -260,6 +262,11 @@ static void dial_resolved(px_err status, void *context)
 
     if (dial->cancelled)
         return; /* the timer has the last word */
+    if (dial->names && err == PX_OK)
+        names_found(dial->names, px_str_of(dial->text), dial->addresses, dial->count);
+    else if (dial->names && (dial->count = names_stand_in(dial->names, px_str_of(dial->text),
+                                                          dial->addresses)) > 0)
+        err = PX_OK;
     if (err != PX_OK) {
         dial_finish(dial, NULL, err, "its name cannot be resolved");
     } else if (dial->deadline_ms <= dial->loop->now_ms) {
@@ -291,8 +298,17 @@ static void dial_step(struct io_timer *timer)
 
 static px_err dial_start(px_dialing *dial)
 {
+    bool is_name = address_is_name(&dial->split);
+
     CHECK(!dial->resolving && dial->count == 0);
-    if (address_is_name(&dial->split)) {
+    if (is_name && dial->names)
+        dial->count = names_known(dial->names, px_str_of(dial->text), dial->addresses);
+    if (is_name && dial->count > 0) {
+        addresses_interleave(dial);
+        timer_start(&dial->loop->timers, &dial->step, dial->loop->now_ms);
+        return PX_OK;
+    }
+    if (is_name) {
         dial->resolving = true;
         timer_start(&dial->loop->timers, &dial->step, dial->deadline_ms);
         return px_loop_work(dial->loop, dial_resolve, dial_resolved, dial);
@@ -307,7 +323,7 @@ static px_err dial_start(px_dialing *dial)
 }
 
 static px_err dial_make(px_loop *loop, const char *address, const px_dial_options *options,
-                        px_dialing **out_dial, px_error *out_error)
+                        struct names *names, px_dialing **out_dial, px_error *out_error)
 {
     size_t bytes = strlen(address) + 1;
     px_dialing *dial = alloc_take_zeroed(&loop->allocator, sizeof(*dial) + bytes);
@@ -315,6 +331,7 @@ static px_err dial_make(px_loop *loop, const char *address, const px_dial_option
     if (!dial)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     dial->loop = loop;
+    dial->names = names;
     memcpy(dial->text, address, bytes);
     for (size_t index = 0; index < ARRAY_COUNT(dial->attempts); index++)
         dial->attempts[index].fd = -1;
@@ -359,7 +376,7 @@ px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
     CHECK_RULE(on_dialled, "a dial has a function that is told of its end");
     error_clear(out_error);
     options.timeout_ms = timeout_ms;
-    px_err err = dial_make(loop, address, &options, &dial, out_error);
+    px_err err = dial_make(loop, address, &options, NULL, &dial, out_error);
 
     if (err != PX_OK)
         return err;
@@ -368,9 +385,11 @@ px_err px_dial(px_loop *loop, const char *address, uint32_t timeout_ms,
     return PX_OK;
 }
 
-px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_options *given,
-                          void (*on_done)(px_stream *stream, const px_error *error, void *context),
-                          void *context, px_error *out_error)
+px_dialing *dial_start_named(px_loop *loop, const char *address, const px_dial_options *given,
+                             struct names *names,
+                             void (*on_done)(px_stream *stream, const px_error *error,
+                                             void *context),
+                             void *context, px_error *out_error)
 {
     px_dial_options options;
     px_dialing *dial = NULL;
@@ -381,12 +400,19 @@ px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_opti
         error_set(out_error, PX_ERR_INVALID, 0, "dial options: unknown or missing struct_size");
         return NULL;
     }
-    if (dial_make(loop, address, &options, &dial, out_error) != PX_OK)
+    if (dial_make(loop, address, &options, names, &dial, out_error) != PX_OK)
         return NULL;
     CHECK(dial);
     dial->on_done = on_done;
     dial->context = context;
     return dial;
+}
+
+px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_options *options,
+                          void (*on_done)(px_stream *stream, const px_error *error, void *context),
+                          void *context, px_error *out_error)
+{
+    return dial_start_named(loop, address, options, NULL, on_done, context, out_error);
 }
 
 void px_dial_cancel(px_dialing *dial)
