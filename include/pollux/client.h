@@ -186,6 +186,13 @@ static inline px_fetch_callbacks px_fetch_callbacks_default(void)
 px_fetch *px_fetch_start(px_client *client, const px_fetch_options *options,
                          const px_fetch_callbacks *callbacks, void *context, px_error *out_error);
 
+/** Adds a field to the trailer section of the request (RFC 9110 section 6.5), copied: in `pull`,
+ *  before it returns PX_PULL_END.  Sent where the length of the content was not known
+ *  (PX_LENGTH_UNKNOWN), and over HTTP/2; dropped otherwise.
+ *  @return PX_OK; PX_ERR_INVALID: no field, or one that has no business in a trailer section, as
+ *  what frames or routes; PX_ERR_MEMORY.  The loop's thread. */
+PX_MUST_CHECK px_err px_fetch_add_trailer(px_fetch *fetch, px_str name, px_str value);
+
 /** Gives it up: on_end comes from the loop with PX_ERR_CANCELLED, and nothing else before it.  Any
  *  number of times, at any moment before on_end has returned.  The loop's thread. */
 void px_fetch_cancel(px_fetch *fetch);

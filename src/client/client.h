@@ -150,6 +150,9 @@ struct fetch_request {
     struct h1_request_head head; /* CONNECT has an authority as its target */
     px_str content;              /* borrowed: until on_end */
     uint64_t pull_length;
+    px_field *trailers; /* behind it */
+    uint32_t trailer_count;
+    uint32_t trailer_room;
     uint32_t flags;    /* enum px_fetch_flags */
     uint8_t method_id; /* enum http_method */
 };

@@ -160,6 +160,7 @@ void fetch_left(px_fetch *fetch)
         fetch->stage = FETCH_WAITING;
         fetch->paused = false;
         fetch->content_sent = 0;
+        fetch->request.trailer_count = 0;
         origin_wait(fetch->origin, fetch);
         fetch_moved(fetch);
         return;

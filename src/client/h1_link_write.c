@@ -115,12 +115,46 @@ static px_err content_fail(struct link *link, px_err code, const char *why)
     return code;
 }
 
+/* The last chunk and the trailer section behind it (RFC 9112 section 7.1.2), in the fetch's arena:
+ * absent without memory. */
+static px_str trailers_render(px_fetch *fetch)
+{
+    const struct fetch_request *request = &fetch->request;
+    size_t bytes = CHUNK_LAST_BYTES;
+
+    for (uint32_t index = 0; index < request->trailer_count; index++)
+        bytes += request->trailers[index].name.len + request->trailers[index].value.len + 4;
+    char *text = arena_take_text(&fetch->arena, bytes), *at = text;
+
+    if (!text)
+        return px_str_make(NULL, 0);
+    at = TEXT_WRITE_LITERAL(at, "0\r\n");
+    for (uint32_t index = 0; index < request->trailer_count; index++) {
+        at = text_write_str(at, request->trailers[index].name);
+        at = TEXT_WRITE_LITERAL(at, ": ");
+        at = text_write_str(at, request->trailers[index].value);
+        at = TEXT_WRITE_LITERAL(at, "\r\n");
+    }
+    at = TEXT_WRITE_LITERAL(at, "\r\n");
+    CHECK((size_t)(at - text) == bytes);
+    return px_str_make(text, bytes);
+}
+
 /* The last chunk (RFC 9112 section 7.1), or the end of our side of a tunnel. */
 static px_err content_end(struct link *link)
 {
     struct link_out *out = link->out;
 
     ASSERT(!link->chunked || out_room(out) >= CHUNK_LAST_BYTES);
+
+    if (link->chunked && link->fetch->request.trailer_count > 0) {
+        px_str text = trailers_render(link->fetch);
+
+        if (!text.ptr)
+            return content_fail(link, PX_ERR_MEMORY, "out of memory");
+        link->writing = WRITE_DONE;
+        return out_send(link, text);
+    }
     if (link->chunked) {
         memcpy(out->bytes + out->len, "0\r\n\r\n", CHUNK_LAST_BYTES);
         out->len += CHUNK_LAST_BYTES;

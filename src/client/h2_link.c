@@ -308,6 +308,8 @@ static px_pull on_pull(struct h2_call *call, char *out, size_t room, size_t *out
                      : pull == PX_PULL_LATER ? WRITE_LATER
                                              : WRITE_CONTENT;
     fetch_moved(fetch); /* what it waits for may have changed */
+    call->trailers = fetch->request.trailers;
+    call->trailer_count = fetch->request.trailer_count;
     *out_bytes = bytes;
     return pull;
 }

@@ -25,7 +25,7 @@ static void look(void *context)
 {
     struct lookup *lookup = context;
 
-    lookup->found = address_resolve(&lookup->split, lookup->addresses, &lookup->count, NULL);
+    lookup->found = names_look(lookup->loop, &lookup->split, lookup->addresses, &lookup->count);
 }
 
 /* Those that are in use close behind what they do. */

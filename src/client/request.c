@@ -7,14 +7,19 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "client/client.h"
 #include "http/fields/field.h"
 #include "http/message/method.h"
+#include "http/message/trailer.h"
 #include "http/message/uri.h"
 
-enum { PORT_BYTES = 8 }; /* "[" ... "]:65535" less the host */
+enum {
+    PORT_BYTES = 8, /* "[" ... "]:65535" less the host */
+    TRAILERS_FIRST = 4,
+};
 
 /* --- The URL -----------------------------------------------------------------------------------
  */
@@ -217,6 +222,43 @@ static px_err trust_find(px_client *client, const px_fetch_options *options,
     *out_trust = client->trust;
     return client->trust ? PX_OK : out_error->code;
 }
+
+/* --- Trailers ----------------------------------------------------------------------------------
+ */
+
+static bool trailers_grow(struct fetch_request *request, struct arena *arena)
+{
+    uint32_t room = request->trailer_room > 0 ? 2 * request->trailer_room : TRAILERS_FIRST;
+    px_field *fields = arena_take(arena, room * sizeof(*fields));
+
+    if (!fields)
+        return false;
+    if (request->trailer_count > 0)
+        memcpy(fields, request->trailers, request->trailer_count * sizeof(*fields));
+    request->trailers = fields;
+    request->trailer_room = room;
+    return true;
+}
+
+px_err px_fetch_add_trailer(px_fetch *fetch, px_str name, px_str value)
+{
+    struct fetch_request *request = &fetch->request;
+
+    CHECK_RULE(fetch_pulls(fetch), "trailers follow content that is pulled");
+    if (!field_name_valid(name) || !field_value_valid(value) || trailer_is_dropped(name))
+        return PX_ERR_INVALID;
+    if (request->trailer_count == request->trailer_room && !trailers_grow(request, &fetch->arena))
+        return PX_ERR_MEMORY;
+    px_field field = {arena_copy(&fetch->arena, name), arena_copy(&fetch->arena, value)};
+
+    if (!field.name.ptr || !field.value.ptr)
+        return PX_ERR_MEMORY;
+    request->trailers[request->trailer_count++] = field;
+    return PX_OK;
+}
+
+/* --- All of it ---------------------------------------------------------------------------------
+ */
 
 px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
                           struct origin_key *out_key, px_error *out_error)

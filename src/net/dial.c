@@ -19,7 +19,6 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "io/io.h"
-#include "net/name_servers.h"
 #include "net/names.h"
 
 enum {
@@ -241,11 +240,7 @@ static void dial_resolve(void *context)
 {
     px_dialing *dial = context;
 
-    if (dial->loop->name_servers && !name_servers_use(dial->loop->name_servers)) {
-        dial->resolved = PX_ERR_MEMORY;
-        return;
-    }
-    dial->resolved = address_resolve(&dial->split, dial->addresses, &dial->count, NULL);
+    dial->resolved = names_look(dial->loop, &dial->split, dial->addresses, &dial->count);
 }
 
 static void dial_resolved(px_err status, void *context)

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "io/random.h"
+#include "net/name_servers.h"
 
 struct name {
     struct map_entry entry;
@@ -51,6 +52,14 @@ void names_deinit(struct names *names)
 {
     if (names->is_made)
         map_deinit(&names->map);
+}
+
+px_err names_look(const px_loop *loop, const struct address_text *split,
+                  struct net_address *out_addresses, size_t *out_count)
+{
+    if (loop->name_servers && !name_servers_use(loop->name_servers))
+        return PX_ERR_MEMORY;
+    return address_resolve(split, out_addresses, out_count, NULL);
 }
 
 static struct name *name_find(struct names *names, px_str text)

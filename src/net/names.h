@@ -30,6 +30,11 @@ struct names {
 void names_init(struct names *names, px_loop *loop);
 void names_deinit(struct names *names);
 
+/* Looks a name up, at the loop's name servers: on a helper thread.  PX_OK, PX_ERR_NOT_FOUND,
+ * PX_ERR_MEMORY or PX_ERR_SYSTEM. */
+PX_MUST_CHECK px_err names_look(const px_loop *loop, const struct address_text *split,
+                                struct net_address *out_addresses, size_t *out_count);
+
 /* The addresses of "host:port" (ADDRESS_COUNT_MAX at most), when they need not be looked up again:
  * how many; 0: look. */
 size_t names_known(struct names *names, px_str name, struct net_address *out_addresses);

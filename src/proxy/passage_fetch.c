@@ -13,15 +13,35 @@
 #include "pollux/request.h"
 #include "proxy/answer_head.h"
 #include "proxy/passage.h"
+#include "proxy/request_head.h"
 
 /* --- Content of the request --------------------------------------------------------------------
  */
+
+/* The trailer section of the request goes on behind its content: false without memory. */
+static bool trailers_pass(const struct passage *passage, px_fetch *fetch)
+{
+    bool underscores = passage->proxy->options.underscores != 0;
+    struct connection_names names;
+    size_t count, field_count;
+    const px_field *trailers = px_request_trailers(passage->exchange, &count);
+    const px_field *fields = px_request_fields(passage->exchange, &field_count);
+
+    /* A head that names too much was refused. */
+    if (count == 0 || connection_names_read(fields, field_count, &names) != PX_OK)
+        return true;
+    for (size_t index = 0; index < count; index++)
+        if (request_trailer_passes(&names, trailers[index].name, underscores) &&
+            px_fetch_add_trailer(fetch, trailers[index].name, trailers[index].value) ==
+                PX_ERR_MEMORY)
+            return false;
+    return true;
+}
 
 static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, void *context)
 {
     struct passage *passage = context;
 
-    (void)fetch;
     if (passage->held) {
         passage->held = false;
         px_request_resume(passage->exchange);
@@ -30,6 +50,9 @@ static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, 
 
     if (flow_let_go(&passage->request) && passage->exchange)
         px_request_resume(passage->exchange);
+    if (result == PX_PULL_END && passage->stage != PASSAGE_TUNNEL && passage->exchange &&
+        !trailers_pass(passage, fetch))
+        return PX_PULL_ERROR;
     return result;
 }
 

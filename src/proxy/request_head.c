@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "http/fields/field.h"
+#include "http/message/trailer.h"
 #include "pollux/request.h"
 
 enum {
@@ -130,18 +131,29 @@ static bool is_ours(const struct request_head *head, px_str name)
            (head->counts_hops && field_name_is(name, "max-forwards"));
 }
 
+/* Those that are of this connection, or could be mistaken for others. */
+static bool goes_no_further(const struct connection_names *names, px_str name, bool underscores)
+{
+    return field_is_framing(name) || field_name_is(name, "host") || field_name_is(name, "expect") ||
+           field_name_is(name, "http2-settings") || name_begins(name, "proxy-") ||
+           field_name_is(name, "proxy") || /* CGI would take that for HTTP_PROXY, the way out */
+           (!underscores && memchr(name.ptr, '_', name.len)) || connection_names_have(names, name);
+}
+
 static bool is_passed(const struct request_head *head, const struct connection_names *names,
                       px_str name)
 {
-    if (field_is_framing(name) || field_name_is(name, "host") || field_name_is(name, "expect") ||
-        field_name_is(name, "http2-settings") || name_begins(name, "proxy-") ||
-        field_name_is(name, "proxy")) /* CGI would take that for HTTP_PROXY, the way out */
+    if (goes_no_further(names, name, head->underscores))
         return false;
-    if (!head->underscores && memchr(name.ptr, '_', name.len))
-        return false;
-    if (is_of_client(name) && !head->trusted)
-        return false;
-    return !is_ours(head, name) && !connection_names_have(names, name);
+    return !is_ours(head, name) && (head->trusted || !is_of_client(name));
+}
+
+bool request_trailer_passes(const struct connection_names *names, px_str name, bool underscores)
+{
+    const struct request_head none = {.trusted = false};
+
+    return !goes_no_further(names, name, underscores) && !is_of_client(name) &&
+           !is_ours(&none, name) && !trailer_is_dropped(name);
 }
 
 struct writing {

@@ -64,6 +64,9 @@ void request_head_names(struct request_head *head, px_exchange *exchange);
 PX_MUST_CHECK px_err request_head_write(const struct request_head *head, struct arena *arena,
                                         px_field **out_fields, size_t *out_count);
 
+/* Whether a field of the trailer section goes on (RFC 9110 section 6.5.1). */
+bool request_trailer_passes(const struct connection_names *names, px_str name, bool underscores);
+
 /* One more element of Via: "1.1 name", in the arena; absent without memory. */
 px_str via_element(struct arena *arena, unsigned version, px_str name);
 

@@ -54,7 +54,8 @@ class H1Client:
         head = f"{method} /x HTTP/1.1\r\nHost: a\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
         if trailers:
             tail = "".join(f"{name}: {value}\r\n" for name, value in trailers).encode()
-            content = b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(content), content, tail)
+            chunk = b"%x\r\n%s\r\n" % (len(content), content) if content else b""
+            content = chunk + b"0\r\n%s\r\n" % tail
             head += "Transfer-Encoding: chunked\r\n"
         elif content is not None:
             head += f"Content-Length: {len(content)}\r\n"
@@ -293,13 +294,17 @@ REQUESTS = [
     ("DELETE", [], None, [], ADDED, []),
     ("DELETE", [], b"hello", [], [*ADDED, ("content-length", "5")], []),
     ("GET", [], b"hello", [], [*ADDED, ("content-length", "5")], []),
+    ("POST", [], b"hello", [("x-t", "1"), ("x-u", "2")], ADDED, [("x-t", "1"), ("x-u", "2")]),
+    ("POST", [], b"", [("x-t", "1")], ADDED, [("x-t", "1")]),
+    ("PUT", [], b"hello", [("authorization", "x"), ("x-forwarded-for", "6.6.6.6"), ("proxy", "x"), ("x_t", "1"),
+                           ("via", "1.1 b"), ("x-request-id", "1"), ("x-t", "a" * 6000)], ADDED, [("x-t", "a" * 6000)]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_requests(client, server, authority):
-    assert len(REQUESTS) == 16
+    assert len(REQUESTS) == 19
     with between(client, server, Answer(), authority) as (asker, upstream):
         for method, fields, content, trailers, wanted, wanted_trailers in REQUESTS:
             assert asker.ask(method, fields, content, trailers).content == b"ok", fields

@@ -15,11 +15,11 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "http/h2/h2_answer.h"
+#include "http/h2/h2_ask.h"
 #include "http/h2/h2_malloc.h"
 #include "http/h2/h2_walk.h"
 
 enum {
-    PSEUDO_FIELDS = 4,
     SLICE_BYTES = 4096,
     REQUEST_ROOM_BYTES = 16 * 1024 /* of a request beside its fields: stream, queues, frame */
 };
@@ -203,6 +203,27 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t error,
     return 0;
 }
 
+/* Whether the library has memory for fields: where an allocation of it fails, the session is lost
+ * with every call on it. */
+static bool fields_fit(const struct h2_client *client, size_t bytes)
+{
+    return REQUEST_ROOM_BYTES + bytes <= client->memory.bytes_max - client->memory.bytes;
+}
+
+/* RFC 9113 section 8.1: the stream ends with them. */
+static bool trailers_submit(struct h2_client *client, const struct h2_call *call)
+{
+    const px_allocator *allocator = client->options.allocator;
+    nghttp2_nv *fields = fields_fit(client, h2_ask_bytes(call->trailers, call->trailer_count))
+                             ? alloc_take(allocator, call->trailer_count * sizeof(*fields))
+                             : NULL;
+    size_t count = fields ? h2_ask_fields(fields, call->trailers, call->trailer_count) : 0;
+    bool done = fields && nghttp2_submit_trailer(client->library, call->id, fields, count) == 0;
+
+    alloc_put(allocator, fields);
+    return done;
+}
+
 static ssize_t on_data_read(nghttp2_session *library, int32_t id, uint8_t *buf, size_t length,
                             uint32_t *data_flags, nghttp2_data_source *source, void *context)
 {
@@ -224,6 +245,10 @@ static ssize_t on_data_read(nghttp2_session *library, int32_t id, uint8_t *buf, 
     call->sent = pull == PX_PULL_END;
     if (call->sent)
         *data_flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (call->sent && call->trailer_count > 0 && !trailers_submit(client, call))
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (call->sent && call->trailer_count > 0)
+        *data_flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     h2_walk_count(&client->walk, H2_BUDGET_SENT);
     return (ssize_t)bytes;
 }
@@ -358,38 +383,6 @@ void h2_client_give(struct h2_client *client, struct h2_call *call, uint32_t byt
 /* --- Out ---------------------------------------------------------------------------------------
  */
 
-static nghttp2_nv nv_of(px_str name, px_str value)
-{
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.ptr, (uint8_t *)(uintptr_t)value.ptr, name.len,
-                        value.len, NGHTTP2_NV_FLAG_NONE};
-}
-
-/* RFC 9113 section 8.3.1; CONNECT has an authority alone (section 8.5). */
-static size_t pseudo_put(nghttp2_nv *fields, const struct h1_request_head *head, const char *scheme)
-{
-    size_t count = 0;
-
-    fields[count++] = nv_of(px_str_of(":method"), head->method);
-    fields[count++] = nv_of(px_str_of(":authority"), head->host);
-    if (head->form == H1_TARGET_AUTHORITY)
-        return count;
-    fields[count++] = nv_of(px_str_of(":scheme"), px_str_of(scheme));
-    fields[count++] = nv_of(px_str_of(":path"), head->target);
-    return count;
-}
-
-/* Whether the library has memory for a request's head: where an allocation of it fails, the session
- * is lost with every call on it.  It keeps a copy of each name and value, and renders them. */
-static bool head_fits(const struct h2_client *client, const struct h1_request_head *head)
-{
-    size_t bytes = REQUEST_ROOM_BYTES + 2 * (head->target.len + head->host.len);
-
-    for (uint32_t index = 0; index < head->field_count; index++)
-        bytes +=
-            2 * (head->fields[index].name.len + head->fields[index].value.len + sizeof(nghttp2_nv));
-    return bytes <= client->memory.bytes_max - client->memory.bytes;
-}
-
 px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
                      const struct h1_request_head *head, const char *scheme, bool pulls)
 {
@@ -401,21 +394,14 @@ px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
         .content_left = UINT64_MAX, .no_content = call->no_content, .sent = !pulls};
     if (client->failed || client->gone)
         return PX_ERR_CLOSED;
-    if (!head_fits(client, head))
+    if (!fields_fit(client, h2_ask_bytes(head->fields, head->field_count) +
+                                2 * (head->target.len + head->host.len)))
         return PX_ERR_LIMIT;
     nghttp2_nv *fields = alloc_take(client->options.allocator,
-                                    (PSEUDO_FIELDS + 2 + head->field_count) * sizeof(*fields));
+                                    (H2_ASK_FIELDS_ADDED + head->field_count) * sizeof(*fields));
     if (!fields)
         return PX_ERR_MEMORY;
-    count = pseudo_put(fields, head, scheme);
-    for (uint32_t index = 0; index < head->field_count; index++)
-        fields[count++] = nv_of(head->fields[index].name, head->fields[index].value);
-    if (head->trailers)
-        fields[count++] = nv_of(px_str_of("te"), px_str_of("trailers"));
-    if (head->framing == H1_FRAMING_LENGTH)
-        fields[count++] =
-            nv_of(px_str_of("content-length"),
-                  px_str_make(number, (size_t)(text_write_number(number, head->length) - number)));
+    count = h2_ask_head(fields, head, scheme, number);
     int32_t id = nghttp2_submit_request(client->library, NULL, fields, count,
                                         pulls ? &provider : NULL, call);
 

@@ -23,15 +23,17 @@ struct h2_client;
 
 /* What a session knows of a request: embedded in its owner's object. */
 struct h2_call {
-    uint64_t content_left; /* that is to come by content-length, or UINT64_MAX */
-    int32_t id;            /* 0: it never began, or has ended */
-    uint32_t unread;       /* content that was handed out and not given back */
-    bool head_done;        /* the final head was told */
-    bool no_content;       /* the answer has none, whatever it says: of HEAD */
-    bool dead;             /* reset by us: nothing of it is handed out any more */
-    bool waiting;          /* pull said LATER */
-    bool sent;             /* our side has ended */
-    bool whole;            /* the server's side has */
+    uint64_t content_left;    /* that is to come by content-length, or UINT64_MAX */
+    int32_t id;               /* 0: it never began, or has ended */
+    const px_field *trailers; /* borrowed, set when pull says END: they follow the content */
+    uint32_t trailer_count;
+    uint32_t unread; /* content that was handed out and not given back */
+    bool head_done;  /* the final head was told */
+    bool no_content; /* the answer has none, whatever it says: of HEAD */
+    bool dead;       /* reset by us: nothing of it is handed out any more */
+    bool waiting;    /* pull said LATER */
+    bool sent;       /* our side has ended */
+    bool whole;      /* the server's side has */
 };
 
 /* What a session tells its owner. */

@@ -34,7 +34,7 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
     atomic_fetch_add(&lookups, 1);
     if (atomic_load(&fails))
         return EAI_AGAIN;
-    found_at.sin_port = htons((uint16_t)atoi(port));
+    found_at.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
     *out_list = &found;
     return 0;
 }

@@ -31,8 +31,8 @@ static const struct {
     {0, "Keep-Alive: timeout=5\nProxy-Connection: x\nTE: trailers\nTrailer: X\nUpgrade: h2c\n",
      ADDED},
     {0, "Transfer-Encoding: chunked\nContent-Length: 3\nHost: b\nExpect: 100-continue\n", ADDED},
-    {0, "Proxy-Authorization: x\nProxy-Authenticate: y\nHTTP2-Settings: z\nProxy: w\n",
-     "Proxy: w\n" ADDED},
+    {0, "Proxy-Authorization: x\nProxy-Authenticate: y\nHTTP2-Settings: z\nProxy: w\nProxyX: v\n",
+     "ProxyX: v\n" ADDED},
     /* What names a client is believed of trusted peers alone. */
     {0, "X-Forwarded-For: 1.2.3.4\nx-forwarded-for: 5.6.7.8\n", ADDED},
     {0, "X-Forwarded-Proto: https\nX-Forwarded-Host: evil\nX-Forwarded-Port: 1\nForwarded: for=x\n",
