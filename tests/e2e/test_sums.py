@@ -179,3 +179,82 @@ def test_pipelined_bytes_do_not_shut_out_others(tmp_path):
                     time.sleep(0.2)
                     sock.sendall(pieces[1])
                     assert (pieces[0][:4], sock.recv(12)) in ((b"GET ", b"HTTP/1.1 200"), (b"POST", b"HTTP/1.1 405"))
+
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+HOLDERS = {
+    "half a head": b"GET / HTTP/1.1\r\nHo",
+    "no content": POST + b"Content-Length: 1000000\r\n\r\n",
+    "half a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n5",
+    "unread answer": b"GET /huge.bin HTTP/1.1\r\nHost: a\r\n\r\n",
+    "half a preface": PREFACE[:20],
+    "half a block": opening() + frame(HEADERS, 4, 1, b"\x82", length=30),
+    "no content on a stream": opening() + headers(1, literals(post()), end=False),
+    "shut window": opening((INITIAL_WINDOW_SIZE, 0)) + headers(1, literals(get(path="/huge.bin"))),
+}
+
+
+def served_in_time(address):
+    """The first to ask may be refused where it takes a look, or the end of a tick, to make room."""
+    begin = time.monotonic()
+    while ask(address, GET).status != 200:
+        assert time.monotonic() - begin < HELD_S
+        time.sleep(0.1)
+    assert time.monotonic() - begin < HELD_S
+
+
+def hold(stack, address, said):
+    sock = stack.enter_context(contextlib.closing(socket.socket()))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    sock.connect(address)
+    sock.sendall(said)
+    return sock
+
+
+@pytest.mark.parametrize("said", HOLDERS.values(), ids=HOLDERS)
+def test_places_are_not_held_by_peers_that_do_not_go_on(said, tmp_path):
+    """At the limit of connections whoever is waited for gives way, where nothing has moved for a second."""
+    (tmp_path / "huge.bin").write_bytes(bytes(20 << 20))
+    (tmp_path / "index.html").write_bytes(b"small")
+    argv = ["files", str(tmp_path), "--log", "off", "-w", "1", "--max-connections", "50"]
+    with Pollux(*argv) as server, contextlib.ExitStack() as crowd:
+        for _ in range(50):
+            hold(crowd, server.address, said)
+        time.sleep(1.2)
+        served_in_time(server.address)
+        assert counter(server, "shed") >= 1
+
+
+def test_peers_that_go_on_keep_their_places(tmp_path):
+    """Slow is not stalled: who sends and who reads some hundred bytes a second is not for others to displace."""
+    (tmp_path / "huge.bin").write_bytes(bytes(20 << 20))
+    argv = ["files", str(tmp_path), "--log", "off", "-w", "1", "--max-connections", "4"]
+    with Pollux(*argv) as server, contextlib.ExitStack() as crowd:
+        readers = [hold(crowd, server.address, HOLDERS["unread answer"]) for _ in range(2)]
+        writers = [hold(crowd, server.address, HOLDERS["no content"]) for _ in range(2)]
+        refused = 0
+        for _ in range(20):
+            for sock in readers:
+                assert sock.recv(2048)
+            for sock in writers:
+                sock.sendall(b"x" * 200)
+            refused += ask(server.address, GET).status == 503
+            time.sleep(0.2)
+        assert refused == 20 and counter(server, "shed") == 0
+
+
+def test_small_heads_do_not_fill_what_is_unread():
+    """Heads of 4 KiB that are not whole, more than unread bytes have room for: the oldest give way."""
+    argv = ["respond", "--log", "off", "-w", "1", "--max-connections", "600", "--max-inbox", "1m"]
+    with Pollux(*argv) as server, crowd() as member:
+        for _ in range(300):
+            member(server.address).sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3900)
+        time.sleep(1.2)
+        served(server.address)  # room is there from the end of the tick
+        for _ in range(3):
+            with contextlib.closing(connect(server.address)) as sock:
+                sock.settimeout(HELD_S)
+                sock.sendall(b"GET / HTTP/1.1\r\nHo")
+                time.sleep(0.1)
+                sock.sendall(b"st: a\r\n\r\n")
+                assert sock.recv(12) == b"HTTP/1.1 200"

@@ -86,9 +86,8 @@ static uint64_t look_due(const struct h2_conn *h2)
 static bool block_note(struct h2_conn *h2)
 {
     uint32_t block = h2_session_block(h2->session);
-    bool is_new =
-        block != h2->block &&
-        (block == 0 || h2->block == 0 || h2->served || !list_empty(&h2->requests));
+    bool is_new = block != h2->block &&
+                  (block == 0 || h2->block == 0 || h2->served || !list_empty(&h2->requests));
 
     if (is_new)
         h2->block_ms = (uint32_t)h2->conn.session.server->loop->now_ms;
@@ -290,6 +289,40 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
            request->moved_bytes * 1000 < (uint64_t)rate * elapsed_ms;
 }
 
+/* Whether it is for the peer to go on: a head or content to come, a window to be opened. */
+static bool request_awaits_peer(const struct h2_request *request)
+{
+    const px_exchange *exchange = request->exchange;
+
+    if (request->kind != REQUEST_PLAIN)
+        return false;
+    return !request->stream.head_done || request->lingering ||
+           h2_session_is_stalled(request->h2->session, &request->stream) ||
+           (exchange && exchange_answer_state(exchange) == ANSWER_NONE &&
+            !request->stream.remote_ended && exchange_takes_content(exchange));
+}
+
+/* Of what a window's worth of time had for each request, none has moved at the minimum rate. */
+static bool h2_stalled(const struct session *session)
+{
+    const struct h2_conn *h2 = CONTAINER_OF(session, const struct h2_conn, conn.session);
+    uint64_t now_ms = session->server->loop->now_ms;
+    uint64_t window_ms = session->server->options.rate_window_ms;
+    uint64_t left_ms = look_due(h2) > now_ms ? look_due(h2) - now_ms : 0;
+
+    for (const struct list *at = h2->requests.next; at != &h2->requests; at = at->next) {
+        const struct h2_request *request = LIST_ENTRY(at, const struct h2_request, node);
+        uint64_t elapsed_ms = now_ms - request->begun_ms;
+
+        if (window_ms != PX_OFF && window_ms - left_ms < elapsed_ms)
+            elapsed_ms = window_ms - left_ms; /* moved_bytes are those since the last look */
+        if (elapsed_ms < HEAD_SHED_MS || !request_awaits_peer(request) ||
+            request->moved_bytes * 1000 >= MINIMUM_RATE_DEFAULT * elapsed_ms)
+            return false;
+    }
+    return !list_empty(&h2->requests);
+}
+
 static void requests_look(struct h2_conn *h2, uint64_t now_ms)
 {
     uint32_t window_ms = h2->conn.session.server->options.rate_window_ms;
@@ -379,6 +412,7 @@ const struct session_protocol h2_protocol = {
     .abandon = h2_abandon,
     .timeout = h2_timeout,
     .rate = h2_rate,
+    .stalled = h2_stalled,
     /* Never cut short: a stream that is looks so, whatever becomes of the connection. */
     .drain = h2_drain,
     .total_due = h2_total_due,

@@ -18,6 +18,7 @@ enum { SHED_PART = 256 };
 /* What a walk has found so far, in the order in which they go. */
 struct shed_search {
     uint64_t head_before_ms; /* heads that began before this have been unfinished for long */
+    bool heads_alone;        /* idle connections hold nothing of what is short */
     uint32_t wanted;
     uint32_t count;
     struct session *found[SHED_COUNT_MAX];
@@ -34,7 +35,7 @@ static bool shed_can_go(const struct shed_search *search, const struct session *
 {
     if (!can_give_way(session) || list_linked(&session->wake.node))
         return false;
-    return session->wait == WAIT_IDLE ||
+    return (session->wait == WAIT_IDLE && !search->heads_alone) ||
            ((session->wait == WAIT_HEAD || session->wait == WAIT_HANDSHAKE) &&
             session->active_ms <= search->head_before_ms);
 }
@@ -68,12 +69,16 @@ static void shed_visit(void *object, void *context)
 
 /* One walk over all connections closes a batch, so that a flood of newcomers does not cost a walk
  * each.  Heads grow old only with time: a walk that found none is not repeated at once. */
-static uint32_t shed(px_server *server, uint32_t count)
+static uint32_t shed_waiting(px_server *server, uint32_t count, bool heads_alone)
 {
     uint64_t now_ms = server->loop->now_ms;
-    struct shed_search search = {.wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX};
+    struct shed_search search = {
+        .heads_alone = heads_alone,
+        .wanted = count < SHED_COUNT_MAX ? count : SHED_COUNT_MAX,
+    };
 
-    if (server->idle_count == 0 && (server->head_count == 0 || now_ms < server->again.heads_ms))
+    if ((server->idle_count == 0 || heads_alone) &&
+        (server->head_count == 0 || now_ms < server->again.heads_ms))
         return 0;
     work_count(&server->loop->work, server->conn_count / WORK_WALK_COUNT);
     search.head_before_ms = now_ms > HEAD_SHED_MS ? now_ms - HEAD_SHED_MS : 0;
@@ -87,23 +92,103 @@ static uint32_t shed(px_server *server, uint32_t count)
     return search.count;
 }
 
+/* --- Whose peer does not do its part ------------------------------------------------------------
+ */
+
+/* Those for whose peer has been waited for longest. */
+struct stalled_search {
+    uint32_t now_ms; /* the lower half */
+    uint32_t count;
+    struct session *found[SHED_COUNT_MAX];
+};
+
+static uint32_t asked_ms(const struct stalled_search *search, const struct session *session)
+{
+    return search->now_ms - session->rate_since_ms;
+}
+
+static void stalled_visit(void *object, void *context)
+{
+    struct stalled_search *search = context;
+    struct session *session = object;
+    uint32_t at = search->count;
+
+    if (!can_give_way(session) || session->wait != WAIT_WORK || list_linked(&session->wake.node) ||
+        asked_ms(search, session) < HEAD_SHED_MS)
+        return;
+    if (session->rate == RATE_NONE && !session_protocol(session)->stalled)
+        return;
+    if (at == SHED_COUNT_MAX &&
+        asked_ms(search, session) <= asked_ms(search, search->found[at - 1]))
+        return;
+    if (at < SHED_COUNT_MAX)
+        search->count++;
+    else
+        at--;
+    for (; at > 0 && asked_ms(search, session) > asked_ms(search, search->found[at - 1]); at--)
+        search->found[at] = search->found[at - 1];
+    search->found[at] = session;
+}
+
+/* Content that does not come, and answers that are not read, hold a place as an unfinished head
+ * does: below the minimum rate a peer has no window's time when others wait for its place. */
+static uint32_t shed_stalled(px_server *server, uint32_t wanted)
+{
+    uint64_t now_ms = server->loop->now_ms;
+    struct stalled_search search = {.now_ms = (uint32_t)now_ms};
+    uint32_t count = 0;
+
+    if (now_ms < server->again.stalled_ms)
+        return 0;
+    work_count(&server->loop->work, server->conn_count / WORK_WALK_COUNT);
+    pool_each(&server->conns, stalled_visit, &search);
+    for (uint32_t index = 0; index < search.count && count < wanted; index++) {
+        work_count(&server->loop->work, WORK_LOOK);
+        if (!session_is_stalled(search.found[index]))
+            continue;
+        count++;
+        server->count.cells->shed++;
+        session_close(search.found[index], PX_END_TIMEOUT);
+        if (work_is_over(&server->loop->work))
+            break;
+    }
+    if (count == 0)
+        server->again.stalled_ms = now_ms + SHED_PAUSE_MS;
+    return count;
+}
+
+static uint32_t shed(px_server *server, uint32_t count)
+{
+    uint32_t closed = shed_waiting(server, count, false);
+
+    return closed > 0 ? closed : shed_stalled(server, count);
+}
+
 /* --- Newcomers -------------------------------------------------------------------------------- */
 
-/* What HTTP/2 keeps of its connections is nearly all that it may be: as at the limit of
- * connections, those that are idle make room before it is full. */
-static bool memory_is_short(const px_server *server)
+/* Nearly all that may be kept of a kind is. */
+static bool memory_is_short(const px_server *server, enum budget_kind kind)
 {
     const struct budget *memory = &server->loop->memory;
 
-    return budget_left(memory, BUDGET_SESSIONS) < memory->shares[BUDGET_SESSIONS].bytes_max / 8;
+    return budget_left(memory, kind) < memory->shares[kind].bytes_max / 8;
+}
+
+/* As at the limit of connections, room is made before there is none: of what is kept of
+ * connections those that are idle give way, of unread bytes the heads that are not whole. */
+static void memory_relieve(px_server *server)
+{
+    if (PX_UNLIKELY(memory_is_short(server, BUDGET_SESSIONS)))
+        shed(server, 1 + server->conn_count / SHED_PART);
+    if (PX_UNLIKELY(memory_is_short(server, BUDGET_INBOX)))
+        shed_waiting(server, SHED_COUNT_MAX, true);
 }
 
 bool overload_admits(px_server *server)
 {
     uint32_t connections_max = server->options.connections_max;
 
-    if (PX_UNLIKELY(memory_is_short(server)))
-        shed(server, 1 + server->conn_count / SHED_PART);
+    memory_relieve(server);
     if (PX_LIKELY(overload_open_count(server) < connections_max))
         return true;
     return shed(server, 1 + connections_max / SHED_PART) > 0;

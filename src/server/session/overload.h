@@ -3,8 +3,10 @@
  * accepting goes on.
  *
  * In this order: idle connections are closed, the longest idle first; then those whose head has
- * been unfinished for long; then newcomers are told 503 (refusal.c); when many are being told,
- * no peer is accepted and the backlog waits.  Each step ends by itself as soon as there is room.
+ * been unfinished for long; then those whose peer has not done its part for as long: content that
+ * does not come, an answer that is not read; then newcomers are told 503 (refusal.c); when many are
+ * being told, no peer is accepted and the backlog waits.  Each step ends by itself as soon as there
+ * is room.
  */
 #ifndef PX_SERVER_OVERLOAD_H
 #define PX_SERVER_OVERLOAD_H

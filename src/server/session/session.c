@@ -301,6 +301,27 @@ static bool rate_kept(struct session *session, uint64_t elapsed_ms)
     return rate_acked(session, rate_min, elapsed_ms);
 }
 
+bool session_is_stalled(struct session *session)
+{
+    const struct session_protocol *protocol = session_protocol(session);
+    uint64_t elapsed_ms = rate_elapsed_ms(session);
+
+    if (session->rate == RATE_NONE)
+        return protocol->stalled && protocol->stalled(session);
+    if (session->rate_window == RATE_RECEIVING)
+        return !rate_moved(session->received, MINIMUM_RATE_DEFAULT, elapsed_ms);
+    /* What the system took says nothing yet: its buffer holds megabytes for a peer that has
+     * stopped.
+     */
+    bool is_first = session->mark_acked == UINT64_MAX;
+    bool moved = rate_acked(session, MINIMUM_RATE_DEFAULT, elapsed_ms);
+
+    /* Its window begins anew, so that the deadline too compares with what was acknowledged then. */
+    if (is_first || moved)
+        rate_begin(session, RATE_SENDING);
+    return !moved;
+}
+
 /* The end of a rate window, or of the exchange's whole time. */
 static void work_due(struct session *session)
 {

@@ -116,6 +116,10 @@ struct session_protocol {
     /* What is asked of the peer now.  NULL: nothing. */
     enum session_rate (*rate)(const struct session *session);
 
+    /* Where rate() asks for nothing: the peer is waited for alone, and what it should have done for
+     * a second did not move at a minimum rate.  NULL: it is not waited for. */
+    bool (*stalled)(const struct session *session);
+
     /* The peer has ended its side, though bytes of it may be unread.  NULL: that is told with them.
      */
     void (*peer_left)(struct session *session);
@@ -197,6 +201,11 @@ void session_wait_for(struct session *session, enum session_wait wait, uint32_t 
 
 /* How long it may take, or PX_OFF: for ever, or a time of its own. */
 uint32_t session_wait_ms(const px_server_options *options, enum session_wait wait);
+
+/* Whether the peer of a session in WAIT_WORK has stayed below the minimum rate since it was asked.
+ * What an answer's peer has acknowledged is compared with the look before, and so never at the
+ * first. */
+bool session_is_stalled(struct session *session);
 
 /* The wheel's callback. */
 void session_deadline_due(struct deadline *deadline, struct deadline_wheel *wheel);
