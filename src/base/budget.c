@@ -7,6 +7,11 @@
 
 #include "base/limits.h"
 
+_Static_assert(PART_HEADS + PART_INBOX + 2 * PART_EXCHANGES + 2 * PART_OUTPUT + PART_SEALED +
+                       PART_SESSIONS + PART_SOCKET_CODERS + PART_CODERS + PART_CACHES ==
+                   MEMORY_PARTS,
+               "the parts are the whole");
+
 void budget_init(struct budget *budget, uint64_t sum_bytes_max,
                  const uint64_t share_bytes_max[BUDGET_KIND_COUNT])
 {

@@ -20,7 +20,7 @@ enum budget_kind {
     BUDGET_EXCHANGES, /* heads, fields and content that exchanges keep */
     BUDGET_OUTPUT,    /* what was written, or copied, and not taken by the peer; and what WebSockets
                          hold */
-    BUDGET_SESSIONS,  /* what HTTP/2 keeps of its connections and streams */
+    BUDGET_SESSIONS,  /* what HTTP/2 and TLS keep of their connections */
     BUDGET_SOCKET_CODERS, /* compression of WebSockets */
     BUDGET_KIND_COUNT
 };
@@ -35,10 +35,11 @@ enum {
      * what a program's caches and coders keep, and for the log. */
     MEMORY_PARTS = 32,
     PART_HEADS = 2,
-    PART_INBOX = 4,
-    PART_EXCHANGES = 4, /* in arenas and collected; as much again for exchanges themselves */
-    PART_OUTPUT = 3,    /* in pieces and copies; as much again for blocks */
-    PART_SESSIONS = 4,
+    PART_INBOX = 3,
+    PART_EXCHANGES = 3, /* in arenas and collected; as much again for exchanges themselves */
+    PART_OUTPUT = 2,    /* in pieces and copies; as much again for blocks */
+    PART_SEALED = 3,    /* blocks of TLS: five for one of what it seals */
+    PART_SESSIONS = 6,
     PART_SOCKET_CODERS = 2, /* two hundred pairs that keep their windows, of 1 GiB */
     PART_CODERS = 3,
     PART_CACHES = 3, /* files two parts, coded results one */

@@ -19,7 +19,7 @@ enum {
     WORK_RUN = 4,                /* a stream that is looked at: a system call or two */
     WORK_ACCEPT = 8,             /* a descriptor, its options, its place */
     WORK_CLOSE = 10,             /* likewise, at the end */
-    WORK_PURGE_BYTES = 4 * 1024, /* that the kernel holds for a peer, and a close drops: one unit */
+    WORK_PURGE_BYTES = 2 * 1024, /* that the kernel holds for a peer, and a close drops: one unit */
     WORK_REQUEST = 4,            /* routing, a handler */
     WORK_ANSWER = 2,             /* a head rendered, or a stream reset */
     WORK_END = 2,                /* memory given back, a line of log */

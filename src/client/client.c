@@ -237,6 +237,6 @@ struct tls_shared *client_tls(px_client *client)
         return client->tls;
     client->tls = alloc_take(&client->loop->allocator, sizeof(*client->tls));
     if (client->tls)
-        tls_shared_init(client->tls, client->loop, client->options.connections_max);
+        tls_shared_init(client->tls, client->loop, client->options.connections_max, UINT32_MAX);
     return client->tls;
 }

@@ -116,6 +116,7 @@ struct tls_conduit {
     uint64_t part_offset;  /* bytes of the first part that were sealed */
     struct tls_read *read; /* owned: the read of a file, or NULL */
     uint64_t written_ms;   /* when content was last sealed */
+    uint32_t kept_bytes;   /* of BUDGET_SESSIONS */
     uint8_t stage;         /* enum tls_stage */
     uint8_t receiving;     /* enum tls_receiving */
     uint8_t sending;       /* enum tls_sending */
@@ -140,8 +141,15 @@ static inline struct tls_conduit *tls_conduit_of(const struct conduit *conduit)
 
 /* --- tls_shared.c ----------------------------------------------------------------------------- */
 
-/* For at most `count_max` conduits at once. */
-void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_max);
+/* For at most `count_max` conduits at once, and so many blocks of what they have sealed. */
+void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_max,
+                     uint32_t block_count_max);
+
+/* What a conduit keeps from now on, of the loop's budget: false when there is no room for more. */
+bool tls_kept_set(struct tls_conduit *tls, uint32_t bytes);
+
+/* The same, of one that is open: a record that has come in part is kept. */
+bool tls_kept_look(struct tls_conduit *tls);
 
 /* No conduit may be in use. */
 void tls_shared_deinit(struct tls_shared *shared);

@@ -15,6 +15,26 @@ enum { CONDUIT_SLAB_OBJECTS = 16, BLOCK_SLAB_OBJECTS = 4 };
 
 /* --- What they share -------------------------------------------------------------------------- */
 
+bool tls_kept_set(struct tls_conduit *tls, uint32_t bytes)
+{
+    struct budget *memory = &tls->shared->loop->memory;
+
+    if (bytes > tls->kept_bytes && !budget_take(memory, BUDGET_SESSIONS, bytes - tls->kept_bytes))
+        return false;
+    if (bytes < tls->kept_bytes)
+        budget_give(memory, BUDGET_SESSIONS, tls->kept_bytes - bytes);
+    tls->kept_bytes = bytes;
+    return true;
+}
+
+bool tls_kept_look(struct tls_conduit *tls)
+{
+    uint32_t bytes = tls_session_open_bytes();
+
+    return tls_kept_set(tls,
+                        tls_session_is_partial(&tls->session) ? bytes + TLS_PARTIAL_BYTES : bytes);
+}
+
 static void conduit_free(struct tls_conduit *tls)
 {
     struct tls_shared *shared = tls->shared;
@@ -22,6 +42,7 @@ static void conduit_free(struct tls_conduit *tls)
     list_remove(&tls->node);
     tls_read_forget(tls);
     tls_session_deinit(&tls->session);
+    (void)tls_kept_set(tls, 0);
     inbox_free(&tls->inbox, shared->loop);
     pool_put(&shared->conduits, tls);
 }
@@ -42,7 +63,8 @@ static void shared_checks(struct loop_hook *hook)
     tls_shared_check(CONTAINER_OF(hook, struct tls_shared, checks));
 }
 
-void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_max)
+void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_max,
+                     uint32_t block_count_max)
 {
     shared->loop = loop;
     shared->handshake_count = 0;
@@ -55,7 +77,8 @@ void tls_shared_init(struct tls_shared *shared, px_loop *loop, uint32_t count_ma
     pool_init(&shared->conduits, &loop->allocator, sizeof(struct tls_conduit), CONDUIT_SLAB_OBJECTS,
               count_max);
     pool_init(&shared->blocks, &loop->allocator, sizeof(struct tls_block), BLOCK_SLAB_OBJECTS,
-              count_max < UINT32_MAX / TLS_BLOCKS_MAX ? count_max * TLS_BLOCKS_MAX : UINT32_MAX);
+              count_max < block_count_max / TLS_BLOCKS_MAX ? count_max * TLS_BLOCKS_MAX
+                                                           : block_count_max);
 }
 
 void tls_shared_deinit(struct tls_shared *shared)
@@ -93,6 +116,10 @@ static struct tls_conduit *conduit_take(struct tls_shared *shared, px_stream *st
     tls->owner_context = context;
     tls->end = (uint8_t)PX_AGAIN;
     tls->inbox.max = stream->inbox.max;
+    if (!tls_kept_set(tls, TLS_HANDSHAKE_BYTES)) {
+        pool_put(&shared->conduits, tls);
+        return NULL;
+    }
     return tls;
 }
 
@@ -181,6 +208,7 @@ void tls_handshake(struct tls_conduit *tls, px_str bytes)
     tls_handshake_leave(tls);
     if (err == PX_OK) {
         tls->stage = TLS_OPEN;
+        (void)tls_kept_set(tls, tls_session_open_bytes());
         tls->owner->opened(tls, tls->owner_context);
         return;
     }

@@ -115,8 +115,9 @@ struct px_server {
     struct pool conns;                               /* of what any protocol makes of struct conn */
     struct pool works;                               /* of h1_work */
     struct pool outs;                                /* of struct out */
-    struct pool h2_requests;                         /* of h2_request */
-    struct h2_shared *h2; /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    const struct pool *sealed; /* borrowed: tls_service's, of what TLS has sealed; or NULL */
+    struct pool h2_requests;   /* of h2_request */
+    struct h2_shared *h2;      /* owned: what all HTTP/2 sessions share; NULL in a build without */
     struct server_listening listening;
     struct server_redirects redirects;
     struct server_trust trust;

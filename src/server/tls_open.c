@@ -30,7 +30,14 @@ static px_err service_make(px_server *server)
     if (!server->tls)
         return PX_ERR_MEMORY;
     server->tls->settings_count = 0;
-    tls_shared_init(&server->tls->shared, server->loop, server->conns.count_max);
+    /* What is sealed has a part of the memory: of peers that read slowly it is five times what
+     * their blocks of output are. */
+    uint64_t blocks =
+        server->options.memory_bytes_max / MEMORY_PARTS * PART_SEALED / sizeof(struct tls_block);
+
+    tls_shared_init(&server->tls->shared, server->loop, server->conns.count_max,
+                    blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX);
+    server->sealed = &server->tls->shared.blocks;
     return PX_OK;
 }
 
@@ -65,6 +72,7 @@ void tls_service_free(px_server *server)
     tls_shared_deinit(&server->tls->shared);
     alloc_put(&server->loop->allocator, server->tls);
     server->tls = NULL;
+    server->sealed = NULL;
 }
 
 static px_tls *conn_settings(const struct conn *conn)
@@ -102,6 +110,14 @@ static void on_plain(struct tls_conduit *tls, void *context)
     session_speak(&conn->session, PROTOCOL_H1);
 }
 
+/* What has failed keeps its memory until the peer has read why: not where others need it. */
+static bool memory_allows(const px_server *server)
+{
+    const struct budget *memory = &server->loop->memory;
+
+    return budget_left(memory, BUDGET_SESSIONS) > memory->shares[BUDGET_SESSIONS].bytes_max / 2;
+}
+
 static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
 {
     struct conn *conn = context;
@@ -109,7 +125,7 @@ static void on_failed(struct tls_conduit *tls, px_err reason, void *context)
     (void)tls;
     if (reason != PX_ERR_CLOSED)
         conn->session.server->count.cells->handshakes[HANDSHAKE_FAILED]++;
-    if (reason == PX_ERR_MALFORMED) {
+    if (reason == PX_ERR_MALFORMED && memory_allows(conn->session.server)) {
         conn_linger(conn); /* an alert that a reset overtakes is never read */
         return;
     }
@@ -163,6 +179,15 @@ static const struct tls_owner tls_owner = {
 
 static const px_stream_events no_conduit_events = {NULL, NULL, NULL, conn_on_closed};
 
+/* Half of what sessions may keep is for those that are open. */
+static uint32_t handshakes_room(const px_server *server)
+{
+    uint64_t count =
+        server->loop->memory.shares[BUDGET_SESSIONS].bytes_max / 2 / TLS_HANDSHAKE_BYTES;
+
+    return count < 1 ? 1 : count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
 static void tls_protocol_open(struct session *session)
 {
     struct conn *conn = conn_of(session);
@@ -170,7 +195,8 @@ static void tls_protocol_open(struct session *session)
 
     /* Too many at once: the peer that has had the longest time gives way, so that a crowd that
      * dawdles does not lock out one that does not. */
-    if (shared->handshake_count >= conn_settings(conn)->options.handshakes_max)
+    if (shared->handshake_count >= conn_settings(conn)->options.handshakes_max ||
+        shared->handshake_count >= handshakes_room(session->server))
         session_close(&((struct conn *)tls_shared_oldest(shared)->owner_context)->session,
                       PX_END_NO_MEMORY);
     if (!tls_conduit_accept(shared, &conn->conduit, &conn->stream, conn_settings(conn), &tls_owner,

@@ -3,8 +3,8 @@
  *
  * OpenSSL takes a record in two reads, head and rest, straight out of the bytes that were received,
  * and writes each record once, into the queue.  Nothing to read, or no room to write, is "try
- * again", as with a socket.  Of a peer that floods there is nothing more to read, which ends the
- * session.
+ * again", as with a socket.  Of a peer that floods, or says that its hello is huge, there is
+ * nothing more to read, which ends the session.
  */
 #include "tls/tls_bio.h"
 
@@ -24,6 +24,9 @@ static int bio_read(BIO *bio, char *out, int room)
         BIO_set_retry_read(bio);
         return -1;
     }
+    if (!session->established && session->context &&
+        !tls_measure_feed(&session->measure, px_str_make(session->in.ptr, count)))
+        return -1;
     memcpy(out, session->in.ptr, count);
     session->in = px_str_make(session->in.ptr + count, session->in.len - count);
     return (int)count;

@@ -154,6 +154,17 @@ const char *tls_session_reason(const struct tls_session *session)
     return "";
 }
 
+uint32_t tls_session_open_bytes(void)
+{
+    return 0;
+}
+
+bool tls_session_is_partial(const struct tls_session *session)
+{
+    (void)session;
+    return false;
+}
+
 px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool)
 {
     (void)session;

@@ -168,6 +168,21 @@ fail:
     return PX_ERR_MEMORY;
 }
 
+/* Measured, of a session that waits: OpenSSL 3.2 and later keep more of each (docs/TLS.md). */
+uint32_t tls_session_open_bytes(void)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30200000L
+    return 30 * 1024;
+#else
+    return 15 * 1024;
+#endif
+}
+
+bool tls_session_is_partial(const struct tls_session *session)
+{
+    return SSL_has_pending(session->ssl) == 1;
+}
+
 /* --- The handshake ---------------------------------------------------------------------------- */
 
 /* What a call that did not succeed means.  OpenSSL's queue tells, and is cleared. */

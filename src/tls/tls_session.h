@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "pollux/tls.h"
+#include "tls/tls_measure.h"
 #include "tls/tls_queue.h"
 
 struct ssl_st;
@@ -45,10 +46,15 @@ struct tls_session {
     bool closed;      /* ours has gone */
     bool http2;       /* by ALPN */
     bool resumed;
+    struct tls_measure measure; /* of the peer's messages, until the handshake is done */
 };
 
 /* States what must hold between two calls; for tests. */
 void tls_session_check(const struct tls_session *session);
+
+/* What an open session keeps, about; and whether a record of it has come in part. */
+uint32_t tls_session_open_bytes(void);
+bool tls_session_is_partial(const struct tls_session *session);
 
 /* Begins one on the server's side.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err tls_session_init(struct tls_session *session, px_tls *tls, struct pool *pool);

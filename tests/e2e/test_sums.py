@@ -5,9 +5,11 @@ those of docs/HTTP.md.
 """
 
 import contextlib
+import os
 import re
 import signal
 import socket
+import ssl
 import time
 
 import pytest
@@ -258,3 +260,92 @@ def test_small_heads_do_not_fill_what_is_unread():
                 time.sleep(0.1)
                 sock.sendall(b"st: a\r\n\r\n")
                 assert sock.recv(12) == b"HTTP/1.1 200"
+
+
+class Secure:
+    """A server with TLS and little memory, and a client that holds nothing."""
+
+    def __init__(self, authority, *argv):
+        cert, key = authority.issue("a", "localhost")
+        self.context = authority.context()
+        argv = [*argv, "--log", "off", "-w", "0", "--max-connections", "2000", "--max-memory", "32m"]
+        self.server = Pollux(*argv, "--tls-cert", cert, "--tls-key", key, "-l", "https://127.0.0.1:0")
+
+    def __enter__(self):
+        self.server.__enter__()
+        self.served()
+        self.before = rss_kib(self.server.process.pid)
+        return self
+
+    def __exit__(self, *how):
+        return self.server.__exit__(*how)
+
+    def open(self, sock):
+        return self.context.wrap_socket(sock, server_hostname="localhost")
+
+    def hello(self):
+        """The first flight of a client."""
+        back, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.context.wrap_bio(back, out, server_hostname="localhost").do_handshake()
+        return out.read()
+
+    def served(self):
+        begin = time.monotonic()
+        with self.open(connect(self.server.address)) as secure:
+            secure.sendall(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-9\r\n\r\n")
+            assert secure.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 206", b"HTTP/1.1 404")
+        assert time.monotonic() - begin < HELD_S
+
+    def grown_kib(self):
+        return rss_kib(self.server.process.pid) - self.before
+
+
+def record(kind, body, length=None):
+    return bytes([kind, 3, 1]) + (len(body) if length is None else length).to_bytes(2, "big") + body
+
+
+CLIENT_HELLO = b"\x01"
+SAYS_128_KIB = CLIENT_HELLO + b"\x01\xff\xf0\x03\x03"
+HANDSHAKES = {
+    "half a hello": lambda secure: record(22, CLIENT_HELLO + b"\0\x3f\xf0\x03\x03" + bytes(9000), 16000),
+    "a hello that says 128 KiB": lambda secure: record(22, SAYS_128_KIB),
+    "the same a byte a record": lambda secure: b"".join(record(22, bytes([byte])) for byte in SAYS_128_KIB),
+    "no second flight": lambda secure: secure.hello(),
+}
+
+
+@pytest.mark.parametrize("said", HANDSHAKES.values(), ids=HANDSHAKES)
+def test_handshakes_have_a_sum(said, authority):
+    """What unfinished handshakes keep is a part of --max-memory: a thousand of them, the oldest give way."""
+    with Secure(authority, "respond") as secure, crowd() as member:
+        for _ in range(1000):
+            member(secure.server.address).sendall(said(secure))
+        secure.served()
+        assert secure.grown_kib() < 12 * 1024
+
+
+@pytest.mark.parametrize("more", [b"", b"\x17\x03\x03\x40\0" + bytes(16000)], ids=["idle", "half a record"])
+def test_sessions_of_tls_have_a_sum(more, authority):
+    """Open connections too, the longest idle give way; half a record is kept and counted."""
+    with Secure(authority, "respond") as secure, contextlib.ExitStack() as stack:
+        for _ in range(700):
+            client = stack.enter_context(secure.open(connect(secure.server.address)))
+            with contextlib.suppress(ConnectionError, BrokenPipeError):
+                os.write(client.fileno(), more)
+        secure.served()
+        assert secure.grown_kib() < 10 * 1024
+
+
+def test_sealed_answers_have_a_sum(tmp_path, authority):
+    """Downloads over TLS that are not read hold 68 KiB each; those that have been sending for longest end."""
+    (tmp_path / "huge.bin").write_bytes(bytes(20 << 20))
+    with Secure(authority, "files", tmp_path) as secure, contextlib.ExitStack() as stack:
+        for _ in range(300):
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            sock.connect(secure.server.address)
+            client = stack.enter_context(secure.open(sock))
+            client.sendall(b"GET /huge.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        secure.served()
+        assert secure.grown_kib() < 8 * 1024

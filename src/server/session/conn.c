@@ -105,7 +105,8 @@ px_err conn_out_take(struct conn *conn)
 
     if (conn->out)
         return PX_OK;
-    if (PX_UNLIKELY(server->outs.taken >= server->outs.count_max - server->outs.count_max / 8))
+    if (PX_UNLIKELY(overload_is_short(&server->outs) ||
+                    (server->sealed && overload_is_short(server->sealed))))
         overload_relieve_outs(server);
     conn->out = pool_take(&server->outs);
     if (!conn->out)

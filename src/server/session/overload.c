@@ -180,6 +180,8 @@ static void memory_relieve(px_server *server)
 {
     if (PX_UNLIKELY(memory_is_short(server, BUDGET_SESSIONS)))
         shed(server, 1 + server->conn_count / SHED_PART);
+    if (PX_UNLIKELY(server->sealed && overload_is_short(server->sealed)))
+        overload_relieve_outs(server);
     if (PX_UNLIKELY(memory_is_short(server, BUDGET_INBOX)))
         shed_waiting(server, SHED_COUNT_MAX, true);
 }

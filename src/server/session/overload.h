@@ -19,6 +19,12 @@ bool overload_admits(px_server *server);
 /* Out of descriptors: closes some of those that may be. */
 void overload_relieve(px_server *server);
 
+/* Blocks are nearly all taken. */
+static inline bool overload_is_short(const struct pool *blocks)
+{
+    return blocks->taken >= blocks->count_max - blocks->count_max / 8;
+}
+
 /* Output blocks are nearly all taken: those that have been sending for longest are closed. */
 void overload_relieve_outs(px_server *server);
 

@@ -161,7 +161,7 @@ static void pair_begin(bool with_client, const char *host)
     memset(&pair, 0, sizeof(pair));
     pair.loop = px_loop_create(NULL, NULL);
     pair.shared = calloc(1, sizeof(*pair.shared));
-    tls_shared_init(pair.shared, pair.loop, 4);
+    tls_shared_init(pair.shared, pair.loop, 4, 4 * TLS_BLOCKS_MAX);
     pair.tls = px_tls_create(NULL, NULL);
     assert_int_equal(px_tls_add_certificate(pair.tls, authority_path(&authority, "a.pem"),
                                             authority_path(&authority, "a.key"), NULL),
