@@ -262,13 +262,6 @@ enum {
     TLS_BURST_PAUSE_MS = 1000,    /* a pause after which the window may have shrunk */
     TLS_FILL_BYTES =
         48 * 1024, /* content sealed before it is sent: three records stay in the cache */
-    /* A connection that has begun its handshake: OpenSSL's state, a record, a flight.  What one
-     * keeps that is open is known to tls_session.c; half a record is this much more. */
-    TLS_HANDSHAKE_BYTES = 48 * 1024,
-    TLS_PARTIAL_BYTES = 17 * 1024,
-    /* A hello as it says it is, which OpenSSL makes room for at once: with keys of post-quantum
-     * exchanges, a ticket and padding they have two or three KiB. */
-    TLS_HELLO_BYTES_MAX = 16 * 1024,
     TLS_QUEUE_BYTES = 68 * 1024, /* the most a session seals: four records and what they cost */
     TLS_BLOCK_BYTES = 16 * 1024, /* the queue grows by so many */
     TLS_BLOCKS_MAX = 8,          /* the queue's content, and room for handshakes and alerts */

@@ -19,6 +19,7 @@ bool tls_kept_set(struct tls_conduit *tls, uint32_t bytes)
 {
     struct budget *memory = &tls->shared->loop->memory;
 
+    ASSERT(bytes <= TLS_HANDSHAKE_BYTES);
     if (bytes > tls->kept_bytes && !budget_take(memory, BUDGET_SESSIONS, bytes - tls->kept_bytes))
         return false;
     if (bytes < tls->kept_bytes)

@@ -168,7 +168,7 @@ static px_err server_init(px_server *server, px_error *out_error)
               sizeof(struct h1_work) +
                   (size_t)options->field_count_max * sizeof(struct http_field_span),
               WORK_SLAB_OBJECTS, connections);
-    pool_init(&server->outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS,
+    pool_init(&server->blocks.outs, allocator, sizeof(struct out), OUT_SLAB_OBJECTS,
               memory_count(server, PART_OUTPUT, sizeof(struct out), connections));
     server->parse_limits.head_bytes_max = options->head_bytes_max;
     server->parse_limits.target_bytes_max = options->target_bytes_max;
@@ -237,7 +237,7 @@ static void server_free(px_server *server)
     list_remove(&server->checks.node);
     pool_deinit(&server->conns);
     pool_deinit(&server->works);
-    pool_deinit(&server->outs);
+    pool_deinit(&server->blocks.outs);
     pool_deinit(&server->h2_requests);
     h2_shared_destroy(server->h2);
     tls_service_free(server);

@@ -74,6 +74,12 @@ struct server_again {
     uint64_t outs_ms;    /* for those that have been sending for longest */
 };
 
+/* Of output. */
+struct server_blocks {
+    struct pool outs;          /* of struct out */
+    const struct pool *sealed; /* borrowed: tls_service's, of what TLS has sealed; or NULL */
+};
+
 /* Where it counts. */
 struct server_count {
     struct metrics_cells *cells; /* `own`, or those of options.metrics (borrowed) */
@@ -114,10 +120,9 @@ struct px_server {
     const struct session_protocol *const *protocols; /* borrowed: static, by session_protocol_id */
     struct pool conns;                               /* of what any protocol makes of struct conn */
     struct pool works;                               /* of h1_work */
-    struct pool outs;                                /* of struct out */
-    const struct pool *sealed; /* borrowed: tls_service's, of what TLS has sealed; or NULL */
-    struct pool h2_requests;   /* of h2_request */
-    struct h2_shared *h2;      /* owned: what all HTTP/2 sessions share; NULL in a build without */
+    struct server_blocks blocks;
+    struct pool h2_requests; /* of h2_request */
+    struct h2_shared *h2;    /* owned: what all HTTP/2 sessions share; NULL in a build without */
     struct server_listening listening;
     struct server_redirects redirects;
     struct server_trust trust;

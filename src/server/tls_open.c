@@ -37,7 +37,7 @@ static px_err service_make(px_server *server)
 
     tls_shared_init(&server->tls->shared, server->loop, server->conns.count_max,
                     blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX);
-    server->sealed = &server->tls->shared.blocks;
+    server->blocks.sealed = &server->tls->shared.blocks;
     return PX_OK;
 }
 
@@ -72,7 +72,7 @@ void tls_service_free(px_server *server)
     tls_shared_deinit(&server->tls->shared);
     alloc_put(&server->loop->allocator, server->tls);
     server->tls = NULL;
-    server->sealed = NULL;
+    server->blocks.sealed = NULL;
 }
 
 static px_tls *conn_settings(const struct conn *conn)

@@ -3,7 +3,7 @@
  */
 #include "tls/tls_measure.h"
 
-#include "base/limits.h"
+#include "base/check.h"
 
 enum { RECORD_HANDSHAKE = 22, RECORD_HEAD_BYTES = 5 };
 enum { MESSAGE_HELLO = 1, MESSAGE_KEY_EXCHANGE = 16, MESSAGE_HEAD_BYTES = 4 };
@@ -47,6 +47,8 @@ static size_t bytes_skip(struct tls_measure *measure, size_t count)
     bool in_message = measure->record_type == RECORD_HANDSHAKE;
     size_t skip = measure->record_left;
 
+    ASSERT(measure->message_at == 0);
+
     if (in_message && measure->message_left < skip)
         skip = measure->message_left;
     if (skip > count)
@@ -54,11 +56,14 @@ static size_t bytes_skip(struct tls_measure *measure, size_t count)
     measure->record_left = (uint16_t)(measure->record_left - skip);
     if (in_message)
         measure->message_left -= (uint32_t)skip;
+    ASSERT(skip <= count);
     return skip;
 }
 
 bool tls_measure_feed(struct tls_measure *measure, px_str bytes)
 {
+    ASSERT(measure->record_at < RECORD_HEAD_BYTES && measure->message_at < MESSAGE_HEAD_BYTES);
+    ASSERT(measure->record_at == 0 || measure->record_left == 0 || measure->record_at == 4);
     for (size_t at = 0; at < bytes.len && !measure->over;) {
         bool in_head = measure->record_at > 0 || measure->record_left == 0;
 

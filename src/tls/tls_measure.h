@@ -12,6 +12,9 @@
 
 #include "pollux/str.h"
 
+/* With keys of post-quantum exchanges, a ticket and padding they have two or three KiB. */
+enum { TLS_HELLO_BYTES_MAX = 16 * 1024 };
+
 struct tls_measure {
     uint32_t message_left; /* of the message at hand */
     uint16_t record_left;  /* of the record at hand */

@@ -180,6 +180,7 @@ uint32_t tls_session_open_bytes(void)
 
 bool tls_session_is_partial(const struct tls_session *session)
 {
+    CHECK(session->ssl && session->established);
     return SSL_has_pending(session->ssl) == 1;
 }
 

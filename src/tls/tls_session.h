@@ -15,6 +15,13 @@
 #include "tls/tls_measure.h"
 #include "tls/tls_queue.h"
 
+enum {
+    /* What a connection keeps that has begun its handshake: OpenSSL's state, a record, a flight.
+     * One that is open keeps what tls_session_open_bytes says, and half a record this much more. */
+    TLS_HANDSHAKE_BYTES = 48 * 1024,
+    TLS_PARTIAL_BYTES = 17 * 1024,
+};
+
 struct ssl_st;
 struct tls_context;
 struct tls_set;

@@ -105,10 +105,10 @@ px_err conn_out_take(struct conn *conn)
 
     if (conn->out)
         return PX_OK;
-    if (PX_UNLIKELY(overload_is_short(&server->outs) ||
-                    (server->sealed && overload_is_short(server->sealed))))
+    if (PX_UNLIKELY(overload_is_short(&server->blocks.outs) ||
+                    (server->blocks.sealed && overload_is_short(server->blocks.sealed))))
         overload_relieve_outs(server);
-    conn->out = pool_take(&server->outs);
+    conn->out = pool_take(&server->blocks.outs);
     if (!conn->out)
         return PX_ERR_MEMORY;
     conn->out->len = 0;
@@ -119,7 +119,7 @@ void conn_out_release(struct conn *conn)
 {
     if (!conn->out)
         return;
-    pool_put(&conn->session.server->outs, conn->out);
+    pool_put(&conn->session.server->blocks.outs, conn->out);
     conn->out = NULL;
 }
 

@@ -118,7 +118,7 @@ static void memory_show(px_server *server)
     const uint64_t bytes[MEMORY_COUNT] = {
         [MEMORY_CONNECTIONS] = pool_bytes(&server->conns),
         [MEMORY_EXCHANGES] = pool_bytes(&server->service.exchanges),
-        [MEMORY_OUTPUT] = pool_bytes(&server->outs),
+        [MEMORY_OUTPUT] = pool_bytes(&server->blocks.outs),
         [MEMORY_INBOX] = budget->shares[BUDGET_INBOX].bytes,
         [MEMORY_HEADS] = budget->shares[BUDGET_HEADS].bytes,
         [MEMORY_COPIED] = server->service.copied_bytes,

@@ -128,6 +128,7 @@ static void stalled_visit(void *object, void *context)
     for (; at > 0 && asked_ms(search, session) > asked_ms(search, search->found[at - 1]); at--)
         search->found[at] = search->found[at - 1];
     search->found[at] = session;
+    ASSERT(at < search->count);
 }
 
 /* Content that does not come, and answers that are not read, hold a place as an unfinished head
@@ -142,6 +143,7 @@ static uint32_t shed_stalled(px_server *server, uint32_t wanted)
         return 0;
     work_count(&server->loop->work, server->conn_count / WORK_WALK_COUNT);
     pool_each(&server->conns, stalled_visit, &search);
+    ASSERT(search.count <= SHED_COUNT_MAX && wanted > 0);
     for (uint32_t index = 0; index < search.count && count < wanted; index++) {
         work_count(&server->loop->work, WORK_LOOK);
         if (!session_is_stalled(search.found[index]))
@@ -180,7 +182,7 @@ static void memory_relieve(px_server *server)
 {
     if (PX_UNLIKELY(memory_is_short(server, BUDGET_SESSIONS)))
         shed(server, 1 + server->conn_count / SHED_PART);
-    if (PX_UNLIKELY(server->sealed && overload_is_short(server->sealed)))
+    if (PX_UNLIKELY(server->blocks.sealed && overload_is_short(server->blocks.sealed)))
         overload_relieve_outs(server);
     if (PX_UNLIKELY(memory_is_short(server, BUDGET_INBOX)))
         shed_waiting(server, SHED_COUNT_MAX, true);

@@ -306,6 +306,8 @@ bool session_is_stalled(struct session *session)
     const struct session_protocol *protocol = session_protocol(session);
     uint64_t elapsed_ms = rate_elapsed_ms(session);
 
+    ASSERT(session->wait == WAIT_WORK && session->state == SESSION_OPEN);
+    ASSERT(session->rate == RATE_NONE || session->rate == session->rate_window);
     if (session->rate == RATE_NONE)
         return protocol->stalled && protocol->stalled(session);
     if (session->rate_window == RATE_RECEIVING)

@@ -104,7 +104,7 @@ void server_check(px_server *server)
 
     pool_check(&server->conns);
     pool_check(&server->works);
-    pool_check(&server->outs);
+    pool_check(&server->blocks.outs);
     pool_check(&server->h2_requests);
     deadline_wheel_check(&server->deadlines);
     h1_repeats_check(&server->h1_repeats);
@@ -120,7 +120,7 @@ void server_check(px_server *server)
     ASSERT(census.lingering == server->linger_count && census.lingering <= LINGER_COUNT_MAX);
     ASSERT(census.closing == server->closing_count);
     ASSERT(census.refusing == server->refusing_count);
-    ASSERT(census.outs == server->outs.taken);
+    ASSERT(census.outs == server->blocks.outs.taken);
     ASSERT(server->phase <= SERVER_DRAINED);
     ASSERT(server->listening.count <= LISTENERS_MAX);
     ASSERT(server->site);

@@ -3,7 +3,6 @@
  */
 #include "tls/tls_measure.h"
 
-#include "base/limits.h"
 #include "lib/guard.h"
 #include "lib/test.h"
 

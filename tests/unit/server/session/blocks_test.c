@@ -47,19 +47,20 @@ static void hello(px_exchange *exchange, void *context)
     px_respond_text(exchange, 200, "Hello, world!");
 }
 
-/* A server with so many blocks, of which none has to be given back yet. */
+/* A server with so many blocks. */
 static void site_make(struct site *site, uint32_t count, char *content)
 {
     memset(content, 'x', BIG_BYTES);
     site_open(site, NULL);
     site_route(site, "GET /big", big, content);
     site_route(site, "GET /{$}", hello, NULL);
-    site->server->outs.count_max = count;
-    site->server->again.outs_ms = UINT64_MAX;
+    site->server->blocks.outs.count_max = count;
 }
 
 static void blocked_open(struct client *client, const struct site *site, const char *requests)
 {
+    /* None has to be given back yet. */
+    site->server->again.outs_ms = site->loop->now_ms + SHED_PAUSE_MS;
     client_open(client, site);
     client_send(client, px_str_of(requests));
     pump_quietly(site->loop, 20);
@@ -82,7 +83,7 @@ static void no_connection_ends_under_its_driver(void **state)
     blocked_open(&slow, &site, MADE GET);
     for (int index = 0; index < OTHERS; index++)
         blocked_open(&others[index], &site, BIG);
-    assert_int_equal(site.server->outs.taken, BLOCKS);
+    assert_int_equal(site.server->blocks.outs.taken, BLOCKS);
     site.server->again.outs_ms = 0;
     client_await(&slow, &site, BIG_BYTES + 160);
     assert_int_equal(slow.state, CLIENT_OPEN);
@@ -113,7 +114,7 @@ static void few_of_many_full_sockets_end_in_a_tick(void **state)
     site_make(&site, BLOCKS, content);
     for (int index = 0; index < CROWD; index++)
         blocked_open(&crowd[index], &site, BIG);
-    assert_int_equal(site.server->outs.taken, CROWD);
+    assert_int_equal(site.server->blocks.outs.taken, CROWD);
     site.server->again.outs_ms = 0;
     site.loop->work.most = 0;
     client_open(&newcomer, &site);
