@@ -459,7 +459,7 @@ void config_build(struct config *config)
     if (!build.site)
         return;
     config->site = build.site;
-    if (!build_health(&build))
+    if (!build_debug(&build) || !build_health(&build))
         return;
     build.https_origin_end = https_end(&build);
     build.limits_content = has_content(config->settings->nodes);

@@ -179,6 +179,10 @@ bool build_files(struct build_route *route, const struct config_node *node,
 
 /* What stands before all hosts. */
 bool build_health(struct build *build);
+bool build_debug(struct build *build);
+
+/* A matcher of the clients that a directive's values name (build_match.c); false: noted. */
+bool build_clients(struct build *build, const struct config_node *node, px_matcher **out_matcher);
 
 /* What stands before and behind it. */
 bool build_middleware(struct build_route *route);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "config/build.h"
 
 enum access_log_word { ACCESS_OFF, ACCESS_ON, ACCESS_COMBINED, ACCESS_JSON, ACCESS_TEMPLATE };
@@ -125,6 +126,7 @@ const px_log_options *build_log(struct build *build, const struct config_node *n
 
     if (options)
         return options;
+    ASSERT(node_is(node, "access_log"));
     options = load_take(build->load, sizeof(*options));
     if (!options)
         return NULL;

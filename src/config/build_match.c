@@ -100,3 +100,18 @@ bool build_match(struct build *build, const struct config_node *match, px_matche
     *out_matcher = matcher;
     return is_good;
 }
+
+bool build_clients(struct build *build, const struct config_node *node, px_matcher **out_matcher)
+{
+    px_error error;
+    px_matcher *matcher = px_matcher_create(&build->config->allocator, &error);
+
+    if (!matcher) {
+        build_note(build, node_place(node), &error);
+        return false;
+    }
+    bool is_good = add_line(build, matcher, node, PX_MATCH_CLIENT);
+
+    *out_matcher = matcher;
+    return build_made_keep(build, node, NULL, matcher, matcher_release) && is_good;
+}

@@ -74,6 +74,8 @@ struct config {
     /* Whether the process is about to end, for `health`; set by what serves the site; NULL: no. */
     bool (*is_draining)(const void *context);
     const void *drain_context; /* borrowed */
+    /* Tells of requests that `debug` names; set likewise; NULL: they are not told of. */
+    void (*on_debug)(const char *text);
     px_metrics *metrics; /* borrowed: what `metrics` and `status` show; set likewise; NULL: none */
 };
 

@@ -6,6 +6,8 @@
 static const char *const sandbox_words[] = {"on", "off", "require", NULL};
 static const char *const log_words[] = {"off", "combined", "json", "request", "template", NULL};
 static const char *const errors_words[] = {"sampled", "all", NULL};
+static const char *const level_words[] = {"critical", "error", "warning", "notice",
+                                          "info",     "debug", NULL};
 static const char *const accept_words[] = {"own", "shared", NULL};
 static const char *const auto_words[] = {"auto", NULL};
 static const char *const forwarded_words[] = {"either", "forwarded", "x-forwarded-for", "off",
@@ -101,6 +103,25 @@ const struct config_directive schema_process[] = {
          "line, by chance, and with errors=all also each of status 400 and above and each that "
          "did not end whole; template \"TEXT\" PATH: lines of an own format",
      .example = "log json /var/log/pollux/access.log sample=1/100 errors=all\nrespond"},
+    {.name = "error_log",
+     .where = IN_TOP,
+     .uses = {{TYPE_WORD, "LEVEL", .words = level_words}, {TYPE_PATH, "PATH"}},
+     .values_min = 1,
+     .values_max = 2,
+     .needs_restart = true,
+     .defaults = "debug",
+     .help = "how much is told of what goes wrong and on, and the file that it goes to instead of "
+             "stderr",
+     .example = "error_log warning /var/log/pollux/error.log\nrespond"},
+    {.name = "debug",
+     .where = IN_TOP,
+     .uses = {{TYPE_CLIENT, "BLOCK", .may_be_off = true}},
+     .values_min = 1,
+     .values_max = 64,
+     .defaults = "off",
+     .help = "addresses of clients each of whose requests is told of in the error log, as it comes "
+             "and as it ends",
+     .example = "debug 192.0.2.7 2001:db8::/64\nrespond"},
     {.name = "drain_delay",
      .where = IN_TOP,
      .needs_restart = true,

@@ -432,6 +432,9 @@ bool config_type_read(struct config_load *load, const struct config_use *use,
         return read_edit(load, value, text, out);
     case TYPE_PATH:
         return read_path(load, use, value, text, out);
+    case TYPE_CLIENT:
+        out->is_off = use->may_be_off && is_off(text);
+        return out->is_off || read_form(load, use, value, text);
     case TYPE_TEXT:
         if (use->may_be_off && is_off(text))
             out->is_off = true;

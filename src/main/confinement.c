@@ -90,6 +90,8 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
     const size_t scheme_len = sizeof(unix_scheme) - 1;
     px_err err = allow_reloading(sandbox, &options->secure, out_error);
 
+    if (err == PX_OK && options->error_log.path)
+        err = sandbox_allow_folder_of(sandbox, options->error_log.path, LANDLOCK_WRITE, out_error);
     bool has_file = options->log_file && !log_sink_is(options->log_file);
 
     if (err == PX_OK && has_file)

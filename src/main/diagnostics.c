@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pollux/fatal.h"
+#include "process/spoken.h"
 
 enum {
     LINE_BYTES_MAX = 1024, /* below PIPE_BUF: a ready pipe takes it whole */
@@ -37,6 +39,23 @@ static bool is_journal(void)
     return strcmp(stream, mine) == 0;
 }
 
+/* "2026-01-02T03:04:05.678Z warning pollux[4711]: ". */
+static int log_prefix(char *out, size_t room, enum diagnostics_level level)
+{
+    static const char *const names[] = {
+        [LEVEL_CRITICAL] = "critical", [LEVEL_ERROR] = "error", [LEVEL_WARNING] = "warning",
+        [LEVEL_NOTICE] = "notice",     [LEVEL_INFO] = "info",   [LEVEL_DEBUG] = "debug"};
+    struct timespec now;
+    struct tm tm;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    return snprintf(out, room,
+                    "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s pollux[%ld]: ", tm.tm_year + 1900,
+                    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                    now.tv_nsec / 1000000, names[level], (long)getpid());
+}
+
 static void say(enum diagnostics_level level, const char *format, va_list arguments)
     PX_PRINTF(2, 0);
 
@@ -44,9 +63,15 @@ static void say(enum diagnostics_level level, const char *format, va_list argume
 {
     char line[LINE_BYTES_MAX];
     struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
+    const struct spoken spoken = spoken_as();
+
+    if ((int)level > spoken.level_max)
+        return;
     int len = snprintf(line, sizeof(line), "pollux: ");
 
-    if (is_journal())
+    if (spoken.is_log)
+        len = log_prefix(line, sizeof(line), level);
+    else if (is_journal())
         len = snprintf(line, sizeof(line), "<%d>pollux: ", (int)level);
     int text_len = vsnprintf(line + len, sizeof(line) - (size_t)len - 1, format, arguments);
     if (text_len < 0)

@@ -80,6 +80,11 @@ void gateway_on_change(const px_upstream *upstream, const char *text, void *cont
     diagnostics_tell(LEVEL_WARNING, "%s", text);
 }
 
+void gateway_on_debug(const char *text)
+{
+    diagnostics_tell(LEVEL_DEBUG, "%s", text);
+}
+
 static px_upstream *upstream_make(const struct gateway *counting, px_server *server,
                                   const struct options *given, px_error *out_error)
 {

@@ -22,6 +22,9 @@ struct gateway {
 /* Tells on stderr why a request failed, so many lines a second; `context` is a struct gateway. */
 void gateway_on_failure(px_exchange *exchange, unsigned status, const char *text, void *context);
 
+/* Tells of a request of a client that is looked at. */
+void gateway_on_debug(const char *text);
+
 /* Tells that a server is out or back. */
 void gateway_on_change(const px_upstream *upstream, const char *text, void *context);
 

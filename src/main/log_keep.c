@@ -12,10 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "main/diagnostics.h"
 #include "main/log_file.h"
 #include "main/log_sink.h"
 #include "main/run_text.h"
+#include "process/spoken.h"
 #include "process/successor.h"
 
 static bool has_log(const struct options *options)
@@ -107,6 +109,47 @@ void log_keep_close(struct log_keep *keep)
         close(keep->fd);
     if (keep->lock_fd >= 0)
         close(keep->lock_fd);
+    if (keep->error_fd >= 0)
+        close(keep->error_fd);
+}
+
+static void errors_to(int fd)
+{
+    /* Not dup2, which is another call on each machine: the sandbox knows one. */
+    if (dup3(fd, STDERR_FILENO, 0) < 0)
+        diagnostics_say("the error log cannot be written to: %s", strerror(errno));
+}
+
+enum exit_code log_keep_errors(struct log_keep *keep, const struct options *options)
+{
+    const struct error_log_options *errors = &options->error_log;
+
+    if (errors->path) {
+        keep->error_fd = log_descriptor_open(errors->path);
+        if (keep->error_fd < 0) {
+            diagnostics_say("cannot open the error log %s: %s", errors->path, strerror(errno));
+            return CODE_CANNOT_CREATE;
+        }
+        errors_to(keep->error_fd);
+    }
+    spoken_settle((struct spoken){.level_max = errors->level ? (int)errors->level : LEVEL_DEBUG,
+                                  .is_log = errors->path != NULL});
+    return CODE_OK;
+}
+
+static void errors_renew(struct log_keep *keep, const struct options *options)
+{
+    int fd = keep->error_fd >= 0 ? log_descriptor_open(options->error_log.path) : -1;
+
+    if (fd < 0) {
+        if (keep->error_fd >= 0)
+            diagnostics_say("cannot reopen the error log %s: %s (the old one goes on)",
+                            options->error_log.path, strerror(errno));
+        return;
+    }
+    close(keep->error_fd);
+    keep->error_fd = fd;
+    errors_to(fd);
 }
 
 /* What was opened stays when its name cannot be opened again. */
@@ -114,8 +157,10 @@ int log_keep_renew(struct log_keep *keep, const struct options *options, bool is
 {
     const char *path = options->log_file;
 
-    if (is_anew)
+    if (is_anew) {
         log_set_renew(&keep->others);
+        errors_renew(keep, options);
+    }
     if (!path || !has_log(options))
         return -1;
     int fd = is_anew ? log_descriptor_open(path) : -1;
@@ -132,8 +177,10 @@ int log_keep_renew(struct log_keep *keep, const struct options *options, bool is
 
 int log_keep_other(const struct log_keep *keep, uint32_t index, uint32_t *out_number)
 {
-    if (index >= keep->others.count)
-        return -1;
+    if (index >= keep->others.count) {
+        *out_number = LOG_NUMBER_ERRORS;
+        return index == keep->others.count ? keep->error_fd : -1;
+    }
     *out_number = keep->others.entries[index].id;
     return keep->others.entries[index].fd;
 }
@@ -145,4 +192,23 @@ bool log_keep_look(struct log_keep *keep, const struct options *options)
     diagnostics_tell(LEVEL_NOTICE, "%s is another socket now: new workers write there",
                      options->log_file);
     return true;
+}
+
+void log_keep_reopen(struct log_keep *keep, const struct options *options, struct log *own)
+{
+    if (own)
+        log_reopen(own);
+    log_set_reopen(&keep->others);
+    errors_renew(keep, options);
+}
+
+void log_keep_take(struct log_set *others, uint32_t number, int fd)
+{
+    CHECK(fd >= 0);
+    if (number != LOG_NUMBER_ERRORS) {
+        log_set_take(others, number, fd);
+        return;
+    }
+    errors_to(fd);
+    close(fd);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "main/diagnostics.h"
 #include "main/log_file.h"
 
@@ -33,6 +34,7 @@ static void entry_end(struct log_entry *entry)
 /* Ends what is behind the first so many. */
 static void cut(struct log_set *set, uint32_t count)
 {
+    CHECK(count <= set->count);
     while (set->count > count)
         entry_end(&set->entries[--set->count]);
 }
@@ -96,6 +98,7 @@ void log_set_keep(struct log_set *set, const struct config *config)
 {
     uint32_t kept = 0;
 
+    CHECK(set->count <= LOG_SET_MAX && set->last_id >= set->count);
     for (uint32_t i = 0; i < set->count; i++) {
         if (is_named(config, set->entries[i].path))
             set->entries[kept++] = set->entries[i];
@@ -109,6 +112,7 @@ void log_set_renew(struct log_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         struct log_entry *entry = &set->entries[i];
+        ASSERT(entry->fd >= 0 && !entry->log);
         int fd = log_descriptor_open(entry->path);
 
         if (fd < 0) {
@@ -126,6 +130,8 @@ px_err log_set_start(struct log_set *set, px_loop *loop, int lock_fd, px_metrics
 {
     for (uint32_t i = 0; i < set->count; i++) {
         struct log_entry *entry = &set->entries[i];
+
+        CHECK(!entry->log && (entry->fd >= 0) != set->is_alone);
         px_err err =
             log_open_at(entry->path, entry->fd, lock_fd, entry->id, &entry->log, out_error);
 
@@ -141,6 +147,8 @@ px_err log_set_start(struct log_set *set, px_loop *loop, int lock_fd, px_metrics
 void *log_set_of(const char *path, void *context)
 {
     const struct log_set *set = context;
+
+    CHECK(set);
     const struct log_entry *entry = path ? entry_find(set, path) : NULL;
 
     if (!path)
@@ -156,6 +164,7 @@ void log_set_reopen(struct log_set *set)
 
 void log_set_take(struct log_set *set, uint32_t id, int fd)
 {
+    CHECK(fd >= 0 && id != 0);
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->entries[i].id == id) {
             log_take(set->entries[i].log, fd);

@@ -81,6 +81,7 @@ static bool place_take(px_str text, struct log_sink *sink)
 {
     if (text.len == 0 || text.len >= sizeof(sink->place))
         return false;
+    ASSERT(text.ptr && sink->place[0] == '\0');
     memcpy(sink->place, text.ptr, text.len);
     sink->place[text.len] = '\0';
     return true;
@@ -161,7 +162,8 @@ static int open_unix(const char *path)
 
     if (fd < 0)
         return -1;
-    memcpy(address.sun_path, path, strlen(path) + 1); /* its length was checked */
+    CHECK(strlen(path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     int failure = errno;
@@ -225,6 +227,7 @@ static size_t header_write(const struct log_sink *sink, char out[HEADER_BYTES_MA
         len = snprintf(out, HEADER_BYTES_MAX,
                        "PRIORITY=%d\nSYSLOG_FACILITY=%u\nSYSLOG_IDENTIFIER=%s\nMESSAGE=",
                        SEVERITY_INFO, sink->facility, sink->tag);
+        CHECK(len > 0 && len < HEADER_BYTES_MAX);
         return (size_t)len;
     }
     clock_gettime(CLOCK_REALTIME, &now);
@@ -234,6 +237,7 @@ static size_t header_write(const struct log_sink *sink, char out[HEADER_BYTES_MA
                  sink->facility * 8U + SEVERITY_INFO, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
                  tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / NS_PER_US, sink->host, sink->tag,
                  (long)getpid());
+    CHECK(len > 0 && len < HEADER_BYTES_MAX);
     return (size_t)len;
 }
 
@@ -263,6 +267,7 @@ int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     bool was_told = false;
 
+    ASSERT(fd >= 0 && sink->place[0] != '\0');
     *out_bytes = 0;
     while (*out_bytes < lines.len) {
         const char *line = lines.ptr + *out_bytes;

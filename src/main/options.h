@@ -128,6 +128,12 @@ struct secure_options {
     px_tls_options tls; /* profile, client certificates, ticket keys, handshakes */
 };
 
+/* What is told of, and where. */
+struct error_log_options {
+    const char *path; /* NULL: stderr */
+    uint32_t level;   /* an enum diagnostics_level; 0: all */
+};
+
 /* Which name servers are asked. */
 struct resolver_options {
     const char *servers[NAME_SERVER_COUNT_MAX];
@@ -194,6 +200,7 @@ struct options {
     struct proxy_options proxy;
     struct trace_options trace;
     struct resolver_options resolver;
+    struct error_log_options error_log;
     struct gateway_options gateway;
     struct healthcheck_options healthcheck;
     struct run_options run;

@@ -28,6 +28,13 @@ px_err run_attach(struct config *config, px_loop *loop, const struct options *op
     return config_attach(config, &serving, out_error);
 }
 
+px_err run_resolve(px_loop *loop, const struct resolver_options *resolver, px_error *out_error)
+{
+    if (resolver->count == 0)
+        return PX_OK;
+    return px_loop_set_name_servers(loop, resolver->servers, resolver->count, out_error);
+}
+
 void run_detach(const struct options *options)
 {
     if (options->run.shared)

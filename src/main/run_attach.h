@@ -14,6 +14,10 @@ PX_MUST_CHECK px_err run_attach(struct config *config, px_loop *loop, const stru
 /* Ends what this process has made of configurations; before its loop. */
 void run_detach(const struct options *options);
 
+/* Names are looked up as it says, on that loop. */
+PX_MUST_CHECK px_err run_resolve(px_loop *loop, const struct resolver_options *resolver,
+                                 px_error *out_error);
+
 /* Looks each server's name up, which may take its time; one that is not known is a warning at its
  * place, for it may be known later. */
 void run_names_check(struct config *config, const struct resolver_options *resolver);

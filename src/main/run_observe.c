@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "main/diagnostics.h"
 #include "main/place.h"
 
 enum { TRACE_OFF }; /* words of `trace` */
@@ -57,9 +58,22 @@ static bool take_resolver(struct config *config, struct options *options)
     return true;
 }
 
+static void take_error_log(const struct config *config, struct options *options)
+{
+    const struct config_node *node = node_find(config->settings->nodes, "error_log");
+
+    if (!node || node->value_count == 0)
+        return;
+    options->error_log.level = LEVEL_CRITICAL + node->values[0].word;
+    if (node->value_count > 1)
+        options->error_log.path = node->values[1].text.ptr;
+}
+
 bool run_observe_fill(struct config *config, struct options *options)
 {
     bool is_good = take_trace(config, options);
+
+    take_error_log(config, options);
 
     return take_resolver(config, options) && is_good;
 }

@@ -198,6 +198,10 @@ static bool look_up(struct config *config)
         is_good &= sink_is_good(config, path);
     else if (path)
         is_good &= folder_is_there(config, path);
+    const struct config_node *errors = node_find(top, "error_log");
+
+    if (errors && errors->value_count > 1)
+        is_good &= folder_is_there(config, &errors->values[1]);
     return (!pid_file || folder_is_there(config, pid_file)) && is_good;
 }
 

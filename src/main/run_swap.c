@@ -229,6 +229,7 @@ static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *
     next->config->is_draining = swap->file->config->is_draining;
     next->config->drain_context = swap->file->config->drain_context;
     next->config->metrics = swap->file->config->metrics;
+    next->config->on_debug = swap->file->config->on_debug;
     if (run_attach(next->config, px_server_loop(server), &swap->file->options, gateway, &error) ==
             PX_OK &&
         px_server_set_site(server, next->config->site, &error) == PX_OK)

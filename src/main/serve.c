@@ -397,6 +397,7 @@ static enum exit_code program_alone(struct program *program)
                             .root_fd = -1,
                             .log_fd = -1,
                             .log_lock_fd = -1,
+                            .log = &program->log,
                             .logs = &program->log.others,
                             .ends = {-1, -1},
                             .listeners = &program->listeners,
@@ -487,7 +488,7 @@ enum exit_code serve(const struct options *options)
 {
     struct program program = {.options = options,
                               .root = {.fd = -1},
-                              .log = {.fd = -1, .lock_fd = -1},
+                              .log = {.fd = -1, .lock_fd = -1, .error_fd = -1},
                               .notify = {.fd = -1}};
     pid_t pid = getpid();
     px_error error;
@@ -511,7 +512,9 @@ enum exit_code serve(const struct options *options)
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);
-    enum exit_code code = secure_open(options, &program.dates, &program.tls);
+    enum exit_code code = log_keep_errors(&program.log, options);
+    if (code == CODE_OK)
+        code = secure_open(options, &program.dates, &program.tls);
     if (code == CODE_OK)
         code = program_open(&program);
     if (code == CODE_OK)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "pollux/pollux.h"
 
@@ -228,12 +229,14 @@ px_err span_put_begin(struct buf *out)
                        "\"spans\":[",
                        PX_VERSION_STRING, host, (long)getpid(), PX_VERSION_STRING);
 
+    CHECK(len > 0 && (size_t)len < sizeof(text));
     return buf_append(out, px_str_make(text, (size_t)len));
 }
 
 px_err span_put(struct buf *out, px_exchange *exchange, const px_summary *summary, uint64_t end_ns,
                 bool is_first)
 {
+    ASSERT(out->len > 0);
     uint64_t duration_ns = (uint64_t)summary->duration_ms * NS_PER_MS;
     px_str parent = px_request_parent_span_id(exchange);
     px_str state = px_request_tracestate(exchange);
@@ -272,6 +275,7 @@ px_err span_put(struct buf *out, px_exchange *exchange, const px_summary *summar
         put(&span, "}");
     }
     put(&span, "}");
+    CHECK((size_t)(span.at - out->ptr) <= out->cap - sizeof(end_text));
     out->len = (size_t)(span.at - out->ptr);
     return PX_OK;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "main/diagnostics.h"
 #include "main/span.h"
@@ -74,6 +75,7 @@ static void drop(struct tracer *tracer, uint32_t spans, const char *why)
 
 static void message_end(struct tracer *tracer)
 {
+    CHECK(!tracer->fetch);
     tracer->sending.len = 0;
     tracer->sending_count = 0;
     tracer->tries = 0;
@@ -96,6 +98,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     bool is_answered = error->code == PX_OK;
     char why[PX_ERROR_TEXT_BYTES];
 
+    CHECK(tracer->fetch == fetch && tracer->sending_count > 0);
     tracer->fetch = NULL;
     if (is_answered && status >= 200 && status <= 299) {
         count(tracer, RESULT_SENT, tracer->sending_count);
@@ -129,6 +132,7 @@ static void send_message(struct tracer *tracer)
     px_fetch_options options = PX_FETCH_OPTIONS_DEFAULT;
     px_error error;
 
+    ASSERT(tracer->sending.len > 0 && tracer->tries < TRIES_MAX);
     options.method = px_str_of("POST");
     options.url = px_str_of(tracer->url);
     if (!tracer->has_path)
@@ -178,6 +182,7 @@ static px_err span_add(struct tracer *tracer, px_exchange *exchange, const px_su
     struct timespec now;
     px_err err = PX_OK;
 
+    ASSERT(tracer->begin.len > 0 && tracer->filling.len <= BATCH_BYTES_MAX);
     clock_gettime(CLOCK_REALTIME, &now);
     if (tracer->filling_count == 0) {
         tracer->filling.len = 0;
@@ -194,6 +199,7 @@ void tracer_add(px_exchange *exchange, const px_summary *summary, void *context)
 {
     struct tracer *tracer = context;
 
+    CHECK(!tracer->is_ending);
     if (!px_request_is_sampled(exchange))
         return;
     if (span_add(tracer, exchange, summary) != PX_OK) {

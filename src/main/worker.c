@@ -25,6 +25,7 @@
 #include "main/files.h"
 #include "main/gateway.h"
 #include "main/health_path.h"
+#include "main/log_keep.h"
 #include "main/log_set.h"
 #include "main/observe.h"
 #include "main/report.h"
@@ -119,9 +120,7 @@ static void on_reopen_signal(int signal_number, void *context)
     struct life *life = context;
 
     (void)signal_number;
-    if (life->log)
-        log_reopen(life->log);
-    log_set_reopen(life->worker->logs);
+    log_keep_reopen(life->worker->log, life->worker->options, life->log);
 }
 
 static void on_reload_signal(int signal_number, void *context)
@@ -325,7 +324,7 @@ static void on_other_log(uint32_t number, int fd, void *context)
 {
     const struct life *life = context;
 
-    log_set_take(life->worker->logs, number, fd);
+    log_keep_take(life->worker->logs, number, fd);
 }
 
 static const struct channel_events channel_events = {
@@ -371,6 +370,7 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
     config->is_draining = is_draining;
     config->drain_context = life->server;
     config->metrics = life->worker->counts->metrics;
+    config->on_debug = gateway_on_debug;
     life->gateway.logs = life->worker->logs;
     life->gateway.logs->own = life->log;
     px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
@@ -401,9 +401,7 @@ static px_err life_make(struct life *life, px_error *out_error)
     life->loop = px_loop_create(&loop_options, out_error);
     if (!life->loop)
         return out_error->code;
-    if (worker->options->resolver.count > 0 &&
-        px_loop_set_name_servers(life->loop, worker->options->resolver.servers,
-                                 worker->options->resolver.count, out_error) != PX_OK)
+    if (run_resolve(life->loop, &worker->options->resolver, out_error) != PX_OK)
         return out_error->code;
     server_options.loop = life->loop;
     server_options.memory_bytes_max = memory_share(worker);

@@ -27,6 +27,7 @@ struct worker {
     int root_fd;                   /* borrowed: of the folder that is served; -1: none is given */
     int log_fd;                  /* owned by the worker from then on; -1: it opens the log itself */
     int log_lock_fd;             /* borrowed; -1: no other process writes the log */
+    struct log_keep *log;        /* borrowed: alone, what is opened anew */
     struct log_set *logs;        /* borrowed: of hosts and routes; with a master a copy of its */
     struct listeners *listeners; /* borrowed; handed to the server when it is alone */
 

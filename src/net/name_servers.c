@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "io/io.h"
 
@@ -58,6 +59,7 @@ static bool server_put(struct __res_state *state, int at, const struct net_addre
         state->nsaddr_list[at] = server->socket.v4;
         return true;
     }
+    CHECK(server->socket.any.sa_family == AF_INET6 && at < MAXNS);
     struct sockaddr_in6 *beside = state->_u._ext.nsaddrs[at];
 
     if (!beside)
@@ -74,6 +76,9 @@ bool name_servers_use(const struct name_servers *servers)
 {
     struct __res_state *state = &_res;
 
+    CHECK(servers->count <= NAME_SERVERS_MAX);
+    if (servers->count == 0)
+        return true; /* those of the system */
     if (!(state->options & RES_INIT) && res_init() != 0)
         return false;
     for (uint32_t i = 0; i < servers->count; i++)

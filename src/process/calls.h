@@ -14,10 +14,12 @@
     X(openat) X(fstat) X(newfstatat) X(statx) X(poll) X(ppoll) \
     X(recvmsg) X(writev) X(nanosleep) X(clock_nanosleep) \
     X(rt_sigaction) X(rt_sigreturn) X(restart_syscall) X(exit_group) X(sched_yield) \
-    X(prlimit64) X(sigaltstack) X(wait4) X(waitid)
+    X(prlimit64) X(sigaltstack) X(wait4) X(waitid) X(dup3)
 
-/* As in pollux/syscalls.h: the lock of the log. */
-#define CALLS_OF_PROGRAM_WHEN(X) X(fcntl, 1, PX_SYSCALLS_INT, F_SETLK, 0, 0, 0)
+/* As in pollux/syscalls.h: the lock of the log, and stderr when its file is opened anew. */
+#define CALLS_OF_PROGRAM_WHEN(X) \
+    X(fcntl, 1, PX_SYSCALLS_INT, F_SETLK, 0, 0, 0) \
+    X(dup3, 1, PX_SYSCALLS_INT, STDERR_FILENO, 0, 0, 0)
 
 /* The pid file and unix sockets of a process that has no master. */
 #define CALLS_OF_WRITING(X) X(unlink) X(unlinkat) X(rename) X(renameat) X(renameat2)

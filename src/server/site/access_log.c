@@ -268,5 +268,6 @@ void access_log_flush(px_server *server)
     if (lines.len == 0)
         return;
     server->log.lines.len = 0;
+    CHECK(server->log.way.on_log);
     server->log.way.on_log(lines, server->log.way.context);
 }
