@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,10 +23,33 @@ bool unix_path_is_socket(const char *path)
     return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-bool unix_path_is_stale(const struct net_address *address)
+void unix_file_note(struct unix_file *file, const char *path)
+{
+    struct stat status;
+
+    CHECK(strlen(path) < sizeof(file->path));
+    *file = (struct unix_file){.device = 0};
+    if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    snprintf(file->path, sizeof(file->path), "%s", path);
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+}
+
+void unix_file_remove(const struct unix_file *file)
+{
+    struct stat status;
+
+    if (file->path[0] && lstat(file->path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+        status.st_dev == file->device && status.st_ino == file->inode)
+        unlink(file->path);
+}
+
+bool unix_path_is_stale(const struct net_address *address, struct unix_file *out_file)
 {
     CHECK(address->socket.any.sa_family == AF_UNIX);
-    if (!unix_path_is_socket(address->socket.local.sun_path))
+    unix_file_note(out_file, address->socket.local.sun_path);
+    if (!out_file->path[0])
         return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 

@@ -211,6 +211,36 @@ static void unix_socket_mode_and_removal(void **state)
     umask(before);
 }
 
+/* A path is another's once it was bound anew: by a process that started while this one ended. */
+static void a_path_that_another_has_bound_is_left_alone(void **state)
+{
+    struct folder folder;
+    struct stat before, after;
+    px_error error;
+
+    (void)state;
+    for (int owns_later = 0; owns_later < 2; owns_later++) {
+        folder_make(&folder);
+        px_listener *first = px_listener_open(folder.address, NULL, &error);
+
+        assert_non_null(first);
+        if (owns_later) { /* as a program that was replaced, and is not */
+            px_listener_own_path(first, 0);
+            px_listener_own_path(first, 1);
+        }
+        assert_int_equal(unlink(folder.socket), 0);
+        px_listener *second = px_listener_open(folder.address, NULL, &error);
+
+        assert_non_null(second);
+        assert_int_equal(stat(folder.socket, &before), 0);
+        px_listener_close(first);
+        assert_int_equal(stat(folder.socket, &after), 0);
+        assert_int_equal(after.st_ino, before.st_ino);
+        px_listener_close(second);
+        folder_remove(&folder);
+    }
+}
+
 /* What bind made is put away in the same moment, and a link to another file put there. */
 static const char *swapped_for;
 
@@ -628,6 +658,7 @@ int main(void)
         cmocka_unit_test(a_name_is_every_address_found),
         cmocka_unit_test(deferred_accept_brings_the_request),
         cmocka_unit_test(unix_socket_mode_and_removal),
+        cmocka_unit_test(a_path_that_another_has_bound_is_left_alone),
         cmocka_unit_test(a_mode_is_given_to_no_other_file),
         cmocka_unit_test(stale_socket_is_replaced_and_others_are_left_alone),
         cmocka_unit_test(addresses_in_use),
