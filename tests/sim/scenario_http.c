@@ -19,7 +19,7 @@
 #include "sim_tls.h"
 #include "sim_weather.h"
 
-enum { CLIENTS_MAX = 12 };
+enum { CLIENTS_SOME = 12, CLIENTS_MAX = 64, SITES_WANTED = 1000, SITES_A_TIME = 16 };
 
 enum http_end { END_WHEN_DONE, END_DESTROY, END_DRAIN };
 
@@ -40,6 +40,7 @@ struct http {
     enum http_end end;
     uint64_t end_at_ns; /* when it is destroyed or drained */
     bool few_fds;
+    px_timer *swaps; /* owned, or NULL: puts sites in place of each other */
     bool drained;
 };
 
@@ -98,7 +99,7 @@ static void clients_make(struct http *http)
     struct sim_random *random = &sim_world->random;
     bool all_mannerly = http->few_fds || sim_random_chance(random, 32768);
 
-    http->client_count = (uint32_t)sim_random_between(random, 1, CLIENTS_MAX);
+    http->client_count = (uint32_t)sim_random_between(random, 1, CLIENTS_SOME);
     for (uint32_t index = 0; index < http->client_count; index++)
         sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes,
                         all_mannerly || sim_random_chance(random, 40000));
@@ -110,7 +111,7 @@ static void h2_clients_make(struct http *http)
     struct sim_random *random = &sim_world->random;
     bool all_mannerly = http->few_fds || sim_random_chance(random, 32768);
 
-    http->h2_count = (uint32_t)sim_random_between(random, 1, CLIENTS_MAX);
+    http->h2_count = (uint32_t)sim_random_between(random, 1, CLIENTS_SOME);
     for (uint32_t index = 0; index < http->h2_count; index++)
         sim_h2_client_make(&http->h2_clients[index], index, http->place.storage, http->place.bytes,
                            all_mannerly || sim_random_chance(random, 40000));
@@ -132,6 +133,38 @@ static void tls_clients_make(struct http *http)
         http->clients[index].tls = &http->tls_world;
     for (uint32_t index = 0; index < http->h2_count; index++)
         http->h2_clients[index].tls = &http->tls_world;
+}
+
+/* A thousand sites, one in place of the other, while they ask. */
+static void on_swap(px_timer *timer, void *context)
+{
+    struct http *http = context;
+
+    for (uint32_t count = 0; count < SITES_A_TIME && http->site.sites_made < SITES_WANTED; count++)
+        sim_site_swap(&http->site);
+    if (http->site.sites_made < SITES_WANTED)
+        px_timer_start(timer, (uint32_t)sim_random_below(&sim_world->random, 4));
+    else if (!clients_done(http))
+        sim_sometimes("a thousand sites were served");
+}
+
+/* In these runs many speak either version. */
+static void sites_clients_make(struct http *http)
+{
+    struct sim_random *random = &sim_world->random;
+
+    http->h2_count = (uint32_t)sim_random_below(random, CLIENTS_MAX / 2);
+    http->client_count = CLIENTS_MAX - http->h2_count;
+    for (uint32_t index = 0; index < http->h2_count; index++)
+        sim_h2_client_make(&http->h2_clients[index], index, http->place.storage, http->place.bytes,
+                           sim_random_chance(random, 40000));
+    for (uint32_t index = 0; index < http->client_count; index++)
+        sim_client_make(&http->clients[index], index, http->place.storage, http->place.bytes,
+                        sim_random_chance(random, 40000));
+    http->site.swaps = true;
+    http->swaps = px_timer_create(px_server_loop(http->server), on_swap, http);
+    if (http->swaps)
+        px_timer_start(http->swaps, 0);
 }
 
 /* Opens the place, and serves it with TLS where the run is about that. */
@@ -286,6 +319,7 @@ static void run(void (*make)(struct http *http), bool secure)
     make(http);
     sim_weather_begin(&weather, 60, 900);
     sim_drive(px_server_loop(http->server), http_done, http);
+    px_timer_destroy(http->swaps);
     /* Connections that were closed to make room had nothing under way, as far as it could know. */
     bool shed = counters_of(http).shed > 0;
     bool gave_way = http->few_handshakes && counters_of(http).handshakes_failed > 0;
@@ -322,6 +356,11 @@ static void http_run(void)
 static void http2_run(void)
 {
     run(h2_clients_make, false);
+}
+
+static void sites_run(void)
+{
+    run(sites_clients_make, false);
 }
 
 static void tls_run(void)
@@ -444,4 +483,21 @@ const struct sim_scenario scenario_http = {
                "a peer fell silent",
                "a peer stopped reading",
                NULL},
+};
+
+const struct sim_scenario scenario_sites = {
+    .name = "sites",
+    .what = "many clients, and sites that are put in place of each other",
+    .run = sites_run,
+    .faults = {SIM_SHORT_RECV,     SIM_LATE_RECV,        SIM_SHORT_SEND,    SIM_LATE_SEND,
+               SIM_INTERRUPT,      SIM_WAIT_INTERRUPT,   SIM_WAIT_PARTIAL,  SIM_WAIT_LATE,
+               SIM_STALL,          SIM_ACCEPT_EMFILE,    SIM_ACCEPT_ENFILE, SIM_ACCEPT_ENOBUFS,
+               SIM_ACCEPT_ABORTED, SIM_ACCEPT_INTERRUPT, SIM_ACCEPT_EPERM,  SIM_CTL_ENOSPC,
+               SIM_WIRE_RESET,     SIM_WIRE_TIMEOUT,     SIM_CLOCK_FORWARD, SIM_CLOCK_BACK,
+               SIM_MEMORY},
+    .fault_count = 21,
+    .states = {"a thousand sites were served", "a site ended, and another was served",
+               "another site was served", "a client got every answer", "a drain ended",
+               "an exchange lost its peer", "an exchange lost its server",
+               "an answer was cut short, and visibly", NULL},
 };

@@ -9,6 +9,7 @@
 extern const struct sim_scenario scenario_stream;
 extern const struct sim_scenario scenario_http;
 extern const struct sim_scenario scenario_http2;
+extern const struct sim_scenario scenario_sites;
 extern const struct sim_scenario scenario_tls;
 extern const struct sim_scenario scenario_talk;
 extern const struct sim_scenario scenario_loop;

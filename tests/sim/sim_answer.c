@@ -65,6 +65,19 @@ static void answer_whole(struct sim_client *client)
     sim_client_next(client);
 }
 
+/* What the site and its host have written must be of one site. */
+static void check_site(const struct sim_request *request, const char *head)
+{
+    char site[32], filter[32];
+    bool has_site = field_find(head, "X-Site", site, sizeof(site)) != NULL;
+    bool has_filter = field_find(head, "X-Filter", filter, sizeof(filter)) != NULL;
+
+    if (has_site && has_filter && strcmp(site, filter) != 0)
+        sim_fail("request %u: an answer of the sites %s and %s", request->tag, site, filter);
+    if (request->status == 200 && !(has_site && has_filter))
+        sim_fail("request %u: an answer of no site", request->tag);
+}
+
 /* A status of 200 must be the handler's own answer; others are pollux's. */
 static void check_status(struct sim_client *client, const char *head)
 {
@@ -73,6 +86,7 @@ static void check_status(struct sim_client *client, const char *head)
 
     if (client->garbles)
         return;
+    check_site(request, head);
     if (request->status == 200 || (request->status == 101 && request->route == SIM_ROUTE_TUNNEL)) {
         if (!field_find(head, "X-Tag", value, sizeof(value)) ||
             strtoul(value, NULL, 10) != request->tag)

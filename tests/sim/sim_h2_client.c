@@ -193,6 +193,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         return 0;
     if (name_len == 7 && memcmp(name, ":status", 7) == 0)
         lane->request.status = (unsigned)strtoul((const char *)value, NULL, 10);
+    if (name_len == 6 && memcmp(name, "x-site", 6) == 0)
+        lane->site = (uint32_t)strtoul((const char *)value, NULL, 10);
+    if (name_len == 8 && memcmp(name, "x-filter", 8) == 0)
+        lane->filter = (uint32_t)strtoul((const char *)value, NULL, 10);
     if (name_len == 5 && memcmp(name, "x-tag", 5) == 0 &&
         strtoul((const char *)value, NULL, 10) != lane->request.tag)
         sim_fail("request %u got the answer of %.*s", lane->request.tag, (int)value_len, value);
@@ -208,6 +212,9 @@ static void heard_head(struct sim_h2_client *client, struct sim_h2_lane *lane)
         return;
     }
     lane->request.began = true;
+    if (!client->garbles && lane->site != lane->filter && lane->site != 0 && lane->filter != 0)
+        sim_fail("request %u: an answer of the sites %u and %u", lane->request.tag, lane->site,
+                 lane->filter);
     if (lane->request.route == SIM_ROUTE_TUNNEL && lane->request.status == 200)
         sim_sometimes("a tunnel began");
     /* A final answer may come before the content that the client holds back. */

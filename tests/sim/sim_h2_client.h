@@ -18,7 +18,9 @@ struct nghttp2_session;
 /* A request on its stream. */
 struct sim_h2_lane {
     struct sim_request request;
-    int32_t stream; /* 0: not asked */
+    int32_t stream;  /* 0: not asked */
+    uint32_t site;   /* that the answer is of, as its middleware says, and ... */
+    uint32_t filter; /* as its filter does; 0: neither */
     uint64_t sent;
     uint64_t received;
     bool holds;     /* waits for 100 before it sends the content */

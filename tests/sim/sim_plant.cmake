@@ -93,6 +93,8 @@ px_sim_plant(end_forgotten http exchange/service.c
     "        if (exchange->end != PX_END_PEER_GONE && exchange_tells_end(exchange))
             exchange_tell_end(")
 px_sim_plant(source_kept http exchange/service.c "    exchange_release_content(exchange);" "")
+px_sim_plant(site_not_pinned sites exchange/service.c "exchange->site->holds++;"
+    "exchange->site->holds += exchange->item.slot % 2;")
 px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
 
 if(PX_HTTP2)

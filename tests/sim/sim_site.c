@@ -62,12 +62,12 @@ void site_use_some(struct site_work *work)
     px_exchange_set_callbacks(work->exchange, &some_callbacks, work);
 }
 
-static void tag_field(px_exchange *exchange, uint32_t tag)
+static void number_field(px_exchange *exchange, const char *name, uint32_t number)
 {
     char text[16];
 
-    snprintf(text, sizeof(text), "%u", tag);
-    px_response_add_field(exchange, px_str_of("X-Tag"), px_str_of(text));
+    snprintf(text, sizeof(text), "%u", number);
+    px_response_add_field(exchange, px_str_of(name), px_str_of(text));
 }
 
 /* Counts the exchange and gives it its tag field; the tag. */
@@ -76,7 +76,10 @@ uint32_t site_count(struct sim_site *site, px_exchange *exchange)
     uint32_t tag = (uint32_t)number_of(px_request_param(exchange, "tag"));
 
     site->handled[tag % SIM_TAGS_MAX]++;
-    tag_field(exchange, tag);
+    number_field(exchange, "X-Tag", tag);
+    /* From inside of a handler, whose own site must live on until it has ended. */
+    if (site->swaps && sim_random_chance(&sim_world->random, 16384))
+        sim_site_swap(site);
     return tag;
 }
 
@@ -133,12 +136,55 @@ static void handle_bytes(px_exchange *exchange, void *context)
     free(bytes);
 }
 
+/* --- Sites: each has a number, which its middleware and its filter tell ------------------------
+ */
+
+struct served {
+    struct sim_site *site;
+    uint32_t number;
+};
+
+static px_verdict served_begins(px_exchange *exchange, void *context)
+{
+    const struct served *served = context;
+
+    number_field(exchange, "X-Site", served->number);
+    return PX_NEXT;
+}
+
+/* A site has ended: the last one takes the folder with it. */
+static void served_ends(void *context)
+{
+    struct served *served = context;
+    struct sim_site *site = served->site;
+
+    free(served);
+    if (++site->sites_released > site->sites_made)
+        sim_fail("a filter's context was released twice");
+    if (site->sites_released == site->sites_made)
+        px_files_destroy(site->files);
+    else
+        sim_sometimes("a site ended, and another was served");
+}
+
+static struct served *served_make(struct sim_site *site)
+{
+    struct served *served = malloc(sizeof(*served));
+
+    if (!served)
+        abort();
+    *served = (struct served){site, ++site->sites_made};
+    return served;
+}
+
 /* --- A filter: changes every byte ------------------------------------------------------------- */
 
 static int filter_head(px_exchange *exchange, void *context, void **out_state)
 {
-    struct sim_site *site = context;
+    const struct served *served = context;
+    struct sim_site *site = served->site;
 
+    number_field(exchange, "X-Filter", served->number);
     if (!px_str_equal(px_request_query(exchange), px_str_of("filter")) ||
         px_response_status(exchange) != 200)
         return 0;
@@ -205,47 +251,81 @@ static px_err folder_open(struct sim_site *site, const px_allocator *allocator, 
 
 /* --- Routes ----------------------------------------------------------------------------------- */
 
-static void routes_released(void *context)
-{
-    struct sim_site *site = context;
+static const struct {
+    const char *pattern;
+    px_handler handler;
+} routes[] = {{"GET /bytes/{tag}/{length}", handle_bytes},
+              {"GET /body/{tag}/{length}", site_handle_body},
+              {"GET /file/{tag}/{length}", site_handle_file},
+              {"GET /folder/{tag}/{file...}", site_handle_folder},
+              {"GET /producer/{tag}/{length}", site_handle_producer},
+              {"GET /chunked/{tag}/{length}", site_handle_chunked},
+              {"GET /pieces/{tag}/{length}", site_handle_pieces},
+              {"GET /later/{tag}/{length}", site_handle_later},
+              {"GET /thread/{tag}/{length}", site_handle_thread},
+              {"POST /collect/{tag}/{length}", site_handle_collect},
+              {"POST /stream/{tag}/{length}", site_handle_stream},
+              {"POST /early/{tag}/{length}", site_handle_early},
+              {"GET /abort/{tag}/{length}", site_handle_abort},
+              {"GET /tunnel/{tag}/{length}", site_handle_tunnel}};
 
-    if (site->routes_released)
-        sim_fail("the filter's context was released twice");
-    px_files_destroy(site->files);
-    site->routes_released = true;
-}
+enum { ROUTE_COUNT = sizeof(routes) / sizeof(routes[0]) };
 
 px_err sim_site_routes(struct sim_site *site, px_server *server, const px_allocator *allocator,
                        px_error *out_error)
 {
-    static const struct {
-        const char *pattern;
-        px_handler handler;
-    } routes[] = {{"GET /bytes/{tag}/{length}", handle_bytes},
-                  {"GET /body/{tag}/{length}", site_handle_body},
-                  {"GET /file/{tag}/{length}", site_handle_file},
-                  {"GET /folder/{tag}/{file...}", site_handle_folder},
-                  {"GET /producer/{tag}/{length}", site_handle_producer},
-                  {"GET /chunked/{tag}/{length}", site_handle_chunked},
-                  {"GET /pieces/{tag}/{length}", site_handle_pieces},
-                  {"GET /later/{tag}/{length}", site_handle_later},
-                  {"GET /thread/{tag}/{length}", site_handle_thread},
-                  {"POST /collect/{tag}/{length}", site_handle_collect},
-                  {"POST /stream/{tag}/{length}", site_handle_stream},
-                  {"POST /early/{tag}/{length}", site_handle_early},
-                  {"GET /abort/{tag}/{length}", site_handle_abort},
-                  {"GET /tunnel/{tag}/{length}", site_handle_tunnel}};
     px_err err = folder_open(site, allocator, out_error);
 
     site->server = server;
-    for (size_t index = 0; index < sizeof(routes) / sizeof(routes[0]) && err == PX_OK; index++)
+    site->allocator = allocator;
+    if (err != PX_OK)
+        return err;
+    for (size_t index = 0; index < ROUTE_COUNT && err == PX_OK; index++)
         err =
             px_server_route(server, routes[index].pattern, routes[index].handler, site, out_error);
+    struct served *served = served_make(site);
+
     if (err == PX_OK)
-        err = px_server_filter(server, &site_filter, site, routes_released, out_error);
-    else
-        px_files_destroy(site->files);
+        err = px_server_use(server, served_begins, served, NULL, out_error);
+    if (err != PX_OK) {
+        served_ends(served);
+        return err;
+    }
+    return px_server_filter(server, &site_filter, served, served_ends, out_error);
+}
+
+static px_err site_fill(struct sim_site *site, px_site *made)
+{
+    const char *names[] = {"*"};
+    px_host *host = NULL;
+    px_error error;
+    px_err err = px_site_host(made, names, 1, NULL, &host, &error);
+
+    for (size_t index = 0; index < ROUTE_COUNT && err == PX_OK; index++)
+        err = px_host_route(host, routes[index].pattern, NULL, routes[index].handler, site, &error);
+    struct served *served = served_make(site);
+
+    if (err == PX_OK)
+        err = px_site_use(made, served_begins, served, NULL, &error);
+    if (err == PX_OK) /* one that is refused is released, too */
+        return px_host_filter(host, &site_filter, served, served_ends, &error);
+    served_ends(served);
     return err;
+}
+
+void sim_site_swap(struct sim_site *site)
+{
+    px_site_options options = PX_SITE_OPTIONS_DEFAULT;
+    px_error error;
+
+    options.allocator = site->allocator;
+    px_site *made = px_site_create(&options, &error);
+
+    if (!made)
+        return;
+    if (site_fill(site, made) == PX_OK && px_server_set_site(site->server, made, &error) == PX_OK)
+        sim_sometimes("another site was served");
+    px_site_destroy(made);
 }
 
 void sim_site_check(const struct sim_site *site)
@@ -257,8 +337,8 @@ void sim_site_check(const struct sim_site *site)
         sim_fail("%u bodies, files or producers were not released", site->handed_out);
     if (site->filters_open != 0)
         sim_fail("%u filters were not ended", site->filters_open);
-    if (!site->routes_released)
-        sim_fail("the filter's context was not released");
+    if (site->sites_released != site->sites_made)
+        sim_fail("%u sites, %u of them ended", site->sites_made, site->sites_released);
     if (!list_empty(&site->threads))
         sim_fail("a posted call did not run");
 }

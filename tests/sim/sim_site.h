@@ -25,7 +25,10 @@ struct sim_site {
     uint32_t filters_open;
     uint32_t ends[PX_END_SERVER_CLOSED + 1];
     struct list threads; /* of struct site_thread: answers on their way from other threads */
-    bool routes_released;
+    const px_allocator *allocator; /* borrowed: of sites */
+    bool swaps;                    /* sites are put in place of each other */
+    uint32_t sites_made;           /* the last one's number; the server's own is 1 */
+    uint32_t sites_released;
 };
 
 void sim_site_init(struct sim_site *site);
@@ -33,6 +36,10 @@ void sim_site_init(struct sim_site *site);
 /* Registers routes, a middleware and a filter; PX_OK or the first error. */
 px_err sim_site_routes(struct sim_site *site, px_server *server, const px_allocator *allocator,
                        px_error *out_error);
+
+/* Serves another site in place of the one there is, with the same routes and a number of its own.
+ * Where memory fails, that one stays. */
+void sim_site_swap(struct sim_site *site);
 
 /* Has every thread that still means to answer do so now. */
 void sim_site_join(struct sim_site *site);
