@@ -1,5 +1,6 @@
 /*
- * The allocator hook: every byte that pollux allocates goes through one of these.
+ * The allocator hook: what pollux allocates for a loop, and for what lives on it, goes through one
+ * of these.  OpenSSL and hiredis allocate by themselves, with malloc.
  */
 #ifndef PX_ALLOC_H
 #define PX_ALLOC_H

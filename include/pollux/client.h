@@ -104,13 +104,15 @@ typedef struct px_fetch_options {
     px_str content;         /**< Borrowed until on_end; absent: none, or what `pull` gives. */
     uint64_t pull_length;   /**< Bytes that `pull` gives, or PX_LENGTH_UNKNOWN; 0: not called. */
     px_str upgrade;         /**< HTTP/1.1: a protocol to switch to; the answer may be a tunnel. */
-    px_str preamble;        /**< Sent before all else, as a PROXY header is; implies FRESH. */
-    px_tls_trust *trust;    /**< In place of the client's. */
-    uint32_t protocol;      /**< A px_fetch_protocol. */
-    uint32_t flags;         /**< Of enum px_fetch_flags. */
-    uint32_t connect_timeout_ms;    /**< As those of px_client_options; 0: the client's.  A ... */
-    uint32_t wait_timeout_ms;       /**< ... connection that is being made for several requests */
-    uint32_t first_byte_timeout_ms; /**< has the timeout of the first. */
+    px_str preamble;     /**< Sent before all else, as a PROXY header is; implies PX_FETCH_FRESH. */
+    px_tls_trust *trust; /**< In place of the client's, counted; NULL: that one. */
+    uint32_t protocol;   /**< A px_fetch_protocol. */
+    uint32_t flags;      /**< Of enum px_fetch_flags. */
+    /** As that of px_client_options, and so are those below; 0: the client's.  A connection that is
+     *  being made for several requests has the timeout of the first. */
+    uint32_t connect_timeout_ms;
+    uint32_t wait_timeout_ms;       /**< Likewise. */
+    uint32_t first_byte_timeout_ms; /**< Likewise. */
     uint32_t silence_timeout_ms;    /**< Likewise. */
     uint32_t total_timeout_ms;      /**< Likewise; PX_OFF: no limit. */
     uint32_t reserved;              /**< Zero. */

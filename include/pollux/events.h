@@ -29,7 +29,8 @@ typedef struct px_events_options {
     uint32_t reserved;    /**< Zero. */
     /** After PX_FULL: half of the backlog has gone out. */
     void (*on_drain)(px_events *stream, void *context);
-    /** The end, exactly once: the last use of `stream`. */
+    /** The end, exactly once: the last use of `stream`.  @param end PX_END_COMPLETE after
+     *  px_events_close, lifetime_ms or a drain, PX_END_PEER_GONE when the peer has left. */
     void (*on_close)(px_events *stream, px_end end, void *context);
     void *context; /**< Handed to both; borrowed until on_close has returned. */
 } px_events_options;
@@ -52,14 +53,17 @@ static inline px_events_options px_events_options_default(void)
 /** Answers 200 with `text/event-stream`, `Cache-Control: no-cache` and `X-Accel-Buffering: no`, and
  *  the stream is open.  Sets the callbacks of the exchange.  Fields may be added before.
  *  @param options borrowed for the call; NULL: the defaults.  What is not known in it aborts.
- *  @return the stream, or NULL: it was answered 503, for memory. */
+ *  @return the stream, or NULL, and nothing is called: it was answered 503, for memory, or a rule
+ *  was broken (the options, a second answer). */
 px_events *px_events_accept(px_exchange *exchange, const px_events_options *options);
 
 /** Sends an event.
  *  @param id becomes Last-Event-ID; absent: none.  @param event its name; absent: "message".
  *  Neither has CR, LF or NUL.  @param data any text; each of its lines becomes a line of data.
- *  @return PX_OK; PX_FULL by the policy; PX_ERR_CLOSED; PX_ERR_MEMORY; PX_ERR_INVALID: the id or
- *  the name. */
+ *  All are copied.
+ *  @return PX_OK: it will be sent; PX_FULL: it was not taken, by the policy (with PX_BACKLOG_PAUSE
+ *  and PX_BACKLOG_DROP alike on_drain follows); PX_ERR_CLOSED: the stream is ending;
+ *  PX_ERR_MEMORY: it was not taken; PX_ERR_INVALID: the id or the name. */
 px_err px_events_send(px_events *stream, px_str id, px_str event, px_str data);
 
 /** Ends the stream when what waits has gone out; on_close follows. */

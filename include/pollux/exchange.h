@@ -121,7 +121,8 @@ void px_exchange_set_user_data(px_exchange *exchange, void *user_data);
 /** The pointer that px_exchange_set_user_data kept. */
 void *px_exchange_user_data(const px_exchange *exchange);
 
-/** Memory that lives as long as the exchange, aligned to 8 bytes; NULL when its cap is reached. */
+/** Memory that lives as long as the exchange, aligned to 8 bytes.  It is part of
+ *  px_server_options.exchange_bytes_max; NULL when that is reached, or without memory. */
 void *px_exchange_alloc(px_exchange *exchange, size_t bytes);
 
 /** Gives the exchange up: the connection (HTTP/1) or stream ends visibly broken, whether an answer
@@ -181,7 +182,8 @@ PX_MUST_CHECK px_err px_ref_post(const px_ref *ref, px_ref_fn call, void *contex
 /** The exchange, or NULL when it has ended.  The loop's thread, while the server exists. */
 px_exchange *px_ref_get(const px_ref *ref);
 
-/** Gives the reference back.  Any thread. */
+/** Gives the reference back: once for each px_exchange_ref, whose copies are void with it.  Any
+ *  thread. */
 void px_ref_release(px_ref *ref);
 
 #ifdef __cplusplus

@@ -3,7 +3,8 @@
  *
  *     const px_held *held = px_request_hold(exchange);     in the handler, or on_collected
  *     ... a thread of the program's works with it, then
- *     px_ref_post(&held->ref, answer, result);             on any thread: answers from the loop's
+ *     if (px_ref_post(&held->ref, answer, result) != PX_OK)  on any thread: answers from the loop's
+ *         free(result);                                    the loop is gone
  *     px_held_release(held);
  *
  * It stays as it is until it is released, whatever becomes of the exchange, the server and the

@@ -81,16 +81,16 @@ int px_loop_fd(const px_loop *loop);
 int px_loop_timeout_ms(px_loop *loop);
 
 /** One tick: takes the events that are there, runs callbacks and due timers, never blocks.
- *  A caller with his own loop needs all three: wait for px_loop_fd at most px_loop_timeout_ms, then
- *  step.  @return PX_OK, PX_ERR_SYSTEM, or PX_ERR_INVALID in a fork (px_loop_after_fork).
- *  The loop's thread, outside of callbacks. */
+ *  A caller with a loop of its own needs all three: wait for px_loop_fd at most px_loop_timeout_ms,
+ * then step.  @return PX_OK, PX_ERR_SYSTEM, or PX_ERR_INVALID in a fork (px_loop_after_fork). The
+ * loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_step(px_loop *loop, px_error *out_error);
 
 /** One tick that may block: waits until there is something to do, at most `timeout_ms` (-1: without
  *  an end), takes the events, runs callbacks and due timers.  It may return early and with nothing
  *  done: call it in a loop over what is waited for, such as px_loop_handle_count.  px_loop_stop
  * ends the wait and is remembered for the next px_loop_run.  SIGPIPE is blocked meanwhile.
- *  @return PX_OK or PX_ERR_SYSTEM.  The loop's thread, outside of callbacks. */
+ *  @return as px_loop_step.  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_loop_wait(px_loop *loop, int timeout_ms, px_error *out_error);
 
 /** In a child of fork(2), makes a loop that its parent made work here: descriptors are registered
@@ -116,7 +116,8 @@ PX_MUST_CHECK px_err px_loop_set_name_servers(px_loop *loop, const char *const *
  *  thread. */
 PX_MUST_CHECK px_err px_name_server_check(const char *server, px_error *out_error);
 
-/** The same for what the calling thread looks up by itself, with getaddrinfo. */
+/** As px_loop_set_name_servers, for what the calling thread looks up by itself, with getaddrinfo.
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT, PX_ERR_MEMORY.  Any thread, for itself alone. */
 PX_MUST_CHECK px_err px_name_servers_use(const char *const *servers, size_t count,
                                          px_error *out_error);
 

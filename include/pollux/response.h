@@ -67,7 +67,8 @@ typedef struct px_file_range {
     size_t struct_size; /**< sizeof(px_file_range). */
     int fd;             /**< Borrowed until `release` is called. */
     uint64_t offset;    /**< First byte. */
-    uint64_t length;    /**< Bytes.  When the file proves shorter, the connection dies. */
+    uint64_t length;    /**< Bytes.  When the file proves shorter, the answer ends visibly broken
+                             (PX_END_ABORTED). */
     void (*release)(int fd, void *context); /**< Called once, whatever became of it; may be NULL. */
     void *context;                          /**< Handed to `release`. */
     /** Where pollux notes when it has sent all of the file without waiting for the disk, so that
@@ -136,7 +137,8 @@ static inline px_producer px_producer_default(void)
 void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, uint64_t length,
                          const px_producer *producer);
 
-/** Asks a producer again after PX_PULL_LATER; never calls it itself. */
+/** Asks a producer again after PX_PULL_LATER, from the loop; never calls it itself.  Does nothing
+ *  where it does not wait, or the exchange has ended. */
 void px_resume(px_exchange *exchange);
 
 /** Keeps this exchange out of the access log, whatever its route says: what asks every second
@@ -153,7 +155,8 @@ void px_response_unlogged(px_exchange *exchange);
 size_t px_response_offer(px_exchange *exchange, px_str bytes);
 
 /** Answers with a redirect (RFC 9110 section 15.4).  @param status 301, 302, 303, 307 or 308.
- *  @param location a URI reference, copied; CR, LF and other controls abort. */
+ *  Another one aborts.  @param location a URI reference, copied; CR, LF and other controls abort.
+ */
 void px_respond_redirect(px_exchange *exchange, unsigned status, px_str location);
 
 /** Answers with the server's error page for `status` (400 to 599): what the error-page hook makes,
@@ -225,8 +228,9 @@ px_str px_response_field(const px_exchange *exchange, const char *name);
  * many. Owned by the exchange, until the next change of them. */
 const px_field *px_response_fields(const px_exchange *exchange, size_t *out_count);
 
-/** Adds a trailer field: sent after content of unknown length in HTTP/1.1 and 2, dropped otherwise;
- *  copied.  Any time before the end of the content. */
+/** Adds a trailer field, copied: sent over HTTP/2, and over HTTP/1.1 where the length of the
+ * content is unknown; dropped otherwise.  What px_response_add_field refuses aborts.  Any time
+ * before the end of the content. */
 void px_response_add_trailer(px_exchange *exchange, px_str name, px_str value);
 
 /** The status of the answer, 0 before there is one; while the page of an error is made, that of the
@@ -301,8 +305,8 @@ static inline px_cookie px_cookie_default(void)
  * `secure`, with a domain or with another path than "/". */
 void px_response_add_cookie(px_exchange *exchange, const px_cookie *cookie);
 
-/** Sends an informational response (1xx but 101) with a field, at once; nothing to an HTTP/1.0
- * peer.
+/** Sends an informational response (100 to 199 but 101) with a field, at once; nothing to an
+ * HTTP/1.0 peer.  Another status, an invalid field, or a call once there is an answer aborts.
  *  @param name copied, absent: no field; `Link` for 103 (RFC 8297).  @param value copied. */
 void px_response_inform(px_exchange *exchange, unsigned status, px_str name, px_str value);
 

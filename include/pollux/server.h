@@ -168,11 +168,13 @@ static inline px_server_options px_server_options_default(void)
 /** Makes a server.
  *  @param options borrowed for the call; NULL: the defaults.
  *  @return owned by the caller (px_server_destroy), or NULL: PX_ERR_MEMORY, PX_ERR_INVALID,
- *  PX_ERR_SYSTEM. */
+ *  PX_ERR_LIMIT (descriptors), PX_ERR_SYSTEM.  The loop's thread; any where it makes its own. */
 px_server *px_server_create(const px_server_options *options, px_error *out_error);
 
 /** Ends a server: closes its listeners and connections, ends each exchange with
- *  PX_END_SERVER_CLOSED, and frees it.  Outside of callbacks.  NULL is fine. */
+ *  PX_END_SERVER_CLOSED, and frees it.  On a loop of yours the last bytes of connections go out in
+ *  the ticks that follow (px_loop_handle_count).  NULL is fine.  The loop's thread, or any once
+ * that one has ended, outside of callbacks. */
 void px_server_destroy(px_server *server);
 
 /** The server's loop; borrowed. */
@@ -281,15 +283,16 @@ const char *px_server_address(const px_server *server);
 
 /** Runs the server's loop until px_server_stop, or, when the server made that loop, until a drain
  * has ended (with a loop of your own: px_server_on_drained).
- *  @return PX_OK or PX_ERR_SYSTEM. */
+ *  @return as px_loop_run.  The loop's thread, outside of callbacks. */
 PX_MUST_CHECK px_err px_server_run(px_server *server, px_error *out_error);
 
 /** Makes px_server_run return at the end of the tick.  Any thread, and async-signal-safe. */
 void px_server_stop(px_server *server);
 
 /** Ends gracefully: stops accepting after `delay_ms`, answers what is in flight with
- *  `Connection: close`, closes idle connections, and after `deadline_ms` (0: 30 s) closes the rest.
- *  px_server_run returns when the last connection has gone.  The loop's thread. */
+ *  `Connection: close`, closes idle connections, and `deadline_ms` (0: 30 s) after that closes the
+ *  rest.  When the last connection has gone px_server_on_drained is told, and px_server_run returns
+ *  where the server made its loop.  Both times are milliseconds.  The loop's thread. */
 void px_server_drain(px_server *server, uint32_t delay_ms, uint32_t deadline_ms);
 
 /** How a drain goes. */
@@ -342,11 +345,14 @@ PX_MUST_CHECK px_err px_server_drain_post(px_server *server, const px_drain_opti
  *  The loop's thread. */
 int px_server_is_draining(const px_server *server);
 
-/** Calls `on_drained` once, from the loop, when a drain has closed the last connection. */
+/** Calls `on_drained` once, from the loop, when a drain has closed the last connection: the server
+ *  can be destroyed then, behind the callback.  A later call replaces it; NULL: nothing is called.
+ *  @param context borrowed until then.  The loop's thread. */
 void px_server_on_drained(px_server *server, void (*on_drained)(px_server *server, void *context),
                           void *context);
 
-/** Reads the counters.  @param out_counters its struct_size says how much is written. */
+/** Reads the counters.  @param out_counters its struct_size says how much is written.  The loop's
+ *  thread. */
 void px_server_counters(const px_server *server, px_counters *out_counters);
 
 #ifdef __cplusplus

@@ -1,9 +1,11 @@
 /*
  * For tests of a program's own: ask a handler, or a whole server, in one call.
  *
- *     px_test_answer *answer = px_test_ask(server, "GET /users/7\nAccept: text/plain",
- * px_str_of(NULL), &error); assert(answer && answer->status == 200 && px_str_equal(answer->content,
- * px_str_of("Ada"))); px_test_answer_free(answer);
+ *     px_test_answer *answer = px_test_ask(server, "GET /users/7", px_str_of(NULL), &error);
+ *
+ *     assert(answer && answer->status == 200);
+ *     assert(px_str_equal(answer->content, px_str_of("Ada")));
+ *     px_test_answer_free(answer);
  *
  * No address is listened on: the request goes through one end of a socketpair (px_server_adopt), by
  * the whole way that one of a client goes: parser, middleware, route, filters, framing.  The call

@@ -54,7 +54,8 @@ void px_topic_destroy(px_topic *topic);
 
 /** Publishes a message to all that are subscribed now.  Streams of events get text alone.
  *  @param message copied.
- *  @return PX_OK; PX_FULL: more messages wait to be handed out than may; PX_ERR_MEMORY. */
+ *  @return PX_OK: it will be handed out, from the loop; PX_FULL: 1,024 messages wait for that, and
+ *  this one is dropped; PX_ERR_MEMORY. */
 px_err px_topic_publish(px_topic *topic, px_websocket_kind kind, px_str message);
 
 /** Subscribes a WebSocket; it is subscribed until its on_close, px_topic_unsubscribe or the topic's
@@ -65,7 +66,9 @@ PX_MUST_CHECK px_err px_topic_subscribe(px_topic *topic, px_websocket *socket);
 void px_topic_unsubscribe(px_topic *topic, px_websocket *socket);
 
 /** Subscribes a stream of events likewise.  Its events have an id, the number of the message; what
- *  is kept and came after the stream's Last-Event-ID is sent first. */
+ *  is kept and came after the stream's Last-Event-ID is sent first.
+ *  @return as px_topic_subscribe; PX_FULL, or PX_ERR_MEMORY: it did not take all of what is kept,
+ *  and where there was memory it is subscribed all the same (px_topic_unsubscribe_events). */
 PX_MUST_CHECK px_err px_topic_subscribe_events(px_topic *topic, px_events *stream);
 
 /** As px_topic_unsubscribe, for a stream. */

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 #define PX_VERSION_MAJOR 0        /**< Changes with incompatible changes. */
-#define PX_VERSION_MINOR 1        /**< Changes with additions. */
+#define PX_VERSION_MINOR 1        /**< Changes with additions; while the major is 0, with both. */
 #define PX_VERSION_PATCH 0        /**< Changes with corrections. */
 #define PX_VERSION_STRING "0.1.0" /**< All three. */
 

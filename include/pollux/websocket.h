@@ -3,8 +3,8 @@
  *
  * A handler calls px_websocket_accept; from then on the table of events tells what comes, and
  * px_websocket_send answers.  A px_websocket lives until its on_close has returned.  The exchange's
- * request stays readable all that time.  The thread of the server's loop, where nothing else is
- * said.
+ * request stays readable all that time, but with `detach`.  The thread of the server's loop, where
+ * nothing else is said.
  */
 #ifndef PX_WEBSOCKET_H
 #define PX_WEBSOCKET_H
@@ -112,7 +112,8 @@ static inline px_websocket_options px_websocket_options_default(void)
  *  @param options borrowed for the call; NULL: the defaults.  What is not known in it aborts.
  *  @param events borrowed: outlives the exchange (a static table).
  *  @param context handed to the events; borrowed until on_close has returned.
- *  @return the WebSocket, or NULL when it was refused: no event follows. */
+ *  @return the WebSocket, or NULL when it was refused, for want of memory (503) too, or a rule was
+ *  broken: no event follows. */
 px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_options *options,
                                   const px_websocket_events *events, void *context);
 
