@@ -85,7 +85,7 @@ bool build_text_read(struct build *build, const struct config_typed *value,
     px_template *parsed = px_template_create(text, &build->config->allocator, &at, &error);
 
     if (!parsed) {
-        build_note(build, value->value->place, &error);
+        build_note(build, build_place_in(value->value, &error), &error);
         return false;
     }
     if (!build_made_keep(build, NULL, NULL, parsed, template_release))
@@ -133,6 +133,12 @@ static void note_route(struct build_route *route, const px_error *error)
     }
     struct config_place there = node_place(other->node);
 
+    if (strcmp(other->pattern, route->route->pattern) == 0) {
+        report_add(&route->build->load->report, REPORT_MEANING, place,
+                   "route \"%s\" is already at %s:%u", other->pattern, there.file->name,
+                   there.line);
+        return;
+    }
     report_add(&route->build->load->report, REPORT_MEANING, place, "%s; the other is at %s:%u",
                error->text, there.file->name, there.line);
 }
@@ -345,7 +351,7 @@ const px_template *build_log_template(struct build *build, const struct config_n
         px_log_template_create(value->text, &build->config->allocator, &at, &error);
 
     if (!template_)
-        build_note(build, value->place, &error);
+        build_note(build, build_place_in(value, &error), &error);
     return template_ && build_made_keep(build, NULL, NULL, template_, template_release) ? template_
                                                                                         : NULL;
 }

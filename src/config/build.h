@@ -120,6 +120,9 @@ bool build_made_keep(struct build *build, const struct config_node *node,
 /* The matcher of a match; NULL stays NULL.  False: noted. */
 bool build_match(struct build *build, const struct config_node *match, px_matcher **out_matcher);
 
+/* The placeholder of a value that an error names, in its braces, or the value. */
+struct config_place build_place_in(const struct config_value *value, const px_error *error);
+
 /* Which value an error of a field's name and value is about. */
 struct config_place build_field_place(const struct config_node *node, const px_error *error);
 

@@ -297,7 +297,7 @@ static bool kept_get(struct build_route *route, const struct config_node *node,
         if (!made) {
             uint32_t blamed = kind->blamed < node->value_count ? kind->blamed : 0;
 
-            build_note(route->build, node->values[blamed].value->place, &error);
+            build_note(route->build, build_place_in(node->values[blamed].value, &error), &error);
             return false;
         }
         if (!build_made_keep(route->build, node, match, made, kind->release))

@@ -21,7 +21,7 @@ struct config_place build_field_place(const struct config_node *node, const px_e
 
     for (size_t i = 0; i < ARRAY_COUNT(of_value); i++)
         is_of_value |= strstr(error->text, of_value[i]) != NULL;
-    return node->values[is_of_value && node->value_count > 1 ? 1 : 0].value->place;
+    return build_place_in(node->values[is_of_value && node->value_count > 1 ? 1 : 0].value, error);
 }
 
 static bool is_hsts_off(const struct config_node *node)

@@ -76,3 +76,22 @@ bool build_made_keep(struct build *build, const struct config_node *node,
         chain(config, one);
     return true;
 }
+
+struct config_place build_place_in(const struct config_value *value, const px_error *error)
+{
+    const char *open = strchr(error->text, '{'), *close = open ? strchr(open, '}') : NULL;
+    struct config_place place = value->place;
+    px_str spelling = value->spelling;
+    const char *at =
+        close ? memmem(spelling.ptr, spelling.len, open, (size_t)(close - open) + 1) : NULL;
+
+    if (!at || memchr(spelling.ptr, '\n', (size_t)(at - spelling.ptr)))
+        return place;
+    /* In characters: bytes that go on with one are none of their own. */
+    for (const char *byte = spelling.ptr; byte < at; byte++)
+        place.column += ((unsigned char)*byte & 0xc0) != 0x80;
+    place.length = 0;
+    for (const char *byte = at; byte < at + (close - open) + 1; byte++)
+        place.length += ((unsigned char)*byte & 0xc0) != 0x80;
+    return place;
+}

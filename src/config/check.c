@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/check.h"
+#include "config/foreign.h"
 #include "config/load.h"
 
 enum { NAMES_MAX = 192, SHOWN_MAX = 60, PLACES_TEXT_MAX = 160 };
@@ -62,7 +63,8 @@ static void places_text(px_str name, char *out, size_t room)
             continue;
         const char *between = count == 0 ? "" : count + 1 == total ? " or " : ", ";
 
-        len += (size_t)snprintf(out + len, room - len, "%s%s", between, schema_place_name(bit));
+        len += (size_t)snprintf(out + len, room - len, "%s%s", between,
+                                bit == IN_TOP ? "the file itself" : schema_place_name(bit));
         count++;
     }
 }
@@ -99,6 +101,15 @@ static void note_unknown(struct config_load *load, const struct config_statement
 
     if (!report_wants(&load->report, REPORT_MEANING, statement->name.place)) {
         report_add(&load->report, REPORT_MEANING, statement->name.place, "unknown directive");
+        return;
+    }
+    /* In a block what is of another one is more likely meant. */
+    const char *foreign = where == IN_TOP || schema_places(name) == 0 ? foreign_find(name) : NULL;
+
+    if (foreign) {
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "unknown directive \"%.*s\" in %s; here it is \"%s\"", shown, name.ptr, place,
+                   foreign);
         return;
     }
     places_text(name, places, sizeof(places));
@@ -148,6 +159,24 @@ static bool find_option(const struct config_directive *row, px_str text, uint32_
     return false;
 }
 
+/* What an option's value is called. */
+static const char *option_value_name(const struct config_directive *row, const char *name)
+{
+    for (uint32_t i = 0; row->options[i].name; i++)
+        if (strcmp(row->options[i].name, name) == 0 && row->options[i].use.name)
+            return row->options[i].use.name;
+    return "VALUE";
+}
+
+/* Whether its last value may be of several words. */
+static bool takes_text(const struct config_directive *row)
+{
+    const struct config_use *last = &row->uses[row->uses[1].name ? 1 : 0];
+
+    return last->name && !last->words && (last->type == TYPE_TEXT || last->type == TYPE_TEMPLATE) &&
+           row->values_max != 1;
+}
+
 /* A value like NAME=... that is no option, behind all values that there may be. */
 static void note_too_many(struct config_load *load, const struct config_directive *row,
                           const struct config_value *value)
@@ -164,16 +193,20 @@ static void note_too_many(struct config_load *load, const struct config_directiv
     if (equals)
         name.len = (size_t)(equals - name.ptr);
     const char *nearest = report_nearest(name, names);
+    const char *quote = takes_text(row) ? "; quote what has blanks" : "";
 
-    if (nearest)
+    if (nearest && px_str_equal(name, px_str_of(nearest)))
+        report_add(&load->report, REPORT_MEANING, value->place, "write %s=%s", nearest,
+                   option_value_name(row, nearest));
+    else if (nearest)
         report_add(&load->report, REPORT_MEANING, value->place,
                    "\"%.*s\" is no option of \"%s\"; did you mean \"%s\"?", (int)name.len, name.ptr,
                    row->name, nearest);
     else if (row->values_max == 0)
         report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" takes no value", row->name);
     else
-        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" takes at most %u value%s",
-                   row->name, row->values_max, row->values_max == 1 ? "" : "s");
+        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" takes at most %u value%s%s",
+                   row->name, row->values_max, row->values_max == 1 ? "" : "s", quote);
 }
 
 static void note_too_few(struct config_load *load, const struct config_node *node)
@@ -184,6 +217,12 @@ static void note_too_few(struct config_load *load, const struct config_node *nod
     for (uint32_t index = 0; index < DIRECTIVE_USES_MAX; index++)
         if (row->uses[index].name)
             names[index] = row->uses[index].name;
+    if (node->value_count == 1 && names[1][0]) {
+        report_add(&load->report, REPORT_MEANING, node_place(node),
+                   "\"%s\" needs %s behind \"%s\": %s %s %s", row->name, names[1],
+                   node->values[0].value->text.ptr, row->name, names[0], names[1]);
+        return;
+    }
     report_add(&load->report, REPORT_MEANING, node_place(node), "\"%s\" needs a value: %s%s%s%s%s",
                row->name, row->name, names[0][0] ? " " : "", names[0], names[1][0] ? " " : "",
                names[1]);

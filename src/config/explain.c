@@ -120,13 +120,26 @@ static bool is_answer(const struct config_step *step)
     return step->node->row->phase == PHASE_ANSWER && !build_is_https(step->node);
 }
 
-static void put_steps(struct explaining *explaining)
+static enum config_phase phase_of(const struct config_node *node)
+{
+    return build_is_https(node) ? PHASE_HTTPS : node->row->phase;
+}
+
+/* Those that act: nothing between what answers early and the answer does, and hsts is of https. */
+static void put_steps(struct explaining *explaining, const struct config_node *early)
 {
     const struct config_route *route = explaining->route;
+    bool is_secure = px_str_equal(explaining->request->scheme, px_str_of("https"));
 
-    for (uint32_t i = 0; i < route->step_count; i++)
-        if (!is_answer(&route->steps[i]) && holds(explaining, &route->steps[i]))
-            put_node(explaining, phase_name(route->steps[i].node), route->steps[i].node, "");
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_node *node = route->steps[i].node;
+        enum config_phase phase = phase_of(node);
+        bool is_idle = (early && phase > phase_of(early) && phase < PHASE_ANSWER) ||
+                       (node_is(node, "hsts") && !is_secure) || (early && phase == PHASE_NONE);
+
+        if (!is_idle && !is_answer(&route->steps[i]) && holds(explaining, &route->steps[i]))
+            put_node(explaining, phase_name(node), node, "");
+    }
 }
 
 /* The servers that a proxy asks. */
@@ -234,17 +247,12 @@ static const struct config_node *redirect_https(struct explaining *explaining)
     return NULL;
 }
 
-/* What stands before the answer, and would answer in its place. */
-static bool put_early(struct explaining *explaining)
+/* What stands before the answer, and would answer in its place, or NULL. */
+static const struct config_node *early_of(struct explaining *explaining)
 {
     const struct config_node *https = redirect_https(explaining);
-    const struct config_node *deny = https ? NULL : refusal(explaining);
 
-    if (https)
-        put_node(explaining, "answer", https, "");
-    else if (deny)
-        put_node(explaining, "answer    403:", deny, "");
-    return https || deny;
+    return https ? https : refusal(explaining);
 }
 
 /* Before all hosts. */
@@ -423,8 +431,12 @@ px_err config_explain(struct config *config, const px_match_request *request, st
     if (explaining.route->node)
         put_node(&explaining, "route", explaining.route->node, "");
     put_matches(&explaining);
-    put_steps(&explaining);
-    if (!put_early(&explaining))
+    const struct config_node *early = early_of(&explaining);
+
+    put_steps(&explaining, early);
+    if (early)
+        put_node(&explaining, build_is_https(early) ? "answer" : "answer    403:", early, "");
+    else
         put_answer(&explaining);
     return explaining.err;
 }

@@ -199,7 +199,7 @@ static px_err put_entry(struct buf *out, const struct report_entry *entry)
     px_err err;
 
     if (!place.file)
-        return put(out, "%s%s\n", kind, entry->text);
+        return put(out, "pollux: %s%s\n", kind, entry->text);
     if (place.line == 0)
         return put(out, "%s: %s%s\n", place.file->name, kind, entry->text);
     err = put(out, "%s:%u:%u", place.file->name, place.line, place.column);
@@ -263,7 +263,7 @@ uint32_t report_distance(px_str one, px_str other, uint32_t most)
 
 const char *report_nearest(px_str word, const char *const *names)
 {
-    uint32_t most = word.len < 3 ? 1 : word.len < 8 ? 2 : 3;
+    uint32_t most = word.len < 5 ? 1 : word.len < 8 ? 2 : 3;
     uint32_t best = most + 1;
     const char *nearest = NULL;
 
@@ -271,8 +271,11 @@ const char *report_nearest(px_str word, const char *const *names)
         px_str name = px_str_make(*names, strlen(*names));
         uint32_t distance = report_distance(word, name, most);
 
-        /* All of a word replaced is no likeness. */
-        if (distance < best && distance < name.len) {
+        /* All of a word replaced is no likeness, and neither is a third of it from its start. */
+        bool is_other = word.len > 0 && word.len == name.len && name.len <= 3 &&
+                        word.ptr[0] != name.ptr[0] && word.ptr[0] != name.ptr[1];
+
+        if (distance < best && distance < name.len && !is_other) {
             best = distance;
             nearest = *names;
         }

@@ -56,8 +56,8 @@ const struct config_directive schema_access[] = {
      .uses = {{TYPE_TEXT, "REALM", .may_be_off = true}, {TYPE_PATH, "FILE"}},
      .values_min = 2,
      .values_max = 2,
-     .help = "asks for a name and a password that FILE (name:hash lines, as htpasswd writes) "
-             "knows; off: does not ask",
+     .help = "asks for a name and a password that FILE knows: lines of name:hash, of bcrypt "
+             "(htpasswd -B writes them) or SHA-crypt; off: does not ask",
      .example = "basic_auth staff users\nrespond"},
     {0},
 };

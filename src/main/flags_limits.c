@@ -46,7 +46,7 @@ const struct flag flags_limits[] = {
     {"max-target", 0, "SIZE", FOR_SERVING, flag_set_bytes, FLAG_AT(server.target_bytes_max),
      "its target (default 8k)"},
     {"max-content", 0, "SIZE", FOR_SERVING, flag_set_bytes64, FLAG_AT(server.content_bytes_max),
-     "its content (default 1m), or off"},
+     "its content (default 1m, of proxy off), or off"},
     {"max-exchange", 0, "SIZE", FOR_SERVING, flag_set_bytes, FLAG_AT(server.exchange_bytes_max),
      "memory of one exchange (default 1m)"},
     {"max-output", 0, "SIZE", FOR_SERVING, flag_set_bytes, FLAG_AT(server.output_bytes_max),

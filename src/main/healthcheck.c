@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "main/diagnostics.h"
+#include "main/place.h"
 #include "pollux/client.h"
 #include "pollux/loop.h"
 
@@ -140,9 +141,12 @@ enum exit_code healthcheck(const struct options *options)
         return CODE_USAGE;
     }
     if (check_run(&check) == PX_ERR_INVALID) {
-        diagnostics_say("%s is not a URL that can be checked: write http://host:port/path, "
+        bool is_bare = place_is_bare(options->healthcheck.url);
+
+        diagnostics_say("%s is not a URL that can be checked%s%s: write http://host:port/path, "
                         "https://host:port/path or unix:/path",
-                        options->healthcheck.url);
+                        options->healthcheck.url, is_bare ? ": did you mean http://" : "",
+                        is_bare ? options->healthcheck.url : "");
         code = CODE_USAGE;
     } else {
         code = check_judge(&check);

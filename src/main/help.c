@@ -16,7 +16,7 @@ static const char help_text[] =
     "       pollux files [FLAGS] [DIR]      serve a directory (default: this one)\n"
     "       pollux proxy [FLAGS] URL...     pass requests on to other servers\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
-    "       pollux run [-c FILE]            serve what FILE says (check, config, fmt)\n"
+    "       pollux run [-c FILE]            serve FILE (check, config, fmt, reload)\n"
     "       pollux COMMAND --help           every flag of a command\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
     "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
@@ -79,7 +79,8 @@ static const char *usage_of(enum command command)
     case COMMAND_RUN:
         return "run [FLAGS]   serve what a configuration file says";
     case COMMAND_CHECK:
-        return "check [FLAGS]   say what is wrong with a configuration file; exit 0 or 78";
+        return "check [FLAGS]   say what is wrong with a configuration file; exit 0 or 78\n"
+               "       pollux check [FLAGS] --explain METHOD URL   say what a request would meet";
     case COMMAND_CONFIG:
         return "config [FLAGS]   print what a configuration file says in full";
     case COMMAND_RELOAD:

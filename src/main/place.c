@@ -3,6 +3,7 @@
  */
 #include "main/place.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,16 @@ bool place_read(const char *url, struct place *out_place)
     return len > 0 && port > 0;
 }
 
+bool place_is_bare(const char *text)
+{
+    struct place place;
+    char url[512];
+    int len = snprintf(url, sizeof(url), "http://%s", text);
+
+    return text[0] != '/' && !strstr(text, "://") && len > 0 && (size_t)len < sizeof(url) &&
+           strncmp(text, "unix:", 5) != 0 && place_read(url, &place);
+}
+
 static bool has_path(const char *url)
 {
     const char *host = strstr(url, "://"), *path = host ? strpbrk(host + 3, "/?#") : NULL;
@@ -62,9 +73,11 @@ px_err places_check(const struct gateway_options *gateway, px_error *out_error)
     for (uint32_t i = 0; i < gateway->url_count; i++)
         if (!place_read(gateway->urls[i], &place) || has_path(gateway->urls[i]))
             return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s: a server is http://host[:port], https://host[:port], "
+                             "%s%s%s: a server is http://host[:port], https://host[:port], "
                              "h2c://host[:port] or unix:/path, without a path of its own",
-                             gateway->urls[i]);
+                             gateway->urls[i],
+                             place_is_bare(gateway->urls[i]) ? ": did you mean http://" : "",
+                             place_is_bare(gateway->urls[i]) ? gateway->urls[i] : "");
     return PX_OK;
 }
 

@@ -16,6 +16,9 @@ struct place {
 /* The place of a URL, as far as a sandbox cares: false when it is none. */
 bool place_read(const char *url, struct place *out_place);
 
+/* Whether it would be one with http:// in front. */
+bool place_is_bare(const char *text);
+
 /* What workers need to reach them (a sandbox that they are added to); `has_name` becomes true where
  * one has to be looked up. */
 PX_MUST_CHECK px_err place_allow(struct sandbox *sandbox, const char *url, bool *has_name,

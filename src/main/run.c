@@ -34,6 +34,8 @@ const char *run_file_find(const struct options *options)
     if (path)
         return path;
     path = access(here, F_OK) == 0 ? here : there;
+    if (path == there && access(there, F_OK) != 0)
+        diagnostics_say("there is no %s here, and no %s; name the file with -c FILE", here, there);
     if (!options->quiet && (options->command == COMMAND_RUN || options->command == COMMAND_CHECK))
         diagnostics_tell(LEVEL_INFO, "the configuration is %s", path);
     return path;

@@ -45,8 +45,15 @@ enum exit_code run_fmt(const struct options *options)
 {
     struct config_load load;
 
+    const char *path = run_file_find(options);
+    bool is_input = strcmp(path, "-") == 0;
+
+    if (is_input && options->run.write) {
+        diagnostics_say("-w writes in the place of a file, and - is standard input");
+        return CODE_USAGE;
+    }
     config_load_init(&load, &run_reader, &alloc_libc);
-    const struct config_file *file = load_file(&load, run_file_find(options), NULL);
+    const struct config_file *file = load_file(&load, is_input ? "/dev/stdin" : path, NULL);
     enum exit_code code = CODE_CONFIG;
 
     if (file)

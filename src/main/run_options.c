@@ -306,6 +306,15 @@ static bool take_listen(struct config *config, struct options *options,
     px_error error;
     px_str copy;
 
+    const char *scheme = strstr(listen->address.ptr, "://");
+
+    /* A socket's path may have one in it. */
+    if (scheme && strcspn(listen->address.ptr, ":") == (size_t)(scheme - listen->address.ptr)) {
+        report_add(report, REPORT_MEANING, listen_place(listen),
+                   "an address has no scheme: write listen %s%s", scheme + 3,
+                   scheme[-1] == 's' ? " tls" : "");
+        return false;
+    }
     if (px_address_check(listen->address.ptr, &error) != PX_OK) {
         report_add(report, REPORT_MEANING, listen_place(listen), "%s", error.text);
         return false;

@@ -87,8 +87,8 @@ px_err cidr_parse(const char *text, struct cidr *out_cidr, px_error *out_error)
                          "'%s' is no address (write 192.0.2.0/24, 2001:db8::/32 or unix:)", text);
     bits = bits_all;
     if (slash && !prefix_parse(px_str_of(slash + 1), bits_all, &bits))
-        return error_set(out_error, PX_ERR_INVALID, 0, "'%s' has no prefix from 0 to %u", text,
-                         bits_all);
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "'%s': the bits behind its / are from 0 to %u", text, bits_all);
     if (!rest_is_zero(bytes, bits, bits_all))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "'%s' has bits behind its prefix: write the network, or a longer prefix",

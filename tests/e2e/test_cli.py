@@ -424,3 +424,16 @@ def test_healthcheck_nonsense_is_no(tmp_path):
 )
 def test_healthcheck_usage(args):
     refused(64, "healthcheck", *args)
+
+
+@pytest.mark.parametrize("command", ["healthcheck", "proxy"])
+def test_an_address_without_a_scheme_is_told_what_it_would_be(command):
+    code, out, err = run(command, "localhost:1")
+    assert (code, out) == (64, "") and "localhost:1" in err and "did you mean http://localhost:1" in err
+
+
+def test_help_says_how_reload_and_explain_are_called():
+    assert "reload)" in run("--help")[1]
+    assert "check [FLAGS] --explain METHOD URL" in run("check", "--help")[1]
+    for command in ("check", "config"):
+        assert "do not say which file it is" in run(command, "--help")[1]

@@ -471,6 +471,9 @@ host * {
 @pytest.mark.parametrize("line, place, said", [
     ("listen :80443", "1:8", "has no port"),
     ("listen 127.0.0.1", "1:8", "has no port"),
+    ("listen https://127.0.0.1:21443", "1:8", "write listen 127.0.0.1:21443 tls"),
+    ("listen http://127.0.0.1:21443", "1:8", "write listen 127.0.0.1:21443"),
+    ("trusted_proxies 127.0.0.0/33", "1:17", "the bits behind its / are from 0 to 32"),
     ("user no-such-user", "1:6", "no-such-user"),
     ("limits { head 2m }", "1:15", "2m"),
     ("limits { head 1 }", "1:15", "256"),
@@ -548,6 +551,31 @@ def test_what_works_is_no_warning(folder, text):
     assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
 
 
+def test_explain_stops_at_what_answers(folder):
+    (folder / "pollux.conf").write_text(
+        "listen 127.0.0.1:0\nredirect https port=1\nrate_limit {client} 1/s\nhsts\nheader X-A b\nstrip_prefix /a\nfiles www\n")
+    code, out, _ = explain(folder, "GET", "http://a.test/")
+    labels = [line.split()[:2] for line in out.splitlines()]
+    assert (code, labels) == (0, [["https", "redirect"], ["header", "header"], ["answer", "redirect"]])
+    (folder / "pollux.conf").write_text("deny all\nrate_limit {client} 1/s\nheader X-A b\nrespond\n")
+    code, out, _ = explain(folder, "GET", "http://a.test/")
+    labels = [line.split()[0] for line in out.splitlines()]
+    assert (code, labels) == (0, ["access", "header", "answer"])
+
+
+def test_a_route_that_is_there_twice(folder):
+    text = "route /status {\n respond\n}\nroute /status {\n respond\n}\n"
+    assert refused(folder, text).startswith('pollux.conf:4:7: route "/status" is already at pollux.conf:1\n')
+
+
+@pytest.mark.skipif(os.path.exists("/etc/pollux/pollux.conf"), reason="there is one")
+@pytest.mark.parametrize("command", ["run", "check", "config", "fmt", "reload"])
+def test_no_file_at_all(folder, command):
+    code, out, err = run(command, cwd=folder)
+    assert (code, out) == (78, "")
+    assert err.startswith("pollux: there is no pollux.conf here, and no /etc/pollux/pollux.conf; name the file with -c FILE\n")
+
+
 def test_explain_asks_for_an_address(folder):
     (folder / "pollux.conf").write_text("respond\n")
     for address in ("nope", "10.0.0.0/8"):
@@ -582,9 +610,9 @@ def test_all_errors_at_their_places(folder):
         "pollux.conf:4:15: cannot serve nowhere: No such file or directory\n"
         "    4 |         files nowhere\n"
         "      |               ^^^^^^^\n"
-        "pollux.conf:7:17: there is no placeholder {nope}\n"
+        "pollux.conf:7:18: there is no placeholder {nope}\n"
         '    7 |         respond "{nope}"\n'
-        "      |                 ^^^^^^^^\n"
+        "      |                  ^^^^^^\n"
         "pollux.conf:10:16: 'Content-Length' is a field that pollux sets itself\n"
         "   10 |         header Content-Length 3\n"
         "      |                ^^^^^^^^^^^^^^\n"
@@ -616,7 +644,7 @@ def test_run_is_refused_as_check_is(folder):
 def test_a_file_that_is_not_there(folder):
     code, out, err = run("check", "-c", "none.conf", cwd=folder)
     assert (code, out) == (78, "")
-    assert err == "cannot read none.conf: No such file or directory\n"
+    assert err == "pollux: cannot read none.conf: No such file or directory\n"
 
 
 @pytest.mark.parametrize("command", ["run", "check", "config"])
@@ -687,6 +715,10 @@ def test_fmt(folder):
     assert path.read_text() == out
     assert path.stat().st_mode & 0o777 == 0o640
     assert run("fmt", "pollux.conf", cwd=folder) == (0, out, "")
+    with open(path) as text:
+        done = subprocess.run([PROGRAM, "fmt", "-"], stdin=text, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
+    assert run("fmt", "-w", "-", cwd=folder)[0] == 64
     path.write_text('respond "\n')
     code, out, err = run("fmt", cwd=folder)
     assert (code, out) == (78, "")
@@ -970,7 +1002,7 @@ def test_reload_needs_a_process(folder, pid_file):
     code, out, err = reload(folder)
     assert (code, out) == (78, "") and err.startswith('pollux.conf:1:8: "{" is not closed')
     code, out, err = run("reload", "-c", "none.conf", cwd=folder)
-    assert (code, err) == (78, "cannot read none.conf: No such file or directory\n")
+    assert (code, err) == (78, "pollux: cannot read none.conf: No such file or directory\n")
     (folder / "pollux.conf").write_text(pid_file + "respond\n")
     code, out, err = reload(folder)
     assert (code, out) == (66, "") and "pollux.pid names no process that runs" in err

@@ -175,8 +175,8 @@ static px_err page_outside(struct px_files *files, struct files_page *page, cons
         err = page_look(&page->root, name);
     }
     if (err != PX_OK)
-        return error_set(out_error, err, 0, "%s: there is no such file, here or in the folder",
-                         file);
+        return error_set(out_error, err, 0,
+                         "%s: there is no such file, neither in the folder nor at that path", file);
     page->path = text_copy(files, name);
     return page->path ? PX_OK : no_memory(out_error);
 }

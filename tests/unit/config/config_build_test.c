@@ -103,7 +103,9 @@ static void errors_are_at_their_places(void **state)
          "a sample is one of answers: of combined and json"},
         {"log template\nrespond", 1, 1,
          "a template has a text: log template \"{client} {status}\" PATH"},
-        {"log template \"{client} {nope}\"\nrespond", 1, 14, "there is no placeholder {nope}"},
+        {"log template \"{client} {nope}\"\nrespond", 1, 24, "there is no placeholder {nope}"},
+        {"header X-A \"a {client}{nope}\"\nrespond", 1, 23, "there is no placeholder {nope}"},
+        {"rate_limit {client}{nope} 1/s\nrespond", 1, 20, "there is no placeholder {nope}"},
         {"log json a b\nrespond", 1, 1, "a log goes to one file"},
         {"log json errors=all\nrespond", 1, 1,
          "errors says what a sample leaves out: give sample too"},
@@ -126,7 +128,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 28);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 30);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of

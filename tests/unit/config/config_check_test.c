@@ -37,8 +37,9 @@ static const char *const cases[][2] = {
      "a.conf:1:1: unknown directive \"respondd\" in the file; did you mean \"respond\"?"},
     {"route / {\n  respnd\n}",
      "a.conf:2:3: unknown directive \"respnd\" in route; did you mean \"respond\"?"},
-    {"route / { workers 2 }", "a.conf:1:11: \"workers\" stands in the file, not in route"},
-    {"route / { route /x { } }", "a.conf:1:11: \"route\" stands in the file or host, not in route"},
+    {"route / { workers 2 }", "a.conf:1:11: \"workers\" stands in the file itself, not in route"},
+    {"route / { route /x { } }",
+     "a.conf:1:11: \"route\" stands in the file itself or host, not in route"},
     {"head 5s", "a.conf:1:1: \"head\" stands in limits or timeouts, not in the file"},
     {"workers", "a.conf:1:1: \"workers\" needs a value: workers N"},
     {"workers 1 2", "a.conf:1:11: \"workers\" takes at most 1 value"},
@@ -82,7 +83,7 @@ static const char *const cases[][2] = {
      "a.conf:1:6: \"a.*.b\" is not a host; write example.org, *.example.org or *"},
     {"host * *.a.b a_b [::1] 127.0.0.1 { respond }", ""},
     {"host a { host b { } }",
-     "a.conf:1:10: \"host\" stands in the file, match or proxy, not in host"},
+     "a.conf:1:10: \"host\" stands in the file itself, match or proxy, not in host"},
     {"rate_limit {client} 20", "a.conf:1:21: \"20\" is not a rate; write 20/s or 100/m"},
     {"rate_limit {client} 0/s", "a.conf:1:21: \"0/s\" is not a rate; write 20/s or 100/m"},
     {"rate_limit {client} 20/d", "a.conf:1:21: \"20/d\" is not a rate; write 20/s or 100/m"},
@@ -94,20 +95,40 @@ static const char *const cases[][2] = {
     {"log json sample=1/1000001",
      "a.conf:1:10: \"1/1000001\" is not a share; write 1/100: one of a hundred"},
     {"log json sample=1/", "a.conf:1:10: \"1/\" is not a share; write 1/100: one of a hundred"},
-    {"rate_limit {client}", "a.conf:1:1: \"rate_limit\" needs a value: rate_limit KEY RATE"},
+    {"rate_limit {client}",
+     "a.conf:1:1: \"rate_limit\" needs RATE behind \"{client}\": rate_limit KEY RATE"},
     {"rate_limit none", ""},
     {"respond\nfiles x", "a.conf:2:1: a second answer; \"respond\" is at a.conf:1"},
     {"redirect https\nrespond", ""},
     {"redirect https\nredirect https", "a.conf:2:1: \"redirect\" is already at a.conf:1"},
-    {"respond 200 a b", "a.conf:1:15: \"respond\" takes at most 2 values"},
+    {"respond 200 a b", "a.conf:1:15: \"respond\" takes at most 2 values; quote what has blanks"},
+    {"cache_control /a/* max-age=1, immutable",
+     "a.conf:1:31: \"cache_control\" takes at most 2 values; quote what has blanks"},
+    {"rate_limit {client} 5/s burst", "a.conf:1:25: write burst=N"},
+    {"upstream a { sticky cookie }",
+     "a.conf:1:14: \"sticky\" needs NAME behind \"cookie\": sticky HOW "
+     "NAME"},
+    {"server_name a.test",
+     "a.conf:1:1: unknown directive \"server_name\" in the file; here it is \"host "
+     "NAME { ... }\""},
+    {"host a.test { proxy_pass http://a }",
+     "a.conf:1:15: unknown directive \"proxy_pass\" in host; here it is \"proxy\""},
+    {"server { listen 80 }",
+     "a.conf:1:1: unknown directive \"server\" in the file; here it is \"host NAME "
+     "{ ... }\""},
+    {"root /x", "a.conf:1:1: unknown directive \"root\" in the file; here it is \"files\""},
+    {"timeouts { foo 1s }", "a.conf:1:12: unknown directive \"foo\" in timeouts"},
+    {"trusted_proxies all field=xff",
+     "a.conf:1:21: \"xff\" is not one of either, forwarded, x-forwarded-for or off"},
     {"header \"X Y\" a", "a.conf:1:8: \"X Y\" is not a field's name"},
     {"header +X a; header -Y; header Z b; header none", ""},
     {"files \"\"", "a.conf:1:7: \"\" is not a path"},
     {"fallback x", "a.conf:1:10: \"x\" is not a path that begins with /"},
     {"error_page 404 /x; error_page none", ""},
-    {"error_page 404", "a.conf:1:1: \"error_page\" needs a value: error_page STATUS... PATH"},
+    {"error_page 404",
+     "a.conf:1:1: \"error_page\" needs PATH behind \"404\": error_page STATUS... PATH"},
     {"error_page 404 410 x", "a.conf:1:20: \"x\" is not a path that begins with /"},
-    {"header X", "a.conf:1:1: \"header\" needs a value: header NAME VALUE"},
+    {"header X", "a.conf:1:1: \"header\" needs VALUE behind \"X\": header NAME VALUE"},
     {"basic_auth off", ""},
     {"error_page 200 /x", "a.conf:1:12: \"200\" is not from 400 to 599"},
     {"listing maybe", "a.conf:1:9: \"maybe\" is not one of on or off"},
@@ -117,10 +138,10 @@ static const char *const cases[][2] = {
     {"match a { path x }", "a.conf:1:16: \"x\" is not a path like /v1/*"},
     {"match a { method \"G T\" }", "a.conf:1:18: \"G T\" is not a method"},
     {"upstream u {\n rate_limit {client} 1/s\n}",
-     "a.conf:2:2: \"rate_limit\" stands in the file, host, route or when, not in upstream"},
+     "a.conf:2:2: \"rate_limit\" stands in the file itself, host, route or when, not in upstream"},
     {"upstream u {\n rate_limt {client} 1/s\n}",
      "a.conf:2:2: unknown directive \"rate_limt\" in upstream; did you mean \"rate_limit\", which "
-     "stands in the file, host, route or when?"},
+     "stands in the file itself, host, route or when?"},
     {"inclde x", "a.conf:1:1: unknown directive \"inclde\" in the file; did you mean \"include\"?"},
     {"route / {\n us x\n}", "a.conf:2:2: unknown directive \"us\" in route; did you mean \"use\"?"},
     {"workers ${file:secret}", "a.conf:1:9: \"${file:secret}\" is not a number, or auto"},
@@ -157,7 +178,7 @@ static void each_wrong_line_has_its_words(void **state)
         first_line(cases[index][0], line, sizeof(line));
         assert_string_equal(line, cases[index][1]);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 97);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 106);
 }
 
 /* A row that is not documented, or whose example does not load, would be a directive of which the

@@ -205,7 +205,7 @@ static void the_first_file_is_missing(void **state)
     static const struct memory_file files[] = {{NULL, NULL}};
 
     (void)state;
-    check(files, NULL, "cannot read a.conf: no such file\n");
+    check(files, NULL, "pollux: cannot read a.conf: no such file\n");
 }
 
 static void blocks_are_sixteen_deep_at_most(void **state)
