@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "config/build.h"
 
 enum { BUCKETS_FIRST = 64 };
@@ -85,6 +86,7 @@ struct config_place build_place_in(const struct config_value *value, const px_er
     const char *at =
         close ? memmem(spelling.ptr, spelling.len, open, (size_t)(close - open) + 1) : NULL;
 
+    CHECK(!at || (at >= spelling.ptr && at < spelling.ptr + spelling.len));
     if (!at || memchr(spelling.ptr, '\n', (size_t)(at - spelling.ptr)))
         return place;
     /* In characters: bytes that go on with one are none of their own. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/check.h"
 #include "config/build.h"
 #include "config/serving.h"
 #include "pollux/files.h"
@@ -192,6 +193,7 @@ static px_str asked_path(struct explaining *explaining, bool *out_is_aside)
 /* The file or folder that is looked for, with the path as it was received. */
 static void put_file(struct explaining *explaining, const struct config_node *answer)
 {
+    CHECK(answer->value_count == 1);
     const struct config_route *route = explaining->route;
     px_str root = answer->values[0].text;
     bool is_aside = false;

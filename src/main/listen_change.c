@@ -105,6 +105,7 @@ static px_err twin_take(struct listeners *listeners, uint32_t twin, uint32_t add
     px_err err = PX_OK;
     int fd;
 
+    CHECK(twin != address && twin < listeners->address_count);
     if (!is_same_file(&listeners->options[twin], &listeners->options[address]))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "mode, owner and group of a socket cannot change by a reload: restart "

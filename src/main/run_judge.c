@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "config/build.h"
 #include "pollux/files.h"
 
@@ -63,16 +64,18 @@ static bool has_file(const struct config_route *route, px_str target)
     return access(path, F_OK) == 0;
 }
 
-/* Whether a host has something at a path. */
-static bool has_page(const struct config *config, const struct config_host *host, px_str target)
+/* The route of a host for a path: NULL where the host is served nowhere; false: there is none. */
+static bool route_find(const struct config *config, const struct config_host *host, px_str target,
+                       const struct config_route **out_route)
 {
+    CHECK(target.len > 0 && target.ptr[0] == '/');
     const struct config_listen *listen = config->settings->listens;
-    const struct config_host *found_host;
-    const struct config_route *route;
+    const struct config_host *found;
     char name[300];
     void *context;
     unsigned status;
 
+    *out_route = NULL;
     while (listen && !is_served_at(host, listen))
         listen = listen->next;
     if (!listen)
@@ -80,8 +83,16 @@ static bool has_page(const struct config *config, const struct config_host *host
     if (px_site_find(config->site, listen->index, px_str_of("GET"),
                      name_of(host, name, sizeof(name)), target, &context, &status) != PX_OK)
         return false;
-    build_route_of(context, &found_host, &route);
-    return has_file(route, target);
+    build_route_of(context, &found, out_route);
+    return true;
+}
+
+/* Whether a host has something at a path. */
+static bool has_page(const struct config *config, const struct config_host *host, px_str target)
+{
+    const struct config_route *route;
+
+    return route_find(config, host, target, &route) && (!route || has_file(route, target));
 }
 
 /* `host` NULL: of the file, so one host that has it is enough. */
@@ -132,6 +143,8 @@ static void judge_star(struct config *config, const struct config_route *route)
 /* Whether some path of a pattern begins with a prefix, and goes on at a slash or ends there. */
 static bool may_begin(px_str path, px_str prefix)
 {
+    CHECK(path.len > 0 && path.ptr[0] == '/');
+    CHECK(prefix.len > 0 && prefix.ptr[0] == '/');
     size_t fixed = strcspn(path.ptr, "{");
     bool is_open = fixed < path.len || path.ptr[path.len - 1] == '/';
 
@@ -185,6 +198,104 @@ static void judge_access(struct config *config, const struct config_route *route
     }
 }
 
+/* --- What answers -------------------------------------------------------------------------------
+ */
+
+static bool answers_with(const struct config_route *route, const char *name)
+{
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (node_is(route->steps[i].node, name))
+            return true;
+    return false;
+}
+
+/* Of what acts on one kind of answer alone, and that is not there: of a route (`routes` has one),
+ * or of all routes of a host. */
+static void judge_idle(struct config *config, const struct config_node *nodes,
+                       const struct config_route *routes, bool is_one)
+{
+    static const struct {
+        const char *name, *answer;
+    } pairs[] = {{"index", "files"},         {"fallback", "files"},      {"listing", "files"},
+                 {"cache_control", "files"}, {"symlinks", "files"},      {"charset", "files"},
+                 {"type", "files"},          {"content_type", "respond"}};
+
+    for (const struct config_node *node = nodes; node; node = node->next) {
+        for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+            const struct config_route *route = routes;
+
+            if (!node_is(node, pairs[i].name) || node->is_none)
+                continue;
+            while (route && !answers_with(route, pairs[i].answer))
+                route = is_one ? NULL : route->next;
+            if (!route)
+                report_add(&config->load.report, REPORT_WARNING, node_place(node),
+                           "\"%s\" acts on answers of \"%s\", and there is none here",
+                           pairs[i].name, pairs[i].answer);
+        }
+    }
+}
+
+/* RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5. */
+static void judge_text(struct config *config, const struct config_node *node)
+{
+    static const char *const empty[] = {"204", "205", "304"};
+
+    for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]) && node->value_count > 1; i++)
+        if (px_str_equal(node->values[0].text, px_str_of(empty[i])))
+            report_add(&config->load.report, REPORT_WARNING, node->values[1].value->place,
+                       "an answer with status %s has no content", empty[i]);
+}
+
+/* A client that is sent where it comes from goes round in a circle. */
+static void judge_circle(struct config *config, const struct config_host *host,
+                         const struct config_route *route, const struct config_node *node)
+{
+    CHECK(node->value_count > 0);
+    const struct config_typed *target = &node->values[node->value_count - 1];
+    px_str path = px_str_make(target->text.ptr, strcspn(target->text.ptr, "?#"));
+    const struct config_route *found;
+
+    if (path.len == 0 || path.ptr[0] != '/' || memchr(path.ptr, '{', path.len) ||
+        (path.len > 1 && path.ptr[1] == '/'))
+        return;
+    if (route_find(config, host, path, &found) && found == route)
+        report_add(&config->load.report, REPORT_WARNING, target->value->place,
+                   "%s is redirected to itself, over and over", target->text.ptr);
+}
+
+/* What each answer that stands in a block says. */
+static void judge_answers(struct config *config, const struct config_host *host,
+                          const struct config_route *route)
+{
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_node *node = route->steps[i].node;
+
+        /* What it inherits is looked at where it stands. */
+        if (route->node && !node_is_in(route->node->children, node))
+            continue;
+        if (node_is(node, "respond"))
+            judge_text(config, node);
+        else if (node_is(node, "redirect") && !build_is_https(node) && !route->steps[i].match)
+            judge_circle(config, host, route, node);
+    }
+}
+
+static void judge_hsts(struct config *config, const struct config_node *nodes,
+                       const struct config_host *host)
+{
+    const struct config_node *hsts = node_find(nodes, "hsts");
+
+    if (!hsts || (hsts->value_count > 0 && hsts->values[0].is_off))
+        return;
+    for (const struct config_listen *listen = config->settings->listens; listen;
+         listen = listen->next)
+        if (listen->is_tls && (!host || is_served_at(host, listen)))
+            return;
+    report_add(&config->load.report, REPORT_WARNING, node_place(hsts),
+               "hsts is said over TLS alone, and no address here is listened on with tls");
+}
+
 /* --- The file ----------------------------------------------------------------------------------
  */
 
@@ -213,16 +324,28 @@ void run_judge(struct config *config)
 {
     const struct config_node *said = NULL;
 
+    CHECK(config->site && !report_has_errors(&config->load.report));
+    CHECK(config->settings && config->settings->hosts);
     judge_proxies(config);
-    if (config->settings->hosts->node)
+    if (config->settings->hosts->node) {
         judge_pages(config, config->settings->nodes, NULL);
+        judge_hsts(config, config->settings->nodes, NULL);
+    }
     for (const struct config_host *host = config->settings->hosts; host; host = host->next) {
-        judge_pages(config, host->node ? host->node->children : config->settings->nodes, host);
+        const struct config_node *nodes =
+            host->node ? host->node->children : config->settings->nodes;
+
+        judge_pages(config, nodes, host);
+        judge_idle(config, nodes, host->routes, false);
+        judge_hsts(config, nodes, host);
         for (const struct config_route *route = host->routes; route; route = route->next) {
             judge_access(config, route, &said);
+            judge_answers(config, host, route);
             if (!route->node)
                 continue;
             judge_pages(config, route->node->children, host);
+            judge_idle(config, route->node->children, route, true);
+            judge_hsts(config, route->node->children, host);
             judge_star(config, route);
             judge_prefix(config, route);
         }

@@ -523,6 +523,14 @@ def test_what_cannot_work_is_an_error(folder, text, place, said):
     ("route /api {\n strip_prefix /api/v1\n respond\n}\n", "2:15", "begins with /api/v1"),
     ("trusted_proxies 10.0.0.0/8\nrespond\n", "1:1", "name the one it sets with field="),
     ("deny all\nallow 127.0.0.1\nrespond\n", "2:1", '"deny all" at pollux.conf:1 comes before it'),
+    ("route /x {\n cache_control * no-store\n proxy 127.0.0.1:1\n}\n", "2:2", '"cache_control" acts on answers of "files"'),
+    ("host a.test {\n listing on\n respond\n}\n", "2:2", '"listing" acts on answers of "files"'),
+    ("content_type text/css\nfiles www\n", "1:1", '"content_type" acts on answers of "respond"'),
+    ("respond 204 hello\n", "1:13", "an answer with status 204 has no content"),
+    ("redirect /login\n", "1:10", "/login is redirected to itself"),
+    ("host a.test {\n route /x {\n  redirect /x?y=1\n }\n}\n", "3:12", "/x?y=1 is redirected to itself"),
+    ("hsts\nrespond\n", "1:1", "hsts is said over TLS alone"),
+    ("host a.test {\n hsts\n respond\n}\n", "2:2", "hsts is said over TLS alone"),
 ])  # fmt: skip
 def test_what_does_nothing_is_a_warning(folder, text, place, said):
     (folder / "pollux.conf").write_text(text)
@@ -545,6 +553,13 @@ def test_what_does_nothing_is_a_warning(folder, text, place, said):
     "trusted_proxies 10.0.0.0/8 field=x-forwarded-for\nrespond\n",
     "trusted_proxies 10.0.0.0/8\nlisten 127.0.0.1:0 proxy\nrespond\n",
     "allow 127.0.0.1\ndeny all\nrespond\n",
+    "listing on\nhost a.test {\n respond\n}\n",
+    "listing on\nroute /x {\n files www\n}\nrespond\n",
+    "route /x {\n cache_control * no-store\n files www\n}\n",
+    "redirect /new{uri}\n",
+    "redirect https://a.test/x\n",
+    "route /x {\n redirect /y\n}\nfiles www\n",
+    "respond 204\nhsts off\n",
 ])  # fmt: skip
 def test_what_works_is_no_warning(folder, text):
     (folder / "pollux.conf").write_text(text)
