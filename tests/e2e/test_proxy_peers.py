@@ -1,5 +1,6 @@
 """Stock servers behind a proxy, and stock proxies in front of it."""
 
+import json
 import os
 import shutil
 import socket
@@ -9,11 +10,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from lib.runner import is_listening
+from lib.browser import Browser
+from lib.runner import ROOT, is_listening
 from lib.upstream import Upstream
 from test_proxy import Haproxy, free_port
 from test_proxy_smuggling import node
 from test_proxy_upstream import proxy
+from test_websocket_peers import SCRIPT
 
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
@@ -100,3 +103,24 @@ def test_haproxy_in_front_and_behind(tmp_path):
             for count in (0, 5, 100000):
                 _, answer = fetched(("127.0.0.1", front.port), get(b"/x", b"POST", b"x" * count))
                 assert answer == b"POST /x %d" % count
+
+
+@pytest.mark.parametrize("target, extensions", [("/socket", ""), ("/socket?deflate=1", "permessage-deflate")])
+def test_a_websocket_of_chromium(gallery, target, extensions):
+    with proxy("http://%s:%d" % gallery.addresses[0]) as server, Browser() as browser:
+        there = "%s:%d" % server.address
+        page = browser.open(f"http://{there}/text")
+        said = page.evaluate(SCRIPT % json.dumps(f"ws://{there}{target}"))
+        assert said == {"got": [True] * 4, "code": 4002, "clean": True, "protocol": "chat", "extensions": extensions}
+
+
+@pytest.mark.parametrize("compressed", ["no", "yes"])
+def test_a_websocket_of_npm(gallery, compressed):
+    script = ROOT / "tests/e2e/lib/websocket_peer.js"
+    with proxy("http://%s:%d" % gallery.addresses[0]) as server:
+        url = "ws://%s:%d/socket?deflate=1&min=1" % server.address
+        argv = [shutil.which("node"), script, ROOT / "build/npm", url, compressed]
+        done = subprocess.run(argv, capture_output=True, timeout=60, check=True)
+    said = json.loads(done.stdout)
+    assert said.pop("extensions") == ("permessage-deflate" if compressed == "yes" else "")
+    assert said == {"same": 14, "pongs": 1, "code": 4001, "protocol": "chat", "sent": 14}
