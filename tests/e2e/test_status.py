@@ -11,6 +11,7 @@ from lib.runner import PROGRAM, Server, parse_address
 from lib.wire import Wire, ask
 
 ROUTES = 500
+UPSTREAMS, SERVERS = 20, 10  # two hundred servers
 
 
 def request(path, **fields):
@@ -34,10 +35,15 @@ class Served(Server):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """Five hundred routes, each asked once, by two workers."""
+    """Five hundred routes, each asked once, by two workers, and two hundred servers behind."""
     file = tmp_path_factory.mktemp("status") / "pollux.conf"
     routes = "".join(f"route /area{i}/{{name}} {{ respond 200 x }}\n" for i in range(ROUTES))
-    file.write_text(f"listen 127.0.0.1:0\nworkers 2\nlog off\nmetrics 127.0.0.1:0\n{routes}")
+    servers = "".join(
+        f"upstream app{i} {{\n" + "".join(f"server 127.0.{i}.{k + 1}:9\n" for k in range(SERVERS)) + "}\n"
+        f"route /proxied{i} {{ proxy app{i} }}\n"
+        for i in range(UPSTREAMS)
+    )
+    file.write_text(f"listen 127.0.0.1:0\nworkers 2\nlog off\nmetrics 127.0.0.1:0\n{routes}{servers}")
     with Served(file) as server:
         with Wire(server.address) as wire:
             for i in range(ROUTES):
@@ -64,6 +70,26 @@ def test_json_where_it_is_asked_for(many):
         assert ask(many.metrics, request("/status", Accept=accept)).value("content-type").startswith("text/html")
 
 
+def test_all_servers_are_there(many):
+    """Whether asked or not; what failed says so."""
+    for i in range(3):
+        ask(many.address, request(f"/proxied{i}"))
+    wanted = {(f"app{i}", f"http://127.0.{i}.{k + 1}:9") for i in range(UPSTREAMS) for k in range(SERVERS)}
+    end = time.monotonic() + 10
+    while True:
+        began = time.monotonic()
+        page = ask(many.metrics, request("/status")).content.decode()
+        assert time.monotonic() - began < 1
+        servers = status_of(many)["servers"]
+        if {(one["upstream"], one["server"]) for one in servers} == wanted and sum(one["failures"] for one in servers) >= 3:
+            break
+        assert time.monotonic() < end, servers
+        time.sleep(0.2)
+    for upstream, server in wanted:
+        assert f"<td>{server}</td><td class=\"t wide\">{upstream}</td>" in page
+    assert all(one["up"] in (True, False) and one["active"] == 0 for one in servers)
+
+
 def test_html_is_whole_and_alone(many):
     began = time.monotonic()
     page = ask(many.metrics, request("/status"))
@@ -71,7 +97,7 @@ def test_html_is_whole_and_alone(many):
     done = subprocess.run(["tidy", "-q", "-e"], input=page.content, capture_output=True, timeout=30)
     assert done.returncode == 0, done.stderr
     text = page.content.decode()
-    for outside in ("http://", "https://", "url(", "@import", "src="):
+    for outside in ('href="http', "url(", "@import", "src="):
         assert outside not in text
     assert text.count("<td>/area") == ROUTES
     assert "default-src 'none'" in page.value("content-security-policy")

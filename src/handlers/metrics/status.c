@@ -219,11 +219,14 @@ px_err status_init(struct status *status, const px_metrics *metrics, int64_t now
         alloc_take_zeroed(&metrics->allocator, STATUS_ROUTES_MAX * sizeof(status->routes[0]));
     status->workers =
         alloc_take_zeroed(&metrics->allocator, STATUS_WORKERS_MAX * sizeof(status->workers[0]));
-    if (!status->routes || !status->workers) {
+    status->servers =
+        alloc_take_zeroed(&metrics->allocator, STATUS_SERVERS_MAX * sizeof(status->servers[0]));
+    if (!status->routes || !status->workers || !status->servers) {
         status_deinit(status);
         return PX_ERR_MEMORY;
     }
     routes_take(status);
+    status_servers_take(status);
     if (metrics->seen_count == 0)
         block_take(status, metrics->block);
     for (uint32_t i = 0; i < metrics->seen_count; i++)
@@ -237,6 +240,7 @@ void status_deinit(struct status *status)
         return;
     alloc_put(&status->sum.metrics->allocator, status->routes);
     alloc_put(&status->sum.metrics->allocator, status->workers);
+    alloc_put(&status->sum.metrics->allocator, status->servers);
     metrics_sum_deinit(&status->sum);
     memset(status, 0, sizeof(*status));
 }

@@ -11,6 +11,7 @@
 enum {
     STATUS_ROUTES_MAX = 1024, /* those asked most come first; a page of more is no help */
     STATUS_WORKERS_MAX = 1024,
+    STATUS_SERVERS_MAX = 1024,
     STATUS_BYTES_MAX = 8 * 1024 * 1024, /* of a page: routes at their longest */
 };
 
@@ -20,6 +21,17 @@ struct status_route {
     uint64_t count;
     uint64_t errors; /* answers of 5xx, and exchanges that were cut */
     uint64_t cells[DURATION_BOUNDS + HISTOGRAM_EXTRA];
+};
+
+/* A server of an upstream; one that a reload has taken out is not among them. */
+struct status_server {
+    px_str labels;         /* borrowed: of the sum */
+    px_str upstream, name; /* in them, quoted as there */
+    uint64_t state;        /* 0: not known (any more); 1: it is down; 2: it is up */
+    uint64_t active;
+    uint64_t requests;
+    uint64_t failures;
+    const uint64_t *first_byte; /* borrowed: durations of its upstream; NULL: none */
 };
 
 /* A process that counts now. */
@@ -47,6 +59,8 @@ struct status {
     struct status_route all;       /* of all routes */
     struct status_worker *workers; /* owned */
     uint32_t worker_count;
+    struct status_server *servers; /* owned */
+    uint32_t server_count;
     struct status_rate rates[BLOCK_SAMPLES];
     uint32_t rate_count;
 };
@@ -54,6 +68,9 @@ struct status {
 /* PX_OK or PX_ERR_MEMORY.  Any thread, as metrics_sum_init. */
 PX_MUST_CHECK px_err status_init(struct status *status, const px_metrics *metrics, int64_t now);
 void status_deinit(struct status *status);
+
+/* Fills them in (status_servers.c). */
+void status_servers_take(struct status *status);
 
 /* The row of that name, or NULL; and the one value of it, or of all its sets together. */
 const struct metric_row *status_row(const struct status *status, const char *name);

@@ -109,6 +109,36 @@ static void put_workers(struct json *json, const struct status *status)
     put_words(json, "]");
 }
 
+static void put_servers(struct json *json, const struct status *status)
+{
+    put_words(json, ",\n\"servers\":[");
+    for (uint32_t i = 0; i < status->server_count; i++) {
+        const struct status_server *server = &status->servers[i];
+        const struct {
+            const char *name;
+            uint64_t value;
+        } members[] = {
+            {"active", server->active},
+            {"requests", server->requests},
+            {"failures", server->failures},
+            {"first_byte_p99_us",
+             server->first_byte ? status_quantile_us(server->first_byte, 99) : 0},
+        };
+
+        put_words(json, i > 0 ? ",\n{" : "\n{");
+        put_text(json, "upstream", server->upstream);
+        put_words(json, ",");
+        put_text(json, "server", server->name);
+        put_words(json, server->state == 2 ? ",\"up\":true" : ",\"up\":false");
+        for (size_t at = 0; at < sizeof(members) / sizeof(members[0]); at++) {
+            put_words(json, ",");
+            put_number(json, members[at].name, members[at].value);
+        }
+        put_words(json, "}");
+    }
+    put_words(json, "]");
+}
+
 static void put_rates(struct json *json, const struct status *status)
 {
     put_words(json, ",\n\"rates\":[");
@@ -174,6 +204,7 @@ px_err status_write_json(const struct status *status, struct buf *out)
     put_words(&json, "{");
     put_number(&json, "time", status->now > 0 ? (uint64_t)status->now : 0);
     put_routes(&json, status);
+    put_servers(&json, status);
     put_workers(&json, status);
     put_rates(&json, status);
     put_metrics(&json, status);

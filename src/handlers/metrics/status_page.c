@@ -258,6 +258,37 @@ static void put_workers(struct html *html)
     table_end(html);
 }
 
+static void put_servers(struct html *html)
+{
+    const struct status *status = html->status;
+
+    if (status->server_count == 0)
+        return;
+    table_begin(html, "Servers behind",
+                "<th>Server</th><th class=\"t wide\">Upstream</th><th>State</th><th>Active</th>"
+                "<th class=\"wide\">Requests</th><th>Failures</th><th>p99</th>");
+    for (uint32_t i = 0; i < status->server_count; i++) {
+        const struct status_server *server = &status->servers[i];
+        bool is_up = server->state == 2;
+
+        put(html, "<tr><td>");
+        put_text(html, server->name);
+        put(html, "</td><td class=\"t wide\">");
+        put_text(html, server->upstream);
+        put(html, is_up ? "</td><td>up" : "</td><td class=\"bad\">down");
+        put(html, "</td><td>");
+        put_number(html, server->active);
+        put(html, "</td><td class=\"wide\">");
+        put_number(html, server->requests);
+        put(html, server->failures > 0 ? "</td><td class=\"bad\">" : "</td><td>");
+        put_number(html, server->failures);
+        put(html, "</td><td>");
+        put_duration(html, server->first_byte ? status_quantile_us(server->first_byte, 99) : 0);
+        put(html, "</td></tr>\n");
+    }
+    table_end(html);
+}
+
 /* The sets of a metric with a closed list, each a line: the value of its one label. */
 static void put_sets(struct html *html, const char *name)
 {
@@ -332,6 +363,7 @@ px_err status_write_page(const struct status *status, struct buf *out)
                "</span></header><main>\n");
     put_cards(&html);
     put_routes(&html);
+    put_servers(&html);
     put_workers(&html);
     table_begin(&html, "Connections", "<th>State</th><th>Now</th>");
     put_sets(&html, "pollux_connections");
