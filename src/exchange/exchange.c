@@ -224,6 +224,7 @@ void exchange_tell_end(px_exchange *exchange)
 void px_exchange_set_callbacks(px_exchange *exchange, const px_exchange_callbacks *callbacks,
                                void *context)
 {
+    exchange_used(exchange);
     if (callbacks && callbacks->struct_size < sizeof(callbacks->struct_size)) {
         exchange_break(exchange, PX_END_ABORTED, TABLE_WITHOUT_SIZE);
         return;
@@ -248,16 +249,19 @@ px_err px_exchange_at_end(px_exchange *exchange, px_exchange_end_fn call, void *
 
 void px_exchange_set_user_data(px_exchange *exchange, void *user_data)
 {
+    exchange_used(exchange);
     exchange->handling.user_data = user_data;
 }
 
 void *px_exchange_user_data(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->handling.user_data;
 }
 
 void *px_exchange_alloc(px_exchange *exchange, size_t bytes)
 {
+    exchange_used(exchange);
     return arena_take(&exchange->arena, bytes);
 }
 
@@ -275,11 +279,13 @@ int px_exchange_is_open(const px_exchange *exchange)
 
 const char *px_exchange_fault(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->fault;
 }
 
 px_loop *px_exchange_loop(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->service->loop;
 }
 
@@ -307,6 +313,7 @@ static px_str exchange_address(px_exchange *exchange, address_fn write)
 
 px_str px_exchange_peer(px_exchange *exchange)
 {
+    exchange_used(exchange);
     if (!exchange->arrival.peer.ptr && exchange->transport)
         exchange->arrival.peer = exchange_address(exchange, exchange->transport->peer);
     return exchange->arrival.peer;
@@ -314,6 +321,7 @@ px_str px_exchange_peer(px_exchange *exchange)
 
 px_str px_exchange_local(px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->transport ? exchange_address(exchange, exchange->transport->local)
                                : px_str_make(NULL, 0);
 }

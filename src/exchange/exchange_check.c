@@ -1,6 +1,7 @@
 /*
  * What must hold of exchanges between two ticks; compiled for tests alone to be looked at.
  */
+#include "base/poison.h"
 #include "exchange/exchange_private.h"
 
 static void input_check(const struct exchange_input *input)
@@ -78,4 +79,11 @@ void exchange_service_check(struct exchange_service *service)
     ASSERT(list_check(&service->waiting) <= service->exchanges.taken);
     ASSERT(service->id > 0 && service->dispatch && service->on_read_ended);
     pool_each(&service->exchanges, exchange_check, service);
+}
+
+void exchange_use_check(const px_exchange *exchange)
+{
+    CHECK_RULE(!is_poisoned(&exchange->service),
+               "an exchange was used after its on_end, or, without callbacks, after its answer");
+    loop_used(exchange->service->loop);
 }

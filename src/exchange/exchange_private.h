@@ -110,9 +110,20 @@ px_pull filters_pull(px_exchange *exchange, char *out, size_t room, size_t *out_
 void filters_take_head(px_exchange *exchange);
 void filters_end(px_exchange *exchange);
 
+/* The program acts on an exchange, or reads it: what is out of place there is named in builds for
+ * tests (exchange_check.c). */
+void exchange_use_check(const px_exchange *exchange);
+
+static inline void exchange_used(const px_exchange *exchange)
+{
+    if (ASSERTS)
+        exchange_use_check(exchange);
+}
+
 /* Whether the exchange, however the handler holds it, can still be acted on. */
 static inline bool exchange_alive(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->transport != NULL && !exchange->broken && !exchange->failed;
 }
 

@@ -219,6 +219,7 @@ px_str px_request_content(const px_exchange *exchange)
 
 void px_request_pause(px_exchange *exchange)
 {
+    exchange_used(exchange);
     exchange->input.paused = true;
     form_data_pause(exchange);
     (void)save_note_pause(exchange, true);
@@ -226,6 +227,7 @@ void px_request_pause(px_exchange *exchange)
 
 void px_request_resume(px_exchange *exchange)
 {
+    exchange_used(exchange);
     if (!exchange->input.paused || save_note_pause(exchange, false))
         return;
     exchange->input.paused = false;

@@ -15,16 +15,19 @@ static const px_str absent = {NULL, 0};
 
 px_str px_request_method(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.request.method;
 }
 
 int px_request_method_is(const px_exchange *exchange, const char *name)
 {
+    exchange_used(exchange);
     return px_str_equal(exchange->arrival.request.method, px_str_of(name));
 }
 
 px_str px_request_target(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.request.target;
 }
 
@@ -40,26 +43,31 @@ px_str px_request_path(px_exchange *exchange)
 
 px_str px_request_raw_path(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.request.raw_path;
 }
 
 px_str px_request_query(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.request.query;
 }
 
 px_str px_request_authority(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.request.authority;
 }
 
 px_str px_request_scheme(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.scheme_https ? px_str_make("https", 5) : px_str_make("http", 4);
 }
 
 int px_request_is_https(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.https;
 }
 
@@ -83,21 +91,25 @@ static px_str secure_fact(px_exchange *exchange, enum exchange_fact fact)
 
 px_str px_request_server_name(px_exchange *exchange)
 {
+    exchange_used(exchange);
     return secure_fact(exchange, FACT_SERVER_NAME);
 }
 
 px_str px_request_client_subject(px_exchange *exchange)
 {
+    exchange_used(exchange);
     return secure_fact(exchange, FACT_CLIENT_SUBJECT);
 }
 
 px_str px_request_tls_version(px_exchange *exchange)
 {
+    exchange_used(exchange);
     return secure_fact(exchange, FACT_TLS_VERSION);
 }
 
 px_str px_request_tls_cipher(px_exchange *exchange)
 {
+    exchange_used(exchange);
     return secure_fact(exchange, FACT_TLS_CIPHER);
 }
 
@@ -125,16 +137,19 @@ px_str px_request_client(px_exchange *exchange)
 
 int px_request_client_is_known(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return !exchange->arrival.client_unknown;
 }
 
 unsigned px_request_version(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->arrival.version;
 }
 
 px_str px_request_field(const px_exchange *exchange, const char *name)
 {
+    exchange_used(exchange);
     return field_find_value(exchange->arrival.request.fields, exchange->arrival.request.field_count,
                             name);
 }
@@ -209,11 +224,13 @@ int px_request_basic_auth(px_exchange *exchange, px_str *out_user, px_str *out_p
 
 const char *px_request_pattern(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->handling.pattern;
 }
 
 int px_request_is_aside(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->handling.is_aside ? 1 : 0;
 }
 

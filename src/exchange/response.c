@@ -205,6 +205,7 @@ void px_respond_producer(px_exchange *exchange, unsigned status, px_str type, ui
 
 void px_resume(px_exchange *exchange)
 {
+    exchange_used(exchange);
     if (!exchange->output.later)
         return;
     exchange->output.later = false;

@@ -161,6 +161,7 @@ bool exchange_is_detour(const px_exchange *exchange)
 
 int px_exchange_is_error_page(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->handling.detour != DETOUR_NONE && exchange->handling.detour_status >= 400;
 }
 
@@ -238,6 +239,7 @@ void *exchange_tunnel_context(const px_exchange *exchange, const px_tunnel_callb
 
 uint32_t px_exchange_drain_left_ms(const px_exchange *exchange)
 {
+    exchange_used(exchange);
     return exchange->handling.drain_left_ms;
 }
 

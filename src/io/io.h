@@ -291,10 +291,20 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
 
+/* What is done belongs to the thread that ticks; looked at in builds for tests. */
+void loop_thread_check(const px_loop *loop);
+
+static inline void loop_used(const px_loop *loop)
+{
+    if (ASSERTS)
+        loop_thread_check(loop);
+}
+
 /* The time from which something is to happen later: inside of a tick that of the tick; outside, in
  * a callback of a foreign loop, the last tick may have been long ago. */
 static inline uint64_t loop_now_ms(px_loop *loop)
 {
+    loop_used(loop);
     if (PX_UNLIKELY(!loop->ticking))
         loop_read_clocks(loop);
     return loop->now_ms;

@@ -380,6 +380,8 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "the loop belongs to the process that this one was forked from: call "
                          "px_loop_after_fork first");
+    if (ASSERTS)
+        loop->told.thread = pthread_self();
     loop->ticking = true;
     loop->tick++;
     px_err err = engine_wait(loop, timeout_ms, out_error);

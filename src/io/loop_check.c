@@ -51,3 +51,9 @@ void loop_check(const px_loop *loop)
     ASSERT(loop->turn_bytes <= loop->bytes_received + loop->bytes_sent);
     ASSERT(loop->now_us / 1000 <= loop->now_ms + 1 && loop->now_ms <= loop->now_us / 1000 + 1);
 }
+
+void loop_thread_check(const px_loop *loop)
+{
+    CHECK_RULE(!loop->ticking || pthread_equal(loop->told.thread, pthread_self()),
+               "called on another thread than the loop's, which runs: post to it (px_loop_post)");
+}

@@ -6,6 +6,7 @@
 #ifndef PX_IO_LOOP_TOLD_H
 #define PX_IO_LOOP_TOLD_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,7 @@ struct loop_told {
     struct loop_last last;
     struct loop_sockets sockets;
     struct loop_sockets sockets_shown; /* what of them was counted elsewhere */
+    pthread_t thread;                  /* that ticks, or has: looked at in builds for tests */
 };
 
 static inline void loop_socket_opened(struct loop_told *told, enum loop_socket_kind kind)

@@ -69,6 +69,7 @@ px_timer *px_timer_create(px_loop *loop, void (*on_timer)(px_timer *timer, void 
 {
     px_timer *timer = alloc_take(&loop->allocator, sizeof(*timer));
 
+    loop_used(loop);
     if (!timer)
         return NULL;
     timer->loop = loop;
@@ -89,6 +90,7 @@ void px_timer_start(px_timer *timer, uint32_t delay_ms)
 
 void px_timer_stop(px_timer *timer)
 {
+    loop_used(timer->loop);
     timer_stop(&timer->loop->timers, &timer->timer);
 }
 
@@ -98,6 +100,7 @@ void px_timer_destroy(px_timer *timer)
         return;
     px_loop *loop = timer->loop;
 
+    loop_used(loop);
     timer_deinit(&loop->timers, &timer->timer);
     loop->handle_count--;
     alloc_put(&loop->allocator, timer);
