@@ -44,8 +44,11 @@ endfunction()
 
 px_dependency(tls PX_TLS "TLS by OpenSSL 3"
     PACKAGE libssl-dev HEADER openssl/ssl.h LIBS ssl crypto)
-px_dependency(http2 PX_HTTP2 "HTTP/2 by nghttp2"
-    PACKAGE libnghttp2-dev HEADER nghttp2/nghttp2.h LIBS nghttp2)
+option(PX_HTTP2 "HTTP/2" ON)
+if(PX_HTTP2 AND (PX_TESTS OR PX_BENCH))
+    px_dependency(nghttp2 PX_NGHTTP2 "the peer of HTTP/2 in tests and benchmarks"
+        PACKAGE libnghttp2-dev HEADER nghttp2/nghttp2.h LIBS nghttp2)
+endif()
 px_dependency(zlib PX_ZLIB "gzip by zlib"
     PACKAGE zlib1g-dev HEADER zlib.h LIBS z)
 px_dependency(brotli PX_BROTLI "br by the Brotli encoder"

@@ -55,7 +55,7 @@ FLOORS = {
 # System and foreign headers that belong in one place.
 FOREIGN = [
     (re.compile(r"openssl/"), re.compile(r"src/tls/")),
-    (re.compile(r"nghttp2/"), re.compile(r"src/http/")),
+    (re.compile(r"nghttp2/"), re.compile(r"tests/")),
     (re.compile(r"sys/epoll\.h|liburing"), re.compile(r"src/io/engine_")),
     # What an exchange is made of: without it px_exchange has no members.
     (re.compile(r"exchange/exchange_(private|parts)\.h"), re.compile(r"src/exchange/")),

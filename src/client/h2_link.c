@@ -188,7 +188,7 @@ static void on_head(struct h2_call *call, const struct http_response *answer, vo
     if (fetch->writing == WRITE_HELD)
         fetch->writing = WRITE_CLOSED; /* RFC 9110 section 10.1.1: the content is not wanted */
     fetch->content_length =
-        call->content_left == UINT64_MAX ? PX_LENGTH_UNKNOWN : call->content_left;
+        call->stream.content_left == UINT64_MAX ? PX_LENGTH_UNKNOWN : call->stream.content_left;
     fetch_moved(fetch);
     if (TABLE_MEMBER(fetch->callbacks, on_head))
         fetch->callbacks->on_head(fetch, fetch->context);
@@ -332,10 +332,10 @@ static void ask_over_http1(px_fetch *fetch, const char *why)
     h2_link_leave(link, fetch);
 }
 
-/* What a reset means: `call->dead` where it was ours, for what has come. */
+/* What a reset means: `call->stream.dead` where it was ours, for what has come. */
 static px_err reset_reason(const struct h2_call *call, uint32_t error)
 {
-    if (!call->dead)
+    if (!call->stream.dead)
         return PX_ERR_CLOSED;
     return error == H2_ENHANCE_YOUR_CALM ? PX_ERR_LIMIT : PX_ERR_MALFORMED;
 }
@@ -349,7 +349,7 @@ static void on_closed_stream(struct h2_call *call, uint32_t error, void *context
     if (!fetch->link || fetch->over)
         return; /* whole, and not used up yet */
     snprintf(why, sizeof(why), "the stream was reset (0x%x)", error);
-    if (error == H2_HTTP_1_1_REQUIRED && !call->dead && !fetch->begun) {
+    if (error == H2_HTTP_1_1_REQUIRED && !call->stream.dead && !fetch->begun) {
         ask_over_http1(fetch, why);
         return;
     }

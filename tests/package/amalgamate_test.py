@@ -39,7 +39,7 @@ int main(void)
 """
 FLAGS = ["-std=c17", "-Wall", "-Wextra", "-Werror", "-pthread"]
 ALL = ["TLS", "HTTP2", "ZLIB", "BROTLI", "ZSTD", "CRYPT", "REDIS"]
-LIBRARIES = ["ssl", "crypto", "nghttp2", "z", "brotlienc", "zstd", "crypt", "hiredis"]
+LIBRARIES = ["ssl", "crypto", "z", "brotlienc", "zstd", "crypt", "hiredis"]
 full = pytest.mark.skipif(not os.environ.get("POLLUX_FULL"), reason="minutes: in script/test full")
 
 

@@ -100,10 +100,12 @@ px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1-
 if(PX_HTTP2)
     px_sim_plant(h2_held_lost http2 server/h2/h2_read.c
         "if (buf_append(&request->held, bytes) == PX_OK)" "if (bytes.ptr)")
-    px_sim_plant(h2_broken_looks_whole http2 http/h2/h2_send.c "    if (pull == PX_PULL_ERROR)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;" "    if (pull == PX_PULL_ERROR)
+    px_sim_plant(h2_broken_looks_whole http2 http/h2/h2_render.c "    if (pull == PX_PULL_ERROR) {
+        h2_engine_reset(engine, stream, H2_INTERNAL_ERROR);
+        return true;
+    }" "    if (pull == PX_PULL_ERROR)
         pull = PX_PULL_END;")
-    px_sim_plant(h2_resume_lost http2 http/h2/h2_send.c
+    px_sim_plant(h2_resume_lost http2 http/h2/h2_session.c
         "if (stream->id == 0 || !stream->waiting)" "if (stream->id != 1)")
 endif()
 px_sim_plant(end_without_close_notify tls conduit/tls_conduit.c

@@ -152,7 +152,7 @@ class TidyTest(unittest.TestCase):
         self.good("src/io/engine_epoll.c", HEAD + "#include <sys/epoll.h>\n")
         self.bad("src/server/a.c", HEAD + "#include <openssl/ssl.h>\n", "src/tls/")
         self.bad("src/main/a.c", HEAD + "#include <openssl/ssl.h>\n", "src/tls/")
-        self.bad("src/server/a.c", HEAD + "#include <nghttp2/nghttp2.h>\n", "src/http/")
+        self.bad("src/server/a.c", HEAD + "#include <nghttp2/nghttp2.h>\n", "tests/")
 
     # --- bans ----------------------------------------------------------------------------------
 

@@ -2,11 +2,10 @@
  * One HTTP/2 connection of a client, without I/O: requests go in, bytes come out; bytes go in,
  * answers come out.
  *
- * As the server's session (h2_session.h) it stands behind a walker with budgets, and our own checks
- * of heads take the place of nghttp2's.  Pushes are refused.  Happy path: h2_client_ask, render,
- * feed: head, content, ended, closed.  It can fail by a broken rule, a budget or want of memory:
- * then the session has a last word (GOAWAY) to be rendered, and is over; its streams are the
- * owner's to end.
+ * As the server's session (h2_session.h) it is a role of the engine (h2_engine.h), with its
+ * budgets. Pushes are refused.  Happy path: h2_client_ask, render, feed: head, content, ended,
+ * closed.  It can fail by a broken rule, a budget or want of memory: then the session has a last
+ * word (GOAWAY) to be rendered, and is over; its streams are the owner's to end.
  *
  * Events may call everything but h2_client_feed, _render and _close.
  */
@@ -15,7 +14,7 @@
 
 #include "base/budget.h"
 #include "http/h1/h1_request.h"
-#include "http/h2/h2_frame.h"
+#include "http/h2/h2_stream.h"
 #include "http/message/message.h"
 #include "pollux/response.h"
 
@@ -23,17 +22,10 @@ struct h2_client;
 
 /* What a session knows of a request: embedded in its owner's object. */
 struct h2_call {
-    uint64_t content_left;    /* that is to come by content-length, or UINT64_MAX */
-    int32_t id;               /* 0: it never began, or has ended */
+    struct h2_stream stream;
     const px_field *trailers; /* borrowed, set when pull says END: they follow the content */
     uint32_t trailer_count;
-    uint32_t unread; /* content that was handed out and not given back */
-    bool head_done;  /* the final head was told */
     bool no_content; /* the answer has none, whatever it says: of HEAD */
-    bool dead;       /* reset by us: nothing of it is handed out any more */
-    bool waiting;    /* pull said LATER */
-    bool sent;       /* our side has ended */
-    bool whole;      /* the server's side has */
 };
 
 /* What a session tells its owner. */

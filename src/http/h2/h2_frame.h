@@ -7,7 +7,14 @@
 
 #include <stdint.h>
 
-enum { H2_PREFACE_BYTES = 24, H2_HEAD_BYTES = 9, H2_FRAME_BYTES_MAX = 16384 };
+enum {
+    H2_PREFACE_BYTES = 24,
+    H2_HEAD_BYTES = 9,
+    H2_SETTING_BYTES = 6,
+    H2_PRIORITY_BYTES = 5,
+    H2_FRAME_BYTES_MAX = 16384,
+    H2_WINDOW_FIRST = 65535 /* before anything else was said (RFC 9113 section 6.9.2) */
+};
 
 /* What a client says first (RFC 9113 section 3.4); it ends in a NUL that is not sent. */
 #define H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

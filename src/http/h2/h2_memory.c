@@ -105,15 +105,6 @@ void *h2_memory_take(struct h2_memory *memory, size_t bytes)
     return block + 1;
 }
 
-void *h2_memory_take_zeroed(struct h2_memory *memory, size_t bytes)
-{
-    void *ptr = h2_memory_take(memory, bytes);
-
-    if (ptr)
-        memset(ptr, 0, bytes);
-    return ptr;
-}
-
 void *h2_memory_resize(struct h2_memory *memory, void *ptr, size_t bytes)
 {
     struct h2_block *block = ptr ? (struct h2_block *)ptr - 1 : NULL;

@@ -1,11 +1,9 @@
 /*
- * The memory of HTTP/2 sessions: what nghttp2 asks for, counted and capped a session, and kept by
- * size for the next one that asks.
+ * The memory of HTTP/2 sessions: what an engine takes beside itself, counted and capped a session,
+ * and kept by size for the next one that asks.
  *
- * Each session's blocks are on a list of their own.  So a session in which an allocation failed is
- * given back by its list, and nghttp2 is not asked to take apart what it could not put together (a
- * stream that found no room in its queue is freed twice by 1.52).  It can fail with NULL: out of
- * memory, or out of the cap.
+ * Each session's blocks are on a list of their own, so that all of it is given back at once.  It
+ * can fail with NULL: out of memory, or out of the cap.
  */
 #ifndef PX_HTTP_H2_MEMORY_H
 #define PX_HTTP_H2_MEMORY_H
@@ -52,7 +50,6 @@ void h2_memory_deinit(struct h2_memory *memory);
 void h2_memory_check(const struct h2_memory *memory);
 
 void *h2_memory_take(struct h2_memory *memory, size_t bytes);
-void *h2_memory_take_zeroed(struct h2_memory *memory, size_t bytes);
 void *h2_memory_resize(struct h2_memory *memory, void *ptr, size_t bytes);
 void h2_memory_put(struct h2_memory *memory, void *ptr);
 

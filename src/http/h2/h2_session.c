@@ -1,52 +1,21 @@
 /*
- * The life of a session, and the bytes that it is fed.
+ * The server's role: header blocks are requests and trailer sections, GOAWAY is said in two steps.
  *
- * Happy path: the walker looks at the bytes, then the library gets them.  What the walker or the
- * library finds wrong ends in h2_session_terminate, which queues a GOAWAY as the last word.
+ * Happy path: role_begin, role_field for each field, role_end; the request is told while its head
+ * is in the object that collected it, and the object goes back.  A stream that is to be refused or
+ * reset is dead at once, and what still comes for it is dropped; the reset itself is rendered with
+ * everything else.
  */
 #include <string.h>
 
-#include "http/h2/h2_library.h"
-#include "http/h2/h2_malloc.h"
+#include "base/work.h"
+#include "http/h2/h2_server.h"
 
-enum {
-    SESSION_SLAB_OBJECTS = 8,
-    HEAD_SLAB_OBJECTS = 1,
-    SLICE_BYTES = 4096,      /* of content, fed at once */
-    SLICE_SMALL_BYTES = 256, /* of anything else: a dozen frames, or heads that decode to much */
-    FIELDS_MAX = FIELD_COUNT_LIMIT + 8
-};
+enum { SESSION_SLAB_OBJECTS = 8, HEAD_SLAB_OBJECTS = 1 };
+
+_Static_assert(H2_HEADS_MAX >= H2_STREAMS_MAX, "one connection does not take all of them");
 
 /* --- Shared ----------------------------------------------------------------------------------- */
-
-static px_err library_prepare(struct h2_shared *shared)
-{
-    nghttp2_option *options;
-
-    if (nghttp2_session_callbacks_new(&shared->callbacks) != 0 ||
-        nghttp2_option_new(&shared->library_options) != 0)
-        return PX_ERR_MEMORY;
-    h2_events_register(shared->callbacks);
-    h2_send_register(shared->callbacks);
-    options = shared->library_options;
-    /* Windows open when handlers have read (h2_session_give), not when bytes arrive. */
-    nghttp2_option_set_no_auto_window_update(options, 1);
-    /* Messages are checked in h2_head.c. */
-    nghttp2_option_set_no_http_messaging(options, 1);
-    nghttp2_option_set_no_closed_streams(options, 1);
-    nghttp2_option_set_builtin_recv_extension_type(options, NGHTTP2_PRIORITY_UPDATE);
-    /* The walker counts these, with a code of its own. */
-    nghttp2_option_set_stream_reset_rate_limit(options, UINT32_MAX, UINT32_MAX);
-    nghttp2_option_set_max_continuations(options, SIZE_MAX);
-    nghttp2_option_set_max_settings(options, H2_FRAME_BYTES_MAX / 6);
-    nghttp2_option_set_max_send_header_block_length(options, EXCHANGE_ARENA_BYTES_DEFAULT);
-    return PX_OK;
-}
-
-_Static_assert(SLICE_SMALL_BYTES <= SLICE_BYTES, "slices of content are the large ones");
-_Static_assert(H2_STREAM_WINDOW <= H2_CONN_WINDOW, "one stream may fill its window");
-_Static_assert(H2_CONN_WINDOW <= INT32_MAX, "RFC 9113 section 6.9.1");
-_Static_assert(H2_HEADS_MAX >= H2_STREAMS_MAX, "one connection does not take all of them");
 
 px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out_shared)
 {
@@ -61,8 +30,10 @@ px_err h2_shared_create(const struct h2_options *options, struct h2_shared **out
     pool_init(&shared->heads, options->allocator, h2_head_object_bytes(options->limits),
               HEAD_SLAB_OBJECTS, H2_HEADS_MAX);
     list_init(&shared->unfinished);
-    shared->fields = alloc_take(options->allocator, FIELDS_MAX * sizeof(*shared->fields));
-    if (!shared->fields || library_prepare(shared) != PX_OK) {
+    shared->scratch.room =
+        hpack_scratch_bytes((size_t)options->limits->head_bytes_max + H2_FRAME_BYTES_MAX);
+    shared->scratch.ptr = alloc_take(options->allocator, shared->scratch.room);
+    if (!shared->scratch.ptr) {
         h2_shared_destroy(shared);
         return PX_ERR_MEMORY;
     }
@@ -75,9 +46,7 @@ void h2_shared_destroy(struct h2_shared *shared)
     if (!shared)
         return;
     CHECK(shared->sessions.taken == 0 && shared->heads.taken == 0);
-    nghttp2_session_callbacks_del(shared->callbacks);
-    nghttp2_option_del(shared->library_options);
-    alloc_put(shared->options.allocator, shared->fields);
+    alloc_put(shared->options.allocator, shared->scratch.ptr);
     pool_deinit(&shared->sessions);
     pool_deinit(&shared->heads);
     h2_spares_deinit(&shared->spares);
@@ -86,47 +55,53 @@ void h2_shared_destroy(struct h2_shared *shared)
 
 /* --- A session -------------------------------------------------------------------------------- */
 
-/* RFC 9113 section 6.5.2; docs/HTTP.md says why these. */
-static int settings_submit(struct h2_session *session)
+/* A session's own memory is of the same budget as what it takes later. */
+static struct h2_session *session_take(struct h2_shared *shared)
 {
-    const nghttp2_settings_entry settings[] = {
-        /* The peer is told H2_STREAMS_MAX, see settings_patch. */
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, INT32_MAX},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, session->shared->options.limits->head_bytes_max},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 section 3 */
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},   /* RFC 9218 section 2.1 */
-    };
-    int rv = nghttp2_submit_settings(session->library, NGHTTP2_FLAG_NONE, settings,
-                                     ARRAY_COUNT(settings));
+    struct budget *budget = shared->options.budget;
+    struct h2_session *session;
 
-    if (rv != 0)
-        return rv;
-    return nghttp2_session_set_local_window_size(session->library, NGHTTP2_FLAG_NONE, 0,
-                                                 H2_CONN_WINDOW);
+    if (budget && !budget_take(budget, BUDGET_SESSIONS, sizeof(*session)))
+        return NULL;
+    session = pool_take(&shared->sessions);
+    if (!session && budget)
+        budget_give(budget, BUDGET_SESSIONS, sizeof(*session));
+    return session;
+}
+
+static void session_give(struct h2_session *session)
+{
+    struct h2_shared *shared = session->shared;
+
+    if (shared->options.budget)
+        budget_give(shared->options.budget, BUDGET_SESSIONS, sizeof(*session));
+    pool_put(&shared->sessions, session);
 }
 
 px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_session **out_session)
 {
-    struct h2_session *session = pool_take(&shared->sessions);
+    const struct http_limits *limits = shared->options.limits;
+    /* docs/HTTP.md says why these. */
+    const struct h2_setting_pair settings[] = {
+        {H2_SETTING_STREAMS_MAX, H2_STREAMS_MAX},
+        {H2_SETTING_STREAM_WINDOW, H2_STREAM_WINDOW},
+        {H2_SETTING_HEAD_BYTES_MAX, limits->head_bytes_max},
+        {H2_SETTING_CONNECT_PROTOCOL, 1},      /* RFC 8441 section 3 */
+        {H2_SETTING_NO_RFC7540_PRIORITIES, 1}, /* RFC 9218 section 2.1 */
+    };
+    const struct h2_engine_options options = {.role = &h2_server_role,
+                                              .spares = &shared->spares,
+                                              .scratch = &shared->scratch,
+                                              .head_bytes_max = limits->head_bytes_max};
+    struct h2_session *session = session_take(shared);
 
     if (!session)
         return PX_ERR_MEMORY;
-    nghttp2_mem memory = h2_malloc(&session->memory);
-
-    memset(&session->shared, 0, sizeof(*session) - offsetof(struct h2_session, shared));
+    memset(&session->shared, 0,
+           offsetof(struct h2_session, engine) - offsetof(struct h2_session, shared));
     session->shared = shared;
     session->context = context;
-    h2_memory_init(&session->memory, &shared->spares, H2_SESSION_BYTES_MAX);
-    h2_walk_init(&session->walk, shared->options.limits->head_bytes_max);
-    if (nghttp2_session_server_new3(&session->library, shared->callbacks, session,
-                                    shared->library_options, &memory) != 0) {
-        h2_memory_deinit(&session->memory);
-        pool_put(&shared->sessions, session);
-        return PX_ERR_MEMORY;
-    }
-    if (settings_submit(session) != 0) {
-        session->failed = true;
+    if (h2_engine_init(&session->engine, &options, settings, ARRAY_COUNT(settings)) != PX_OK) {
         h2_session_close(session);
         return PX_ERR_MEMORY;
     }
@@ -137,116 +112,126 @@ px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_sessio
 void h2_session_close(struct h2_session *session)
 {
     h2_session_head_release(session);
-    if (!session->failed)
-        nghttp2_session_del(session->library);
-    h2_memory_deinit(&session->memory);
-    pool_put(&session->shared->sessions, session);
+    h2_engine_deinit(&session->engine);
+    session_give(session);
 }
 
 void h2_session_check(const struct h2_session *session, uint32_t stream_count)
 {
-    const struct h2_shared *shared = session->shared;
     const struct h2_head *head = session->head;
 
     ASSERT(session->item.generation & 1);
-    ASSERT(session->stream_count <= H2_STREAMS_MAX && session->stream_count == stream_count);
-    ASSERT(session->goodbye <= GOODBYE_HEARD);
-    ASSERT(session->goodbye != GOODBYE_SAID || session->ping_open);
-    ASSERT(!session->out && (session->pending_bytes == 0 || session->pending));
+    ASSERT(session->engine.stream_count == stream_count);
+    ASSERT(stream_count <= H2_STREAMS_MAX);
     ASSERT(!head || (head->session == session && list_linked(&head->node)));
-    ASSERT(!head || (head->text_len <= shared->options.limits->head_bytes_max));
-    ASSERT(!head || head->field_count <= shared->options.limits->field_count_max);
-    ASSERT(list_check(&shared->unfinished) == shared->heads.taken);
-    h2_walk_check(&session->walk);
-    h2_memory_check(&session->memory);
-}
-
-/* --- Bytes ------------------------------------------------------------------------------------ */
-
-void h2_session_fail(struct h2_session *session, int library_error)
-{
-    if (session->failed)
-        return;
-    /* A head that is too large, and floods that the library counts itself, can still be named. */
-    if (session->bomb || library_error == NGHTTP2_ERR_FLOODED)
-        h2_session_terminate(session, H2_ENHANCE_YOUR_CALM);
-    else if (library_error == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-        h2_session_terminate(session, H2_PROTOCOL_ERROR);
-    else
-        session->failed = true;
-}
-
-/* One slice: false when the session is over with it. */
-static bool feed_slice(struct h2_session *session, uint64_t now_ms, px_str bytes)
-{
-    size_t used = 0;
-    uint32_t error = H2_NO_ERROR;
-    px_err err = h2_walk_feed(&session->walk, now_ms, bytes, &used, &error);
-
-    if (used > 0) {
-        ssize_t rv = nghttp2_session_mem_recv(session->library, (const uint8_t *)bytes.ptr, used);
-
-        if (rv < 0) {
-            h2_session_fail(session, (int)rv);
-            return false;
-        }
-    }
-    if (PX_UNLIKELY(session->walk.resets_over))
-        error = H2_ENHANCE_YOUR_CALM;
-    else if (err == PX_OK)
-        return true;
-    h2_session_terminate(session, (enum h2_error)error);
-    return false;
-}
-
-/* Content is cheap for its bytes, everything else may be dear. */
-static size_t slice_bytes(const struct h2_session *session)
-{
-    uint32_t left = h2_walk_content_left(&session->walk);
-
-    if (left <= SLICE_SMALL_BYTES)
-        return SLICE_SMALL_BYTES;
-    return left < SLICE_BYTES ? left : SLICE_BYTES;
+    ASSERT(session->goodbye <= GOODBYE_HEARD);
+    ASSERT(session->goodbye != GOODBYE_HEARD || session->engine.goaway_said);
+    h2_engine_check(&session->engine);
 }
 
 size_t h2_session_feed(struct h2_session *session, uint64_t now_ms, px_str bytes)
 {
-    if (h2_session_is_over(session))
-        return bytes.len;
-    size_t slice = slice_bytes(session);
-
-    if (slice > bytes.len)
-        slice = bytes.len;
-    session->work_bytes += WORK_SLICE * WORK_BYTES;
-    return feed_slice(session, now_ms, px_str_make(bytes.ptr, slice)) ? slice : bytes.len;
+    return h2_engine_feed(&session->engine, now_ms, bytes);
 }
 
 uint32_t h2_session_take_work(struct h2_session *session)
 {
-    uint32_t units = session->work_bytes / WORK_BYTES;
+    uint32_t units = session->engine.work / WORK_BYTES;
 
-    session->work_bytes %= WORK_BYTES;
+    session->engine.work %= WORK_BYTES;
     return units;
 }
 
 uint32_t h2_session_block(const struct h2_session *session)
 {
-    return h2_walk_unfinished(&session->walk);
+    return h2_walk_unfinished(&session->engine.walk);
 }
 
 size_t h2_session_backlog(const struct h2_session *session)
 {
-    return nghttp2_session_get_outbound_queue_size(session->library);
+    return session->engine.control.count;
 }
 
 void h2_session_give(struct h2_session *session, struct h2_stream *stream, uint32_t bytes)
 {
-    if (stream->id == 0 || bytes == 0 || session->failed)
+    if (stream->id == 0 || bytes == 0)
         return;
     CHECK(bytes <= stream->unread);
     stream->unread -= bytes;
-    if (nghttp2_session_consume(session->library, (int32_t)stream->id, bytes) != 0)
-        h2_session_fail(session, NGHTTP2_ERR_NOMEM);
+    h2_engine_give(&session->engine, stream, bytes);
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
+                          const struct h2_response *response)
+{
+    if (stream->id == 0 || stream->dead)
+        return PX_OK;
+    stream->response = *response;
+    h2_engine_respond(&session->engine, stream);
+    return PX_OK;
+}
+
+void h2_session_inform(struct h2_session *session, struct h2_stream *stream, unsigned status,
+                       const px_field *fields, uint32_t field_count)
+{
+    const struct h2_response response = {
+        .status = (uint16_t)status, .fields = fields, .field_count = field_count};
+
+    if (stream->id == 0 || stream->dead || stream->responded)
+        return;
+    h2_engine_inform(&session->engine, stream, &response);
+}
+
+px_err h2_session_resume(struct h2_session *session, struct h2_stream *stream)
+{
+    if (stream->id == 0 || !stream->waiting)
+        return PX_OK;
+    stream->waiting = false;
+    h2_engine_ready(&session->engine, stream);
+    return PX_OK;
+}
+
+/* Whether a reset says that the peer broke a rule. */
+static bool reset_was_forced(uint32_t error)
+{
+    switch (error) {
+    case H2_PROTOCOL_ERROR:
+    case H2_FLOW_CONTROL_ERROR:
+    case H2_STREAM_CLOSED:
+    case H2_FRAME_SIZE_ERROR:
+    case H2_REFUSED_STREAM:
+    case H2_ENHANCE_YOUR_CALM:
+        return true;
+    }
+    return false;
+}
+
+void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum h2_error error)
+{
+    if (stream->id == 0 || stream->dead)
+        return;
+    if (reset_was_forced((uint32_t)error))
+        h2_walk_count(&session->engine.walk, H2_BUDGET_RESETS);
+    h2_engine_reset(&session->engine, stream, (uint32_t)error);
+}
+
+bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream)
+{
+    if (stream->id == 0 || stream->dead || !stream->responded || stream->waiting)
+        return false;
+    return stream->send_window <= 0 || session->engine.send_window <= 0;
+}
+
+size_t h2_session_render(struct h2_session *session, char *out, size_t room)
+{
+    return h2_engine_render(&session->engine, out, room);
+}
+
+bool h2_session_has_output(const struct h2_session *session)
+{
+    return h2_engine_has_output(&session->engine);
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
@@ -258,26 +243,24 @@ bool h2_session_ping(struct h2_session *session)
     if (session->ping_open)
         return false;
     session->ping_open = true;
-    if (nghttp2_submit_ping(session->library, NGHTTP2_FLAG_NONE, text) != 0)
-        h2_session_fail(session, NGHTTP2_ERR_NOMEM);
+    h2_control_ping(&session->engine, text, false);
     return true;
 }
 
 void h2_session_drain(struct h2_session *session)
 {
-    if (session->goodbye != GOODBYE_NONE || session->failed)
+    if (session->goodbye != GOODBYE_NONE || session->engine.failed)
         return;
-    session->goodbye = GOODBYE_SAYING;
-    if (nghttp2_submit_shutdown_notice(session->library) != 0)
-        h2_session_fail(session, NGHTTP2_ERR_NOMEM);
+    session->goodbye = GOODBYE_SAID;
+    h2_control_goaway(&session->engine, INT32_MAX, H2_NO_ERROR);
+    /* What was sent before the peer heard of it has arrived when this is answered. */
+    session->ping_open = false;
+    (void)h2_session_ping(session);
 }
 
 void h2_session_terminate(struct h2_session *session, enum h2_error error)
 {
-    if (session->failed)
-        return;
-    if (nghttp2_session_terminate_session(session->library, (uint32_t)error) != 0)
-        session->failed = true;
+    h2_engine_terminate(&session->engine, (uint32_t)error);
 }
 
 bool h2_session_is_draining(const struct h2_session *session)
@@ -287,10 +270,10 @@ bool h2_session_is_draining(const struct h2_session *session)
 
 bool h2_session_has_failed(const struct h2_session *session)
 {
-    return session->failed;
+    return session->engine.failed;
 }
 
 bool h2_session_is_over(const struct h2_session *session)
 {
-    return session->failed || !nghttp2_session_want_read(session->library);
+    return h2_engine_is_over(&session->engine);
 }

@@ -2,9 +2,9 @@
  * One HTTP/2 connection of a server, without I/O: bytes go in, events come out; answers go in,
  * bytes come out.
  *
- * This is all that the rest of pollux sees of nghttp2.  In front of it stands the walker
- * (h2_walk.h), behind it the checks of heads (h2_head.h); nghttp2's own checks of messages are off,
- * since ours are stricter and give the same answers as HTTP/1.
+ * It is the server's role of an engine (h2_engine.h): frames, windows and HPACK are that one's;
+ * here header blocks become requests by the checks of h2_head.h, which give the same answers as
+ * HTTP/1.
  *
  * Happy path: h2_session_feed, again and again, calls begin, request, content and content_end;
  * h2_session_respond takes the head of an answer; h2_session_render asks for its content by pull,
@@ -19,25 +19,8 @@
 
 #include "http/h2/h2_frame.h"
 #include "http/h2/h2_head.h"
-#include "http/h2/h2_priority.h"
+#include "http/h2/h2_stream.h"
 #include "pollux/response.h"
-
-enum { H2_NUMBER_BYTES = 20, H2_STATUS_BYTES = 3 };
-
-/* What a session knows of a stream: embedded in its owner's object. */
-struct h2_stream {
-    uint64_t content_left;                /* that is to come by content-length, or UINT64_MAX */
-    uint32_t id;                          /* 0: it never began, or has ended */
-    uint32_t unread;                      /* content that was handed out and not given back */
-    uint8_t status_text[3];               /* of the answer, until its head is rendered */
-    uint8_t number_text[H2_NUMBER_BYTES]; /* likewise: its content-length */
-    bool head_done;                       /* the request's head was whole */
-    bool dead;                            /* reset by us: nothing of it is handed out any more */
-    bool remote_ended;                    /* the peer has ended its side */
-    bool responded;                       /* the head of an answer was given */
-    bool waiting;                         /* pull said LATER */
-    bool head_only;                       /* refused, and of HEAD: the answer has no content */
-};
 
 /* What a session tells its owner. */
 struct h2_events {
@@ -118,18 +101,6 @@ void h2_session_give(struct h2_session *session, struct h2_stream *stream, uint3
 
 /* --- Out -------------------------------------------------------------------------------------- */
 
-struct h2_response {
-    uint16_t status;
-    bool ends;       /* no content follows */
-    bool has_length; /* content-length: length */
-    uint64_t length;
-    px_str type;   /* content-type, or absent */
-    px_str server; /* likewise */
-    px_str date;
-    const px_field *fields;
-    uint32_t field_count;
-};
-
 /* Takes the head of an answer.  What it names stays where it is until the answer has ended or the
  * stream has closed.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h2_session_respond(struct h2_session *session, struct h2_stream *stream,
@@ -149,10 +120,8 @@ void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum
 bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream);
 
 /* Renders frames into `out` and returns how many bytes.  Something may be left when less than
- * H2_RENDER_ROOM is left of `room`. */
+ * H2_RENDER_ROOM (h2_engine.h) is left of `room`. */
 size_t h2_session_render(struct h2_session *session, char *out, size_t room);
-
-enum { H2_RENDER_ROOM = 1024 };
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
@@ -169,7 +138,7 @@ void h2_session_terminate(struct h2_session *session, enum h2_error error);
 /* Asks whether the peer is there.  False while the last question is open. */
 bool h2_session_ping(struct h2_session *session);
 
-/* The library found no memory: nothing can be said any more. */
+/* There was no memory: nothing can be said any more. */
 bool h2_session_has_failed(const struct h2_session *session);
 
 /* Nothing more will be read; when nothing is left to be rendered, the connection can end. */

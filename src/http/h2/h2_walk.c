@@ -1,7 +1,6 @@
 /*
  * Frame heads and budgets.  Each frame is judged when its ninth byte is there, before any of its
- * payload; only the pad length of DATA is looked at later, since it decides whether the frame is
- * empty.
+ * payload.
  */
 #include "http/h2/h2_walk.h"
 
@@ -23,8 +22,6 @@ void h2_walk_check(const struct h2_walk *walk)
     ASSERT(walk->preface_len == H2_PREFACE_BYTES || (walk->head_len == 0 && walk->left == 0));
     ASSERT(walk->left < 1 << 24);
     ASSERT(walk->head_len == 0 || walk->left == 0);
-    ASSERT(walk->peek <= H2_PEEK_STREAM && walk->peek_left <= sizeof(uint32_t));
-    ASSERT(walk->peek_left <= walk->left);
     ASSERT(walk->last_stream == 0 || (walk->last_stream & 1));
     ASSERT(walk->last_stream == 0 || (walk->used[0] & 1));
     ASSERT(walk->settings_seen || walk->last_stream == 0);
@@ -55,7 +52,7 @@ void h2_walk_answers(struct h2_walk *walk)
 /* --- Budgets ---------------------------------------------------------------------------------- */
 
 /* Moves the window on, a second at a time, and forgets what leaves it. */
-static void budgets_move(struct h2_walk *walk, uint64_t now_ms)
+void h2_walk_tick(struct h2_walk *walk, uint64_t now_ms)
 {
     uint64_t second = now_ms / 1000;
 
@@ -116,8 +113,7 @@ void h2_walk_count(struct h2_walk *walk, enum h2_budget budget)
         walk->resets_over = true;
 }
 
-/* H2_NO_ERROR, or ENHANCE_YOUR_CALM when it was one too many. */
-static uint32_t spend(struct h2_walk *walk, enum h2_budget budget)
+uint32_t h2_walk_spend(struct h2_walk *walk, enum h2_budget budget)
 {
     budget_count(walk, budget);
     return budget_left(walk, budget) ? H2_NO_ERROR : H2_ENHANCE_YOUR_CALM;
@@ -181,7 +177,7 @@ static uint32_t stream_look(const struct h2_walk *walk, uint32_t stream)
     uint64_t mask;
 
     if (!(stream & 1) || !bit_of(walk, stream, &word, &mask))
-        return H2_NO_ERROR; /* idle, ours, or long ago: the library knows what to say */
+        return H2_NO_ERROR; /* idle, ours, or long ago: its caller knows what to say */
     if (!(walk->used[word] & mask))
         return H2_PROTOCOL_ERROR; /* section 5.1.1: passed over, so closed before it was opened */
     return walk->closed[word] & mask ? H2_STREAM_CLOSED : H2_NO_ERROR;
@@ -189,43 +185,14 @@ static uint32_t stream_look(const struct h2_walk *walk, uint32_t stream)
 
 /* --- Frames ----------------------------------------------------------------------------------- */
 
-struct frame_head {
-    uint32_t bytes;
-    uint32_t stream;
-    uint8_t type;
-    uint8_t flags;
-};
-
-static void peek(struct h2_walk *walk, enum h2_peek what, uint8_t bytes)
-{
-    walk->peek = (uint8_t)what;
-    walk->peek_left = bytes;
-    walk->peek_value = 0;
-}
-
-/* What was looked for in the payload is there. */
-static uint32_t look_peeked(struct h2_walk *walk)
-{
-    uint32_t stream = walk->peek_value & 0x7fffffff;
-
-    switch ((enum h2_peek)walk->peek) {
-    case H2_PEEK_PAD:
-        return walk->peek_value == walk->data_bytes ? spend(walk, H2_BUDGET_EMPTY) : H2_NO_ERROR;
-    case H2_PEEK_STREAM:
-        /* RFC 9218 section 7.1: a stream of the client's, since we push none. */
-        return stream & 1 ? H2_NO_ERROR : H2_PROTOCOL_ERROR;
-    }
-    return H2_NO_ERROR;
-}
-
-static uint32_t look_headers(struct h2_walk *walk, const struct frame_head *frame)
+static uint32_t look_headers(struct h2_walk *walk, const struct h2_frame *frame)
 {
     walk->block_bytes = frame->bytes;
     walk->block_frames = 0;
     walk->empty_frames = 0;
     walk->block_stream = frame->flags & H2_FLAG_END_HEADERS ? 0 : frame->stream;
     if (walk->answers)
-        return H2_NO_ERROR; /* the library knows which streams are ours */
+        return H2_NO_ERROR; /* its caller knows which streams are ours */
     if ((frame->stream & 1) && frame->stream > walk->last_stream) {
         stream_opened(walk, frame->stream);
         budget_count(walk, H2_BUDGET_OPENED);
@@ -240,9 +207,9 @@ static uint32_t look_headers(struct h2_walk *walk, const struct frame_head *fram
     return H2_NO_ERROR;
 }
 
-static uint32_t look_continuation(struct h2_walk *walk, const struct frame_head *frame)
+static uint32_t look_continuation(struct h2_walk *walk, const struct h2_frame *frame)
 {
-    /* One that continues nothing is a PROTOCOL_ERROR, which the library says. */
+    /* One that continues nothing is a PROTOCOL_ERROR, which its caller says. */
     if (walk->block_stream != frame->stream)
         return H2_NO_ERROR;
     walk->block_bytes += frame->bytes;
@@ -256,7 +223,7 @@ static uint32_t look_continuation(struct h2_walk *walk, const struct frame_head 
     return H2_NO_ERROR;
 }
 
-static uint32_t look_data(struct h2_walk *walk, const struct frame_head *frame)
+static uint32_t look_data(struct h2_walk *walk, const struct h2_frame *frame)
 {
     uint32_t error = stream_look(walk, frame->stream);
 
@@ -266,17 +233,11 @@ static uint32_t look_data(struct h2_walk *walk, const struct frame_head *frame)
         stream_closed(walk, frame->stream);
         return H2_NO_ERROR;
     }
-    if (frame->bytes == 0)
-        return spend(walk, H2_BUDGET_EMPTY);
-    if (frame->flags & H2_FLAG_PADDED) {
-        peek(walk, H2_PEEK_PAD, 1);
-        walk->data_bytes = frame->bytes - 1;
-    }
-    return H2_NO_ERROR;
+    return frame->bytes == 0 ? h2_walk_spend(walk, H2_BUDGET_EMPTY) : H2_NO_ERROR;
 }
 
 /* Judges the frame whose head is there. */
-static uint32_t look(struct h2_walk *walk, const struct frame_head *frame)
+static uint32_t look(struct h2_walk *walk, const struct h2_frame *frame)
 {
     if (frame->bytes > H2_FRAME_BYTES_MAX)
         return H2_FRAME_SIZE_ERROR; /* RFC 9113 section 4.2: we offer the smallest maximum */
@@ -299,37 +260,36 @@ static uint32_t look(struct h2_walk *walk, const struct frame_head *frame)
         return look_continuation(walk, frame);
     case H2_RST_STREAM:
         stream_closed(walk, frame->stream);
-        return spend(walk, H2_BUDGET_RESETS);
+        return h2_walk_spend(walk, H2_BUDGET_RESETS);
     case H2_PING:
-        return spend(walk, H2_BUDGET_PING);
+        return h2_walk_spend(walk, H2_BUDGET_PING);
     case H2_SETTINGS:
-        return spend(walk, H2_BUDGET_SETTINGS);
+        return h2_walk_spend(walk, H2_BUDGET_SETTINGS);
     case H2_PRIORITY:
         /* RFC 9113 section 6.3. */
-        return frame->stream == 0 ? H2_PROTOCOL_ERROR : spend(walk, H2_BUDGET_PRIORITY);
+        return frame->stream == 0 ? H2_PROTOCOL_ERROR : h2_walk_spend(walk, H2_BUDGET_PRIORITY);
     case H2_PRIORITY_UPDATE:
         /* RFC 9218 section 7.1. */
         if (frame->stream != 0)
             return H2_PROTOCOL_ERROR;
         if (frame->bytes < sizeof(uint32_t))
             return H2_FRAME_SIZE_ERROR;
-        peek(walk, H2_PEEK_STREAM, sizeof(uint32_t));
-        return spend(walk, H2_BUDGET_PRIORITY);
+        return h2_walk_spend(walk, H2_BUDGET_PRIORITY);
     case H2_WINDOW_UPDATE:
-        return spend(walk, H2_BUDGET_WINDOW);
+        return h2_walk_spend(walk, H2_BUDGET_WINDOW);
     case H2_PUSH_PROMISE:
         /* RFC 9113 section 8.4: our SETTINGS, which refuse it, came before any request. */
         if (walk->answers)
             return H2_PROTOCOL_ERROR;
         break;
     }
-    return spend(walk, H2_BUDGET_OTHER);
+    return h2_walk_spend(walk, H2_BUDGET_OTHER);
 }
 
-static uint32_t look_head(struct h2_walk *walk)
+/* Nine bytes are there. */
+static uint32_t look_head(struct h2_walk *walk, const uint8_t *head)
 {
-    const uint8_t *head = walk->head;
-    struct frame_head frame = {
+    walk->frame = (struct h2_frame){
         .bytes = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2],
         .type = head[3],
         .flags = head[4],
@@ -337,12 +297,10 @@ static uint32_t look_head(struct h2_walk *walk)
             ((uint32_t)head[5] << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 8 | head[8]) &
             0x7fffffff,
     };
-
-    walk->left = frame.bytes;
+    walk->left = walk->frame.bytes;
     walk->head_len = 0;
     walk->frame_count++;
-    walk->in_content = frame.type == H2_DATA;
-    return look(walk, &frame);
+    return look(walk, &walk->frame);
 }
 
 /* The preface, byte by byte (RFC 9113 section 3.4). */
@@ -358,56 +316,40 @@ static size_t walk_preface(struct h2_walk *walk, px_str bytes)
     return at;
 }
 
-px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes, size_t *out_used,
-                    uint32_t *out_error)
+px_err h2_walk_next(struct h2_walk *walk, px_str bytes, size_t *out_used, uint32_t *out_error)
 {
+    const uint8_t *head = (const uint8_t *)bytes.ptr;
     size_t at = 0;
 
-    budgets_move(walk, now_ms);
-    *out_used = 0;
+    CHECK(walk->left == 0);
     *out_error = H2_NO_ERROR;
     if (PX_UNLIKELY(walk->preface_len < H2_PREFACE_BYTES)) {
         at = walk_preface(walk, bytes);
-        if (at < bytes.len && walk->preface_len < H2_PREFACE_BYTES) {
+        if (at < bytes.len && walk->preface_len < H2_PREFACE_BYTES)
             *out_error = H2_PROTOCOL_ERROR;
-            return PX_ERR_MALFORMED;
-        }
+        head += at;
     }
-    while (at < bytes.len) {
-        size_t here = bytes.len - at;
+    size_t part = bytes.len - at;
 
-        if (walk->peek_left > 0) {
-            walk->peek_value = walk->peek_value << 8 | (uint8_t)bytes.ptr[at++];
-            walk->left--;
-            if (--walk->peek_left == 0)
-                *out_error = look_peeked(walk);
-        } else if (walk->left > 0) {
-            size_t skip = here < walk->left ? here : walk->left;
-
-            walk->left -= (uint32_t)skip;
-            at += skip;
-        } else {
-            size_t part = H2_HEAD_BYTES - (size_t)walk->head_len;
-            size_t start = at;
-
-            part = here < part ? here : part;
-            memcpy(walk->head + walk->head_len, bytes.ptr + at, part);
-            walk->head_len = (uint8_t)(walk->head_len + part);
-            at += part;
-            if (walk->head_len == H2_HEAD_BYTES)
-                *out_error = look_head(walk);
-            if (*out_error != H2_NO_ERROR)
-                at = start; /* the library is not shown what is at fault */
+    if (PX_UNLIKELY(walk->head_len > 0 || part < H2_HEAD_BYTES)) {
+        if (part > H2_HEAD_BYTES - (size_t)walk->head_len)
+            part = H2_HEAD_BYTES - (size_t)walk->head_len;
+        memcpy(walk->head + walk->head_len, head, part);
+        walk->head_len = (uint8_t)(walk->head_len + part);
+        head = walk->head;
+        if (walk->head_len < H2_HEAD_BYTES) {
+            *out_used = at + part;
+            return *out_error == H2_NO_ERROR ? PX_AGAIN : PX_ERR_MALFORMED;
         }
-        if (*out_error != H2_NO_ERROR) {
-            *out_used = at;
-            return PX_ERR_MALFORMED;
-        }
+    } else {
+        part = H2_HEAD_BYTES;
     }
+    *out_used = at + part;
+    if (PX_LIKELY(*out_error == H2_NO_ERROR))
+        *out_error = look_head(walk, head);
     if (ASSERTS)
         h2_walk_check(walk);
-    *out_used = at;
-    return PX_OK;
+    return *out_error == H2_NO_ERROR ? PX_OK : PX_ERR_MALFORMED;
 }
 
 uint32_t h2_walk_unfinished(const struct h2_walk *walk)
@@ -415,6 +357,6 @@ uint32_t h2_walk_unfinished(const struct h2_walk *walk)
     if (walk->block_stream != 0)
         return walk->block_stream;
     if (walk->left > 0)
-        return walk->in_content ? 0 : walk->frame_count | 1u << 31;
+        return walk->frame.type == H2_DATA ? 0 : walk->frame_count | 1u << 31;
     return walk->head_len > 0 ? (walk->frame_count + 1) | 1u << 31 : 0;
 }

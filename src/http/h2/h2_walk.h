@@ -1,10 +1,10 @@
 /*
- * A walk over the frames that a client sends, in front of the library that understands them.
+ * A walk over the heads of the frames that a peer sends.
  *
- * It looks at the nine bytes in front of each frame (and at the pad length of DATA), keeps a budget
- * for each kind of flood, and knows which streams were opened and which have ended.  Happy path: a
- * few comparisons a frame, nothing kept of any payload.  It can fail with the error code that ends
- * the connection; what came before the frame at fault is to be processed first.
+ * It takes the preface and the nine bytes in front of each frame, keeps a budget for each kind of
+ * flood, and knows which streams were opened and which have ended.  Happy path: a few comparisons a
+ * frame; payloads are passed by its caller.  It can fail with the error code that ends the
+ * connection.
  *
  * "In any 10 s" is counted in seconds: a budget never lets more through in ten, and may find fault
  * with as much in eleven.
@@ -36,10 +36,12 @@ enum h2_budget {
     H2_BUDGET_COUNT
 };
 
-/* What is looked at behind a frame's head. */
-enum h2_peek {
-    H2_PEEK_PAD,   /* of DATA: one byte */
-    H2_PEEK_STREAM /* of PRIORITY_UPDATE: four */
+/* What a frame's head says (RFC 9113 section 4.1). */
+struct h2_frame {
+    uint32_t bytes; /* of its payload */
+    uint32_t stream;
+    uint8_t type;
+    uint8_t flags;
 };
 
 struct h2_walk {
@@ -52,17 +54,13 @@ struct h2_walk {
     uint32_t block_bytes;        /* of that block so far */
     uint32_t block_frames;       /* CONTINUATION frames of it */
     uint32_t empty_frames;       /* of those, the empty ones in a row */
-    uint32_t data_bytes;         /* of the DATA frame whose pad length is to come */
-    uint32_t peek_value;         /* what of it is there */
+    struct h2_frame frame;       /* the one at hand */
     uint8_t head[H2_HEAD_BYTES]; /* of the next frame, as far as it is there */
     uint8_t head_len;
     uint8_t preface_len; /* of the preface, as far as it was there */
     uint8_t second_index;
     bool settings_seen;             /* the first frame was SETTINGS */
     bool answers;                   /* what a server sends is walked over: it opens no streams */
-    bool in_content;                /* the frame at hand is DATA */
-    uint8_t peek;                   /* enum h2_peek: what of the payload is looked at */
-    uint8_t peek_left;              /* bytes of it that are to come */
     bool resets_over;               /* h2_walk_count found a budget exceeded */
     uint64_t used[H2_USED_WORDS];   /* bit n: stream last_stream - 2n was opened */
     uint64_t closed[H2_USED_WORDS]; /* likewise: the peer has ended or reset it */
@@ -76,15 +74,25 @@ void h2_walk_init(struct h2_walk *walk, uint32_t head_bytes_max);
 /* From the beginning on it is a server that sends: no preface, and streams that we opened. */
 void h2_walk_answers(struct h2_walk *walk);
 
-/* Looks at `bytes`.  PX_OK: all of them may be processed.  PX_ERR_MALFORMED: the first *out_used
- * may, and the connection ends with *out_error. */
-PX_MUST_CHECK px_err h2_walk_feed(struct h2_walk *walk, uint64_t now_ms, px_str bytes,
-                                  size_t *out_used, uint32_t *out_error);
+/* Time passes: what was spent is forgotten. */
+void h2_walk_tick(struct h2_walk *walk, uint64_t now_ms);
 
-/* How much of a DATA frame is to come. */
-static inline uint32_t h2_walk_content_left(const struct h2_walk *walk)
+/* Takes the preface and the head of a frame from `bytes`, once the payload of the one before was
+ * passed.  PX_OK: walk->frame is there, and walk->left bytes of payload come.  PX_AGAIN: more bytes
+ * are needed.  PX_ERR_MALFORMED: the connection ends with *out_error. */
+PX_MUST_CHECK px_err h2_walk_next(struct h2_walk *walk, px_str bytes, size_t *out_used,
+                                  uint32_t *out_error);
+
+/* So many bytes of the payload were taken. */
+static inline void h2_walk_pass(struct h2_walk *walk, uint32_t bytes)
 {
-    return walk->in_content ? walk->left : 0;
+    walk->left -= bytes;
+}
+
+/* Whether a stream was never opened: idle (RFC 9113 section 5.1), or the other side's. */
+static inline bool h2_walk_is_idle(const struct h2_walk *walk, uint32_t stream)
+{
+    return !(stream & 1) || stream > walk->last_stream;
 }
 
 /* Names what has begun and is not whole: a header block, or a frame other than DATA, which a rate
@@ -97,5 +105,9 @@ void h2_walk_check(const struct h2_walk *walk);
 
 /* Counts what did not come as a frame: a reset that the peer forced on us, DATA that we sent. */
 void h2_walk_count(struct h2_walk *walk, enum h2_budget budget);
+
+/* Counts what its caller has found in a frame: H2_NO_ERROR, or ENHANCE_YOUR_CALM when it was one
+ * too many. */
+uint32_t h2_walk_spend(struct h2_walk *walk, enum h2_budget budget);
 
 #endif

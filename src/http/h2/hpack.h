@@ -65,7 +65,7 @@ size_t hpack_huffman_decode(px_str codes, char *out, size_t room);
 
 enum {
     HPACK_BUCKETS = 64,
-    HPACK_SEEN_COUNT = 16,
+    HPACK_SEEN_COUNT = 32,
     HPACK_ENCODER_BYTES_MAX = 2048, /* of its table: some twenty fields of an answer */
     HPACK_BEGIN_BYTES = 8,          /* what hpack_begin writes at most */
     HPACK_FIELD_BYTES = 16          /* what a field has beside its text, at most */
@@ -79,6 +79,7 @@ struct hpack_encoder {
     uint8_t by_field[HPACK_BUCKETS]; /* by hash: a place in the table and 1, or 0 */
     uint8_t by_name[HPACK_BUCKETS];  /* likewise, by the hash of the name */
     uint32_t seen[HPACK_SEEN_COUNT]; /* hashes of fields that came and were not indexed */
+    uint8_t seen_next;               /* which of them is the oldest */
 };
 
 void hpack_encoder_init(struct hpack_encoder *encoder, struct h2_memory *memory);

@@ -14,7 +14,6 @@
 
 _Static_assert(HPACK_ENCODER_BYTES_MAX / HPACK_ENTRY_BYTES < UINT8_MAX, "a place is a byte");
 _Static_assert((HPACK_BUCKETS & (HPACK_BUCKETS - 1)) == 0, "a hash is masked");
-_Static_assert((HPACK_SEEN_COUNT & (HPACK_SEEN_COUNT - 1)) == 0, "a hash is masked");
 
 /* The first bits of a literal (RFC 7541 sections 6.2.1 to 6.2.3). */
 enum { LITERAL_INDEXED = 0x40, LITERAL_PLAIN = 0x00, LITERAL_NEVER = 0x10 };
@@ -190,14 +189,15 @@ static uint32_t find_name(const struct hpack_encoder *encoder, const struct fiel
 
 /* --- Fields ----------------------------------------------------------------------------------- */
 
-/* Whether the same field came before; it is remembered. */
+/* Whether the same field came before; else it is remembered, in place of the oldest. */
 static bool came_before(struct hpack_encoder *encoder, uint32_t hash)
 {
-    uint32_t *seen = &encoder->seen[hash / HPACK_BUCKETS % HPACK_SEEN_COUNT];
-    bool same = *seen == hash;
-
-    *seen = hash;
-    return same;
+    for (uint32_t index = 0; index < HPACK_SEEN_COUNT; index++)
+        if (encoder->seen[index] == hash)
+            return true;
+    encoder->seen[encoder->seen_next] = hash;
+    encoder->seen_next = (uint8_t)((encoder->seen_next + 1) % HPACK_SEEN_COUNT);
+    return false;
 }
 
 /* Puts a field into the table: false where it does not fit, or there is no memory. */

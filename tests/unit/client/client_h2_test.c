@@ -433,7 +433,7 @@ static const struct frame_case frame_cases[] = {
      0,
      "",
      false},
-    {"content before the head", {{H2_DATA, 1, 1, BYTES("abc")}}, PX_ERR_CLOSED, 0, "", false},
+    {"content before the head", {{H2_DATA, 1, 1, BYTES("abc")}}, PX_ERR_MALFORMED, 0, "", false},
     {"a reset",
      {{H2_HEADERS, 4, 1, BYTES(STATUS_200)}, {H2_RST_STREAM, 0, 1, BYTES("\0\0\0\2")}},
      PX_ERR_CLOSED,
