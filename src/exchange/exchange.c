@@ -6,6 +6,7 @@
  * ending and freeing exchanges is done in service.c.
  */
 #include "exchange/exchange_private.h"
+#include "exchange/upstream.h"
 
 #include <string.h>
 
@@ -156,8 +157,11 @@ px_end exchange_end_of(const px_exchange *exchange, px_end end)
 
 unsigned exchange_log_status(const px_exchange *exchange)
 {
-    /* What the program has cut; of what its peer left, the status is what was sent. */
-    if (exchange->broken && exchange->end != PX_END_PEER_GONE)
+    bool upstream_cut = exchange->answer.status != 0 && exchange_upstream_broke(exchange);
+
+    /* What the program has cut; of what its peer left, or a server behind it has cut, the status is
+     * what was sent. */
+    if (exchange->broken && exchange->end != PX_END_PEER_GONE && !upstream_cut)
         return 500;
     return exchange->answer.status != 0 ? exchange->answer.status : STATUS_PEER_GONE;
 }

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -339,6 +340,21 @@ def test_silence_inside_an_answer_is_cut():
         with pytest.raises(WireError):
             wire.reply()
         assert upstream.ended.wait(5)
+
+
+def test_an_answer_that_its_server_cuts_is_logged_as_it_was_sent():
+    def script(peer):
+        peer.request()
+        peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nfew")
+        time.sleep(0.1)
+        peer.close()
+
+    with through(script) as (server, _), Wire(server.address) as wire:
+        wire.send(GET)
+        with pytest.raises(WireError):
+            wire.reply()
+        entry = json.loads(server.wait_stdout(lambda out: b"\n" in out).splitlines()[0])
+        assert (entry["status"], entry["ended"], entry["bytes"]) == (404, "upstream", 3)
 
 
 def test_events_are_not_held_back():
