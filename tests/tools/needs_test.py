@@ -17,7 +17,7 @@ TESTS = os.path.join(ROOT, "tests")
 CALLS = {"run", "Popen", "check_output", "check_call", "which"}
 
 # What every Debian has: packages that are essential, or that nothing can be installed without.
-ESSENTIAL = set("""bash cat chmod chroot cmp cp cut dd df dpkg dpkg-query echo env false find grep head id kill ln ls mkdir
+ESSENTIAL = set("""bash cat chmod chroot cmp cp cut dd df dpkg dpkg-deb dpkg-query echo env false find grep head id kill ln ls mkdir
     mkfifo mount mv nproc nice prlimit rm sed seq setpriv setsid sh sleep sort stdbuf tail tar taskset tee test timeout touch
     tr true umount unshare wc""".split())
 # Programs of a package that are not its probe in script/bootstrap.
@@ -30,7 +30,7 @@ PROVIDES = {
     "systemd": "systemd-socket-activate systemd-cat",
 }
 # Called under POLLUX_FULL alone: package and program.
-FULL_ONLY = {"testssl.sh": "testssl"}
+FULL_ONLY = {"testssl.sh": "testssl", "dpkg-dev": "dpkg-buildpackage", "lintian": "lintian", "rpm": "rpmspec", "git": "git"}
 # What the helper `run` is given: commands of pollux.
 COMMANDS = {"pollux", "respond", "files", "healthcheck", "proxy", "run", "check", "config", "fmt", "reload", "x"}
 NODE_OWN = {"assert", "fs", "http", "http2", "module", "path", "readline"}
