@@ -92,7 +92,7 @@ bool name_servers_use(const struct name_servers *servers)
 px_err px_loop_set_name_servers(px_loop *loop, const char *const *servers, size_t count,
                                 px_error *out_error)
 {
-    struct name_servers read, *kept;
+    struct name_servers read = {0}, *kept;
     px_err err = name_servers_read(servers, count, &read, out_error);
 
     if (err != PX_OK)
@@ -108,14 +108,14 @@ px_err px_loop_set_name_servers(px_loop *loop, const char *const *servers, size_
 
 px_err px_name_server_check(const char *server, px_error *out_error)
 {
-    struct name_servers read;
+    struct name_servers read = {0};
 
     return name_servers_read(&server, 1, &read, out_error);
 }
 
 px_err px_name_servers_use(const char *const *servers, size_t count, px_error *out_error)
 {
-    struct name_servers read;
+    struct name_servers read = {0};
     px_err err = name_servers_read(servers, count, &read, out_error);
 
     if (err == PX_OK && !name_servers_use(&read))
