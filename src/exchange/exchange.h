@@ -193,7 +193,7 @@ uint64_t exchange_mark_sent(const px_exchange *exchange);
  */
 
 /* Names a protocol in Upgrade of an answer that is no tunnel (RFC 9110 section 15.5.22: 426).
- * `protocol` is static. */
+ * `protocol` lives as long as the exchange. */
 void exchange_offer_upgrade(px_exchange *exchange, px_str protocol);
 
 /* The context of a tunnel with these callbacks; NULL where it is none such, or has ended. */

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/number.h"
+#include "exchange/exchange.h"
 #include "exchange/upstream.h"
 #include "http/message/trailer.h"
 #include "pollux/request.h"
@@ -97,6 +98,19 @@ static uint64_t length_of(const struct passage *passage)
                                                                          : PX_LENGTH_UNKNOWN;
 }
 
+/* RFC 9110 section 15.5.22: 426 says what to upgrade to; over HTTP/2 there is no such field. */
+static void upgrade_offer(struct passage *passage)
+{
+    px_str wanted = px_fetch_field(passage->fetch, "Upgrade");
+
+    if (!wanted.ptr || px_request_version(passage->exchange) != 11)
+        return;
+    px_str copy = arena_copy(&passage->arena, wanted);
+
+    if (copy.ptr)
+        exchange_offer_upgrade(passage->exchange, copy);
+}
+
 static void answer_begin(struct passage *passage)
 {
     px_exchange *exchange = passage->exchange;
@@ -120,6 +134,8 @@ static void answer_begin(struct passage *passage)
         px_response_add_field(exchange, px_str_of("Via"), via);
     if (passage->proxy->upstream->sticky)
         sticky_set(passage->proxy->upstream, passage->server, exchange);
+    if (status == 426)
+        upgrade_offer(passage);
     passage->stage = PASSAGE_ANSWERING;
     px_respond_producer(exchange, status, px_str_make(NULL, 0), length_of(passage), &producer);
 }

@@ -244,6 +244,8 @@ GOOD_ANSWERS = [
         {"X-B": "2"},
         ["X-A", "Keep-Alive", "Upgrade", "Proxy-Authenticate", "Connection"],
     ),
+    ("GET", b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: x/1, y\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n", 426, b"",
+     {"Upgrade": "x/1, y"}, []),
     ("GET", b"HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nbad", 500, b"bad", {}, []),
     ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokMORE", 200, b"ok", {}, []),
     ("GET", b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"ok", {}, []),
@@ -251,7 +253,7 @@ GOOD_ANSWERS = [
 
 
 def test_answers_are_written_anew():
-    assert len(GOOD_ANSWERS) == 10
+    assert len(GOOD_ANSWERS) == 11
     for method, answer, status, content, there, absent in GOOD_ANSWERS:
 
         def script(peer):
