@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "config/build.h"
 
+#include "base/check.h"
+
 enum { BUCKETS_FIRST = 64 };
 
 /* Nodes lie in an arena, so the last bits of their addresses say nothing. */
@@ -17,6 +19,7 @@ static uint32_t bucket_of(const struct config *config, const struct config_node 
 {
     uint64_t key = (uint64_t)(uintptr_t)node ^ ((uint64_t)(uintptr_t)match << 1);
 
+    CHECK((config->bucket_count & (config->bucket_count - 1)) == 0);
     return (uint32_t)((key * 0x9e3779b97f4a7c15ULL) >> 32) & (config->bucket_count - 1);
 }
 
@@ -36,6 +39,7 @@ static void chain(struct config *config, struct config_made *one)
 {
     uint32_t bucket = bucket_of(config, one->node, one->match);
 
+    CHECK(config->bucket_count > 0 && one->node);
     one->beside = config->buckets[bucket];
     config->buckets[bucket] = one;
 }
@@ -66,6 +70,7 @@ bool build_made_keep(struct build *build, const struct config_node *node,
     struct config *config = build->config;
     struct config_made *one = load_take(build->load, sizeof(*one));
 
+    CHECK(release);
     if (!one || (node && !grow(build))) {
         release(thing);
         return false;

@@ -28,6 +28,7 @@ struct config *config_open(const struct config_reader *reader, const char *path,
     config->allocator = *allocator;
     config->hold_count = 1;
     config->shared = shared;
+    CHECK(reader && reader->read && shared);
     config_load_init(&config->load, reader, &config->allocator);
     px_err err = config_load_read(&config->load, path);
 

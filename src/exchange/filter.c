@@ -7,6 +7,8 @@
  */
 #include "exchange/exchange_private.h"
 
+#include "base/check.h"
+
 enum { STAGE_INPUT_BYTES = 4 * 1024, STAGE_STEPS_MAX = FILTER_TURN_BYTES / STAGE_INPUT_BYTES };
 
 /* The next free stage, or NULL without memory. */
@@ -71,6 +73,7 @@ static px_pull stage_fill(px_exchange *exchange, uint32_t index, struct filter_s
                        ? source_pull(exchange, stage->input, STAGE_INPUT_BYTES, &bytes)
                        : stage_pull(exchange, index - 1, stage->input, STAGE_INPUT_BYTES, &bytes);
 
+    ASSERT(stage->input_at == stage->input_len && !stage->input_last);
     stage->input_at = 0;
     stage->input_len = (uint32_t)bytes;
     if (pull == PX_PULL_END) {

@@ -5,6 +5,7 @@
  * It can fail when the content passes its limit (413) or memory runs out.  The handler slows the
  * peer down with pause; the transport looks at content_paused after each piece.
  */
+#include "base/check.h"
 #include "exchange/save.h"
 #include "http/fields/field.h"
 #include "http/forms/query.h"
@@ -50,6 +51,7 @@ px_err exchange_receive(px_exchange *exchange, px_str bytes, size_t *out_used)
     px_err err = PX_OK;
     size_t used = bytes.len;
 
+    ASSERT(!exchange->input.ended || bytes.len == 0);
     *out_used = used;
     if (exchange->input.received + bytes.len > exchange->input.bytes_max)
         return PX_ERR_LIMIT;
@@ -89,6 +91,7 @@ static void collected_tell(px_exchange *exchange)
 
 void exchange_call_handler(px_exchange *exchange)
 {
+    ASSERT(exchange->handling.handler && exchange->handling.progress < HANDLER_CALLED);
     exchange->handling.progress = HANDLER_CALLED;
     exchange->handling.handler(exchange, exchange->handling.handler_context);
 }

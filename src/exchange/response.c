@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "exchange/exchange_private.h"
 #include "http/fields/field.h"
 #include "http/message/status.h"
@@ -327,6 +328,7 @@ static bool pieces_open(px_exchange *exchange)
 {
     if (!exchange_alive(exchange))
         return false;
+    CHECK(exchange->transport);
     bool is_written =
         exchange->output.kind == CONTENT_PIECES ||
         (exchange->output.kind == CONTENT_TUNNEL && !exchange->output.more->producer.pull);
@@ -345,6 +347,7 @@ void px_response_write(px_exchange *exchange, px_str bytes)
     struct output_more *output = exchange->output.more;
 
     if (output->pieces_at > 0) {
+        CHECK(output->pieces_at <= output->pieces.len);
         buf_consume(&output->pieces, output->pieces_at);
         output->pieces_at = 0;
     }

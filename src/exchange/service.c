@@ -8,6 +8,8 @@
 
 #include "exchange/exchange_private.h"
 
+#include "base/check.h"
+
 enum { EXCHANGE_SLAB_OBJECTS = 16 };
 
 static void exchange_free(px_exchange *exchange)
@@ -15,6 +17,7 @@ static void exchange_free(px_exchange *exchange)
     struct exchange_service *service = exchange->service;
     struct exchange_site *site = exchange->site;
 
+    ASSERT(!exchange->transport && site->holds > 0);
     exchange_release_content(exchange);
     if (exchange->input.more) {
         form_data_release(exchange);
@@ -124,6 +127,7 @@ px_exchange *exchange_create(struct exchange_service *service,
     if (!exchange)
         return NULL;
     exchange->service = service;
+    ASSERT(transport && carrier && service->site);
     exchange->site = service->site;
     exchange->site->holds++;
     exchange->rules = service->rules;
@@ -144,6 +148,7 @@ void exchange_finish(px_exchange *exchange, px_end end)
     struct exchange_service *service = exchange->service;
 
     CHECK(exchange->transport);
+    ASSERT(end <= PX_END_SERVER_CLOSED);
     exchange->transport = NULL;
     exchange->answer.state = ANSWER_DONE;
     exchange->end = (uint8_t)exchange_end_of(exchange, end);

@@ -9,6 +9,8 @@
 
 #include "exchange/exchange_private.h"
 
+#include "base/check.h"
+
 enum { SOURCE_READ_BYTES = 16 * 1024 };
 
 static px_pull pull_bytes(px_exchange *exchange, char *out, size_t room, size_t *out_bytes)
@@ -126,6 +128,7 @@ px_err exchange_file_next(px_exchange *exchange, px_part *out_part, bool *out_la
     uint64_t length = left < FILE_WINDOW_BYTES ? left : FILE_WINDOW_BYTES;
     uint64_t ahead = left - length < FILE_WINDOW_BYTES ? left - length : FILE_WINDOW_BYTES;
 
+    CHECK(output && exchange->output.produced <= exchange->output.length);
     if (output->reading || file_wait(exchange, offset, length))
         return PX_AGAIN;
     *out_part = (px_part){.fd = output->file.fd, .offset = offset, .length = length};
@@ -244,6 +247,7 @@ px_pull source_pull(px_exchange *exchange, char *out, size_t room, size_t *out_b
     uint64_t length =
         exchange->output.filtered ? exchange->output.more->source_length : exchange->output.length;
 
+    ASSERT(room > 0);
     *out_bytes = 0;
     switch ((enum content_kind)exchange->output.kind) {
     case CONTENT_NONE:

@@ -7,6 +7,8 @@
  */
 #include "exchange/exchange_private.h"
 
+#include "base/check.h"
+
 /* --- The request ------------------------------------------------------------------------------ */
 
 struct http_request *exchange_request_room(px_exchange *exchange)
@@ -43,6 +45,7 @@ void exchange_set_trailers(px_exchange *exchange, const px_field *fields, uint32
 {
     struct input_more *input = exchange_input_more(exchange);
 
+    CHECK(count == 0 || fields);
     if (!input)
         return;
     input->trailers = fields;

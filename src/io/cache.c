@@ -3,6 +3,8 @@
  */
 #include "io/cache.h"
 
+#include "base/check.h"
+
 enum { MORE_MS = 10 }; /* between two parts of what is much */
 
 static void caches_due(struct io_timer *timer)
@@ -34,6 +36,7 @@ void loop_cache_note(px_loop *loop, struct loop_cache *cache)
 {
     struct io_timer *timer = &loop->cache_timer;
 
+    CHECK(cache->age);
     if (cache->holds)
         return;
     if (!timer->on_due && timer_init(&loop->timers, timer, caches_due) != PX_OK)

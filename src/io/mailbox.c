@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "io/io.h"
 #include "io/posted.h"
@@ -98,6 +99,7 @@ px_err mailbox_renew(px_mailbox *mailbox, px_error *out_error)
 
 px_mailbox *px_mailbox_retain(px_mailbox *mailbox)
 {
+    CHECK(atomic_load(&mailbox->references) > 0);
     atomic_fetch_add_explicit(&mailbox->references, 1, memory_order_relaxed);
     return mailbox;
 }
@@ -127,6 +129,7 @@ void mailbox_wake(px_mailbox *mailbox)
 
 px_err mailbox_push(px_mailbox *mailbox, struct mailbox_post *post)
 {
+    CHECK(post->call);
     post->next = NULL;
     pthread_mutex_lock(&mailbox->mutex);
     if (mailbox->closed) {
@@ -189,6 +192,7 @@ bool mailbox_run(px_mailbox *mailbox, uint32_t budget)
     uint64_t count;
     ssize_t ignored = read(mailbox->fd, &count, sizeof(count));
 
+    CHECK(mailbox->loop && budget > 0);
     (void)ignored;
     for (uint32_t ran = 0; ran < budget; ran++) {
         if (ran >= POSTS_MIN && work_is_over(&mailbox->loop->work))
@@ -207,6 +211,7 @@ bool mailbox_run(px_mailbox *mailbox, uint32_t budget)
 
 void mailbox_close(px_mailbox *mailbox)
 {
+    CHECK(!mailbox->closed);
     pthread_mutex_lock(&mailbox->mutex);
     mailbox->closed = true;
     mailbox->loop = NULL;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "main/diagnostics.h"
 
@@ -22,6 +23,7 @@ static void say(const struct channel *channel, enum control_kind kind, uint32_t 
 
 static px_err remember(struct channel *channel, uint32_t slot, px_listener *listener)
 {
+    CHECK(channel->socket_count <= channel->socket_room);
     if (channel->socket_count == channel->socket_room) {
         uint32_t room = channel->socket_room == 0 ? 16 : 2 * channel->socket_room;
         struct channel_socket *sockets = realloc(channel->sockets, room * sizeof(sockets[0]));
@@ -68,6 +70,7 @@ static void release(struct channel *channel, uint32_t slot)
         else
             channel->sockets[kept++] = channel->sockets[i];
     }
+    CHECK(kept <= channel->socket_count);
     channel->socket_count = kept;
 }
 
@@ -142,12 +145,14 @@ static void on_beat(px_timer *timer, void *context)
 {
     struct channel *channel = context;
 
+    CHECK(channel->block && channel->beat_ms > 0);
     atomic_store(&channel->block->alive_ms, px_loop_now_ms(channel->loop));
     px_timer_start(timer, channel->beat_ms);
 }
 
 px_err channel_open(struct channel *channel, px_error *out_error)
 {
+    CHECK(channel->ends.word_fd >= 0 && channel->events && !channel->watch);
     channel->watch = px_watch_create(channel->loop, channel->ends.word_fd, PX_WATCH_READ,
                                      on_readable, channel, out_error);
     if (!channel->watch)

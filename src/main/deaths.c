@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "main/confinement.h"
 #include "main/diagnostics.h"
 
@@ -27,6 +28,7 @@ static bool text_read(const char *path, char *out_text, size_t bytes)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, out_text, bytes - 1);
 
+    CHECK(bytes > 1);
     if (fd >= 0)
         close(fd);
     if (len < 0)
@@ -82,6 +84,7 @@ void deaths_look(struct deaths *deaths, uint64_t now_ms)
 void deaths_tell(struct deaths *deaths, const struct sandbox *sandbox, pid_t pid, int status,
                  uint64_t now_ms)
 {
+    CHECK(pid > 0);
     deaths_look(deaths, now_ms);
     if (deaths->count++ == 0)
         deaths->since_ms = now_ms;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/check.h"
+
 /* FNV-1a: a user that could make two looks collide has no need to. */
 static uint64_t mix(uint64_t hash, uint64_t number)
 {
@@ -35,6 +37,7 @@ static uint64_t look(const struct file_watch *watch)
 
 static void add(struct file_watch *watch, const char *path)
 {
+    CHECK(watch->count <= FILE_WATCH_MAX);
     if (path && watch->count < FILE_WATCH_MAX)
         watch->paths[watch->count++] = path;
 }

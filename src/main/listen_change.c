@@ -54,6 +54,7 @@ static uint32_t address_add(struct listeners *listeners, const char *text,
 {
     uint32_t count = listeners->address_count;
 
+    CHECK(count <= LISTEN_EVER_MAX);
     if (count == LISTEN_EVER_MAX)
         return LISTEN_NONE;
     char **texts = grow(listeners->texts, count, sizeof(texts[0]));
@@ -85,6 +86,7 @@ static uint32_t twin_find(const struct listeners *listeners, uint32_t address)
 {
     const char *text = address_bare(listeners->texts[address]);
 
+    CHECK(address < listeners->address_count);
     for (uint32_t i = 0; i < listeners->address_count; i++)
         if (i != address && strcmp(address_bare(listeners->texts[i]), text) == 0 &&
             address_port(text) != 0 && is_open(listeners, i))
@@ -216,6 +218,7 @@ static void close_rest(struct listeners *listeners)
         else
             listeners->at[kept++] = listeners->at[i];
     }
+    CHECK(kept <= listeners->count);
     listeners->count = kept;
     kept = 0;
     for (uint32_t i = 0; i < listeners->socket_count; i++)
@@ -232,6 +235,7 @@ void listeners_settle(struct listeners *listeners, bool is_good)
         return;
     for (uint32_t i = 0; i < listeners->address_count && !is_good; i++)
         listeners->tags[i] = i < listeners->old_count ? listeners->old_tags[i] : LISTEN_NONE;
+    CHECK(listeners->old_count <= listeners->address_count);
     free(listeners->old_tags);
     listeners->old_tags = NULL;
     close_rest(listeners);

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "main/diagnostics.h"
 #include "main/log_file.h"
@@ -125,6 +126,8 @@ static void log_report(struct log *log, bool is_last)
 {
     uint64_t now = now_ms();
 
+    CHECK(log->dropped == 0 || log->drop_reason);
+    CHECK(log->dropped_counted <= log->dropped);
     if (log->dropped == 0)
         return;
     if (log->metrics)
@@ -151,6 +154,7 @@ static void log_work(void *context)
 {
     struct log *log = context;
 
+    CHECK(log->is_busy);
     log->reopen_errno = 0;
     if (log->taking_fd >= 0)
         log_file_take(&log->file, log->taking_fd);
@@ -176,6 +180,7 @@ static void log_done(px_err status, void *context)
     struct log *log = context;
     size_t written = status == PX_OK ? log->written_bytes : 0;
 
+    CHECK(log->is_busy && log->written_bytes <= log->writing.len);
     log->is_busy = false;
     if (written < log->writing.len)
         log_drop(log, count_lines(log->writing.ptr + written, log->writing.len - written),
@@ -202,6 +207,7 @@ static void log_submit(struct log *log)
 
     log->writing = log->filling;
     log->filling = empty;
+    CHECK(log->filling.len == 0 && log->taking_fd < 0);
     log->is_reopening = log->is_reopen_wanted;
     log->taking_fd = log->next_fd;
     log->is_reopen_wanted = false;
@@ -237,6 +243,7 @@ void log_reopen(struct log *log)
 
 void log_take(struct log *log, int fd)
 {
+    CHECK(fd >= 0);
     if (log->next_fd >= 0)
         close(log->next_fd);
     log->next_fd = fd;

@@ -72,6 +72,7 @@ static bool option_read(px_str option, struct log_sink *sink)
     for (size_t i = 0; i < value.len; i++)
         if (value.ptr[i] <= 0x20 || value.ptr[i] >= 0x7f)
             return false;
+    CHECK(value.len < sizeof(sink->tag));
     memcpy(sink->tag, value.ptr, value.len);
     sink->tag[value.len] = '\0';
     return true;
@@ -250,6 +251,7 @@ static int line_send(const struct log_sink *sink, int fd, px_str line)
                             {(void *)(uintptr_t) "\n", sink->is_journal ? 1 : 0}};
     const struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_COUNT(parts)};
 
+    CHECK(parts[0].iov_len < HEADER_BYTES_MAX);
     if (parts[1].iov_len > LINE_BYTES_MAX)
         parts[1].iov_len = LINE_BYTES_MAX;
     ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/options.h"
@@ -23,6 +24,7 @@
 
 static void kept_free(px_tls_trust *trust, struct tls_kept *kept)
 {
+    CHECK(trust->kept_count > 0 && list_linked(&kept->node));
     list_remove(&kept->node);
     trust->kept_count--;
     SSL_SESSION_free(kept->session);
@@ -47,6 +49,7 @@ static void kept_add(px_tls_trust *trust, const char *name, SSL_SESSION *session
     struct tls_kept *old = kept_find(trust, name);
     struct tls_kept *kept = alloc_take(&trust->allocator, sizeof(*kept) + bytes);
 
+    CHECK(trust->sessions_max > 0 && trust->kept_count <= trust->sessions_max);
     if (!kept) {
         SSL_SESSION_free(session);
         return;
@@ -79,6 +82,7 @@ SSL_SESSION *tls_trust_resume(px_tls_trust *trust, const char *name)
 
     if (!kept)
         return NULL;
+    CHECK(kept->session);
     SSL_SESSION *session = kept->session;
 
     SSL_SESSION_up_ref(session);
@@ -184,6 +188,7 @@ px_tls_trust *px_tls_trust_create(const px_tls_trust_options *given, px_error *o
 
 px_tls_trust *tls_trust_take(px_tls_trust *trust)
 {
+    CHECK(trust->references > 0);
     trust->references++;
     return trust;
 }
