@@ -3,6 +3,7 @@
  */
 #include "exchange/tunnel.h"
 
+#include "base/check.h"
 #include "exchange/exchange_private.h"
 
 void exchange_part(px_exchange *exchange, struct tunnel *tunnel)
@@ -33,6 +34,7 @@ struct tunnel *exchange_part_take(px_exchange *exchange, const struct tunnel_tra
     struct tunnel *tunnel = output->parts;
 
     CHECK(tunnel && exchange->answer.state == ANSWER_TAKEN);
+    CHECK(transport);
     tunnel->transport = transport;
     tunnel->carrier = carrier;
     tunnel->is_paused = exchange->input.paused;
@@ -81,6 +83,7 @@ size_t tunnel_feed(struct tunnel *tunnel, px_str bytes)
 
 px_pull tunnel_ask(struct tunnel *tunnel, char *out, size_t room, size_t *out_bytes)
 {
+    ASSERT(room > 0);
     *out_bytes = 0;
     if (tunnel->is_later)
         return PX_PULL_LATER;
