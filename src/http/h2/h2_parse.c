@@ -147,8 +147,10 @@ static uint32_t window_over(struct h2_engine *engine, uint32_t id)
     if (more == 0)
         return H2_PROTOCOL_ERROR;
     if (id == 0) {
+        if (engine->send_window + more > INT32_MAX)
+            return H2_FLOW_CONTROL_ERROR;
         engine->send_window += more;
-        return engine->send_window > INT32_MAX ? H2_FLOW_CONTROL_ERROR : H2_NO_ERROR;
+        return H2_NO_ERROR;
     }
     struct h2_stream *stream = h2_engine_find(engine, id);
 
@@ -187,10 +189,10 @@ static uint32_t block_over(struct h2_engine *engine, const struct h2_frame *fram
 
     if (!(frame->flags & H2_FLAG_END_HEADERS))
         return H2_NO_ERROR;
-    engine->in.block_open = false;
-    engine->in.stream = NULL;
     if (engine->in.carry_len > 0)
         return H2_COMPRESSION_ERROR; /* RFC 9113 section 4.3: it ends within a field */
+    engine->in.block_open = false;
+    engine->in.stream = NULL;
     engine->role->end(engine, stream && !stream->dead ? stream : NULL, engine->in.block_ends);
     return H2_NO_ERROR;
 }

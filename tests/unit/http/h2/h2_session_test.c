@@ -342,6 +342,7 @@ static void session_looks_at_payloads(void **state)
         say(rows[row].frame, rows[row].len);
         assert_int_equal(frames_of(H2_GOAWAY, &frame), 1);
         assert_int_equal(number_at(frame + H2_HEAD_BYTES + 4), rows[row].error);
+        h2_session_check(site.session, site.begun - site.closed);
         teardown(state);
         setup(state);
         site.silent = true;
