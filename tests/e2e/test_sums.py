@@ -251,8 +251,9 @@ def test_small_heads_do_not_fill_what_is_unread():
     with Pollux(*argv) as server, crowd() as member:
         for _ in range(300):
             member(server.address).sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3900)
-        time.sleep(1.2)
-        served(server.address)  # room is there from the end of the tick
+        time.sleep(2)
+        served_in_time(server.address)
+        time.sleep(0.2)  # room is there from the end of the tick
         for _ in range(3):
             with contextlib.closing(connect(server.address)) as sock:
                 sock.settimeout(HELD_S)
