@@ -106,11 +106,12 @@ static uint32_t role_begin(struct h2_engine *engine, struct h2_stream **out_stre
     return H2_NO_ERROR;
 }
 
-static bool role_field(void *context, px_str name, px_str value)
+static bool role_field(void *context, px_str name, px_str value, uint16_t *note)
 {
     struct h2_engine *engine = context;
     struct h2_client *client = client_of(engine);
 
+    (void)note;
     if (!engine->in.stream)
         return true; /* decoded all the same, since the table must be kept right */
     h2_answer_add(&client->answer, name, value);

@@ -51,13 +51,27 @@ static inline bool text_is(px_str text, const char *literal)
     return text.len == len && memcmp(text.ptr, literal, len) == 0;
 }
 
+/* Most pieces are short: no call for those. */
+static inline void copy(char *to, const char *from, size_t len)
+{
+    if (len >= 8 && len <= 32) {
+        const char *from_end = from + len - 8;
+        char *to_end = to + len - 8;
+
+        for (; to < to_end; to += 8, from += 8)
+            memcpy(to, from, 8);
+        memcpy(to_end, from_end, 8);
+    } else if (len > 0) {
+        memcpy(to, from, len);
+    }
+}
+
 /* Keeps a piece with its NUL.  The room was counted before. */
 static struct http_span keep(struct h2_head *head, px_str text)
 {
     struct http_span span = {head->text_len, (uint32_t)text.len};
 
-    if (text.len > 0)
-        memcpy(head->text + span.at, text.ptr, text.len);
+    copy(head->text + span.at, text.ptr, text.len);
     head->text[span.at + text.len] = '\0';
     head->text_len += (uint32_t)text.len + 1;
     return span;
@@ -324,6 +338,75 @@ void h2_head_add(struct h2_head *head, px_str name, px_str value)
         add_pseudo(head, name, value);
     else
         add_field(head, name, value);
+}
+
+/* --- Fields that came before ------------------------------------------------------------------ */
+
+/* The lower bits of a note: a field of no meaning here, or a pseudo-field; the others are its
+ * method, or the bytes of its path without the query. */
+enum { NOTE_FIELD = 1, NOTE_PSEUDO = 2, NOTE_BITS = 4, NOTE_MAX = UINT16_MAX >> NOTE_BITS };
+
+/* What there is to note of a field that was just added and is good; 0: nothing. */
+static uint16_t note_of(const struct h2_head *head, px_str name)
+{
+    static const char *const meant[] = {"host", "expect", "cookie", "priority", "content-length"};
+    int pseudo = name.len > 0 && name.ptr[0] == ':' ? pseudo_of(name) : -1;
+    uint32_t more = pseudo == H2_PSEUDO_METHOD ? head->method_id
+                    : pseudo == H2_PSEUDO_PATH ? head->path_bytes
+                                               : 0;
+
+    if (head->trailers || pseudo == H2_PSEUDO_PROTOCOL || more > NOTE_MAX)
+        return 0;
+    for (size_t index = 0; index < ARRAY_COUNT(meant); index++)
+        if (text_is(name, meant[index]))
+            return 0;
+    return pseudo < 0 ? NOTE_FIELD
+                      : (uint16_t)(more << NOTE_BITS | (NOTE_PSEUDO + (uint32_t)pseudo));
+}
+
+/* Adds a field by its note: false where it has to be looked at, since it is one too many. */
+static bool add_known(struct h2_head *head, px_str name, px_str value, uint16_t note)
+{
+    const struct http_limits *limits = head->limits;
+    size_t bytes = head->bytes + name.len + value.len + FIELD_OVERHEAD;
+    uint32_t kind = note & ((1U << NOTE_BITS) - 1);
+
+    if (PX_UNLIKELY(bytes > limits->head_bytes_max || head->trailers || head->malformed))
+        return false;
+    if (PX_LIKELY(kind == NOTE_FIELD)) {
+        if (PX_UNLIKELY(head->field_count + (head->crumb_count > 0 ? 1U : 0U) >=
+                        limits->field_count_max))
+            return false;
+        struct http_field_span *field = &head->fields[head->field_count++];
+
+        head->regular_seen = true;
+        field->name = keep(head, name);
+        field->value = keep(head, value);
+    } else {
+        uint32_t pseudo = kind - NOTE_PSEUDO;
+
+        if (PX_UNLIKELY(head->regular_seen || head->seen & 1U << pseudo))
+            return false;
+        head->seen = (uint8_t)(head->seen | 1U << pseudo);
+        head->pseudo[pseudo] = keep(head, value);
+        if (pseudo == H2_PSEUDO_METHOD)
+            head->method_id = (uint8_t)(note >> NOTE_BITS);
+        else if (pseudo == H2_PSEUDO_PATH)
+            head->path_bytes = note >> NOTE_BITS;
+    }
+    head->bytes = (uint32_t)bytes;
+    return true;
+}
+
+void h2_head_add_noted(struct h2_head *head, px_str name, px_str value, uint16_t *note)
+{
+    if (PX_LIKELY(note && *note) && PX_LIKELY(add_known(head, name, value, *note)))
+        return;
+    bool good = !head->malformed && head->status == 0;
+
+    h2_head_add(head, name, value);
+    if (note && good && !head->malformed && head->status == 0)
+        *note = note_of(head, name);
 }
 
 /* --- Together --------------------------------------------------------------------------------- */

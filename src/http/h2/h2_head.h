@@ -82,6 +82,11 @@ void h2_head_init(struct h2_head *head, const struct scan_table *scan,
 /* The next field.  What is wrong with it is remembered; later fields are then only counted. */
 void h2_head_add(struct h2_head *head, px_str name, px_str value);
 
+/* The same, of a field that stands in a table: what is found of it is noted there (0 at first), and
+ * is not looked for again when it comes again.  A note holds for heads of the same limits.  NULL:
+ * it stands in none. */
+void h2_head_add_noted(struct h2_head *head, px_str name, px_str value, uint16_t *note);
+
 /* All fields are there: PX_OK, PX_ERR_MALFORMED (reset the stream with PROTOCOL_ERROR), or
  * PX_ERR_LIMIT (answer with head->status: 400, 414 or 431). */
 PX_MUST_CHECK px_err h2_head_end(struct h2_head *head);

@@ -130,7 +130,7 @@ static uint32_t role_begin(struct h2_engine *engine, struct h2_stream **out_stre
     return H2_NO_ERROR;
 }
 
-static bool role_field(void *context, px_str name, px_str value)
+static bool role_field(void *context, px_str name, px_str value, uint16_t *note)
 {
     struct h2_engine *engine = context;
     struct h2_session *session = session_of(engine);
@@ -138,7 +138,7 @@ static bool role_field(void *context, px_str name, px_str value)
     engine->work += (uint32_t)(name.len + value.len) + FIELD_OVERHEAD;
     if (!session->head)
         return true; /* refused: decoded all the same, since the table must be kept right */
-    h2_head_add(session->head, name, value);
+    h2_head_add_noted(session->head, name, value, note);
     return !h2_head_is_bomb(session->head);
 }
 

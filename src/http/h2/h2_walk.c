@@ -125,6 +125,12 @@ static void bits_shift(uint64_t *bits, uint32_t by)
 {
     uint32_t words = by / 64, rest = by % 64;
 
+    if (PX_LIKELY(by == 1)) { /* the next one */
+        for (int at = H2_USED_WORDS - 1; at > 0; at--)
+            bits[at] = bits[at] << 1 | bits[at - 1] >> 63;
+        bits[0] <<= 1;
+        return;
+    }
     for (int at = H2_USED_WORDS - 1; at >= 0; at--) {
         uint64_t word = 0;
 

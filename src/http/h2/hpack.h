@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "http/h2/hpack_data.h"
 #include "http/h2/hpack_table.h"
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -23,6 +24,7 @@
 struct hpack_scratch {
     char *ptr; /* owned by whose it is */
     size_t room;
+    uint16_t notes[HPACK_STATIC_COUNT]; /* of fields of the static table */
 };
 
 /* What a scratch must have for blocks of that many bytes. */
@@ -39,8 +41,9 @@ struct hpack_decoder {
     bool field_seen;               /* in this block: no size update may come any more */
 };
 
-/* A field, for the call.  False: the block is not to be read on. */
-typedef bool hpack_sink(void *context, px_str name, px_str value);
+/* A field, for the call.  False: the block is not to be read on.  `note`, or NULL: what the sink
+ * wants to know of the same field when it comes again from a table; 0 at first. */
+typedef bool hpack_sink(void *context, px_str name, px_str value, uint16_t *note);
 
 void hpack_decoder_init(struct hpack_decoder *decoder, struct h2_memory *memory,
                         struct hpack_scratch *scratch, uint32_t block_bytes_max);

@@ -128,7 +128,7 @@ static px_err decode_string(struct reader *reader, const struct string *string, 
 }
 
 /* RFC 7541 section 2.3.3: the static table, then the dynamic one from its newest entry. */
-static const struct hpack_entry *entry_of(const struct hpack_decoder *decoder, uint32_t index)
+static struct hpack_entry *entry_of(const struct hpack_decoder *decoder, uint32_t index)
 {
     uint32_t age = index - HPACK_STATIC_COUNT - 1;
 
@@ -137,8 +137,9 @@ static const struct hpack_entry *entry_of(const struct hpack_decoder *decoder, u
     return &decoder->table.entries[hpack_table_place(&decoder->table, age)];
 }
 
-static px_err read_indexed(const struct hpack_decoder *decoder, struct reader *reader,
-                           px_str *out_name, px_str *out_value)
+/* RFC 7541 section 6.1: all of a field is in a table. */
+static px_err read_indexed(struct hpack_decoder *decoder, struct reader *reader, hpack_sink *sink,
+                           void *context)
 {
     uint32_t index;
     px_err err = read_number(reader, 0x7f, &index);
@@ -147,18 +148,22 @@ static px_err read_indexed(const struct hpack_decoder *decoder, struct reader *r
         return err;
     if (index == 0)
         return PX_ERR_MALFORMED;
+    decoder->field_seen = true;
     if (index <= HPACK_STATIC_COUNT) {
-        *out_name = hpack_static[index - 1].name;
-        *out_value = hpack_static[index - 1].value;
-        return PX_OK;
+        const struct hpack_pair *pair = &hpack_static[index - 1];
+
+        return sink(context, pair->name, pair->value, &decoder->scratch->notes[index - 1])
+                   ? PX_OK
+                   : PX_ERR_LIMIT;
     }
-    const struct hpack_entry *entry = entry_of(decoder, index);
+    struct hpack_entry *entry = entry_of(decoder, index);
 
     if (!entry)
         return PX_ERR_MALFORMED;
-    *out_name = hpack_entry_name(&decoder->table, entry);
-    *out_value = hpack_entry_value(&decoder->table, entry);
-    return PX_OK;
+    return sink(context, hpack_entry_name(&decoder->table, entry),
+                hpack_entry_value(&decoder->table, entry), &entry->note)
+               ? PX_OK
+               : PX_ERR_LIMIT;
 }
 
 /* A name by its index. */
@@ -218,17 +223,12 @@ static px_err read_field(struct hpack_decoder *decoder, struct reader *reader, h
                          void *context)
 {
     uint8_t first = *reader->at;
-    struct hpack_entry *entry;
+    struct hpack_entry *entry = NULL;
     px_str name, value;
     px_err err;
 
-    if (first & 0x80) {
-        err = read_indexed(decoder, reader, &name, &value);
-        if (err != PX_OK)
-            return err;
-        decoder->field_seen = true;
-        return sink(context, name, value) ? PX_OK : PX_ERR_LIMIT;
-    }
+    if (PX_LIKELY(first & 0x80))
+        return read_indexed(decoder, reader, sink, context);
     if ((first & 0xe0) == 0x20)
         return read_update(decoder, reader);
     bool keeps = first & 0x40;
@@ -239,7 +239,7 @@ static px_err read_field(struct hpack_decoder *decoder, struct reader *reader, h
     decoder->field_seen = true;
     if (keeps && hpack_table_add(&decoder->table, name, value, &entry) != PX_OK)
         return PX_ERR_MEMORY;
-    return sink(context, name, value) ? PX_OK : PX_ERR_LIMIT;
+    return sink(context, name, value, entry ? &entry->note : NULL) ? PX_OK : PX_ERR_LIMIT;
 }
 
 px_err hpack_decode(struct hpack_decoder *decoder, px_str bytes, hpack_sink *sink, void *context,

@@ -115,27 +115,52 @@ char *hpack_begin(struct hpack_encoder *encoder, char *out)
 
 /* --- Looking ---------------------------------------------------------------------------------- */
 
-static uint32_t hash_more(uint64_t hash, px_str text)
+static inline uint64_t load(const char *from, size_t len)
 {
-    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t word;
-    size_t at = 0;
+    uint64_t word = 0;
 
-    for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
-        memcpy(&word, text.ptr + at, sizeof(word));
-        hash = (hash ^ word) * factor;
-        hash ^= hash >> 32;
-    }
-    word = text.len;
-    for (; at < text.len; at++)
-        word = word << 8 | (uint8_t)text.ptr[at];
-    hash = (hash ^ word) * factor;
-    return (uint32_t)(hash >> 32);
+    memcpy(&word, from, len);
+    return word;
 }
 
-static bool text_equal(px_str one, px_str other)
+static inline uint64_t mix(uint64_t hash, uint64_t word)
 {
-    return one.len == other.len && (one.len == 0 || memcmp(one.ptr, other.ptr, one.len) == 0);
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time, the last ones twice where there is a rest. */
+static inline uint32_t hash_more(uint64_t hash, px_str text)
+{
+    const char *at = text.ptr;
+    size_t len = text.len;
+
+    if (PX_LIKELY(len >= 8)) {
+        for (; len > 8; len -= 8, at += 8)
+            hash = mix(hash, load(at, 8));
+        hash = mix(hash, load(at + len - 8, 8));
+    } else if (len >= 4) {
+        hash = mix(hash, load(at, 4) | load(at + len - 4, 4) << 32);
+    } else if (len > 0) {
+        hash = mix(hash, (uint64_t)(uint8_t)at[0] | (uint64_t)(uint8_t)at[len / 2] << 8 |
+                             (uint64_t)(uint8_t)at[len - 1] << 16);
+    }
+    return (uint32_t)mix(hash, text.len);
+}
+
+static inline bool text_equal(px_str one, px_str other)
+{
+    const char *a = one.ptr, *b = other.ptr;
+    size_t len = one.len;
+
+    if (len != other.len)
+        return false;
+    if (PX_UNLIKELY(len < 8))
+        return len == 0 || memcmp(a, b, len) == 0;
+    for (; len > 8; len -= 8, a += 8, b += 8)
+        if (load(a, 8) != load(b, 8))
+            return false;
+    return load(a + len - 8, 8) == load(b + len - 8, 8);
 }
 
 /* What a field is called: an index of the static table, or a name in lower case. */
@@ -167,9 +192,9 @@ static uint32_t find_field(const struct hpack_encoder *encoder, const struct fie
     uint8_t bucket = encoder->by_field[hash % HPACK_BUCKETS];
     const struct hpack_entry *entry = entry_in(encoder, bucket);
 
-    if (!entry || entry->hash != hash ||
+    if (!entry || entry->hash != hash || entry->note != name->index ||
         !text_equal(hpack_entry_value(&encoder->table, entry), value) ||
-        !text_equal(hpack_entry_name(&encoder->table, entry), name->text))
+        (name->index == 0 && !text_equal(hpack_entry_name(&encoder->table, entry), name->text)))
         return 0;
     return index_at(encoder, bucket - 1U);
 }
@@ -213,6 +238,7 @@ static bool keep(struct hpack_encoder *encoder, const struct field_name *name, p
     uint8_t bucket = (uint8_t)(entry - encoder->table.entries + 1);
 
     entry->hash = hash;
+    entry->note = (uint16_t)name->index;
     encoder->by_field[hash % HPACK_BUCKETS] = bucket;
     if (name->index == 0)
         encoder->by_name[name->hash % HPACK_BUCKETS] = bucket;
@@ -262,17 +288,19 @@ char *hpack_encode_known(struct hpack_encoder *encoder, char *out, uint32_t name
 
 char *hpack_encode_status(struct hpack_encoder *encoder, char *out, unsigned status)
 {
-    char text[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
-                    (char)('0' + status % 10)};
-    px_str value = px_str_make(text, sizeof(text));
+    static const uint16_t known[] = {200, 204, 206, 304, 400, 404, 500};
 
     CHECK(status >= 100 && status <= 999);
-    for (uint32_t index = HPACK_STATUS; hpack_static[index - 1].value.len == 3; index++) {
-        if (memcmp(hpack_static[index - 1].value.ptr, text, sizeof(text)) == 0) {
-            *out++ = (char)(0x80 | index);
+    for (uint32_t index = 0; index < ARRAY_COUNT(known); index++) {
+        if (known[index] == status) {
+            *out++ = (char)(0x80 | (HPACK_STATUS + index));
             return out;
         }
     }
+    const char text[3] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
+                          (char)('0' + status % 10)};
+    px_str value = px_str_make(text, sizeof(text));
+
     return hpack_encode_known(encoder, out, HPACK_STATUS, value);
 }
 

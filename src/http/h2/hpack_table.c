@@ -32,6 +32,7 @@ void hpack_table_check(const struct hpack_table *table)
 
     ASSERT(table->bytes <= table->bytes_max && table->bytes_max <= HPACK_TABLE_BYTES_MAX);
     ASSERT((table->room > 0) == (table->entries != NULL));
+    ASSERT(table->room == 0 || table->mask == table->room / HPACK_ENTRY_BYTES - 1);
     ASSERT(table->bytes <= table->room && table->text_end <= table->room);
     for (uint32_t age = 0; age < table->count; age++) {
         const struct hpack_entry *entry = &table->entries[hpack_table_place(table, age)];
@@ -49,7 +50,7 @@ static void drop_oldest(struct hpack_table *table)
 
     table->bytes =
         (uint16_t)(table->bytes - entry->name_len - entry->value_len - HPACK_ENTRY_BYTES);
-    table->first = (uint16_t)((table->first + 1) & (table->room / HPACK_ENTRY_BYTES - 1));
+    table->first = (uint16_t)((table->first + 1) & table->mask);
     if (--table->count == 0)
         table->text_end = 0;
 }
@@ -93,13 +94,14 @@ static px_err grow(struct hpack_table *table, size_t bytes)
     h2_memory_put(table->memory, table->entries);
     table->entries = entries;
     table->room = (uint16_t)room;
+    table->mask = (uint16_t)(places - 1);
     table->first = 0;
     return PX_OK;
 }
 
 static char *text_of(struct hpack_table *table)
 {
-    return (char *)(table->entries + table->room / HPACK_ENTRY_BYTES);
+    return (char *)(table->entries + table->mask + 1);
 }
 
 static void move_together(struct hpack_table *table)

@@ -31,7 +31,8 @@ struct hpack_table {
     struct hpack_entry *entries; /* owned, or NULL; behind them their text */
     uint16_t bytes;              /* as RFC 7541 section 4.1 counts them */
     uint16_t bytes_max;
-    uint16_t room;  /* bytes of text; a 32nd of it is how many entries there may be */
+    uint16_t room;  /* bytes of text; a 32nd of it is how many entries there may be ... */
+    uint16_t mask;  /* ... less one */
     uint16_t count; /* of entries */
     uint16_t first; /* where the oldest is */
     uint16_t text_end;
@@ -54,18 +55,18 @@ PX_MUST_CHECK px_err hpack_table_add(struct hpack_table *table, px_str name, px_
 /* The place of the entry that came `age` entries ago, 0 for the last. */
 static inline uint32_t hpack_table_place(const struct hpack_table *table, uint32_t age)
 {
-    return (table->first + table->count - 1 - age) & (table->room / HPACK_ENTRY_BYTES - 1U);
+    return (table->first + table->count - 1 - age) & table->mask;
 }
 
 /* The other way round, of a place that is in use. */
 static inline uint32_t hpack_table_age(const struct hpack_table *table, uint32_t place)
 {
-    return (table->first + table->count - 1 - place) & (table->room / HPACK_ENTRY_BYTES - 1U);
+    return (table->first + table->count - 1 - place) & table->mask;
 }
 
 static inline const char *hpack_table_text(const struct hpack_table *table)
 {
-    return (const char *)(table->entries + table->room / HPACK_ENTRY_BYTES);
+    return (const char *)(table->entries + table->mask + 1);
 }
 
 static inline px_str hpack_entry_name(const struct hpack_table *table,

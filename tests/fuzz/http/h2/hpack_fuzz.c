@@ -42,11 +42,12 @@ static void put(struct listing *out, px_str text)
     out->len += text.len;
 }
 
-static bool on_field(void *context, px_str name, px_str value)
+static bool on_field(void *context, px_str name, px_str value, uint16_t *note)
 {
     struct listing *out = context;
     size_t bytes = name.len + value.len + 2 * sizeof(size_t);
 
+    (void)note;
     if (out->len + bytes > TEXT_MAX || out->block_len + bytes + HPACK_FIELD_BYTES > TEXT_MAX)
         return false;
     put(out, name);

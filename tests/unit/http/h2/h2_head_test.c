@@ -70,6 +70,61 @@ static px_str field(const struct http_request *request, const char *name)
     return field_find_value(request->fields, request->field_count, name);
 }
 
+/* What was noted of a field changes nothing of the heads that it comes in again. */
+static void head_is_the_same_by_its_notes(void **state)
+{
+    static const char *const fields[][2] = {
+        {":method", "POST"}, {":scheme", "https"}, {":path", "/a?b=c"}, {":authority", "a.example"},
+        {"accept", "*/*"},   {"x-empty", ""},      {"cookie", "a=1"},   {"content-length", "3"},
+    };
+    uint16_t notes[ARRAY_COUNT(fields)] = {0}, refused = 0, late = 0;
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        begin(false);
+        for (size_t index = 0; index < ARRAY_COUNT(fields); index++)
+            h2_head_add_noted(head, px_str_of(fields[index][0]), px_str_of(fields[index][1]),
+                              &notes[index]);
+        assert_int_equal(h2_head_end(head), PX_OK);
+        struct http_request request = taken();
+
+        assert_string_equal(request.method.ptr, "POST");
+        assert_string_equal(request.raw_path.ptr, "/a");
+        assert_string_equal(request.query.ptr, "b=c");
+        assert_string_equal(request.authority.ptr, "a.example");
+        assert_string_equal(field(&request, "accept").ptr, "*/*");
+        assert_string_equal(field(&request, "x-empty").ptr, "");
+        assert_string_equal(field(&request, "cookie").ptr, "a=1");
+        assert_int_equal(head->method_id, METHOD_POST);
+        assert_int_equal(head->content_length, 3);
+        assert_int_equal(head->bytes, 125);
+    }
+    /* Those that mean something are looked at each time. */
+    assert_true(notes[0] && notes[1] && notes[2] && notes[3] && notes[4] && notes[5]);
+    assert_true(!notes[6] && !notes[7]);
+    /* Once more in the same head it is one too many; behind a field, and in trailers, it is late.
+     */
+    h2_head_add_noted(head, px_str_of(":path"), px_str_of("/a?b=c"), &notes[2]);
+    assert_int_equal(h2_head_end(head), PX_ERR_MALFORMED);
+    begin(true);
+    h2_head_add_noted(head, px_str_of(":path"), px_str_of("/a?b=c"), &notes[2]);
+    assert_int_equal(h2_head_end(head), PX_ERR_MALFORMED);
+    /* What is not good is not noted. */
+    for (int round = 0; round < 2; round++) {
+        begin(false);
+        h2_head_add_noted(head, px_str_of(":path"), px_str_of("/a b"), &refused);
+        h2_head_add_noted(head, px_str_of("X-Upper"), px_str_of("a"), &late);
+        assert_int_equal(h2_head_end(head), PX_ERR_MALFORMED);
+        assert_int_equal(refused + late, 0);
+    }
+    /* Limits hold as ever. */
+    begin(false);
+    for (uint32_t index = 0; index <= limits.field_count_max; index++)
+        h2_head_add_noted(head, px_str_of("accept"), px_str_of("*/*"), &notes[4]);
+    assert_int_equal(h2_head_end(head), PX_ERR_LIMIT);
+    assert_int_equal(head->status, 431);
+}
+
 /* --- What is a request ------------------------------------------------------------------------ */
 
 static void head_is_what_http_1_brings(void **state)
@@ -459,6 +514,7 @@ static void head_lives_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(head_is_the_same_by_its_notes),
         cmocka_unit_test(head_is_what_http_1_brings),
         cmocka_unit_test(head_without_query),
         cmocka_unit_test(head_joins_crumbs),

@@ -54,8 +54,9 @@ static void list(struct listing *out, const void *name, size_t name_len, const v
     out->text[out->len++] = '\n';
 }
 
-static bool on_field(void *context, px_str name, px_str value)
+static bool on_field(void *context, px_str name, px_str value, uint16_t *note)
 {
+    (void)note;
     list(context, name.ptr, name.len, value.ptr, value.len);
     return true;
 }

@@ -31,10 +31,11 @@ struct listing {
 
 static struct listing listing;
 
-static bool list_field(void *context, px_str name, px_str value)
+static bool list_field(void *context, px_str name, px_str value, uint16_t *note)
 {
     struct listing *out = context;
 
+    (void)note;
     assert_true(out->len + name.len + value.len + 3 < LISTING_MAX);
     memcpy(out->text + out->len, name.ptr, name.len);
     out->len += name.len;
