@@ -13,7 +13,6 @@
 #include "base/number.h"
 #include "http/fields/field.h"
 #include "http/message/host.h"
-#include "http/message/trailer.h"
 #include "http/message/uri.h"
 
 /* What one field costs beside its bytes in an HTTP/1 head: colon, blank, CR, LF.  More than the two
@@ -37,11 +36,6 @@ void h2_head_init(struct h2_head *head, const struct scan_table *scan,
     head->crumbs_at = limits->head_bytes_max;
     head->trailers = trailers;
     head->regular_seen = trailers; /* RFC 9113 section 8.1: no pseudo-fields in trailers */
-}
-
-static inline px_str text_of(const struct h2_head *head, struct http_span span)
-{
-    return px_str_make(head->text + span.at, span.len);
 }
 
 static inline bool text_is(px_str text, const char *literal)
@@ -411,17 +405,13 @@ void h2_head_add_noted(struct h2_head *head, px_str name, px_str value, uint16_t
 
 /* --- Together --------------------------------------------------------------------------------- */
 
-static bool has(const struct h2_head *head, enum h2_pseudo pseudo)
-{
-    return head->seen & 1 << pseudo;
-}
-
 /* RFC 9113 section 8.5: what CONNECT is for has a port. */
 static bool has_port(const struct h2_head *head)
 {
     struct host_parts parts;
 
-    return host_split(text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY]), &parts) && parts.port >= 0;
+    return host_split(h2_head_text(head, head->pseudo[H2_PSEUDO_AUTHORITY]), &parts) &&
+           parts.port >= 0;
 }
 
 /* Whether the pseudo-fields make a request (RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4).
@@ -429,35 +419,35 @@ static bool has_port(const struct h2_head *head)
 static bool pseudo_complete(struct h2_head *head)
 {
     bool connect = head->method_id == METHOD_CONNECT;
-    bool protocol = has(head, H2_PSEUDO_PROTOCOL);
+    bool protocol = h2_head_has(head, H2_PSEUDO_PROTOCOL);
 
-    if (!has(head, H2_PSEUDO_METHOD) || (protocol && !connect))
+    if (!h2_head_has(head, H2_PSEUDO_METHOD) || (protocol && !connect))
         return false;
     head->extended = protocol;
     if (connect && !protocol)
-        return has(head, H2_PSEUDO_AUTHORITY) && !has(head, H2_PSEUDO_SCHEME) &&
-               !has(head, H2_PSEUDO_PATH);
-    if (protocol && !has(head, H2_PSEUDO_AUTHORITY))
+        return h2_head_has(head, H2_PSEUDO_AUTHORITY) && !h2_head_has(head, H2_PSEUDO_SCHEME) &&
+               !h2_head_has(head, H2_PSEUDO_PATH);
+    if (protocol && !h2_head_has(head, H2_PSEUDO_AUTHORITY))
         return false;
-    return has(head, H2_PSEUDO_SCHEME) && has(head, H2_PSEUDO_PATH);
+    return h2_head_has(head, H2_PSEUDO_SCHEME) && h2_head_has(head, H2_PSEUDO_PATH);
 }
 
 /* What HTTP/1 would refuse too, once the head is whole. */
 static void judge(struct h2_head *head)
 {
-    bool has_authority = has(head, H2_PSEUDO_AUTHORITY);
+    bool has_authority = h2_head_has(head, H2_PSEUDO_AUTHORITY);
 
     /* RFC 9113 section 8.3.1: Host says the same as :authority. */
     if ((head->said & H2_SAID_HOST) && has_authority &&
-        !field_text_equal(text_of(head, head->host),
-                          text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
+        !field_text_equal(h2_head_text(head, head->host),
+                          h2_head_text(head, head->pseudo[H2_PSEUDO_AUTHORITY])))
         refuse(head, 400, "Host differs from :authority");
     /* RFC 9110 section 7.2: for which host it is must be said. */
     if (!(head->said & H2_SAID_HOST) && !has_authority)
         refuse(head, 400, "Host is missing");
     if (head->method_id == METHOD_CONNECT && !head->extended && !has_port(head))
         refuse(head, 400, "CONNECT needs a host and a port");
-    if (text_is(text_of(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
+    if (text_is(h2_head_text(head, head->pseudo[H2_PSEUDO_PATH]), "*") &&
         head->method_id != METHOD_OPTIONS)
         refuse(head, 400, "asterisk target without OPTIONS");
 }
@@ -475,150 +465,4 @@ px_err h2_head_end(struct h2_head *head)
         return PX_ERR_MALFORMED;
     judge(head);
     return head->status ? PX_ERR_LIMIT : PX_OK;
-}
-
-/* --- Taking ----------------------------------------------------------------------------------- */
-
-static px_str piece(const char *text, struct http_span span)
-{
-    return px_str_make(text + span.at, span.len);
-}
-
-/* "a=1; b=2" of the crumbs (RFC 9113 section 8.2.3). */
-static char *crumbs_join(const struct h2_head *head, char *out, px_field *out_field)
-{
-    char *from = out;
-
-    for (uint16_t index = 0; index < head->crumb_count; index++) {
-        if (index > 0) {
-            *out++ = ';';
-            *out++ = ' ';
-        }
-        memcpy(out, head->text + head->crumbs[index].at, head->crumbs[index].len);
-        out += head->crumbs[index].len;
-    }
-    *out = '\0';
-    *out_field = (px_field){px_str_make("cookie", 6), px_str_make(from, (size_t)(out - from))};
-    return out + 1;
-}
-
-static size_t crumbs_bytes(const struct h2_head *head)
-{
-    size_t bytes = 0;
-
-    for (uint16_t index = 0; index < head->crumb_count; index++)
-        bytes += head->crumbs[index].len + 2;
-    return bytes;
-}
-
-/* The parts of the target, all in `text`; a path in front of a query is copied to `spare`. */
-static void target_take(const struct h2_head *head, const char *text, char *spare,
-                        struct http_request *request)
-{
-    static const px_str absent = {NULL, 0};
-    px_str path = piece(text, head->pseudo[H2_PSEUDO_PATH]);
-
-    request->authority = has(head, H2_PSEUDO_AUTHORITY)
-                             ? piece(text, head->pseudo[H2_PSEUDO_AUTHORITY])
-                             : piece(text, head->host);
-    request->query = absent;
-    if (!has(head, H2_PSEUDO_PATH)) {
-        request->target = request->authority;
-        request->raw_path = absent;
-        return;
-    }
-    request->target = path;
-    request->raw_path = path;
-    if (head->path_bytes == path.len)
-        return;
-    memcpy(spare, path.ptr, head->path_bytes);
-    spare[head->path_bytes] = '\0';
-    request->raw_path = px_str_make(spare, head->path_bytes);
-    request->query = px_str_make(path.ptr + head->path_bytes + 1, path.len - head->path_bytes - 1);
-}
-
-/* Fields that a request has at most: those that came, Host, Cookie, Upgrade. */
-static uint32_t fields_max(const struct h2_head *head)
-{
-    return head->field_count + 3U;
-}
-
-size_t h2_head_bytes(const struct h2_head *head)
-{
-    return fields_max(head) * sizeof(px_field) + head->text_len + crumbs_bytes(head) +
-           head->path_bytes + 2;
-}
-
-void h2_head_glimpse(const struct h2_head *head, struct http_glimpse *out_glimpse)
-{
-    px_str authority = text_of(head, head->pseudo[H2_PSEUDO_AUTHORITY]);
-
-    *out_glimpse = (struct http_glimpse){.version = 20};
-    out_glimpse->method = http_glimpse_cut(text_of(head, head->pseudo[H2_PSEUDO_METHOD]));
-    out_glimpse->target = has(head, H2_PSEUDO_PATH)
-                              ? http_glimpse_cut(text_of(head, head->pseudo[H2_PSEUDO_PATH]))
-                              : http_glimpse_cut(authority);
-    if (has(head, H2_PSEUDO_AUTHORITY))
-        out_glimpse->host = http_glimpse_cut(authority);
-    for (uint16_t index = 0; index < head->field_count; index++)
-        http_glimpse_field(out_glimpse, text_of(head, head->fields[index].name),
-                           text_of(head, head->fields[index].value));
-}
-
-px_err h2_head_take(const struct h2_head *head, struct arena *arena,
-                    struct http_request *out_request)
-{
-    bool add_host = !(head->said & H2_SAID_HOST) && has(head, H2_PSEUDO_AUTHORITY);
-    uint32_t count = fields_max(head);
-    px_field *fields = arena_take(arena, h2_head_bytes(head));
-
-    if (!fields)
-        return PX_ERR_MEMORY;
-    char *text = (char *)(fields + count);
-    char *spare = text + head->text_len;
-
-    memcpy(text, head->text, head->text_len);
-    count = 0;
-    if (add_host)
-        fields[count++] =
-            (px_field){px_str_make("host", 4), piece(text, head->pseudo[H2_PSEUDO_AUTHORITY])};
-    for (uint16_t index = 0; index < head->field_count; index++) {
-        fields[count].name = piece(text, head->fields[index].name);
-        fields[count++].value = piece(text, head->fields[index].value);
-    }
-    if (head->crumb_count > 0)
-        spare = crumbs_join(head, spare, &fields[count++]);
-    out_request->method = piece(text, head->pseudo[H2_PSEUDO_METHOD]);
-    if (head->extended) {
-        /* The same handler serves it over every version: it sees what HTTP/1 would bring. */
-        out_request->method = px_str_make("GET", 3);
-        fields[count++] =
-            (px_field){px_str_make("upgrade", 7), piece(text, head->pseudo[H2_PSEUDO_PROTOCOL])};
-    }
-    out_request->fields = fields;
-    out_request->field_count = count;
-    target_take(head, text, spare, out_request);
-    return PX_OK;
-}
-
-px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena, px_field **out_fields,
-                             uint32_t *out_count)
-{
-    px_field *fields = arena_take(arena, head->field_count * sizeof(px_field) + head->text_len + 1);
-    uint32_t count = 0;
-
-    if (!fields)
-        return PX_ERR_MEMORY;
-    char *text = (char *)(fields + head->field_count);
-
-    memcpy(text, head->text, head->text_len);
-    for (uint16_t index = 0; index < head->field_count; index++) {
-        px_str name = piece(text, head->fields[index].name);
-
-        if (!trailer_is_dropped(name))
-            fields[count++] = (px_field){name, piece(text, head->fields[index].value)};
-    }
-    *out_fields = fields;
-    *out_count = count;
-    return PX_OK;
 }

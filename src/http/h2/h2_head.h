@@ -105,6 +105,16 @@ PX_MUST_CHECK px_err h2_head_take(const struct h2_head *head, struct arena *aren
 PX_MUST_CHECK px_err h2_head_take_trailers(const struct h2_head *head, struct arena *arena,
                                            px_field **out_fields, uint32_t *out_count);
 
+static inline bool h2_head_has(const struct h2_head *head, enum h2_pseudo pseudo)
+{
+    return head->seen & 1 << pseudo;
+}
+
+static inline px_str h2_head_text(const struct h2_head *head, struct http_span span)
+{
+    return px_str_make(head->text + span.at, span.len);
+}
+
 /* Fields decode to far more than they took: a peer that sends that attacks. */
 static inline bool h2_head_is_bomb(const struct h2_head *head)
 {
