@@ -35,6 +35,8 @@ static void check_path(px_str path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+    static px_loop loop; /* nothing ticks it, so any thread may use what is its */
+    static struct exchange_service service = {.loop = &loop};
     static const char *const patterns[] = {NULL, "/", "/static/", "/a/{b}/{rest...}", "/one"};
     px_exchange *exchange = calloc(1, sizeof(*exchange));
     char *target;
@@ -50,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memcpy(target + 1, data + 1, len - 1);
     target[len] = '\0'; /* a request's strings end so, and hold none */
     arena_init(&exchange->arena, &alloc_libc, exchange->first, sizeof(exchange->first), 1 << 20);
+    exchange->service = &service;
     exchange->arrival.request.raw_path = px_str_make(target, strlen(target));
     exchange->handling.pattern = patterns[data[0] % ARRAY_COUNT(patterns)];
     unsigned status = files_path(exchange, false, &path);

@@ -95,7 +95,8 @@ px_sim_plant(end_forgotten http exchange/service.c
 px_sim_plant(source_kept http exchange/service.c "    exchange_release_content(exchange);" "")
 px_sim_plant(site_not_pinned sites exchange/service.c "exchange->site->holds++;"
     "exchange->site->holds += exchange->item.slot % 2;")
-px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.driving" "if (h1->conn.driving")
+px_sim_plant(wake_forgotten http server/h1/h1.c "if (!h1->conn.session.driving"
+    "if (h1->conn.session.driving")
 
 if(PX_HTTP2)
     px_sim_plant(h2_held_lost http2 server/h2/h2_read.c

@@ -258,7 +258,7 @@ void drain_check(const px_server *server)
         ASSERT(drain->ends_idle || timer_fires_by(server, drain->idle_ms));
         break;
     case SERVER_DRAINED:
-        ASSERT(server->conn_count == 0 && server->listening.count == 0);
+        ASSERT(server->listening.count == 0); /* one that is destroyed has connections that close */
         break;
     }
 }
