@@ -11,6 +11,8 @@
 
 #include "base/limits.h"
 
+enum { STREAM_WORK = 4 /* a look at one, in bytes of work */ };
+
 _Static_assert(H2_STREAM_WINDOW <= H2_CONN_WINDOW, "one stream may fill its window");
 _Static_assert(H2_CONN_WINDOW <= INT32_MAX, "RFC 9113 section 6.9.1");
 _Static_assert((int)H2_CONN_WINDOW >= (int)H2_WINDOW_FIRST, "it is only opened");
@@ -225,6 +227,9 @@ void h2_engine_move_windows(struct h2_engine *engine, uint32_t window)
 {
     int64_t by = (int64_t)window - (int64_t)engine->stream_window;
 
+    if (by == 0)
+        return;
+    engine->work += H2_BUCKETS + engine->stream_count * STREAM_WORK;
     for (uint32_t bucket = 0; bucket < H2_BUCKETS; bucket++) {
         for (struct h2_stream *stream = engine->buckets[bucket]; stream; stream = stream->next) {
             stream->send_window += by;

@@ -63,6 +63,8 @@ struct h2_intake {
     char *carry;              /* owned, or NULL: the part of a field that is there */
     uint32_t carry_len;
     uint32_t carry_room;
+    uint32_t window; /* with window_said: SETTINGS_INITIAL_WINDOW_SIZE of the frame at hand */
+    bool window_said;
     bool block_open;
     bool block_ends; /* ... and its stream with it */
 };

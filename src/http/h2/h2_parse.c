@@ -319,14 +319,15 @@ static void carry_drop(struct h2_engine *engine)
     engine->in.carry_len = engine->in.carry_room = 0;
 }
 
-/* The next piece of a header block. */
+/* The next piece of a header block.  Without memory nothing more of it is told: a head that lacks a
+ * field is another head. */
 static uint32_t take_block(struct h2_engine *engine, px_str bytes)
 {
     bool carried = engine->in.carry_len > 0;
     size_t used = 0;
 
     if (PX_UNLIKELY(carried) && !carry(engine, bytes))
-        return H2_NO_ERROR;
+        return H2_INTERNAL_ERROR;
     if (PX_UNLIKELY(carried))
         bytes = px_str_make(engine->in.carry, engine->in.carry_len);
     px_err err = hpack_decode(&engine->decoder, bytes, engine->role->field, engine, &used);
@@ -338,7 +339,7 @@ static uint32_t take_block(struct h2_engine *engine, px_str bytes)
         return H2_ENHANCE_YOUR_CALM;
     case PX_ERR_MEMORY:
         engine->failed = true;
-        return H2_NO_ERROR;
+        return H2_INTERNAL_ERROR;
     default:
         return H2_COMPRESSION_ERROR;
     }
@@ -350,8 +351,8 @@ static uint32_t take_block(struct h2_engine *engine, px_str bytes)
     if (carried) {
         memmove(engine->in.carry, engine->in.carry + used, bytes.len - used);
         engine->in.carry_len = (uint32_t)(bytes.len - used);
-    } else {
-        (void)carry(engine, px_str_make(bytes.ptr + used, bytes.len - used));
+    } else if (!carry(engine, px_str_make(bytes.ptr + used, bytes.len - used))) {
+        return H2_INTERNAL_ERROR;
     }
     return H2_NO_ERROR;
 }

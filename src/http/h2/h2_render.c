@@ -96,14 +96,16 @@ static void block_control(struct h2_engine *engine, uint32_t id, const struct h2
         h2_control_give(engine, bytes - (size_t)(block_put(engine, out, id, response, ends) - out));
 }
 
-/* The block goes where there is room: false where it has to wait for more. */
+/* The block goes where there is room, and behind those that wait with the control frames: they are
+ * decoded in the order in which they were encoded.  False where it has to wait for more. */
 static bool block_render(struct h2_engine *engine, const struct h2_stream *stream,
                          const struct h2_response *response, bool ends, bool waits)
 {
     size_t bytes = response_bytes(response);
     char *out = engine->out + engine->out_len;
 
-    if (PX_LIKELY(bytes <= room_left(engine) && bytes <= H2_FRAME_BYTES_MAX))
+    if (PX_LIKELY(bytes <= room_left(engine) && bytes <= H2_FRAME_BYTES_MAX &&
+                  engine->control.len == 0))
         engine->out_len += (size_t)(block_put(engine, out, stream->id, response, ends) - out);
     else if (waits && engine->out_len > 0)
         return false;

@@ -2,7 +2,9 @@
  * SETTINGS of the peer (RFC 9113 section 6.5).
  *
  * Happy path: six bytes after six are gathered and obeyed, and at the end of the frame that is
- * said. What may not be is the code with which the connection ends.
+ * said. What may not be is the code with which the connection ends.  Windows of streams move once
+ * for a frame, to what it said last: it may say thousands of them, and a connection may have a
+ * hundred streams.
  */
 #include <string.h>
 
@@ -29,6 +31,7 @@ uint32_t h2_settings_begin(struct h2_engine *engine, const struct h2_frame *fram
     if (ack && engine->settings_open == 0)
         return H2_PROTOCOL_ERROR;
     engine->in.payload = PAYLOAD_SETTINGS;
+    engine->in.window_said = false;
     return H2_NO_ERROR;
 }
 
@@ -47,7 +50,8 @@ static uint32_t setting_take(struct h2_engine *engine, uint16_t id, uint32_t val
     case H2_SETTING_STREAM_WINDOW:
         if (value > INT32_MAX)
             return H2_FLOW_CONTROL_ERROR;
-        h2_engine_move_windows(engine, value);
+        engine->in.window = value;
+        engine->in.window_said = true;
         break;
     case H2_SETTING_FRAME_BYTES_MAX:
         /* Ours are never larger than the least it may say. */
@@ -72,6 +76,8 @@ uint32_t h2_settings_over(struct h2_engine *engine)
         engine->settings_open--;
         return H2_NO_ERROR;
     }
+    if (engine->in.window_said)
+        h2_engine_move_windows(engine, engine->in.window);
     char *out = h2_control_take(engine, H2_HEAD_BYTES);
 
     if (out)
@@ -81,6 +87,7 @@ uint32_t h2_settings_over(struct h2_engine *engine)
 
 uint32_t h2_settings_take(struct h2_engine *engine, px_str bytes)
 {
+    engine->work += (uint32_t)bytes.len;
     for (size_t at = 0; at < bytes.len;) {
         at += h2_gather(engine, px_str_make(bytes.ptr + at, bytes.len - at), H2_SETTING_BYTES);
         if (engine->in.small_len < H2_SETTING_BYTES)

@@ -11,7 +11,7 @@
 #include "lib/fault_alloc.h"
 #include "lib/test.h"
 
-enum { OUT_MAX = 256 * 1024 };
+enum { OUT_MAX = 256 * 1024, BLOCK_TEXT_BYTES = 2048 };
 
 /* What a session cost when this was written, with some room; docs/HTTP.md says it too. */
 enum { IDLE_BYTES_MAX = 2 * 1024, STREAM_BYTES_MAX = 256 };
@@ -29,6 +29,9 @@ struct site {
     uint32_t answered;
     uint32_t last_error;
     bool silent; /* does not answer */
+    bool
+        informs; /* streams have trailers, and the first of them tells the second something first */
+    bool exact;  /* a request has its three fields */
     size_t out_len;
     char out[OUT_MAX];
 };
@@ -53,9 +56,12 @@ static void answer(struct h2_stream *stream, unsigned status)
 
 static void on_request(struct h2_stream *stream, const struct h2_head *head, void *context)
 {
-    (void)head;
-    (void)context;
-    answer(stream, 200);
+    struct site *owner = context;
+
+    if (owner->exact)
+        assert_int_equal(head->field_count, 3);
+    if (!owner->informs || (stream - owner->streams) % 2 == 0)
+        answer(stream, 200);
 }
 
 static void on_refuse(struct h2_stream *stream, const struct h2_head *head, void *context)
@@ -82,9 +88,12 @@ static void on_end(struct h2_stream *stream, const struct h2_head *trailers, voi
 static px_pull on_pull(struct h2_stream *stream, char *out, size_t room, size_t *out_bytes,
                        void *context)
 {
-    (void)stream;
-    (void)context;
+    const px_field link = {LITERAL("link"), LITERAL("</style.css>; rel=preload")};
+    struct site *owner = context;
+
     assert_true(room >= 5);
+    if (owner->informs)
+        h2_session_inform(owner->session, stream + 1, 103, &link, 1);
     memcpy(out, "hello", 5);
     *out_bytes = 5;
     return PX_PULL_END;
@@ -92,10 +101,13 @@ static px_pull on_pull(struct h2_stream *stream, char *out, size_t room, size_t 
 
 static const px_field *on_trailers(struct h2_stream *stream, uint32_t *out_count, void *context)
 {
+    static px_field sum;
+    struct site *owner = context;
+
     (void)stream;
-    (void)context;
-    *out_count = 0;
-    return NULL;
+    sum = (px_field){LITERAL("x-sum"), LITERAL("0123456789abcdef")};
+    *out_count = owner->informs;
+    return owner->informs ? &sum : NULL;
 }
 
 static void on_sent(struct h2_stream *stream, void *context)
@@ -350,6 +362,102 @@ static void session_looks_at_payloads(void **state)
     assert_int_equal(ARRAY_COUNT(rows), 10);
 }
 
+/* What a block says, as "name: value, ". */
+static bool block_note(void *context, px_str name, px_str value, uint16_t *note)
+{
+    char *text = context;
+
+    (void)note;
+    size_t len = strlen(text);
+
+    snprintf(text + len, BLOCK_TEXT_BYTES - len, "%.*s: %.*s, ", (int)name.len, name.ptr,
+             (int)value.len, value.ptr);
+    return true;
+}
+
+/* A field that repeats is put into the peer's table by the block that was encoded first: so the
+ * peer must read that one first. */
+static void session_sends_blocks_as_it_encodes_them(void **state)
+{
+    struct hpack_decoder decoder;
+    struct hpack_scratch scratch = {.room = hpack_scratch_bytes(8192)};
+    struct h2_spares spares;
+    struct h2_memory memory;
+    char text[BLOCK_TEXT_BYTES] = "";
+    uint32_t blocks = 0;
+
+    (void)state;
+    scratch.ptr = malloc(scratch.room);
+    h2_spares_init(&spares, &alloc_libc, NULL);
+    h2_memory_init(&memory, &spares, 65536);
+    hpack_decoder_init(&decoder, &memory, &scratch, 8192);
+    SAY(BEGINNING);
+    site.informs = true;
+    for (char turn = 0; turn < 4; turn++) {
+        char pair[] = GET("\1") GET("\3");
+
+        pair[8] = (char)(4 * turn + 1);
+        pair[sizeof(GET("\1")) - 1 + 8] = (char)(4 * turn + 3);
+        say(pair, sizeof(pair) - 1);
+    }
+    for (size_t at = 0; at + H2_HEAD_BYTES <= site.out_len;) {
+        const uint8_t *head = (const uint8_t *)site.out + at;
+        size_t bytes = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2], used;
+
+        at += H2_HEAD_BYTES;
+        if (head[3] == H2_HEADERS) {
+            blocks++;
+            text[0] = '\0';
+            hpack_decode_begin(&decoder);
+            assert_int_equal(
+                hpack_decode(&decoder, px_str_make(site.out + at, bytes), block_note, text, &used),
+                PX_OK);
+            assert_int_equal(used, bytes);
+            if (strncmp(text, ":status: 200, ", 14) == 0)
+                assert_non_null(strstr(text, "content-length: 5, "));
+            else if (strncmp(text, ":status: 103, ", 14) == 0)
+                assert_string_equal(text, ":status: 103, link: </style.css>; rel=preload, ");
+            else
+                assert_string_equal(text, "x-sum: 0123456789abcdef, ");
+        }
+        at += bytes;
+    }
+    assert_int_equal(blocks, 4 * 3);
+    hpack_decoder_deinit(&decoder);
+    h2_memory_deinit(&memory);
+    h2_spares_deinit(&spares);
+    free(scratch.ptr);
+}
+
+/* Thousands of windows in a frame cost what the frame has bytes, not streams times that. */
+static void session_moves_windows_once_a_frame(void **state)
+{
+    static char settings[H2_HEAD_BYTES + 6 * 2730];
+    char text[] = OPEN("\1");
+
+    (void)state;
+    site.silent = true;
+    SAY(BEGINNING);
+    for (int index = 0; index < H2_STREAMS_MAX; index++) {
+        text[8] = (char)(2 * index + 1);
+        say(text, sizeof(text) - 1);
+    }
+    settings[0] = 0;
+    settings[1] = (char)((sizeof(settings) - H2_HEAD_BYTES) >> 8);
+    settings[2] = (char)(sizeof(settings) - H2_HEAD_BYTES);
+    settings[3] = H2_SETTINGS;
+    for (int index = 0; index < 2730; index++) {
+        settings[H2_HEAD_BYTES + 6 * index + 1] = 4;
+        settings[H2_HEAD_BYTES + 6 * index + 4] = (char)(index & 127);
+    }
+    (void)h2_session_take_work(site.session);
+    say(settings, sizeof(settings));
+    assert_in_range(h2_session_take_work(site.session), 16, 20);
+    assert_int_equal(site.session->engine.stream_window, (2729 & 127) << 8);
+    for (int index = 0; index < H2_STREAMS_MAX; index++)
+        assert_int_equal(site.streams[index].send_window, (2729 & 127) << 8);
+}
+
 /* What docs/HTTP.md promises of memory. */
 static void session_costs_what_is_documented(void **state)
 {
@@ -397,6 +505,51 @@ static void talk(const px_allocator *allocator, void *context)
     h2_shared_destroy(own);
 }
 
+/* Three fields of 140 bytes that are to be indexed: the table grows with the last of them, at the
+ * end of the block, which comes whole or in pieces that end within fields. */
+static void ask(const px_allocator *allocator, void *context)
+{
+    const struct h2_options options = {allocator, &events, &limits, &scan_plain, 2, NULL};
+    char head[H2_HEAD_BYTES + 5 + 2 + 3 * (5 + 140)] = "\0\0\0\1\5\0\0\0\1\x82\x84\x86\x01\x01"
+                                                       "a";
+    size_t at = H2_HEAD_BYTES + 6, len = sizeof(head);
+    struct h2_shared *own;
+
+    const size_t *piece = context;
+
+    memset(&site, 0, sizeof(site));
+    site.exact = true;
+    for (int field = 0; field < 3; field++) {
+        memcpy(head + at, "\x40\1x\x7f\x0d", 5);
+        memset(head + at + 5, 'a' + field, 140);
+        at += 5 + 140;
+    }
+    len = at;
+    head[1] = (char)((len - H2_HEAD_BYTES) >> 8);
+    head[2] = (char)(len - H2_HEAD_BYTES);
+    if (h2_shared_create(&options, &own) != PX_OK)
+        return;
+    if (h2_session_open(own, &site, &site.session) == PX_OK) {
+        SAY(BEGINNING);
+        for (size_t part = 0; part < len; part += *piece)
+            say(head + part, len - part < *piece ? len - part : *piece);
+        h2_session_close(site.session);
+    }
+    h2_shared_destroy(own);
+}
+
+/* A request that lacks a field is another request: If-Match, for one. */
+static void session_tells_no_part_of_a_head(void **state)
+{
+    size_t pieces[] = {1000, 100};
+
+    (void)state;
+    for (int index = 0; index < 2; index++) {
+        assert_true(fault_alloc_each("h2_ask", ask, &pieces[index]) >= 6);
+        assert_int_equal(site.answered, 1); /* the last round lacks nothing */
+    }
+}
+
 static void session_lives_without_memory(void **state)
 {
     (void)state;
@@ -415,6 +568,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(session_ends_with_the_code, setup, teardown),
         cmocka_unit_test_setup_teardown(session_looks_at_payloads, setup, teardown),
         cmocka_unit_test_setup_teardown(session_costs_what_is_documented, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_sends_blocks_as_it_encodes_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_moves_windows_once_a_frame, setup, teardown),
+        cmocka_unit_test(session_tells_no_part_of_a_head),
         cmocka_unit_test(session_lives_without_memory),
     };
 
