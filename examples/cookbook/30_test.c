@@ -17,9 +17,11 @@ int main(int argc, char **argv)
     px_test_answer *answer =
         px_test_handle(show, NULL, "GET /?name=ada\nAccept: text/plain", px_str_of(NULL), &error);
 
+    px_str hello = px_str_of("hello"), ada = px_str_of("ada");
+
     assert(answer && answer->status == 200);
-    assert(px_str_equal(answer->content, px_str_of("hello")));
-    assert(px_str_equal(px_test_field(answer, "X-Name"), px_str_of("ada")));
+    assert(px_str_equal(answer->content, hello));
+    assert(px_str_equal(px_test_field(answer, "X-Name"), ada));
     px_test_answer_free(answer);
     printf("%s: %d test passed\n", argv[0], argc);
     return 0;
