@@ -167,7 +167,8 @@ uint64_t px_request_content_length(const px_exchange *exchange);
 /** Collects the content; on_content is not called any more.  Call it from the handler; to call it
  *  later, px_request_pause before the handler returns: once some of the content was dropped, or
  *  given to on_content, this aborts the exchange instead of giving a part for the whole.
- *  @param bytes_max more than that is answered 413 by pollux.
+ *  @param bytes_max more than that is answered 413 by pollux; so is more than content_bytes_max of
+ *  the route (1 MiB unless set), which this cannot raise.
  *  @param on_collected called once with the whole content (it lives as long as the exchange; empty
  *  when there is none), from the loop; not called when the exchange ends before. */
 void px_request_collect(px_exchange *exchange, uint64_t bytes_max,

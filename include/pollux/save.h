@@ -37,7 +37,8 @@ typedef void (*px_saved_fn)(px_exchange *exchange, const px_saved *saved, void *
  *  the handler (or pause before that returns, as for px_request_collect).
  *  @param fd borrowed until on_saved: a file, from its position on.  What can wait for ever, such
  *  as a pipe, keeps a helper thread that long; one that does not block fails where it is full.
- *  @param bytes_max more than that is answered 413 by pollux (then on_saved has no exchange).
+ *  @param bytes_max more than that is answered 413 by pollux (then on_saved has no exchange); so is
+ *  more than content_bytes_max of the route (1 MiB unless set), which this cannot raise.
  *  @param on_saved called once all is written or it failed; after a failure the rest is dropped,
  *  and it is for the program to answer.  @param context borrowed until on_saved.
  *  @return PX_OK; on_saved is not called after PX_ERR_INVALID (content has gone by, or a form is
@@ -48,7 +49,8 @@ PX_MUST_CHECK px_err px_request_save(px_exchange *exchange, int fd, uint64_t byt
 
 /** Writes a part of a form to a descriptor, in place of on_part_content; only in on_part of
  *  px_multipart_callbacks.  on_saved comes before on_part_end, and the next part after that.
- *  @param bytes_max more than that ends it with PX_ERR_LIMIT; the form goes on.
+ *  @param bytes_max more than that ends it with PX_ERR_LIMIT; the form goes on.  The whole form is
+ *  within content_bytes_max of the route (1 MiB unless set), or is answered 413.
  *  Else as px_request_save; PX_ERR_INVALID: not in on_part. */
 PX_MUST_CHECK px_err px_part_save(px_exchange *exchange, int fd, uint64_t bytes_max,
                                   px_saved_fn on_saved, void *context);

@@ -60,6 +60,10 @@ void form_data_pause(px_exchange *exchange);
 void form_data_finish(px_exchange *exchange);
 void form_data_release(px_exchange *exchange);
 
+/* A limit of the handler's beside the route's: the lower one holds.  Were it to take the place of
+ * the route's, content in chunks could pass what a declared length is refused for. */
+void exchange_content_limit(px_exchange *exchange, uint64_t bytes_max);
+
 /* Has the content collected, up to bytes_max. */
 void exchange_collect(px_exchange *exchange);
 

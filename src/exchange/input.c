@@ -187,6 +187,12 @@ void exchange_collect(px_exchange *exchange)
                                      : SIZE_MAX / 2;
 }
 
+void exchange_content_limit(px_exchange *exchange, uint64_t bytes_max)
+{
+    if (bytes_max < exchange->input.bytes_max)
+        exchange->input.bytes_max = bytes_max;
+}
+
 void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
                         void (*on_collected)(px_exchange *exchange, px_str content, void *context),
                         void *context)
@@ -201,7 +207,7 @@ void px_request_collect(px_exchange *exchange, uint64_t bytes_max,
         exchange_break(exchange, PX_END_ABORTED, "px_request_collect after content had gone by");
         return;
     }
-    exchange->input.bytes_max = bytes_max;
+    exchange_content_limit(exchange, bytes_max);
     exchange_collect(exchange);
     if (!exchange->input.more)
         return;

@@ -223,7 +223,7 @@ px_err px_request_save(px_exchange *exchange, int fd, uint64_t bytes_max, px_sav
 
     if (err != PX_OK)
         return err;
-    exchange->input.bytes_max = bytes_max;
+    exchange_content_limit(exchange, bytes_max);
     exchange->input.sink = SINK_SAVE;
     exchange->transport->give_credit(exchange);
     return PX_OK;

@@ -57,6 +57,7 @@ static void save(px_exchange *exchange, void *context)
 {
     struct saving *saving = context;
 
+    exchange->input.bytes_max = PX_UNLIMITED_BYTES; /* as its route's option would */
     saving->begun = px_request_save(exchange, saving->fd, saving->bytes_max, on_saved, saving);
     if (saving->begun != PX_OK)
         px_respond_error(exchange, 503);
