@@ -14,6 +14,9 @@ build and run them, and hold this page to their text; `tools/cookbook.py` writes
 
     cc 01_hello.c $(pkg-config --cflags --libs pollux) -o hello && ./hello 127.0.0.1:8080
 
+The argument is the address to listen on, 127.0.0.1:8080 without one. 27 takes the URL to ask for instead, and 28 the URL of the other
+server behind the address (http://127.0.0.1:8081 without one).
+
 What the calls promise stands in their headers, and [EMBEDDING.md](EMBEDDING.md) is the guide to them.
 
 """

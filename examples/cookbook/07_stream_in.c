@@ -27,13 +27,15 @@ static void count(px_exchange *exchange, void *context)
 
 int main(int argc, char **argv)
 {
+    px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
     px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
     unsigned long bytes = 0; /* of all requests */
 
-    if (argc < 2 || !server ||
-        px_server_route(server, "POST /count", count, &bytes, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+    route.content_bytes_max = PX_UNLIMITED_BYTES; /* else 1 MiB */
+    if (!server ||
+        px_server_route_with(server, "POST /count", &route, count, &bytes, &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

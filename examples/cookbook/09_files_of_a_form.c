@@ -36,11 +36,14 @@ static void form(px_exchange *exchange, void *context)
 
 int main(int argc, char **argv)
 {
+    px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
     px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
 
-    if (argc < 2 || !server || px_server_route(server, "POST /form", form, NULL, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+    route.content_bytes_max = 1 << 30; /* of all parts; else 1 MiB */
+    if (!server ||
+        px_server_route_with(server, "POST /form", &route, form, NULL, &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

@@ -11,9 +11,9 @@ int main(int argc, char **argv)
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
 
     route.release = px_files_destroy; /* with the server */
-    if (argc < 2 || !server || !files ||
+    if (!server || !files ||
         px_server_route_with(server, "/static/", &route, px_files_handle, files, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

@@ -17,9 +17,9 @@ int main(int argc, char **argv)
     px_group *api;
 
     rules.content_bytes_max = 4096, rules.total_timeout_ms = 5000;
-    if (argc < 2 || !server || px_server_group(server, "/api", &rules, &api, &error) != PX_OK ||
+    if (!server || px_server_group(server, "/api", &rules, &api, &error) != PX_OK ||
         px_group_route(api, "GET /things", NULL, list, NULL, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

@@ -20,7 +20,8 @@ int main(int argc, char **argv)
     options.on_error_page = page; /* 404, 405, 413 and what px_respond_error is given */
     px_server *server = px_server_create(&options, &error);
 
-    if (argc < 2 || !server || px_server_listen(server, argv[1], &error) != PX_OK ||
+    if (!server ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

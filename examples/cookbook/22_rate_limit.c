@@ -18,10 +18,10 @@ int main(int argc, char **argv)
     options.count = 2, options.per_ms = 60 * 1000; /* then 429, with Retry-After */
     px_rate_limit *limit = px_rate_limit_create(&options, &error);
 
-    if (argc < 2 || !server || !limit ||
+    if (!server || !limit ||
         px_server_use(server, px_rate_limit_check, limit, px_rate_limit_destroy, &error) != PX_OK ||
         px_server_route(server, "GET /", hello, NULL, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     px_serve_options options = PX_SERVE_OPTIONS_DEFAULT;
     px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
-    px_listener *listener = argc > 1 ? px_listener_open(argv[1], NULL, &error) : NULL;
+    px_listener *listener = px_listener_open(argc > 1 ? argv[1] : "127.0.0.1:8080", NULL, &error);
     px_tls *tls = options.tls = px_tls_create(NULL, &error);
 
     if (!server || !listener || !tls ||

@@ -21,8 +21,8 @@ int main(int argc, char **argv)
     px_error error = PX_ERROR_INIT;
     px_server *server = px_server_create(NULL, &error);
 
-    if (argc < 2 || !server || px_server_route(server, "GET /talk", talk, NULL, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+    if (!server || px_server_route(server, "GET /talk", talk, NULL, &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_server_destroy(server);

@@ -25,10 +25,10 @@ int main(int argc, char **argv)
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
 
     route.content_mode = PX_CONTENT_COLLECT;
-    if (argc < 2 || !server || !topic ||
+    if (!server || !topic ||
         px_server_route(server, "GET /news", listen_to, topic, &error) != PX_OK ||
         px_server_route_with(server, "POST /news", &route, tell, topic, &error) != PX_OK ||
-        px_server_listen(server, argv[1], &error) != PX_OK ||
+        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK ||
         px_server_run(server, &error) != PX_OK)
         fprintf(stderr, "%s\n", error.text);
     px_topic_destroy(topic);

@@ -20,6 +20,7 @@ import cookbook  # noqa: E402
 PROGRAM = os.environ["POLLUX_COOKBOOK"]
 FORM = "multipart/form-data; boundary=b"
 PART = 'b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\nhello\r\n--b--\r\n'
+LARGE_PART = PART.replace("hello", "hello" * 500000)
 PLAIN = "application/x-www-form-urlencoded"
 
 
@@ -84,9 +85,15 @@ TABLE = {
     "05_form": [("POST", "/greet", "name=Ada+L", {"Content_Type": PLAIN}, 200, b"Ada L"),
                 ("POST", "/greet", "x=1", {"Content_Type": PLAIN}, 422, b"no name")],
     "06_content": [("POST", "/echo", "abc", {}, 200, b"abc"), ("POST", "/echo", "x" * 70000, {}, 413, None)],
-    "07_stream_in": [("POST", "/count", "x" * 100000, {}, 200, b"100000 bytes\n")],
-    "08_save": [("PUT", "/upload", "y" * 300000, {}, 201, b"saved\n")],
+    "07_stream_in": [("POST", "/count", "x" * 100000, {}, 200, b"100000 bytes\n"),
+                     ("POST", "/count", "x" * 3000000, {}, 200, b"3100000 bytes\n"),
+                     ("POST", "/count", iter([b"x" * 3000000]), {}, 200, b"6100000 bytes\n")],
+    "08_save": [("PUT", "/upload", "y" * 5000000, {}, 201, b"saved\n"),
+                ("PUT", "/upload", iter([b"y" * 5000000]), {}, 201, b"saved\n"),
+                ("PUT", "/upload", "y" * 300000, {}, 201, b"saved\n")],
     "09_files_of_a_form": [("POST", "/form", "--" + PART, {"Content_Type": FORM}, 200, b"thanks\n"),
+                           ("POST", "/form", "--" + LARGE_PART, {"Content_Type": FORM}, 200, b"thanks\n"),
+                           ("POST", "/form", iter([b"--" + LARGE_PART.encode()]), {"Content_Type": FORM}, 200, b"thanks\n"),
                            ("POST", "/form", "x", {}, 415, None)],
     "10_files": [("GET", "/static/report.txt", None, {}, 200, b"all is well"), ("GET", "/static/no", None, {}, 404, None)],
     "11_download": [("GET", "/report", None, {"Range": "bytes=0-2"}, 206, b"all")],
@@ -114,6 +121,8 @@ def test_program(serve, name):
         answer = server.ask(method, target, content, **fields)
         assert answer.status == status, answer.content
         assert expected is None or answer.content == expected
+    if name == "04_json":
+        assert answer.headers["Location"] == "/things/2"
     if name == "08_save":
         with open(os.path.join(os.path.dirname(server.path), "upload.bin"), encoding="ascii") as file:
             assert file.read() == "y" * 300000
@@ -160,6 +169,8 @@ def test_fetch_and_proxy(serve):
     assert proxy.ask("GET", "/").content == b"Hello, world!"
     done = subprocess.run([PROGRAM, "27_fetch", f"unix:{backend.path}"], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr.strip()) == (0, "Hello, world!", "200")
+    done = subprocess.run([PROGRAM, "27_fetch", f"unix:{backend.path}.not"], capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and done.stdout == "" and "No such file" in done.stderr
 
 
 def test_end(serve):
@@ -182,6 +193,13 @@ def test_thirty():
 def test_the_page_shows_them():
     with open(cookbook.PAGE, encoding="utf-8") as file:
         assert file.read() == cookbook.page(), "run tools/cookbook.py"
+
+
+@pytest.mark.parametrize("name,text", cookbook.programs(), ids=lambda value: value[:2] if value.endswith(".c") else "c")
+def test_each_does_without_an_argument(name, text):
+    found = re.findall(r'argc > 1 \? argv\[1\] : ("[^"]*")', text)
+    expected = {"27_fetch.c": ['"http://127.0.0.1:8080/"'], "30_test.c": []}.get(name, ['"127.0.0.1:8080"'])
+    assert found == expected and "argv[1]," not in text
 
 
 @pytest.mark.parametrize("name,text", cookbook.programs(), ids=lambda value: value[:2] if value.endswith(".c") else "c")
