@@ -106,6 +106,14 @@ PX_MUST_CHECK px_err px_tls_refused_at(const px_tls *tls, size_t index, const ch
  *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error);
 
+/** Adds the certificate that px_tls_add_self_signed made for another px_tls and these very names,
+ * so that clients that trust it go on: for what takes its place.  One that expires in less than 30
+ * days is none.
+ *  @param from not changed; it may end before `tls` does.
+ *  @return PX_OK, PX_ERR_NOT_FOUND (make one), PX_ERR_INVALID, PX_ERR_LIMIT or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err px_tls_keep_self_signed(px_tls *tls, const char *names, const px_tls *from,
+                                             px_error *out_error);
+
 /** Adds an OCSP response (DER, RFC 6960) that is stapled to the certificate it speaks of, added
  *  before.  One that cannot be stapled as things are, because it is for none of the certificates
  *  that are served, does not say "good" or has expired, is left out (px_tls_unstapled_at); each
@@ -156,6 +164,9 @@ PX_MUST_CHECK px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name
  *  @param out_text filled and NUL-terminated; "" without a certificate.
  *  @return its length, at most `room` - 1. */
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room);
+
+/** The same of a certificate by its index, as px_tls_certificate_at counts them. */
+size_t px_tls_fingerprint_at(const px_tls *tls, size_t index, char *out_text, size_t room);
 
 /* --- The client's side ------------------------------------------------------------------------ */
 

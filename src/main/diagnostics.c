@@ -98,6 +98,17 @@ void diagnostics_tell(enum diagnostics_level level, const char *format, ...)
     va_end(arguments);
 }
 
+void diagnostics_warn(const char *format, ...)
+{
+    char text[LINE_BYTES_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    diagnostics_tell(LEVEL_WARNING, "%s%s", spoken_as().is_log ? "" : "warning: ", text);
+}
+
 void diagnostics_say(const char *format, ...)
 {
     va_list arguments;

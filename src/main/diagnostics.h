@@ -19,6 +19,9 @@ enum diagnostics_level {
 /* Writes one line.  Never blocks: when stderr is not read, the line is lost. */
 void diagnostics_tell(enum diagnostics_level level, const char *format, ...) PX_PRINTF(2, 3);
 
+/* The same at LEVEL_WARNING, with "warning: " before it where the line has no level otherwise. */
+void diagnostics_warn(const char *format, ...) PX_PRINTF(1, 2);
+
 /* The same at LEVEL_ERROR. */
 void diagnostics_say(const char *format, ...) PX_PRINTF(1, 2);
 

@@ -55,10 +55,13 @@ static px_err add_staple(struct options *options, const struct flag *flag, const
 static px_err set_self_signed(struct options *options, const struct flag *flag, const char *value,
                               px_error *out_error)
 {
-    (void)flag;
-    (void)out_error;
-    options->secure.self_signed = true;
-    options->secure.self_signed_names = value;
+    struct secure_options *secure = &options->secure;
+
+    if (secure->certificate_count == CERTIFICATE_COUNT_MAX)
+        return error_set(out_error, PX_ERR_INVALID, 0, "--%s: at most %d of them", flag->name,
+                         CERTIFICATE_COUNT_MAX);
+    secure->made_names[secure->certificate_count++] = value;
+    secure->made_count++;
     return PX_OK;
 }
 
@@ -177,7 +180,7 @@ const struct flag flags_tls[] = {
     {"tls-key", 0, "FILE", FOR_SERVING, add_key, 0,
      "PEM: its key, one for each --tls-cert (default: in the same file)"},
     {"tls-self-signed", 0, "[NAMES]", FOR_SERVING, set_self_signed, 0,
-     "a certificate for development, kept in memory"},
+     "a certificate for development, kept in memory; repeat"},
     {"tls-profile", 0, "NAME", FOR_SERVING, set_profile, 0,
      "intermediate (default: TLS 1.3 and 1.2), modern (1.3 alone)"},
     {"tls-modern", 0, NULL, FOR_SERVING, set_modern, 0, "the same as --tls-profile modern"},

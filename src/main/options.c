@@ -314,7 +314,8 @@ static px_err words_parse(struct options *options, int count, char **words, bool
 static px_err secure_check(struct options *options, px_error *out_error)
 {
     struct secure_options *secure = &options->secure;
-    bool has_certificate = secure->certificate_count > 0 || secure->self_signed;
+    uint32_t file_count = secure->certificate_count - secure->made_count;
+    bool has_certificate = secure->certificate_count > 0;
     const char *address = NULL;
 
     for (uint32_t i = options->listen_count; i > 0; i--)
@@ -327,11 +328,11 @@ static px_err secure_check(struct options *options, px_error *out_error)
     if (has_certificate && !address)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "a certificate is given and no address for it: add -l https://:8443");
-    if (secure->key_count != 0 && secure->key_count != secure->certificate_count)
+    if (secure->key_count != 0 && secure->key_count != file_count)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "there are %u of --tls-cert and %u of --tls-key: give one for each",
-                         secure->certificate_count, secure->key_count);
-    if (secure->certificate_count > 0 && secure->self_signed)
+                         file_count, secure->key_count);
+    if (file_count > 0 && secure->made_count > 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--tls-self-signed stands in for --tls-cert: leave one of them out");
     if (secure->redirect && !address)

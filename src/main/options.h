@@ -109,14 +109,15 @@ struct proxy_options {
 
 /* How TLS is spoken on addresses that begin with https://. */
 struct secure_options {
-    const char *certificates[CERTIFICATE_COUNT_MAX];
+    const char *certificates[CERTIFICATE_COUNT_MAX]; /* NULL: one that is made, self-signed */
+    const char
+        *made_names[CERTIFICATE_COUNT_MAX]; /* its names; NULL: localhost and its addresses */
     uint32_t certificate_count;
+    uint32_t made_count;                     /* of those, self-signed ones */
     const char *keys[CERTIFICATE_COUNT_MAX]; /* one for each certificate, or none at all */
     uint32_t key_count;
     const char *staples[CERTIFICATE_COUNT_MAX];
     uint32_t staple_count;
-    bool self_signed;
-    const char *self_signed_names; /* NULL: localhost and its addresses */
     const char *redirect;   /* an address that sends every client to https; in `listen` too */
     uint32_t redirect_port; /* ... on this port; 0: that of the first https:// address */
     char redirect_address[REDIRECT_BYTES_MAX]; /* redirect points here */

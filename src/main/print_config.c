@@ -228,15 +228,15 @@ static void print_policy(struct print *print, const struct secure_options *secur
 
 static void print_tls(struct print *print, const struct secure_options *secure)
 {
-    if (secure->self_signed) {
-        print_begin(print, "tls");
-        print_word(print, "self_signed");
-        if (secure->self_signed_names)
-            print_value(print, px_str_of(secure->self_signed_names));
-        print_policy(print, secure, NULL);
-    }
     for (uint32_t i = 0; i < secure->certificate_count; i++) {
         print_begin(print, "tls");
+        if (!secure->certificates[i]) {
+            print_word(print, "self_signed");
+            if (secure->made_names[i])
+                print_value(print, px_str_of(secure->made_names[i]));
+            print_policy(print, secure, NULL);
+            continue;
+        }
         print_path(print, secure->certificates[i]);
         if (secure->key_count > 0)
             print_path(print, secure->keys[i]);
@@ -305,7 +305,8 @@ static bool is_good(const struct options *options, struct buf *text)
     struct options again = *options;
 
     again.proxy.trusted_count = 0;
-    again.secure.certificate_count = again.secure.key_count = again.secure.staple_count = 0;
+    again.secure.certificate_count = again.secure.made_count = again.secure.key_count =
+        again.secure.staple_count = 0;
     bool good = config && config_is_good(config) && run_options_fill(config, &again);
 
     if (!config)

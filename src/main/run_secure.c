@@ -1,10 +1,10 @@
 /*
  * From `tls` of hosts to the options of TLS.
  *
- * The happy path: each pair of files once, in the order of the file, so that the first one also
- * serves clients that name no host.  Names are chosen by what certificates say.  How TLS is spoken
- * (versions, client certificates, tickets) holds for all hosts: two that say different things are
- * an error.
+ * The happy path: each pair of files and each certificate that is made once, in the order of the
+ * file, so that the first one also serves clients that name no host.  Names are chosen by what
+ * certificates say.  How TLS is spoken (versions, client certificates, tickets) holds for all
+ * hosts: two that say different things are an error.
  */
 #include "main/run_secure.h"
 
@@ -110,26 +110,25 @@ static void take_files(struct securing *securing, const struct config_node *host
     struct secure_options *secure = &securing->options->secure;
     const char *staple = text_of(node, "ocsp");
 
-    if (node->values[0].is_word) {
-        secure->self_signed = true;
-        secure->self_signed_names =
-            node->value_count > 1 ? node->values[1].value->text.ptr : names_join(securing, host);
-        return;
-    }
-    const char *certificate = node->values[0].text.ptr;
-    const char *key = node->value_count > 1 ? node->values[1].text.ptr : NULL;
+    bool is_made = node->values[0].is_word;
+    const char *certificate = is_made ? NULL : node->values[0].text.ptr;
+    const char *key = !is_made && node->value_count > 1 ? node->values[1].text.ptr : NULL;
+    const char *names = is_made ? self_signed_names(securing, host, node) : NULL;
 
     for (uint32_t i = 0; i < secure->certificate_count; i++)
-        if (is_same(secure->certificates[i], certificate) && is_same(secure->keys[i], key))
+        if (is_same(secure->certificates[i], certificate) && is_same(secure->keys[i], key) &&
+            is_same(secure->made_names[i], names))
             return;
     if (secure->certificate_count == CERTIFICATE_COUNT_MAX) {
         note(securing, node, "more than 256 certificates");
         return;
     }
     secure->certificates[secure->certificate_count] = certificate;
+    secure->made_names[secure->certificate_count] = names;
     secure->keys[secure->certificate_count++] = key;
     secure->key_count = secure->certificate_count;
-    if (staple)
+    secure->made_count += is_made;
+    if (staple && !is_made)
         secure->staples[secure->staple_count++] = staple;
 }
 

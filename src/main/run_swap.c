@@ -103,7 +103,7 @@ static bool try_tls(struct run_swap *swap, const struct run_parts *parts)
 {
     px_tls *tls;
 
-    if (secure_open(&swap->next->options, parts->dates, &tls) != CODE_OK) {
+    if (secure_open(&swap->next->options, parts->dates, *parts->tls, &tls) != CODE_OK) {
         run_change_note(swap->next->config, "tls", 0, "TLS cannot be spoken so");
         return false;
     }

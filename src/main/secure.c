@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -24,11 +25,19 @@ static bool is_of_one(px_err err)
     return err == PX_ERR_NOT_FOUND || err == PX_ERR_PERMISSION || err == PX_ERR_INVALID;
 }
 
+/* One that was made before is kept, so that clients that trust it go on. */
+static px_err made_add(px_tls *tls, const char *names, const px_tls *before, px_error *out_error)
+{
+    if (before && px_tls_keep_self_signed(tls, names, before, out_error) == PX_OK)
+        return PX_OK;
+    return px_tls_add_self_signed(tls, names, out_error);
+}
+
 /* Adds them in their order: the first one is also served to clients that name no host.  One that
  * cannot be used is refused by its names, unless it is an error where that is asked for, or there
  * is no other. */
 static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
-                               px_error *out_error)
+                               const px_tls *before, px_error *out_error)
 {
     px_tls_certificate good;
     px_error first = {.code = PX_OK};
@@ -38,6 +47,10 @@ static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
         const char *certificate = secure->certificates[i];
         const char *key = secure->key_count > 0 ? secure->keys[i] : NULL;
 
+        if (!certificate) {
+            err = made_add(tls, secure->made_names[i], before, out_error);
+            continue;
+        }
         err = px_tls_add_certificate(tls, certificate, key, out_error);
         if (err == PX_OK || secure->strict || !is_of_one(err))
             continue;
@@ -45,8 +58,6 @@ static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
             first = *out_error;
         err = px_tls_add_refused(tls, certificate, key, out_error);
     }
-    if (err == PX_OK && secure->self_signed)
-        err = px_tls_add_self_signed(tls, secure->self_signed_names, out_error);
     if (err == PX_OK && first.code != PX_OK &&
         px_tls_certificate_at(tls, 0, &good) == PX_ERR_NOT_FOUND) {
         *out_error = first;
@@ -55,9 +66,10 @@ static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
     return err;
 }
 
-static px_err secure_fill(px_tls *tls, const struct secure_options *secure, px_error *out_error)
+static px_err secure_fill(px_tls *tls, const struct secure_options *secure, const px_tls *before,
+                          px_error *out_error)
 {
-    px_err err = certificates_add(tls, secure, out_error);
+    px_err err = certificates_add(tls, secure, before, out_error);
     const char *why;
 
     for (uint32_t i = 0; i < secure->staple_count && err == PX_OK; i++)
@@ -126,10 +138,12 @@ enum exit_code secure_judge(const px_tls *tls, struct secure_dates *dates, int64
         if (step == DATE_GOOD || (!news && !wrong))
             continue;
         date_write(&certificate, step, now, text, sizeof(text));
-        diagnostics_tell(wrong ? LEVEL_ERROR : LEVEL_WARNING, "%sthe certificate in %s %s",
-                         wrong ? "" : "warning: ", certificate.file, text);
-        if (wrong)
-            code = CODE_CONFIG;
+        if (!wrong) {
+            diagnostics_warn("the certificate in %s %s", certificate.file, text);
+            continue;
+        }
+        diagnostics_say("the certificate in %s %s", certificate.file, text);
+        code = CODE_CONFIG;
     }
     return code;
 }
@@ -140,12 +154,10 @@ static void left_out_tell(const px_tls *tls)
     const char *why;
 
     for (size_t i = 0; px_tls_refused_at(tls, i, &why) == PX_OK; i++)
-        diagnostics_tell(LEVEL_WARNING,
-                         "warning: %s; clients that ask for its names are refused until the file "
-                         "is mended",
+        diagnostics_warn("%s; clients that ask for its names are refused until the file is mended",
                          why);
     for (size_t i = 0; px_tls_unstapled_at(tls, i, &why) == PX_OK; i++)
-        diagnostics_tell(LEVEL_WARNING, "warning: %s; it is not stapled", why);
+        diagnostics_warn("%s; it is not stapled", why);
 }
 
 void secure_look(const px_tls *tls, struct secure_dates *dates)
@@ -171,10 +183,36 @@ static enum exit_code code_of(px_err err)
     return err == PX_ERR_INVALID ? CODE_CONFIG : exit_code_of(err);
 }
 
-enum exit_code secure_open(const struct options *options, struct secure_dates *dates,
-                           px_tls **out_tls)
+/* Whether one of its certificates has this fingerprint; NULL: none has. */
+static bool has_fingerprint(const px_tls *tls, const char *fingerprint)
+{
+    char text[FINGERPRINT_BYTES];
+
+    for (size_t i = 0; tls && px_tls_fingerprint_at(tls, i, text, sizeof(text)) > 0; i++)
+        if (strcmp(text, fingerprint) == 0)
+            return true;
+    return false;
+}
+
+/* What is made has no other place where its fingerprint could be read; each is said once. */
+static void made_tell(const px_tls *tls, const px_tls *before)
 {
     char fingerprint[FINGERPRINT_BYTES];
+    px_tls_certificate certificate;
+
+    for (size_t i = 0; px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
+        if (certificate.file ||
+            px_tls_fingerprint_at(tls, i, fingerprint, sizeof(fingerprint)) == 0)
+            continue;
+        if (!has_fingerprint(before, fingerprint))
+            diagnostics_tell(LEVEL_NOTICE, "self-signed certificate for %s, SHA-256 %s",
+                             certificate.name, fingerprint);
+    }
+}
+
+enum exit_code secure_open(const struct options *options, struct secure_dates *dates,
+                           const px_tls *before, px_tls **out_tls)
+{
     px_error error;
 
     *out_tls = NULL;
@@ -182,7 +220,7 @@ enum exit_code secure_open(const struct options *options, struct secure_dates *d
         return CODE_OK;
     px_tls *tls = px_tls_create(&options->secure.tls, &error);
 
-    if (!tls || secure_fill(tls, &options->secure, &error) != PX_OK) {
+    if (!tls || secure_fill(tls, &options->secure, before, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         px_tls_destroy(tls);
         return code_of(error.code);
@@ -193,24 +231,23 @@ enum exit_code secure_open(const struct options *options, struct secure_dates *d
         px_tls_destroy(tls);
         return code;
     }
-    if (options->secure.self_signed && options->secure.certificate_count == 0 && !options->quiet) {
-        px_tls_fingerprint(tls, fingerprint, sizeof(fingerprint));
-        diagnostics_say("self-signed certificate, SHA-256 %s", fingerprint);
-    }
+    if (options->secure.made_count > 0 && !options->quiet)
+        made_tell(tls, before);
     left_out_tell(tls);
     *out_tls = tls;
     return CODE_OK;
 }
 
 /* Where dates are errors, they are before anything is replaced. */
-static bool would_open(const struct options *options, const struct secure_dates *dates)
+static bool would_open(const struct options *options, const struct secure_dates *dates,
+                       const px_tls *now)
 {
     struct secure_dates scratch = *dates;
     px_tls *tls;
 
-    if (!options->secure.strict || options->secure.certificate_count == 0)
+    if (!options->secure.strict || options->secure.certificate_count == options->secure.made_count)
         return true;
-    if (secure_open(options, &scratch, &tls) != CODE_OK)
+    if (secure_open(options, &scratch, now, &tls) != CODE_OK)
         return false;
     px_tls_destroy(tls);
     return true;
@@ -222,7 +259,7 @@ px_err secure_reload(const struct options *options, px_tls *tls, struct secure_d
 
     if (!tls)
         return PX_OK;
-    if (!would_open(options, dates)) {
+    if (!would_open(options, dates, tls)) {
         diagnostics_say("not reloaded: --tls-strict takes no such certificate");
         return PX_ERR_INVALID;
     }

@@ -22,9 +22,11 @@ struct secure_dates {
 
 /* Makes it, where an address asks for it: CODE_OK with *out_tls (owned by the caller, NULL where
  * none does), else what went wrong was said on stderr.  Of several certificates some may be
- * unusable: that is said too, and their names are refused. */
+ * unusable: that is said too, and their names are refused.
+ *  before: what is served until then, or NULL; its self-signed certificates are kept where their
+ * names are the same. */
 enum exit_code secure_open(const struct options *options, struct secure_dates *dates,
-                           px_tls **out_tls);
+                           const px_tls *before, px_tls **out_tls);
 
 /* Reads all files again, where there is TLS: PX_OK, or with everything as it was an error that was
  * said on stderr. */

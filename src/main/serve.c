@@ -514,7 +514,7 @@ enum exit_code serve(const struct options *options)
         file_watch_init(&program.watch, &options->secure);
     enum exit_code code = log_keep_errors(&program.log, options);
     if (code == CODE_OK)
-        code = secure_open(options, &program.dates, &program.tls);
+        code = secure_open(options, &program.dates, NULL, &program.tls);
     if (code == CODE_OK)
         code = program_open(&program);
     if (code == CODE_OK)

@@ -7,11 +7,16 @@
 #include "tls/tls.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/options.h"
 #include "tls/tls_context.h"
 #include "tls/tls_ocsp.h"
+
+enum { KEPT_S_LEAST = 30 * 24 * 3600 }; /* a made certificate with less left is made anew */
+
+static const char names_default[] = "localhost,127.0.0.1,::1";
 
 /* --- Making and ending ------------------------------------------------------------------------ */
 
@@ -90,6 +95,7 @@ static void source_free(px_tls *tls, struct tls_source *source)
     alloc_put(&tls->allocator, source->path);
     alloc_put(&tls->allocator, source->key_path);
     tls_certificate_free(source->made);
+    alloc_put(&tls->allocator, source->made_names);
     tls_certificate_free(source->named);
     alloc_put(&tls->allocator, source);
 }
@@ -185,7 +191,7 @@ static px_err source_load(px_tls *tls, struct tls_source *source,
         err = files_load(tls, source, &certificate, out_error);
         break;
     case TLS_SOURCE_MADE:
-        certificate = tls_certificate_copy(source->made);
+        certificate = tls_certificate_copy(source->made, &tls->allocator);
         if (!certificate)
             err = error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
         break;
@@ -348,22 +354,62 @@ bool tls_refuses(const px_tls *tls, const char *host)
     return false;
 }
 
+/* Adds a made certificate with the names it was made for; takes it over in any case.  NULL: there
+ * is none, and `out_error` says why. */
+static px_err made_add(px_tls *tls, struct tls_certificate *made, const char *names,
+                       px_error *out_error)
+{
+    struct tls_source *source =
+        made ? source_make(tls, TLS_SOURCE_MADE, NULL, NULL, out_error) : NULL;
+
+    if (!source) {
+        tls_certificate_free(made);
+        return out_error->code;
+    }
+    source->made = made;
+    if (text_copy(tls, names, &source->made_names) == PX_OK)
+        return source_add(tls, source, out_error);
+    source_free(tls, source);
+    return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+}
+
 px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_error)
 {
     px_error error = {0};
     px_error *where = out_error ? out_error : &error;
+    const char *given = names ? names : names_default;
 
     error_clear(where);
-    struct tls_source *source = source_make(tls, TLS_SOURCE_MADE, NULL, NULL, where);
+    return made_add(tls, tls_certificate_make(&tls->allocator, given, where), given, where);
+}
 
-    if (!source)
-        return where->code;
-    source->made =
-        tls_certificate_make(&tls->allocator, names ? names : "localhost,127.0.0.1,::1", where);
-    if (source->made)
-        return source_add(tls, source, where);
-    source_free(tls, source);
-    return where->code;
+static bool is_good_for_long(const struct tls_certificate *certificate)
+{
+    int64_t from, until;
+
+    return tls_certificate_dates(certificate, &from, &until) == PX_OK &&
+           until - (int64_t)time(NULL) >= KEPT_S_LEAST;
+}
+
+px_err px_tls_keep_self_signed(px_tls *tls, const char *names, const px_tls *from,
+                               px_error *out_error)
+{
+    px_error error = {0};
+    px_error *where = out_error ? out_error : &error;
+    const char *given = names ? names : names_default;
+    const struct tls_source *kept = from->sources;
+    struct tls_certificate *made;
+
+    error_clear(where);
+    while (kept && (kept->kind != TLS_SOURCE_MADE || strcmp(kept->made_names, given) != 0 ||
+                    !is_good_for_long(kept->made)))
+        kept = kept->next;
+    if (!kept)
+        return error_set(where, PX_ERR_NOT_FOUND, 0, "no certificate was made for %s", given);
+    made = tls_certificate_copy(kept->made, &tls->allocator);
+    if (!made)
+        error_set(where, PX_ERR_MEMORY, 0, "out of memory");
+    return made_add(tls, made, given, where);
 }
 
 px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error)
@@ -441,8 +487,13 @@ px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name_index, const 
 
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)
 {
-    if (tls->context)
-        return tls_certificate_fingerprint(tls->context->certificates[0], out_text, room);
+    return px_tls_fingerprint_at(tls, 0, out_text, room);
+}
+
+size_t px_tls_fingerprint_at(const px_tls *tls, size_t index, char *out_text, size_t room)
+{
+    if (tls->context && index < tls->context->certificate_count)
+        return tls_certificate_fingerprint(tls->context->certificates[index], out_text, room);
     if (room > 0)
         out_text[0] = '\0';
     return 0;

@@ -24,6 +24,7 @@ struct tls_source {
     char *path;                   /* owned: certificate or response; NULL for a made one */
     char *key_path;               /* owned, or NULL */
     struct tls_certificate *made; /* owned: TLS_SOURCE_MADE */
+    char *made_names;             /* owned: ... for these, as they were given */
     /* Of a certificate that could not be used when it was read last, or of a response that was not
      * stapled: */
     bool refused;

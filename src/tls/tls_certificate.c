@@ -134,7 +134,8 @@ struct tls_certificate *tls_certificate_of(const px_allocator *allocator, X509 *
     return certificate;
 }
 
-struct tls_certificate *tls_certificate_copy(const struct tls_certificate *certificate)
+struct tls_certificate *tls_certificate_copy(const struct tls_certificate *certificate,
+                                             const px_allocator *allocator)
 {
     STACK_OF(X509) *chain = NULL;
 
@@ -142,8 +143,7 @@ struct tls_certificate *tls_certificate_copy(const struct tls_certificate *certi
         return NULL;
     X509_up_ref(certificate->leaf);
     EVP_PKEY_up_ref(certificate->key);
-    return tls_certificate_of(certificate->allocator, certificate->leaf, certificate->key, chain,
-                              NULL);
+    return tls_certificate_of(allocator, certificate->leaf, certificate->key, chain, NULL);
 }
 
 void tls_certificate_free(struct tls_certificate *certificate)

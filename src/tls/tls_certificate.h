@@ -56,7 +56,8 @@ struct tls_certificate *tls_certificate_of(const px_allocator *allocator, X509 *
                                            STACK_OF(X509) * chain, px_error *out_error);
 
 /* Another with the same leaf, chain and key, without a staple; NULL without memory. */
-struct tls_certificate *tls_certificate_copy(const struct tls_certificate *certificate);
+struct tls_certificate *tls_certificate_copy(const struct tls_certificate *certificate,
+                                             const px_allocator *allocator);
 
 void tls_certificate_free(struct tls_certificate *certificate);
 

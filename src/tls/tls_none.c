@@ -59,6 +59,15 @@ px_err px_tls_add_self_signed(px_tls *tls, const char *names, px_error *out_erro
     return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
 }
 
+px_err px_tls_keep_self_signed(px_tls *tls, const char *names, const px_tls *from,
+                               px_error *out_error)
+{
+    (void)tls;
+    (void)names;
+    (void)from;
+    return error_set(out_error, PX_ERR_UNSUPPORTED, 0, "%s", text);
+}
+
 px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_error)
 {
     (void)tls;
@@ -97,7 +106,13 @@ px_err px_tls_name_at(const px_tls *tls, size_t index, size_t name_index, const 
 
 size_t px_tls_fingerprint(const px_tls *tls, char *out_text, size_t room)
 {
+    return px_tls_fingerprint_at(tls, 0, out_text, room);
+}
+
+size_t px_tls_fingerprint_at(const px_tls *tls, size_t index, char *out_text, size_t room)
+{
     (void)tls;
+    (void)index;
     if (room > 0)
         out_text[0] = '\0';
     return 0;

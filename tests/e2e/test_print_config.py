@@ -95,7 +95,7 @@ PAIR = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"]
 FLAGS_TLS = {
     "tls-cert": (["--tls-cert", "both.pem"], "tls {cwd}/both.pem"),
     "tls-key": (PAIR, "tls {cwd}/cert.pem {cwd}/key.pem"),
-    "tls-self-signed": (["--tls-self-signed=a.test,b.test"], "tls self_signed a.test,b.test"),
+    "tls-self-signed": (["--tls-self-signed=a.test,b.test", "--tls-self-signed=c.test"], "tls self_signed a.test,b.test"),
     "tls-profile": (PAIR + ["--tls-profile", "modern"], "> profile modern"),
     "tls-modern": (PAIR + ["--tls-modern"], "> profile modern"),
     "tls-client-ca": (PAIR + ["--tls-client-ca", "cert.pem"], "> client_ca {cwd}/cert.pem"),

@@ -371,7 +371,7 @@ def test_a_crowd_that_dawdles_locks_nobody_out(pairs, authority):
 
 def test_self_signed(tmp_path):
     with tls("--tls-self-signed") as server:
-        fingerprint = server.wait_stderr(r"self-signed certificate, SHA-256 ([0-9A-F:]{95})$")[0][1]
+        fingerprint = server.wait_stderr(r"self-signed certificate for localhost, SHA-256 ([0-9A-F:]{95})$")[0][1]
         pem = ssl.get_server_certificate(server.address)
         out = subprocess.run(["openssl", "x509", "-fingerprint", "-sha256", "-noout", "-ext", "subjectAltName"],
                              input=pem, capture_output=True, text=True).stdout  # fmt: skip
@@ -382,6 +382,73 @@ def test_self_signed(tmp_path):
     with tls("--tls-self-signed=dev.test") as server:
         done = curl(server, "-k", "-w", "%{certs}", name="dev.test")
         assert "Subject Alternative Name:DNS:dev.test" in done.stdout, done.stdout
+
+
+def names_shown(server, name):
+    """The names of the certificate that a client is shown who asks for one."""
+    pem = s_client(server, "-servername", name)
+    out = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=pem, capture_output=True, text=True)
+    return re.findall(r"DNS:([^,\s]+)", out.stdout)
+
+
+def fingerprints(server):
+    return re.findall(r"self-signed certificate for (\S+), SHA-256 ([0-9A-F:]{95})$", server.stderr, re.M)
+
+
+def test_each_self_signed_certificate_has_its_own_names():
+    with tls("--tls-self-signed=a.test", "--tls-self-signed=b.test,c.test") as server:
+        shown = {name: names_shown(server, name) for name in ("a.test", "b.test", "c.test", "none.test")}
+        assert shown == {"a.test": ["a.test"], "b.test": ["b.test", "c.test"], "c.test": ["b.test", "c.test"],
+                         "none.test": ["a.test"]}  # fmt: skip
+        said = fingerprints(server)
+        assert [name for name, _ in said] == ["a.test", "b.test"] and said[0][1] != said[1][1]
+
+
+def test_self_signed_certificates_of_hosts(tmp_path, pairs):
+    """One for each statement, in their order among files; a reload keeps those whose names it keeps."""
+    file = tmp_path / "pollux.conf"
+    one, two = "host one.test { tls self_signed one.test,www.one.test; respond }\n", "host two.test { tls self_signed; respond }\n"
+    three = f"host b.test {{ tls {pairs[2][0]} {pairs[2][1]}; respond }}\n"
+    top = f"listen 127.0.0.1:0 tls\nworkers 1\nlog off\npid_file {tmp_path}/pid\n"
+    file.write_text(top + one + two + three)
+    with Server([PROGRAM, "run", "-c", file]) as server:
+        shown = {name: names_shown(server, name) for name in ("www.one.test", "two.test", "b.test", "none.test")}
+        assert shown == {"www.one.test": ["one.test", "www.one.test"], "two.test": ["two.test"],
+                         "b.test": ["b.test"], "none.test": ["one.test", "www.one.test"]}  # fmt: skip
+        before = fingerprints(server)
+        assert [name for name, _ in before] == ["one.test", "two.test"]
+        assert run("reload", "-c", file)[0] == 0
+        assert fingerprints(server) == before
+        one_pem = s_client(server, "-servername", "one.test")
+        file.write_text(top + one + two.replace("two.test {", "two.test 2.test {"))
+        assert run("reload", "-c", file)[0] == 0
+        after = fingerprints(server)
+        assert after[:2] == before and [name for name, _ in after[2:]] == ["two.test"]
+        assert names_shown(server, "2.test") == ["two.test", "2.test"]
+        pem = re.compile(r"-----BEGIN.*?END CERTIFICATE-----", re.S)
+        assert pem.search(one_pem)[0] == pem.search(s_client(server, "-servername", "one.test"))[0]
+
+
+def test_lines_of_certificates_have_one_level(tmp_path, authority):
+    """A certificate that is made is worth knowing, no error; a warning says so once."""
+    cert, key = authority.issue("soon.test", days=5)
+    log, file = tmp_path / "error.log", tmp_path / "pollux.conf"
+    for level, made in (("warning", False), ("notice", True)):
+        log.unlink(missing_ok=True)
+        file.write_text(f"listen 127.0.0.1:0 tls\nworkers 0\nlog off\nerror_log {level} {log}\n"
+                        f"tls {cert} {key}\ntls self_signed x.test\nrespond\n")  # fmt: skip
+        child = subprocess.Popen([PROGRAM, "run", "-c", file])
+        try:
+            end = time.monotonic() + 10
+            while not log.exists() or "expires on" not in log.read_text() or ("SHA-256" in log.read_text()) != made:
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.02)
+        finally:
+            child.terminate()
+            child.wait(15)
+        lines = log.read_text().splitlines()
+        assert any(re.search(r" warning pollux\[\d+\]: the certificate in ", line) for line in lines), lines
+        assert made == any(re.search(r" notice pollux\[\d+\]: self-signed certificate for x.test", line) for line in lines)
 
 
 def failing(code, *args, says):

@@ -142,7 +142,7 @@ static void a_response_that_expired_is_left_out(void **state)
     for (int strict = 0; strict <= 1; strict++) {
         options.secure.strict = strict;
         struct ear ear = ear_open();
-        enum exit_code code = secure_open(&options, &dates, &tls);
+        enum exit_code code = secure_open(&options, &dates, NULL, &tls);
         const char *said = ear_close(ear);
 
         assert_int_equal(code, strict ? CODE_CONFIG : CODE_OK);

@@ -203,6 +203,31 @@ static void self_signed(void **state)
     px_tls_destroy(tls);
 }
 
+/* What takes the place of another keeps what was made for the same names, and nothing else. */
+static void made_ones_are_kept(void **state)
+{
+    px_tls *old = px_tls_create(NULL, NULL), *new = px_tls_create(NULL, NULL);
+    char was[96], is[96];
+    px_error error;
+
+    (void)state;
+    assert_int_equal(px_tls_add_self_signed(old, "a.test,b.test", &error), PX_OK);
+    assert_int_equal(px_tls_add_self_signed(old, NULL, &error), PX_OK);
+    assert_int_equal(px_tls_fingerprint_at(old, 2, was, sizeof(was)), 0);
+    assert_int_equal(px_tls_keep_self_signed(new, "a.test", old, &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(px_tls_keep_self_signed(new, NULL, old, &error), PX_OK);
+    assert_int_equal(px_tls_keep_self_signed(new, "a.test,b.test", old, &error), PX_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(px_tls_fingerprint_at(old, i, was, sizeof(was)), 95);
+        assert_int_equal(px_tls_fingerprint_at(new, 1 - i, is, sizeof(is)), 95);
+        assert_string_equal(was, is);
+    }
+    px_tls_destroy(old);
+    assert_int_equal(px_tls_reload(new, &error), PX_OK);
+    assert_non_null(find(new, "b.test"));
+    px_tls_destroy(new);
+}
+
 /* One that has expired is served, and told. */
 static void dates_are_told(void **state)
 {
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(unreadable_files),
         cmocka_unit_test(names_choose),
         cmocka_unit_test(self_signed),
+        cmocka_unit_test(made_ones_are_kept),
         cmocka_unit_test(dates_are_told),
         cmocka_unit_test(staples),
         cmocka_unit_test(a_staple_waits_for_its_certificate),

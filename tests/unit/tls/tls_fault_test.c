@@ -64,6 +64,7 @@ static void live(const px_allocator *allocator, void *context)
     said(px_tls_add_certificate(tls, PATH("b.pem"), PATH("b.key"), &error), &error);
     said(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), &error);
     said(px_tls_add_refused(tls, PATH("a.pem"), PATH("b.key"), &error), &error);
+    said(px_tls_keep_self_signed(tls, "made.test", tls, &error), &error);
     said(px_tls_reload(tls, &error), &error);
     assert_int_equal(tls->context == NULL, !tls->sources || tls->sources->refused);
     if (tls->context) {
