@@ -162,7 +162,7 @@ static bool find_option(const struct config_directive *row, px_str text, uint32_
 /* What an option's value is called. */
 static const char *option_value_name(const struct config_directive *row, const char *name)
 {
-    for (uint32_t i = 0; row->options[i].name; i++)
+    for (uint32_t i = 0; row->options && row->options[i].name; i++)
         if (strcmp(row->options[i].name, name) == 0 && row->options[i].use.name)
             return row->options[i].use.name;
     return "VALUE";

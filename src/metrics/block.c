@@ -204,7 +204,10 @@ uint64_t *block_series(struct metrics_block *block, struct block_index *index, u
         index->slots[slot] =
             (uint16_t)atomic_load_explicit(&block->series_count, memory_order_relaxed);
     }
-    return block->series_cells + block->series[index->slots[slot] - 1].cells_at;
+    uint16_t found = index->slots[slot];
+
+    CHECK(found > 0 && found <= BLOCK_SERIES_MAX);
+    return block->series_cells + block->series[found - 1].cells_at;
 }
 
 /* --- Sums -------------------------------------------------------------------------------------

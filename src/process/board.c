@@ -147,9 +147,10 @@ static px_err blocks_make(struct board *board, uint32_t count)
     board->blocks = calloc(count, sizeof(board->blocks[0]));
     board->seen = calloc(count, sizeof(board->seen[0]));
     board->fds = malloc((count + 2) * sizeof(board->fds[0]));
+    if (board->fds)
+        memset(board->fds, 0xff, (count + 2) * sizeof(board->fds[0])); /* each is -1 */
     if (!board->blocks || !board->seen || !board->fds)
         return PX_ERR_MEMORY;
-    memset(board->fds, 0xff, (count + 2) * sizeof(board->fds[0])); /* each is -1 */
     board->own = block_make(own_fd(board, count), &board->own_seen);
     if (!board->own)
         return PX_ERR_MEMORY;

@@ -34,6 +34,7 @@ void hpack_table_check(const struct hpack_table *table)
     ASSERT((table->room > 0) == (table->entries != NULL));
     ASSERT(table->room == 0 || table->mask == table->room / HPACK_ENTRY_BYTES - 1);
     ASSERT(table->bytes <= table->room && table->text_end <= table->room);
+    ASSERT(table->count == 0 || table->entries);
     for (uint32_t age = 0; age < table->count; age++) {
         const struct hpack_entry *entry = &table->entries[hpack_table_place(table, age)];
 
