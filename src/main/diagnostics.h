@@ -13,7 +13,7 @@ enum diagnostics_level {
     LEVEL_WARNING = 4,  /* something went wrong, and pollux goes on */
     LEVEL_NOTICE = 5,   /* worth knowing */
     LEVEL_INFO = 6,     /* all is well */
-    LEVEL_DEBUG = 7,    /* what becomes of the requests of some clients */
+    LEVEL_DEBUG = 7,    /* what becomes of the requests of clients that were named: always said */
 };
 
 /* Writes one line.  Never blocks: when stderr is not read, the line is lost. */

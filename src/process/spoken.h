@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct spoken {
-    int level_max; /* as in syslog(3): what is above it is not said */
+    int level_max; /* as in syslog(3): what is above it is not said, but for debug */
     bool is_log;   /* stderr is a file of its own: lines have time, level and process */
 };
 
