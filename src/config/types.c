@@ -336,8 +336,10 @@ static bool read_path(struct config_load *load, const struct config_use *use,
 {
     if (text.len == 0 || has_control(text))
         return note(load, value, text, "is not a path");
-    if (use->may_be_sink && is_sink(text))
-        return true;
+    if (is_sink(text))
+        return use->may_be_sink ||
+               note(load, value, text,
+                    "is no file; lines of \"log\" and \"access_log\" alone go there");
     const char *path = config_path(load, value->place.file, text);
 
     if (!path)

@@ -296,6 +296,22 @@ static void judge_hsts(struct config *config, const struct config_node *nodes,
                "hsts is said over TLS alone, and no address here is listened on with tls");
 }
 
+/* A client must be sent to a port where TLS is spoken. */
+static void judge_https(struct config *config, const struct config_node *nodes)
+{
+    for (const struct config_listen *listen = config->settings->listens; listen;
+         listen = listen->next)
+        if (listen->is_tls)
+            return;
+    for (const struct config_node *node = nodes; node; node = node->next) {
+        if (build_is_https(node) && !node_option(node, "port"))
+            report_add(&config->load.report, REPORT_WARNING, node_place(node),
+                       "no address is listened on with tls, so clients are redirected to port "
+                       "443 of something else; say port=443 if that is meant");
+        judge_https(config, node->children);
+    }
+}
+
 /* --- The file ----------------------------------------------------------------------------------
  */
 
@@ -327,6 +343,7 @@ void run_judge(struct config *config)
     CHECK(config->site && !report_has_errors(&config->load.report));
     CHECK(config->settings && config->settings->hosts);
     judge_proxies(config);
+    judge_https(config, config->settings->nodes);
     if (config->settings->hosts->node) {
         judge_pages(config, config->settings->nodes, NULL);
         judge_hsts(config, config->settings->nodes, NULL);

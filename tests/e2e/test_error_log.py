@@ -105,11 +105,24 @@ def test_a_reload_switches_debug(tmp_path):
         assert "/a/3" not in server.stderr
 
 
+@pytest.mark.parametrize("level", ["critical", "warning"])
+def test_lines_of_debug_pass_every_threshold(tmp_path, level):
+    log = tmp_path / "error.log"
+    with start(tmp_path, f"error_log {level} error.log\ndebug unix:\nrespond\n", kind=Quiet):
+        end = time.monotonic() + 10
+        while not is_listening_unix(tmp_path / "sock") and time.monotonic() < end:
+            time.sleep(0.02)
+        assert get(tmp_path, "/a/2").status == 200
+        wait_for(log, r"^\S+Z debug pollux\[\d+\]: request [0-9a-f]{32}: GET /a/2 ")
+        wait_for(log, r"^\S+Z debug pollux\[\d+\]: request [0-9a-f]{32}: 200, complete")
+        assert "listening on" not in log.read_text()
+
+
 @pytest.mark.parametrize(
     "line, place, says",
     [("error_log loud", "1:11", '"loud" is not one of critical, error, warning, notice, info or debug'),
      ("error_log info none/error.log", "1:16", "cannot write"), ("debug nobody", "1:7", ""), ("debug off unix:", "1:11", "takes no other value"), ("debug unix: off", "1:13", "off stands alone"),
-     ("error_log", "1:1", "needs a value")],
+     ("error_log", "1:1", "needs a value"), ("error_log info journal:", "1:16", "is no file"), ("error_log info syslog:/dev/log", "1:16", "is no file")],
 )  # fmt: skip
 def test_mistakes(tmp_path, line, place, says):
     (tmp_path / "pollux.conf").write_text(line + "\nrespond\n")

@@ -530,6 +530,8 @@ def test_what_cannot_work_is_an_error(folder, text, place, said):
     ("redirect /login\n", "1:10", "/login is redirected to itself"),
     ("host a.test {\n route /x {\n  redirect /x?y=1\n }\n}\n", "3:12", "/x?y=1 is redirected to itself"),
     ("hsts\nrespond\n", "1:1", "hsts is said over TLS alone"),
+    ("redirect https\nrespond\n", "1:1", "no address is listened on with tls"),
+    ("host a.test {\n route /x {\n  redirect https\n }\n respond\n}\n", "3:3", "no address is listened on with tls"),
     ("host a.test {\n hsts\n respond\n}\n", "2:2", "hsts is said over TLS alone"),
 ])  # fmt: skip
 def test_what_does_nothing_is_a_warning(folder, text, place, said):
@@ -558,6 +560,8 @@ def test_what_does_nothing_is_a_warning(folder, text, place, said):
     "route /x {\n cache_control * no-store\n files www\n}\n",
     "redirect /new{uri}\n",
     "redirect https://a.test/x\n",
+    "redirect https port=443\nrespond\n",
+    "redirect https\nlisten :1\nlisten :2 tls\ntls self_signed\nrespond\n",
     "route /x {\n redirect /y\n}\nfiles www\n",
     "respond 204\nhsts off\n",
 ])  # fmt: skip
