@@ -11,6 +11,7 @@
  *     {tls.version} {tls.cipher} {tls.subject} {tls.server_name}
  *     {query.NAME} {param.NAME} {header.NAME} {cookie.NAME}
  *
+ * {client} is an address alone; {peer} and {local} have their port (but see PX_TEMPLATE_KEY).
  * Parameters, queries and cookies come decoded.  What a request does not have is empty.  What comes
  * out of a placeholder is never read as a template again.
  */

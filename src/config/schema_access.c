@@ -38,7 +38,9 @@ const struct config_directive schema_access[] = {
      .values_min = 2,
      .values_max = 2,
      .options = rate_options,
-     .help = "so many requests for each key, over all workers; above it is answered 429",
+     .help = "so many requests for each key, over all workers; above it is answered 429; burst: so "
+             "many may come at once when none has come before, and then as fast as RATE says; "
+             "default: the number of RATE",
      .example = "rate_limit {client} 20/s burst=40\nrespond"},
     {.name = "connection_limit",
      .where = IN_REQUEST,

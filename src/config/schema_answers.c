@@ -54,7 +54,8 @@ const struct config_directive schema_answers[] = {
      .uses = {{TYPE_TARGET, "FILE"}},
      .values_min = 1,
      .values_max = 1,
-     .help = "files: what is answered where there is no file, for applications of a single page",
+     .help = "files: what is answered where there is no file, for applications of a single page; a "
+             "script or a picture that is missing stays a 404",
      .example = "files www\nfallback /index.html"},
     {.name = "listing",
      .where = IN_SITE,
@@ -70,8 +71,9 @@ const struct config_directive schema_answers[] = {
      .uses = {{TYPE_TEXT, "GLOB", .words = none_words, .may_be_word = true}, {TYPE_TEXT, "VALUE"}},
      .values_min = 2,
      .values_max = 2,
-     .help = "files: Cache-Control of those whose name or path is like that; the first that "
-             "matches counts",
+     .help =
+         "files: Cache-Control of those whose name is like that, or whose path is where GLOB has "
+         "a slash (/assets/*, not assets/*); the first that matches counts",
      .example = "files www\ncache_control *.css max-age=3600"},
     {.name = "symlinks",
      .where = IN_SITE,

@@ -10,7 +10,8 @@
 const struct log_field log_fields[LOG_FIELD_COUNT] = {
     [LOG_TIME] = {"time", "pollux.time", "unix time of the line, seconds"},
     [LOG_DATE] = {"date", "@timestamp", "the same, as in a Date field; in ECS as RFC 3339 has it"},
-    [LOG_PEER] = {"peer", "source.address", "address of the connection's other end"},
+    [LOG_PEER] = {"peer", "source.address",
+                  "address of the connection's other end, without its port"},
     [LOG_CLIENT] = {"client", "client.address",
                     "address of the client, where a trusted proxy has named another one"},
     [LOG_METHOD] = {"method", "http.request.method", "of the request; empty where there was none"},
