@@ -206,6 +206,8 @@ static uint32_t small_over(struct h2_engine *engine, const struct h2_frame *fram
         stream = h2_engine_find(engine, frame->stream);
         if (stream)
             h2_engine_close(engine, stream, h2_number_at(engine->in.small));
+        else if (engine->walk.answers)
+            return h2_walk_spend(&engine->walk, H2_BUDGET_RESETS);
         return H2_NO_ERROR;
     case H2_PING:
         if (frame->flags & H2_FLAG_ACK)

@@ -114,11 +114,15 @@ static bool block_render(struct h2_engine *engine, const struct h2_stream *strea
     return true;
 }
 
-/* Its block goes with the control frames, in front of the final head. */
+/* Its block goes with the control frames, in front of the final head.  It is left out where memory
+ * is short: growing takes the old and the new at once, and without memory the connection ends. */
 void h2_engine_inform(struct h2_engine *engine, const struct h2_stream *stream,
                       const struct h2_response *response)
 {
-    block_control(engine, stream->id, response, false);
+    size_t wanted = 2 * ((size_t)engine->control.len + response_bytes(response));
+
+    if (wanted <= engine->memory.bytes_max - engine->memory.bytes)
+        block_control(engine, stream->id, response, false);
 }
 
 /* Our side has ended. */

@@ -266,7 +266,9 @@ static uint32_t look(struct h2_walk *walk, const struct h2_frame *frame)
         return look_continuation(walk, frame);
     case H2_RST_STREAM:
         stream_closed(walk, frame->stream);
-        return h2_walk_spend(walk, H2_BUDGET_RESETS);
+        /* Of what we have asked a server may reset all (RFC 9113 section 8.1); the session counts
+         * those that hit no stream. */
+        return walk->answers ? H2_NO_ERROR : h2_walk_spend(walk, H2_BUDGET_RESETS);
     case H2_PING:
         return h2_walk_spend(walk, H2_BUDGET_PING);
     case H2_SETTINGS:
@@ -275,8 +277,8 @@ static uint32_t look(struct h2_walk *walk, const struct h2_frame *frame)
         /* RFC 9113 section 6.3. */
         return frame->stream == 0 ? H2_PROTOCOL_ERROR : h2_walk_spend(walk, H2_BUDGET_PRIORITY);
     case H2_PRIORITY_UPDATE:
-        /* RFC 9218 section 7.1. */
-        if (frame->stream != 0)
+        /* RFC 9218 section 7.1: from clients alone. */
+        if (frame->stream != 0 || walk->answers)
             return H2_PROTOCOL_ERROR;
         if (frame->bytes < sizeof(uint32_t))
             return H2_FRAME_SIZE_ERROR;

@@ -379,6 +379,37 @@ static void walk_ends_rapid_resets(void **state)
     assert_error(H2_ENHANCE_YOUR_CALM);
 }
 
+/* What we ask a server for it may reset, all of it; but it says nothing of priorities. */
+static void walk_lets_servers_reset(void **state)
+{
+    struct h2_walk walk;
+    uint32_t error = H2_NO_ERROR;
+    size_t used;
+
+    (void)state;
+    h2_walk_init(&walk, 8192);
+    h2_walk_answers(&walk);
+    script.len = 0;
+    frame(H2_SETTINGS, 0, 0, "", 0);
+    for (uint32_t index = 0; index < 8 * H2_RESETS_MAX; index++)
+        frame(H2_RST_STREAM, 0, 2 * index + 1, "\0\0\0\0", 4);
+    frame(H2_PRIORITY_UPDATE, 0, 0, "\0\0\0\1u=1", 7);
+    h2_walk_tick(&walk, 1000);
+    for (size_t at = 0; at < script.len; at += used) {
+        px_str rest = px_str_make((const char *)script.bytes + at, script.len - at);
+
+        used = 0;
+        if (walk.left > 0) {
+            used = walk.left;
+            h2_walk_pass(&walk, walk.left);
+        } else if (h2_walk_next(&walk, rest, &used, &error) != PX_OK && error != H2_NO_ERROR) {
+            break;
+        }
+    }
+    assert_int_equal(error, H2_PROTOCOL_ERROR);
+    assert_int_equal(walk.frame.type, H2_PRIORITY_UPDATE);
+}
+
 static void walk_lets_browsers_cancel(void **state)
 {
     (void)state;
@@ -543,6 +574,7 @@ int main(void)
         cmocka_unit_test(walk_ends_floods_of_settings),
         cmocka_unit_test(walk_takes_data_that_carries_something),
         cmocka_unit_test(walk_ends_rapid_resets),
+        cmocka_unit_test(walk_lets_servers_reset),
         cmocka_unit_test(walk_lets_browsers_cancel),
         cmocka_unit_test(walk_counts_resets_that_were_forced),
         cmocka_unit_test(walk_limits_continuations),
