@@ -22,8 +22,12 @@ static px_err set_header(struct options *options, const struct flag *flag, const
 }
 
 const struct flag flags_run[] = {
-    {"config", 'c', "FILE", FOR_FILE | FOR_RELOAD, flag_set_path, FLAG_AT(run.file),
+    {"config", 'c', "FILE", FOR_FILE, flag_set_path, FLAG_AT(run.file),
      "the configuration (default: ./pollux.conf, else\n"
+     "                              /etc/pollux/pollux.conf)"},
+    {"config", 'c', "FILE", FOR_RELOAD, flag_set_path, FLAG_AT(run.file),
+     "the configuration that the process reads, whose pid_file\n"
+     "                              names it (default: ./pollux.conf, else\n"
      "                              /etc/pollux/pollux.conf)"},
     {"pid-file", 0, "PATH", FOR_RELOAD, flag_set_path, FLAG_AT(run.pid_file),
      "which process (default: as pid_file of the configuration)"},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,20 @@ static int file_make(const char *path)
     return -1;
 }
 
-void run_outcome_open(struct run_outcome *outcome, const char *pid_file)
+/* Links are left as they are: what they lead to may be another file at each reload. */
+static char *absolute(const char *path)
+{
+    char *folder = *path == '/' ? NULL : getcwd(NULL, 0);
+    char *whole = NULL;
+
+    if (strchr(path, '\n') || (*path != '/' && !folder) ||
+        asprintf(&whole, "%s%s%s", folder ? folder : "", folder ? "/" : "", path) < 0)
+        whole = NULL;
+    free(folder);
+    return whole;
+}
+
+void run_outcome_open(struct run_outcome *outcome, const char *pid_file, const char *config)
 {
     *outcome = (struct run_outcome){.fd = -1};
     if (!pid_file)
@@ -63,11 +77,15 @@ void run_outcome_open(struct run_outcome *outcome, const char *pid_file)
     if (!outcome->path)
         return;
     outcome->fd = file_make(outcome->path);
-    if (outcome->fd < 0)
+    if (outcome->fd < 0) {
         diagnostics_tell(LEVEL_WARNING,
                          "cannot write %s: %s (pollux reload will not know what "
                          "came of it)",
                          outcome->path, strerror(errno));
+        return;
+    }
+    outcome->config = absolute(config);
+    run_outcome_end(outcome, CODE_OK, px_str_of(""));
 }
 
 void run_outcome_close(struct run_outcome *outcome, bool is_ours)
@@ -77,6 +95,7 @@ void run_outcome_close(struct run_outcome *outcome, bool is_ours)
     if (outcome->fd >= 0 && is_ours)
         unlink(outcome->path);
     free(outcome->path);
+    free(outcome->config);
     *outcome = (struct run_outcome){.fd = -1};
 }
 
@@ -87,7 +106,7 @@ void run_outcome_begin(struct run_outcome *outcome)
 
 void run_outcome_end(const struct run_outcome *outcome, enum exit_code code, px_str text)
 {
-    char head[HEAD_BYTES], tail[HEAD_BYTES];
+    char head[HEAD_BYTES], tail[HEAD_BYTES + PATH_MAX];
 
     if (outcome->fd < 0)
         return;
@@ -95,7 +114,10 @@ void run_outcome_end(const struct run_outcome *outcome, enum exit_code code, px_
         text.len = RUN_OUTCOME_BYTES_MAX;
     int len = snprintf(head, sizeof(head), "pollux-reload %" PRIu64 " %d %zu\n", outcome->began_ns,
                        (int)code, text.len);
-    int tail_len = snprintf(tail, sizeof(tail), "end %" PRIu64 "\n", outcome->began_ns);
+    bool has_config = outcome->config && strlen(outcome->config) < PATH_MAX - 8;
+    int tail_len = snprintf(tail, sizeof(tail), "end %" PRIu64 "\n%s%s%s", outcome->began_ns,
+                            has_config ? "config " : "", has_config ? outcome->config : "",
+                            has_config ? "\n" : "");
     struct iovec parts[] = {
         {head, (size_t)len}, {(char *)(uintptr_t)text.ptr, text.len}, {tail, (size_t)tail_len}};
 
@@ -118,8 +140,14 @@ static bool number_take(const char **at, char end, uint64_t *out_number)
     return true;
 }
 
-static bool record_read(const char *text, size_t len, uint64_t since_ns, enum exit_code *out_code,
-                        struct buf *out_text)
+struct record {
+    uint64_t began_ns, code;
+    px_str text;
+    const char *behind; /* what follows, NUL-terminated */
+};
+
+/* False: it is not whole. */
+static bool record_read(const char *text, size_t len, struct record *out_record)
 {
     static const char name[] = "pollux-reload ";
     const char *at = text + sizeof(name) - 1;
@@ -130,7 +158,7 @@ static bool record_read(const char *text, size_t len, uint64_t since_ns, enum ex
         !number_take(&at, ' ', &code) || !number_take(&at, '\n', &bytes))
         return false;
     left = len - (size_t)(at - text);
-    if (began_ns < since_ns || code > 255 || bytes > left)
+    if (code > 255 || bytes > left)
         return false;
     const char *end = at + bytes;
 
@@ -139,25 +167,56 @@ static bool record_read(const char *text, size_t len, uint64_t since_ns, enum ex
     end += 4;
     if (!number_take(&end, '\n', &ended_ns) || ended_ns != began_ns)
         return false;
-    *out_code = (enum exit_code)code;
-    return buf_append(out_text, px_str_make(at, bytes)) == PX_OK;
+    *out_record = (struct record){began_ns, code, px_str_make(at, bytes), end};
+    return true;
+}
+
+/* The text of a file, NUL-terminated and owned by the caller, with a record that lies in it; NULL:
+ * there is none that is whole. */
+static char *file_read(const char *path, struct record *out_record)
+{
+    size_t room = 2 * HEAD_BYTES + PATH_MAX + RUN_OUTCOME_BYTES_MAX;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char *text = malloc(room + 1);
+    ssize_t len = fd >= 0 && text ? read(fd, text, room) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    if (len > 0) {
+        text[len] = '\0';
+        if (record_read(text, (size_t)len, out_record))
+            return text;
+    }
+    free(text);
+    return NULL;
+}
+
+char *run_outcome_config(const char *path)
+{
+    static const char name[] = "config ";
+    struct record record;
+    char *text = file_read(path, &record), *config = NULL;
+
+    if (text && strncmp(record.behind, name, sizeof(name) - 1) == 0 &&
+        strchr(record.behind, '\n')) {
+        const char *from = record.behind + sizeof(name) - 1;
+
+        config = strndup(from, strcspn(from, "\n"));
+    }
+    free(text);
+    return config;
 }
 
 bool run_outcome_read(const char *path, uint64_t since_ns, enum exit_code *out_code,
                       struct buf *out_text)
 {
-    size_t room = 2 * HEAD_BYTES + RUN_OUTCOME_BYTES_MAX;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    char *text = malloc(room + 1);
-    ssize_t len = fd >= 0 && text ? read(fd, text, room) : -1;
-    bool is_there = false;
+    struct record record;
+    char *text = file_read(path, &record);
+    bool is_there =
+        text && record.began_ns >= since_ns && buf_append(out_text, record.text) == PX_OK;
 
-    if (len > 0) {
-        text[len] = '\0';
-        is_there = record_read(text, (size_t)len, since_ns, out_code, out_text);
-    }
-    if (fd >= 0)
-        close(fd);
+    if (is_there)
+        *out_code = (enum exit_code)record.code;
     free(text);
     return is_there;
 }

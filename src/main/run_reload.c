@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,7 +96,24 @@ static enum exit_code outcome_wait(pid_t pid, const char *path, uint64_t since_n
     return code;
 }
 
-static enum exit_code reload(const char *pid_file)
+/* A process reads the file that it was started with and no other: false, and that was said, where
+ * that is another one than `config` (NULL: none was meant). */
+static bool reads_config(pid_t pid, const char *path, const char *config)
+{
+    char *read = config ? run_outcome_config(path) : NULL;
+    struct stat theirs, ours;
+    bool is_other = read && stat(read, &theirs) == 0 && stat(config, &ours) == 0 &&
+                    (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino);
+
+    if (is_other)
+        diagnostics_say("process %ld reads %s, not %s: nothing was reloaded", (long)pid, read,
+                        config);
+    free(read);
+    return !is_other;
+}
+
+/* config: the file that is thought to be read; NULL: whichever it is. */
+static enum exit_code reload(const char *pid_file, const char *config)
 {
     px_error error;
     pid_t pid = pidfile_read(pid_file, &error);
@@ -114,6 +132,8 @@ static enum exit_code reload(const char *pid_file)
         diagnostics_say("%s is not there: process %ld was not started by pollux run", path,
                         (long)pid);
         code = CODE_NO_INPUT;
+    } else if (!reads_config(pid, path, config)) {
+        code = CODE_USAGE;
     } else if (kill(pid, SIGHUP) != 0) {
         diagnostics_say("cannot tell process %ld: %s", (long)pid, strerror(errno));
         code = errno == EPERM ? CODE_PERMISSION : CODE_UNAVAILABLE;
@@ -127,11 +147,12 @@ static enum exit_code reload(const char *pid_file)
 enum exit_code run_reload(const struct options *options)
 {
     enum exit_code code = CODE_OK;
-    char *own = options->run.pid_file ? NULL : pid_file_of(run_file_find(options), &code);
+    const char *config = options->run.pid_file ? options->run.file : run_file_find(options);
+    char *own = options->run.pid_file ? NULL : pid_file_of(config, &code);
     const char *pid_file = options->run.pid_file ? options->run.pid_file : own;
 
     if (pid_file)
-        code = reload(pid_file);
+        code = reload(pid_file, config);
     free(own);
     return code;
 }

@@ -449,7 +449,8 @@ static enum exit_code program_open(struct program *program)
         return CODE_CANNOT_CREATE;
     }
     if (program->swap.file)
-        run_outcome_open(&program->swap.outcome, options->process.pid_file);
+        run_outcome_open(&program->swap.outcome, options->process.pid_file,
+                         program->swap.file->path);
     enum exit_code code = log_keep_open(&program->log, options, program->worker_count == 0,
                                         program->predecessor != 0);
 

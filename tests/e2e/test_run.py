@@ -775,6 +775,27 @@ def test_a_reload_serves_what_the_file_says_now(folder, pid_file):
     assert not (folder / "pollux.pid.reload").exists()
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_reload_of_another_file_is_an_error(folder, pid_file, workers):
+    top = TOP.replace("workers 1", f"workers {workers}") + pid_file
+    other = folder / "other.conf"
+    other.write_text(top + "respond 2nd\n")
+    with serve(folder, "respond 1st\n", top=top) as server:
+        says = f"pollux: process {server.process.pid} reads {folder}/pollux.conf, not other.conf: nothing was reloaded\n"
+        for flags in ([], ["--pid-file", f"{folder}/pollux.pid"]):
+            assert run("reload", "-c", "other.conf", *flags, cwd=folder) == (64, "", says)
+        assert get(server)[2] == b"1st"
+        assert reload(folder)[0] == 0
+        assert run("reload", "-c", "other.conf", cwd=folder) == (64, "", says)
+        # Another name of the file, and the name with another file in its place.
+        (folder / "link.conf").symlink_to("pollux.conf")
+        assert run("reload", "-c", "link.conf", cwd=folder)[0] == 0
+        other.rename(folder / "pollux.conf")
+        assert reload(folder)[0] == 0
+        get_soon(server, b"2nd")
+        assert run("reload", "--pid-file", "pollux.pid", cwd=folder)[0] == 0
+
+
 def test_a_reload_with_errors_changes_nothing(folder, pid_file):
     with serve(folder, pid_file + "respond 1st\n") as server:
         path = folder / "pollux.conf"
