@@ -86,7 +86,8 @@ static const char *usage_of(enum command command)
     case COMMAND_RELOAD:
         return "reload [FLAGS]   have a running pollux read its configuration anew, and wait";
     case COMMAND_FMT:
-        return "fmt [FLAGS] [FILE]   write a configuration file in its one layout";
+        return "fmt [FLAGS] [FILE]   write a configuration file in its one layout\n"
+               "       FILE is that of pollux run where there is none, and stdin where it is -";
     case COMMAND_HELP:
     case COMMAND_VERSION:
         break;

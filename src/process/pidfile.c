@@ -52,13 +52,14 @@ static int write_new(const char *path, const char *text, size_t len)
 }
 
 /* The number in a pid file; 0 where it is empty or cannot be read, -1 where it holds something
- * else, and so is no pid file. */
-static pid_t read_pid(const char *path)
+ * else, and so is no pid file.  @param out_failure 0, or the errno of what cannot be read. */
+static pid_t read_pid(const char *path, int *out_failure)
 {
     char text[PID_TEXT_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    ssize_t bytes = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    ssize_t bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
+    *out_failure = bytes < 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
     bytes = bytes > 0 ? bytes : 0;
@@ -108,7 +109,8 @@ px_err pidfile_check(const char *path, pid_t predecessor, px_error *out_error)
     if (!S_ISREG(there.st_mode))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "cannot write the pid file %s: it is not a regular file", path);
-    pid_t pid = read_pid(path);
+    int failure; /* what it is does not matter: writing says so */
+    pid_t pid = read_pid(path, &failure);
 
     if (pid < 0)
         return error_set(out_error, PX_ERR_INVALID, 0,
@@ -148,8 +150,20 @@ px_err pidfile_write(const char *path, pid_t pid, pid_t predecessor, px_error *o
 
 pid_t pidfile_read(const char *path, px_error *out_error)
 {
-    pid_t pid = read_pid(path);
+    int failure;
+    pid_t pid = read_pid(path, &failure);
 
+    if (failure == ENOENT) {
+        error_set(out_error, PX_ERR_NOT_FOUND, failure,
+                  "%s is not there: does a pollux run, and with this pid file? (see --pid-file)",
+                  path);
+        return 0;
+    }
+    if (failure != 0) {
+        error_set(out_error, error_category(failure), failure, "cannot read the pid file %s: %s",
+                  path, strerror(failure));
+        return 0;
+    }
     if (pid < 0 || (pid > 0 && !is_alive(pid) && kill(pid, 0) == 0)) {
         error_set(out_error, PX_ERR_INVALID, 0, "%s is not the pid file of a pollux", path);
         return 0;

@@ -19,7 +19,8 @@ PX_MUST_CHECK px_err pidfile_write(const char *path, pid_t pid, pid_t predecesso
                                    px_error *out_error);
 
 /* The number in a pid file of a program of our name that runs; 0: PX_ERR_NOT_FOUND (no file, or the
- * program has ended), PX_ERR_INVALID (it is no pid file, or of another program). */
+ * program has ended), PX_ERR_INVALID (it is no pid file, or of another program), or the category of
+ * why it cannot be read. */
 pid_t pidfile_read(const char *path, px_error *out_error);
 
 /* Removes it when it still holds `pid`: a successor may have written its own. */

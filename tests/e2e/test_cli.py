@@ -434,6 +434,7 @@ def test_an_address_without_a_scheme_is_told_what_it_would_be(command):
 
 def test_help_says_how_reload_and_explain_are_called():
     assert "reload)" in run("--help")[1]
+    assert "stdin where it is -\n" in run("fmt", "--help")[1]
     assert "check [FLAGS] --explain METHOD URL" in run("check", "--help")[1]
     for command in ("check", "config"):
         assert "do not say which file it is" in run(command, "--help")[1]

@@ -1045,6 +1045,9 @@ def test_reload_needs_a_process(folder, pid_file):
     assert (code, err) == (78, "pollux: cannot read none.conf: No such file or directory\n")
     (folder / "pollux.conf").write_text(pid_file + "respond\n")
     code, out, err = reload(folder)
+    assert (code, out) == (66, "") and "pollux.pid is not there" in err and "--pid-file" in err
+    (folder / "pollux.pid").write_text("2147483647\n")
+    code, out, err = reload(folder)
     assert (code, out) == (66, "") and "pollux.pid names no process that runs" in err
 
 

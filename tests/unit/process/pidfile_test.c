@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "lib/test.h"
 
 struct folder {
@@ -40,6 +41,15 @@ static void read_file(const char *path, char *out_text, size_t room)
     size_t bytes = fread(out_text, 1, room - 1, stream);
     out_text[bytes] = '\0';
     fclose(stream);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *stream = fopen(path, "w");
+
+    assert_non_null(stream);
+    assert_true(fputs(text, stream) >= 0);
+    assert_int_equal(fclose(stream), 0);
 }
 
 static void it_holds_the_number(void **state)
@@ -196,6 +206,46 @@ static void that_of_a_live_program_is_left_alone(void **state)
     folder_deinit(&folder);
 }
 
+/* Each failure of reading is told apart from the others. */
+static void reading_says_what_is_there(void **state)
+{
+    static const struct {
+        const char *text; /* NULL: there is no file */
+        pid_t pid;
+        px_err err;
+        const char *said;
+    } cases[] = {
+        {NULL, 0, PX_ERR_NOT_FOUND, "is not there: does a pollux run, and with this pid file?"},
+        {"", 0, PX_ERR_NOT_FOUND, "names no process that runs"},
+        {"2147483647\n", 0, PX_ERR_NOT_FOUND, "names no process that runs"},
+        {"listen :80\n", 0, PX_ERR_INVALID, "is not the pid file of a pollux"},
+        {"1\n", 0, PX_ERR_INVALID, "is not the pid file of a pollux"},
+    };
+    struct folder folder;
+    px_error error;
+
+    (void)state;
+    folder_init(&folder);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        if (cases[i].text)
+            write_file(folder.file, cases[i].text);
+        assert_int_equal(pidfile_read(folder.file, &error), cases[i].pid);
+        if (error.code != cases[i].err || !strstr(error.text, cases[i].said))
+            fail_msg("case %zu: %s", i, error.text);
+    }
+    assert_int_equal(ARRAY_COUNT(cases), 5);
+    unlink(folder.file);
+    assert_int_equal(pidfile_write(folder.file, getpid(), 0, &error), PX_OK);
+    assert_int_equal(pidfile_read(folder.file, &error), getpid());
+    assert_int_equal(error.code, PX_OK);
+    unlink(folder.file);
+    /* A folder is opened, and cannot be read. */
+    assert_int_equal(pidfile_read(folder.path, &error), 0);
+    assert_int_equal(error.sys_errno, EISDIR);
+    assert_non_null(strstr(error.text, "cannot read the pid file"));
+    folder_deinit(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_is_no_file_stays),
         cmocka_unit_test(that_of_a_live_program_is_left_alone),
         cmocka_unit_test(failures_say_why),
+        cmocka_unit_test(reading_says_what_is_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
