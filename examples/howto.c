@@ -1,5 +1,4 @@
-/* The ancestor: collects bytes until an empty line, prints them, says hello, hangs up.  It stands
- * on the stream API alone and knows no HTTP.        howto [ADDR], default 0.0.0.0:8080 */
+/* The ancestor, on streams alone: prints what comes, says hello, hangs up.  howto [0.0.0.0:8080] */
 #define _GNU_SOURCE 1 /* memmem */
 #include "pollux/pollux.h"
 #include <signal.h>

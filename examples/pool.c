@@ -1,7 +1,6 @@
 /*
  * Handlers on four threads, with a queue that is full at 512 requests: then the answer is 503.  The
  * queue is a pipe of pointers, which the kernel bounds and hands out.
- *
  *     pool [ADDR]        curl -d 'some text' http://127.0.0.1:8080/
  */
 #define _GNU_SOURCE 1 /* F_SETPIPE_SZ */

@@ -152,7 +152,7 @@ def hello(context):
 TABLE = SHUT + headers(1, SMALL + b"\x40" + text("x") + text("a" * 3990))
 PLAIN = [
     ("header blocks", PREFACE + settings() + frame(HEADERS, 4, 1, b"\x82", length=30), PREFACE + settings(), 43),
-    ("sessions", PREFACE + settings() + settings(ack=True), b"G", 51),
+    ("sessions", PREFACE + settings() + settings(ack=True), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 51),
     ("requests that wait", SHUT + b"".join(headers(n, SMALL) for n in range(1, 9, 2)), SHUT, 4 * 15),
     ("decoded heads", TABLE + b"".join(headers(n, WAITS + b"\xbe" * 7, end=False) for n in range(3, 17, 2)), TABLE,
      7 * 22),

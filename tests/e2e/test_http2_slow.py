@@ -206,4 +206,4 @@ def test_stalling_by_and_by_is_counted(hasty):
         stall(h2, 1, 24)
         assert not h2.judge.goaways
         stall(h2, 101, 24)
-        assert h2.judge.goaways[-1].code == ENHANCE_YOUR_CALM
+        assert h2.goaway_code() == ENHANCE_YOUR_CALM

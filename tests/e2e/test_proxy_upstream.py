@@ -144,7 +144,7 @@ def test_chunked_content_is_chunked_anew():
     def script(peer):
         head = peer.head()
         assert b"\r\nTransfer-Encoding: chunked\r\n" in head
-        while not peer.received.endswith(b"0\r\n\r\n"):
+        while not peer.received.lower().endswith(b"\r\n0\r\nx: y\r\n\r\n"):
             peer.more()
         peer.send(OK)
 
@@ -152,7 +152,9 @@ def test_chunked_content_is_chunked_anew():
         sent = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n"
         assert ask(server.address, sent).status == 200
         got = upstream.peers[0].received
-    assert b"".join(part for part in got.split(b"\r\n")[1::2]) == b"abcde", got
+    chunks = got[: got.index(b"\r\n0\r\n")].split(b"\r\n")
+    assert b"".join(chunks[1::2]) == b"abcde", got  # and no extension of a chunk, RFC 9112 section 7.1.1
+    assert [int(size, 16) for size in chunks[::2]] == [len(chunk) for chunk in chunks[1::2]]
 
 
 def test_expect_is_ours():
