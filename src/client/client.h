@@ -28,13 +28,12 @@
 #include "http/h2/h2_client.h"
 #include "http/message/message.h"
 #include "io/io.h"
-#include "net/names.h"
+#include "net/name_lookup.h"
 #include "pollux/client.h"
 
 enum { FETCH_FIRST_BYTES = 1024 };
 
 struct link;
-struct lookup;
 struct tls_shared;
 
 struct px_client {
@@ -94,7 +93,7 @@ struct origin {
     uint8_t protocol;        /* px_fetch_protocol */
     bool only_http1;         /* its server chose HTTP/1.1, where it had the choice */
     bool is_name;            /* its address is to be looked up */
-    struct lookup *lookup;   /* borrowed: one that is under way, or NULL */
+    struct name_waiter look; /* on a list: that is under way */
     uint64_t looked_ms;      /* when the last of them began */
     uint64_t http1_until_ms; /* its server has said HTTP_1_1_REQUIRED, and answers over HTTP/1.1 */
     char text[];             /* the key */
@@ -124,7 +123,6 @@ bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch);
 
 /* A kept connection is used: its name is looked up again, when it is time (lookup.c). */
 void origin_look_again(struct origin *origin);
-void origin_forget_lookup(struct origin *origin);
 
 /* Has waiting fetches served, from the loop. */
 void origin_want(struct origin *origin);

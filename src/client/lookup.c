@@ -6,30 +6,10 @@
  * where the peer of a connection is not in the answer, it serves no other request.  Where the
  * resolver fails all stays as it is.
  */
-#include "base/alloc.h"
 #include "client/link.h"
-#include "net/names.h"
-
-struct lookup {
-    px_loop *loop;         /* borrowed */
-    struct origin *origin; /* borrowed; NULL: it has ended */
-    struct address_text split;
-    struct net_address addresses[ADDRESS_COUNT_MAX];
-    size_t count;
-    px_err found;
-    char text[];
-};
-
-/* On a helper thread. */
-static void look(void *context)
-{
-    struct lookup *lookup = context;
-
-    lookup->found = names_look(lookup->loop, &lookup->split, lookup->addresses, &lookup->count);
-}
 
 /* Those that are in use close behind what they do. */
-static void links_settle(struct origin *origin, const struct lookup *lookup)
+static void links_settle(struct origin *origin, const struct net_address *addresses, size_t count)
 {
     struct list *next;
 
@@ -39,7 +19,7 @@ static void links_settle(struct origin *origin, const struct lookup *lookup)
 
         next = node->next;
         if (link->origin != origin || link->stage != LINK_OPEN ||
-            names_have_peer(link->stream, lookup->addresses, lookup->count))
+            names_have_peer(link->stream, addresses, count))
             continue;
         link->unclean = true;
         if (!link->fetch && list_empty(&link->fetches))
@@ -49,49 +29,29 @@ static void links_settle(struct origin *origin, const struct lookup *lookup)
     }
 }
 
-static void on_looked(px_err status, void *context)
+static void on_told(struct name_waiter *waiter, px_err result, const struct net_address *addresses,
+                    size_t count)
 {
-    struct lookup *lookup = context;
-    struct origin *origin = lookup->origin;
+    struct origin *origin = CONTAINER_OF(waiter, struct origin, look);
 
-    if (origin) {
-        origin->lookup = NULL;
-        if (status == PX_OK && lookup->found == PX_OK) {
-            names_found(&origin->client->names, px_str_of(origin->address), lookup->addresses,
-                        lookup->count);
-            origin->uses++; /* while its connections close */
-            links_settle(origin, lookup);
-            origin_put(origin);
-        }
-    }
-    alloc_put(&lookup->loop->allocator, lookup);
+    if (result != PX_OK)
+        return;
+    origin->uses++; /* while its connections close */
+    links_settle(origin, addresses, count);
+    origin_put(origin);
 }
 
 void origin_look_again(struct origin *origin)
 {
     px_client *client = origin->client;
-    px_str address = px_str_of(origin->address);
-    struct lookup *lookup;
 
-    if (!origin->is_name || origin->lookup ||
+    if (!origin->is_name || list_linked(&origin->look.node) ||
         client->loop->now_ms - origin->looked_ms < NAMES_FRESH_MS)
         return;
     origin->looked_ms = client->loop->now_ms;
-    lookup = alloc_take_zeroed(&client->loop->allocator, sizeof(*lookup) + address.len + 1);
-    if (!lookup)
-        return;
-    lookup->loop = client->loop;
-    lookup->origin = origin;
-    memcpy(lookup->text, address.ptr, address.len + 1);
-    if (address_split(lookup->text, &lookup->split, NULL) == PX_OK &&
-        px_loop_work(client->loop, look, on_looked, lookup) == PX_OK)
-        origin->lookup = lookup;
-    else
-        alloc_put(&client->loop->allocator, lookup);
-}
-
-void origin_forget_lookup(struct origin *origin)
-{
-    if (origin->lookup)
-        origin->lookup->origin = NULL;
+    origin->look.told = on_told;
+    /* Without memory it is for the next request to ask. */
+    if (name_lookup_wait(client->loop, &client->names, px_str_of(origin->address), &origin->look) !=
+        PX_OK)
+        list_remove(&origin->look.node);
 }

@@ -43,6 +43,7 @@ static struct origin *origin_make(px_client *client, const struct origin_key *ke
     list_init(&origin->wanting);
     list_init(&origin->waiting);
     list_init(&origin->idle);
+    list_init(&origin->look.node);
     memcpy(origin->text, text.ptr, text.len);
     origin->client = client;
     origin->address = origin->text;
@@ -93,7 +94,7 @@ void origin_put(struct origin *origin)
         return;
     CHECK(origin->link_count == 0 && origin->waiting_count == 0);
     list_remove(&origin->wanting);
-    origin_forget_lookup(origin);
+    list_remove(&origin->look.node);
     map_remove(&client->origins, &origin->entry);
     tls_trust_put(origin->trust);
     alloc_put(&client->loop->allocator, origin);

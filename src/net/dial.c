@@ -2,11 +2,11 @@
  * Dialling: resolve, race the addresses, hand out a stream.
  *
  * Happy path: a numeric address is connected to without blocking, a watch tells when it is there.
- * Names are resolved on a helper thread, unless they were a moment ago; their addresses are tried a
- * quarter of a second apart, families by turns and IPv6 first (RFC 8305), and the first that
- * connects ends the others.  It can fail by refusal, by a deadline of one address or of all, by
- * being cancelled, or for want of memory or descriptors; the callback comes exactly once, from the
- * loop.
+ * Names are resolved on a helper thread, unless they were a moment ago, and the last good answer
+ * stands in for a resolver that says nothing; their addresses are tried a quarter of a second
+ * apart, families by turns and IPv6 first (RFC 8305), and the first that connects ends the others.
+ * It can fail by refusal, by a deadline of one address or of all, by being cancelled, or for want
+ * of memory or descriptors; the callback comes exactly once, from the loop.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "io/io.h"
-#include "net/names.h"
+#include "net/name_lookup.h"
 
 enum {
     DIAL_TIMEOUT_MS_DEFAULT = 10 * 1000,
@@ -43,11 +43,9 @@ struct px_dialing {
     uint32_t address_timeout_ms; /* 0: none of its own */
     uint32_t stagger_ms;         /* or PX_OFF: one after the other */
     uint32_t live;               /* attempts under way */
-    bool resolving;              /* the helper thread holds it */
-    bool abandoned;              /* it ended meanwhile: freed when the thread lets go */
     bool cancelled;
-    px_err resolved;
-    px_error error; /* of the attempt that failed last */
+    px_error error;            /* of the attempt that failed last */
+    struct name_waiter waiter; /* on a list: its name is looked up */
     struct address_text split;
     struct net_address addresses[ADDRESS_COUNT_MAX];
     struct attempt attempts[ADDRESS_COUNT_MAX];
@@ -91,10 +89,8 @@ static void dial_finish(px_dialing *dial, px_stream *stream, px_err result, cons
     else if (why)
         error_set(&dial->error, result, 0, "cannot connect to %s: %s", dial->text, why);
     error = dial->error;
-    if (dial->resolving)
-        dial->abandoned = true;
-    else
-        alloc_put(&loop->allocator, dial);
+    list_remove(&dial->waiter.node);
+    alloc_put(&loop->allocator, dial);
     if (on_dialled)
         on_dialled(stream, result, context);
     else
@@ -235,41 +231,40 @@ static void addresses_interleave(px_dialing *dial)
     memcpy(dial->addresses, sorted, dial->count * sizeof(*sorted));
 }
 
-/* On a helper thread. */
-static void dial_resolve(void *context)
+/* The last good answer, for a resolver that fails or says nothing: whether there is one. */
+static bool dial_stand_in(px_dialing *dial)
 {
-    px_dialing *dial = context;
-
-    dial->resolved = names_look(dial->loop, &dial->split, dial->addresses, &dial->count);
+    if (dial->names)
+        dial->count = names_stand_in(dial->names, px_str_of(dial->text), dial->waiter.since_ms,
+                                     dial->addresses);
+    return dial->count > 0;
 }
 
-static void dial_resolved(px_err status, void *context)
+static void dial_resolved(px_dialing *dial)
 {
-    px_dialing *dial = context;
+    /* The lookup goes on where it was not waited for, and others have what it finds. */
+    list_remove(&dial->waiter.node);
+    addresses_interleave(dial);
+    dial_go_on(dial);
+}
 
-    CHECK(dial->resolving);
-    dial->resolving = false;
-    if (dial->abandoned) {
-        alloc_put(&dial->loop->allocator, dial);
+static void dial_told(struct name_waiter *waiter, px_err result,
+                      const struct net_address *addresses, size_t count)
+{
+    px_dialing *dial = CONTAINER_OF(waiter, px_dialing, waiter);
+
+    CHECK(!dial->cancelled && dial->count == 0 && count <= ADDRESS_COUNT_MAX);
+    if (result == PX_OK) {
+        dial->count = count;
+        memcpy(dial->addresses, addresses, count * sizeof(*addresses));
+    } else if (!dial_stand_in(dial)) {
+        dial_finish(dial, NULL, result, "its name cannot be resolved");
         return;
     }
-    px_err err = status != PX_OK ? status : dial->resolved;
-
-    if (dial->cancelled)
-        return; /* the timer has the last word */
-    if (dial->names && err == PX_OK)
-        names_found(dial->names, px_str_of(dial->text), dial->addresses, dial->count);
-    else if (dial->names && (dial->count = names_stand_in(dial->names, px_str_of(dial->text),
-                                                          dial->addresses)) > 0)
-        err = PX_OK;
-    if (err != PX_OK) {
-        dial_finish(dial, NULL, err, "its name cannot be resolved");
-    } else if (dial->deadline_ms <= dial->loop->now_ms) {
+    if (dial->deadline_ms <= dial->loop->now_ms)
         dial_finish(dial, NULL, PX_ERR_TIMEOUT, "timed out");
-    } else {
-        addresses_interleave(dial);
-        dial_go_on(dial);
-    }
+    else
+        dial_resolved(dial);
 }
 
 static void dial_step(struct io_timer *timer)
@@ -285,17 +280,45 @@ static void dial_step(struct io_timer *timer)
         dial_finish(dial, NULL, PX_ERR_TIMEOUT, "timed out");
         return;
     }
+    if (list_linked(&dial->waiter.node)) {
+        if (dial_stand_in(dial))
+            dial_resolved(dial);
+        else
+            timer_start(&loop->timers, &dial->step, dial->deadline_ms);
+        return;
+    }
     for (size_t index = 0; index < dial->next; index++)
         if (dial->attempts[index].watch && dial->attempts[index].due_ms <= loop->now_ms)
             attempt_failed(&dial->attempts[index], ETIMEDOUT);
     dial_go_on(dial);
 }
 
+/* Waits for its name, until the deadline or for as long as patience has it. */
+static px_err dial_look(px_dialing *dial)
+{
+    px_str name = px_str_of(dial->text);
+    uint64_t due_ms = dial->deadline_ms;
+
+    dial->waiter.told = dial_told;
+    px_err err = name_lookup_wait(dial->loop, dial->names, name, &dial->waiter);
+
+    if (err != PX_OK)
+        return err;
+    if (dial->names) {
+        uint64_t patience_ms = names_patience_ms(dial->names, name, dial->waiter.since_ms);
+
+        if (patience_ms < due_ms)
+            due_ms = patience_ms;
+    }
+    timer_start(&dial->loop->timers, &dial->step, due_ms);
+    return PX_OK;
+}
+
 static px_err dial_start(px_dialing *dial)
 {
     bool is_name = address_is_name(&dial->split);
 
-    CHECK(!dial->resolving && dial->count == 0);
+    CHECK(!list_linked(&dial->waiter.node) && dial->count == 0);
     if (is_name && dial->names)
         dial->count = names_known(dial->names, px_str_of(dial->text), dial->addresses);
     if (is_name && dial->count > 0) {
@@ -303,11 +326,8 @@ static px_err dial_start(px_dialing *dial)
         timer_start(&dial->loop->timers, &dial->step, dial->loop->now_ms);
         return PX_OK;
     }
-    if (is_name) {
-        dial->resolving = true;
-        timer_start(&dial->loop->timers, &dial->step, dial->deadline_ms);
-        return px_loop_work(dial->loop, dial_resolve, dial_resolved, dial);
-    }
+    if (is_name)
+        return dial_look(dial);
     /* The first attempt is made from the loop, so that no callback ever comes from inside a call.
      */
     px_err err = address_resolve(&dial->split, dial->addresses, &dial->count, NULL);
@@ -327,6 +347,7 @@ static px_err dial_make(px_loop *loop, const char *address, const px_dial_option
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     dial->loop = loop;
     dial->names = names;
+    list_init(&dial->waiter.node);
     memcpy(dial->text, address, bytes);
     for (size_t index = 0; index < ARRAY_COUNT(dial->attempts); index++)
         dial->attempts[index].fd = -1;
@@ -413,6 +434,7 @@ px_dialing *px_dial_start(px_loop *loop, const char *address, const px_dial_opti
 void px_dial_cancel(px_dialing *dial)
 {
     dial->cancelled = true;
+    list_remove(&dial->waiter.node);
     for (size_t index = 0; index < dial->next; index++)
         attempt_drop(&dial->attempts[index]);
     timer_start(&dial->loop->timers, &dial->step, dial->loop->now_ms);

@@ -9,12 +9,12 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "io/random.h"
-#include "net/name_servers.h"
+#include "net/name_lookup.h"
 
 struct name {
     struct map_entry entry;
     uint64_t found_ms;
-    uint64_t failing_ms; /* since when lookups fail, or 0 */
+    uint64_t failing_ms; /* when the first lookup began that failed since, or 0 */
     uint32_t count;
     struct net_address addresses[]; /* and behind them the key */
 };
@@ -29,6 +29,7 @@ static void on_evicted(struct map_entry *entry, void *context)
 void names_init(struct names *names, px_loop *loop)
 {
     *names = (struct names){.loop = loop};
+    list_init(&names->looking);
 }
 
 /* Most clients never see a name: there is a map with the first. */
@@ -50,16 +51,9 @@ static bool map_is_made(struct names *names)
 
 void names_deinit(struct names *names)
 {
+    name_lookups_forget(names);
     if (names->is_made)
         map_deinit(&names->map);
-}
-
-px_err names_look(const px_loop *loop, const struct address_text *split,
-                  struct net_address *out_addresses, size_t *out_count)
-{
-    if (loop->name_servers && !name_servers_use(loop->name_servers))
-        return PX_ERR_MEMORY;
-    return address_resolve(split, out_addresses, out_count, NULL);
 }
 
 static struct name *name_find(struct names *names, px_str text)
@@ -107,7 +101,18 @@ void names_found(struct names *names, px_str text, const struct net_address *add
         alloc_put(&names->loop->allocator, name);
 }
 
-size_t names_stand_in(struct names *names, px_str text, struct net_address *out_addresses)
+uint64_t names_patience_ms(struct names *names, px_str text, uint64_t since_ms)
+{
+    const struct name *name = name_find(names, text);
+
+    if (!name)
+        return UINT64_MAX;
+    /* Once it fails, no connection waits: the next ones have what the lookup finds. */
+    return name->failing_ms > 0 ? names->loop->now_ms : since_ms + NAMES_PATIENCE_MS;
+}
+
+size_t names_stand_in(struct names *names, px_str text, uint64_t since_ms,
+                      struct net_address *out_addresses)
 {
     struct name *name = name_find(names, text);
     uint64_t now_ms = names->loop->now_ms;
@@ -115,7 +120,7 @@ size_t names_stand_in(struct names *names, px_str text, struct net_address *out_
     if (!name)
         return 0;
     if (name->failing_ms == 0)
-        name->failing_ms = now_ms > 0 ? now_ms : 1;
+        name->failing_ms = since_ms > 0 ? since_ms : 1;
     if (now_ms - name->failing_ms < NAMES_STALE_MS)
         return name_tell(name, out_addresses);
     map_remove(&names->map, &name->entry);

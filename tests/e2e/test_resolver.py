@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -18,7 +19,7 @@ class Names:
     """A name server of one port, UDP and TCP; `cut` sends those that ask by UDP to TCP (RFC 1035 section 4.2.1)."""
 
     def __init__(self, table, family=socket.AF_INET, cut=False):
-        self.table, self.cut, self.asked = table, cut, []
+        self.table, self.cut, self.asked, self.silent = table, cut, [], False
         host = "127.0.0.1" if family == socket.AF_INET else "::1"
         self.tcp = socket.socket(family, socket.SOCK_STREAM)
         self.tcp.bind((host, 0))
@@ -51,7 +52,9 @@ class Names:
                 question, peer = self.udp.recvfrom(4096)
             except OSError:
                 return
-            self.udp.sendto(self._answer(question, "udp"), peer)
+            answer = self._answer(question, "udp")
+            if not self.silent:
+                self.udp.sendto(answer, peer)
 
     def _tcp(self):
         while True:
@@ -102,6 +105,33 @@ host b.test {{ proxy http://none.pollux.test:{port} }}
             asked = server.asked[checked:]
             assert {"svc.pollux.test", "none.pollux.test"} <= {name for _, name in asked}
             assert ("tcp" in {how for how, _ in asked}) == cut, asked
+
+
+def test_a_silent_server_of_names_holds_up_no_connection(tmp_path):
+    """What was found last stands in while the lookup is under way, and there is one for all connections."""
+    with Upstream() as upstream, names({"svc.pollux.test": ["127.0.0.1"]}) as server:
+        port = upstream.authority.rsplit(":", 1)[1]
+        file = tmp_path / "pollux.conf"
+        file.write_text(f"""listen 127.0.0.1:0
+workers 1
+log off
+resolver {server.address}
+upstream app {{
+    server svc.pollux.test:{port}
+    keepalive 1 idle=1ms
+}}
+proxy app
+""")
+        with Server([PROGRAM, "run", "-c", file]) as pollux:
+            request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+            assert ask(pollux.address, request).status == 200
+            server.silent = True
+            time.sleep(1.1)  # so long an answer is good for
+            asked = len(server.asked)
+            began = time.monotonic()
+            assert [ask(pollux.address, request).status for _ in range(5)] == [200] * 5
+            assert time.monotonic() - began < 4  # libc asks anew after 5 s
+            assert 1 <= len(server.asked) - asked <= 2  # A and AAAA
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static struct addrinfo found;
 static struct sockaddr_in found_at;
 static atomic_int lookups;
 static atomic_bool fails;
+static atomic_bool is_silent; /* and each lookup waits for let_go */
+static sem_t let_go;
 
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **out_list);
@@ -32,6 +35,8 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
     (void)host;
     (void)hints;
     atomic_fetch_add(&lookups, 1);
+    if (atomic_load(&is_silent))
+        sem_wait(&let_go);
     if (atomic_load(&fails))
         return EAI_AGAIN;
     found_at.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
@@ -71,6 +76,8 @@ static int begin(void **state)
     memset(&teller, 0, sizeof(teller));
     snprintf(url, sizeof(url), "http://server.test:%s", strrchr(far.host, ':') + 1);
     atomic_store(&lookups, 0);
+    atomic_store(&is_silent, false);
+    assert_int_equal(sem_init(&let_go, 0, 0), 0);
     name_is_at("127.0.0.1");
     return 0;
 }
@@ -78,6 +85,9 @@ static int begin(void **state)
 static int finish(void **state)
 {
     (void)state;
+    atomic_store(&is_silent, false);
+    for (int i = 0; i < 16; i++)
+        sem_post(&let_go); /* where a test has failed */
     px_client_destroy(client);
     assert_int_equal(px_loop_handle_count(loop), 0);
     px_loop_destroy(loop);
@@ -189,6 +199,107 @@ static void a_resolver_that_fails_changes_nothing_at_once(void **state)
     close(other);
 }
 
+/* One lookup is under way, and what it finds in the end is what the next connection goes by. */
+static void a_resolver_that_is_silent_holds_up_no_connection(void **state)
+{
+    struct far beside = far_beside("127.0.0.2");
+
+    (void)state;
+    start(PX_FETCH_FRESH);
+    int fd = far_accept(&far, loop);
+
+    answer(fd);
+    close(fd);
+    pump_quietly(loop, NAMES_FRESH_MS + 50);
+    atomic_store(&is_silent, true);
+    int before = atomic_load(&lookups);
+
+    for (int i = 0; i < 4; i++) {
+        uint64_t began_ms = px_loop_now_ms(loop);
+
+        start(PX_FETCH_FRESH);
+        fd = far_accept(&far, loop);
+        /* The first is as patient as any, those behind it are not. */
+        assert_true(i > 0 || px_loop_now_ms(loop) - began_ms >= NAMES_PATIENCE_MS);
+        assert_true(i == 0 || px_loop_now_ms(loop) - began_ms < NAMES_PATIENCE_MS);
+        answer(fd);
+        close(fd);
+    }
+    assert_int_equal(atomic_load(&lookups), before + 1);
+    name_is_at("127.0.0.2");
+    atomic_store(&is_silent, false);
+    sem_post(&let_go);
+    pump_quietly(loop, 50);
+    start(PX_FETCH_FRESH);
+    fd = far_accept(&beside, loop);
+    answer(fd);
+    close(fd);
+    assert_int_equal(atomic_load(&lookups), before + 1);
+    far_close(&beside);
+}
+
+static void a_silence_of_30_s_is_an_error_in_time(void **state)
+{
+    px_fetch_options options = teller_get(url);
+    struct net_address out[ADDRESS_COUNT_MAX];
+    px_str name = px_str_of(url + strlen("http://"));
+
+    (void)state;
+    start(PX_FETCH_FRESH);
+    int fd = far_accept(&far, loop);
+
+    answer(fd);
+    close(fd);
+    atomic_store(&is_silent, true);
+    loop->now_ms += NAMES_STALE_MS;
+    assert_int_equal(names_stand_in(&client->names, name, loop->now_ms - NAMES_STALE_MS, out), 0);
+    for (int i = 0; i < 2; i++) {
+        options.flags = PX_FETCH_FRESH;
+        options.connect_timeout_ms = 50; /* the dial has two of them */
+        memset(&teller, 0, sizeof(teller));
+        teller_start(&teller, loop, client, &options);
+        teller_wait(&teller);
+        assert_int_equal(teller.error.code, PX_ERR_TIMEOUT);
+    }
+    assert_int_equal(atomic_load(&lookups), 2);
+    /* The lookup outlives the client. */
+    px_client_destroy(client);
+    client = px_client_create(loop, NULL, NULL);
+    assert_non_null(client);
+    sem_post(&let_go);
+    pump_quietly(loop, 50);
+}
+
+/* A name that is not known is waited for, by all of its connections at once. */
+static void connections_share_the_lookup_of_a_name(void **state)
+{
+    static struct teller others[3]; /* large */
+    px_fetch_options options = teller_get(url);
+
+    (void)state;
+    atomic_store(&is_silent, true);
+    for (int i = 0; i < 3; i++) {
+        memset(&others[i], 0, sizeof(others[i]));
+        teller_start(&others[i], loop, client, &options);
+    }
+    pump_quietly(loop, NAMES_PATIENCE_MS + 50);
+    assert_int_equal(atomic_load(&lookups), 1);
+    sem_post(&let_go);
+    for (int i = 0; i < 3; i++) {
+        int fd = far_accept(&far, loop);
+
+        far_read(fd, loop, "\r\n\r\n");
+        peer_send(fd, LITERAL("HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                              "Content-Length: 2\r\n\r\nok"));
+        close(fd);
+    }
+    for (int i = 0; i < 3; i++) {
+        teller_wait(&others[i]);
+        assert_int_equal(others[i].error.code, PX_OK);
+    }
+    assert_int_equal(atomic_load(&lookups), 1);
+}
+
 static void a_name_that_never_was_is_an_error(void **state)
 {
     (void)state;
@@ -230,7 +341,8 @@ static void answers_grow_old(void **state)
     names_init(&names, loop);
     loop->now_ms = 10 * 1000 * 1000;
     assert_int_equal(names_known(&names, name, out), 0);
-    assert_int_equal(names_stand_in(&names, name, out), 0);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 0);
+    assert_true(names_patience_ms(&names, name, loop->now_ms) == UINT64_MAX);
     names_found(&names, name, in, 2);
     loop->now_ms += NAMES_FRESH_MS - 1;
     assert_int_equal(names_known(&names, name, out), 2);
@@ -239,18 +351,25 @@ static void answers_grow_old(void **state)
     assert_int_equal(names_known(&names, name, out), 0);
     /* However old it is: the 30 s begin with the first failure. */
     loop->now_ms += 3600 * 1000;
-    assert_int_equal(names_stand_in(&names, name, out), 2);
+    assert_true(names_patience_ms(&names, name, loop->now_ms) == loop->now_ms + NAMES_PATIENCE_MS);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 2);
     assert_int_equal(names_known(&names, name, out), 0);
+    assert_true(names_patience_ms(&names, name, loop->now_ms) == loop->now_ms);
     loop->now_ms += NAMES_STALE_MS - 1;
-    assert_int_equal(names_stand_in(&names, name, out), 2);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 2);
     loop->now_ms += 1;
-    assert_int_equal(names_stand_in(&names, name, out), 0);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 0);
     /* An answer in between begins it anew. */
     names_found(&names, name, in, 1);
-    assert_int_equal(names_stand_in(&names, name, out), 1);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 1);
     names_found(&names, name, in, 2);
     loop->now_ms += NAMES_STALE_MS + 1;
-    assert_int_equal(names_stand_in(&names, name, out), 2);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 2);
+    /* They begin with that lookup, not with its end. */
+    names_found(&names, name, in, 2);
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms - NAMES_STALE_MS + 1, out), 2);
+    loop->now_ms += 1;
+    assert_int_equal(names_stand_in(&names, name, loop->now_ms, out), 0);
     names_deinit(&names);
 }
 
@@ -280,6 +399,10 @@ int main(void)
                                         finish),
         cmocka_unit_test_setup_teardown(a_resolver_that_fails_changes_nothing_at_once, begin,
                                         finish),
+        cmocka_unit_test_setup_teardown(a_resolver_that_is_silent_holds_up_no_connection, begin,
+                                        finish),
+        cmocka_unit_test_setup_teardown(a_silence_of_30_s_is_an_error_in_time, begin, finish),
+        cmocka_unit_test_setup_teardown(connections_share_the_lookup_of_a_name, begin, finish),
         cmocka_unit_test_setup_teardown(a_name_that_never_was_is_an_error, begin, finish),
         cmocka_unit_test_setup_teardown(a_client_ends_while_a_name_is_looked_up, begin, finish),
         cmocka_unit_test_setup_teardown(answers_grow_old, begin, finish),
