@@ -19,6 +19,7 @@
 #include "main/run_explain.h"
 #include "main/run_judge.h"
 #include "main/run_options.h"
+#include "main/run_places.h"
 #include "main/run_reader.h"
 #include "main/run_roots.h"
 #include "main/run_text.h"
@@ -72,8 +73,10 @@ enum exit_code run_file_open(const struct options *options, struct run_file **ou
 
     if (!file)
         return CODE_SYSTEM;
-    if (options->command == COMMAND_CHECK && config_is_good(file->config))
+    if (options->command == COMMAND_CHECK && config_is_good(file->config)) {
         run_names_check(file->config, &file->options.resolver);
+        run_places_check(file->config);
+    }
     run_text_report(&file->config->load.report, NULL);
     if (config_is_good(file->config)) {
         *out_file = file;

@@ -542,6 +542,30 @@ def test_what_does_nothing_is_a_warning(folder, text, place, said):
     assert err.count("warning") == 1
 
 
+@pytest.mark.parametrize("text, place, code, said", [
+    ("listen unix:/nonexist/s\nrespond\n", "1:8", 78, "cannot listen on unix:/nonexist/s: /nonexist/: No such file"),
+    ("metrics unix:/nonexist/m\nrespond\n", "1:9", 78, "cannot listen on unix:/nonexist/m: /nonexist/: No such file"),
+    ("host a.test {\n listen unix:/nonexist/s\n respond\n}\n", "2:9", 78, "cannot listen on"),
+    ("log combined syslog:unix:/nonexist\nrespond\n", "1:14", 0, "warning: there is no receiver at /nonexist (No such file"),
+    ("log json journal:/nonexist\nrespond\n", "1:10", 0, "warning: there is no receiver at /nonexist (No such file"),
+    ("access_log json journal:/nonexist\nrespond\n", "1:17", 0, "warning: there is no receiver at /nonexist (No such file"),
+])  # fmt: skip
+def test_check_finds_what_a_start_would_miss(folder, text, place, code, said):
+    (folder / "pollux.conf").write_text(text)
+    got, out, err = run("check", "-c", "pollux.conf", cwd=folder)
+    assert (got, out) == (code, "") and err.startswith(f"pollux.conf:{place}: {said}"), err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user first")
+def test_check_warns_of_a_user_that_only_root_becomes(folder):
+    (folder / "pollux.conf").write_text("user daemon\nrespond\n")
+    assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
+    done = subprocess.run([PROGRAM, "check", "-c", "pollux.conf"], cwd=folder, user=65534, group=65534, extra_groups=[],
+                          capture_output=True, text=True)  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("pollux.conf:1:6: warning: only root can become another user"), done.stderr
+
+
 @pytest.mark.parametrize("text", [
     "error_page 404 /a.txt\nfiles www\n",
     "error_page 404 /e\nhost a.test {\n files www\n}\nhost b.test {\n respond\n}\n",
