@@ -58,12 +58,12 @@ def built(folder, compiler, level, options, libraries):
 
 
 @pytest.mark.parametrize("arguments,code,said", [
-    (["--help"], 0, "usage: script/amalgamate OUT"), (["-h"], 0, "usage: script/amalgamate OUT"), ([], 64, "OUT is missing"),
-    (["--hepl"], 64, "not --hepl"), (["-DPX_TLS=ON", "out"], 64, "OUT comes first"), (["out", "tls"], 64, "tls: an option is"),
-    (["out", "-DPX_TLS"], 64, "-DPX_TLS: an option is"), (["out", "-DPX_TSL=ON", "-DPX_ZLIP=ON"], 64, "build: PX_TSL PX_ZLIP"),
+    ("--help", 0, "usage: script/amalgamate OUT"), ("-h", 0, "usage: script/amalgamate OUT"), ("", 64, "OUT is missing"),
+    ("--hepl", 64, "not --hepl"), ("-DPX_TLS=ON out", 64, "OUT comes first"), ("out tls", 64, "tls: an option is"),
+    ("out -DPX_TLS", 64, "-DPX_TLS: an option is"), ("out -DPX_TSL=ON -DPX_ZLIP=ON", 64, "build: PX_TSL PX_ZLIP"),
 ])
 def test_arguments(tmp_path, arguments, code, said):
-    done = subprocess.run([os.path.join(ROOT, "script", "amalgamate"), *arguments], cwd=tmp_path, capture_output=True, text=True,
+    done = subprocess.run([os.path.join(ROOT, "script", "amalgamate"), *arguments.split()], cwd=tmp_path, capture_output=True, text=True,
                           timeout=600)
     assert done.returncode == code and said in (done.stderr if code else done.stdout)
     assert (code == 0) == (done.stderr == "") and os.listdir(tmp_path) == []
