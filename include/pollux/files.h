@@ -26,7 +26,8 @@ typedef struct px_files px_files; /**< A folder that is served. */
 typedef struct px_files_rule {
     size_t struct_size; /**< sizeof(px_files_rule), the same in each of an array. */
     /** With a slash it is matched against the whole path beneath the folder ("/assets/" and a
-     * star), else against the file's name ("*.css"); `*` stands for any bytes, `?` for one. */
+     * star; what neither begins so nor with a wildcard is PX_ERR_INVALID), else against the file's
+     * name ("*.css"); `*` stands for any bytes, `?` for one. */
     const char *pattern;
     const char *value; /**< The field's value. */
 } px_files_rule;

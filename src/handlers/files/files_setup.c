@@ -85,6 +85,11 @@ static px_err rules_copy(struct px_files *files, const px_files_options *options
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "%s=%s: a pattern, and a value that a field can have", rule.pattern,
                              rule.value);
+        if (strchr(rule.pattern, '/') && !strchr("/*?", rule.pattern[0]))
+            return error_set(out_error, PX_ERR_INVALID, 0,
+                             "%s=%s: a pattern with a slash is of the whole path, which begins "
+                             "with one: /%s",
+                             rule.pattern, rule.value, rule.pattern);
         files->rule_count++;
         files->rules[index].pattern = text_copy(files, rule.pattern);
         files->rules[index].value = text_copy(files, rule.value);

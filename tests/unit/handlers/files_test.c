@@ -898,6 +898,36 @@ static void setup_says_what_is_wrong(void **state)
     px_files_destroy(NULL);
 }
 
+/* A pattern that is like no path is a mistake. */
+static void a_pattern_of_a_path_begins_with_a_slash(void **state)
+{
+    static const struct {
+        const char *pattern;
+        bool is_good;
+    } cases[] = {
+        {"/assets/*", true}, {"*/assets/*", true}, {"?assets/*", true}, {"*.css", true},
+        {"a.css", true},     {"assets/*", false},  {"a/", false},       {"./a", false},
+    };
+    px_files_options options = PX_FILES_OPTIONS_DEFAULT;
+    px_error error;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const px_files_rule rule = PX_FILES_RULE(cases[i].pattern, "max-age=1");
+
+        options.rules = &rule;
+        options.rule_count = 1;
+        px_files *files = px_files_create(place, &options, &error);
+
+        if (!files != !cases[i].is_good)
+            fail_msg("%s: %s", cases[i].pattern, error.text);
+        px_files_destroy(files);
+    }
+    assert_int_equal(ARRAY_COUNT(cases), 8);
+    assert_string_equal(error.text, "./a=max-age=1: a pattern with a slash is of the whole path, "
+                                    "which begins with one: /./a");
+}
+
 /* Everything once, with every allocation failing: an answer or a broken exchange, and no leak. */
 static void run_all(const px_allocator *allocator, void *context)
 {
@@ -963,6 +993,7 @@ int main(void)
         cmocka_unit_test(pages_and_rules),
         cmocka_unit_test(setup_reads_entries_of_other_versions),
         cmocka_unit_test(setup_says_what_is_wrong),
+        cmocka_unit_test(a_pattern_of_a_path_begins_with_a_slash),
         cmocka_unit_test(tags_tell_versions_apart),
         cmocka_unit_test(types_and_fields_are_given),
         cmocka_unit_test(what_is_beneath_a_route),
