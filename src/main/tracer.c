@@ -2,10 +2,10 @@
  * Sending spans.
  *
  * The happy path: tracer_add writes a span behind others; each BATCH_MS, or when there are
- * BATCH_SPANS, they are sent as one message while the next ones are written.  What can go wrong: a
- * collector that does not answer, or says that it has too much to do (429, 502, 503, 504): the same
- * message is sent again, later each time, TRIES_MAX times in all; whatever else it says, its spans
- * are dropped.  Meanwhile BATCH_BYTES_MAX of spans wait, and no more.
+ * BATCH_SPANS or half of the bytes, they are sent as one message while the next ones are written.
+ * What can go wrong: a collector that does not answer, or says that it has too much to do (429,
+ * 502, 503, 504): the same message is sent again, later each time, TRIES_MAX times in all; whatever
+ * else it says, its spans are dropped.  Meanwhile BATCH_BYTES_MAX of spans wait, and no more.
  */
 #include "main/tracer.h"
 
@@ -52,6 +52,14 @@ struct tracer {
     uint32_t tries; /* of that message */
     uint64_t reported_ms;
 };
+
+/* Whether what waits leaves before its time is over: by count, or by bytes where targets and agents
+ * are long. */
+static bool is_ripe(const struct tracer *tracer)
+{
+    return tracer->filling_count >= BATCH_SPANS ||
+           (tracer->filling_count > 0 && tracer->filling.len >= BATCH_BYTES_MAX / 2);
+}
 
 /* --- What becomes of spans ---------------------------------------------------------------------
  */
@@ -103,7 +111,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     if (is_answered && status >= 200 && status <= 299) {
         count(tracer, RESULT_SENT, tracer->sending_count);
         message_end(tracer);
-        if (tracer->is_ending || tracer->filling_count >= BATCH_SPANS)
+        if (tracer->is_ending || is_ripe(tracer))
             send_next(tracer);
         return;
     }
@@ -202,12 +210,15 @@ void tracer_add(px_exchange *exchange, const px_summary *summary, void *context)
     CHECK(!tracer->is_ending);
     if (!px_request_is_sampled(exchange))
         return;
+    bool was_ripe = is_ripe(tracer);
+
     if (span_add(tracer, exchange, summary) != PX_OK) {
         drop(tracer, 1, "the collector does not take them fast enough");
         return;
     }
+    tracer->filling_count++;
     /* A message that waits to be sent again keeps its pause. */
-    if (++tracer->filling_count == BATCH_SPANS && tracer->sending_count == 0)
+    if (is_ripe(tracer) && !was_ripe && tracer->sending_count == 0)
         px_timer_start(tracer->timer, 0);
 }
 

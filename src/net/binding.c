@@ -238,9 +238,9 @@ void binding_describe(const int *fds, size_t count, char *out_text, size_t room)
     for (size_t index = 0; index < count; index++) {
         struct net_address address = {.bytes = sizeof(address.socket)};
 
-        CHECK(len < room);
         if (index > 0)
             len += (size_t)snprintf(out_text + len, room - len, ", ");
+        CHECK(len < room);
         if (getsockname(fds[index], &address.socket.any, &address.bytes) == 0)
             len += address_format(&address, out_text + len, room - len);
     }

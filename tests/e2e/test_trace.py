@@ -10,7 +10,7 @@ import pytest
 
 from lib.collector import Collector
 from lib.runner import PROGRAM, Server, run
-from lib.wire import ask
+from lib.wire import Wire, ask
 
 pytestmark = pytest.mark.short
 
@@ -164,6 +164,22 @@ def test_a_collector_that_hangs_costs_no_request(tmp_path):
         until(lambda: counted(tmp_path, "sent") + counted(tmp_path, "dropped") >= 2002)
         assert len(collector.spans) == counted(tmp_path, "sent")
         server.wait_stderr("spans are dropped: the collector does not take them fast enough")
+
+
+def test_long_spans_leave_before_there_are_many(tmp_path):
+    """What waits has a bound in bytes: half of it is sent before a second is over."""
+    path = "/items/" + "x" * 600 + "?" + "y" * 600
+    with Collector() as collector, serve(tmp_path, collector.url) as server:
+        agent = '"' * 600
+        request = f"GET {path} HTTP/1.1\r\nHost: a.test\r\nUser-Agent: {agent}\r\n\r\n".encode()
+        with Wire(server.address) as wire:
+            for _ in range(50):
+                wire.send(request * 10)
+                for _ in range(10):
+                    assert wire.reply().status == 200
+                time.sleep(0.01)  # the collector is faster than this
+        until(lambda: counted(tmp_path, "sent") + counted(tmp_path, "dropped") == 500)
+        assert counted(tmp_path, "dropped") == 0
 
 
 def test_what_is_left_is_sent_at_the_end_and_over_a_reload(tmp_path):

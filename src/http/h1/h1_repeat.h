@@ -6,9 +6,10 @@
  * again, its fields stand where they stood, and reading it is one comparison.  Nothing else is
  * concluded, so no peer can bring in what another one reads.
  *
- * A head is kept when one of its kind comes a second time, and never when it has credentials: how
- * long a comparison takes could tell them to another peer.  Heads with content, with empty lines in
- * front, of many fields or bytes are not kept either.  The memory is fixed.
+ * A head is kept when one of its kind comes a second time, and never when it has credentials; and a
+ * comparison takes as long wherever the first difference is, so that no peer learns by its time
+ * what another one has sent.  Heads with content, with empty lines in front, of many fields or
+ * bytes are not kept either.  The memory is fixed.
  */
 #ifndef PX_HTTP_H1_REPEAT_H
 #define PX_HTTP_H1_REPEAT_H
@@ -51,6 +52,21 @@ static inline size_t h1_repeat_index(const char *head)
     return (((first ^ (second << 1)) * UINT64_C(0x9e3779b97f4a7c15)) >> 48) & (REPEATS - 1);
 }
 
+/* Whether two heads of at least eight bytes are the same; it looks at all of them. */
+static inline bool h1_repeat_is_same(const char *one, const char *other, size_t bytes)
+{
+    uint64_t differs = 0, left, right;
+
+    for (size_t at = 0; at + sizeof(left) <= bytes; at += sizeof(left)) {
+        memcpy(&left, one + at, sizeof(left));
+        memcpy(&right, other + at, sizeof(right));
+        differs |= left ^ right;
+    }
+    memcpy(&left, one + bytes - sizeof(left), sizeof(left));
+    memcpy(&right, other + bytes - sizeof(right), sizeof(right));
+    return (differs | (left ^ right)) == 0;
+}
+
 /* The parser that has read the head which the `len` bytes at `head` begin with, or NULL. */
 static inline const struct h1_parser *h1_repeat_find(const struct h1_repeats *repeats,
                                                      const char *head, size_t len)
@@ -60,7 +76,7 @@ static inline const struct h1_parser *h1_repeat_find(const struct h1_repeats *re
     const struct h1_repeat *repeat = &repeats->entries[h1_repeat_index(head)];
     size_t bytes = repeat->parser.head_bytes;
 
-    if (bytes == 0 || bytes > len || memcmp(head, repeat->head, bytes) != 0)
+    if (bytes == 0 || bytes > len || !h1_repeat_is_same(head, repeat->head, bytes))
         return NULL;
     return &repeat->parser;
 }
