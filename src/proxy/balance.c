@@ -42,12 +42,7 @@ static uint32_t weight_of(const px_upstream *upstream, const struct server *serv
 
 static bool was_tried(const struct choice *choice, const struct server *server)
 {
-    size_t index = (size_t)(server - choice->upstream->servers);
-
-    for (size_t at = 0; choice->tried && at < choice->tried->count; at++)
-        if (choice->tried->indexes[at] == index)
-            return true;
-    return false;
+    return choice->tried && tried_has(choice->tried, choice->upstream, server);
 }
 
 static bool may_have(const struct choice *choice, const struct server *server)
@@ -301,7 +296,24 @@ void tried_add(struct tried *tried, const px_upstream *upstream, const struct se
 {
     CHECK(server >= upstream->servers && server < upstream->servers + upstream->server_count);
     if (tried->count < TRIED_MAX)
-        tried->indexes[tried->count++] = (uint16_t)(server - upstream->servers);
+        tried->indexes[tried->count] = (uint16_t)(server - upstream->servers);
+    tried->count++;
+}
+
+void tried_drop(struct tried *tried)
+{
+    CHECK(tried->count > 0);
+    tried->count--;
+}
+
+bool tried_has(const struct tried *tried, const px_upstream *upstream, const struct server *server)
+{
+    size_t index = (size_t)(server - upstream->servers);
+
+    for (size_t at = 0; at < tried->count && at < TRIED_MAX; at++)
+        if (tried->indexes[at] == index)
+            return true;
+    return false;
 }
 
 /* --- How they fared ----------------------------------------------------------------------------

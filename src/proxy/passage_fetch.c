@@ -281,13 +281,12 @@ static void repeat(struct passage *passage, const px_fetch_facts *facts)
     passage->ask.flags &= ~(uint32_t)PX_FETCH_FRESH;
     if (facts->wants_http1) {
         passage->ask.flags |= PX_FETCH_OVER_HTTP1;
-        passage->tried.count--; /* that is what it has asked for */
+        tried_drop(&passage->tried); /* that is what it has asked for */
     } else if (was_stale(facts)) {
         passage->ask.flags |= PX_FETCH_FRESH;
-        passage->tried.count--; /* the same server may have it */
+        tried_drop(&passage->tried); /* the same server may have it */
         passage->tries--;
     }
-    CHECK(passage->tried.count <= TRIED_MAX);
     passage_try(passage);
 }
 

@@ -60,7 +60,7 @@ static void passage_check(void *object, void *context)
     /* Else nothing would ever come of the request. */
     ASSERT(passage->stage != PASSAGE_TRYING || passage->fetch || waits);
     ASSERT(passage->stage != PASSAGE_TUNNEL || passage->ask.upgrade.len > 0);
-    ASSERT(passage->tried.count <= TRIED_MAX);
+    ASSERT(passage->tried.count <= passage->tries);
     ASSERT(!passage->leaving || passage->leave);
     ASSERT(!passage->is_websocket || passage->ask.upgrade.len > 0);
     ASSERT(passage->frames[TO_SERVER].head_len < WS_HEAD_BYTES_MAX);

@@ -97,8 +97,8 @@ enum server_result {
 
 /* The servers that a request was given to, so that another try goes elsewhere. */
 struct tried {
-    uint16_t indexes[TRIED_MAX];
-    uint8_t count;
+    uint16_t indexes[TRIED_MAX]; /* of the first of them; those behind are only counted */
+    uint32_t count;
 };
 
 /* The server for a request, which counts as busy from now on; NULL: all have as much as they take.
@@ -108,6 +108,12 @@ struct server *upstream_choose(px_upstream *upstream, px_exchange *exchange,
 
 /* Notes that it was given to a server. */
 void tried_add(struct tried *tried, const px_upstream *upstream, const struct server *server);
+
+/* The last time does not count. */
+void tried_drop(struct tried *tried);
+
+/* Whether it is known to have been given to a server. */
+bool tried_has(const struct tried *tried, const px_upstream *upstream, const struct server *server);
 
 void server_done(px_upstream *upstream, struct server *server, enum server_result result);
 
