@@ -36,26 +36,36 @@ static px_err set_log(struct options *options, const struct flag *flag, const ch
                      "--log %s: it is one of combined, json, ecs, request, off", value);
 }
 
+/* Whichever of both comes first. */
+static void http2_settle(struct options *options)
+{
+    const char *http2 = options->http2_rule ? options->http2_rule : "on";
+    bool is_clear =
+        strcmp(http2, "on") == 0 && (!options->h2c_rule || strcmp(options->h2c_rule, "off") != 0);
+
+    options->secure.tls.http2 = strcmp(http2, "off") == 0 ? PX_OFF : 0;
+    options->server.http2_clear = is_clear ? 0 : PX_OFF;
+}
+
 static px_err set_h2c(struct options *options, const struct flag *flag, const char *value,
                       px_error *out_error)
 {
     (void)flag;
     if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
         return error_set(out_error, PX_ERR_INVALID, 0, "--h2c %s: it is on or off", value);
-    options->server.http2_clear = strcmp(value, "off") == 0 ? PX_OFF : 0;
+    options->h2c_rule = value;
+    http2_settle(options);
     return PX_OK;
 }
 
 static px_err set_http2(struct options *options, const struct flag *flag, const char *value,
                         px_error *out_error)
 {
-    bool is_off = strcmp(value, "off") == 0;
-
     (void)flag;
-    if (!is_off && strcmp(value, "tls") != 0 && strcmp(value, "on") != 0)
+    if (strcmp(value, "off") != 0 && strcmp(value, "tls") != 0 && strcmp(value, "on") != 0)
         return error_set(out_error, PX_ERR_INVALID, 0, "--http2 %s: it is on, tls or off", value);
-    options->secure.tls.http2 = is_off ? PX_OFF : 0;
-    options->server.http2_clear = strcmp(value, "on") == 0 ? 0 : PX_OFF;
+    options->http2_rule = value;
+    http2_settle(options);
     return PX_OK;
 }
 

@@ -80,13 +80,27 @@ static px_err set_word(const struct flag *flag, const char *value, const char *c
                      count > 2 ? ", " : "", count > 2 ? words[2] : "");
 }
 
+static px_err take_profile(struct options *options, uint32_t profile, px_error *out_error)
+{
+    struct secure_options *secure = &options->secure;
+
+    if (secure->profile_given && secure->tls.profile != profile)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--tls-profile says both intermediate and modern: leave one of them out");
+    secure->profile_given = true;
+    secure->tls.profile = profile;
+    return PX_OK;
+}
+
 static px_err set_profile(struct options *options, const struct flag *flag, const char *value,
                           px_error *out_error)
 {
     static const char *const words[] = {"intermediate", "modern"};
+    uint32_t profile = 0;
 
-    return set_word(flag, value, words, ARRAY_COUNT(words), &options->secure.tls.profile,
-                    out_error);
+    if (set_word(flag, value, words, ARRAY_COUNT(words), &profile, out_error) != PX_OK)
+        return PX_ERR_INVALID;
+    return take_profile(options, profile, out_error);
 }
 
 static px_err set_modern(struct options *options, const struct flag *flag, const char *value,
@@ -94,9 +108,7 @@ static px_err set_modern(struct options *options, const struct flag *flag, const
 {
     (void)flag;
     (void)value;
-    (void)out_error;
-    options->secure.tls.profile = PX_TLS_MODERN;
-    return PX_OK;
+    return take_profile(options, PX_TLS_MODERN, out_error);
 }
 
 static px_err set_strict(struct options *options, const struct flag *flag, const char *value,

@@ -15,6 +15,7 @@
 #include "main/address.h"
 #include "main/flag.h"
 #include "main/log_sink.h"
+#include "main/options_effect.h"
 #include "main/place.h"
 #include "main/suggest.h"
 #include "main/values.h"
@@ -27,12 +28,17 @@ enum {
 static const struct {
     const char *name;
     enum command command;
+    const char *words; /* what stands behind its flags */
 } commands[] = {
-    {"respond", COMMAND_RESPOND}, {"healthcheck", COMMAND_HEALTHCHECK},
-    {"files", COMMAND_FILES},     {"proxy", COMMAND_PROXY},
-    {"run", COMMAND_RUN},         {"check", COMMAND_CHECK},
-    {"config", COMMAND_CONFIG},   {"fmt", COMMAND_FMT},
-    {"reload", COMMAND_RELOAD},
+    {"respond", COMMAND_RESPOND, " [TEXT]"},
+    {"healthcheck", COMMAND_HEALTHCHECK, " URL"},
+    {"files", COMMAND_FILES, " [DIR]"},
+    {"proxy", COMMAND_PROXY, " URL..."},
+    {"run", COMMAND_RUN, ""},
+    {"check", COMMAND_CHECK, ""},
+    {"config", COMMAND_CONFIG, ""},
+    {"fmt", COMMAND_FMT, " [FILE]"},
+    {"reload", COMMAND_RELOAD, ""},
 };
 
 /* For whose help a line sends to. */
@@ -236,6 +242,20 @@ static px_err listen_default(struct options *options, const char *port, px_error
     return options_listen(options, "listen", options->port_address, out_error);
 }
 
+/* "pollux -w 2 files": a word behind flags, where no command came before them. */
+static px_err command_late(const char *word, px_error *out_error)
+{
+    const char *name = "respond", *rest = " [TEXT]";
+
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        if (strcmp(word, commands[i].name) == 0) {
+            name = commands[i].name;
+            rest = commands[i].words;
+        }
+    return error_set(out_error, PX_ERR_INVALID, 0,
+                     "%s: the command comes first: pollux %s [FLAGS]%s", word, name, rest);
+}
+
 /* What stands beside the flags: the TEXT of respond, the URL of healthcheck. */
 static px_err words_parse(struct options *options, int count, char **words, bool is_named,
                           const char *port, px_error *out_error)
@@ -243,12 +263,11 @@ static px_err words_parse(struct options *options, int count, char **words, bool
     switch (options->command) {
     case COMMAND_RESPOND:
         if (count > 0 && !is_named)
-            return error_set(out_error, PX_ERR_INVALID, 0,
-                             "%s: the command comes first: pollux respond [FLAGS] [TEXT]",
-                             words[0]);
+            return command_late(words[0], out_error);
         if (count > 1)
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "%s: there is one TEXT already; quote blanks", words[1]);
+        options->respond.has_text = count == 1;
         if (count == 1)
             options->respond.text = px_str_of(words[0]);
         return listen_default(options, port, out_error);
@@ -468,7 +487,8 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
     if (options_listen_metrics(out_options, out_error) != PX_OK ||
         secure_check(out_options, out_error) != PX_OK ||
         process_check(out_options, out_error) != PX_OK ||
-        proxy_check(out_options, out_error) != PX_OK)
+        proxy_check(out_options, out_error) != PX_OK ||
+        options_effect_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;
     return error_clear(out_error);
 }

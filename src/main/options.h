@@ -48,6 +48,7 @@ enum command {
 /* What `pollux respond` answers; its fields are those of `pollux files` as well. */
 struct respond_options {
     px_str text;
+    bool has_text; /* it was given */
     px_str type;
     uint32_t status;
     uint32_t header_count;
@@ -123,6 +124,7 @@ struct secure_options {
     char redirect_address[REDIRECT_BYTES_MAX]; /* redirect points here */
     const char *given;                         /* the first flag of TLS; NULL: none was given */
     bool client_given;                         /* --tls-client was */
+    bool profile_given;                        /* --tls-profile or --tls-modern was */
     bool strict;        /* dates that do not hold, and one bad certificate of several, are errors */
     bool hsts;          /* tell browsers to come back with https alone */
     uint64_t hsts_s;    /* ... for so many seconds */
@@ -191,6 +193,8 @@ struct options {
     const char *health;   /* a path; NULL: none */
     const char *metrics;  /* an address for an operator, the last of `listen`; NULL: none */
     px_server_options server; /* limits, deadlines, log format; may point into `proxy` */
+    const char *http2_rule;   /* of --http2, NULL: not given; settled in `server` and `secure` */
+    const char *h2c_rule;     /* likewise of --h2c */
     uint32_t backlog;         /* of each socket that listens; 0: 1024 */
     uint64_t inbox_bytes_max; /* 0: the library's default */
 

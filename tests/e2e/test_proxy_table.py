@@ -257,7 +257,8 @@ def between(client, server, answer, authority, *flags):
     cert, key = authority.issue("a", file="table")
     listen = ["-l", "127.0.0.1:0", "-l", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key]
     with upstream_of(server, answer, authority) as upstream:
-        argv = ["proxy", "--log", "off", "-w", "1", *listen, "--upstream-ca", authority.path, *flags, upstream.url]
+        trust = ["--upstream-ca", authority.path] if upstream.url.startswith("https://") else []
+        argv = ["proxy", "--log", "off", "-w", "1", *listen, *trust, *flags, upstream.url]
         with Pollux(*argv) as pollux:
             if client == "h1":
                 yield H1Client(pollux, None), upstream

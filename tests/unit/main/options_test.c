@@ -211,15 +211,15 @@ static void what_files_are_answered_with(void **state)
 
 static void the_process(void **state)
 {
-    const struct options *options =
-        good("pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 500ms --drain-spread=2s");
+    const struct options *options = good(
+        "pollux -w 3 -q --log-file /a/b --pid-file=c --timeout-drain 2500ms --drain-spread=2s");
 
     (void)state;
     assert_int_equal(options->process.workers, 3);
     assert_true(options->process.workers_given && options->quiet);
     assert_string_equal(options->log_file, "/a/b");
     assert_string_equal(options->process.pid_file, "c");
-    assert_int_equal(options->process.drain_timeout_ms, 500);
+    assert_int_equal(options->process.drain_timeout_ms, 2500);
     assert_int_equal(options->process.drain_spread_ms, 2000);
     assert_true(good("pollux -w0")->process.workers_given);
     assert_int_equal(good("pollux -w0")->process.workers, 0);
@@ -238,6 +238,8 @@ static void http2_in_the_clear(void **state)
     assert_int_equal(good("pollux")->server.http2_clear, 0);
     assert_int_equal(good("pollux --h2c=on")->server.http2_clear, 0);
     assert_int_equal(good("pollux --h2c off")->server.http2_clear, PX_OFF);
+    assert_int_equal(good("pollux --h2c off --http2 on")->server.http2_clear, PX_OFF);
+    assert_int_equal(good("pollux --http2 on --h2c off")->server.http2_clear, PX_OFF);
 }
 
 static void limits(void **state)
@@ -344,6 +346,9 @@ static void refusals(void **state)
         {"pollux healthcheck", "healthcheck needs one URL, like http://localhost:8080/"},
         {"pollux healthcheck a b", "healthcheck needs one URL, like http://localhost:8080/"},
         {"pollux respond one two", "two: there is one TEXT already; quote blanks"},
+        {"pollux -l :1 files spa", "files: the command comes first: pollux files [FLAGS] [DIR]"},
+        {"pollux -q proxy", "proxy: the command comes first: pollux proxy [FLAGS] URL..."},
+        {"pollux -q run", "run: the command comes first: pollux run [FLAGS]"},
         {"pollux -q text", "text: the command comes first: pollux respond [FLAGS] [TEXT]"},
         {"pollux -l https://:443",
          "--listen https://:443: TLS needs --tls-cert and --tls-key, or --tls-self-signed"},
@@ -460,6 +465,36 @@ static void refusals(void **state)
          "--proxy-header needs --trust-proxy: whose field is believed"},
         {"pollux healthcheck --ca x --insecure https://a/",
          "--insecure looks at no certificate that --ca could have signed: leave one of them out"},
+        {"pollux --tls-modern --tls-profile intermediate",
+         "--tls-profile says both intermediate and modern: leave one of them out"},
+        {"pollux --tls-profile intermediate --tls-modern",
+         "--tls-profile says both intermediate and modern: leave one of them out"},
+        {"pollux --http2 off --h2c on",
+         "--http2 off leaves nothing for --h2c on: leave one of them out"},
+        {"pollux --h2c on --http2 tls",
+         "--http2 tls leaves nothing for --h2c on: leave one of them out"},
+        {"pollux respond --status 204 hello",
+         "--status 204: such an answer has no content; leave TEXT out"},
+        {"pollux --drain-spread 60 --timeout-drain 5",
+         "--drain-spread is longer than --timeout-drain (default 30s), which ends all: make it "
+         "shorter"},
+        {"pollux --drain-spread 31",
+         "--drain-spread is longer than --timeout-drain (default 30s), which ends all: make it "
+         "shorter"},
+        {"pollux --accept shared -w 0",
+         "--accept shared is for several workers: with --workers 0 there are none"},
+        {"pollux proxy --upstream-ca x http://a",
+         "--upstream-ca is for https:// servers, and there is none"},
+        {"pollux proxy --upstream-cert x --upstream-key y http://a",
+         "--upstream-cert is for https:// servers, and there is none"},
+        {"pollux proxy --tries 1 --retry-disconnect http://a",
+         "--tries 1 leaves nothing for --retry-disconnect: leave one of them out"},
+        {"pollux proxy -l 127.0.0.1:81 http://127.0.0.1:81",
+         "http://127.0.0.1:81: pollux itself listens there, and would ask itself over and over"},
+        {"pollux check --from 192.0.2.1",
+         "--from is for --explain METHOD URL: add it, or leave this one out"},
+        {"pollux check -H A:b",
+         "--header is for --explain METHOD URL: add it, or leave this one out"},
     };
 
     (void)state;
