@@ -504,7 +504,7 @@ static void refusals(void **state)
         assert_int_equal(result->err, PX_ERR_INVALID);
         assert_string_equal(result->error.text, cases[i].says);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 105);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 122);
 }
 
 static void lists_have_an_end(void **state)
