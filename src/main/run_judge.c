@@ -42,11 +42,34 @@ static const struct config_node *folder_of(const struct config_route *route)
     for (uint32_t i = 0; i < route->step_count; i++) {
         const struct config_node *node = route->steps[i].node;
 
-        if (node->row->phase == PHASE_REWRITE || node_is(node, "fallback") ||
+        if (node->row->phase == PHASE_REWRITE ||
             (route->steps[i].match && node->row->phase == PHASE_ANSWER))
             return NULL;
     }
     return route->answer && node_is(route->answer, "files") ? route->answer : NULL;
+}
+
+/* A fallback stands in for paths whose last segment has no extension (docs/FILES.md). */
+static bool may_fall_back(const struct config_route *route, px_str target)
+{
+    const char *slash = memrchr(target.ptr, '/', target.len);
+    bool has_dot = slash && memchr(slash, '.', (size_t)(target.ptr + target.len - slash));
+    const struct config_node *fallback = route_setting(route, "fallback");
+
+    return !has_dot && fallback && !fallback->is_none;
+}
+
+/* Whether every request is answered with an error. */
+static bool answers_error(const struct config_route *route)
+{
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (route->steps[i].match && route->steps[i].node->row->phase == PHASE_ANSWER)
+            return false;
+    const struct config_node *answer = route->answer;
+
+    return answer && node_is(answer, "respond") && answer->value_count > 0 &&
+           answer->values[0].text.len == 3 && strchr("45", answer->values[0].text.ptr[0]) &&
+           strspn(answer->values[0].text.ptr, "0123456789") == 3;
 }
 
 static bool has_file(const struct config_route *route, px_str target)
@@ -54,7 +77,9 @@ static bool has_file(const struct config_route *route, px_str target)
     const struct config_node *folder = folder_of(route);
     char path[PATH_MAX];
 
-    if (!folder)
+    if (answers_error(route))
+        return false;
+    if (!folder || may_fall_back(route, target))
         return true; /* the answer is known when it is asked */
     if (!build_files_are_whole(route, folder))
         target = px_files_beneath(route->pattern, target);

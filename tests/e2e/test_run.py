@@ -531,6 +531,8 @@ def test_what_cannot_work_is_an_error(folder, text, place, said):
     ("host a.test {\n route /x {\n  redirect /x?y=1\n }\n}\n", "3:12", "/x?y=1 is redirected to itself"),
     ("hsts\nrespond\n", "1:1", "hsts is said over TLS alone"),
     ("redirect https\nrespond\n", "1:1", "no address is listened on with tls"),
+    ("error_page 404 /gone.html\nfallback /index.html\nfiles www\n", "1:16", "there is no file and no route for /gone.html"),
+    ("error_page 404 /gone.html\nroute /x {\n respond\n}\nrespond 404\n", "1:16", "there is no file and no route for /gone.html"),
     ("host a.test {\n route /x {\n  redirect https\n }\n respond\n}\n", "3:3", "no address is listened on with tls"),
     ("host a.test {\n hsts\n respond\n}\n", "2:2", "hsts is said over TLS alone"),
 ])  # fmt: skip
@@ -571,6 +573,9 @@ def test_check_warns_of_a_user_that_only_root_becomes(folder):
     "error_page 404 /e\nhost a.test {\n files www\n}\nhost b.test {\n respond\n}\n",
     "error_page 404 /e\nfallback /index.html\nfiles www\n",
     "error_page 404 /e\nroute /e {\n respond sorry\n}\nfiles www\n",
+    "error_page 404 /e.html\nfallback /index.html\nroute /e.html {\n respond sorry\n}\nfiles www\n",
+    "error_page 404 /a.txt\nfallback /index.html\nfiles www\n",
+    "error_page 404 /e.html\nproxy 127.0.0.1:1\n",
     "error_page 404 /secret/a.txt\nfiles www\nroute /secret/{rest...} {\n files www\n}\n",
     "route /api/{rest...} {\n strip_prefix /api\n respond\n}\n",
     "route /api/{rest...} {\n strip_prefix /api/v1/\n respond\n}\n",
