@@ -63,11 +63,12 @@ static void say(px_exchange *exchange, void *context)
 {
     struct room *room = context;
     px_str said = px_request_content(exchange);
+    px_err err = PX_OK;
 
     if (said.len > SAID_BYTES_MAX)
         px_respond_error(exchange, 413);
-    else if (px_topic_publish(room->topic, PX_WEBSOCKET_TEXT, said) != PX_OK)
-        px_respond_error(exchange, 503);
+    else if ((err = px_topic_publish(room->topic, PX_WEBSOCKET_TEXT, said)) != PX_OK)
+        px_respond_error(exchange, err == PX_ERR_INVALID ? 400 : 503); /* no UTF-8 */
     else
         px_respond(exchange, 204, px_str_of(NULL), px_str_of(""));
 }

@@ -55,7 +55,8 @@ void px_topic_destroy(px_topic *topic);
 /** Publishes a message to all that are subscribed now.  Streams of events get text alone.
  *  @param message copied.
  *  @return PX_OK: it will be handed out, from the loop; PX_FULL: 1,024 messages wait for that, and
- *  this one is dropped; PX_ERR_MEMORY. */
+ *  this one is dropped; PX_ERR_INVALID: text that is no UTF-8 (RFC 6455 section 8.1), which its
+ *  readers would have to fail at; PX_ERR_MEMORY. */
 px_err px_topic_publish(px_topic *topic, px_websocket_kind kind, px_str message);
 
 /** Subscribes a WebSocket; it is subscribed until its on_close, px_topic_unsubscribe or the topic's

@@ -215,6 +215,10 @@ static void what_waits_alone_keeps_its_place(void **state)
     call_drive(&one.call);
     size_t memory = stage.loop->memory.shares[BUDGET_OUTPUT].bytes;
 
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("A\xff\xfe")),
+                     PX_ERR_INVALID);
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("cut \xe2\x82")),
+                     PX_ERR_INVALID);
     assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("alone")), PX_OK);
     pump_once(stage.loop, 0);
     assert_null(one.socket->work);
