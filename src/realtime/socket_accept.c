@@ -19,7 +19,8 @@ enum {
     IDLE_MS_DEFAULT = 75 * 1000,
     CLOSE_MS_DEFAULT = 5 * 1000,
     LEVEL_DEFAULT = 5,
-    DEFLATE_BYTES_MIN_DEFAULT = 1024
+    DEFLATE_BYTES_MIN_DEFAULT = 1024,
+    CODERS_REST_PART = 4 /* of the coders' share, for messages that stand for themselves */
 };
 
 /* What the handshake settles. */
@@ -173,17 +174,21 @@ static void refuse(px_exchange *exchange, unsigned status)
 }
 
 /* What both coders may take is set aside now, where each keeps its window: a peer that is let in
- * can go on. Without room for that each message stands for itself, which any peer must take. */
+ * can go on. Without room for that each message stands for itself, which any peer must take; a part
+ * is left for those, so that peers that only keep windows do not shut out all others. */
 static void coders_reserve(px_websocket *socket)
 {
     struct ws_deflate_terms *terms = &socket->deflate_terms;
+    struct budget *memory = &socket->loop->memory;
+    uint64_t rest = memory->shares[BUDGET_SOCKET_CODERS].bytes_max / CODERS_REST_PART;
     size_t bytes = 0;
 
     if (!terms->server_no_takeover)
         bytes += ws_deflate_bytes(terms->server_bits);
     if (!terms->client_no_takeover)
         bytes += ws_inflate_bytes(terms->client_bits);
-    if (budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes)) {
+    if (budget_left(memory, BUDGET_SOCKET_CODERS) >= bytes + rest &&
+        budget_take(memory, BUDGET_SOCKET_CODERS, bytes)) {
         socket->coder_bytes = bytes;
         return;
     }

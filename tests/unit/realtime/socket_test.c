@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/ws/ws_deflate.h"
 #include "http/ws/ws_frame.h"
 #include "pollux/topic.h"
 #include "realtime/socket.h"
@@ -133,6 +134,30 @@ static void a_message_is_echoed_and_closed(void **state)
     assert_null(one.call.exchange);
     one_finish(&one);
     stage_close(&stage);
+}
+
+/* Peers that keep windows do not take the part of those whose messages stand for themselves. */
+static void windows_leave_a_part_of_the_share(void **state)
+{
+    px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
+    const size_t windows = ws_deflate_bytes(15) + ws_inflate_bytes(15);
+    static struct one one;
+
+    (void)state;
+    options.deflate = 1;
+    for (int fits = 0; fits < 2; fits++) {
+        struct stage stage;
+
+        assert_true(stage_open(&stage, NULL));
+        stage.loop->memory.shares[BUDGET_SOCKET_CODERS].bytes_max =
+            fits ? windows * 4 / 3 + 4 : windows + 100;
+        assert_true(one_open(&one, &stage, &options));
+        assert_non_null(one.socket);
+        assert_int_equal(one.socket->deflate_terms.server_no_takeover, !fits);
+        assert_int_equal(one.socket->deflate_terms.client_no_takeover, !fits);
+        one_finish(&one);
+        stage_close(&stage);
+    }
 }
 
 static void without_a_close_it_is_told_by_the_end(void **state)
@@ -484,6 +509,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_is_echoed_and_closed),
+        cmocka_unit_test(windows_leave_a_part_of_the_share),
         cmocka_unit_test(without_a_close_it_is_told_by_the_end),
         cmocka_unit_test(a_topic_may_end_with_its_subscriber),
         cmocka_unit_test(what_waits_alone_keeps_its_place),
