@@ -102,17 +102,18 @@ def test_a_crowd_at_the_limit():
         load.assert_nothing_lost(answers_min=100)
 
 
-def test_busy_to_the_last_place():
-    """Uploads hold every place: whoever comes is told so, at once, and nobody is cut off."""
+def test_uploads_that_dawdle_make_room():
+    """Uploads of 20 bytes a second hold every place: after a second they give way to those that come, and until then
+    these are told so, at once."""
     with Pollux("respond", "-w1", *QUIET, "--max-connections=100") as server:
         with Peers(server.address, 100, "post", every_ms=50) as peers:
             assert peers.ready() == 100
             with Load(server.address, new=20) as load:
                 time.sleep(long_or(10, 2))
             result = load.report()
-            assert result["told_503"] > 100 and result["answered"] == 0
+            assert result["answered"] > 1000
             assert not load.lost("told_503")
-            assert peers.report()["open"] == 100
+            assert peers.report()["closed"] > 0
         assert counters(server)["turned away"] >= result["told_503"]
         with Load(server.address, kept=4, new=4) as load:
             time.sleep(0.5)
