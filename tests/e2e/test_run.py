@@ -558,7 +558,7 @@ def test_check_finds_what_a_start_would_miss(folder, text, place, code, said):
     assert (got, out) == (code, "") and err.startswith(f"pollux.conf:{place}: {said}"), err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user first")
+@pytest.mark.skipif(os.geteuid() != 0, reason="what is warned of is a user that only root becomes, so root becomes another one first")
 def test_check_warns_of_a_user_that_only_root_becomes(folder):
     (folder / "pollux.conf").write_text("user daemon\nrespond\n")
     assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
@@ -616,7 +616,7 @@ def test_a_route_that_is_there_twice(folder):
     assert refused(folder, text).startswith('pollux.conf:4:7: route "/status" is already at pollux.conf:1\n')
 
 
-@pytest.mark.skipif(os.path.exists("/etc/pollux/pollux.conf"), reason="there is one")
+@pytest.mark.skipif(os.path.exists("/etc/pollux/pollux.conf"), reason="this machine has a pollux.conf of its own, which would be taken")
 @pytest.mark.parametrize("command", ["run", "check", "config", "fmt", "reload"])
 def test_no_file_at_all(folder, command):
     code, out, err = run(command, cwd=folder)
