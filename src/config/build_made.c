@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "base/check.h"
 #include "config/build.h"
 
 #include "base/check.h"

@@ -126,9 +126,10 @@ void master_tell(const struct master *master, enum master_level level, const cha
     PX_PRINTF(3, 4);
 /* The same at MASTER_WARNING. */
 void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
-/* Closes the conversation with a worker. */
 /* Has a worker go on with the logs of hosts and routes that are open now. */
 void master_give_logs(struct master *master, uint32_t place);
+
+/* Closes the conversation with a worker. */
 void master_hang_up(struct master_child *child);
 void master_event(struct master *master, enum supervisor_event_kind kind, uint32_t worker,
                   int code);

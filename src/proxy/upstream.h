@@ -128,10 +128,10 @@ bool server_is_up(const px_upstream *upstream, const struct server *server);
 /* Whether a server that is up takes one more request now. */
 bool upstream_has_room(const px_upstream *upstream);
 
-/* Tells that a server is out or back, and what follows from it. */
 /* Writes what is told of an upstream, with its name in front where that is not said yet. */
 void upstream_say(const px_upstream *upstream, const char *what, char *out, size_t room);
 
+/* Tells that a server is out or back, and what follows from it. */
 void upstream_tell_change(px_upstream *upstream, const struct server *server, const char *what);
 
 /* Whether one more request may be tried again: it is counted then. */
