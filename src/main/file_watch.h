@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "main/options.h"
+#include "main/flags/options.h"
 
 enum {
     FILE_WATCH_MAX = 3 * CERTIFICATE_COUNT_MAX + 2,

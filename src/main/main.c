@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "main/answers/files.h"
 #include "main/diagnostics.h"
 #include "main/exit_code.h"
-#include "main/files.h"
-#include "main/healthcheck.h"
-#include "main/help.h"
-#include "main/inherited.h"
-#include "main/options.h"
-#include "main/print_config.h"
-#include "main/run.h"
+#include "main/flags/help.h"
+#include "main/flags/options.h"
+#include "main/health/healthcheck.h"
+#include "main/listen/inherited.h"
+#include "main/print/print_config.h"
+#include "main/run/run.h"
 #include "main/serve.h"
 #include "process/descriptors.h"
 

@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "main/beats.h"
 #include "main/diagnostics.h"
+#include "main/worker/beats.h"
 #include "pollux/stream.h"
 #include "process/cpus.h"
 

@@ -4,7 +4,7 @@
 #ifndef PX_MAIN_PROCESSES_H
 #define PX_MAIN_PROCESSES_H
 
-#include "main/options.h"
+#include "main/flags/options.h"
 #include "process/supervisor.h"
 
 /* How many workers there shall be: asked anew at every reload, for the quota of a container may

@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "base/error.h"
-#include "main/address.h"
 #include "main/diagnostics.h"
+#include "main/listen/address.h"
 #include "pollux/pollux.h"
 
 enum { FINGERPRINT_BYTES = 96 };

@@ -6,7 +6,7 @@
 #define PX_MAIN_SECURE_H
 
 #include "main/exit_code.h"
-#include "main/options.h"
+#include "main/flags/options.h"
 
 /* Whether an address asks for TLS. */
 bool options_are_secure(const struct options *options);

@@ -5,7 +5,7 @@
 #define PX_MAIN_SERVE_H
 
 #include "main/exit_code.h"
-#include "main/options.h"
+#include "main/flags/options.h"
 
 /* Serves until a signal ends it; what went wrong was said on stderr. */
 enum exit_code serve(const struct options *options);

@@ -1,7 +1,7 @@
 /*
  * Which addresses are the same, and what their ports are.
  */
-#include "main/address.h"
+#include "main/listen/address.h"
 
 #include "lib/test.h"
 

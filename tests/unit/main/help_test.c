@@ -1,7 +1,7 @@
 /*
  * The help fits a screen of 80 columns and 24 lines with its prompt, and failing to print is told.
  */
-#include "main/help.h"
+#include "main/flags/help.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Where a log goes that is no file, as it is written.
  */
-#include "main/log_sink.h"
+#include "main/log/log_sink.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
  * The log's way out: files, pipes that nobody reads, full disks, several writers.
  */
-#include "main/log.h"
-#include "main/log_file.h"
+#include "main/log/log.h"
+#include "main/log/log_file.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /*
  * From argv to options: a table of command lines, with what must come out or which line refuses it.
  */
-#include "main/options.h"
+#include "main/flags/options.h"
 
 #include <string.h>
 

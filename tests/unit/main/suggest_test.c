@@ -1,7 +1,7 @@
 /*
  * Which name a slip of the fingers was meant to be, and which words are near nothing.
  */
-#include "main/suggest.h"
+#include "main/flags/suggest.h"
 
 #include <string.h>
 

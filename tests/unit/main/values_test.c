@@ -1,7 +1,7 @@
 /*
  * The values of flags: what is read, and that everything else is refused.
  */
-#include "main/values.h"
+#include "main/flags/values.h"
 
 #include <string.h>
 

@@ -1,0 +1,57 @@
+/*
+ * Where log lines end: a file, what stdout is (a file, a pipe, a terminal, a socket), or a sink
+ * (log_sink.h).
+ *
+ * Everything here may wait, and so is called on a helper thread (but opening, at start-up).
+ */
+#ifndef PX_MAIN_LOG_FILE_H
+#define PX_MAIN_LOG_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "main/log/log_sink.h"
+#include "pollux/str.h"
+
+struct log_file {
+    const char *path; /* borrowed: outlives it; NULL: stdout */
+    int fd;           /* owned */
+    int lock_fd;      /* borrowed; -1 when no other process writes */
+    uint32_t lock_at; /* which byte of it is this log's */
+    bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
+    bool is_socket;
+    bool is_sink;      /* `sink` is what it is */
+    bool is_torn;      /* the last write ended within a line */
+    bool is_lock_kept; /* by another process, for longer than a write takes */
+    struct log_sink sink;
+};
+
+/* A lock for processes that write one log, whose batches of lines must not mix.  A descriptor
+ * (closed on exec), or -1 with errno. */
+int log_lock_create(void);
+
+/* Opens the file, or what stdout is (NULL): a descriptor, or -1 with errno.  A link is followed by
+ * root only where no other user can have put it. */
+int log_descriptor_open(const char *path);
+
+/* Only the end of a file is written from now on, by every process that shares the descriptor. */
+void log_append_only(int fd);
+
+/* Takes hold of `fd` (owned on success), or opens it where that is -1.  lock_fd: of
+ * log_lock_create, borrowed; -1: no other process writes.  0, or an errno. */
+int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd);
+void log_file_close(struct log_file *file);
+
+/* Opens the path anew; on failure the old file stays.  0, or an errno. */
+int log_file_reopen(struct log_file *file);
+
+/* Goes on with what log_descriptor_open gave, which is owned from now on. */
+void log_file_take(struct log_file *file, int fd);
+
+/* Writes `lines`, waiting for room until *give_up_at_ms (0: for ever) on the monotonic clock.
+ * 0, EAGAIN when it gave up, or another errno; *out_bytes is how much was written in any case. */
+int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,
+                   size_t *out_bytes);
+
+#endif
