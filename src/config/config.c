@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "config/serving.h"
 
 void config_shared_deinit(struct config_shared *shared)

@@ -14,7 +14,7 @@
 #include <strings.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "config/serving.h"
 #include "pollux/files.h"
 

@@ -5,7 +5,7 @@
 #define PX_CONFIG_TYPES_H
 
 #include "config/load.h"
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 /* A value of a directive.  `value` is NULL where an option was not given. */
 struct config_typed {

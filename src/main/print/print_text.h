@@ -7,7 +7,7 @@
 #include <limits.h>
 
 #include "base/buf.h"
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 struct print {
     struct buf *out; /* borrowed */

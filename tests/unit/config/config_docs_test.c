@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/schema.h"
+#include "config/schema/schema.h"
 #include "lib/test.h"
 
 enum { ENTRY_BYTES = 2048, PAGE_BYTES = 1024 * 1024, TOP_PLACES = 11 };

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/access.h"
 #include "pollux/basic_auth.h"
 #include "pollux/connection_limit.h"

@@ -1,7 +1,7 @@
 /*
  * Directives that answer, and what they answer with.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 static const char *const none_words[] = {"none", NULL};
 static const char *const redirect_words[] = {"https", NULL};

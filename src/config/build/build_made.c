@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "config/build.h"
+#include "config/build/build.h"
 
 #include "base/check.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 

@@ -7,7 +7,7 @@
  */
 #include <stdio.h>
 
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/pollux.h"
 
 enum { LINE_BYTES = 900, TARGET_BYTES = 300, HOST_BYTES = 100 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/compress.h"
 #include "pollux/headers.h"
 

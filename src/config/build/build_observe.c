@@ -4,7 +4,7 @@
  * What is shown is of all workers, and known to the process that serves alone; a configuration that
  * is only read has nothing to show.
  */
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 

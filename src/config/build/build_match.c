@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 
 enum { MATCH_VALUES_FIRST = 16 };
 

@@ -1,7 +1,7 @@
 /*
  * Directives that say which requests are let in, and how many.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 static const char *const none_words[] = {"none", NULL};
 

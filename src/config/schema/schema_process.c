@@ -1,7 +1,7 @@
 /*
  * Directives about the process, its listeners and what it writes: they stand at the top.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 static const char *const sandbox_words[] = {"on", "off", "require", NULL};
 static const char *const log_words[] = {"off", "combined", "json", "request", "template", NULL};

@@ -5,7 +5,7 @@
  * what stands before and behind that.  It can fail by what only the library can tell: a pattern, a
  * conflict of two, a folder that is not there.  Each is noted at its place, all in one go.
  */
-#include "config/build.h"
+#include "config/build/build.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Finding rows of the schema.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 #include <string.h>
 

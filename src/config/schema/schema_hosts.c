@@ -1,7 +1,7 @@
 /*
  * Directives about hosts, TLS, and which requests a part of the file is for.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 static const char *const client_words[] = {"required", "optional", "off", NULL};
 static const char *const profile_words[] = {"intermediate", "modern", NULL};

@@ -2,7 +2,7 @@
  * Directives in limits, timeouts and minimum_rate: what the flags of those names say.
  */
 #include "base/limits.h"
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 #define LIMITS_EXAMPLE(line) "limits {\n    " line "\n}\nrespond"
 #define TIMEOUTS_EXAMPLE(line) "timeouts {\n    " line "\n}\nrespond"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "pollux/files.h"
 
 enum {

@@ -3,7 +3,7 @@
  *
  * build_upstream.c takes them.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 static const char *const trace_words[] = {"off", "otlp", NULL};
 static const char *const trace_sample_words[] = {"parent", NULL};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "config/serving.h"
 #include "pollux/response.h"
 

@@ -1,7 +1,7 @@
 /*
  * Directives that change requests and answers on their way.
  */
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 #define HSTS_MOST_MS (100ULL * 365 * 24 * 3600 * 1000) /* a hundred years */
 

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/number.h"
-#include "config/build.h"
+#include "config/build/build.h"
 #include "config/serving.h"
 #include "pollux/response.h"
 
