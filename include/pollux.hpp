@@ -482,7 +482,16 @@ class server
                       what);
     }
 
-    /// The same, called with the content collected.
+    /// Takes a route out, for the requests that follow; what it captured is destroyed with the
+    /// server.
+    void unroute(const char *pattern)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        detail::check(px_server_unroute(get(), pattern, &what), what);
+    }
+
+    /// The same as route, called with the content collected.
     template <class F> void route_collected(const char *pattern, F &&handler)
     {
         px_route_options options = px_route_options_default();

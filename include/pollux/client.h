@@ -11,6 +11,7 @@
 #define PX_CLIENT_H
 
 #include "pollux/field.h"
+#include "pollux/options.h"
 #include "pollux/response.h"
 #include "pollux/tls.h"
 
@@ -241,6 +242,21 @@ typedef struct px_fetch_facts {
     int wants_http1;       /**< 1: the server wants it over HTTP/1.1 (RFC 9113 section 7). */
     uint32_t reserved;     /**< Zero. */
 } px_fetch_facts;
+
+/** An empty one, for a call to fill in, as a value.  Any thread. */
+static inline px_fetch_facts px_fetch_facts_default(void)
+{
+    px_fetch_facts facts;
+
+    memset(&facts, 0, sizeof(facts));
+    facts.struct_size = sizeof(facts);
+    return facts;
+}
+
+/** The same. */
+#define PX_FETCH_FACTS_DEFAULT px_fetch_facts_default()
+/** The same as an initialiser of a static. */
+#define PX_FETCH_FACTS_INIT PX_INIT_OF(px_fetch_facts)
 
 /** Tells them; any time until on_end has returned. */
 void px_fetch_tell(const px_fetch *fetch, px_fetch_facts *out_facts);

@@ -15,6 +15,7 @@
 
 #include "pollux/exchange.h"
 #include "pollux/field.h"
+#include "pollux/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +33,21 @@ typedef struct px_files_rule {
     const char *value; /**< The field's value. */
 } px_files_rule;
 
+/** An empty one, to be filled in, as a value.  Any thread. */
+static inline px_files_rule px_files_rule_default(void)
+{
+    px_files_rule rule;
+
+    memset(&rule, 0, sizeof(rule));
+    rule.struct_size = sizeof(rule);
+    return rule;
+}
+
+/** The same. */
+#define PX_FILES_RULE_DEFAULT px_files_rule_default()
+/** The same as an initialiser of a static. */
+#define PX_FILES_RULE_INIT PX_INIT_OF(px_files_rule)
+
 /** An initialiser of a px_files_rule. */
 #define PX_FILES_RULE(pattern, value)         \
     {                                         \
@@ -45,6 +61,21 @@ typedef struct px_files_type {
     const char *type;      /**< The Content-Type as it is sent. */
 } px_files_type;
 
+/** An empty one, to be filled in, as a value.  Any thread. */
+static inline px_files_type px_files_type_default(void)
+{
+    px_files_type type;
+
+    memset(&type, 0, sizeof(type));
+    type.struct_size = sizeof(type);
+    return type;
+}
+
+/** The same. */
+#define PX_FILES_TYPE_DEFAULT px_files_type_default()
+/** The same as an initialiser of a static. */
+#define PX_FILES_TYPE_INIT PX_INIT_OF(px_files_type)
+
 /** An initialiser of a px_files_type. */
 #define PX_FILES_TYPE(extension, type)         \
     {                                          \
@@ -57,6 +88,21 @@ typedef struct px_files_page {
     unsigned status;    /**< 400 to 599. */
     const char *file;   /**< As `spa`. */
 } px_files_page;
+
+/** An empty one, to be filled in, as a value.  Any thread. */
+static inline px_files_page px_files_page_default(void)
+{
+    px_files_page page;
+
+    memset(&page, 0, sizeof(page));
+    page.struct_size = sizeof(page);
+    return page;
+}
+
+/** The same. */
+#define PX_FILES_PAGE_DEFAULT px_files_page_default()
+/** The same as an initialiser of a static. */
+#define PX_FILES_PAGE_INIT PX_INIT_OF(px_files_page)
 
 /** An initialiser of a px_files_page. */
 #define PX_FILES_PAGE(status, file)         \

@@ -6,6 +6,7 @@
 #define PX_FILTER_H
 
 #include "pollux/exchange.h"
+#include "pollux/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,21 @@ typedef struct px_filter {
      *  when the source pauses again.  NULL: it holds nothing back.  @return 0, or -1 to abort. */
     int (*on_flush)(px_exchange *exchange, px_filter_step *step, void *state);
 } px_filter;
+
+/** A table without callbacks, as a value.  Any thread. */
+static inline px_filter px_filter_default(void)
+{
+    px_filter filter;
+
+    memset(&filter, 0, sizeof(filter));
+    filter.struct_size = sizeof(filter);
+    return filter;
+}
+
+/** The same. */
+#define PX_FILTER_DEFAULT px_filter_default()
+/** The same as an initialiser of a static. */
+#define PX_FILTER_INIT PX_INIT_OF(px_filter)
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,7 @@
 #define PX_PROXY_H
 
 #include "pollux/exchange.h"
+#include "pollux/options.h"
 #include "pollux/tls.h"
 
 #ifdef __cplusplus
@@ -62,6 +63,21 @@ typedef struct px_upstream_check {
     uint32_t status_max; /**< ... to 399, or to status_min where that was given. */
 } px_upstream_check;
 
+/** An empty one, to be filled in, as a value.  Any thread. */
+static inline px_upstream_check px_upstream_check_default(void)
+{
+    px_upstream_check check;
+
+    memset(&check, 0, sizeof(check));
+    check.struct_size = sizeof(check);
+    return check;
+}
+
+/** The same. */
+#define PX_UPSTREAM_CHECK_DEFAULT px_upstream_check_default()
+/** The same as an initialiser of a static. */
+#define PX_UPSTREAM_CHECK_INIT PX_INIT_OF(px_upstream_check)
+
 /** A server.  Zero is the default everywhere. */
 typedef struct px_upstream_server {
     size_t struct_size; /**< sizeof(px_upstream_server), the same in all of an array. */
@@ -75,6 +91,21 @@ typedef struct px_upstream_server {
     uint32_t backup;       /**< 1: it is asked while none of the others can be. */
     uint32_t reserved;     /**< Zero. */
 } px_upstream_server;
+
+/** An empty one, to be filled in, as a value.  Any thread. */
+static inline px_upstream_server px_upstream_server_default(void)
+{
+    px_upstream_server server;
+
+    memset(&server, 0, sizeof(server));
+    server.struct_size = sizeof(server);
+    return server;
+}
+
+/** The same. */
+#define PX_UPSTREAM_SERVER_DEFAULT px_upstream_server_default()
+/** The same as an initialiser of a static. */
+#define PX_UPSTREAM_SERVER_INIT PX_INIT_OF(px_upstream_server)
 
 /** Options of an upstream.  Zero is the default everywhere. */
 typedef struct px_upstream_options {
@@ -153,6 +184,21 @@ typedef struct px_upstream_facts {
     uint32_t waiting;   /**< Requests of the whole upstream that wait for a server. */
     uint32_t reserved;  /**< Zero. */
 } px_upstream_facts;
+
+/** An empty one, for a call to fill in, as a value.  Any thread. */
+static inline px_upstream_facts px_upstream_facts_default(void)
+{
+    px_upstream_facts facts;
+
+    memset(&facts, 0, sizeof(facts));
+    facts.struct_size = sizeof(facts);
+    return facts;
+}
+
+/** The same. */
+#define PX_UPSTREAM_FACTS_DEFAULT px_upstream_facts_default()
+/** The same as an initialiser of a static. */
+#define PX_UPSTREAM_FACTS_INIT PX_INIT_OF(px_upstream_facts)
 
 /** Tells it.  @param index of the server in the options, below server_count. */
 void px_upstream_tell(const px_upstream *upstream, uint32_t index, px_upstream_facts *out_facts);

@@ -7,6 +7,7 @@
 
 #include "pollux/exchange.h"
 #include "pollux/field.h"
+#include "pollux/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -214,6 +215,21 @@ typedef struct px_multipart_callbacks {
      *  comes, and it is for the handler to answer. */
     void (*on_multipart_end)(px_exchange *exchange, px_err result, void *context);
 } px_multipart_callbacks;
+
+/** A table without callbacks, as a value.  Any thread. */
+static inline px_multipart_callbacks px_multipart_callbacks_default(void)
+{
+    px_multipart_callbacks callbacks;
+
+    memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.struct_size = sizeof(callbacks);
+    return callbacks;
+}
+
+/** The same. */
+#define PX_MULTIPART_CALLBACKS_DEFAULT px_multipart_callbacks_default()
+/** The same as an initialiser of a static. */
+#define PX_MULTIPART_CALLBACKS_INIT PX_INIT_OF(px_multipart_callbacks)
 
 /** Reads the content as `multipart/form-data`, streaming; on_content is not called any more.
  *  Call it from the handler.  The callbacks go on after an answer, until the content ends.

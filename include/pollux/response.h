@@ -12,6 +12,7 @@
 
 #include "pollux/exchange.h"
 #include "pollux/field.h"
+#include "pollux/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -353,6 +354,21 @@ typedef struct px_tunnel_callbacks {
     px_pull (*on_pull)(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
                        void *context);
 } px_tunnel_callbacks;
+
+/** A table without callbacks, as a value.  Any thread. */
+static inline px_tunnel_callbacks px_tunnel_callbacks_default(void)
+{
+    px_tunnel_callbacks callbacks;
+
+    memset(&callbacks, 0, sizeof(callbacks));
+    callbacks.struct_size = sizeof(callbacks);
+    return callbacks;
+}
+
+/** The same. */
+#define PX_TUNNEL_CALLBACKS_DEFAULT px_tunnel_callbacks_default()
+/** The same as an initialiser of a static. */
+#define PX_TUNNEL_CALLBACKS_INIT PX_INIT_OF(px_tunnel_callbacks)
 
 /** Answers 101 with `Upgrade: protocol` (the request must ask for it, HTTP/1.1), or 200 to CONNECT,
  *  and turns the exchange into a two-way tunnel: px_response_write sends, px_response_end ends.

@@ -12,6 +12,7 @@
 #include "pollux/filter.h"
 #include "pollux/loop.h"
 #include "pollux/metrics.h"
+#include "pollux/options.h"
 #include "pollux/site.h"
 #include "pollux/stream.h"
 #include "pollux/tls.h"
@@ -48,6 +49,21 @@ typedef struct px_counters {
     uint64_t longest_tick_bytes; /**< Bytes received and sent in that one. */
     uint64_t cut; /**< Exchanges that were cut by a drain's deadline, or by the server's end. */
 } px_counters;
+
+/** An empty one, for a call to fill in, as a value.  Any thread. */
+static inline px_counters px_counters_default(void)
+{
+    px_counters counters;
+
+    memset(&counters, 0, sizeof(counters));
+    counters.struct_size = sizeof(counters);
+    return counters;
+}
+
+/** The same. */
+#define PX_COUNTERS_DEFAULT px_counters_default()
+/** The same as an initialiser of a static. */
+#define PX_COUNTERS_INIT PX_INIT_OF(px_counters)
 
 /** Which fields of trusted proxies are believed.  A proxy that writes one of them passes the other
  * on as its client has sent it: say which one yours write. */
@@ -200,6 +216,9 @@ PX_MUST_CHECK px_err px_server_route(px_server *server, const char *pattern, px_
 PX_MUST_CHECK px_err px_server_route_with(px_server *server, const char *pattern,
                                           const px_route_options *options, px_handler handler,
                                           void *context, px_error *out_error);
+
+/** Takes a route out, for the requests that follow; as px_host_unroute. */
+PX_MUST_CHECK px_err px_server_unroute(px_server *server, const char *pattern, px_error *out_error);
 
 /** Makes a group of the server's own routes, which px_group_route fills; as px_host_group. */
 PX_MUST_CHECK px_err px_server_group(px_server *server, const char *prefix,

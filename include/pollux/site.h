@@ -10,10 +10,11 @@
  *   px_server_set_site(server, site, &error);        the server has a hold of its own now
  *   px_site_destroy(site);
  *
- * A site is filled first and served then; from then on it does not change.  It is counted: by the
- * hold of its maker, by each server that serves it, and by each exchange, which keeps the site that
- * it began with.  When the last of them has gone, every `release` is called once, the last
- * registered first.  All of it is one thread's: the one of the servers' loop.
+ * A site is filled first and served then; from then on it does not change, except that routes can
+ * be taken out.  It is counted: by the hold of its maker, by each server that serves it, and by
+ * each exchange, which keeps the site that it began with.  When the last of them has gone, every
+ * `release` is called once, the last registered first.  All of it is one thread's: the one of the
+ * servers' loop.
  *
  * Where a call fails, the site is as it was, and each `release` of the call was called.
  */
@@ -297,6 +298,20 @@ PX_MUST_CHECK px_err px_host_group(px_host *host, const char *prefix,
 PX_MUST_CHECK px_err px_group_route(px_group *group, const char *pattern,
                                     const px_route_options *options, px_handler handler,
                                     void *context, px_error *out_error);
+
+/** Takes a route out: a request whose route is looked for from now on is answered as if it had not
+ *  been there, by another pattern that matches or 404.  What has it already goes on.  Also while
+ * the site is served, and from a handler.  Its memory, its contexts and those of its lists are
+ * released with the site and not here; a program that goes on adding and removing serves another
+ * site now and then (px_server_set_site).
+ *  @param pattern what matches the same requests as what was registered; names of parameters may
+ *  differ.
+ *  @return PX_OK, PX_ERR_NOT_FOUND (there is none), PX_ERR_INVALID (no pattern), PX_ERR_MEMORY,
+ *  PX_ERR_CLOSED (`host` is NULL). */
+PX_MUST_CHECK px_err px_host_unroute(px_host *host, const char *pattern, px_error *out_error);
+
+/** The same for a route of a group, by the pattern that px_group_route was given. */
+PX_MUST_CHECK px_err px_group_unroute(px_group *group, const char *pattern, px_error *out_error);
 
 /** Which route would answer a request, without one: middleware is not asked.
  *  @param listener the tag of the listener that it would come by.

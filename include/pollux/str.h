@@ -46,6 +46,12 @@ static inline px_str px_str_make(const char *ptr, size_t len)
     return str;
 }
 
+/** Initialiser of a slice of a string literal, in C and C++, at file scope too. */
+#define PX_STR_INIT(literal)         \
+    {                                \
+        literal, sizeof(literal) - 1 \
+    }
+
 /** Compares two slices byte by byte.
  *  @return 1 when both have the same bytes (an absent and an empty slice are equal), else 0.
  *  Any thread; cannot fail. */

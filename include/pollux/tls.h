@@ -72,6 +72,19 @@ static inline px_tls_options px_tls_options_default(void)
  *  PX_ERR_PERMISSION (a file), PX_ERR_MEMORY, PX_ERR_UNSUPPORTED (built without TLS). */
 px_tls *px_tls_create(const px_tls_options *options, px_error *out_error);
 
+/** Makes one of another: for a second thread with servers of its own, where clients shall resume
+ * the sessions that they began at the first, and for one that differs in its options alone.  It
+ * gets the certificates of `from` (refused ones too) and the OCSP responses, in their order, each
+ * file read again; a self-signed one as it is; and the secret of its session tickets, unless one of
+ * the two has `ticket_keys_file`.  From then on they have nothing in common: additions and reloads
+ * of the one are not the other's.  A session is resumed where the rules for client certificates are
+ *  the same, and not elsewhere.
+ *  @param from not changed.  Where it has an allocator, that serves both, on each one's thread.
+ *  @param options in place of those of `from`, as a whole; NULL: the same.  Borrowed for the call.
+ *  @return owned by the caller (px_tls_destroy), or NULL as px_tls_create and the calls that named
+ *  the files.  The thread of `from`; what it returns may go to another. */
+px_tls *px_tls_clone(const px_tls *from, const px_tls_options *options, px_error *out_error);
+
 /** Ends it.  The servers that use it must have been destroyed.  NULL is fine. */
 void px_tls_destroy(px_tls *tls);
 
@@ -145,6 +158,21 @@ typedef struct px_tls_certificate {
     int64_t not_before; /**< Seconds since 1970: valid from then on ... */
     int64_t not_after;  /**< ... to then (RFC 5280 section 4.1.2.5). */
 } px_tls_certificate;
+
+/** An empty one, for a call to fill in, as a value.  Any thread. */
+static inline px_tls_certificate px_tls_certificate_default(void)
+{
+    px_tls_certificate certificate;
+
+    memset(&certificate, 0, sizeof(certificate));
+    certificate.struct_size = sizeof(certificate);
+    return certificate;
+}
+
+/** The same. */
+#define PX_TLS_CERTIFICATE_DEFAULT px_tls_certificate_default()
+/** The same as an initialiser of a static. */
+#define PX_TLS_CERTIFICATE_INIT PX_INIT_OF(px_tls_certificate)
 
 /** Tells a certificate by its index, from 0, in the order they were added.  One that has expired,
  * or is not valid yet, is served all the same: compare its dates with the clock, at the start and

@@ -29,7 +29,8 @@ enum px_feature {
     PX_FEATURE_GZIP = 1 << 2,   /**< gzip, and permessage-deflate of WebSockets. */
     PX_FEATURE_BROTLI = 1 << 3, /**< br. */
     PX_FEATURE_ZSTD = 1 << 4,   /**< zstd. */
-    PX_FEATURE_CRYPT = 1 << 5   /**< Files of passwords (basic_auth.h). */
+    PX_FEATURE_CRYPT = 1 << 5,  /**< Files of passwords (basic_auth.h). */
+    PX_FEATURE_REDIS = 1 << 6   /**< Hubs over Redis (hub_redis.h). */
 };
 
 /** The enum px_feature of this library.  A bit that a header does not know may be set.  Any thread.

@@ -10,6 +10,7 @@
 #define PX_WEBSOCKET_H
 
 #include "pollux/exchange.h"
+#include "pollux/options.h"
 #include "pollux/response.h"
 
 #ifdef __cplusplus
@@ -45,6 +46,21 @@ typedef struct px_websocket_events {
      * UTF-8, borrowed until this returns.  @param clean 1: both ends have said Close. */
     void (*on_close)(px_websocket *socket, unsigned code, px_str reason, int clean, void *context);
 } px_websocket_events;
+
+/** A table without callbacks, as a value.  Any thread. */
+static inline px_websocket_events px_websocket_events_default(void)
+{
+    px_websocket_events events;
+
+    memset(&events, 0, sizeof(events));
+    events.struct_size = sizeof(events);
+    return events;
+}
+
+/** The same. */
+#define PX_WEBSOCKET_EVENTS_DEFAULT px_websocket_events_default()
+/** The same as an initialiser of a static. */
+#define PX_WEBSOCKET_EVENTS_INIT PX_INIT_OF(px_websocket_events)
 
 /** What becomes of a message when the backlog is full. */
 typedef enum px_backlog {

@@ -3,11 +3,14 @@
  */
 #include "route/leaf.h"
 
+#include <string.h>
+
 void route_leaf_put(struct route_leaf *leaf, struct route *route)
 {
     uint8_t method_id = route->pattern.method_id;
 
     CHECK(method_id < ROUTE_METHOD_COUNT && route->token < ROUTE_METHODS_MAX);
+    route->leaf = leaf;
     if (!route->pattern.method.ptr) {
         /* Named methods go before it, whichever was registered first. */
         for (uint8_t id = 0; id < ROUTE_METHOD_COUNT; id++)
@@ -29,6 +32,14 @@ void route_leaf_put(struct route_leaf *leaf, struct route *route)
 
     if (method_id == METHOD_GET && (!head || head->pattern.method_id != METHOD_HEAD))
         leaf->by_id[METHOD_HEAD] = route;
+}
+
+void route_leaf_renew(struct route_leaf *leaf, struct route *routes)
+{
+    memset(leaf, 0, sizeof(*leaf));
+    for (struct route *route = routes; route; route = route->next)
+        if (route->leaf == leaf)
+            route_leaf_put(leaf, route);
 }
 
 route_methods route_leaf_methods(const struct route_leaf *leaf)

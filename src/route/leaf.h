@@ -16,15 +16,18 @@
 #include "route/pattern.h"
 
 /* One registration.  It and all it points at but `value` live in the router's arena. */
+struct route_leaf;
+
 struct route {
     struct pattern pattern;
-    void *value;           /* borrowed: the caller's */
-    const px_str *names;   /* of the parameters */
-    const uint8_t *depths; /* for each, the index of its segment */
-    struct route *next;    /* registered before it */
-    struct route *others;  /* in its leaf: further routes with a token */
-    bool has_rest;         /* its last segment is a rest */
-    uint8_t token;         /* when its method has no number: the index of the token */
+    void *value;             /* borrowed: the caller's */
+    const px_str *names;     /* of the parameters */
+    const uint8_t *depths;   /* for each, the index of its segment */
+    struct route *next;      /* registered before it */
+    struct route *others;    /* in its leaf: further routes with a token */
+    struct route_leaf *leaf; /* borrowed: where it was put */
+    bool has_rest;           /* its last segment is a rest */
+    uint8_t token;           /* when its method has no number: the index of the token */
 };
 
 /* A method that no request has and no route answers. */
@@ -45,6 +48,9 @@ _Static_assert(ROUTE_METHOD_COUNT + ROUTE_METHODS_MAX <= 64, "a bit for each met
 
 /* The leaf holds no route of this method yet. */
 void route_leaf_put(struct route_leaf *leaf, struct route *route);
+
+/* Fills the table anew with those of `routes` that are its own; with none it answers nothing. */
+void route_leaf_renew(struct route_leaf *leaf, struct route *routes);
 
 /* The methods that are answered; for a route without a method those with a number but CONNECT and
  * TRACE. */

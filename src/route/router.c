@@ -14,7 +14,11 @@
 #include "route/pattern.h"
 #include "route/trie.h"
 
-enum { SHOWN_BYTES_MAX = 80 };
+enum {
+    SHOWN_BYTES_MAX = 80,
+    PATTERN_ARENA_BYTES_MAX =
+        64 * 1024 /* of a pattern that is only compared: its text and segments */
+};
 
 _Static_assert(ROUTE_SEGMENTS_MAX <= UINT8_MAX, "the index of a segment is a byte");
 _Static_assert(ROUTE_PARAMS_MAX <= ROUTE_SEGMENTS_MAX, "a parameter is a segment");
@@ -183,6 +187,36 @@ px_err router_add(struct router *router, const char *pattern_text, void *value, 
     route->next = router->routes;
     router->routes = route;
     router->route_count++;
+    router->everything = everything_find(router);
+    return error_clear(out_error);
+}
+
+px_err router_remove(struct router *router, const char *pattern_text, px_error *out_error)
+{
+    struct route **place = &router->routes;
+    struct pattern pattern;
+    struct arena arena;
+
+    arena_init(&arena, router->arena->allocator, NULL, 0, PATTERN_ARENA_BYTES_MAX);
+    px_err err = pattern_parse(px_str_of(pattern_text), &arena, &pattern, out_error);
+
+    while (err == PX_OK && *place && pattern_compare(&pattern, &(*place)->pattern) != PATTERN_EQUAL)
+        place = &(*place)->next;
+    arena_reset(&arena);
+    if (err != PX_OK)
+        return err;
+    struct route *gone = *place;
+
+    if (!gone) {
+        char shown[SHOWN_BYTES_MAX];
+
+        pattern_show(px_str_of(pattern_text), shown, sizeof(shown));
+        return error_set(out_error, PX_ERR_NOT_FOUND, 0, "there is no route \"%s\"", shown);
+    }
+    *place = gone->next;
+    CHECK(router->route_count > 0);
+    router->route_count--;
+    route_leaf_renew(gone->leaf, router->routes);
     router->everything = everything_find(router);
     return error_clear(out_error);
 }

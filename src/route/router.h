@@ -1,7 +1,7 @@
 /*
  * The router: method, host and raw path to what was registered for them.
  *
- *   router_add(router, "GET /users/{id}", value, &error);     setup only
+ *   router_add(router, "GET /users/{id}", value, &error);
  *   switch (router_find(router, METHOD_GET, method, host, raw_path, &match)) { ... }
  *
  * A trie of path segments for each host and one for any host; a leaf has a table of methods.  Of
@@ -61,6 +61,11 @@ struct router *router_create(struct arena *arena);
  * NULL.  Not while lookups are made in another thread. */
 PX_MUST_CHECK px_err router_add(struct router *router, const char *pattern, void *value,
                                 px_error *out_error);
+
+/* Takes out what matches the same requests as `pattern`; its parameters may have other names there.
+ * What was found before stays as it is: the memory is the arena's.  PX_OK, PX_ERR_NOT_FOUND, or
+ * what router_add says of a pattern that is none; out_error may be NULL. */
+PX_MUST_CHECK px_err router_remove(struct router *router, const char *pattern, px_error *out_error);
 
 /* Finds what is registered for a request.
  *   method_id  enum http_method; `method` is looked at for METHOD_OTHER only.

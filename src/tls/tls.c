@@ -20,7 +20,7 @@ static const char names_default[] = "localhost,127.0.0.1,::1";
 
 /* --- Making and ending ------------------------------------------------------------------------ */
 
-static px_err text_copy(px_tls *tls, const char *text, char **out_copy)
+px_err tls_text_copy(px_tls *tls, const char *text, char **out_copy)
 {
     size_t bytes = text ? strlen(text) + 1 : 0;
 
@@ -54,8 +54,8 @@ static px_err options_settle(px_tls_options *options, px_error *out_error)
 static px_err tls_init(px_tls *tls, const px_tls_options *options, px_error *out_error)
 {
     tls->options = *options;
-    if (text_copy(tls, options->client_ca_file, &tls->client_ca_file) != PX_OK ||
-        text_copy(tls, options->ticket_keys_file, &tls->ticket_keys_file) != PX_OK)
+    if (tls_text_copy(tls, options->client_ca_file, &tls->client_ca_file) != PX_OK ||
+        tls_text_copy(tls, options->ticket_keys_file, &tls->ticket_keys_file) != PX_OK)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     tls->options.client_ca_file = tls->client_ca_file;
     tls->options.ticket_keys_file = tls->ticket_keys_file;
@@ -88,7 +88,7 @@ px_tls *px_tls_create(const px_tls_options *given, px_error *out_error)
     return NULL;
 }
 
-static void source_free(px_tls *tls, struct tls_source *source)
+void tls_source_free(px_tls *tls, struct tls_source *source)
 {
     if (!source)
         return;
@@ -111,7 +111,7 @@ void px_tls_destroy(px_tls *tls)
         struct tls_source *source = tls->sources;
 
         tls->sources = source->next;
-        source_free(tls, source);
+        tls_source_free(tls, source);
     }
     tls_tickets_wipe(&tls->tickets);
     alloc_put(&allocator, tls->client_ca_file);
@@ -210,8 +210,7 @@ static void sources_settle(px_tls *tls)
         source->refused = source->refused && !source->mended;
 }
 
-/* Makes the next generation of all sources; on failure the last one stays. */
-static px_err tls_renew(px_tls *tls, px_error *out_error)
+px_err tls_renew(px_tls *tls, px_error *out_error)
 {
     uint32_t room = certificate_sources(tls), count = 0;
     struct tls_certificate **certificates;
@@ -258,22 +257,22 @@ static px_err source_add(px_tls *tls, struct tls_source *source, px_error *out_e
     if (err == PX_OK)
         return PX_OK;
     *end = NULL;
-    source_free(tls, source);
+    tls_source_free(tls, source);
     return err;
 }
 
-static struct tls_source *source_make(px_tls *tls, enum tls_source_kind kind, const char *path,
-                                      const char *key_path, px_error *out_error)
+struct tls_source *tls_source_make(px_tls *tls, enum tls_source_kind kind, const char *path,
+                                   const char *key_path, px_error *out_error)
 {
     struct tls_source *source = alloc_take_zeroed(&tls->allocator, sizeof(*source));
 
     if (source) {
         source->kind = kind;
-        if (text_copy(tls, path, &source->path) == PX_OK &&
-            text_copy(tls, key_path, &source->key_path) == PX_OK)
+        if (tls_text_copy(tls, path, &source->path) == PX_OK &&
+            tls_text_copy(tls, key_path, &source->key_path) == PX_OK)
             return source;
     }
-    source_free(tls, source);
+    tls_source_free(tls, source);
     error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     return NULL;
 }
@@ -286,7 +285,7 @@ px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const c
 
     error_clear(where);
     struct tls_source *source =
-        source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
+        tls_source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
 
     return source ? source_add(tls, source, where) : where->code;
 }
@@ -299,7 +298,7 @@ px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char 
 
     error_clear(where);
     struct tls_source *source =
-        source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
+        tls_source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
 
     if (!source)
         return where->code;
@@ -360,16 +359,16 @@ static px_err made_add(px_tls *tls, struct tls_certificate *made, const char *na
                        px_error *out_error)
 {
     struct tls_source *source =
-        made ? source_make(tls, TLS_SOURCE_MADE, NULL, NULL, out_error) : NULL;
+        made ? tls_source_make(tls, TLS_SOURCE_MADE, NULL, NULL, out_error) : NULL;
 
     if (!source) {
         tls_certificate_free(made);
         return out_error->code;
     }
     source->made = made;
-    if (text_copy(tls, names, &source->made_names) == PX_OK)
+    if (tls_text_copy(tls, names, &source->made_names) == PX_OK)
         return source_add(tls, source, out_error);
-    source_free(tls, source);
+    tls_source_free(tls, source);
     return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
 }
 
@@ -418,13 +417,13 @@ px_err px_tls_add_ocsp(px_tls *tls, const char *response_file, px_error *out_err
     px_error *where = out_error ? out_error : &error;
 
     error_clear(where);
-    struct tls_source *source = source_make(tls, TLS_SOURCE_OCSP, response_file, NULL, where);
+    struct tls_source *source = tls_source_make(tls, TLS_SOURCE_OCSP, response_file, NULL, where);
 
     if (!source)
         return where->code;
     if (certificate_sources(tls) > 0)
         return source_add(tls, source, where);
-    source_free(tls, source);
+    tls_source_free(tls, source);
     return error_set(where, PX_ERR_INVALID, 0, "an OCSP response needs its certificate first");
 }
 

@@ -44,6 +44,19 @@ struct px_tls {
     bool http2; /* h2 is offered by ALPN: there is a server to speak it */
 };
 
+/* A copy of a text, NULL of NULL. */
+px_err tls_text_copy(px_tls *tls, const char *text, char **out_copy);
+
+/* A source that is not in the list yet, its paths copied (NULL: none); NULL without memory. */
+struct tls_source *tls_source_make(px_tls *tls, enum tls_source_kind kind, const char *path,
+                                   const char *key_path, px_error *out_error);
+
+/* Frees one that is in no list; NULL is fine. */
+void tls_source_free(px_tls *tls, struct tls_source *source);
+
+/* Makes the next generation of all sources; on failure the last one stays. */
+px_err tls_renew(px_tls *tls, px_error *out_error);
+
 /* Whether a host name that no certificate serves is, or may be, one of a certificate that cannot be
  * used (px_tls_add_refused). */
 bool tls_refuses(const px_tls *tls, const char *name);

@@ -13,6 +13,12 @@ px_tls *px_tls_create(const px_tls_options *options, px_error *out_error)
     return NULL;
 }
 
+px_tls *px_tls_clone(const px_tls *from, const px_tls_options *options, px_error *out_error)
+{
+    (void)from;
+    return px_tls_create(options, out_error);
+}
+
 void px_tls_destroy(px_tls *tls)
 {
     (void)tls;

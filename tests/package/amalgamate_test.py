@@ -83,7 +83,7 @@ def test_libc_alone(tmp_path):
 @full
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_with_all_options(tmp_path, compiler):
-    assert built(tmp_path, compiler, "-O2", ALL, LIBRARIES) == "200 Hello, world! 3f\n"
+    assert built(tmp_path, compiler, "-O2", ALL, LIBRARIES) == "200 Hello, world! 7f\n"
 
 
 @full

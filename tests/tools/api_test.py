@@ -69,6 +69,34 @@ def test_everything_is_explained(api):
             assert member["doc"], f"{name}.{member['name']}"
 
 
+# Without a PX_*_INIT, and why.  What has no struct_size is written in full: PX_ERROR_INIT, PX_STR_INIT, or braces.
+NO_INIT = {
+    "px_held": "made by px_request_hold",
+    "px_part_head": "handed to on_part",
+    "px_saved": "handed to on_saved",
+    "px_summary": "handed to on_done",
+    "px_test_answer": "made by px_test_ask",
+}
+
+def test_initialisers(api, tmp_path):
+    """Every struct with a size has a value and an initialiser, in C and C++, at file scope too; neither warns."""
+    sized = {name for name, struct in api["structs"].items() if struct["sized"]}
+    assert len(sized) > 40 and set(NO_INIT) <= sized
+    program = '#include "pollux/pollux.h"\n#include "pollux/test.h"\n'
+    check = ""
+    for name in sorted(sized - set(NO_INIT)):
+        program += f"static {name} an_{name} = {name.upper()}_INIT;\n"
+        check += (f"    an_{name} = {name.upper()}_DEFAULT;\n"
+                  f"    sizes += an_{name}.struct_size == sizeof({name}) ? 0 : 1;\n")
+    program += "static px_error an_error = PX_ERROR_INIT;\nstatic const px_field a_field = {PX_STR_INIT(\"A\"), PX_STR_INIT(\"bc\")};\n"
+    check += '    sizes += an_error.code == PX_OK && a_field.value.len == 2 && a_field.name.len == 1 ? 0 : 1;\n'
+    for name, compiler in (("all.c", ["gcc", "-std=c99"]), ("all.cpp", ["g++", "-std=c++11"])):
+        (tmp_path / name).write_text(program + "int main(void)\n{\n    int sizes = 0;\n\n" + check + "    return sizes;\n}\n")
+        subprocess.run([*compiler, "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", tmp_path / name, "-o", tmp_path / "all"],
+                       check=True)
+        subprocess.run([tmp_path / "all"], check=True)
+
+
 def test_layout(api, tmp_path):
     """The plain declarations have the sizes that the compiler gives the headers' own."""
     ffi = cffi.FFI()

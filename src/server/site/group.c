@@ -14,6 +14,8 @@
 #include "server/server.h"
 #include "server/site/site.h"
 
+enum { PATTERN_BYTES_MAX = 1024 };
+
 struct px_group {
     px_host *host;                                /* borrowed: its site's */
     const char *prefix;                           /* in the arena */
@@ -160,10 +162,17 @@ static px_err pattern_join(const px_group *group, const char *pattern, char *out
                      pattern ? pattern : "", path ? "it is too long" : "it has no path");
 }
 
+px_err px_group_unroute(px_group *group, const char *pattern, px_error *out_error)
+{
+    char joined[PATTERN_BYTES_MAX];
+    px_err err = pattern_join(group, pattern, joined, sizeof(joined), out_error);
+
+    return err == PX_OK ? px_host_unroute(group->host, joined, out_error) : err;
+}
+
 px_err px_group_route(px_group *group, const char *pattern, const px_route_options *given,
                       px_handler handler, void *context, px_error *out_error)
 {
-    enum { PATTERN_BYTES_MAX = 1024 };
     px_middleware_use middleware[MIDDLEWARE_MAX];
     px_filter_use filters[FILTERS_MAX];
     const px_route_options *outer = &group->options;

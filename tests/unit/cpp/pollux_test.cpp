@@ -60,6 +60,14 @@ void requests_and_answers()
     auto echo = server.ask("POST /echo", std::string(100000, 'x'));
     CHECK(echo.status() == 201 && echo.content() == std::string(100000, 'x'));
     CHECK(server.ask("DELETE /echo").status() == 405);
+    server.unroute("POST /echo");
+    CHECK(server.ask("DELETE /echo").status() == 404);
+    try {
+        server.unroute("POST /echo");
+        CHECK(false);
+    } catch (const pollux::error &what) {
+        CHECK(what.code() == PX_ERR_NOT_FOUND);
+    }
 }
 
 struct counted {

@@ -338,6 +338,7 @@ struct trial {
     uint32_t set_count;
     uint32_t results[4];
     uint32_t conflicts;
+    uint32_t removals;
 };
 
 /* Adds a random pattern; whether it is refused is decided by the sets. */
@@ -362,6 +363,32 @@ static void trial_add(struct trial *trial, const struct model_pool *pool)
         trial->conflicts++;
     else
         trial->set[trial->set_count++] = pattern;
+}
+
+/* Takes one of them out, by a pattern whose parameters have other names; or none that is there. */
+static void trial_remove(struct trial *trial, const struct model_pool *pool)
+{
+    uint32_t at = (uint32_t)(random_next(&trial->seed) % trial->set_count);
+    const struct model_pattern *other = &pool->patterns[random_next(&trial->seed) % pool->count];
+    bool is_there = false;
+    char text[MODEL_TEXT_BYTES];
+    px_error error;
+
+    for (uint32_t index = 0; index < trial->set_count; index++)
+        is_there |= strcmp(other->host, trial->set[index]->host) == 0 &&
+                    model_compare(other, trial->set[index]) == MODEL_SAME;
+    if (!is_there) {
+        assert_int_equal(router_remove(trial->router, other->text, &error), PX_ERR_NOT_FOUND);
+        assert_non_null(strstr(error.text, other->text));
+    }
+    snprintf(text, sizeof(text), "%s", trial->set[at]->text);
+    for (char *c = strchr(text, '{'); c; c = strchr(c + 1, '{'))
+        if (c[1] != '$')
+            c[1] = (char)(c[1] + 'n' - 'r'); /* x, y and r are u, t and n */
+    assert_int_equal(router_remove(trial->router, text, &error), PX_OK);
+    assert_int_equal(router_remove(trial->router, text, &error), PX_ERR_NOT_FOUND);
+    trial->set[at] = trial->set[--trial->set_count];
+    trial->removals++;
 }
 
 static void trial_check(const char *request, const struct model_answer *answer,
@@ -448,8 +475,11 @@ static void router_agrees_with_the_model(void **state)
 
         assert_int_equal(router_open(&alloc_libc, &trial.router), PX_OK);
         trial.set_count = 0;
-        while (trial.set_count < wanted)
+        while (trial.set_count < wanted) {
             trial_add(&trial, &pool);
+            if (random_next(&trial.seed) % 3 == 0)
+                trial_remove(&trial, &pool);
+        }
         for (uint32_t request = 0; request < REQUESTS; request++)
             trial_find(&trial, &inputs);
         router_close(trial.router);
@@ -460,7 +490,7 @@ static void router_agrees_with_the_model(void **state)
     /* Every answer was common. */
     for (int result = 0; result < 4; result++)
         assert_true(trial.results[result] > 1000);
-    assert_true(trial.conflicts > 1000);
+    assert_true(trial.conflicts > 1000 && trial.removals > 1000);
     inputs_deinit(&inputs);
 }
 
@@ -560,6 +590,10 @@ static void router_has_limits(void **state)
     }
     assert_int_equal(router_add(router, "/more", NULL, &error), PX_ERR_LIMIT);
     assert_non_null(strstr(error.text, "ROUTES_MAX"));
+    assert_int_equal(router_remove(router, "M0 /m", &error), PX_OK);
+    assert_int_equal(router_add(router, "/more", NULL, &error), PX_OK);
+    assert_int_equal(router_remove(router, "M0 /m", &error), PX_ERR_NOT_FOUND);
+    assert_int_equal(router_remove(router, "/{a", &error), PX_ERR_INVALID);
     for (int index = ROUTE_METHODS_MAX + 1; index < ROUTES_MAX; index++) {
         snprintf(pattern, sizeof(pattern), "/%d/%d", index, index);
         assert_int_equal(router_find(router, METHOD_GET, px_str_of("GET"), px_str_of("x"),
@@ -591,6 +625,12 @@ static void build_site(const px_allocator *allocator, void *context)
         assert_true(err == PX_OK || err == PX_ERR_MEMORY);
         assert_int_equal(error.code, err);
         added[index] = err == PX_OK;
+        if (!added[index] || index % 5 != 0)
+            continue;
+        err = router_remove(router, site[index], &error);
+        assert_true(err == PX_OK || err == PX_ERR_MEMORY);
+        assert_int_equal(error.code, err);
+        added[index] = err != PX_OK;
     }
     /* What failed left nothing behind that answers. */
     for (size_t index = 0; index < sizeof(site_cases) / sizeof(site_cases[0]); index++) {

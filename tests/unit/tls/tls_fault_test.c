@@ -84,6 +84,33 @@ static void live(const px_allocator *allocator, void *context)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* One of another, which is as it was whatever fails. */
+static void make_clone(const px_allocator *allocator, void *context)
+{
+    px_tls_options options = PX_TLS_OPTIONS_DEFAULT;
+    px_error error;
+
+    options.allocator = allocator;
+    px_tls *made = px_tls_clone(context, &options, &error);
+
+    said(made ? PX_OK : error.code, &error);
+    px_tls_destroy(made);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void clones_are_whole_or_none(void **state)
+{
+    px_tls *tls = px_tls_create(NULL, NULL);
+    px_error error;
+
+    (void)state;
+    assert_int_equal(px_tls_add_certificate(tls, PATH("a.pem"), PATH("a.key"), &error), PX_OK);
+    assert_int_equal(px_tls_add_self_signed(tls, "made.test", &error), PX_OK);
+    assert_int_equal(px_tls_add_refused(tls, PATH("a.pem"), PATH("b.key"), &error), PX_OK);
+    assert_true(fault_alloc_each("a clone", make_clone, tls) >= 10);
+    px_tls_destroy(tls);
+}
+
 /* A handshake in which the session's own allocations may fail. */
 static void shake(const px_allocator *allocator, void *context)
 {
@@ -259,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_allocations_fail),
+        cmocka_unit_test(clones_are_whole_or_none),
         cmocka_unit_test(their_calls_fail),
     };
 

@@ -7,6 +7,7 @@
 #include <openssl/ocsp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "authority.h"
 #include "base/limits.h"
@@ -466,6 +467,74 @@ static void resumed_within_a_host(void **state)
     }
 }
 
+/* Of another thread: the same certificates and the same secret, then each goes its own way. */
+static void clones_resume(void **state)
+{
+    px_tls_options options = PX_TLS_OPTIONS_DEFAULT;
+    SSL_CTX *ctx = ctx_of_version(0);
+    px_tls *tls = tls_make(NULL);
+    char was[96], is[96];
+    px_error error;
+
+    (void)state;
+    assert_int_equal(px_tls_add_self_signed(tls, "made.test", &error), PX_OK);
+    assert_int_equal(px_tls_add_refused(tls, PATH("a.pem"), PATH("b.key"), &error), PX_OK);
+    assert_int_equal(px_tls_add_ocsp(tls, PATH("a.ocsp"), &error), PX_OK);
+    options.client = PX_TLS_CLIENT_OPTIONAL;
+    options.client_ca_file = PATH("ca.pem");
+    options.profile = PX_TLS_MODERN;
+    px_tls *same = px_tls_clone(tls, NULL, &error);
+    px_tls *asks = px_tls_clone(tls, &options, &error);
+    const char *why = NULL;
+
+    assert_non_null(same);
+    assert_non_null(asks);
+    for (size_t index = 0; index < 4; index++) {
+        assert_int_equal(px_tls_fingerprint_at(tls, index, was, sizeof(was)), 95);
+        assert_int_equal(px_tls_fingerprint_at(same, index, is, sizeof(is)), 95);
+        assert_string_equal(was, is);
+    }
+    assert_int_equal(px_tls_refused_at(same, 0, &why), PX_OK);
+    assert_non_null(strstr(why, "key"));
+    assert_int_equal(asks->options.profile, PX_TLS_MODERN);
+    assert_int_equal(same->options.profile, PX_TLS_INTERMEDIATE);
+    assert_non_null(same->context->certificates[0]->staple);
+    SSL_CTX_sess_set_new_cb(ctx, on_new);
+    assert_false(again(tls, ctx, "a.test"));
+    assert_true(again(same, ctx, "a.test"));
+    assert_false(again(asks, ctx, "a.test")); /* it was begun under other rules */
+    px_tls_destroy(tls);
+    assert_int_equal(px_tls_reload(same, &error), PX_OK);
+    assert_int_equal(px_tls_add_self_signed(same, "more.test", &error), PX_OK);
+    assert_int_equal(px_tls_fingerprint_at(asks, 4, is, sizeof(is)), 0);
+    SSL_SESSION_free(kept);
+    kept = NULL;
+    SSL_CTX_free(ctx);
+    px_tls_destroy(same);
+    px_tls_destroy(asks);
+}
+
+/* Files that are gone are an error of the clone's, and no matter of the other's. */
+static void clones_fail_alone(void **state)
+{
+    px_tls_options options = PX_TLS_OPTIONS_DEFAULT;
+    px_tls *tls = px_tls_create(NULL, NULL);
+    px_error error;
+
+    (void)state;
+    authority_issue(&authority, "goes", "goes.test", EVP_PKEY_EC, 30);
+    assert_int_equal(px_tls_add_certificate(tls, PATH("goes.pem"), PATH("goes.key"), NULL), PX_OK);
+    assert_int_equal(unlink(PATH("goes.pem")), 0);
+    assert_null(px_tls_clone(tls, NULL, &error));
+    assert_int_equal(error.code, PX_ERR_NOT_FOUND);
+    options.profile = 7;
+    assert_null(px_tls_clone(tls, &options, &error));
+    assert_int_equal(error.code, PX_ERR_INVALID);
+    assert_null(px_tls_clone(tls, &options, NULL));
+    assert_non_null(tls->context);
+    px_tls_destroy(tls);
+}
+
 static void tickets_outlive_one_rotation(void **state)
 {
     px_tls *tls = tls_make(NULL);
@@ -830,6 +899,8 @@ int main(void)
         cmocka_unit_test(staples_go_along),
         cmocka_unit_test(versions),
         cmocka_unit_test(resumed_within_a_host),
+        cmocka_unit_test(clones_resume),
+        cmocka_unit_test(clones_fail_alone),
         cmocka_unit_test(tickets_outlive_one_rotation),
         cmocka_unit_test(machines_share_a_file),
         cmocka_unit_test(clients_show_who_they_are),
