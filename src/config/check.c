@@ -22,9 +22,9 @@ const struct config_typed *node_option(const struct config_node *node, const cha
 {
     const struct config_option *option = node->row->options;
 
-    for (uint32_t index = 0; option && option[index].name; index++)
-        if (strcmp(option[index].name, name) == 0)
-            return node->options[index].value ? &node->options[index] : NULL;
+    for (uint32_t i = 0; option && option[i].name; i++)
+        if (strcmp(option[i].name, name) == 0)
+            return node->options[i].value ? &node->options[i] : NULL;
     return NULL;
 }
 
@@ -78,6 +78,7 @@ static void names_here(uint32_t where, const char **out_names)
     out_names[count++] = "use";
     if (where == IN_TOP)
         out_names[count++] = "define";
+    CHECK(count < NAMES_MAX);
     out_names[count] = NULL;
 }
 
@@ -140,18 +141,18 @@ static void note_unknown(struct config_load *load, const struct config_statement
 static bool find_option(const struct config_directive *row, px_str text, uint32_t *out_index,
                         px_str *out_value)
 {
-    for (uint32_t index = 0; row->options && row->options[index].name; index++) {
-        const struct config_option *option = &row->options[index];
+    for (uint32_t i = 0; row->options && row->options[i].name; i++) {
+        const struct config_option *option = &row->options[i];
         size_t len = strlen(option->name);
         bool begins = text.len >= len && memcmp(text.ptr, option->name, len) == 0;
 
         if (begins && option->is_flag && text.len == len) {
-            *out_index = index;
+            *out_index = i;
             *out_value = px_str_make(text.ptr + len, 0);
             return true;
         }
         if (begins && !option->is_flag && text.len > len && text.ptr[len] == '=') {
-            *out_index = index;
+            *out_index = i;
             *out_value = px_str_make(text.ptr + len + 1, text.len - len - 1);
             return true;
         }
@@ -214,9 +215,10 @@ static void note_too_few(struct config_load *load, const struct config_node *nod
     const struct config_directive *row = node->row;
     const char *names[DIRECTIVE_USES_MAX] = {"", "", ""};
 
-    for (uint32_t index = 0; index < DIRECTIVE_USES_MAX; index++)
-        if (row->uses[index].name)
-            names[index] = row->uses[index].name;
+    CHECK(node->value_count < row->values_min);
+    for (uint32_t i = 0; i < DIRECTIVE_USES_MAX; i++)
+        if (row->uses[i].name)
+            names[i] = row->uses[i].name;
     if (node->value_count == 1 && names[1][0]) {
         report_add(&load->report, REPORT_MEANING, node_place(node),
                    "\"%s\" needs %s behind \"%s\": %s %s %s", row->name, names[1],
@@ -239,6 +241,7 @@ static const struct config_use *use_of(const struct config_directive *row, uint3
 
     while (last > 0 && !row->uses[last].name)
         last--;
+    CHECK(last < DIRECTIVE_USES_MAX);
     return &row->uses[last];
 }
 
@@ -248,7 +251,7 @@ static bool read_option(struct config_load *load, struct config_node *node, uint
     const struct config_option *option = &node->row->options[index];
     struct config_typed *slot = &node->options[index];
 
-    CHECK(node->row->options);
+    CHECK(node->row->options && option->name);
     if (!slot->value && !option->is_flag)
         return config_type_read(load, &option->use, value, text, slot);
     if (slot->value)
@@ -312,8 +315,8 @@ static bool read_values(struct config_load *load, struct config_node *node)
     const struct config_directive *row = node->row;
     bool is_good = true, told = false;
 
-    for (uint32_t index = 0; index < statement->value_count; index++) {
-        const struct config_value *value = &statement->values[index];
+    for (uint32_t i = 0; i < statement->value_count; i++) {
+        const struct config_value *value = &statement->values[i];
         uint32_t option;
         px_str text;
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
 #include "config/serving.h"
+#include "config/site/build.h"
 
 void config_shared_deinit(struct config_shared *shared)
 {
@@ -15,6 +15,16 @@ void config_shared_deinit(struct config_shared *shared)
     shared->rates = NULL;
     px_upstream_board_destroy(shared->board);
     shared->board = NULL;
+}
+
+/* What holds of a configuration at any time after it was opened. */
+static void config_check_whole(const struct config *config)
+{
+    CHECK(config->hold_count > 0 && config->shared);
+    CHECK(!config->site || config->settings);
+    CHECK(config->settings || report_has_errors(&config->load.report));
+    CHECK((config->bucket_count == 0) == !config->buckets);
+    CHECK(config->is_attached || !config->attached);
 }
 
 struct config *config_open(const struct config_reader *reader, const char *path,
@@ -42,12 +52,14 @@ struct config *config_open(const struct config_reader *reader, const char *path,
         config->settings = config_settings(&config->load, nodes);
     if (config->settings)
         config_build(config);
+    config_check_whole(config);
     return config;
 }
 
 void config_drop(struct config *config)
 {
     CHECK(config->hold_count > 0);
+    CHECK(config->hold_count > 1 || !config->site); /* its maker has closed it */
     if (--config->hold_count > 0)
         return;
     for (const struct config_made *one = config->made; one; one = one->next)
@@ -65,6 +77,7 @@ void config_close(struct config *config)
         return;
     px_site *site = config->site;
 
+    config_check_whole(config);
     config->site = NULL;
     px_site_destroy(site);
     config_drop(config);

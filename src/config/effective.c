@@ -78,6 +78,7 @@ static bool append(struct settling *settling, struct config_step step)
 {
     struct config_route *route = settling->route;
 
+    CHECK(step.node && route->step_count <= settling->room);
     if (route->step_count == settling->room) {
         uint32_t room = settling->room == 0 ? STEPS_FIRST : settling->room * 2;
         struct config_step *steps = load_take(settling->load, room * sizeof(steps[0]));
@@ -98,13 +99,14 @@ static void take_out(struct config_route *route, const struct config_node *node,
 {
     uint32_t kept = 0;
 
-    for (uint32_t index = 0; index < route->step_count; index++) {
-        const struct config_step *step = &route->steps[index];
+    for (uint32_t i = 0; i < route->step_count; i++) {
+        const struct config_step *step = &route->steps[i];
         bool is_same = step->node->row == node->row && phase_of(step->node) == phase_of(node);
 
         if (!is_same || (step->match && !with_matches))
             route->steps[kept++] = *step;
     }
+    CHECK(kept <= route->step_count);
     route->step_count = kept;
 }
 
@@ -113,9 +115,9 @@ static void take_out_answers(struct config_route *route)
 {
     uint32_t kept = 0;
 
-    for (uint32_t index = 0; index < route->step_count; index++)
-        if (phase_of(route->steps[index].node) != PHASE_ANSWER)
-            route->steps[kept++] = route->steps[index];
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (phase_of(route->steps[i].node) != PHASE_ANSWER)
+            route->steps[kept++] = route->steps[i];
     route->step_count = kept;
     route->answer = NULL;
 }
@@ -142,6 +144,7 @@ static bool put_when(struct settling *settling, const struct config_node *when)
 {
     const struct config_node *match;
 
+    CHECK(node_is(when, "when"));
     if (when->value_count == 0)
         return true;
     match = find_match(settling->scope, when->values[0].text);
@@ -187,9 +190,9 @@ static bool put_scope(struct settling *settling, const struct config_scope *scop
 /* By phase, and what is of one phase as it was: a sort that moves nothing past its equal. */
 static void sort(struct config_route *route)
 {
-    for (uint32_t index = 1; index < route->step_count; index++) {
-        struct config_step step = route->steps[index];
-        uint32_t at = index;
+    for (uint32_t i = 1; i < route->step_count; i++) {
+        struct config_step step = route->steps[i];
+        uint32_t at = i;
 
         for (; at > 0 && phase_of(route->steps[at - 1].node) > phase_of(step.node); at--)
             route->steps[at] = route->steps[at - 1];
@@ -220,16 +223,20 @@ bool route_settle(struct config_load *load, struct config_route *route,
     struct settling settling = {.load = load, .route = route};
     uint32_t count = 0;
 
-    for (const struct config_scope *at = scope; at && count < SCOPES_MAX; at = at->outer)
+    CHECK(scope && !route->steps && !route->answer);
+    for (const struct config_scope *at = scope; at; at = at->outer) {
+        CHECK(count < SCOPES_MAX); /* a route in a host in a file */
         scopes[count++] = at;
+    }
     while (count > 0)
         if (!put_scope(&settling, scopes[--count]))
             return false;
     sort(route);
-    for (uint32_t index = 0; index < route->step_count; index++)
-        if (phase_of(route->steps[index].node) == PHASE_ANSWER)
+    for (uint32_t i = 1; i < route->step_count; i++)
+        CHECK(phase_of(route->steps[i - 1].node) <= phase_of(route->steps[i].node));
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (phase_of(route->steps[i].node) == PHASE_ANSWER)
             return true;
-    CHECK(scope);
     for (const struct config_scope *at = scope; at; at = at->outer)
         if (at->is_partial || load->is_partial)
             return false; /* what is missing may be what is wrong */
@@ -241,8 +248,8 @@ const struct config_node *route_setting(const struct config_route *route, const 
 {
     const struct config_node *found = NULL;
 
-    for (uint32_t index = 0; index < route->step_count; index++)
-        if (!route->steps[index].match && node_is(route->steps[index].node, name))
-            found = route->steps[index].node;
+    for (uint32_t i = 0; i < route->step_count; i++)
+        if (!route->steps[i].match && node_is(route->steps[i].node, name))
+            found = route->steps[i].node;
     return found;
 }

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "config/load.h"
 
 enum { NAMES_MAX = 1024, USE_DEPTH_MAX = 64 };
@@ -62,6 +63,7 @@ static void include_file(struct config_load *load, const struct config_value *va
 {
     struct config_statement *statements = NULL, **inner = &statements;
 
+    CHECK(!**tail && value->place.file);
     if (is_cycle(value->place.file, path)) {
         load->is_partial = true;
         report_add(&load->report, REPORT_SYNTAX, value->place, "%s includes itself", path);
@@ -119,8 +121,8 @@ static void include_one(struct config_load *load, const struct config_statement 
                        error.text);
         return;
     }
-    for (uint32_t index = 0; index < count; index++)
-        include_file(load, value, names[index], tail, depth);
+    for (uint32_t i = 0; i < count; i++)
+        include_file(load, value, names[i], tail, depth);
 }
 
 /* Replaces every include of a list and of what is below it. */
@@ -189,6 +191,7 @@ static void define_one(struct expansion *expansion, const struct config_statemen
 /* Takes the defines off the top of the tree. */
 static void take_defines(struct expansion *expansion)
 {
+    CHECK(!expansion->defines);
     struct config_statement *statement = expansion->load->statements;
     struct config_statement **tail = &expansion->load->statements;
 
@@ -282,6 +285,7 @@ static void use_one(struct expansion *expansion, const struct config_statement *
         note(load, statement->values[0].place, "defines use each other at most 64 deep");
         return;
     }
+    CHECK(expansion->depth < USE_DEPTH_MAX && define->statement->has_block);
     struct config_statement *copy = copy_all(load, define->statement->children, depth);
 
     define->in_use = true;
@@ -326,4 +330,5 @@ void config_expand(struct config_load *load)
     include_all(load, &load->statements, 0);
     take_defines(&expansion);
     use_all(&expansion, &load->statements, 0);
+    CHECK(expansion.depth == 0);
 }

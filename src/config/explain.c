@@ -14,8 +14,8 @@
 #include <strings.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
 #include "config/serving.h"
+#include "config/site/build.h"
 #include "pollux/files.h"
 
 enum { LINE_BYTES = 512 };
@@ -176,6 +176,7 @@ static px_str asked_path(struct explaining *explaining, bool *out_is_aside)
     const struct config_route *route = explaining->route;
     px_str path = explaining->request->raw_path, whole = path;
 
+    CHECK(path.ptr && path.len > 0 && path.ptr[0] == '/');
     for (uint32_t i = route->step_count; i-- > 0;) {
         const struct config_step *step = &route->steps[i];
 
@@ -193,7 +194,7 @@ static px_str asked_path(struct explaining *explaining, bool *out_is_aside)
 /* The file or folder that is looked for, with the path as it was received. */
 static void put_file(struct explaining *explaining, const struct config_node *answer)
 {
-    CHECK(answer->value_count == 1);
+    CHECK(node_is(answer, "files") && answer->value_count == 1);
     const struct config_route *route = explaining->route;
     px_str root = answer->values[0].text;
     bool is_aside = false;
@@ -325,6 +326,7 @@ static bool ask(struct explaining *explaining, const struct config_listen *liste
                      request->authority, request->raw_path, &context, out_status) != PX_OK)
         return false;
     build_route_of(context, &explaining->host, &explaining->route);
+    CHECK(explaining->host && explaining->route);
     return true;
 }
 
@@ -343,6 +345,7 @@ static bool is_served_at(const struct config_host *host, const struct config_lis
 /* How well a host's name fits: 0 is not at all, "*" is 1, and the longer the better. */
 static size_t fit_of(px_str name, px_str asked)
 {
+    CHECK(name.len > 0); /* a host has a name */
     if (name.len == 1 && name.ptr[0] == '*')
         return 1;
     if (name.ptr[0] != '*')
@@ -409,6 +412,7 @@ px_err config_explain(struct config *config, const px_match_request *request, st
         .request = request,
         .out = out,
         .err = PX_OK};
+    CHECK(config_is_good(config)); /* what is not whole answers otherwise */
     const struct config_node *health = health_of(&explaining);
     unsigned status;
 

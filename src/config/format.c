@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "config/lexer.h"
 #include "config/load.h"
@@ -103,6 +104,7 @@ static void open(struct formatter *formatter, struct config_report *report)
         report_add(report, REPORT_SYNTAX, formatter->token.place, "blocks stand at most 16 deep");
         return;
     }
+    CHECK(formatter->depth < CONFIG_DEPTH_MAX);
     put_text(formatter, " {");
     formatter->depth++;
     formatter->open[formatter->depth] = formatter->token.place;
@@ -131,6 +133,7 @@ static void comment(struct formatter *formatter, bool is_own_line)
 {
     px_str text = formatter->token.spelling;
 
+    CHECK(text.len > 0 && text.ptr[0] == '#');
     while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
         text.len--;
     if (is_own_line) {
@@ -239,6 +242,7 @@ static px_err write_byte(struct buf *out, px_str rest, size_t *out_used)
     uint32_t code;
     size_t used = byte >= 0x80 ? text_utf8_len(rest, &code) : 1, bytes = 2;
 
+    CHECK(rest.len > 0 && used <= rest.len);
     *out_used = used > 0 ? used : 1;
     if (used > 1)
         return buf_append(out, px_str_make(rest.ptr, used));

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/text.h"
 
 /* A byte order mark says nothing in UTF-8. */
@@ -59,6 +60,14 @@ bool lexer_text_valid(const struct config_file *file, struct config_report *repo
     return true;
 }
 
+static void lexer_check(const struct config_lexer *lexer)
+{
+    CHECK(lexer->file && lexer->report);
+    CHECK(lexer->at >= lexer->file->text.ptr && lexer->at <= lexer->end);
+    CHECK(lexer->end == lexer->file->text.ptr + lexer->file->text.len);
+    CHECK(lexer->line > 0);
+}
+
 /* --- Moving on --------------------------------------------------------------------------------
  */
 
@@ -74,6 +83,7 @@ static char peek(const struct config_lexer *lexer, size_t ahead)
 
 static void step(struct config_lexer *lexer)
 {
+    ASSERT(!is_at_end(lexer));
     if (lexer->at[0] == '\n') {
         lexer->line++;
         lexer->column = 0;
@@ -154,6 +164,7 @@ size_t lexer_placeholder(px_str text)
 static struct config_token token_end(const struct config_lexer *lexer, struct config_token token,
                                      const char *start)
 {
+    CHECK(start >= lexer->file->text.ptr && start < lexer->at); /* no token but the end is empty */
     token.spelling = px_str_make(start, (size_t)(lexer->at - start));
     token.place.length = 0;
     for (size_t at = 0; at < token.spelling.len && start[at] != '\n' && start[at] != '\r'; at++)
@@ -250,6 +261,7 @@ static struct config_token quoted(struct config_lexer *lexer, struct config_toke
 {
     const char *start = lexer->at;
 
+    CHECK(peek(lexer, 0) == '"');
     step(lexer);
     while (!is_at_end(lexer) && peek(lexer, 0) != '"' && line_end_bytes(lexer, 0) == 0) {
         if (peek(lexer, 0) == '\\')
@@ -271,6 +283,7 @@ static struct config_token raw(struct config_lexer *lexer, struct config_token t
 {
     const char *start = lexer->at;
 
+    CHECK(peek(lexer, 0) == '`');
     step(lexer);
     while (!is_at_end(lexer) && peek(lexer, 0) != '`')
         step(lexer);
@@ -314,6 +327,7 @@ struct config_token lexer_next(struct config_lexer *lexer)
 {
     struct config_token token = {.kind = TOKEN_VALUE};
 
+    lexer_check(lexer);
     skip_blanks(lexer);
     token.place = place_here(lexer, 0);
     token.spelling = px_str_make(lexer->at, 0);

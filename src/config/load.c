@@ -5,11 +5,13 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "config/lexer.h"
 
 void config_load_init(struct config_load *load, const struct config_reader *reader,
                       const px_allocator *allocator)
 {
+    CHECK(reader->read && reader->list && reader->variable);
     memset(load, 0, sizeof(*load));
     load->reader = reader;
     arena_init(&load->arena, allocator, NULL, 0, CONFIG_ARENA_BYTES_MAX);
@@ -102,12 +104,14 @@ struct config_file *load_file(struct config_load *load, const char *path,
 
     if (!name.ptr)
         return NULL;
+    CHECK(text.ptr && text.ptr[text.len] == '\0' && text.len <= CONFIG_FILE_BYTES_MAX);
     file->name = name.ptr;
     file->text = text;
     if (from) {
         file->from = from->place.file;
         file->from_line = from->place.line;
         file->depth = from->place.file->depth + 1;
+        CHECK(file->depth <= CONFIG_INCLUDE_DEPTH_MAX);
     }
     file->next = load->files;
     load->files = file;
@@ -122,6 +126,7 @@ px_err config_load_read(struct config_load *load, const char *path)
     struct config_statement **tail = &load->statements;
     struct config_file *file = load_file(load, path, NULL);
 
+    CHECK(!load->statements && load->statement_count == 0); /* a load is read once */
     if (file) {
         config_parse(load, file, &tail);
         config_expand(load);

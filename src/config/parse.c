@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "config/lexer.h"
 #include "config/load.h"
 
@@ -54,6 +55,7 @@ static bool take_value(struct parser *parser, struct config_value *out_value)
     struct config_value value = {.spelling = parser->token.spelling,
                                  .place = parser->token.place,
                                  .quote = parser->token.quote};
+    CHECK(parser->token.kind == TOKEN_VALUE);
     bool is_good = config_value_read(parser->load, &value);
 
     next(parser);
@@ -68,6 +70,7 @@ static bool grow(struct parser *parser, struct config_statement *statement, uint
 {
     uint32_t wanted = *room == 0 ? VALUE_COUNT_FIRST : *room * 2;
 
+    CHECK(statement->value_count <= *room && *room <= VALUE_COUNT_MAX);
     if (statement->value_count < *room)
         return true;
     if (wanted > VALUE_COUNT_MAX) {
@@ -94,6 +97,7 @@ static void parse_children(struct parser *parser, struct config_statement *state
 {
     struct config_statement **tail = &statement->children;
 
+    CHECK(parser->token.kind == TOKEN_OPEN && !statement->children);
     statement->has_block = true;
     statement->open = parser->token.place;
     next(parser);
@@ -155,6 +159,7 @@ static void parse_nameless(struct parser *parser, uint32_t depth)
 static void parse_block(struct parser *parser, struct config_statement ***tail, uint32_t depth,
                         const struct config_place *open)
 {
+    CHECK(depth <= CONFIG_DEPTH_MAX + 2 && !**tail);
     /* Deeper than that is not looked at: it was noted. */
     if (depth > CONFIG_DEPTH_MAX + 1) {
         parser->lexer.at = parser->lexer.end;

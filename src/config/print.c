@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "config/format.h"
 
 enum { INDENT = 4, ORIGIN_BYTES = 320 };
@@ -41,14 +42,15 @@ static void put_origin(struct printer *printer, struct config_place place)
 static const struct config_typed *typed_of(const struct config_node *node,
                                            const struct config_value *value)
 {
-    for (uint32_t index = 0; index < node->value_count; index++)
-        if (node->values[index].value == value)
-            return &node->values[index];
+    for (uint32_t i = 0; i < node->value_count; i++)
+        if (node->values[i].value == value)
+            return &node->values[i];
     return NULL;
 }
 
 static bool is_path(const struct config_node *node, const struct config_typed *typed)
 {
+    CHECK(typed >= node->values && typed < node->values + node->value_count);
     uint32_t index = (uint32_t)(typed - node->values);
     const struct config_use *uses = node->row->uses;
 
@@ -149,8 +151,8 @@ static void put_node(struct printer *printer, const struct config_node *node)
 
     put_indent(printer);
     put(printer, node->row->name);
-    for (uint32_t index = 0; index < statement->value_count; index++)
-        put_value(printer, node, &statement->values[index]);
+    for (uint32_t i = 0; i < statement->value_count; i++)
+        put_value(printer, node, &statement->values[i]);
     if (!statement->has_block && block != IN_PROXY) {
         put_origin(printer, node_place(node));
         return;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
 enum { NEAREST_WORD_MAX = 40, EXCERPT_BYTES_MAX = 160 };
 
 void report_init(struct config_report *report, struct arena *arena)
@@ -35,12 +37,23 @@ static bool is_before(const struct report_entry *one, const struct report_entry 
     return one->order < other->order;
 }
 
+/* What is told is in order, and counted. */
+static void report_check(const struct config_report *report)
+{
+    CHECK(report->entry_count <= REPORT_ENTRIES_MAX);
+    CHECK(report->entry_count <= report->error_count + report->warning_count);
+    for (uint32_t i = 0; i < report->entry_count; i++) {
+        CHECK(report->entries[i].text && report->entries[i].rank <= REPORT_WARNING);
+        ASSERT(i == 0 || !is_before(&report->entries[i], &report->entries[i - 1]));
+    }
+}
+
 /* The same words at the same place are said once. */
 static bool is_known(const struct config_report *report, struct config_place place,
                      const char *text)
 {
-    for (uint32_t index = 0; index < report->entry_count; index++) {
-        const struct report_entry *entry = &report->entries[index];
+    for (uint32_t i = 0; i < report->entry_count; i++) {
+        const struct report_entry *entry = &report->entries[i];
 
         if (entry->place.file == place.file && entry->place.line == place.line &&
             entry->place.column == place.column && strcmp(entry->text, text) == 0)
@@ -97,6 +110,7 @@ void report_add(struct config_report *report, enum report_rank rank, struct conf
     for (; at > 0 && is_before(&entry, &report->entries[at - 1]); at--)
         report->entries[at] = report->entries[at - 1];
     report->entries[at] = entry;
+    report_check(report);
 }
 
 /* --- Printing ---------------------------------------------------------------------------------
@@ -122,6 +136,7 @@ static px_err put(struct buf *out, const char *format, ...)
 /* The line of a place, without its end. */
 static px_str line_of(struct config_place place)
 {
+    CHECK(place.file && place.line > 0);
     const char *at = place.file->text.ptr, *end = at + place.file->text.len;
 
     /* A byte order mark has no column. */
@@ -215,8 +230,8 @@ px_err report_write(const struct config_report *report, struct buf *out)
     uint32_t total = report->error_count + report->warning_count;
     px_err err = PX_OK;
 
-    for (uint32_t index = 0; index < report->entry_count && err == PX_OK; index++)
-        err = put_entry(out, &report->entries[index]);
+    for (uint32_t i = 0; i < report->entry_count && err == PX_OK; i++)
+        err = put_entry(out, &report->entries[i]);
     if (err == PX_OK && report->out_of_memory)
         err = put(out, "the configuration does not fit into memory\n");
     else if (err == PX_OK && total > report->entry_count)

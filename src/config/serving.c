@@ -13,6 +13,7 @@ static px_err upstream_attach(struct config *config, struct config_upstream *ups
 {
     px_upstream_options options = upstream->options;
 
+    CHECK(!upstream->made && upstream->servers && options.server_count > 0);
     options.loop = serving->loop;
     options.servers = upstream->servers;
     options.trust = upstream->trust;
@@ -31,6 +32,7 @@ static px_err proxy_attach(struct config_proxy *proxy, const struct config_servi
 {
     px_proxy_options options = proxy->options;
 
+    CHECK(!proxy->made && proxy->upstream->made); /* upstreams come first */
     options.upstream = proxy->upstream->made;
     options.trusted_proxies = serving->trusted_proxies;
     options.trusted_proxy_count = serving->trusted_proxy_count;
@@ -45,6 +47,7 @@ static px_err auth_attach(struct config_auth *auth, const struct config_serving 
 {
     px_forward_auth_options options = auth->options;
 
+    CHECK(!auth->made);
     options.loop = serving->loop;
     options.trust = auth->trust;
     auth->made = px_forward_auth_create(&options, out_error);
@@ -56,6 +59,7 @@ px_err config_attach(struct config *config, const struct config_serving *serving
 {
     px_err err = PX_OK;
 
+    CHECK(serving->loop && config->site);
     CHECK(!config->is_attached);
     config->is_attached = true;
     config->attached = config->shared->attached;
@@ -75,6 +79,7 @@ px_err config_attach(struct config *config, const struct config_serving *serving
 
 static void detach(struct config *config)
 {
+    CHECK(config->is_attached);
     for (struct config_proxy *one = config->proxies; one; one = one->next) {
         px_proxy_destroy(one->made);
         one->made = NULL;
@@ -96,8 +101,10 @@ void config_detach_all(struct config_shared *shared)
         struct config *config = shared->attached;
 
         shared->attached = config->attached;
+        config->attached = NULL;
         detach(config);
     }
+    CHECK(!shared->attached);
 }
 
 void serving_release(struct config *config)
@@ -108,6 +115,7 @@ void serving_release(struct config *config)
         if (*at != config)
             continue;
         *at = config->attached;
+        config->attached = NULL;
         detach(config);
         break;
     }

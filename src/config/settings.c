@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/check.h"
+
 struct making {
     struct config_load *load;
     struct config_settings *settings;
@@ -21,6 +23,31 @@ struct making {
 static void note(struct making *making, struct config_place place, const char *what)
 {
     report_add(&making->load->report, REPORT_MEANING, place, "%s", what);
+}
+
+/* What holds of settings that are made: hosts and listeners as they are counted, each route with an
+ * answer of its own or one under a `when`. */
+static void settings_check(const struct config_settings *settings)
+{
+    uint32_t listen_count = 0, host_count = 0;
+
+    for (const struct config_listen *listen = settings->listens; listen; listen = listen->next) {
+        CHECK(listen->index == listen_count && listen->address.ptr);
+        CHECK(!listen->is_tls || listen->node);
+        listen_count++;
+    }
+    for (const struct config_host *host = settings->hosts; host; host = host->next) {
+        host_count++;
+        CHECK(host->node || settings->host_count == 1);
+        for (const struct config_bind *bind = host->binds; bind; bind = bind->next)
+            CHECK(bind->listen && bind->listen->index < settings->listen_count);
+        for (const struct config_route *route = host->routes; route; route = route->next) {
+            CHECK(route->pattern && route->step_count > 0);
+            CHECK(route->node || !route->next); /* the host's own answer is the last */
+        }
+    }
+    CHECK(listen_count == settings->listen_count && listen_count > 0);
+    CHECK(host_count == settings->host_count && host_count > 0);
 }
 
 /* --- Listeners --------------------------------------------------------------------------------
@@ -46,6 +73,7 @@ static struct config_listen *add_listen(struct making *making, const struct conf
     listen->is_shared = is_shared;
     listen->is_tls = node && node_option(node, "tls") != NULL;
     listen->index = making->settings->listen_count++;
+    CHECK(!*making->listen_tail);
     *making->listen_tail = listen;
     making->listen_tail = &listen->next;
     return listen;
@@ -72,8 +100,8 @@ static void top_listen(struct making *making, const struct config_node *node)
 
 static bool has_options(const struct config_node *node)
 {
-    for (uint32_t index = 0; node->row->options[index].name; index++)
-        if (node->options[index].value)
+    for (uint32_t i = 0; node->row->options[i].name; i++)
+        if (node->options[i].value)
             return true;
     return false;
 }
@@ -116,17 +144,17 @@ static const char *pattern_of(struct making *making, const struct config_node *n
     size_t len = 1;
     char *text, *at;
 
-    for (uint32_t index = 0; index < node->value_count; index++)
-        len += node->values[index].text.len + 1;
+    for (uint32_t i = 0; i < node->value_count; i++)
+        len += node->values[i].text.len + 1;
     text = load_take(making->load, len);
     if (!text)
         return NULL;
     at = text;
-    for (uint32_t index = 0; index < node->value_count; index++) {
-        if (index > 0)
+    for (uint32_t i = 0; i < node->value_count; i++) {
+        if (i > 0)
             *at++ = ' ';
-        memcpy(at, node->values[index].text.ptr, node->values[index].text.len);
-        at += node->values[index].text.len;
+        memcpy(at, node->values[i].text.ptr, node->values[i].text.len);
+        at += node->values[i].text.len;
     }
     return text;
 }
@@ -235,6 +263,7 @@ static struct config_host *add_host(struct making *making, const struct config_n
     if (!host)
         return NULL;
     host->node = node;
+    CHECK(!*making->host_tail);
     *making->host_tail = host;
     making->host_tail = &host->next;
     making->settings->host_count++;
@@ -341,6 +370,7 @@ static void check_names(struct making *making)
     for (struct config_host *host = settings->hosts; host; host = host->next)
         for (uint32_t value = 0; host->node && value < host->node->value_count; value++)
             add_name(names, &index, &host->node->values[value], host);
+    CHECK(index == count);
     qsort(names, count, sizeof(names[0]), compare_names);
     for (index = 1; index < count; index++) {
         const struct host_name *one = &names[index - 1], *other = &names[index];
@@ -414,5 +444,8 @@ struct config_settings *config_settings(struct config_load *load, const struct c
         add_listen(&making, NULL, px_str_of("0.0.0.0:8080"), true);
     check_names(&making);
     check_tls(&making);
-    return load->report.out_of_memory ? NULL : settings;
+    if (load->report.out_of_memory)
+        return NULL;
+    settings_check(settings);
+    return settings;
 }

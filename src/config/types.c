@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/number.h"
 
 enum { SHOWN_MAX = 60, WORDS_TEXT_MAX = 200, HOST_BYTES_MAX = 253, LABEL_BYTES_MAX = 63 };
@@ -189,10 +190,11 @@ static void words_text(const char *const *words, char *out, size_t room)
     size_t len = 0;
 
     out[0] = '\0';
-    for (size_t index = 0; words[index]; index++) {
-        const char *between = index == 0 ? "" : words[index + 1] ? ", " : " or ";
+    for (size_t i = 0; words[i]; i++) {
+        const char *between = i == 0 ? "" : words[i + 1] ? ", " : " or ";
 
-        len += (size_t)snprintf(out + len, room - len, "%s%s", between, words[index]);
+        CHECK(len < room);
+        len += (size_t)snprintf(out + len, room - len, "%s%s", between, words[i]);
         if (len >= room)
             return;
     }
@@ -258,9 +260,9 @@ static bool note_range(struct config_load *load, const struct config_value *valu
 
 static bool find_word(px_str text, const char *const *words, uint32_t *out_word)
 {
-    for (uint32_t index = 0; words && words[index]; index++) {
-        if (px_str_equal(text, px_str_of(words[index]))) {
-            *out_word = index;
+    for (uint32_t i = 0; words && words[i]; i++) {
+        if (px_str_equal(text, px_str_of(words[i]))) {
+            *out_word = i;
             return true;
         }
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/number.h"
 #include "config/load.h"
 
@@ -29,6 +30,7 @@ static struct config_place place_at(const struct reading *reading, const char *a
     struct config_place place = reading->value->place;
     const char *start = reading->value->spelling.ptr;
 
+    CHECK(at >= start && at <= start + reading->value->spelling.len);
     for (const char *byte = start; byte < at; byte++) {
         if (*byte == '\n') {
             place.line++;
@@ -59,6 +61,7 @@ static void note(struct reading *reading, const char *at, size_t len, const char
 {
     int shown = len > 64 ? 64 : (int)len;
 
+    CHECK(len > 0);
     reading->failed = true;
     report_add(&reading->load->report, REPORT_SYNTAX, place_at(reading, at, (uint32_t)len),
                "\"%.*s\": %s", shown, at, what);
@@ -172,6 +175,7 @@ static const char *variable_close(const char *at, const char *end)
 /* A backslash at `at`: writes what it stands for and returns how many bytes it took. */
 static size_t read_escape(struct reading *reading, const char *at, const char *end)
 {
+    CHECK(at < end && *at == '\\');
     char next = at + 1 < end ? at[1] : '\0';
     char byte = next;
     size_t bytes = 2;
@@ -235,6 +239,8 @@ bool config_value_read(struct config_load *load, struct config_value *value)
     const char *at = value->spelling.ptr, *end = at + value->spelling.len;
     bool is_plain = value->quote == QUOTE_RAW;
 
+    /* Quotes are part of the spelling, on both sides. */
+    CHECK(value->spelling.len >= (value->quote == QUOTE_NONE ? 1 : 2));
     if (value->quote != QUOTE_NONE) {
         at++;
         end--;

@@ -5,12 +5,14 @@
 
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "main/diagnostics.h"
 #include "main/worker/beats.h"
 #include "pollux/stream.h"
 #include "process/cpus.h"
+#include "process/memory.h"
 
 enum {
     START_TIMEOUT_MS_DEFAULT = 60 * 1000,
@@ -21,11 +23,34 @@ uint32_t processes_count(const struct options *options)
     return options->process.workers_given ? options->process.workers : cpus_usable();
 }
 
+uint32_t processes_slots(const struct options *options, uint32_t taken_over, uint32_t *out_workers)
+{
+    uint32_t workers = processes_count(options), slots = workers == 0 ? 1 : workers;
+
+    if (workers != 0 && options->process.max_workers > slots)
+        slots = options->process.max_workers;
+    if (taken_over > 0)
+        slots = taken_over; /* their sockets exist */
+    *out_workers = workers < slots ? workers : slots;
+    return slots;
+}
+
+uint64_t processes_memory(const struct options *options, uint32_t worker_count)
+{
+    uint64_t given = options->server.memory_bytes_max;
+    uint64_t share = memory_usable() / 4 * 3 / (worker_count > 0 ? worker_count : 1);
+
+    if (given != 0)
+        return given;
+    return share > MEMORY_BYTES_MIN ? share : MEMORY_BYTES_MIN;
+}
+
 struct supervisor_plan processes_plan(const struct options *options, uint32_t worker_count,
                                       uint32_t slot_count)
 {
     const struct process_options *process = &options->process;
 
+    CHECK(worker_count > 0 && worker_count <= slot_count);
     return (struct supervisor_plan){
         .worker_count = worker_count,
         .slot_count = slot_count,

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
+#include "main/diagnostics.h"
 
 static int folder_open(const char *path)
 {
@@ -40,10 +42,12 @@ void root_watch_close(struct root_watch *watch)
 
 px_err root_watch_renew(struct root_watch *watch, px_error *out_error)
 {
+    CHECK(watch->fd >= 0 && watch->path);
     int fd = folder_open(watch->path);
 
     if (fd < 0)
         return folder_fail(watch->path, out_error);
+    CHECK(fd != watch->fd);
     int renewed = dup3(fd, watch->fd, O_CLOEXEC);
 
     if (renewed < 0) {
@@ -53,6 +57,7 @@ px_err root_watch_renew(struct root_watch *watch, px_error *out_error)
         return err;
     }
     close(fd);
+    watch->is_warned = false;
     return error_clear(out_error);
 }
 
@@ -64,6 +69,16 @@ bool root_watch_has_changed(const struct root_watch *watch)
         fstat(watch->fd, &held) != 0)
         return false;
     return named.st_dev != held.st_dev || named.st_ino != held.st_ino;
+}
+
+void root_watch_warn(struct root_watch *watch, const char *user)
+{
+    if (watch->is_warned || watch->fd < 0)
+        return;
+    watch->is_warned = true;
+    diagnostics_tell(LEVEL_WARNING,
+                     "%s cannot be read by %s: permission denied; every answer will be 403",
+                     watch->path, user[0] ? user : "this user");
 }
 
 bool root_watch_is_readable(int fd)

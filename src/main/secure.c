@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "main/diagnostics.h"
 #include "main/listen/address.h"
@@ -43,6 +44,9 @@ static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
     px_error first = {.code = PX_OK};
     px_err err = PX_OK;
 
+    /* One key for each certificate of a file, or none at all. */
+    CHECK(secure->key_count == 0 ||
+          secure->key_count >= secure->certificate_count - secure->made_count);
     for (uint32_t i = 0; i < secure->certificate_count && err == PX_OK; i++) {
         const char *certificate = secure->certificates[i];
         const char *key = secure->key_count > 0 ? secure->keys[i] : NULL;
@@ -283,6 +287,7 @@ static int on_head(px_exchange *exchange, void *context, void **out_state)
         return 0;
     int len = snprintf(text, sizeof(text), "max-age=%" PRIu64, options->secure.hsts_s);
 
+    CHECK(len > 0 && (size_t)len < sizeof(text));
     px_response_set_field(exchange, px_str_of("Strict-Transport-Security"),
                           px_str_make(text, (size_t)len));
     return 0;

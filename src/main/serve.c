@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "main/diagnostics.h"
 #include "main/file_watch.h"
 #include "main/listen/inherited.h"
@@ -53,14 +54,22 @@ struct program {
     struct log_keep log;    /* for workers */
     struct root_watch root; /* of `pollux files` with workers */
     struct run_swap swap;   /* of a configuration that a reload replaces */
-    bool is_unreadable_said;
-    uint32_t worker_count; /* 0: this process serves */
+    uint32_t worker_count;  /* 0: this process serves */
     uint32_t slot_count;
     struct master_plan plan;
     pid_t predecessor; /* whose pid file may be taken over; 0: of no process */
     bool owns_pid_file;
     bool has_served; /* the user was told where it listens */
 };
+
+/* What holds once it is known how many workers there are. */
+static void program_check(const struct program *program)
+{
+    CHECK(program->options && program->slot_count > 0);
+    CHECK(program->worker_count <= program->slot_count);
+    CHECK(program->root.fd < 0 || program->worker_count > 0);
+    CHECK(!program->swap.file || program->options->run.config);
+}
 
 /* --- The pid file ------------------------------------------------------------------------------
  */
@@ -84,6 +93,7 @@ static int program_ready(void *context)
     uint32_t workers = program->worker_count == 0 ? 1 : program->worker_count;
     px_error error;
 
+    program_check(program);
     if (!program->owns_pid_file && program_write_pid(program, &error) != PX_OK) {
         diagnostics_say("%s", error.text);
         return CODE_CANNOT_CREATE;
@@ -114,6 +124,9 @@ static void program_own(bool is_ours, void *context)
 static int program_work(uint32_t place, const struct control_ends *ends, void *context)
 {
     struct program *program = context;
+
+    program_check(program);
+    CHECK(place < master_place_count(program->slot_count));
     struct worker worker = {.options = program->options,
                             .worker_count = program->worker_count,
                             .sandbox = &program->sandbox,
@@ -163,6 +176,7 @@ static struct run_parts program_parts(struct program *program)
 /* What workers are given follows the listeners. */
 static void program_sockets(struct program *program)
 {
+    listeners_check(&program->listeners);
     program->plan.program.addresses = (const char *const *)program->listeners.texts;
     program->plan.program.sockets = program->listeners.sockets;
     program->plan.program.socket_count = program->listeners.socket_count;
@@ -187,9 +201,10 @@ static void program_reloaded(bool is_good, void *context)
     run_swap_end(&program->swap, &parts, is_good);
     program_sockets(program);
     if (!is_good) {
-        program->worker_count = processes_count(program->options);
+        (void)processes_slots(program->options, program->slot_count, &program->worker_count);
         file_watch_init(&program->watch, &program->options->secure);
     }
+    program_check(program);
     counts_reload(&program->counts, is_good, (int64_t)time(NULL));
     counts_set(&program->counts, COUNT_WORKERS, program->worker_count);
     counts_certificates(&program->counts, program->tls);
@@ -220,7 +235,6 @@ static uint32_t program_renew(struct program *program)
         diagnostics_say("not reloaded: %s", error.text);
         return 0;
     }
-    program->is_unreadable_said = false;
     file_watch_take(&program->watch);
     /* Here, not in the workers: they share what seals session tickets, and may not read keys. */
     if (!program->swap.file &&
@@ -240,6 +254,7 @@ static uint32_t program_reload(void *context)
     struct program *program = context;
     uint32_t count = program_renew(program);
 
+    program_check(program);
     if (count == 0)
         counts_reload(&program->counts, false, (int64_t)time(NULL));
     return count;
@@ -302,13 +317,7 @@ static void program_warned(void *context)
 {
     struct program *program = context;
 
-    if (program->is_unreadable_said || program->root.fd < 0)
-        return;
-    program->is_unreadable_said = true;
-    diagnostics_tell(
-        LEVEL_WARNING, "%s cannot be read by %s: permission denied; every answer will be 403",
-        program->root.path,
-        program->sandbox.privileges.name[0] ? program->sandbox.privileges.name : "this user");
+    root_watch_warn(&program->root, program->sandbox.privileges.name);
 }
 
 static void program_refuse(bool is_refused, void *context)
@@ -322,7 +331,7 @@ static void program_death(uint32_t place, pid_t pid, int status, void *context)
 {
     struct program *program = context;
 
-    (void)place;
+    CHECK(place < master_place_count(program->slot_count));
     counts_death(&program->counts, status);
     deaths_tell(&program->deaths, &program->sandbox, pid, status, master_now_ms());
 }
@@ -471,18 +480,12 @@ static enum exit_code program_open(struct program *program)
 /* As many slots as the predecessor had: their sockets exist. */
 static void program_count(struct program *program)
 {
-    const struct process_options *process = &program->options->process;
+    const struct legacy *legacy = &program->legacy;
 
-    program->worker_count = processes_count(program->options);
-    program->slot_count = program->worker_count == 0 ? 1 : program->worker_count;
-    if (program->worker_count != 0 && process->max_workers > program->slot_count)
-        program->slot_count = process->max_workers;
-    if (program->legacy.slot_count == 0)
-        return;
-    program->predecessor = program->legacy.pid;
-    program->slot_count = program->legacy.slot_count;
-    if (program->worker_count > program->slot_count)
-        program->worker_count = program->slot_count;
+    program->slot_count =
+        processes_slots(program->options, legacy->slot_count, &program->worker_count);
+    if (legacy->slot_count > 0)
+        program->predecessor = legacy->pid;
 }
 
 enum exit_code serve(const struct options *options)
@@ -513,6 +516,7 @@ enum exit_code serve(const struct options *options)
     program_count(&program);
     if (options_are_secure(options))
         file_watch_init(&program.watch, &options->secure);
+    program_check(&program);
     enum exit_code code = log_keep_errors(&program.log, options);
     if (code == CODE_OK)
         code = secure_open(options, &program.dates, NULL, &program.tls);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 const struct config_directive *const schema_tables[] = {
     schema_process, schema_limits, schema_hosts,    schema_answers,
     schema_shaping, schema_access, schema_upstream, NULL,
@@ -44,6 +46,7 @@ uint32_t schema_names(uint32_t where, const char **out_names, uint32_t room)
         for (const struct config_directive *row = schema_tables[table]; row->name; row++)
             if ((row->where & where) != 0 && count + 1 < room)
                 out_names[count++] = row->name;
+    CHECK(count < room);
     out_names[count] = NULL;
     return count;
 }

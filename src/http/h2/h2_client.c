@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "http/h2/h2_answer.h"
@@ -50,6 +51,7 @@ static void answer_over(struct h2_client *client, struct h2_call *call)
 {
     struct h2_stream *stream = &call->stream;
 
+    CHECK(stream->id != 0 && !stream->remote_ended);
     if (!stream->head_done || (stream->content_left != 0 && stream->content_left != UINT64_MAX)) {
         h2_client_reset(client, call, H2_PROTOCOL_ERROR);
         return;
@@ -65,6 +67,7 @@ static void head_over(struct h2_client *client, struct h2_call *call, bool ends)
 {
     struct http_response answer = {.reason = {NULL, 0}, .major = 2};
 
+    CHECK(!call->stream.head_done); /* behind the head comes a trailer section */
     if (client->answer.status == 0 || client->answer.status == 101 ||
         (client->answer.status < 200 && ends)) {
         h2_client_reset(client, call, H2_PROTOCOL_ERROR);
@@ -153,6 +156,7 @@ static void role_content(struct h2_engine *engine, struct h2_stream *stream, px_
         h2_client_reset(client, call, H2_PROTOCOL_ERROR);
         return;
     }
+    CHECK(stream->content_left >= bytes.len);
     if (stream->content_left != UINT64_MAX)
         stream->content_left -= bytes.len;
     client->options.events->content(call, bytes, client->context);
@@ -183,6 +187,7 @@ static const px_field *role_trailers(struct h2_engine *engine, struct h2_stream 
     const struct h2_call *call = call_of(stream);
 
     (void)engine;
+    CHECK(call->trailer_count == 0 || call->trailers);
     *out_count = call->trailer_count;
     return call->trailers;
 }
@@ -202,9 +207,9 @@ static void role_closed(struct h2_engine *engine, struct h2_stream *stream, uint
 
 static void role_heard(struct h2_engine *engine, uint8_t type, const uint8_t *payload, size_t len)
 {
-    (void)len;
     if (type != H2_GOAWAY)
         return;
+    CHECK(len >= 8); /* RFC 9113 section 6.8, seen to by the walk */
     uint32_t last = h2_number_at(payload) & INT32_MAX;
 
     struct h2_stream *stream;
@@ -283,7 +288,11 @@ void h2_client_close(struct h2_client *client)
 void h2_client_feed(struct h2_client *client, uint64_t now_ms, px_str bytes)
 {
     for (size_t at = 0; at < bytes.len;) {
-        at += h2_engine_feed(&client->engine, now_ms, px_str_make(bytes.ptr + at, bytes.len - at));
+        size_t used =
+            h2_engine_feed(&client->engine, now_ms, px_str_make(bytes.ptr + at, bytes.len - at));
+
+        CHECK(used > 0 && used <= bytes.len - at);
+        at += used;
         client->engine.work = 0; /* one connection has one server, whose work was asked for */
     }
 }
@@ -362,7 +371,9 @@ px_err h2_client_ask(struct h2_client *client, struct h2_call *call,
     uint32_t id = engine->last_asked ? engine->last_asked + 2 : 1;
     const char *end = head_put(&engine->encoder, out + H2_HEAD_BYTES, head, scheme);
 
+    CHECK((id & 1) && id <= INT32_MAX);
     end = h2_block_put(out, (size_t)(end - out) - H2_HEAD_BYTES, id, !pulls);
+    CHECK((size_t)(end - out) <= bytes); /* head_bytes is the most */
     h2_control_give(engine, bytes - (size_t)(end - out));
     engine->last_asked = id;
     h2_engine_open(engine, stream, id);

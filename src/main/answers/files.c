@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/budget.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "main/diagnostics.h"
@@ -21,6 +22,7 @@ static bool rule_split(const char *text, px_files_rule *out_rule)
 {
     const char *equals = strchr(text, '=');
 
+    CHECK(equals);
     out_rule->struct_size = sizeof(*out_rule);
     out_rule->pattern = strndup(text, (size_t)(equals - text));
     out_rule->value = equals + 1;
@@ -32,6 +34,7 @@ static bool type_split(const char *text, px_files_type *out_type)
 {
     const char *equals = strchr(text, '=');
 
+    CHECK(equals);
     out_type->struct_size = sizeof(*out_type);
     out_type->extension = strndup(text, (size_t)(equals - text));
     out_type->type = equals + 1;
@@ -67,6 +70,7 @@ static px_files *files_create(const struct options *options, int root_fd, uint64
     px_files *files = NULL;
     uint32_t rule_count = 0, type_count = 0;
 
+    CHECK(wanted->rule_count <= RULE_COUNT_MAX && wanted->type_count <= TYPE_COUNT_MAX);
     options_give(options, &given);
     given.cache_bytes_max = memory_bytes_max / MEMORY_PARTS * (PART_CACHES - 1);
     if (given.cache_bytes_max > FILE_CACHE_BYTES_DEFAULT)

@@ -18,6 +18,8 @@ const struct flag *const flag_groups[] = {
 
 const size_t flag_group_count = ARRAY_COUNT(flag_groups);
 
+_Static_assert(COMMAND_VERSION < 32, "each command has a bit of `commands`");
+
 static px_err flag_refuse(const struct flag *flag, const char *value, const char *form,
                           px_error *out_error)
 {
@@ -27,6 +29,7 @@ static px_err flag_refuse(const struct flag *flag, const char *value, const char
 /* Zero means the default wherever a number goes, so it cannot be given. */
 static void store_u32(struct options *options, const struct flag *flag, uint32_t number)
 {
+    CHECK(number != 0 && flag->offset <= sizeof(*options) - sizeof(number));
     *(uint32_t *)(void *)((char *)options + flag->offset) = number;
 }
 
@@ -61,6 +64,7 @@ px_err flag_set_bytes64(struct options *options, const struct flag *flag, const 
     if (strcmp(value, "off") != 0 && !value_bytes(value, 1, PX_UNLIMITED_BYTES - 1, &number))
         return flag_refuse(flag, value, "it is a number of bytes from 1 on, like 64k or 2m, or off",
                            out_error);
+    CHECK(number != 0 && flag->offset <= sizeof(*options) - sizeof(number));
     *(uint64_t *)(void *)((char *)options + flag->offset) = number;
     return PX_OK;
 }
@@ -82,6 +86,7 @@ px_err flag_set_switch(struct options *options, const struct flag *flag, const c
 {
     (void)value;
     (void)out_error;
+    CHECK(!flag->value && flag->offset > 0); /* `command` is no switch */
     *(bool *)((char *)options + flag->offset) = true;
     return PX_OK;
 }
@@ -102,6 +107,7 @@ px_err flag_set_path(struct options *options, const struct flag *flag, const cha
 {
     if (flag_check_path(flag, value, out_error) != PX_OK)
         return PX_ERR_INVALID;
+    CHECK(flag->value && flag->offset <= sizeof(*options) - sizeof(value));
     *(const char **)(void *)((char *)options + flag->offset) = value;
     return PX_OK;
 }

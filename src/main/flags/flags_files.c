@@ -70,8 +70,8 @@ static px_err set_error_page(struct options *options, const struct flag *flag, c
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--error-page %s: write it as 404=404.html, with a code from 400 to 599",
                          text);
-    for (uint32_t index = 0; index < files->page_count; index++)
-        if (files->pages[index].status == status)
+    for (uint32_t i = 0; i < files->page_count; i++)
+        if (files->pages[i].status == status)
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "--error-page %s: there is a page for that code already", text);
     if (files->page_count == PAGE_COUNT_MAX)

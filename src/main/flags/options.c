@@ -52,6 +52,7 @@ px_err options_listen(struct options *options, const char *flag, const char *add
 {
     uint32_t count = options->listen_count;
 
+    CHECK(count <= LISTEN_COUNT_MAX);
     if (count == LISTEN_COUNT_MAX)
         return error_set(out_error, PX_ERR_INVALID, 0, "--%s %s: that is one address too many",
                          flag, address);
@@ -132,6 +133,7 @@ static void getopt_tables_fill(struct getopt_tables *out_tables, unsigned comman
                 *letter++ = ':';
         }
     }
+    CHECK((size_t)(letter - out_tables->letters) < sizeof(out_tables->letters));
     *letter = '\0';
     out_tables->count = count;
     out_tables->longs[count] = (struct option){0};
@@ -188,6 +190,7 @@ static px_err flag_misplaced(const struct options *options, const struct flag *f
     for (size_t i = 0; i < ARRAY_COUNT(commands) && !owner; i++)
         if ((flag->commands & 1U << commands[i].command))
             owner = commands[i].name;
+    CHECK(owner); /* every flag is one of some command */
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "--%s is a flag of pollux %s, not of pollux %s (see pollux %s --help)",
                      flag->name, owner, command_name(options), command_name(options));
@@ -238,6 +241,7 @@ static px_err listen_default(struct options *options, const char *port, px_error
     if (port && *port != '\0' && !value_count(port, 0, UINT16_MAX, &number))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "PORT=%s in the environment is not a port: 0 to 65535", port);
+    CHECK(number <= UINT16_MAX); /* so that it has room */
     snprintf(options->port_address, sizeof(options->port_address), "0.0.0.0:%u", (unsigned)number);
     return options_listen(options, "listen", options->port_address, out_error);
 }
@@ -490,5 +494,6 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
         proxy_check(out_options, out_error) != PX_OK ||
         options_effect_check(out_options, out_error) != PX_OK)
         return PX_ERR_INVALID;
+    options_check(out_options);
     return error_clear(out_error);
 }

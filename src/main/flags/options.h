@@ -220,6 +220,9 @@ PX_MUST_CHECK px_err options_listen(struct options *options, const char *flag, c
  * PX_ERR_INVALID with the line to print. */
 PX_MUST_CHECK px_err options_listen_metrics(struct options *options, px_error *out_error);
 
+/* States what holds of options that were read: counts within their arrays. */
+void options_check(const struct options *options);
+
 /* Reads the command line; argv[0] is the program.  `port` is the environment's PORT, or NULL.
  * Takes hold of nothing.  getopt_long sorts `argv`.  PX_OK, or PX_ERR_INVALID with the line to
  * print. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 enum {
     WORD_BYTES_MAX = 32, /* longer than any flag; what is longer has no neighbour */
     SLIPS_MAX = 2,
@@ -23,6 +25,7 @@ static size_t distance_of(const char *left, size_t left_len, const char *right, 
     size_t rows[3][WORD_BYTES_MAX + 1] = {{0}};
     size_t *before = rows[0], *last = rows[1], *row = rows[2];
 
+    CHECK(left_len <= WORD_BYTES_MAX && right_len <= WORD_BYTES_MAX);
     for (size_t at = 0; at <= right_len; at++)
         last[at] = at;
     for (size_t i = 1; i <= left_len; i++) {
@@ -40,6 +43,7 @@ static size_t distance_of(const char *left, size_t left_len, const char *right, 
         last = row;
         row = spare;
     }
+    CHECK(last[right_len] <= left_len + right_len);
     return last[right_len];
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "pollux/pollux.h"
 
@@ -37,6 +38,7 @@ px_err health_path_register(const struct health_path *health, px_error *out_erro
         return error_clear(out_error);
     size_t len = strlen(health->path);
 
+    CHECK(len > 0 && len <= HEALTH_PATH_BYTES_MAX);
     options.no_log = 1;
     /* A slash at its end would stand for all that is below. */
     snprintf(pattern, sizeof(pattern), "GET %s%s", health->path,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "main/answers/place.h"
 #include "main/diagnostics.h"
 #include "pollux/client.h"
@@ -82,6 +83,7 @@ static px_err check_run(struct check *check)
     px_fetch_options asked = PX_FETCH_OPTIONS_DEFAULT;
     px_error *error = &check->error;
 
+    CHECK(!check->loop && options->url);
     check->loop = px_loop_create(NULL, error);
     check->client = check->loop ? px_client_create(check->loop, NULL, error) : NULL;
     if (!check->client)
@@ -100,6 +102,8 @@ static px_err check_run(struct check *check)
     px_error run_error;
     px_err err = px_loop_run(check->loop, &run_error);
 
+    /* The loop was stopped by the end of the request, which has an answer or a reason. */
+    CHECK(err != PX_OK || check->status != 0 || error->code != PX_OK);
     if (err != PX_OK)
         *error = run_error;
     return err;

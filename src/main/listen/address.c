@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/check.h"
 #include "main/flags/values.h"
 
 enum { PORT_MAX = 65535 };
@@ -67,7 +68,10 @@ enum host_kind { HOST_ALL, HOST_ALL_V4, HOST_ALL_V6, HOST_V4, HOST_V6, HOST_NAME
 
 static enum host_kind host_kind(const char *address)
 {
-    size_t len = (size_t)(strrchr(address, ':') - address);
+    const char *colon = strrchr(address, ':');
+
+    CHECK(colon); /* it has a port */
+    size_t len = (size_t)(colon - address);
 
     if (len == 0)
         return HOST_ALL;

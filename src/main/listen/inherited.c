@@ -84,6 +84,7 @@ void inherited_close_foreign(char *const *words)
 /* The name at an index of a list with colons; NULL: there are fewer. */
 static px_str name_at(const char *names, int index)
 {
+    CHECK(index >= 0);
     while (names && index-- > 0) {
         names = strchr(names, ':');
         names = names ? names + 1 : NULL;
@@ -107,6 +108,7 @@ static bool is_listened_on(int fd, const char *const *addresses, uint32_t count)
     const char *names = getenv("LISTEN_FDNAMES");
     int index = fd - LISTEN_FD_FIRST;
 
+    CHECK(fd >= LISTEN_FD_FIRST); /* stdin, stdout and stderr are not passed */
     for (uint32_t i = 0; i < count; i++) {
         const char *address = address_bare(addresses[i]);
 

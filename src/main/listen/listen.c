@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "main/diagnostics.h"
 #include "main/listen/address.h"
@@ -27,6 +28,20 @@ enum {
     TURNED_AWAY_MAX = 4096, /* connections of one socket in one turn */
 };
 
+void listeners_check(const struct listeners *listeners)
+{
+    CHECK(listeners->count <= listeners->room);
+    CHECK(listeners->address_count <= LISTEN_EVER_MAX);
+    CHECK(!listeners->old_tags || listeners->old_count <= listeners->address_count);
+    CHECK(!listeners->redirect_port || listeners->redirect);
+    for (uint32_t i = 0; i < listeners->count; i++)
+        CHECK(listeners->at[i].address < listeners->address_count);
+    for (uint32_t i = 0; i < listeners->socket_count; i++) {
+        CHECK(listeners->sockets[i].fd >= 0);
+        CHECK(listeners->sockets[i].address < listeners->address_count);
+    }
+}
+
 static px_err out_of_memory(px_error *out_error)
 {
     return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
@@ -37,6 +52,7 @@ px_err listen_keep(struct listeners *listeners, px_listener *listener, uint32_t 
 {
     if (!listener)
         return out_error->code;
+    CHECK(address < listeners->address_count && listeners->count <= listeners->room);
     if (listeners->count == listeners->room) {
         uint32_t room = listeners->room == 0 ? 16 : 2 * listeners->room;
         struct listening *at = realloc(listeners->at, room * sizeof(at[0]));
@@ -72,6 +88,7 @@ static px_err remember_address(struct listeners *listeners, const px_listener *l
         is_observed(listeners, address) ? &listeners->observed : &listeners->addresses;
     px_err err = PX_OK;
 
+    CHECK(address < listeners->address_count);
     if (addresses->len > 0)
         err = buf_append(addresses, px_str_of(", "));
     if (err == PX_OK && address_is_secure(text))
@@ -127,6 +144,7 @@ static px_err take_legacy(struct listeners *listeners, const struct listen_plan 
 
 static uint32_t backlog_of(const struct listeners *listeners, uint32_t address)
 {
+    CHECK(address < listeners->address_count);
     uint32_t own = listeners->options[address].backlog;
 
     return own == 0 ? listeners->backlog : own;
@@ -190,6 +208,8 @@ px_err listen_open_address(struct listeners *listeners, const struct listen_plan
 {
     bool is_one = plan->is_shared || is_single(listeners->texts[address]);
     uint32_t before = listeners->count;
+
+    CHECK(plan->slot_count > 0 && number < plan->address_count);
     px_err err = take_legacy(listeners, plan, address, number, out_error);
 
     if (err != PX_OK || listeners->count > before)
@@ -229,6 +249,7 @@ px_err listen_list(struct listeners *listeners, px_error *out_error)
     for (uint32_t i = 0; i < listeners->count; i++) {
         const struct listening *one = &listeners->at[i];
 
+        CHECK(one->listener); /* one that was handed on has no descriptor to give */
         for (size_t n = 0; (fd = px_listener_fd(one->listener, n)) >= 0; n++)
             sockets[count++] = (struct master_socket){fd, one->slot, one->address,
                                                       plan_of(listeners, fd, one->address)};
@@ -271,6 +292,7 @@ px_err listeners_open(struct listeners *out_listeners, const struct listen_plan 
         return err;
     }
     listeners_settle(&listeners, true);
+    listeners_check(&listeners);
     *out_listeners = listeners;
     return PX_OK;
 }
@@ -296,8 +318,11 @@ px_err listen_serve(const struct listeners *listeners, const struct listen_serve
 px_err listeners_serve(struct listeners *listeners, const struct listen_servers *servers,
                        px_error *out_error)
 {
+    listeners_check(listeners);
     for (uint32_t i = 0; i < listeners->count; i++) {
         struct listening *one = &listeners->at[i];
+
+        CHECK(one->listener); /* each is served once */
         px_err err = listen_serve(listeners, servers, one->listener, one->address, out_error);
 
         if (err != PX_OK)
@@ -342,6 +367,7 @@ px_err listeners_redirect(struct listeners *listeners, const struct options *opt
                              "it: --https-redirect %s=443",
                              secure->redirect, port, secure->redirect);
     }
+    CHECK(port <= UINT16_MAX && (port == 0 || secure->redirect));
     listeners->redirect_port = port;
     return PX_OK;
 }
@@ -375,6 +401,7 @@ static struct listening *listening_of(const struct listeners *listeners, int fd)
 
 static bool socket_remake(struct listeners *listeners, uint32_t index)
 {
+    CHECK(index < listeners->socket_count);
     struct master_socket *socket = &listeners->sockets[index];
     const char *text = listeners->texts[socket->address];
     struct listening *one = unix_path(text) ? listening_of(listeners, socket->fd) : NULL;
@@ -403,6 +430,7 @@ static bool socket_remake(struct listeners *listeners, uint32_t index)
 
 void listeners_refuse(struct listeners *listeners, bool is_refused)
 {
+    listeners_check(listeners);
     if (listeners->is_refusing == is_refused)
         return;
     listeners->is_refusing = is_refused;
@@ -427,6 +455,7 @@ bool listeners_mend(struct listeners *listeners)
 {
     bool is_remade = false;
 
+    listeners_check(listeners);
     if (listeners->is_refusing)
         return false;
 

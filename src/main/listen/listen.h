@@ -74,6 +74,9 @@ struct listen_servers {
     px_server *server;  /* borrowed */
     px_server *observe; /* borrowed: at `metrics`; NULL where there is none */
 };
+/* States what holds between two changes. */
+void listeners_check(const struct listeners *listeners);
+
 /* Tries a change: what the plan has and is not listened on is opened, all of it or nothing; what it
  * has not goes on until listeners_settle.  PX_OK; else as it was, and *out_wrong is the address of
  * the plan that could not be opened. */

@@ -143,6 +143,7 @@ static px_err address_open(struct listeners *listeners, const struct listen_plan
     if (address == LISTEN_NONE)
         return error_set(out_error, PX_ERR_LIMIT, 0,
                          "cannot listen on %s: too many addresses came and went; start anew", text);
+    CHECK(address < listeners->address_count && listeners->tags[address] == LISTEN_NONE);
     listeners->tags[address] = number;
     if (is_open(listeners, address))
         return PX_OK;
@@ -176,6 +177,8 @@ px_err listeners_try(struct listeners *listeners, const struct listen_plan *plan
 {
     px_err err = PX_OK;
 
+    CHECK(plan->address_count <= LISTEN_COUNT_MAX);
+    listeners_check(listeners);
     *out_wrong = 0;
     if (!tags_begin(listeners))
         return error_set(out_error, PX_ERR_MEMORY, 0, "cannot listen: out of memory");
@@ -239,6 +242,7 @@ void listeners_settle(struct listeners *listeners, bool is_good)
     free(listeners->old_tags);
     listeners->old_tags = NULL;
     close_rest(listeners);
+    listeners_check(listeners);
     if (is_good)
         backlogs_renew(listeners);
     /* Without memory what is announced is not whole. */

@@ -106,6 +106,8 @@ static const struct listen_option {
     {"backlog", true, REACH_OPENED, set_backlog, "it is a number from 1 on"},
 };
 
+_Static_assert(ARRAY_COUNT(listen_option_table) <= 32, "each has a bit of what was seen");
+
 static const struct listen_option *option_find(px_str name)
 {
     for (size_t i = 0; i < ARRAY_COUNT(listen_option_table); i++)
@@ -182,6 +184,7 @@ px_err listen_options_read(const char *flag, const char *text, struct listen_opt
             return err;
         at = word.ptr + word.len;
     }
+    CHECK(options.mode <= MODE_MOST && options.backlog <= INT_MAX);
     *out_options = options;
     return PX_OK;
 }

@@ -113,6 +113,7 @@ void log_close(struct log *log)
 
 void log_start(struct log *log, px_loop *loop)
 {
+    CHECK(loop && !log->is_busy); /* a helper thread of the loop before would report there */
     log->loop = loop;
 }
 
@@ -230,6 +231,7 @@ void log_write(px_str lines, void *context)
 {
     struct log *log = context;
 
+    CHECK(log->loop);
     if (buf_append(&log->filling, lines) != PX_OK)
         log_drop(log, count_lines(lines.ptr, lines.len), "the log is not taken fast enough");
     log_submit(log);

@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 enum {
     WAIT_TURN_MS = 50,
     LOCK_TURN_MS = 2,
@@ -177,6 +179,7 @@ int log_file_reopen(struct log_file *file)
 
 void log_file_take(struct log_file *file, int fd)
 {
+    CHECK(fd >= 0 && file->fd >= 0 && fd != file->fd);
     close(file->fd);
     file->fd = fd;
     look_at(file);
@@ -226,7 +229,10 @@ static size_t piece_bytes(const struct log_file *file, const char *ptr, size_t l
 
 static ssize_t write_some(const struct log_file *file, const char *ptr, size_t len)
 {
+    size_t whole = len;
+
     len = piece_bytes(file, ptr, len);
+    CHECK(len > 0 && len <= whole);
     if (file->is_socket)
         return send(file->fd, ptr, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     return write(file->fd, ptr, len);
@@ -260,6 +266,7 @@ static int write_whole(const struct log_file *file, px_str lines,
         else if (errno != EINTR && errno != EAGAIN)
             failure = errno;
     }
+    CHECK(done <= lines.len && (done == lines.len || failure != 0));
     *out_bytes = done;
     return failure;
 }

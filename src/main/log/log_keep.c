@@ -37,6 +37,7 @@ static enum exit_code own_open(struct log_keep *keep, const struct options *opti
 {
     int legacy_fd = legacy_log_take();
 
+    CHECK(keep->fd < 0);
     if (!has_log(options))
         return CODE_OK;
     keep->fd = log_descriptor_open(options->log_file);
@@ -94,6 +95,7 @@ enum exit_code log_keep_open(struct log_keep *keep, const struct options *option
         return CODE_CANNOT_CREATE;
     }
     if (!is_alone && (keep->fd >= 0 || keep->others.count > 0)) {
+        CHECK(keep->lock_fd < 0);
         keep->lock_fd = log_lock_create();
         if (keep->lock_fd < 0)
             diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
@@ -124,6 +126,7 @@ enum exit_code log_keep_errors(struct log_keep *keep, const struct options *opti
 {
     const struct error_log_options *errors = &options->error_log;
 
+    CHECK(keep->error_fd < 0);
     if (errors->path) {
         keep->error_fd = log_descriptor_open(errors->path);
         if (keep->error_fd < 0) {

@@ -15,6 +15,17 @@
 #include "main/diagnostics.h"
 #include "main/log/log_file.h"
 
+/* Numbers rise, and no two logs of the program ever have the same. */
+static void log_set_check(const struct log_set *set)
+{
+    CHECK(set->count <= LOG_SET_MAX && set->last_id >= set->count);
+    CHECK(set->count == 0 || set->entries);
+    for (uint32_t i = 0; i < set->count; i++) {
+        CHECK(set->entries[i].path && set->entries[i].id <= set->last_id);
+        CHECK(set->entries[i].id > (i > 0 ? set->entries[i - 1].id : 0));
+    }
+}
+
 static struct log_entry *entry_find(const struct log_set *set, const char *path)
 {
     for (uint32_t i = 0; i < set->count; i++)
@@ -71,6 +82,7 @@ bool log_set_add(struct log_set *set, struct config *config)
 {
     uint32_t before = set->count;
 
+    log_set_check(set);
     for (const struct config_log *log = config->logs; log; log = log->next) {
         if (!log->path || entry_find(set, log->path))
             continue;
@@ -98,7 +110,7 @@ void log_set_keep(struct log_set *set, const struct config *config)
 {
     uint32_t kept = 0;
 
-    CHECK(set->count <= LOG_SET_MAX && set->last_id >= set->count);
+    log_set_check(set);
     for (uint32_t i = 0; i < set->count; i++) {
         if (is_named(config, set->entries[i].path))
             set->entries[kept++] = set->entries[i];

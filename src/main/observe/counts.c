@@ -23,10 +23,12 @@
 #include "main/observe/report.h"
 #include "pollux/pollux.h"
 
-enum death { DEATH_EXIT, DEATH_SIGNAL, DEATH_KILLED, DEATH_SANDBOX };
+enum death { DEATH_EXIT, DEATH_SIGNAL, DEATH_KILLED, DEATH_SANDBOX, DEATH_COUNT };
 
 static const char *const reasons[] = {"reason=\"exit\"", "reason=\"signal\"", "reason=\"killed\"",
                                       "reason=\"sandbox\"", NULL};
+_Static_assert(ARRAY_COUNT(reasons) == DEATH_COUNT + 1, "each way to die has its label");
+
 static const char *const build[] = {"version=\"" PX_VERSION_STRING "\"", NULL};
 static const char *const spans[] = {"result=\"sent\"", "result=\"dropped\"", NULL};
 static const char *const names[] = {"name", NULL};
@@ -80,6 +82,7 @@ px_err counts_init(struct counts *counts, px_error *out_error)
     for (int i = 0; i < COUNT_COUNT; i++) {
         px_metric_options options = table[i];
 
+        CHECK(options.name && options.help); /* every count has its row */
         options.struct_size = sizeof(options);
         if (px_metric_define(counts->metrics, &options, &counts->at[i], out_error) != PX_OK)
             return out_error->code;
@@ -116,6 +119,7 @@ void counts_death(struct counts *counts, int status)
 {
     enum death death = DEATH_EXIT;
 
+    CHECK(WIFEXITED(status) || WIFSIGNALED(status));
     if (WIFSIGNALED(status))
         death = WTERMSIG(status) == SIGKILL  ? DEATH_KILLED
                 : WTERMSIG(status) == SIGSYS ? DEATH_SANDBOX
@@ -209,6 +213,7 @@ void counts_look(struct counts *counts, int64_t now)
 {
     struct timespec cpu;
 
+    CHECK(counts->metrics);
     if (counts->looked_time == now)
         return;
     counts->looked_time = now;

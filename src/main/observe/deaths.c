@@ -74,6 +74,7 @@ static bool is_out_of_memory(struct deaths *deaths)
 
 void deaths_look(struct deaths *deaths, uint64_t now_ms)
 {
+    CHECK(deaths->count == 0 || now_ms >= deaths->since_ms);
     if (deaths->count == 0 || now_ms - deaths->since_ms < DEATHS_WINDOW_MS)
         return;
     if (deaths->count > DEATHS_SAID_MAX)

@@ -157,6 +157,7 @@ static px_str authority_split(px_str authority, px_str *out_port)
         return authority;
     size_t len = (size_t)(colon - authority.ptr);
 
+    CHECK(len < authority.len);
     *out_port = px_str_make(colon + 1, authority.len - len - 1);
     return px_str_make(authority.ptr, len);
 }
@@ -275,6 +276,7 @@ px_err span_put(struct buf *out, px_exchange *exchange, const px_summary *summar
         put(&span, "}");
     }
     put(&span, "}");
+    CHECK(span.at > out->ptr + out->len && span.has_attribute);
     CHECK((size_t)(span.at - out->ptr) <= out->cap - sizeof(end_text));
     out->len = (size_t)(span.at - out->ptr);
     return PX_OK;

@@ -61,6 +61,16 @@ static bool is_ripe(const struct tracer *tracer)
            (tracer->filling_count > 0 && tracer->filling.len >= BATCH_BYTES_MAX / 2);
 }
 
+/* What holds between two events: a message is at hand, whole, or none is. */
+static void tracer_check(const struct tracer *tracer)
+{
+    CHECK((tracer->sending_count > 0) == (tracer->sending.len > 0));
+    CHECK(!tracer->fetch || tracer->sending_count > 0);
+    CHECK(tracer->tries < TRIES_MAX && (tracer->tries == 0 || tracer->sending_count > 0));
+    CHECK(tracer->filling_count == 0 || tracer->filling.len > tracer->begin.len);
+    CHECK(tracer->filling.len <= BATCH_BYTES_MAX && tracer->sending.len <= BATCH_BYTES_MAX);
+}
+
 /* --- What becomes of spans ---------------------------------------------------------------------
  */
 
@@ -181,6 +191,8 @@ static void on_timer(px_timer *timer, void *context)
 {
     struct tracer *tracer = context;
 
+    CHECK(timer == tracer->timer);
+    tracer_check(tracer);
     px_timer_start(timer, BATCH_MS);
     send_next(tracer);
 }
@@ -288,6 +300,7 @@ void tracer_close(struct tracer *tracer, uint32_t patience_ms)
     tracer->is_ending = true;
     uint64_t end_ms = px_loop_now_ms(tracer->loop) + patience_ms;
 
+    tracer_check(tracer);
     if (patience_ms > 0)
         send_next(tracer);
     while (tracer->fetch && px_loop_now_ms(tracer->loop) < end_ms &&
@@ -297,6 +310,7 @@ void tracer_close(struct tracer *tracer, uint32_t patience_ms)
     if (tracer->fetch)
         px_fetch_cancel(tracer->fetch);
     px_client_destroy(tracer->client);
+    CHECK(!tracer->fetch); /* its end was reported */
     if (tracer->filling_count > 0)
         count(tracer, RESULT_DROPPED, tracer->filling_count);
     px_timer_destroy(tracer->timer);

@@ -79,6 +79,7 @@ static void print_log(struct print *print, const struct options *options)
                                         [PX_LOG_REQUEST] = "request",
                                         [PX_LOG_ECS] = "json"};
 
+    CHECK(options->server.log_format < ARRAY_COUNT(names) && names[options->server.log_format]);
     print_begin(print, "log");
     print_word(print, names[options->server.log_format]);
     if (options->log_file && log_sink_is(options->log_file))
@@ -105,6 +106,7 @@ static void print_process(struct print *print, const struct options *options)
         [SANDBOX_ON] = "on", [SANDBOX_OFF] = "off", [SANDBOX_REQUIRE] = "require"};
     const struct process_options *process = &options->process;
 
+    CHECK(process->sandbox < ARRAY_COUNT(modes));
     print_text(print, "user", process->user);
     if (process->workers_given) {
         print_begin(print, "workers");
@@ -146,6 +148,7 @@ static void print_proxies(struct print *print, const struct options *options)
 
     if (options->proxy.trusted_count == 0)
         return;
+    CHECK(options->server.forwarded < ARRAY_COUNT(fields));
     print_begin(print, "trusted_proxies");
     for (uint32_t i = 0; i < options->proxy.trusted_count; i++)
         print_value(print, px_str_of(options->proxy.trusted[i]));
@@ -165,6 +168,7 @@ static void print_id(struct print *print, const char *name, uint32_t id)
 
 static void print_listen(struct print *print, const struct options *options, uint32_t index)
 {
+    CHECK(index < options->listen_count);
     const struct listen_options *listen = &options->listen_options[index];
     const char *address = options->listen[index];
     uint32_t backlog = listen->backlog != 0 ? listen->backlog : options->backlog;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "config/config.h"
 #include "config/print.h"
 #include "main/diagnostics.h"
@@ -58,8 +59,10 @@ struct run_file *run_file_read(const struct options *options, const char *path)
     file->options.run.command_line = options;
     file->options.run.opened = file;
     file->options.run.config = file->config;
+    CHECK(!config_is_good(file->config) || file->config->site);
     if (file->config->site)
         (void)run_options_fill(file->config, &file->options);
+    options_check(&file->options);
     if (config_is_good(file->config)) {
         file->roots = run_roots_look(file->config);
         run_judge(file->config);
@@ -101,6 +104,7 @@ enum exit_code run_serve(const struct options *options)
 
     if (code != CODE_OK)
         return code;
+    CHECK(file->options.run.opened == file && file->options.run.config == file->config);
     return serve(&file->options); /* which takes the file */
 }
 

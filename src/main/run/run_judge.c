@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "pollux/files.h"
 
 /* --- Pages of errors ---------------------------------------------------------------------------

@@ -41,8 +41,8 @@ static const struct config_typed *value_of(const struct config_node *nodes, cons
 
 static void take_numbers(const struct config_node *top, struct options *options)
 {
-    for (size_t index = 0; index < run_number_count; index++) {
-        const struct run_number *row = &run_numbers[index];
+    for (size_t i = 0; i < run_number_count; i++) {
+        const struct run_number *row = &run_numbers[i];
         const struct config_node *block = row->block ? node_find(top, row->block) : NULL;
         const struct config_typed *value =
             value_of(row->block ? (block ? block->children : NULL) : top, row->name);
@@ -61,6 +61,7 @@ static void take_log(const struct config_node *top, struct options *options)
     options->server.log_format = PX_LOG_COMBINED;
     if (!log || log->value_count == 0)
         return;
+    CHECK(log->values[0].word < ARRAY_COUNT(formats)); /* the schema has these words and no other */
     options->server.log_format = formats[log->values[0].word];
     if (options->server.log_format == PX_LOG_JSON && node_option(log, "ecs"))
         options->server.log_format = PX_LOG_ECS;
@@ -86,6 +87,7 @@ static void take_process(const struct config_node *top, struct options *options)
     value = value_of(top, "accept");
     process->accept_shared = value && value->word == 1;
     value = value_of(top, "sandbox");
+    CHECK(!value || value->word < ARRAY_COUNT(modes));
     if (value)
         process->sandbox = modes[value->word];
     value = value_of(top, "pid_file");

@@ -122,6 +122,7 @@ void run_outcome_end(const struct run_outcome *outcome, enum exit_code code, px_
         {head, (size_t)len}, {(char *)(uintptr_t)text.ptr, text.len}, {tail, (size_t)tail_len}};
 
     CHECK(len > 0 && (size_t)len < sizeof(head));
+    CHECK(tail_len > 0 && (size_t)tail_len < sizeof(tail));
     if (lseek(outcome->fd, 0, SEEK_SET) != 0 || writev(outcome->fd, parts, 3) < 0)
         diagnostics_tell(LEVEL_WARNING, "cannot write %s: %s", outcome->path, strerror(errno));
 }
@@ -157,6 +158,7 @@ static bool record_read(const char *text, size_t len, struct record *out_record)
     if (strncmp(text, name, sizeof(name) - 1) != 0 || !number_take(&at, ' ', &began_ns) ||
         !number_take(&at, ' ', &code) || !number_take(&at, '\n', &bytes))
         return false;
+    CHECK((size_t)(at - text) <= len); /* numbers end before the NUL behind the text */
     left = len - (size_t)(at - text);
     if (code > 255 || bytes > left)
         return false;

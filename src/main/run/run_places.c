@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "main/log/log_sink.h"
 #include "process/privileges.h"
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "config/config.h"
 #include "main/diagnostics.h"
 #include "main/log/log_file.h"
@@ -28,6 +29,15 @@ enum { SENTENCE_BYTES = 128 };
 void run_swap_init(struct run_swap *swap, struct run_file *file)
 {
     *swap = (struct run_swap){.file = file, .old_log_fd = -1, .outcome = {.fd = -1}};
+}
+
+/* What holds between two steps: what was replaced is kept while something is tried, and no longer.
+ */
+static void run_swap_check(const struct run_swap *swap)
+{
+    CHECK(swap->file || !swap->next);
+    CHECK(swap->next || !swap->old_tls);
+    CHECK(swap->next || swap->old_log_fd < 0);
 }
 
 void run_swap_leave(struct run_swap *swap)
@@ -103,6 +113,7 @@ static bool try_tls(struct run_swap *swap, const struct run_parts *parts)
 {
     px_tls *tls;
 
+    CHECK(!swap->old_tls);
     if (secure_open(&swap->next->options, parts->dates, *parts->tls, &tls) != CODE_OK) {
         run_change_note(swap->next->config, "tls", 0, "TLS cannot be spoken so");
         return false;
@@ -188,10 +199,13 @@ static void fail(struct run_swap *swap)
     diagnostics_say("not reloaded: the configuration has errors; the old one goes on");
     run_file_close(swap->next);
     swap->next = NULL;
+    run_swap_check(swap);
 }
 
 bool run_swap_try(struct run_swap *swap, const struct run_parts *parts, uint32_t slot_count)
 {
+    CHECK(swap->file && !swap->next);
+    run_swap_check(swap);
     run_outcome_begin(&swap->outcome);
     swap->next = run_file_read(swap->file->options.run.command_line, swap->file->path);
     if (!swap->next) {
@@ -245,6 +259,8 @@ bool run_swap_alone(struct run_swap *swap, px_server *server, struct gateway *ga
     struct run_file *now = swap->next ? swap->next : swap->file;
     const char *text = "reloaded: the process serves it\n";
 
+    run_swap_check(swap);
+    CHECK(!swap->old_tls && swap->old_log_fd < 0); /* these stay for the life of the process */
     run_outcome_begin(&swap->outcome);
     struct run_file *next = run_file_read(swap->file->options.run.command_line, swap->file->path);
 
@@ -307,8 +323,10 @@ void run_swap_end(struct run_swap *swap, const struct run_parts *parts, bool is_
 {
     static const char text[] = "a new worker could not start; the old ones go on\n";
 
+    run_swap_check(swap);
     if (!swap->next)
         return;
+    CHECK(*parts->options == &swap->next->options);
     if (is_good)
         go_on(swap, parts);
     else
@@ -316,6 +334,7 @@ void run_swap_end(struct run_swap *swap, const struct run_parts *parts, bool is_
     swap->next = NULL;
     swap->old_tls = NULL;
     swap->old_log_fd = -1;
+    run_swap_check(swap);
     if (!is_good)
         run_outcome_end(&swap->outcome, CODE_CONFIG, px_str_of(text));
 }
@@ -341,7 +360,9 @@ void run_swap_say(const struct run_swap *swap, uint32_t worker_count)
 {
     char text[SENTENCE_BYTES];
 
-    snprintf(text, sizeof(text), "reloaded: %u new worker%s\n", worker_count,
-             worker_count == 1 ? " serves" : "s serve");
+    int len = snprintf(text, sizeof(text), "reloaded: %u new worker%s\n", worker_count,
+                       worker_count == 1 ? " serves" : "s serve");
+
+    CHECK(len > 0 && (size_t)len < sizeof(text));
     run_outcome_end(&swap->outcome, CODE_OK, px_str_of(text));
 }

@@ -15,6 +15,17 @@
 #include "base/error.h"
 #include "main/diagnostics.h"
 
+/* What holds between two messages. */
+static void channel_check(const struct channel *channel)
+{
+    CHECK(channel->loop && channel->server && channel->events);
+    CHECK(channel->ends.word_fd >= 0 && channel->ends.answer_fd >= 0);
+    CHECK(channel->socket_count <= channel->socket_room);
+    CHECK((channel->sockets != NULL) == (channel->socket_room > 0));
+    for (uint32_t i = 0; ASSERTS && i < channel->socket_count; i++)
+        ASSERT(channel->sockets[i].listener);
+}
+
 static void say(const struct channel *channel, enum control_kind kind, uint32_t slot)
 {
     /* It fails when the master is gone, and that is heard of at the other end of this channel. */
@@ -49,6 +60,8 @@ static void serve(struct channel *channel, const struct control_message *message
         error_set(&error, PX_ERR_MEMORY, 0, "cannot take a socket: out of memory");
     } else if (channel->events->on_serve(listener, message->address, channel->context, &error) !=
                PX_OK) {
+        CHECK(channel->socket_count > 0 &&
+              channel->sockets[channel->socket_count - 1].listener == listener);
         channel->socket_count--;
         px_listener_close(listener);
         if (error.code == PX_ERR_CLOSED)
@@ -79,6 +92,8 @@ static void message_take(struct channel *channel, const struct control_message *
     const struct channel_events *events = channel->events;
     bool is_serving = !px_server_is_draining(channel->server);
 
+    channel_check(channel);
+    CHECK(fd >= -1);
     switch (message->kind) {
     case CONTROL_SERVE:
         /* During a drain's delay, what a dead sibling leaves is taken as well. */
@@ -130,6 +145,7 @@ static void on_readable(px_watch *watch, unsigned seen, void *context)
     int result;
 
     (void)seen;
+    CHECK(channel->watch == watch);
     while ((result = control_receive(channel->ends.word_fd, &message, &fd)) > 0)
         message_take(channel, &message, fd);
     if (result == 0)
@@ -145,14 +161,16 @@ static void on_beat(px_timer *timer, void *context)
 {
     struct channel *channel = context;
 
-    CHECK(channel->block && channel->beat_ms > 0);
+    CHECK(channel->beat == timer);
     atomic_store(&channel->block->alive_ms, px_loop_now_ms(channel->loop));
     px_timer_start(timer, channel->beat_ms);
 }
 
 px_err channel_open(struct channel *channel, px_error *out_error)
 {
-    CHECK(channel->ends.word_fd >= 0 && channel->events && !channel->watch);
+    CHECK(!channel->watch && !channel->beat);
+    CHECK(channel->block && channel->beat_ms > 0);
+    channel_check(channel);
     channel->watch = px_watch_create(channel->loop, channel->ends.word_fd, PX_WATCH_READ,
                                      on_readable, channel, out_error);
     if (!channel->watch)
@@ -166,6 +184,7 @@ px_err channel_open(struct channel *channel, px_error *out_error)
 
 void channel_ready(const struct channel *channel, bool can_read)
 {
+    CHECK(channel->beat); /* it is listened to: what the master sends next is taken */
     say(channel, CONTROL_READY, can_read ? 0 : CONTROL_READY_BUT);
 }
 

@@ -114,6 +114,7 @@ static px_err allow_all(struct sandbox *sandbox, const struct options *options, 
     px_err err = PX_OK;
     bool has_name = false;
 
+    CHECK(root_fd < 0 || options->command == COMMAND_FILES);
     if (options->command == COMMAND_FILES)
         err = allow_serving(sandbox, &options->files, root_fd, out_error);
     if (options->command == COMMAND_PROXY)
@@ -135,6 +136,9 @@ px_err confinement_init(struct sandbox *sandbox, const struct options *options, 
                         bool is_alone, px_error *out_error)
 {
     const struct process_options *process = &options->process;
+
+    CHECK(!is_alone || root_fd < 0); /* alone, the folder is opened by its path */
+    options_check(options);
     px_err err = sandbox_init(sandbox, process->sandbox, process->user, out_error);
 
     return err == PX_OK ? allow_all(sandbox, options, root_fd, is_alone, out_error) : err;
@@ -143,6 +147,8 @@ px_err confinement_init(struct sandbox *sandbox, const struct options *options, 
 px_err confinement_renew(struct sandbox *sandbox, const struct options *options,
                          px_error *out_error)
 {
+    CHECK(options->run.config); /* flags do not change while the program runs */
+    options_check(options);
     sandbox_forget(sandbox);
     return allow_all(sandbox, options, -1, false, out_error);
 }
@@ -160,6 +166,7 @@ void confinement_tell_death(const struct sandbox *sandbox, pid_t pid, int status
 {
     char call[SANDBOX_TEXT_BYTES];
 
+    CHECK(pid > 0 && (WIFSIGNALED(status) || WIFEXITED(status)));
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
         sandbox_name_trap(sandbox, pid, call, sizeof(call));
         diagnostics_say("worker %ld was ended by its sandbox: it called %s", (long)pid, call);

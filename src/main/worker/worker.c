@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/budget.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -30,11 +29,12 @@
 #include "main/observe/observe.h"
 #include "main/observe/report.h"
 #include "main/observe/tracer.h"
+#include "main/processes.h"
 #include "main/root_watch.h"
 #include "main/run/run_attach.h"
 #include "main/secure.h"
 #include "main/worker/channel.h"
-#include "process/memory.h"
+#include "main/worker/watchdog.h"
 
 enum {
     LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
@@ -65,6 +65,24 @@ struct life {
     bool has_failed; /* a socket could not be served */
 };
 
+_Static_assert(LOG_PATIENCE_NOW_MS <= LOG_PATIENCE_MS && LAST_SPANS_NOW_MS <= LAST_SPANS_MS,
+               "an end in a hurry is never the slower one");
+
+/* What holds of a life whose server runs. */
+static void life_check(const struct life *life)
+{
+    const struct worker *worker = life->worker;
+
+    CHECK(life->loop && life->server && life->counting);
+    CHECK(!life->has_failed || life->is_hurried);
+    CHECK(!life->tracer || worker->options->trace.url);
+    CHECK(!life->log || worker->options->server.log_format != PX_LOG_OFF);
+    if (worker_is_alone(worker))
+        CHECK(!life->channel.watch && !life->channel.sockets);
+    else
+        CHECK(!life->watchdog && !life->look && life->channel.server == life->server);
+}
+
 /* --- The end ---------------------------------------------------------------------------------- */
 
 static void life_stop(struct life *life)
@@ -91,6 +109,7 @@ static void life_drain(struct life *life, uint32_t delay_ms)
 {
     px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
 
+    life_check(life);
     options.delay_ms = delay_ms;
     options.deadline_ms = life->worker->options->process.drain_timeout_ms;
     options.spread_ms = life->worker->options->process.drain_spread_ms;
@@ -107,6 +126,7 @@ static void on_end_signal(int signal_number, void *context)
     struct life *life = context;
 
     (void)signal_number;
+    CHECK(worker_is_alone(life->worker)); /* a worker's signals are its master's business */
     if (life->is_draining) {
         life_stop(life);
         return;
@@ -130,6 +150,8 @@ static void on_reload_signal(int signal_number, void *context)
     struct counts *counts = life->worker->counts;
     bool is_done;
 
+    CHECK(worker_is_alone(life->worker));
+    life_check(life);
     notify_reloading(life->worker->notify);
     on_reopen_signal(signal_number, context);
     if (life->worker->watch)
@@ -148,26 +170,6 @@ static void on_reload_signal(int signal_number, void *context)
                                           : "READY=1\nSTATUS=serving; the last reload failed\n");
 }
 
-static void on_watchdog(px_timer *timer, void *context)
-{
-    const struct life *life = context;
-
-    notify_send(life->worker->notify, "WATCHDOG=1\n");
-    px_timer_start(timer, life->worker->notify->watchdog_ms);
-}
-
-/* What the service manager wants to see from time to time. */
-static px_err life_feed_watchdog(struct life *life, px_error *out_error)
-{
-    if (life->worker->notify->watchdog_ms == 0)
-        return PX_OK;
-    life->watchdog = px_timer_create(life->loop, on_watchdog, life);
-    if (!life->watchdog)
-        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    px_timer_start(life->watchdog, 0);
-    return PX_OK;
-}
-
 /* What is counted of the process itself; alone, what was counted in all is noted too. */
 static void on_count(px_timer *timer, void *context)
 {
@@ -175,8 +177,9 @@ static void on_count(px_timer *timer, void *context)
     struct counts *counts = life->worker->counts;
     int64_t now = px_loop_unix_time(life->loop);
 
+    CHECK(timer == life->counting);
     counts_look(counts, now);
-    if (life->worker->ends.word_fd < 0)
+    if (worker_is_alone(life->worker))
         px_metrics_sample(counts->metrics, now);
     px_timer_start(timer, COUNT_MS);
 }
@@ -195,6 +198,7 @@ static void on_look(px_timer *timer, void *context)
 {
     struct life *life = context;
 
+    CHECK(timer == life->look && life->worker->watch);
     px_timer_start(timer, FILE_WATCH_LOOK_MS);
     secure_look(life->worker->listeners->tls, life->worker->dates);
     if (file_watch_look(life->worker->watch))
@@ -347,6 +351,7 @@ static px_err life_open(struct life *life, px_error *out_error)
     const struct options *options = life->worker->options;
     px_err err = PX_OK;
 
+    CHECK(!life->log);
     if (options->server.log_format != PX_LOG_OFF)
         err = log_open(options->log_file, life->worker->log_fd, life->worker->log_lock_fd,
                        &life->log, out_error);
@@ -367,6 +372,7 @@ static bool is_draining(const void *server)
 
 static px_err life_set_site(struct life *life, struct config *config, px_error *out_error)
 {
+    CHECK(config->site && !config->is_draining); /* it is good, and served for the first time */
     config->is_draining = is_draining;
     config->drain_context = life->server;
     config->metrics = life->worker->counts->metrics;
@@ -376,19 +382,6 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
     px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
 
     return err == PX_OK ? px_server_set_site(life->server, config->site, out_error) : err;
-}
-
-/* What its peers may make it keep: three quarters of what the process may use, with its siblings;
- * the rest is for what the program and its libraries take for themselves, and for the kernel. */
-static uint64_t memory_share(const struct worker *worker)
-{
-    uint64_t given = worker->options->server.memory_bytes_max;
-    uint32_t count = worker->worker_count > 0 ? worker->worker_count : 1;
-    uint64_t share = memory_usable() / 4 * 3 / count;
-
-    if (given != 0)
-        return given;
-    return share > MEMORY_BYTES_MIN ? share : MEMORY_BYTES_MIN;
 }
 
 static px_err life_make(struct life *life, px_error *out_error)
@@ -404,7 +397,7 @@ static px_err life_make(struct life *life, px_error *out_error)
     if (run_resolve(life->loop, &worker->options->resolver, out_error) != PX_OK)
         return out_error->code;
     server_options.loop = life->loop;
-    server_options.memory_bytes_max = memory_share(worker);
+    server_options.memory_bytes_max = processes_memory(worker->options, worker->worker_count);
     server_options.metrics = worker->counts->metrics;
     if (life->log) {
         log_start(life->log, life->loop);
@@ -447,11 +440,11 @@ static px_err life_listen(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
 
-    if (worker->ends.word_fd < 0) {
+    if (worker_is_alone(worker)) {
         px_err err = life_watch(life, out_error);
 
         if (err == PX_OK)
-            err = life_feed_watchdog(life, out_error);
+            err = watchdog_start(life->loop, worker->notify, &life->watchdog, out_error);
         return err == PX_OK ? life_take_signals(life, out_error) : err;
     }
     life->channel = (struct channel){.ends = worker->ends,
@@ -471,7 +464,8 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
     const struct listen_servers servers = {life->server, life->observe.server};
     int refused = 0;
 
-    if (worker->ends.word_fd >= 0) {
+    life_check(life);
+    if (!worker_is_alone(worker)) {
         channel_ready(&life->channel,
                       worker->root_fd < 0 || root_watch_is_readable(worker->root_fd));
     } else {
@@ -512,7 +506,7 @@ static void life_end(struct life *life)
     px_server_destroy(life->server);
     run_detach(life->worker->options);
     tracer_close(life->tracer, life->is_hurried ? LAST_SPANS_NOW_MS : LAST_SPANS_MS);
-    if (life->worker->ends.word_fd < 0 && life->is_draining) {
+    if (worker_is_alone(life->worker) && life->is_draining) {
         counts_report_cut(life->worker->counts);
         if (!life->worker->options->quiet)
             counts_report(life->worker->counts);
@@ -533,6 +527,7 @@ enum exit_code worker_run(const struct worker *worker)
     px_error error = {0};
     enum exit_code code = CODE_CANNOT_CREATE;
 
+    worker_check(worker);
     if (life_open(&life, &error) == PX_OK) {
         px_err err = life_make(&life, &error);
 

@@ -47,6 +47,14 @@ struct worker {
     void *context;
 };
 
+static inline bool worker_is_alone(const struct worker *worker)
+{
+    return worker->ends.word_fd < 0;
+}
+
+/* States what holds of one that may run (worker_check.c). */
+void worker_check(const struct worker *worker);
+
 /* Serves until a drain has ended; what went wrong was said on stderr. */
 enum exit_code worker_run(const struct worker *worker);
 

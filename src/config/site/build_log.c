@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 
 enum access_log_word { ACCESS_OFF, ACCESS_ON, ACCESS_COMBINED, ACCESS_JSON, ACCESS_TEMPLATE };
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "config/build/build.h"
+#include "config/site/build.h"
 
 #include "base/check.h"
 
@@ -18,7 +18,7 @@ static uint32_t bucket_of(const struct config *config, const struct config_node 
 {
     uint64_t key = (uint64_t)(uintptr_t)node ^ ((uint64_t)(uintptr_t)match << 1);
 
-    CHECK((config->bucket_count & (config->bucket_count - 1)) == 0);
+    CHECK(config->bucket_count > 0 && (config->bucket_count & (config->bucket_count - 1)) == 0);
     return (uint32_t)((key * 0x9e3779b97f4a7c15ULL) >> 32) & (config->bucket_count - 1);
 }
 
@@ -38,7 +38,7 @@ static void chain(struct config *config, struct config_made *one)
 {
     uint32_t bucket = bucket_of(config, one->node, one->match);
 
-    CHECK(config->bucket_count > 0 && one->node);
+    CHECK(one->node);
     one->beside = config->buckets[bucket];
     config->buckets[bucket] = one;
 }
@@ -69,7 +69,8 @@ bool build_made_keep(struct build *build, const struct config_node *node,
     struct config *config = build->config;
     struct config_made *one = load_take(build->load, sizeof(*one));
 
-    CHECK(release);
+    CHECK(thing && release);
+    CHECK(!node || !build_made_find(config, node, match)); /* a directive makes a thing once */
     if (!one || (node && !grow(build))) {
         release(thing);
         return false;

@@ -5,7 +5,7 @@
  * what stands before and behind that.  It can fail by what only the library can tell: a pattern, a
  * conflict of two, a folder that is not there.  Each is noted at its place, all in one go.
  */
-#include "config/build/build.h"
+#include "config/site/build.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +22,18 @@ void build_note(struct build *build, struct config_place place, const px_error *
         report_out_of_memory(&build->load->report);
     else
         report_add(&build->load->report, REPORT_MEANING, place, "%s", error->text);
+}
+
+/* What holds of a route in the making. */
+static void route_check(const struct build_route *route)
+{
+    CHECK(route->build && route->host && route->route);
+    CHECK(route->middleware_count <= BUILD_MIDDLEWARE_MAX);
+    CHECK(route->filter_count <= BUILD_FILTERS_MAX);
+    for (uint32_t i = 0; i < route->middleware_count; i++)
+        CHECK(route->middleware[i].run);
+    for (uint32_t i = 0; i < route->filter_count; i++)
+        CHECK(route->filters[i].filter);
 }
 
 /* A text that an error names whole: not a part of a longer word. */
@@ -63,7 +75,7 @@ void build_use(struct build_route *route, px_middleware_fn run, void *context,
 void build_filter(struct build_route *route, const px_filter *filter, void *context,
                   void (*release)(void *context))
 {
-    CHECK(route->filter_count < BUILD_FILTERS_MAX);
+    CHECK(filter && route->filter_count < BUILD_FILTERS_MAX);
     route->filters[route->filter_count++] = (px_filter_use){filter, context, release};
 }
 
@@ -116,6 +128,7 @@ static struct config_place pattern_place(const struct config_node *node, const c
 {
     uint32_t last = node->value_count - 1;
 
+    CHECK(node->value_count > 0); /* a route without a pattern has no settings */
     return node->values[strstr(text, "method") ? 0 : last].value->place;
 }
 
@@ -160,6 +173,7 @@ static void route_handle(px_exchange *exchange, void *context)
     for (uint32_t i = 0; i < route->count; i++) {
         const struct build_answer *answer = &route->answers[i];
 
+        ASSERT(answer->handler);
         if (answer->when && !px_matcher_matches(answer->when, exchange))
             continue;
         answer->handler(exchange, answer->context);
@@ -220,6 +234,7 @@ static void route_add(struct build_route *route, px_host *host, struct route_con
     options.middleware_count = route->middleware_count;
     options.filters = route->filters;
     options.filter_count = route->filter_count;
+    CHECK(context->config->hold_count > 0);
     config_hold(context->config);
     if (px_host_route(host, route->route->pattern, &options, route_handle, context, &error) !=
         PX_OK)
@@ -241,6 +256,8 @@ static void build_one_route(struct build *build, const struct config_host *from,
     (void)build_answers(&route, context->answers, &context->count);
     (void)build_middleware(&route);
     (void)build_filters(&route);
+    route_check(&route);
+    CHECK(context->count <= build_answer_count(settings));
     route_add(&route, host, context);
 }
 
@@ -260,6 +277,7 @@ static uint32_t listeners_of(const struct build *build, const struct config_host
                        "a host is served at %d addresses at most", HOST_LISTENERS_MAX);
             return count;
         }
+        CHECK(bind->listen->index < build->settings->listen_count);
         out_tags[count++] = bind->listen->index;
     }
     if (!is_at_all)
@@ -370,6 +388,7 @@ static void take_log(struct build *build, px_site_options *options)
     const struct config_typed *errors = node_option(log, "errors");
     const char *slip = NULL;
 
+    CHECK(log->values[0].word < ARRAY_COUNT(formats)); /* the schema has these words alone */
     options->log_format = formats[log->values[0].word];
     if (options->log_format == PX_LOG_TEMPLATE)
         options->log_template = build_log_template(build, log);
@@ -461,6 +480,7 @@ void config_build(struct config *config)
 {
     struct build build = {.config = config, .load = &config->load, .settings = config->settings};
 
+    CHECK(config->settings && !config->site);
     build.site = site_make(&build);
     if (!build.site)
         return;

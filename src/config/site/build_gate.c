@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "pollux/access.h"
 #include "pollux/basic_auth.h"
 #include "pollux/connection_limit.h"
@@ -77,10 +77,13 @@ static bool https_use(struct build_route *route, const struct config_step *step)
     if (!text || !https)
         return false;
     https_end(build, step->node, end);
-    snprintf(text, room, "https://{host}%s{uri}", end);
+    int len = snprintf(text, room, "https://{host}%s{uri}", end);
+
+    CHECK(len > 0 && (size_t)len < room);
     value.text = px_str_of(text);
     if (!build_text_read(build, &value, &target) || !build_match(build, step->match, &https->when))
         return false;
+    CHECK(target.template_); /* it has placeholders */
     https->target = target.template_;
     build_use(route, https_check, https, NULL);
     return true;
@@ -140,6 +143,8 @@ static bool access_use(struct build_route *route, uint32_t first)
 static const char *scope_name(struct build_route *route, const struct config_node *node)
 {
     const struct config_node *host = route->host->node, *own = route->route->node;
+
+    CHECK(!host || host->value_count > 0);
     bool is_own = own && node_is_in(own->children, node);
     const char *name =
         host && (is_own || node_is_in(host->children, node)) ? host->values[0].text.ptr : "";
@@ -164,6 +169,7 @@ static px_rate_limit *rate_make(struct build_route *route, const struct config_n
     options.name = scope_name(route, node);
     if (!shared->rates)
         return NULL;
+    CHECK(node->values[1].number > 0 && node->values[1].per_ms > 0);
     options.allocator = &build->config->allocator;
     options.table = shared->rates;
     options.key = node->values[0].text.ptr;
@@ -180,6 +186,7 @@ static px_connection_limit *connections_make(struct build_route *route,
 {
     px_connection_limit_options options = PX_CONNECTION_LIMIT_OPTIONS_DEFAULT;
 
+    CHECK(node->value_count > 1 && node->values[1].number <= UINT32_MAX);
     options.allocator = &route->build->config->allocator;
     options.key = node->values[0].text.ptr;
     options.when = when;

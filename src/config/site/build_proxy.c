@@ -4,9 +4,10 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
-#include "config/build/build.h"
 #include "config/serving.h"
+#include "config/site/build.h"
 #include "pollux/response.h"
 
 static uint32_t number_of(const struct config_typed *value)
@@ -100,6 +101,7 @@ static struct config_proxy *proxy_make(struct build *build, const struct config_
         is_good &= setting_take(build, inner, &proxy->options);
     if (!proxy->upstream || !is_good)
         return NULL;
+    CHECK(!proxy->made); /* there is no loop here */
     proxy->next = build->config->proxies;
     build->config->proxies = proxy;
     return build_made_keep(build, node, NULL, proxy, proxy_release) ? proxy : NULL;
@@ -170,6 +172,7 @@ void *build_auth(struct build_route *route, const struct config_node *node, px_m
     }
     for (uint32_t i = 1; i < node->value_count; i++)
         names[i - 1] = node->values[i].text.ptr;
+    CHECK(node->value_count > 0); /* the first one is the URL */
     auth->options.names = names;
     auth->options.name_count = node->value_count - 1;
     auth->options.timeout_ms = number_of(node_option(node, "timeout"));

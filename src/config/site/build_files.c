@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "pollux/files.h"
 
 enum {
@@ -63,6 +63,8 @@ static bool rules_take(struct build_route *route, px_files_options *options)
             types[options->type_count++] = (px_files_type){
                 sizeof(px_files_type), node->values[0].text.ptr, node->values[1].text.ptr};
     }
+    CHECK(options->rule_count == pair_count(settings, "cache_control"));
+    CHECK(options->type_count == pair_count(settings, "type"));
     options->rules = rules;
     options->types = types;
     return true;
@@ -137,6 +139,7 @@ bool build_files(struct build_route *route, const struct config_node *node,
     if (!rules_take(route, &options) || !indexes_take(route, &options))
         return false;
     options.allocator = &route->build->config->allocator;
+    CHECK(!fallback || (fallback->text.len > 0 && fallback->text.ptr[0] == '/'));
     options.spa = fallback ? fallback->text.ptr + 1 : NULL;
     options.listing = is_on(settings, "listing");
     options.follow_symlinks = is_on(settings, "symlinks");

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "pollux/compress.h"
 #include "pollux/headers.h"
 
@@ -21,6 +21,7 @@ struct config_place build_field_place(const struct config_node *node, const px_e
 
     for (size_t i = 0; i < ARRAY_COUNT(of_value); i++)
         is_of_value |= strstr(error->text, of_value[i]) != NULL;
+    CHECK(node->value_count > 0);
     return build_place_in(node->values[is_of_value && node->value_count > 1 ? 1 : 0].value, error);
 }
 
@@ -163,6 +164,7 @@ static struct coding *coding_make(struct build_route *route, uint32_t count)
 
         if (!node_is(step->node, "compress"))
             continue;
+        CHECK(coding->count < count); /* so many were counted */
         struct coding_rule *rule = &coding->rules[coding->count++];
 
         rule->is_on = step->node->value_count == 0 || !step->node->values[0].is_off;

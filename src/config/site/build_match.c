@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 
 enum { MATCH_VALUES_FIRST = 16 };
 
@@ -20,6 +20,7 @@ static const struct {
 static bool add_line(struct build *build, px_matcher *matcher, const struct config_node *node,
                      px_match_kind kind)
 {
+    CHECK(matcher && node->value_count > 0);
     px_str *values = load_take(build->load, node->value_count * sizeof(values[0]));
     px_error error;
     size_t at = 0;
@@ -44,6 +45,8 @@ static bool add_lines(struct build *build, px_matcher *matcher, const struct con
 static bool add_not(struct build *build, px_matcher *matcher, const struct config_node *node)
 {
     px_error error;
+
+    CHECK(node_is(node, "not"));
     px_matcher *inner = px_matcher_create(&build->config->allocator, &error);
     bool is_good = inner && add_lines(build, inner, node->children);
 
@@ -83,6 +86,7 @@ bool build_match(struct build *build, const struct config_node *match, px_matche
     *out_matcher = NULL;
     if (!match)
         return true;
+    CHECK(node_is(match, "match"));
     *out_matcher = build_made_find(build->config, match, NULL);
     if (*out_matcher)
         return true;

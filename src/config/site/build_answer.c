@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "config/build/build.h"
+#include "config/site/build.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 
@@ -71,6 +71,7 @@ static bool has_no_content(uint32_t status)
 
 static void respond_answer(px_exchange *exchange, const struct respond *respond)
 {
+    CHECK(respond->status >= 200 && respond->status <= 599);
     /* The text may say it; that of an error's page is the error's. */
     px_response_set_status(exchange, respond->status);
     px_str text = build_text_of(&respond->text, exchange, PX_TEMPLATE_PLAIN);

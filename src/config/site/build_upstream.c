@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "base/number.h"
-#include "config/build/build.h"
 #include "config/serving.h"
+#include "config/site/build.h"
 #include "pollux/response.h"
 
 enum { UPSTREAM_NAMES_MAX = 256, STATUS_MOST = 599 };
@@ -134,6 +134,7 @@ static bool url_check(struct build *build, const struct config_typed *value, con
 static bool server_take(struct build *build, struct config_upstream *upstream,
                         const struct config_node *node, bool is_secure)
 {
+    CHECK(upstream->servers && node->value_count > 0);
     px_upstream_server *server = &upstream->servers[upstream->options.server_count];
     const struct config_typed *value = &node->values[0];
     const char *url = url_of(build, value->text, is_secure);
@@ -168,8 +169,10 @@ static bool servers_take(struct build *build, struct config_upstream *upstream,
     for (const struct config_node *node = upstream->node->children; node; node = node->next)
         if (node_is(node, "server"))
             is_good &= server_take(build, upstream, node, tls != NULL);
-    for (uint32_t index = 0; index < upstream->options.server_count; index++)
-        is_any_https |= is_https(upstream->servers[index].url);
+    CHECK(upstream->options.server_count <= count &&
+          (!is_good || upstream->options.server_count == count));
+    for (uint32_t i = 0; i < upstream->options.server_count; i++)
+        is_any_https |= is_https(upstream->servers[i].url);
     if (!is_good || !is_any_https)
         return is_good;
     if (tls)
@@ -194,6 +197,7 @@ static bool statuses_read(struct build *build, const struct config_typed *value,
         goto wrong;
     if (most < least)
         goto wrong;
+    CHECK(least >= 100 && most <= STATUS_MOST && least <= most);
     check->status_min = (uint32_t)least;
     check->status_max = (uint32_t)most;
     return true;
@@ -226,6 +230,7 @@ static bool balance_take(struct build *build, const struct config_node *node,
                                           PX_BALANCE_LEAST, PX_BALANCE_HASH};
     struct build_text key;
 
+    CHECK(node->values[0].word < ARRAY_COUNT(balances)); /* the schema has these words alone */
     options->balance = balances[node->values[0].word];
     if (node->value_count == 1)
         return true;
@@ -330,6 +335,7 @@ static bool names_sort(struct build *build)
         one->index = count - 1 - index; /* the list is newest first */
         build->upstreams[index++] = one;
     }
+    CHECK(index == count);
     build->upstream_count = count;
     qsort(build->upstreams, count, sizeof(build->upstreams[0]), compare_upstreams);
     for (uint32_t first = 0, at = 1; at < count; at++) {
@@ -450,6 +456,7 @@ void build_upstreams_tell_apart(struct build *build)
         one->index = count - 1 - index; /* the list is newest first */
         unnamed[index++] = one;
     }
+    CHECK(index == count);
     qsort(unnamed, count, sizeof(unnamed[0]), compare_unnamed);
     const char *url = NULL;
 

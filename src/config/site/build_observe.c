@@ -4,7 +4,8 @@
  * What is shown is of all workers, and known to the process that serves alone; a configuration that
  * is only read has nothing to show.
  */
-#include "config/build/build.h"
+#include "base/check.h"
+#include "config/site/build.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
 
@@ -42,6 +43,7 @@ static void status_handle(px_exchange *exchange, void *config)
 bool build_observe(struct build *build, const struct config_node *node,
                    struct build_answer *out_answer)
 {
+    CHECK(node_is(node, "metrics") || node_is(node, "status"));
     *out_answer = (struct build_answer){
         .handler = node_is(node, "metrics") ? metrics_handle : status_handle,
         .context = build->config,

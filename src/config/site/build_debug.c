@@ -7,7 +7,8 @@
  */
 #include <stdio.h>
 
-#include "config/build/build.h"
+#include "base/check.h"
+#include "config/site/build.h"
 #include "pollux/pollux.h"
 
 enum { LINE_BYTES = 900, TARGET_BYTES = 300, HOST_BYTES = 100 };
@@ -54,6 +55,7 @@ static px_verdict on_request(px_exchange *exchange, void *context)
 {
     struct debug *debug = context;
 
+    ASSERT(debug->clients && debug->config->hold_count > 0);
     if (!debug->config->on_debug || !px_matcher_matches(debug->clients, exchange))
         return PX_NEXT;
     px_str id = px_request_id(exchange), client = px_request_client(exchange);
@@ -81,6 +83,7 @@ bool build_debug(struct build *build)
     const struct config_node *node = node_find(build->settings->nodes, "debug");
     px_error error;
 
+    CHECK(build->site);
     for (uint32_t i = 1; node && i < node->value_count; i++) {
         if (!node->values[i].is_off)
             continue;

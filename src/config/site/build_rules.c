@@ -6,7 +6,8 @@
  */
 #include <string.h>
 
-#include "config/build/build.h"
+#include "base/check.h"
+#include "config/site/build.h"
 #include "config/status_page.h"
 #include "pollux/reshape.h"
 
@@ -59,6 +60,7 @@ static struct rules rules_of(struct build *build, const struct config_node *node
 
 static bool page_add(struct build *build, struct build_pages *pages, const struct config_node *node)
 {
+    CHECK(pages->list && node->value_count > 0);
     px_str target = node->values[node->value_count - 1].text;
     px_error error;
 
@@ -69,6 +71,7 @@ static bool page_add(struct build *build, struct build_pages *pages, const struc
             build_note(build, node->values[i].value->place, &error);
             return false;
         }
+        CHECK(status >= BUILD_PAGES_FIRST && status - BUILD_PAGES_FIRST < BUILD_PAGES_COUNT);
         pages->is_named[status - BUILD_PAGES_FIRST] = true;
     }
     return true;
