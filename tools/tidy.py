@@ -23,6 +23,7 @@ C_LINES_MAX = 450
 HEADER_LINES_MAX = 200
 MACRO_LINES_MAX = 10
 EXCEPTIONS_MAX = 5
+FOLDER_SOURCES_MAX = 25
 STRUCT_MEMBERS_MAX = 40
 STRUCT_BOOLS_MAX = 8
 ASSERTS_PER_1000 = 15           # of lines of code
@@ -180,6 +181,69 @@ def rule_sizes(tree):
             tree.report(path, 1, f"{name} needs no exception (any more)")
         if len(reason.split()) < 3:
             tree.report(path, 1, f"{name}: an exception needs a reason")
+
+
+def rule_folders(tree):
+    """A folder that has very many sources wants rooms."""
+    counts = Counter(os.path.dirname(file.path) for file in tree.files
+                     if file.path.endswith(".c") and file.under("src"))
+    for folder, count in sorted(counts.items()):
+        if count > FOLDER_SOURCES_MAX:
+            tree.report(folder, 1, f"{count} sources, at most {FOLDER_SOURCES_MAX}: make rooms")
+
+
+COUNTED = re.compile(r"\bfor \((?:size_t|unsigned|int|uint(?:8|16|32|64)_t) (i|index) = ")
+
+
+def rule_counters(tree):
+    """Loops of one folder count with `i`, or with `index`: its readers meet one of them."""
+    folders = {}
+    for file in tree.files:
+        if file.is_c and file.under("src"):
+            for match in COUNTED.finditer(file.source.bare):
+                folders.setdefault(os.path.dirname(file.path), {}).setdefault(
+                    match.group(1), []).append((file, file.source.line_of(match.start())))
+    for folder, found in sorted(folders.items()):
+        if len(found) == 2:
+            rare, usual = sorted(found, key=lambda name: (len(found[name]), name))
+            for file, line in found[rare]:
+                tree.report(file, line, f"counts with {rare}, and {folder} with {usual}")
+
+
+# In a comment: `name()`, or a name with an underscore that is followed by a call's brackets.
+CALLED = re.compile(r"\b([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\(\)")
+SOURCE_NAMED = re.compile(r"(?<![\w/.*-])((?:[a-z0-9_]+/)*[a-z][a-z0-9_]*\.[ch])\b(?!\w)")
+
+
+SYSTEM_HEADERS = {"linux/landlock.h", "resolv.h", "zconf.h"}  # beside those that are included
+
+
+def rule_comments_name_what_is_there(tree):
+    """A comment of src names files that are there, and calls that are."""
+    sources = {file.path for file in tree.files if file.is_c}
+    bases = {os.path.basename(path) for path in sources}
+    system = SYSTEM_HEADERS | {name for file in tree.files if file.is_c
+                               for _, bracket, name in file.source.includes() if bracket == "<"}
+    known = {name for file in tree.files if file.is_c
+             for name in re.findall(r"\b[A-Za-z_]\w*\b", file.source.bare)}
+    for file in tree.files:
+        if not file.is_c or not file.under("src", "include", "examples", "bench"):
+            continue
+        for comment in re.finditer(r"/\*.*?\*/", file.text, re.S):
+            def tell(match, what):
+                line = file.text.count("\n", 0, comment.start() + match.start()) + 1
+                tree.report(file, line, f"a comment names {match.group(1)}, {what}")
+
+            for match in SOURCE_NAMED.finditer(comment.group()):
+                name = match.group(1)
+                if name in system:
+                    continue
+                if os.path.basename(name) not in bases or \
+                        ("/" in name and not any(f"/{path}".endswith(f"/{name}") for path in sources)):
+                    tell(match, "which is no file")
+            for match in CALLED.finditer(comment.group()):
+                if match.group(1) not in known:
+                    tell(match, "which is no function")
 
 
 def rule_layers(tree):

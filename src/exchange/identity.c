@@ -64,8 +64,8 @@ static void id_write(struct exchange_random *random, char *out, size_t digits)
     for (size_t at = 0; at < digits; at += 16) {
         uint64_t bits = random_next(random) | (at == 0);
 
-        for (size_t i = 0; i < 16; i++)
-            out[at + i] = hex[bits >> (60 - 4 * i) & 15];
+        for (size_t index = 0; index < 16; index++)
+            out[at + index] = hex[bits >> (60 - 4 * index) & 15];
     }
     out[digits] = '\0';
 }
@@ -77,9 +77,9 @@ static px_str request_id_given(const px_exchange *exchange)
     px_str given = field_find_value(request->fields, request->field_count, "X-Request-Id");
     bool is_fit = exchange->arrival.trusted && given.len > 0 && given.len <= REQUEST_ID_BYTES_MAX;
 
-    for (size_t i = 0; i < given.len && is_fit; i++)
-        is_fit = given.ptr[i] > 0x20 && given.ptr[i] < 0x7f && given.ptr[i] != '"' &&
-                 given.ptr[i] != '\\';
+    for (size_t index = 0; index < given.len && is_fit; index++)
+        is_fit = given.ptr[index] > 0x20 && given.ptr[index] < 0x7f && given.ptr[index] != '"' &&
+                 given.ptr[index] != '\\';
     return is_fit ? given : px_str_make(NULL, 0);
 }
 

@@ -42,12 +42,12 @@ px_err name_servers_read(const char *const *texts, size_t count, struct name_ser
     if (count > NAME_SERVERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "at most %d name servers are asked",
                          NAME_SERVERS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (!server_read(texts[i], &servers.addresses[servers.count++]))
+    for (size_t index = 0; index < count; index++)
+        if (!server_read(texts[index], &servers.addresses[servers.count++]))
             return error_set(out_error, PX_ERR_INVALID, 0,
                              "\"%.*s\" is no address of a name server: write 192.0.2.1, "
                              "[2001:db8::1] or 192.0.2.1:53",
-                             SERVER_BYTES_MAX, texts[i]);
+                             SERVER_BYTES_MAX, texts[index]);
     *out_servers = servers;
     return error_clear(out_error);
 }
@@ -81,8 +81,8 @@ bool name_servers_use(const struct name_servers *servers)
         return true; /* those of the system */
     if (!(state->options & RES_INIT) && res_init() != 0)
         return false;
-    for (uint32_t i = 0; i < servers->count; i++)
-        if (!server_put(state, (int)i, &servers->addresses[i]))
+    for (uint32_t index = 0; index < servers->count; index++)
+        if (!server_put(state, (int)index, &servers->addresses[index]))
             return false;
     state->nscount = (int)servers->count;
     state->options |= RES_NORELOAD;

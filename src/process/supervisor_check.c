@@ -13,8 +13,8 @@ static bool may_hold(const struct supervisor *supervisor, uint32_t place)
 
 static void slots_check(const struct supervisor *supervisor)
 {
-    for (uint32_t index = 0; index < supervisor->plan.slot_count; index++) {
-        const struct supervised_slot *slot = &supervisor->slots[index];
+    for (uint32_t i = 0; i < supervisor->plan.slot_count; i++) {
+        const struct supervised_slot *slot = &supervisor->slots[i];
 
         ASSERT(may_hold(supervisor, slot->holder));
         ASSERT(may_hold(supervisor, slot->previous));
@@ -29,8 +29,8 @@ static uint32_t slots_of(const struct supervisor *supervisor, uint32_t place)
 {
     uint32_t count = 0;
 
-    for (uint32_t index = 0; index < supervisor->plan.slot_count; index++)
-        count += supervisor->slots[index].holder == place;
+    for (uint32_t i = 0; i < supervisor->plan.slot_count; i++)
+        count += supervisor->slots[i].holder == place;
     return count;
 }
 

@@ -54,10 +54,11 @@ px_err upstream_counts_open(px_upstream *upstream, px_metrics *metrics)
     counts->available = set_of(metrics, METRIC_UPSTREAM_AVAILABLE, name, none);
     counts->connect = set_of(metrics, METRIC_UPSTREAM_CONNECT, name, none);
     counts->first_byte = set_of(metrics, METRIC_UPSTREAM_FIRST_BYTE, name, none);
-    for (int i = 0; i < RETRY_COUNT; i++)
-        counts->retries[i] = set_of(metrics, METRIC_UPSTREAM_RETRIES, name, px_str_of(reasons[i]));
-    for (uint32_t i = 0; i < upstream->server_count; i++) {
-        struct server *server = &upstream->servers[i];
+    for (int index = 0; index < RETRY_COUNT; index++)
+        counts->retries[index] =
+            set_of(metrics, METRIC_UPSTREAM_RETRIES, name, px_str_of(reasons[index]));
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        struct server *server = &upstream->servers[index];
         px_str url = px_str_of(server->url);
 
         server->counts.requests = set_of(metrics, METRIC_UPSTREAM_REQUESTS, name, url);
@@ -86,8 +87,8 @@ void upstream_counts_show(px_upstream *upstream)
 
     if (!counts->metrics)
         return;
-    for (uint32_t i = 0; i < upstream->server_count; i++) {
-        struct server *server = &upstream->servers[i];
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        struct server *server = &upstream->servers[index];
         bool is_up = server_is_up(upstream, server);
 
         is_available = is_available || is_up;
@@ -107,8 +108,8 @@ void upstream_counts_close(px_upstream *upstream)
 
     if (!counts->metrics)
         return;
-    for (uint32_t i = 0; i < upstream->server_count; i++) {
-        struct server *server = &upstream->servers[i];
+    for (uint32_t index = 0; index < upstream->server_count; index++) {
+        struct server *server = &upstream->servers[index];
 
         gauge_move(counts->metrics, METRIC_UPSTREAM_ACTIVE, server->counts.active,
                    &server->counts.shown, 0);

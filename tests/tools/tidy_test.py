@@ -93,6 +93,36 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(len(self.found(files)), 1)
         self.assertIn("6 exceptions, at most 5", self.found(files)[0])
 
+    def test_folder_size(self):
+        many = {f"src/base/a{index}.c": HEAD for index in range(25)}
+        lists = {"src/base/CMakeLists.txt": " ".join(f"a{index}.c" for index in range(26))}
+        self.assertEqual(self.found({**many, **lists}), [])
+        found = self.found({**many, **lists, "src/base/a25.c": HEAD})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("26 sources, at most 25", found[0])
+        self.assertEqual(self.found({**many, **lists, "src/base/room/a25.c": HEAD}), [])
+
+    def test_counters(self):
+        loop = "static inline void {0}(void)\n{{\n    for (int {1} = 0; {1} < 2; {1}++)\n        ;\n}}\n"
+        self.good("src/base/a.h", header(loop.format("one", "i") + loop.format("two", "i")))
+        self.good("src/base/a.h", header(loop.format("one", "index") + loop.format("two", "index")))
+        self.bad("src/base/a.h", header(loop.format("one", "i") + loop.format("two", "i") +
+                                        loop.format("three", "index")), "counts with index")
+        self.good("src/base/a.h", header(loop.format("one", "i")),
+                  **{"src/io/a.h": header(loop.format("two", "index")).replace("BASE", "IO")})
+
+    # --- what comments name ----------------------------------------------------------------------
+
+    def test_files_that_comments_name(self):
+        self.good("src/base/a.c", HEAD + "/* See a.c, base/a.c, src/base/a.c and stdio.h. */\n#include <stdio.h>\n")
+        self.bad("src/base/a.c", HEAD + "/* See gone.c. */\n", "names gone.c, which is no file")
+        self.bad("src/base/a.c", HEAD + "/* See io/a.c. */\n", "names io/a.c, which is no file")
+        self.good("src/base/a.c", HEAD + "/* Level 2.c of it, or conf.d/x.conf. */\n")
+
+    def test_calls_that_comments_name(self):
+        self.good("src/base/a.c", HEAD + "/* As name_of() does. */\nstatic int name_of(void);\n")
+        self.bad("src/base/a.c", HEAD + "/* As name_of() does. */\n", "names name_of, which is no function")
+
     # --- layers --------------------------------------------------------------------------------
 
     def test_every_floor(self):
@@ -123,7 +153,7 @@ class TidyTest(unittest.TestCase):
         self.bad("src/base/a.c", HEAD + "#include <pollux/str.h>\n", "write")
         self.good("src/base/a.c", HEAD + '#include "pollux/str.h"\n#include <stddef.h>\n')
         self.bad("src/nowhere/a.c", HEAD, "not in the house")
-        self.good("src/base/a.c", HEAD + '/* #include "server/conn.h" */\n')
+        self.good("src/base/a.c", HEAD + '/* #include "base/a.c" */\n')
 
     def test_include_of_source(self):
         self.bad("src/base/a.c", HEAD + '#include "base/b.c"\n', "never included")
@@ -403,7 +433,8 @@ class TidyTest(unittest.TestCase):
     def test_every_rule_is_tested(self):
         names = {rule.__name__ for rule in tidy.RULES}
         self.assertEqual(names, {"rule_" + name for name in (
-            "assertions", "bans", "circles", "conditionals", "first_comment", "functions_are_used", "globals",
+            "assertions", "bans", "circles", "comments_name_what_is_there", "conditionals", "counters",
+            "first_comment", "folders", "functions_are_used", "globals",
             "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "plain_words", "public_headers", "sizes",
             "structs")})
 

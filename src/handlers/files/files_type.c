@@ -1,6 +1,6 @@
 /*
- * Media types of files: those of the options first, then what http/media_type.h knows, with the
- * charset of the options in place of its own.
+ * Media types of files: those of the options first, then what http/fields/media_type.h knows, with
+ * the charset of the options in place of its own.
  *
  * Happy path: without options nothing is looked up here.  A type with another charset is made once,
  * when a file first needs it, and kept; without memory it goes out without a charset.

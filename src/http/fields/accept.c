@@ -30,12 +30,12 @@ static bool weight_parse(px_str text, uint16_t *out_weight)
     if (text.len == 0 || text.len > 5 || (text.ptr[0] != '0' && text.ptr[0] != '1') ||
         (text.len > 1 && text.ptr[1] != '.'))
         return false;
-    for (size_t index = 0; index < text.len; index++) {
-        if (index == 1)
+    for (size_t i = 0; i < text.len; i++) {
+        if (i == 1)
             continue;
-        if (text.ptr[index] < '0' || text.ptr[index] > '9')
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
-        weight += (uint32_t)(text.ptr[index] - '0') * unit;
+        weight += (uint32_t)(text.ptr[i] - '0') * unit;
         unit /= 10;
     }
     if (weight > WEIGHT_MAX)
@@ -120,9 +120,9 @@ void accept_coding_add(struct accept_coding *accept, px_str value)
 void accept_coding_read(struct accept_coding *accept, const px_field *fields, size_t count)
 {
     accept_coding_init(accept);
-    for (size_t index = 0; index < count; index++) {
-        if (field_name_is(fields[index].name, "accept-encoding"))
-            accept_coding_add(accept, fields[index].value);
+    for (size_t i = 0; i < count; i++) {
+        if (field_name_is(fields[i].name, "accept-encoding"))
+            accept_coding_add(accept, fields[i].value);
     }
 }
 
@@ -222,9 +222,9 @@ void accept_type_add(struct accept_type *accept, px_str value)
 
 void accept_type_read(struct accept_type *accept, const px_field *fields, size_t count)
 {
-    for (size_t index = 0; index < count; index++) {
-        if (field_name_is(fields[index].name, "accept"))
-            accept_type_add(accept, fields[index].value);
+    for (size_t i = 0; i < count; i++) {
+        if (field_name_is(fields[i].name, "accept"))
+            accept_type_add(accept, fields[i].value);
     }
 }
 

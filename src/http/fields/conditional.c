@@ -30,8 +30,8 @@ static unsigned conditional_bit(px_str name)
 void conditional_init(struct conditional *conditional, const px_field *fields, uint32_t count)
 {
     *conditional = (struct conditional){fields, count, 0, 0};
-    for (uint32_t index = 0; index < count; index++) {
-        unsigned bit = conditional_bit(fields[index].name);
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned bit = conditional_bit(fields[i].name);
 
         conditional->twice |= conditional->seen & bit;
         conditional->seen |= bit;
@@ -40,9 +40,9 @@ void conditional_init(struct conditional *conditional, const px_field *fields, u
 
 static px_str conditional_value(const struct conditional *conditional, unsigned bit)
 {
-    for (uint32_t index = 0; index < conditional->field_count; index++)
-        if (conditional_bit(conditional->fields[index].name) == bit)
-            return conditional->fields[index].value;
+    for (uint32_t i = 0; i < conditional->field_count; i++)
+        if (conditional_bit(conditional->fields[i].name) == bit)
+            return conditional->fields[i].value;
     return px_str_make(NULL, 0);
 }
 
@@ -64,8 +64,8 @@ static bool tags_match(const struct conditional *conditional, unsigned bit,
 {
     bool strong = bit == CONDITIONAL_IF_MATCH; /* RFC 9110 sections 13.1.1 and 13.1.2 */
 
-    for (uint32_t index = 0; index < conditional->field_count; index++) {
-        const px_field *field = &conditional->fields[index];
+    for (uint32_t i = 0; i < conditional->field_count; i++) {
+        const px_field *field = &conditional->fields[i];
 
         if (conditional_bit(field->name) != bit)
             continue;

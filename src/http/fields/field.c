@@ -201,8 +201,8 @@ bool field_list_has(px_str list, const char *token)
 
 bool field_lines_have(const px_field *fields, uint32_t count, const char *name, const char *token)
 {
-    for (uint32_t index = 0; index < count; index++) {
-        if (field_name_is(fields[index].name, name) && field_list_has(fields[index].value, token))
+    for (uint32_t i = 0; i < count; i++) {
+        if (field_name_is(fields[i].name, name) && field_list_has(fields[i].value, token))
             return true;
     }
     return false;

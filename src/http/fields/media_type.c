@@ -25,12 +25,12 @@ static bool lower(px_str text, char *out, size_t room)
 {
     if (text.len >= room)
         return false;
-    for (size_t index = 0; index < text.len; index++) {
-        char byte = text.ptr[index];
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.ptr[i];
 
         if (byte == '\0')
             return false;
-        out[index] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+        out[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
     }
     out[text.len] = '\0';
     return true;
@@ -70,8 +70,8 @@ px_str media_type_of(px_str file_name)
         if (byte == '.')
             return type_of_extension(px_str_make(file_name.ptr + at, file_name.len - at));
     }
-    for (size_t index = 0; index < sizeof(text_names) / sizeof(text_names[0]); index++) {
-        if (field_text_equal(file_name, px_str_of(text_names[index])))
+    for (size_t i = 0; i < sizeof(text_names) / sizeof(text_names[0]); i++) {
+        if (field_text_equal(file_name, px_str_of(text_names[i])))
             return px_str_make(text_plain, sizeof(text_plain) - 1);
     }
     return px_str_of(unknown);

@@ -92,8 +92,8 @@ char *escape_segment_write(char *out, px_str segment)
 {
     static const char digits[] = "0123456789ABCDEF";
 
-    for (size_t index = 0; index < segment.len; index++) {
-        unsigned char byte = (unsigned char)segment.ptr[index];
+    for (size_t i = 0; i < segment.len; i++) {
+        unsigned char byte = (unsigned char)segment.ptr[i];
 
         if (is_unreserved(byte)) {
             *out++ = (char)byte;

@@ -21,11 +21,11 @@ static inline void end_piece(char *text, struct http_span span)
 
 static inline void fields_take(const struct h1_parser *parser, char *text, px_field *fields)
 {
-    for (size_t i = 0; i < parser->field_count; i++) {
-        struct http_field_span span = parser->fields[i];
+    for (size_t index = 0; index < parser->field_count; index++) {
+        struct http_field_span span = parser->fields[index];
 
-        fields[i].name = piece(text, span.name);
-        fields[i].value = piece(text, span.value);
+        fields[index].name = piece(text, span.name);
+        fields[index].value = piece(text, span.value);
         end_piece(text, span.name);
         end_piece(text, span.value);
     }

@@ -19,10 +19,10 @@ void http_glimpse_field(struct http_glimpse *glimpse, px_str name, px_str value)
     static const char *const logged[] = {"Host", "User-Agent", "Referer", "Forwarded",
                                          "X-Forwarded-For"};
 
-    for (size_t index = 0; index < ARRAY_COUNT(logged); index++) {
-        if (!field_name_is(name, logged[index]))
+    for (size_t i = 0; i < ARRAY_COUNT(logged); i++) {
+        if (!field_name_is(name, logged[i]))
             continue;
-        if (index == 0 && !glimpse->host.ptr)
+        if (i == 0 && !glimpse->host.ptr)
             glimpse->host = http_glimpse_cut(value);
         if (glimpse->field_count == GLIMPSE_FIELDS_MAX)
             glimpse->fields_cut = true;

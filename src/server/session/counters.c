@@ -157,8 +157,8 @@ _Static_assert((int)SOCKET_KINDS == WEBSOCKET_KINDS && (int)SOCKET_WAYS == WEBSO
 
 static void cells_move(uint64_t *cells, const uint64_t *now, const uint64_t *shown, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        cells[i] += now[i] - shown[i];
+    for (uint32_t index = 0; index < count; index++)
+        cells[index] += now[index] - shown[index];
 }
 
 /* What WebSockets of the loop have done since that was last counted, by whichever server of it. */

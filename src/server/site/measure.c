@@ -73,9 +73,9 @@ uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange, px_end 
     uint64_t key =
         measure_key(&outcome, end, end != PX_END_COMPLETE && exchange_upstream_broke(exchange));
 
-    for (uint32_t i = 1; i < MEASURE_KEPT; i++)
-        if (measure->keys[i] == key)
-            return measure->cells[i];
+    for (uint32_t index = 1; index < MEASURE_KEPT; index++)
+        if (measure->keys[index] == key)
+            return measure->cells[index];
     uint32_t at = measure->next++ % MEASURE_KEPT;
 
     measure->cells[at] = series_find(metrics, exchange, &outcome, end, measure);
