@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 
-from rows import ROWS
+from rows import CURVES, ROWS
 from servers import FLOOR, BenchError
 
 COLOURS = {"pollux": 0x2A7F62, "embedder": 0x7FBFA8, FLOOR: 0x777777}
@@ -21,7 +21,8 @@ DECIMALS_MAX = 3
 UNITS = {"us": "CPU \N{MICRO SIGN}s a request", "B": "bytes", "KiB": "KiB"}
 LEGEND = "Shorter is better. Bars are medians of the rounds, thin lines go from the least to the most."
 FLOOR_LEGEND = "floor: a program that makes the bare system calls and parses nothing."
-WIDTH, HEAD, PANEL, BAR, LEFT = 760, 62, 60, 24, 12
+CURVE_LEGEND = "Lower is better. Points are medians of the rounds, thin lines go from the least to the most."
+WIDTH, HEAD, PANEL, BAR, LEFT, CURVE = 760, 62, 60, 24, 12, 220
 # Light and dark, by what the reader's system prefers; a page of the other kind still reads.
 STYLE = """<style>
 svg { color: #1f2328; background: #ffffff }
@@ -88,6 +89,46 @@ def gnuplot_script(path, rows, results):
     return "\n".join(script + ["unset multiplot", ""])
 
 
+def curve_panel(curve, rows, results, top, height, total):
+    """One curve's commands: a line a server, what grows along a logarithmic axis."""
+    names = sorted({name for row in rows for name in results[row.name]})
+    for number, name in enumerate(names):
+        yield f"$line{number} << END"
+        for row in rows:
+            values = results[row.name].get(name)
+            if values:
+                yield f"{row.at} {statistics.median(values):.5f} {min(values):.5f} {max(values):.5f}"
+        yield "END"
+    most = max(max(values) for row in rows for values in results[row.name].values())
+    yield f"set size 1,{height / total:.5f}"
+    yield f"set origin 0,{(top - height) / total:.5f}"
+    yield (f"set label 1 {quoted(f'{CURVES[curve]}: {UNITS[rows[0].unit]}')} "
+           f"at screen {LEFT / WIDTH:.5f},{(top - 18) / total:.5f} left front")
+    yield f"set xrange [{rows[0].at}:{rows[-1].at * 1.05}]"
+    yield f"set yrange [0:{most * 1.15 or 1:.5f}]"
+    yield "set xtics (" + ", ".join(f"'{row.at:,}' {row.at}" for row in rows) + ")"
+    yield "plot " + ", ".join(
+        f"$line{number} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 lc rgb '#{COLOURS.get(name, PEER_COLOUR):06x}' "
+        f"title {quoted(name)}" for number, name in enumerate(names))
+
+
+def curves_script(path, rows, results):
+    curves = [curve for curve in CURVES if any(row.curve == curve for row in rows)]
+    total = HEAD + CURVE * len(curves)
+    script = [f"set terminal svg size {WIDTH},{total} font 'sans,13' background 'white'",
+              "set encoding utf8", "set termoption noenhanced", f"set output '{path}'", "set multiplot",
+              "set border 3", "set tics scale 0.5 nomirror", "set logscale x", "set lmargin 10", "set rmargin 4",
+              "set tmargin 3", "set bmargin 2", "set key tmargin right horizontal",
+              f"set label 2 {quoted(CURVE_LEGEND)} at screen {LEFT / WIDTH:.5f},{(total - 18) / total:.5f} left front"]
+    top = total - HEAD + 20
+    for number, curve in enumerate(curves):
+        script += curve_panel(curve, [row for row in rows if row.curve == curve], results, top, CURVE, total)
+        top -= CURVE
+        if number == 0:
+            script.append("unset label 2")
+    return "\n".join(script + ["unset multiplot", ""])
+
+
 def finish(svg, title, description):
     """What gnuplot cannot be told: a title of its own, and colours that follow the page."""
     svg = re.sub(r"<title>.*?</title>\s*<desc>.*?</desc>",
@@ -103,7 +144,8 @@ def draw(path, title, rows, results):
     rows = [row for row in rows if results.get(row.name)]
     if not rows:
         return
-    done = subprocess.run(["gnuplot"], input=gnuplot_script(path, rows, results), text=True,
+    script = curves_script if rows[0].curve else gnuplot_script
+    done = subprocess.run(["gnuplot"], input=script(path, rows, results), text=True,
                           capture_output=True, timeout=60, check=False)
     if done.returncode != 0:
         raise BenchError(f"gnuplot: {done.stderr.strip()}")
@@ -111,7 +153,8 @@ def draw(path, title, rows, results):
     shown = "; ".join(f"{row.title} ({UNITS[row.unit]}): " + ", ".join(
         f"{name} {statistics.median(values):.{decimals(results[row.name])}f}" for name, values in results[row.name].items())
         for row in rows)
-    path.write_text(finish(path.read_text(), title, f"{LEGEND} {shown}."))
+    legend = CURVE_LEGEND if rows[0].curve else LEGEND
+    path.write_text(finish(path.read_text(), title, f"{legend} {shown}."))
 
 
 def memory_name(page):

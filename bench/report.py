@@ -11,12 +11,14 @@ import subprocess
 import sys
 
 import chart
+from rows import CURVES
 from servers import FLOOR, first_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
 TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time",
-          "realtime": "WebSocket: CPU time and memory", "proxy": "Reverse proxy: CPU time"}
+          "realtime": "WebSocket: CPU time and memory", "proxy": "Reverse proxy: CPU time",
+          "scale": "As the work grows: CPU time"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
 
@@ -103,6 +105,39 @@ class Page:
             yield "Nothing was measured."
         yield ""
 
+    def curve_lines(self, curve, rows):
+        """One line a point, with what each server takes, and how many times its first point that is."""
+        names = sorted({name for row in rows for name in self.results[row.name]},
+                       key=lambda name: (name != "pollux", name))
+        first = {name: self.middle(rows[0], name) for name in names}
+        lines = []
+        for row in rows:
+            line = [f"{row.at:,}"]
+            for name in names:
+                middle = self.middle(row, name)
+                values = values_of(self.results[row.name].get(name, ()))
+                line += [f"{middle:.3f}", f"{min(values):.3f} to {max(values):.3f}",
+                         f"{middle / first[name]:.2f}" if first[name] else "-"] if middle else ["-", "-", "-"]
+            lines.append(line)
+        yield f"## {CURVES[curve]}"
+        yield ""
+        yield from markdown_table([curve] + [text for name in names for text in
+                                             (f"{name}, {rows[0].unit}", "min to max", "x its first")], lines)
+        yield ""
+
+    def middle(self, row, name):
+        values = values_of(self.results[row.name].get(name, ()))
+        return statistics.median(values) if values else None
+
+    def measured_lines(self):
+        for row in self.rows:
+            if not row.curve:
+                yield from self.row_lines(row)
+        for curve in CURVES:
+            points = [row for row in self.rows if row.curve == curve]
+            if points:
+                yield from self.curve_lines(curve, points)
+
     def reach_lines(self):
         """One line a target of a measured row: what, how much, reached or by how much missed."""
         for row in self.rows:
@@ -184,12 +219,12 @@ class Page:
             lines += [f"![CPU microseconds per request]({self.options.page}.svg)", ""]
         if any(row.kind != "cpu" for row in self.rows):
             lines += [f"![Anonymous memory]({chart.memory_name(self.options.page)})", ""]
-        lines += ["## Targets", ""]
-        lines += markdown_table(["row", "target", "median of rounds", "min to max", "verdict"],
-                                self.reach_lines())
-        lines += [""]
-        for row in self.rows:
-            lines += self.row_lines(row)
+        reached = list(self.reach_lines())
+        if reached:
+            lines += ["## Targets", ""]
+            lines += markdown_table(["row", "target", "median of rounds", "min to max", "verdict"], reached)
+            lines += [""]
+        lines += self.measured_lines()
         lines += self.calls_lines()
         lines += self.machine_lines()
         if self.troubles:

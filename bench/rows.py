@@ -33,36 +33,61 @@ class Row:
     # "broadcast" (WebSocket)
     load: str = "wrk"
     proxied: bool = False  # what is measured stands in front of a server that answers from memory
+    together: bool = False  # the figure is the server's and the load's
+    curve: str = ""  # of a curve of the page "scale": what grows,
+    at: int = 0  # and how many of it there are at this point
+    fields: tuple = ()  # of every request, beside those that the server's row asks for
+
+
+CURVES = {"connections": "Keep-alive connections, all of them asking", "fields": "Fields of a request, 64 connections",
+          "routes": "Routes of the site, 64 connections", "files": "Files asked for in turn, 100 bytes each, 64 connections"}
+
+
+def some_fields(count):
+    """Such as clients send: names that differ, values of 20 bytes. Host, which the load adds, makes one more."""
+    return tuple(f"X-Field-{number}: value of twenty byte" for number in range(count))
+
+
+def point(curve, at, connections=64, **more):
+    return Row(f"{curve}_{at}", f"{CURVES[curve]}: {at:,}", "cpu", "us", connections=connections, page="scale",
+               curve=curve, at=at, **more)
 
 
 ROWS = (
     Row("keepalive", "Keep-alive, 512 connections, saturated", "cpu", "us", "keepalive", 512,
-        reach=(("floor", 1.04), ("nginx", 0.80))),
+        reach=(("floor", 1.03), ("nginx", 0.80))),
     Row("pipelined", "16 requests pipelined, 64 connections", "cpu", "us", "pipelined", 64, 16,
-        reach=(("floor", 1.12), ("nginx", 0.10))),
+        reach=(("floor", 1.15), ("nginx", 0.10))),
     Row("connection", "A connection per request, 64 at a time", "cpu", "us", "connection", 64,
-        closing=True, reach=(("floor", 1.08), ("nginx", 0.65))),
+        closing=True, reach=(("floor", 1.05), ("nginx", 0.65))),
     Row("file_10k", "File of 10 KiB, keep-alive, 64 connections", "cpu", "us", "file_10k", 64,
-        target="/10k.txt", content_bytes=10 << 10, reach=(("floor", 1.10),)),
+        target="/10k.txt", content_bytes=10 << 10, reach=(("floor", 1.03),)),
     Row("file_1m", "File of 1 MiB, keep-alive, 16 connections", "cpu", "us", "file_1m", 16,
         target="/1m.txt", content_bytes=1 << 20, reach=(("lighttpd", 0.80),)),
+    Row("file_1m_both", "File of 1 MiB, 16 connections, server and reader together", "cpu", "us", "file_1m", 16,
+        target="/1m.txt", content_bytes=1 << 20, together=True, reach=(("lighttpd", 0.76),)),
     Row("idle", "An idle keep-alive connection, anonymous memory", "idle", "B", connections=10000,
-        reach=(("bytes", 400),)),
+        reach=(("bytes", 360),)),
     Row("fresh", "A fresh worker, anonymous memory (RssAnon)", "fresh", "KiB",
         reach=(("bytes", 1 << 20),)),
     Row("tls_keepalive", "TLS 1.3, keep-alive, 64 connections", "cpu", "us", connections=64,
         reach=(("nginx", 0.80),), page="secure", tls=True),
     Row("tls_file_1m", "TLS 1.3, file of 1 MiB, AES-GCM, 16 connections", "cpu", "us",
-        connections=16, target="/1m.txt", content_bytes=1 << 20, reach=(("nginx", 0.75),),
+        connections=16, target="/1m.txt", content_bytes=1 << 20, reach=(("nginx", 0.75), ("h2o", 0.95)),
         page="secure", tls=True),
     Row("h2_clear", "HTTP/2 in the clear, 16 connections, 32 streams each", "cpu", "us", "h2", 16,
-        32, reach=(("floor", 1.30), ("nginx", 0.20)), page="secure", load="h2load"),
+        32, reach=(("libh2o", 0.96), ("nginx", 0.20)), page="secure", load="h2load"),
     Row("h2_tls", "HTTP/2 over TLS 1.3, 16 connections, 32 streams each", "cpu", "us",
-        connections=16, depth=32, reach=(("nginx", 0.35),), page="secure", tls=True, load="h2load"),
+        connections=16, depth=32, reach=(("h2o", 0.62), ("nginx", 0.35)), page="secure", tls=True,
+        load="h2load"),
     Row("tls_full", "A full TLS 1.3 handshake (ECDSA P-256, X25519) and a request", "cpu", "us",
-        closing=True, page="secure", tls=True, load="full"),
+        closing=True, page="secure", tls=True, load="full", reach=(("h2o", 0.98),)),
     Row("tls_resumed", "A resumed TLS 1.3 handshake and a request", "cpu", "us", closing=True,
-        page="secure", tls=True, load="resumed"),
+        page="secure", tls=True, load="resumed", reach=(("nginx", 0.80),)),
+    Row("idle_tls", "An idle TLS 1.3 connection, anonymous memory", "idle", "B", connections=2000,
+        page="secure", tls=True, reach=(("bytes", 9 << 10),)),
+    Row("idle_h2_tls", "An idle HTTP/2 connection over TLS 1.3, anonymous memory", "idle", "B", connections=2000,
+        page="secure", tls=True, load="h2load", reach=(("bytes", 14 << 10),)),
     Row("ws_echo", "WebSocket: 64 bytes and their echo, 512 connections", "cpu", "us", "ws_echo", 512,
         target="/", content_bytes=66, page="realtime", load="echo",
         reach=(("floor", 1.06), ("libwebsockets", 1.0), ("ws", 1.0))),
@@ -79,6 +104,10 @@ ROWS = (
     Row("proxy_h2", "Proxy: 13 bytes, HTTP/2 outside, 16 connections, 32 streams each", "cpu", "us",
         connections=16, depth=32, target="/", page="proxy", proxied=True, load="h2load",
         reach=(("nginx", 0.80),)),
+    *(point("connections", at, connections=at) for at in (1, 64, 512, 8192)),
+    *(point("fields", at, fields=some_fields(at - 1)) for at in (3, 10, 30, 60)),
+    *(point("routes", at, target=f"/r{at // 2}/page") for at in (1, 10, 100, 1000, 10_000)),
+    *(point("files", at, target="/many/0", content_bytes=100) for at in (1, 100, 10_000, 100_000)),
 )
 
 
@@ -103,11 +132,15 @@ def load_argv(bench, row, running, seconds):
         return pin + [str(bench.build / "bench/load/connect_load"), str(running.port),
                       f"{seconds:g}", str(row.connections), target, *running.server.fields]
     argv = pin + [find_program("wrk"), "-t1", f"-c{row.connections}", f"-d{max(1, round(seconds))}s"]
-    for field in running.server.fields:
+    for field in (*running.server.fields, *row.fields):
         argv += ["-H", field]
     if row.depth > 1:
         argv += ["-s", str(HERE / "load/pipeline.lua")]
+    if row.curve == "files":
+        argv += ["-s", str(HERE / "load/files.lua")]
     argv.append(f"{scheme}://127.0.0.1:{running.port}{target}")
+    if row.curve == "files":
+        return argv + ["--", str(row.at)]
     return argv + (["--", str(row.depth)] if row.depth > 1 else [])
 
 

@@ -14,6 +14,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -22,7 +23,8 @@ import time
 
 import report
 import rows as table
-from servers import FLOOR, HELLO, Behind, BenchError, all_servers, ask, ask_h2, read_answer
+from servers import (FLOOR, HELLO, Behind, BenchError, all_servers, ask, ask_h2, ask_h2_idle, over_tls,
+                     read_answer)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROUNDS_TO_PUBLISH = 9
@@ -44,6 +46,7 @@ class Bench:
         self.root = folder / "root"
         self.answers = {}  # row name: the bytes pollux answers with, for the floors
         self.running = []
+        self.many = 0  # files there are for the curve of them
         self.behind = None  # what the proxies of a row stand in front of
         self.troubles = []
         self.make_root()
@@ -57,6 +60,15 @@ class Bench:
         (self.root / "index.txt").write_bytes(HELLO)
         (self.root / "10k.txt").write_bytes(pattern[:10 << 10])
         (self.root / "1m.txt").write_bytes(pattern[:1 << 20])
+
+    def make_files(self, count):
+        """For the curve of files: /many/0 and on. They stay, since the next point has more."""
+        folder = self.root / "many"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        for number in range(self.many, count):
+            (folder / str(number)).write_bytes(b"x" * 100)
+        self.many = max(self.many, count)
 
     def make_certificate(self):
         """One for all servers, of the kind that most of the web uses today."""
@@ -102,14 +114,20 @@ def check_answer(row, running):
     if row.load == "h2load":
         head, content = ask_h2(running.port, server.request_target(row), row.tls)
     else:
-        head, content = ask(running.port, server.request_target(row), server.fields, row.closing,
-                            tls=row.tls)
+        head, content = ask(running.port, server.request_target(row), (*server.fields, *row.fields),
+                            row.closing, tls=row.tls)
     is_good = row.load == "h2load" or head.startswith(b"HTTP/1.1 200 ")
     if not is_good or len(content) != row.content_bytes:
         raise BenchError(f"{row.name}: {server.name} answers {head[:60]!r}, {len(content)} bytes")
     if row.content_bytes == len(HELLO) and content != HELLO:
         raise BenchError(f"{row.name}: {server.name} answers {content!r}")
     return len(head) + len(content)
+
+
+def load_nanoseconds():
+    """What the loads took so far: they are the children that ended, of those that run (the servers) nothing is in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round((used.ru_utime + used.ru_stime) * 1e9)
 
 
 def measure_once(bench, row, running, seconds):
@@ -120,9 +138,12 @@ def measure_once(bench, row, running, seconds):
         (ran_before, waited_before), (ran, waited) = before, after
     else:
         ran_before, waited_before = running.schedstat()
+        load_before = load_nanoseconds()
         answered, elapsed = table.load_run(bench, row, running, seconds)
         time.sleep(SETTLE_SECONDS)
         ran, waited = running.schedstat()
+        if row.together:
+            ran += load_nanoseconds() - load_before
     ran, waited = ran - ran_before, waited - waited_before
     return {"value": ran / 1000 / answered, "rate": answered / elapsed,
             "requests": answered, "waited": waited / (ran + waited) if ran else 0}
@@ -184,7 +205,12 @@ def open_idle(running, row, count):
     try:
         for _ in range(count):
             conn = socket.create_connection(("127.0.0.1", running.port), timeout=10)
+            if row.tls:
+                conn = over_tls(conn, ["h2"] if row.load == "h2load" else None)
             conns.append(conn)
+            if row.load == "h2load":
+                ask_h2_idle(conn, server.request_target(row))
+                continue
             conn.sendall(request)
             read_upgrade(conn) if table.is_websocket(row) else read_answer(conn)
     except (OSError, BenchError) as error:
@@ -206,7 +232,7 @@ def closed_count(conns):
         conn.setblocking(False)
         try:
             closed += conn.recv(1) == b""
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             pass
         except OSError:
             closed += 1
@@ -263,6 +289,8 @@ def measure_proxies(bench, row, servers):
 def measure_row(bench, row, servers):
     taking_part = [server for server in servers if server.takes_part(row)]
     print(f"{row.title}", flush=True)
+    if row.curve == "files":
+        bench.make_files(row.at)
     if row.proxied:
         return measure_proxies(bench, row, taking_part)
     if row.kind != "cpu":
@@ -329,7 +357,8 @@ def selected_rows(options):
 
 def selected_servers(options):
     floors = {row.name for row in table.ROWS if row.floor}
-    there, missing = all_servers(options.build.resolve(), floors)
+    there, missing = all_servers(options.build.resolve(), floors,
+                                 tuple(row.name for row in table.ROWS if row.curve))
     if options.servers:
         wanted = options.servers.split(",")
         unknown = set(wanted) - {server.name for server in there}

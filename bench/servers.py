@@ -82,12 +82,43 @@ def ask(port, target="/", fields=(), close=False, timeout=5, tls=False):
         return read_answer(conn)
 
 
-def over_tls(conn):
+def over_tls(conn, protocols=None):
     """What is measured is speed: whose certificate it is does not matter here."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(protocols)
     return context.wrap_socket(conn, server_hostname="localhost")
+
+
+H2_HEADERS, H2_SETTINGS, H2_END_STREAM, H2_ACK = 1, 4, 1, 1
+
+
+def h2_frame(kind, flags, stream, payload):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def ask_h2_idle(conn, target):
+    """A request on a new connection of HTTP/2, and its answer to the end; the connection stays."""
+    # GET and https of HPACK's static table; path and authority literal and not indexed.
+    block = (b"\x82\x87\x04" + bytes([len(target)]) + target.encode() +
+             b"\x01\x09localhost")
+    conn.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2_frame(H2_SETTINGS, 0, 0, b"") +
+                 h2_frame(H2_HEADERS, 4 | H2_END_STREAM, 1, block))
+    received = b""
+    while True:
+        while len(received) >= 9 and len(received) >= 9 + int.from_bytes(received[:3], "big"):
+            length, kind, flags = int.from_bytes(received[:3], "big"), received[3], received[4]
+            stream, received = int.from_bytes(received[5:9], "big"), received[9 + length:]
+            if kind == H2_SETTINGS and not flags & H2_ACK:
+                conn.sendall(h2_frame(H2_SETTINGS, H2_ACK, 0, b""))
+            if stream == 1 and flags & H2_END_STREAM:
+                return
+        chunk = conn.recv(65536)
+        if not chunk:
+            raise BenchError("the connection ended within an answer of HTTP/2")
+        received += chunk
 
 
 def ask_h2(port, target, tls):
@@ -262,11 +293,34 @@ def pollux_command(bench, row, folder, port):
     if row.page == "realtime":  # the program has no WebSocket of its own
         return [bench.build / "bench/talk", str(port)]
     what = ["files", bench.root] if row.target else ["respond"]
+    if row.curve == "routes":
+        return [bench.build / "pollux", "run", write(folder / "pollux.conf", routes_text(row, port)), "-q", "-w", "1"]
     if row.proxied:
         what = ["proxy", f"http://127.0.0.1:{bench.behind.port}"]
     tls = ["--tls-cert", bench.certificate, "--tls-key", bench.key] if row.tls else []
     return [bench.build / "pollux", *what, "--log", "off", "-q", "-w", "1", *tls,
             "-l", f"{'https://' if row.tls else ''}127.0.0.1:{port}"]
+
+
+def routes_text(row, port):
+    """A site with that many routes, each with an answer."""
+    routes = "".join(f"    route /r{number}/page {{ respond 200 \"Hello, world!\" }}\n" for number in range(row.at))
+    return f"listen 127.0.0.1:{port}\naccess_log off\nhost default {{\n{routes}}}\n"
+
+
+def without(option):
+    """pollux, but with that option."""
+    return lambda bench, row, folder, port: [*pollux_command(bench, row, folder, port), option]
+
+
+def trained_command(bench, row, folder, port):
+    """What script/pgo built, beside the build that is measured."""
+    argv = pollux_command(bench, row, folder, port)
+    return [trained(bench.build), *argv[1:]]
+
+
+def trained(build):
+    return build.parent / "pgo/pollux"
 
 
 def build_program_command(path):
@@ -293,6 +347,8 @@ def nginx_command(bench, row, folder, port, listen_option=""):
         listen_option = "http2" + listen_option
     places, upstream = f'''location = / {{ return 200 "Hello, world!"; }}
         location / {{ root {bench.root}; }}''', ""
+    if row.curve == "routes":
+        places = "".join(f'location = /r{number}/page {{ return 200 "Hello, world!"; }}\n' for number in range(row.at))
     if row.proxied:
         places = """location / {
             proxy_pass http://behind;
@@ -423,8 +479,8 @@ frontend bench
     return [find_program("haproxy"), "-db", "-q", "-f", config]
 
 
-def all_servers(build, floor_names):
-    """Every server there is, floor first, and the names of those that are not installed."""
+def all_servers(build, floor_names, scale):
+    """Every server there is, floor first, and the names of those that are not installed. `scale`: the points of curves."""
     there, missing = [], []
 
     def add(name, is_there, version, command, rows=None):
@@ -443,13 +499,17 @@ def all_servers(build, floor_names):
         return lambda: first_line(["pkg-config", "--modversion", package])
 
     plain = ("keepalive", "pipelined", "connection", "idle", "fresh")
+    files = ("file_10k", "file_1m", "file_1m_both")
     realtime = ("ws_echo", "ws_broadcast", "ws_idle")
     proxies = ("proxy_keepalive", "proxy_1m", "proxy_tls", "proxy_h2")
-    secure = ("tls_keepalive", "tls_file_1m", "h2_clear", "h2_tls", "tls_full", "tls_resumed")
+    secure = ("tls_keepalive", "tls_file_1m", "h2_clear", "h2_tls", "tls_full", "tls_resumed", "idle_tls", "idle_h2_tls")
     add(FLOOR, built("bench/floors/keepalive"), lambda: "the bare system calls", floor_command,
         rows=floor_names)
     add("pollux", built("pollux"), lambda: first_line([build / "pollux", "--version"]),
-        pollux_command, rows=plain + ("file_10k", "file_1m") + secure + realtime + proxies)
+        pollux_command, rows=plain + files + secure + realtime + proxies + scale)
+    add("pollux, trained", trained(build).exists(), lambda: first_line([trained(build), "--version"]),
+        trained_command, rows=("keepalive", "pipelined", "connection") + files + secure + proxies)
+    add("pollux, no sandbox", built("pollux"), lambda: "--sandbox=off", without("--sandbox=off"), rows=("keepalive",))
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:
@@ -458,14 +518,14 @@ def all_servers(build, floor_names):
     for name, option, command, rows in (
             ("nginx", "-v", nginx_command, None),
             ("nginx-deferred", "-v", nginx_deferred_command, ("connection",)),
-            ("lighttpd", "-v", lighttpd_command, plain + ("file_10k", "file_1m")),
-            ("h2o", "-v", h2o_command, plain + ("file_10k", "file_1m") + secure + proxies),
+            ("lighttpd", "-v", lighttpd_command, plain + files),
+            ("h2o", "-v", h2o_command, plain + files + secure + proxies),
             ("haproxy", "-v", haproxy_command, plain + proxies)):
         program = find_program(name.partition("-")[0])
         add(name, program, lambda: first_line([program, option]), command, rows)
     for name, package in (("libh2o", "libh2o-evloop"), ("microhttpd", "libmicrohttpd")):
         add(name, built(f"bench/peers/{name}"), modversion(package),
-            build_program_command(f"bench/peers/{name}"), plain)
+            build_program_command(f"bench/peers/{name}"), plain + (("h2_clear",) if name == "libh2o" else ()))
     add("libwebsockets", built("bench/peers/libwebsockets"), modversion("libwebsockets"),
         build_program_command("bench/peers/libwebsockets"), realtime)
     node = find_program("node")

@@ -36,6 +36,22 @@ class ChartTest(unittest.TestCase):
         alone = chart.gnuplot_script("x.svg", [row], {"keepalive": {"pollux": [2.0, 2.1]}})
         self.assertNotIn("floor", alone)
 
+    def test_curves_say_what_grows_and_leave_out_what_was_not_measured(self):
+        rows = [row for row in ROWS if row.curve == "routes"]
+        results = {row.name: {"pollux": [1.0, 1.2]} for row in rows}
+        results[rows[0].name]["nginx"] = [2.0]
+        script = chart.curves_script("x.svg", rows, results)
+        for part in ("Lower is better", "set logscale x", "Routes of the site", "'10,000' 10000", "title 'nginx'"):
+            self.assertIn(part, script)
+        self.assertEqual(script.count("\n10000 "), 1, "pollux has that point, nginx not")
+
+    def test_each_row_of_a_curve_is_a_point_of_its_own(self):
+        for curve in chart.CURVES:
+            points = [row for row in ROWS if row.curve == curve]
+            self.assertGreaterEqual(len(points), 4, curve)
+            self.assertEqual([row.at for row in points], sorted({row.at for row in points}))
+            self.assertEqual({row.page for row in points}, {"scale"})
+
     def test_svg_has_its_own_title_and_follows_the_page(self):
         svg = chart.finish(SVG, "TLS & HTTP/2", "pollux < nginx")
         for part in ("<title>TLS &amp; HTTP/2</title>", "<desc>pollux &lt; nginx</desc>", 'role="img"',

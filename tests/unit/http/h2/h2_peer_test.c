@@ -2,6 +2,8 @@
  * A session against nghttp2's: random frames of a client, good ones and ones that were bent, cut at
  * random. Both see the same heads, the same content and the same ends, answer the same PING and
  * SETTINGS, and both end the connection or neither does.
+ *
+ *     h2_peer_test [ROUNDS [SEED]]
  */
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@ enum {
 static const struct http_limits limits = {
     .head_bytes_max = 8192, .target_bytes_max = 1000, .field_count_max = 40};
 
+static uint32_t rounds = ROUNDS;
+static uint64_t first_seed = 11;
 static uint64_t seed;
 
 static uint32_t roll(uint32_t below)
@@ -491,7 +495,7 @@ static int setup(void **state)
     const struct h2_options options = {&alloc_libc, &events, &limits, &scan_plain, 4, NULL};
 
     (void)state;
-    seed = 11;
+    seed = first_seed;
     assert_int_equal(h2_shared_create(&options, &shared), PX_OK);
     return 0;
 }
@@ -520,7 +524,7 @@ static void both_see_the_same(void **state)
     uint64_t frames = 0;
 
     (void)state;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
         write_script();
         run_ours(shared, client.script, client.len);
         run_theirs(client.script, client.len);
@@ -574,7 +578,7 @@ static void both_break_alike(void **state)
     uint32_t broken = 0, whole = 0;
 
     (void)state;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
         write_script();
         size_t frame = bend();
 
@@ -590,15 +594,19 @@ static void both_break_alike(void **state)
         whole += !ours.broken;
     }
     print_message("%u were broken, %u whole\n", broken, whole);
-    assert_true(broken > ROUNDS / 5 && whole > ROUNDS / 5);
+    assert_true(broken > rounds / 5 && whole > rounds / 5);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(both_see_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(both_break_alike, setup, teardown),
     };
 
+    if (argc > 1)
+        rounds = (uint32_t)strtoul(argv[1], NULL, 10);
+    if (argc > 2)
+        first_seed = strtoull(argv[2], NULL, 10);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
