@@ -206,7 +206,7 @@ def open_idle(running, row, count):
         for _ in range(count):
             conn = socket.create_connection(("127.0.0.1", running.port), timeout=10)
             if row.tls:
-                conn = over_tls(conn, ["h2"] if row.load == "h2load" else None)
+                conn = over_tls(conn, *(("h2",) if row.load == "h2load" else ()))
             conns.append(conn)
             if row.load == "h2load":
                 ask_h2_idle(conn, server.request_target(row))

@@ -6,6 +6,7 @@ memory rows. Configurations are written into the bench's temporary folder.
 """
 
 import ctypes
+import functools
 import json
 import os
 import pathlib
@@ -82,14 +83,19 @@ def ask(port, target="/", fields=(), close=False, timeout=5, tls=False):
         return read_answer(conn)
 
 
-def over_tls(conn, protocols=None):
-    """What is measured is speed: whose certificate it is does not matter here."""
-    context = ssl.create_default_context()
+@functools.cache
+def tls_context(protocols):
+    """What is measured is speed: whose certificate it is does not matter here, and no authorities are read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if protocols:
-        context.set_alpn_protocols(protocols)
-    return context.wrap_socket(conn, server_hostname="localhost")
+        context.set_alpn_protocols(list(protocols))
+    return context
+
+
+def over_tls(conn, *protocols):
+    return tls_context(protocols).wrap_socket(conn, server_hostname="localhost")
 
 
 H2_HEADERS, H2_SETTINGS, H2_END_STREAM, H2_ACK = 1, 4, 1, 1
