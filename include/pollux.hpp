@@ -154,6 +154,23 @@ class exchange
     {
         return view(px_request_cookie(ptr_, name));
     }
+    /// Its trace, its span in it, and the span that asked for it, where its trace began elsewhere.
+    std::string_view trace_id() const noexcept
+    {
+        return detail::plain(px_request_trace_id(ptr_));
+    }
+    std::string_view span_id() const noexcept
+    {
+        return detail::plain(px_request_span_id(ptr_));
+    }
+    std::optional<std::string_view> parent_span_id() const noexcept
+    {
+        return view(px_request_parent_span_id(ptr_));
+    }
+    bool is_sampled() const noexcept
+    {
+        return px_request_is_sampled(ptr_) != 0;
+    }
     std::span<const px_field> fields() const noexcept
     {
         size_t count = 0;
@@ -373,6 +390,13 @@ class loop
     {
         return ptr_.get();
     }
+    /// Where names are looked up: px_loop_set_name_servers.
+    void set_name_servers(std::span<const char *const> servers)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        detail::check(px_loop_set_name_servers(get(), servers.data(), servers.size(), &what), what);
+    }
     void run()
     {
         px_error what = PX_ERROR_INIT;
@@ -417,6 +441,80 @@ class timer
   private:
     std::unique_ptr<std::function<void()>> call_;
     std::unique_ptr<px_timer, detail::deleter<px_timer_destroy>> ptr_;
+};
+
+/// Certificates, for listeners; it must outlive the servers that use it.
+class tls
+{
+  public:
+    tls() : tls(px_tls_options_default())
+    {
+    }
+    explicit tls(const px_tls_options &options)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        take(px_tls_create(&options, &what), what);
+    }
+    /// One of another: px_tls_clone.
+    tls(const tls &from, const px_tls_options *options)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        take(px_tls_clone(from.get(), options, &what), what);
+    }
+    px_tls *get() const noexcept
+    {
+        return ptr_.get();
+    }
+    void add_certificate(const char *certificate_file, const char *key_file = nullptr)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        detail::check(px_tls_add_certificate(get(), certificate_file, key_file, &what), what);
+    }
+    void add_self_signed(const char *names = nullptr)
+    {
+        px_error what = PX_ERROR_INIT;
+
+        detail::check(px_tls_add_self_signed(get(), names, &what), what);
+    }
+    /// False: `from` has none for these names, or it ends soon; make one.
+    bool keep_self_signed(const char *names, const tls &from)
+    {
+        px_error what = PX_ERROR_INIT;
+        px_err code = px_tls_keep_self_signed(get(), names, from.get(), &what);
+
+        if (code != PX_ERR_NOT_FOUND)
+            detail::check(code, what);
+        return code == PX_OK;
+    }
+    void take_tickets(const tls &from) noexcept
+    {
+        px_tls_take_tickets(get(), from.get());
+    }
+    void reload()
+    {
+        px_error what = PX_ERROR_INIT;
+
+        detail::check(px_tls_reload(get(), &what), what);
+    }
+    /// Of a certificate, by SHA-256 ("AB:CD:..."); empty: there are not so many.
+    std::string fingerprint(size_t index = 0) const
+    {
+        char text[96];
+
+        return std::string(text, px_tls_fingerprint_at(get(), index, text, sizeof(text)));
+    }
+
+  private:
+    void take(px_tls *ptr, const px_error &what)
+    {
+        if (!ptr)
+            throw error(what);
+        ptr_.reset(ptr);
+    }
+    std::unique_ptr<px_tls, detail::deleter<px_tls_destroy>> ptr_;
 };
 
 /// An answer to a test's request (px_test_answer).
@@ -524,6 +622,21 @@ class server
         px_error what = PX_ERROR_INIT;
 
         detail::check(px_server_listen(get(), address, &what), what);
+    }
+    /// The same with TLS; `with` outlives the server.
+    void listen(const char *address, const tls &with)
+    {
+        px_error what = PX_ERROR_INIT;
+        px_serve_options options = px_serve_options_default();
+
+        options.tls = with.get();
+        std::unique_ptr<px_listener, detail::deleter<px_listener_close>> listener(
+            px_listener_open(address, nullptr, &what));
+
+        if (!listener)
+            throw error(what);
+        detail::check(px_server_serve_with(get(), listener.get(), &options, &what), what);
+        listener.release();
     }
     std::string_view address() const noexcept
     {

@@ -1,5 +1,6 @@
 """The Python binding: WSGI and ASGI applications, asked by httpx and by plain sockets."""
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from lib.wire import DEADLINE_S
 BINDING = ROOT / "bindings" / "python"
 
 WSGI = """
-import sys, threading, time
+import json, sys, threading, time
 from wsgiref.validate import validator
 from pollux.wsgi import serve
 
@@ -38,16 +39,22 @@ def connection_fields(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3"), ("Connection", "close")])
     return [b"abc"]
 
+def trace(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(environ["pollux.trace"]).encode()]
+
 def routes(environ, start_response):
+    if environ["PATH_INFO"] == "/trace":
+        return trace(environ, start_response)
     if environ["PATH_INFO"] == "/fields":
         return connection_fields(environ, start_response)
     return validator(application)(environ, start_response)
 
-serve(routes, "127.0.0.1:0", threads=4, queue_max=8)
+serve(routes, "127.0.0.1:0", threads=4, queue_max=8, trace_sample=1)
 """
 
 ASGI = """
-import asyncio
+import asyncio, json
 from pollux.asgi import serve
 
 state = []
@@ -63,6 +70,10 @@ async def application(scope, receive, send):
     event = await receive()
     if scope["path"] == "/raise":
         raise RuntimeError("no")
+    if scope["path"] == "/trace":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(scope["extensions"]["pollux.trace"]).encode()})
+        return
     if scope["path"] == "/wait":
         print((await receive())["type"], flush=True)
         return
@@ -80,7 +91,33 @@ async def application(scope, receive, send):
         text = f'{scope["path"]}|{scope["query_string"].decode()}|{len(event["body"])}|{dict(scope["headers"])[b"host"] != b""}'
         await send({"type": "http.response.body", "body": text.encode()})
 
-serve(application, "127.0.0.1:0")
+serve(application, "127.0.0.1:0", trace_restart=True)
+"""
+
+# The C API as it is: each call is a symbol of the library, and those that own something work.
+PLAIN = """
+from pollux import ffi, lib
+
+names = [name for name in dir(lib) if name.startswith("px_")]
+print(len(names))
+for name in names:
+    getattr(lib, name)
+error = ffi.new("px_error *")
+tls = [lib.px_tls_create(ffi.NULL, error) for _ in range(2)]
+assert tls[0] and tls[1], ffi.string(error.text)
+assert lib.px_tls_add_self_signed(tls[0], b"a.test", error) == lib.PX_OK
+assert lib.px_tls_keep_self_signed(tls[1], b"b.test", tls[0], error) == lib.PX_ERR_NOT_FOUND
+assert lib.px_tls_keep_self_signed(tls[1], b"a.test", tls[0], error) == lib.PX_OK
+room = [ffi.new("char[96]") for _ in tls]
+for one, text in zip(tls, room):
+    assert lib.px_tls_fingerprint_at(one, 0, text, 96) == 95
+assert ffi.string(room[0]) == ffi.string(room[1])
+loop = lib.px_loop_create(ffi.NULL, error)
+server = ffi.new("char[]", b"192.0.2.53")
+assert lib.px_loop_set_name_servers(loop, [server], 1, error) == lib.PX_OK
+lib.px_loop_destroy(loop)
+for one in tls:
+    lib.px_tls_destroy(one)
 """
 
 
@@ -129,6 +166,26 @@ def test_an_import_says_what_is_missing(package, tmp_path, missing, said):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "package"), "POLLUX_LIBRARY": str(tmp_path / "none.so")}
     made = subprocess.run([sys.executable, "-c", "import pollux"], env=environment, capture_output=True, text=True, timeout=60)
     assert made.returncode == 1 and "ImportError" in made.stderr and said in made.stderr
+
+
+def test_the_c_api_is_there(library, package):
+    environment = {**os.environ, "POLLUX_LIBRARY": str(library), "PYTHONPATH": str(package)}
+    made = subprocess.run([sys.executable, "-c", PLAIN], env=environment, capture_output=True, text=True, timeout=60)
+    assert made.returncode == 0, made.stderr
+    described = json.loads(subprocess.run([sys.executable, ROOT / "tools/api.py"], capture_output=True, check=True).stdout)
+    assert int(made.stdout) == sum(not function["inline"] for function in described["functions"].values()) > 380
+
+
+PARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+
+def test_traces(wsgi, asgi):
+    """The one goes on with a stranger's trace and samples each that begins here; the other does neither."""
+    told = [httpx.get(url + "/trace", headers=fields).json() for url in (wsgi.url, asgi.url) for fields in ({}, PARENT)]
+    assert [trace["is_sampled"] for trace in told] == [True, True, False, False]
+    assert [trace["parent_span_id"] for trace in told] == [None, "b7ad6b7169203331", None, None]
+    assert [trace["trace_id"] == "0af7651916cd43dd8448eb211c80319c" for trace in told] == [False, True, False, False]
+    assert len({trace["span_id"] for trace in told}) == 4 and all(len(trace["span_id"]) == 16 for trace in told)
 
 
 class Served:

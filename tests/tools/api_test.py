@@ -115,3 +115,49 @@ def test_layout(api, tmp_path):
         what, size = line.split()
         name, _, member = what.partition(".")
         assert (ffi.offsetof(name, member) if member else ffi.sizeof(name)) == int(size), what
+
+
+# --- Where each call is told, and what the C++ header wraps -------------------------------------------
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def named(names, text):
+    return {name for name in names if re.search(rf"\b{name}\b", text)}
+
+
+def exported(api):
+    return {name for name, function in api["functions"].items() if not function["inline"]}
+
+
+def left_out():
+    """Names of tests/tools/api_left_out.txt, each with its reason."""
+    found, reason = {}, None
+    for line in read("tests", "tools", "api_left_out.txt").splitlines():
+        if line.startswith("#") or not line:
+            continue
+        if not line.startswith(" "):
+            reason = line
+            continue
+        for name in line.split():
+            assert reason and name not in found, name
+            found[name] = reason
+    return found
+
+
+def test_each_call_is_told(api):
+    """A new call is in one of the pages, where it is found by what it is for."""
+    folder = os.path.join(ROOT, "docs")
+    pages = "".join(read("docs", name) for name in sorted(os.listdir(folder)) if name.endswith(".md"))
+    assert len(exported(api)) > 380
+    assert exported(api) - named(exported(api), pages) == set()
+
+
+def test_each_call_is_wrapped_or_left_out(api):
+    """pollux.hpp has a call of its own for each, or the list says why not; the list has no more than that."""
+    wrapped, out = named(exported(api), read("include", "pollux.hpp")), left_out()
+    assert exported(api) - wrapped - set(out) == set()
+    assert set(out) - (exported(api) - wrapped) == set()

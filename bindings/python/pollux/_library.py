@@ -77,13 +77,25 @@ def split_address(address: str) -> tuple[str, Optional[str]]:
     return host.strip("[]"), port
 
 
+def trace_of(exchange: Any) -> dict:
+    """Where a request stands in its trace (W3C Trace Context): for spans of the application's own."""
+    parent = to_bytes(lib.px_request_parent_span_id(exchange))
+    return {
+        "trace_id": (to_bytes(lib.px_request_trace_id(exchange)) or b"").decode(),
+        "span_id": (to_bytes(lib.px_request_span_id(exchange)) or b"").decode(),
+        "parent_span_id": parent.decode() if parent is not None else None,
+        "is_sampled": bool(lib.px_request_is_sampled(exchange)),
+    }
+
+
 class Server:
     """A px_server on a loop of its own, with one handler for all requests."""
 
-    def __init__(self, handler: Any, content_bytes_max: int, collect: bool):
+    def __init__(self, handler: Any, content_bytes_max: int, collect: bool, trace_sample: int = 0, trace_restart: bool = False):
         error = new_error()
         options = new_options("px_server_options")
         options.content_bytes_max = content_bytes_max
+        options.trace_sample, options.trace_restart = trace_sample, int(trace_restart)
         self.ptr = lib.px_server_create(options, error)
         if self.ptr == ffi.NULL:
             raise Error(error.code, ffi.string(error.text).decode())

@@ -14,7 +14,7 @@ import signal
 import sys
 from typing import Any, Awaitable, Callable, Optional
 
-from ._library import LENGTH_UNKNOWN, Server, check, ffi, fields_of, lib, new_error, new_options, split_address, to_bytes, to_str
+from ._library import LENGTH_UNKNOWN, Server, check, ffi, fields_of, lib, new_error, new_options, split_address, to_bytes, to_str, trace_of
 
 Application = Callable[[dict, Callable, Callable], Awaitable[None]]
 
@@ -43,6 +43,7 @@ class _Cycle:
             "query_string": to_bytes(lib.px_request_query(exchange)) or b"",
             "root_path": "",
             "headers": [(name.lower(), value) for name, value in fields_of(fields, count[0])],
+            "extensions": {"pollux.trace": trace_of(exchange)},
             "client": (client, int(port)) if port else None,
             "server": (self.server.local[0], int(self.server.local[1])) if self.server.local[1] else (self.server.local[0], None),
         }
@@ -108,13 +109,14 @@ class _Cycle:
 class ASGIServer:
     """An application, served by the running event loop."""
 
-    def __init__(self, application: Application, content_bytes_max: int = 16 * 1024 * 1024):
+    def __init__(self, application: Application, content_bytes_max: int = 16 * 1024 * 1024, trace_sample: int = 0,
+                 trace_restart: bool = False):
         self.application = application
         self.local: tuple[str, Optional[str]] = ("localhost", None)
         self.cycles: dict[int, _Cycle] = {}
         self.tasks: set = set()
         self.is_drained = asyncio.Event()
-        self.server = Server(self._handle, content_bytes_max, collect=True)
+        self.server = Server(self._handle, content_bytes_max, True, trace_sample, trace_restart)
         self.loop = lib.px_server_loop(self.server.ptr)
         self.timer: Optional[asyncio.TimerHandle] = None
         self.is_stepping = False

@@ -17,7 +17,7 @@ import threading
 from typing import Any, Callable, Iterable, Optional
 from urllib.parse import unquote_to_bytes
 
-from ._library import Server, check, ffi, fields_of, lib, new_error, split_address, to_bytes, to_str
+from ._library import Server, check, ffi, fields_of, lib, new_error, split_address, to_bytes, to_str, trace_of
 
 Application = Callable[[dict, Callable], Iterable[bytes]]
 
@@ -26,7 +26,7 @@ def _latin(data: Optional[bytes]) -> str:
     return (data or b"").decode("latin-1")
 
 
-def _environ(held: Any, local: tuple[str, Optional[str]]) -> dict:
+def _environ(held: Any, local: tuple[str, Optional[str]], trace: dict) -> dict:
     raw_path = (to_bytes(held.raw_path) or b"").split(b"?")[0]
     host, port = split_address(_latin(to_bytes(held.peer)))
     environ = {
@@ -47,6 +47,7 @@ def _environ(held: Any, local: tuple[str, Optional[str]]) -> dict:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        "pollux.trace": trace,
     }
     for name, value in fields_of(held.fields, held.field_count):
         key = _latin(name).upper().replace("-", "_")
@@ -106,11 +107,11 @@ class WSGIServer:
     """An application, served.  `run` blocks until `stop`, which any thread may call."""
 
     def __init__(self, application: Application, threads: int = 8, queue_max: int = 256,
-                 content_bytes_max: int = 16 * 1024 * 1024):
+                 content_bytes_max: int = 16 * 1024 * 1024, trace_sample: int = 0, trace_restart: bool = False):
         self.application = application
         self.jobs: queue.Queue = queue.Queue(queue_max)
         self.local: tuple[str, Optional[str]] = ("localhost", None)
-        self.server = Server(self._handle, content_bytes_max, collect=True)
+        self.server = Server(self._handle, content_bytes_max, True, trace_sample, trace_restart)
         self.posted: dict[int, _Answer] = {}
         self.finish = ffi.callback("void(px_exchange *, px_err, void *)", self._finish)
         self.threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
@@ -125,7 +126,7 @@ class WSGIServer:
         held = lib.px_request_hold(exchange)
         try:
             if held != ffi.NULL:
-                self.jobs.put_nowait(held)
+                self.jobs.put_nowait((held, trace_of(exchange)))
                 return
         except queue.Full:
             lib.px_held_release(held)
@@ -138,10 +139,11 @@ class WSGIServer:
 
     # On the others.
     def _work(self) -> None:
-        while (held := self.jobs.get()) is not None:
+        while (job := self.jobs.get()) is not None:
+            held, trace = job
             answer = _Answer()
             try:
-                answer.run(self.application, _environ(held, self.local))
+                answer.run(self.application, _environ(held, self.local, trace))
             except Exception:  # pylint: disable=broad-except
                 sys.excepthook(*sys.exc_info())
                 answer.fail()

@@ -8,7 +8,8 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace
+{
 
 int failures = 0;
 
@@ -70,10 +71,76 @@ void requests_and_answers()
     }
 }
 
+void traces_and_name_servers()
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+
+    options.trace_sample = 1;
+    pollux::server server(options);
+
+    server.route("GET /{$}", [](pollux::exchange exchange) {
+        std::string text(exchange.parent_span_id().value_or("begins here"));
+
+        CHECK(exchange.trace_id().size() == 32 && exchange.span_id().size() == 16);
+        text += exchange.is_sampled() ? ", sampled" : ", not sampled";
+        exchange.respond_text(200, text);
+    });
+    CHECK(server.ask("GET /").content() == "begins here, sampled");
+    CHECK(server.ask("GET /\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+              .content() == "b7ad6b7169203331, not sampled");
+    pollux::loop loop;
+    const char *const good[] = {"192.0.2.53"}, *const bad[] = {"resolver.test"};
+
+    loop.set_name_servers(good);
+    try {
+        loop.set_name_servers(bad);
+        CHECK(false);
+    } catch (const pollux::error &what) {
+        CHECK(what.code() == PX_ERR_INVALID);
+    }
+}
+
+void certificates()
+{
+    if (!(px_features() & PX_FEATURE_TLS))
+        return;
+    pollux::tls first, next;
+
+    first.add_self_signed("a.test");
+    CHECK(!next.keep_self_signed("b.test", first));
+    CHECK(next.keep_self_signed("a.test", first));
+    next.take_tickets(first);
+    CHECK(first.fingerprint().size() == 95 && first.fingerprint() == next.fingerprint(0));
+    CHECK(first.fingerprint(1).empty());
+    pollux::tls clone(first, nullptr);
+
+    CHECK(clone.fingerprint() == first.fingerprint());
+    clone.reload();
+    try {
+        clone.add_certificate("/nowhere/a.pem");
+        CHECK(false);
+    } catch (const pollux::error &what) {
+        CHECK(what.code() == PX_ERR_NOT_FOUND);
+    }
+    pollux::server server;
+
+    server.listen("127.0.0.1:0", clone);
+    CHECK(server.address().starts_with("127.0.0.1:"));
+}
+
 struct counted {
-    explicit counted(int *count) : count_(count) { ++*count_; }
-    counted(const counted &other) : count_(other.count_) { ++*count_; }
-    ~counted() { --*count_; }
+    explicit counted(int *count) : count_(count)
+    {
+        ++*count_;
+    }
+    counted(const counted &other) : count_(other.count_)
+    {
+        ++*count_;
+    }
+    ~counted()
+    {
+        --*count_;
+    }
     int *count_;
 };
 
@@ -107,9 +174,8 @@ void exceptions_are_answers()
     int ended = 0;
 
     server.route("GET /throws", [&](pollux::exchange exchange) {
-        exchange.at_end([&ended](pollux::exchange, px_end, unsigned status) {
-            ended += status == 500;
-        });
+        exchange.at_end(
+            [&ended](pollux::exchange, px_end, unsigned status) { ended += status == 500; });
         throw std::runtime_error("no");
     });
     server.use([](pollux::exchange exchange) {
@@ -150,8 +216,8 @@ void later_and_from_other_threads()
         });
         server.route_collected("POST /held", [&](pollux::exchange exchange) {
             threads.emplace_back([held = pollux::held(exchange)] {
-                std::string text = std::string(held.content()) +
-                                   std::string(held.field("x-a").value_or(""));
+                std::string text =
+                    std::string(held.content()) + std::string(held.field("x-a").value_or(""));
                 CHECK(held.post([text](pollux::exchange asked) { asked.respond_text(200, text); }));
             });
         });
@@ -183,6 +249,8 @@ int main()
     captures_end_with_the_server();
     exceptions_are_answers();
     later_and_from_other_threads();
+    traces_and_name_servers();
+    certificates();
     std::printf("%d failures\n", failures);
     return failures ? 1 : 0;
 }
