@@ -3,23 +3,24 @@
  * connection to an address that its name has no more is not.
  *
  * Happy path: a kept connection is taken, a second after the last lookup; a helper thread asks, and
- * where the peer of a connection is not in the answer, it serves no other request.  Where the
- * resolver fails all stays as it is.
+ * a connection whose peer the name has no more serves no other request.  Where a name has more
+ * addresses than an answer shows, or the resolver fails, all stays as it is.
  */
 #include "client/link.h"
 
 /* Those that are in use close behind what they do. */
-static void links_settle(struct origin *origin, const struct net_address *addresses, size_t count)
+static void links_settle(struct origin *origin)
 {
+    px_client *client = origin->client;
+    px_str name = px_str_of(origin->address);
     struct list *next;
 
-    for (struct list *node = origin->client->open.next; node != &origin->client->open;
-         node = next) {
+    for (struct list *node = client->open.next; node != &client->open; node = next) {
         struct link *link = LIST_ENTRY(node, struct link, node);
 
         next = node->next;
         if (link->origin != origin || link->stage != LINK_OPEN ||
-            names_have_peer(link->stream, addresses, count))
+            names_keep_peer(&client->names, name, link->stream))
             continue;
         link->unclean = true;
         if (!link->fetch && list_empty(&link->fetches))
@@ -34,10 +35,12 @@ static void on_told(struct name_waiter *waiter, px_err result, const struct net_
 {
     struct origin *origin = CONTAINER_OF(waiter, struct origin, look);
 
+    (void)addresses;
+    (void)count;
     if (result != PX_OK)
         return;
     origin->uses++; /* while its connections close */
-    links_settle(origin, addresses, count);
+    links_settle(origin);
     origin_put(origin);
 }
 

@@ -12,7 +12,10 @@
 #include "base/check.h"
 #include "client/link.h"
 
-enum { KEY_BYTES_MAX = 1024 };
+enum {
+    KEY_BYTES_MAX = 1024,
+    PASSED_MAX = 16, /* fetches that others go past, while these wait for a connection of their own */
+};
 
 /* --- Finding -----------------------------------------------------------------------------------
  */
@@ -180,10 +183,15 @@ bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch)
     return fetch->facts.over_http1 || origin->http1_until_ms > loop_now_ms(origin->client->loop);
 }
 
+static bool wants_fresh(const px_fetch *fetch)
+{
+    return fetch->again || (fetch->request.flags & PX_FETCH_FRESH);
+}
+
 /* An idle connection, or one with room, that a fetch may have; or NULL. */
 static struct link *idle_find(const struct origin *origin, const px_fetch *fetch)
 {
-    bool fresh = fetch->again || (fetch->request.flags & PX_FETCH_FRESH);
+    bool fresh = wants_fresh(fetch);
 
     for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
@@ -246,21 +254,86 @@ static bool links_open(struct origin *origin)
     return true;
 }
 
+/* Whether no connection will do that was used before, or that speaks HTTP/2. */
+static bool wants_another(const struct origin *origin, const px_fetch *fetch)
+{
+    return wants_fresh(fetch) || origin_takes_http1(origin, fetch);
+}
+
+/* How many more may be opened now. */
+static uint32_t openings_left(const struct origin *origin)
+{
+    const px_client *client = origin->client;
+    size_t all = client->options.connections_max - client->links.taken;
+    uint32_t here = client->options.origin_connections_max - origin->link_count;
+
+    if (!may_open(origin) || client->links.taken >= client->options.connections_max)
+        return 0;
+    return all < here ? (uint32_t)all : here;
+}
+
+/* Serves the first that waits and can be: false when none can.  Those that want another connection
+ * than there is hold up none behind them, which may have one; not where that one is to make room
+ * for theirs. */
+static bool origin_serve_first(struct origin *origin)
+{
+    uint32_t passed_max = origin->opening_count + openings_left(origin), passed = 0;
+    struct list *node = origin->waiting.next;
+    struct link *link = NULL;
+
+    for (; node != &origin->waiting; node = node->next, passed++) {
+        px_fetch *fetch = LIST_ENTRY(node, px_fetch, waiting);
+
+        link = idle_find(origin, fetch);
+        if (link || passed >= passed_max || passed >= PASSED_MAX || !wants_another(origin, fetch))
+            break;
+    }
+    if (!link)
+        return false;
+    px_fetch *fetch = LIST_ENTRY(node, px_fetch, waiting);
+
+    origin_leave(origin, fetch);
+    if (link->served > 0)
+        origin_look_again(origin);
+    link_take(link, fetch);
+    if (link->h2 && link->stage == LINK_OPEN && !link->unclean && !list_linked(&link->idle) &&
+        h2_client_room(link->h2) > 0)
+        list_append(origin->idle.next, &link->idle);
+    return true;
+}
+
+/* At the origin's limit, those of its connections that have been idle longest make room for the
+ * fetches in front, where these may have none of them. */
+static void make_room_at(struct origin *origin)
+{
+    uint32_t wanted = 0;
+
+    for (struct list *node = origin->waiting.next;
+         node != &origin->waiting && wanted < PASSED_MAX &&
+         wants_another(origin, LIST_ENTRY(node, px_fetch, waiting));
+         node = node->next)
+        wanted++;
+    for (struct list *node = origin->idle.prev, *next;
+         node != &origin->idle && wanted > origin->opening_count;
+         node = next) {
+        struct link *link = LIST_ENTRY(node, struct link, idle);
+
+        next = node->prev;
+        if (!list_linked(&link->aged))
+            continue; /* HTTP/2: it has room, and is in use */
+        link_close(link, false);
+        wanted--;
+    }
+}
+
 static void origin_serve_one(struct origin *origin)
 {
-    while (!list_empty(&origin->waiting)) {
-        px_fetch *fetch = LIST_ENTRY(origin->waiting.next, px_fetch, waiting);
-        struct link *link = idle_find(origin, fetch);
-
-        if (!link)
-            break;
-        origin_leave(origin, fetch);
-        if (link->served > 0)
-            origin_look_again(origin);
-        link_take(link, fetch);
-        if (link->h2 && link->stage == LINK_OPEN && !link->unclean && !list_linked(&link->idle) &&
-            h2_client_room(link->h2) > 0)
-            list_append(origin->idle.next, &link->idle);
+    while (origin_serve_first(origin))
+        continue;
+    if (!list_empty(&origin->waiting) && !may_open(origin) && !origin->client->closing) {
+        make_room_at(origin);
+        while (origin_serve_first(origin))
+            continue;
     }
     while (origin->waiting_count == 0 &&
            origin->idle_count > origin->client->options.origin_idle_max &&

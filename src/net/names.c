@@ -10,11 +10,13 @@
 #include "base/check.h"
 #include "io/random.h"
 #include "net/name_lookup.h"
+#include "net/name_past.h"
 
 struct name {
     struct map_entry entry;
     uint64_t found_ms;
     uint64_t failing_ms; /* when the first lookup began that failed since, or 0 */
+    struct name_past past;
     uint32_t count;
     struct net_address addresses[]; /* and behind them the key */
 };
@@ -91,6 +93,11 @@ void names_found(struct names *names, px_str text, const struct net_address *add
         alloc_put(&names->loop->allocator, name);
         return;
     }
+    const struct name *before = name_find(names, text);
+
+    if (before)
+        name->past = before->past;
+    name_past_note(&name->past, addresses, count, names->loop->now_ms);
     name->found_ms = names->loop->now_ms;
     name->count = (uint32_t)count;
     memcpy(name->addresses, addresses, count * sizeof(*addresses));
@@ -128,23 +135,14 @@ size_t names_stand_in(struct names *names, px_str text, uint64_t since_ms,
     return 0;
 }
 
-bool names_have_peer(const px_stream *stream, const struct net_address *addresses, size_t count)
+bool names_keep_peer(struct names *names, px_str text, const px_stream *stream)
 {
     struct net_address peer = {.bytes = sizeof(peer.socket)};
+    const struct name *name = name_find(names, text);
 
-    if (getpeername(stream->handle.fd, &peer.socket.any, &peer.bytes) != 0)
-        return false;
-    for (size_t index = 0; index < count; index++) {
-        const struct net_address *other = &addresses[index];
-
-        if (other->socket.any.sa_family != peer.socket.any.sa_family)
-            continue;
-        if (peer.socket.any.sa_family == AF_INET
-                ? memcmp(&peer.socket.v4.sin_addr, &other->socket.v4.sin_addr,
-                         sizeof(peer.socket.v4.sin_addr)) == 0
-                : memcmp(&peer.socket.v6.sin6_addr, &other->socket.v6.sin6_addr,
-                         sizeof(peer.socket.v6.sin6_addr)) == 0)
-            return true;
-    }
-    return false;
+    /* What was forgotten for want of memory says nothing of its connections. */
+    if (!name)
+        return true;
+    return getpeername(stream->handle.fd, &peer.socket.any, &peer.bytes) == 0 &&
+           name_past_has(&name->past, &peer, names->loop->now_ms);
 }

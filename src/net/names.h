@@ -61,7 +61,8 @@ px_dialing *dial_start_named(px_loop *loop, const char *address, const px_dial_o
                                              void *context),
                              void *context, px_error *out_error);
 
-/* Whether a stream's peer is one of them. */
-bool names_have_peer(const px_stream *stream, const struct net_address *addresses, size_t count);
+/* Whether a connection to a stream's peer may be used on: its name has that address, by what was
+ * found last or, where its answers rotate, a while ago (name_past.h). */
+bool names_keep_peer(struct names *names, px_str name, const px_stream *stream);
 
 #endif

@@ -178,6 +178,84 @@ static void a_change_is_followed_by_connections_that_are_kept(void **state)
     far_close(&beside);
 }
 
+/* The next request on the connection that is kept has its name looked up. */
+static void look_is_due(void)
+{
+    LIST_ENTRY(client->open.next, struct link, node)->origin->looked_ms -= NAMES_FRESH_MS;
+}
+
+/* A name with more addresses than its answers show: once that is known, no answer ends a
+ * connection. */
+static void answers_that_rotate_end_no_connection(void **state)
+{
+    struct far beside = far_beside("127.0.0.2");
+
+    (void)state;
+    start(0);
+    int fd = far_accept(&far, loop);
+
+    answer(fd);
+    name_is_at("127.0.0.2");
+    look_is_due();
+    start(0);
+    answer(fd);
+    assert_true(far_sees_end(fd, loop)); /* a change, for all that is known */
+    start(0);
+    int other = far_accept(&beside, loop);
+
+    answer(other);
+    for (int round = 0; round < 6; round++) {
+        name_is_at(round % 2 == 0 ? "127.0.0.1" : "127.0.0.2");
+        look_is_due();
+        int before = atomic_load(&lookups);
+
+        start(0);
+        answer(other);
+        pump_until(loop, atomic_load(&lookups) > before);
+        pump_quietly(loop, 20);
+    }
+    assert_false(far_is_dialled(&far, loop));
+    assert_false(far_is_dialled(&beside, loop));
+    close(fd);
+    close(other);
+    far_close(&beside);
+}
+
+/* A fetch that waits for a connection of its own holds up none that needs no other. */
+static void others_go_past_one_that_waits_for_its_own(void **state)
+{
+    static struct teller own; /* large */
+    px_fetch_options options = teller_get(url);
+
+    (void)state;
+    start(0);
+    int fd = far_accept(&far, loop);
+
+    answer(fd);
+    pump_quietly(loop, NAMES_FRESH_MS + 50);
+    atomic_store(&is_silent, true);
+    options.flags = PX_FETCH_FRESH;
+    memset(&own, 0, sizeof(own));
+    teller_start(&own, loop, client, &options);
+    uint64_t began_ms = px_loop_now_ms(loop);
+
+    for (int round = 0; round < 3; round++) {
+        start(0);
+        answer(fd);
+    }
+    assert_true(px_loop_now_ms(loop) - began_ms < NAMES_PATIENCE_MS);
+    assert_int_equal(own.heads, 0);
+    int second = far_accept(&far, loop);
+
+    far_read(second, loop, "\r\n\r\n");
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&own);
+    assert_int_equal(own.error.code, PX_OK);
+    sem_post(&let_go);
+    close(fd);
+    close(second);
+}
+
 static void a_resolver_that_fails_changes_nothing_at_once(void **state)
 {
     (void)state;
@@ -397,6 +475,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_is_not_looked_up_for_each_connection, begin, finish),
         cmocka_unit_test_setup_teardown(a_change_is_followed_by_connections_that_are_kept, begin,
                                         finish),
+        cmocka_unit_test_setup_teardown(answers_that_rotate_end_no_connection, begin, finish),
+        cmocka_unit_test_setup_teardown(others_go_past_one_that_waits_for_its_own, begin, finish),
         cmocka_unit_test_setup_teardown(a_resolver_that_fails_changes_nothing_at_once, begin,
                                         finish),
         cmocka_unit_test_setup_teardown(a_resolver_that_is_silent_holds_up_no_connection, begin,

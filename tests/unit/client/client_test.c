@@ -845,6 +845,47 @@ static void a_fresh_one_is_opened_beside_those_kept(void **state)
     finish(NULL);
 }
 
+/* At the limit of connections to a server one that is idle makes room, since it cannot be had; and
+ * what waits behind is served by those that are left. */
+static void a_fresh_one_takes_the_place_of_an_idle_one(void **state)
+{
+    px_client_options options = PX_CLIENT_OPTIONS_DEFAULT;
+    static struct teller third; /* large */
+
+    (void)state;
+    options.origin_connections_max = 2;
+    open_with(&options);
+    memset(&third, 0, sizeof(third));
+    px_fetch_options asked = teller_get(far.url);
+    int first = get_asked(&teller), second = get_asked(&other);
+
+    peer_send(first, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&teller);
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&other);
+    asked.flags = PX_FETCH_FRESH;
+    memset(&teller, 0, sizeof(teller));
+    teller_start(&teller, loop, client, &asked);
+    get(&third);
+    assert_true(far_sees_end(first, loop)); /* it was idle for longest */
+    int fresh = far_accept(&far, loop);
+
+    far_read(second, loop, "\r\n\r\n");
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&third);
+    far_read(fresh, loop, "\r\n\r\n");
+    peer_send(fresh, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&teller);
+    assert_int_equal(teller.error.code, PX_OK);
+    assert_int_equal(teller.facts.reused, 0);
+    assert_int_equal(third.facts.reused, 1);
+    assert_false(far_is_dialled(&far, loop));
+    close(first);
+    close(second);
+    close(fresh);
+    finish(NULL);
+}
+
 static void what_nobody_answers_fails(void **state)
 {
     px_fetch_options options = teller_get("http://127.0.0.1:1/");
@@ -1166,6 +1207,7 @@ int main(void)
         cmocka_unit_test(idle_connections_are_given_up),
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_fresh_one_is_opened_beside_those_kept),
+        cmocka_unit_test(a_fresh_one_takes_the_place_of_an_idle_one),
         cmocka_unit_test_setup_teardown(what_nobody_answers_fails, begin, finish),
         cmocka_unit_test_setup_teardown(a_preamble_comes_first, begin, finish),
         cmocka_unit_test_setup_teardown(silence_has_an_end, begin, finish),
