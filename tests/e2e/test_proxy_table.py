@@ -152,53 +152,48 @@ def h1_text(fields):
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
 
 
-def h1_script(answer):
-    def script(peer):
-        while True:
-            peer.upstream.heads.append(h1_request(peer))
-            for status in answer.interim:
-                peer.send(b"HTTP/1.1 %d Odd\r\nX-I: 1\r\n\r\n" % status)
-            head = b"HTTP/1.1 %d Fine\r\n" % answer.status + h1_text(answer.fields)
-            none = answer.status in (204, 304) or peer.upstream.heads[-1].line[0] == "HEAD"
-            if answer.length and answer.status != 204:
-                peer.send(head + b"Content-Length: %d\r\n\r\n" % (len(answer.content) + (0 if answer.whole else 9)))
-                peer.send(b"" if none else answer.content)
-            elif none:
-                peer.send(head + b"\r\n")
-            else:
-                content = answer.content
-                peer.send(head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(content), content))
-                if answer.whole:
-                    peer.send(b"0\r\n" + h1_text(answer.trailers) + b"\r\n")
-            if not answer.whole:
-                return
-
-    return script
+def h1_script(peer):
+    while True:
+        peer.upstream.heads.append(h1_request(peer))
+        answer = peer.upstream.answer
+        for status in answer.interim:
+            peer.send(b"HTTP/1.1 %d Odd\r\nX-I: 1\r\n\r\n" % status)
+        head = b"HTTP/1.1 %d Fine\r\n" % answer.status + h1_text(answer.fields)
+        none = answer.status in (204, 304) or peer.upstream.heads[-1].line[0] == "HEAD"
+        if answer.length and answer.status != 204:
+            peer.send(head + b"Content-Length: %d\r\n\r\n" % (len(answer.content) + (0 if answer.whole else 9)))
+            peer.send(b"" if none else answer.content)
+        elif none:
+            peer.send(head + b"\r\n")
+        else:
+            content = answer.content
+            peer.send(head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(content), content))
+            if answer.whole:
+                peer.send(b"0\r\n" + h1_text(answer.trailers) + b"\r\n")
+        if not answer.whole:
+            return
 
 
-def h2_script(answer):
-    def script(peer):
-        server = TablePeer(peer)
-        while True:
-            stream, asked = server.asked()
-            peer.upstream.heads.append(asked)
-            out = b""
-            for status in answer.interim:
-                out += h2.headers(stream, [(":status", str(status)), ("x-i", "1")], end=False)
-            fields = [(":status", str(answer.status))] + [(name.lower(), value) for name, value in answer.fields]
-            none = answer.status in (204, 304) or asked.line[0] == "HEAD"
-            if answer.length and answer.status != 204:
-                fields.append(("content-length", str(len(answer.content) + (0 if answer.whole else 9))))
-            out += h2.headers(stream, fields, end=none)
-            if not none:
-                out += h2.data(stream, answer.content, end=answer.whole and not answer.trailers)
-            if answer.trailers and answer.whole and not none:
-                out += h2.headers(stream, [(name.lower(), value) for name, value in answer.trailers])
-            if not answer.whole:
-                out += h2.rst(stream, h2.INTERNAL_ERROR)
-            peer.send(out)
-
-    return script
+def h2_script(peer):
+    server = TablePeer(peer)
+    while True:
+        stream, asked = server.asked()
+        peer.upstream.heads.append(asked)
+        answer, out = peer.upstream.answer, b""
+        for status in answer.interim:
+            out += h2.headers(stream, [(":status", str(status)), ("x-i", "1")], end=False)
+        fields = [(":status", str(answer.status))] + [(name.lower(), value) for name, value in answer.fields]
+        none = answer.status in (204, 304) or asked.line[0] == "HEAD"
+        if answer.length and answer.status != 204:
+            fields.append(("content-length", str(len(answer.content) + (0 if answer.whole else 9))))
+        out += h2.headers(stream, fields, end=none)
+        if not none:
+            out += h2.data(stream, answer.content, end=answer.whole and not answer.trailers)
+        if answer.trailers and answer.whole and not none:
+            out += h2.headers(stream, [(name.lower(), value) for name, value in answer.trailers])
+        if not answer.whole:
+            out += h2.rst(stream, h2.INTERNAL_ERROR)
+        peer.send(out)
 
 
 class TablePeer(H2Peer):
@@ -243,17 +238,19 @@ class TlsUpstream(Upstream):
 @contextmanager
 def upstream_of(kind, answer, authority):
     if kind == "https":
-        upstream = TlsUpstream(h1_script(answer), authority)
+        upstream = TlsUpstream(h1_script, authority)
     else:
-        upstream = Upstream((h2_script if kind == "h2c" else h1_script)(answer))
+        upstream = Upstream(h2_script if kind == "h2c" else h1_script)
         upstream.url = upstream.url.replace("http:", kind + ":")
+    upstream.answer = answer
     with upstream:
         yield upstream
 
 
 @contextmanager
 def between(client, server, answer, authority, *flags):
-    """A client of that kind and a server of that kind, with the proxy between them."""
+    """A client of that kind and a server of that kind, which answers so until it has another `answer`, with the proxy
+    between them."""
     cert, key = authority.issue("a", file="table")
     listen = ["-l", "127.0.0.1:0", "-l", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key]
     with upstream_of(server, answer, authority) as upstream:
@@ -341,16 +338,19 @@ ANSWERS = [
 @pytest.mark.parametrize("client", CLIENTS)
 def test_answers(client, server, authority):
     assert len(ANSWERS) == 9
-    for method, answer, status, fields, content, trailers, interim in ANSWERS:
-        with between(client, server, answer, authority) as (asker, _):
+    te = [("TE", "trailers"), ("Connection", "TE")][: 2 if client == "h1" else 1]
+    with between(client, server, Answer(), authority) as (asker, upstream):
+        for method, answer, status, fields, content, trailers, interim in ANSWERS:
+            upstream.answer = answer
             for _ in range(2):
-                seen = asker.ask(method, [("TE", "trailers"), ("Connection", "TE")][: 2 if client == "h1" else 1], None, [])
+                seen = asker.ask(method, te, None, [])
                 assert (seen.status, seen.content, seen.interim) == (status, content, interim), answer.fields
                 assert seen.trailers == trailers
                 via = [("via", "2.0 pollux" if server == "h2c" else "1.1 pollux")]
                 left = ("date", "server") if not any(name == "date" for name, _ in fields) else ()
                 got = [pair for pair in seen.fields if pair[0] not in (*left, "transfer-encoding", "connection", "trailer")]
                 assert sorted(got) == sorted(fields + via), (method, answer.fields)
+        assert len(upstream.peers) == 1
 
 
 @pytest.mark.parametrize("server", SERVERS)

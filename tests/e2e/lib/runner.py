@@ -16,6 +16,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.wire import end_ours
+
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = (ROOT / os.environ.get("POLLUX_BUILD", "build/release")).resolve()
 PROGRAM = BUILD / "pollux"
@@ -210,6 +212,7 @@ class Server(Child):
 
     def __exit__(self, kind, *_):
         try:
+            end_ours(self.addresses)
             code = self.stop()
             self.assert_clean()
             if kind is None:

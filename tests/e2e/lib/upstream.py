@@ -124,6 +124,8 @@ class Upstream:
                 sock, _ = self.sock.accept()
             except OSError:
                 return
+            if sock.family != socket.AF_UNIX:  # a script sends in pieces, and none waits for the last one's ACK
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer = Peer(sock, len(self.peers), self)
             self.peers.append(peer)
             threading.Thread(target=self._run, args=(peer,), daemon=True).start()
