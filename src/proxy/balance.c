@@ -219,7 +219,7 @@ static struct server *choose_hash(const struct choice *choice, px_str key)
             struct server *server = &upstream->servers[index];
             uint64_t both[2] = {key_hash, server->hash};
             uint64_t rank = siphash(&upstream->key, both, sizeof(both)) >> 12;
-            bool loaded = (uint64_t)server->busy * 100 * weight_sum > limit * server->weight;
+            bool loaded = (uint64_t)server->busy * 100 * weight_sum >= limit * server->weight;
 
             rank = rank / (SERVER_WEIGHT_MAX * HEALTH_SHARES) * weight_of(upstream, server);
             if (!may_have(choice, server) || (round == 0 && loaded))

@@ -102,9 +102,12 @@ class H2Client:
 
 
 class Answer:
-    def __init__(self, status=200, fields=(), content=b"ok", trailers=(), interim=(), length=True, whole=True):
+    """`whole=False`: it is cut, or with `stalls` nothing more of it comes; `interim` has statuses, or for HTTP/1.1
+    whole heads."""
+
+    def __init__(self, status=200, fields=(), content=b"ok", trailers=(), interim=(), length=True, whole=True, stalls=False):
         self.status, self.fields, self.content, self.trailers = status, list(fields), content, list(trailers)
-        self.interim, self.length, self.whole = interim, length, whole
+        self.interim, self.length, self.whole, self.stalls = interim, length, whole, stalls
 
 
 class Asked:
@@ -170,6 +173,8 @@ def h1_script(peer):
             peer.send(head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(content), content))
             if answer.whole:
                 peer.send(b"0\r\n" + h1_text(answer.trailers) + b"\r\n")
+        if answer.stalls:
+            peer.wait_end()
         if not answer.whole:
             return
 
@@ -191,12 +196,23 @@ def h2_script(peer):
             out += h2.data(stream, answer.content, end=answer.whole and not answer.trailers)
         if answer.trailers and answer.whole and not none:
             out += h2.headers(stream, [(name.lower(), value) for name, value in answer.trailers])
-        if not answer.whole:
+        if not answer.whole and not answer.stalls:
             out += h2.rst(stream, h2.INTERNAL_ERROR)
         peer.send(out)
+        if answer.stalls:
+            server.cancelled(stream)
 
 
 class TablePeer(H2Peer):
+    def cancelled(self, stream):
+        """Waits until the proxy has given the stream up."""
+        while True:
+            kind, _, of, payload = self.frame()
+            if kind == h2.RST_STREAM and of == stream:
+                assert int.from_bytes(payload, "big") == h2.CANCEL
+                self.peer.upstream.ended.set()
+                return
+
     def asked(self):
         """The next request: its stream, and what was asked."""
         fields, content, trailers = None, b"", []

@@ -70,12 +70,22 @@ static bool note_host(struct h1_parser *parser, const char *head, struct http_sp
     return true;
 }
 
+/* RFC 9112 section 6.3: an informational answer ends with its head, whatever it says of framing, so
+ * that there is nothing to doubt. */
+static bool ends_with_head(const struct h1_parser *parser)
+{
+    return parser->role == H1_RESPONSE && parser->response_status < 200 &&
+           parser->response_status != 101;
+}
+
 /* RFC 9112 section 6.3 allows to merge equal lengths; repeated ones are a doubt, hence refused. */
 __attribute__((noinline)) static bool note_content_length(struct h1_parser *parser,
                                                           const char *head, struct http_span value)
 {
     uint64_t length = 0;
 
+    if (ends_with_head(parser))
+        return true;
     if (parser->seen & H1_SEEN_CONTENT_LENGTH)
         return h1_field_refuse(parser, 400, "Content-Length twice");
     if (!number_read(px_str_make(head + value.at, value.len), INT64_MAX, &length))
@@ -114,6 +124,8 @@ note_transfer_encoding(struct h1_parser *parser, const char *head, struct http_s
 {
     uint32_t end = value.at + value.len;
 
+    if (ends_with_head(parser))
+        return true;
     if (parser->seen & H1_SEEN_TRANSFER_ENCODING)
         return h1_field_refuse(parser, 400, "Transfer-Encoding twice");
     parser->seen |= H1_SEEN_TRANSFER_ENCODING;

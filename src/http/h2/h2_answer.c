@@ -95,7 +95,8 @@ void h2_answer_add(struct h2_answer *answer, px_str name, px_str value)
     }
     if (answer->trailers && trailer_is_dropped(name))
         return;
-    if (!answer->trailers && field_name_is(name, "content-length"))
+    /* RFC 9110 section 8.6: an informational answer has none, whatever it says. */
+    if (!answer->trailers && answer->status >= 200 && field_name_is(name, "content-length"))
         length_add(answer, value);
     if (answer->head_bytes > limits->head_bytes_max ||
         answer->field_count == limits->field_count_max ||

@@ -90,8 +90,19 @@ static const struct answer_case cases[] = {
     {"HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\n" OK_LINE, WHOLE, 103, "", INFORMS,
      false, true, 17},
     {"HTTP/1.1 199 Other\r\n\r\n", WHOLE, 199, "", INFORMS, false, true, 0},
+    /* ... which end with their heads, whatever these say of framing. */
     {"HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n", WHOLE, 100, "", INFORMS, false,
+     true, 0},
+    {"HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n" OK_LINE,
+     WHOLE, 103, "", INFORMS, false, true, 17},
+    {"HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\nContent-Length: x\r\n\r\n" OK_LINE, WHOLE,
+     103, "", INFORMS, false, true, 17},
+    {"HTTP/1.1 102 Processing\r\nTransfer-Encoding: foo\r\nTransfer-Encoding: chunked, a\r\n\r\n",
+     WHOLE, 102, "", INFORMS, false, true, 0},
+    {"HTTP/1.0 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n", WHOLE, 103, "", INFORMS, false,
      false, 0},
+    BAD("HTTP/1.1 101 Switching Protocols\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    BAD("HTTP/1.1 204 No Content\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
     {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81",
      WHOLE, 101, "", SWITCHES, false, false, 1},
     /* Content-Length that two could read in two ways. */
@@ -257,7 +268,7 @@ static void answers_are_taken_or_refused(void **state)
     uint32_t runs = 0;
 
     (void)state;
-    assert_int_equal(ARRAY_COUNT(cases), 76);
+    assert_int_equal(ARRAY_COUNT(cases), 82);
     for (size_t index = 0; index < ARRAY_COUNT(cases); index++) {
         run.expected = &cases[index];
         runs += splits_each(px_str_of(cases[index].bytes), &reader);
