@@ -220,8 +220,8 @@ typedef struct px_proxy_options {
     const char *const *trusted_proxies;
     uint32_t trusted_proxy_count; /**< Of trusted_proxies, at most 256. */
     uint32_t forwarded;           /**< 1: a Forwarded field (RFC 7239) is written too. */
-    uint32_t underscores; /**< 1: fields with "_" in their names are passed on; many programs cannot
-                               tell them from those with "-". */
+    uint32_t underscores; /**< Fields with "_" in their names, which many programs cannot tell from
+                               those with "-": 0: dropped; 1: passed on; 2: answered 400. */
     uint32_t tries;       /**< Of a request, the first included; 0: 2. */
     uint32_t replay_bytes_max; /**< Content that is kept to be sent again; 0: 64 KiB; PX_OFF. */
     uint32_t answer_bytes_max; /**< Of an answer that its client has not taken; 0: 16 KiB, at most
@@ -239,6 +239,9 @@ typedef struct px_proxy_options {
      *  cut.  @param status 0: cut.  @param text a line for a person, borrowed.  NULL: not told. */
     void (*on_failure)(px_exchange *exchange, unsigned status, const char *text, void *context);
     void *failure_context; /**< Handed to on_failure; borrowed. */
+    uint32_t proxy_status; /**< 1: errors that the proxy makes say their kind in a Proxy-Status field
+                                (RFC 9209), under the name in Via. */
+    uint32_t reserved;     /**< Zero. */
 } px_proxy_options;
 
 /** The defaults, as a value.  Any thread. */

@@ -12,6 +12,7 @@
 #include "http/message/method.h"
 #include "net/proxy_header.h"
 #include "pollux/request.h"
+#include "proxy/proxy_status.h"
 #include "proxy/request_head.h"
 
 enum { TOLD_BYTES = 640 };
@@ -44,7 +45,7 @@ void passage_tell(struct passage *passage, unsigned status, const char *why)
     options->on_failure(passage->exchange, status, said, options->failure_context);
 }
 
-void passage_refuse(struct passage *passage, unsigned status, const char *why)
+void passage_refuse(struct passage *passage, unsigned status, const char *why, const char *kind)
 {
     px_exchange *exchange = passage->exchange;
 
@@ -53,6 +54,7 @@ void passage_refuse(struct passage *passage, unsigned status, const char *why)
     passage_tell(passage, status, why);
     if (status == 503)
         px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
+    proxy_status_add(passage->proxy, exchange, kind);
     px_respond_error(exchange, status);
     /* What is left of the request is dropped, where the server does not end the connection. */
     px_request_resume(exchange);
@@ -204,7 +206,7 @@ static px_err fields_make(struct passage *passage, px_str websocket_key)
                                 .via_name = px_str_of(proxy->name),
                                 .websocket_key = websocket_key,
                                 .forwarded = proxy->options.forwarded != 0,
-                                .underscores = proxy->options.underscores != 0};
+                                .underscores = proxy->options.underscores == 1};
     px_field *fields;
 
     request_head_names(&head, exchange);
@@ -262,6 +264,7 @@ void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade
     CHECK(!proxy->closing);
     if (!passage) {
         px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));
+        proxy_status_add(proxy, exchange, "proxy_internal_error");
         px_respond_error(exchange, 503);
         return;
     }
@@ -271,7 +274,8 @@ void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade
     if (err != PX_OK) {
         passage_refuse(passage, err == PX_ERR_LIMIT ? 400 : 503,
                        err == PX_ERR_LIMIT ? "its Connection field names too much"
-                                           : "out of memory");
+                                           : "out of memory",
+                       err == PX_ERR_LIMIT ? "http_request_error" : "proxy_internal_error");
         return;
     }
     if (proxy->options.total_timeout_ms > 0)
@@ -342,7 +346,8 @@ static void ask_server(struct passage *passage)
         return;
     server_done(upstream, passage->server, SERVER_LEFT);
     passage->server = NULL;
-    passage_refuse(passage, error.code == PX_ERR_INVALID ? 502 : 503, error.text);
+    passage_refuse(passage, error.code == PX_ERR_INVALID ? 502 : 503, error.text,
+                   "proxy_internal_error");
     upstream_serve(upstream);
 }
 
@@ -352,7 +357,7 @@ static void on_turn(struct waiter *waiter, bool is_late)
 
     upstream_counts_waiting(passage->proxy->upstream);
     if (is_late)
-        passage_refuse(passage, 503, "no server had room in time");
+        passage_refuse(passage, 503, "no server had room in time", "connection_limit_reached");
     else
         passage_try(passage);
 }
@@ -371,7 +376,8 @@ void passage_try(struct passage *passage)
         return;
     }
     if (queue->count >= upstream->options.queue_max) {
-        passage_refuse(passage, 503, "no server takes one more request");
+        passage_refuse(passage, 503, "no server takes one more request",
+                       "connection_limit_reached");
         return;
     }
     uint64_t due_ms = px_loop_now_ms(upstream->loop) + upstream->options.queue_timeout_ms;

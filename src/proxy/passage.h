@@ -77,8 +77,8 @@ void passage_begin(px_proxy *proxy, px_exchange *exchange, const px_str *upgrade
  * none takes it. */
 void passage_try(struct passage *passage);
 
-/* Answers with an error of ours, and says why. */
-void passage_refuse(struct passage *passage, unsigned status, const char *why);
+/* Answers with an error of ours, and says why; `kind` is what Proxy-Status calls it. */
+void passage_refuse(struct passage *passage, unsigned status, const char *why, const char *kind);
 
 /* Tells the program what went wrong. */
 void passage_tell(struct passage *passage, unsigned status, const char *why);

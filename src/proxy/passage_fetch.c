@@ -14,6 +14,7 @@
 #include "pollux/request.h"
 #include "proxy/answer_head.h"
 #include "proxy/passage.h"
+#include "proxy/proxy_status.h"
 #include "proxy/request_head.h"
 
 /* --- Content of the request --------------------------------------------------------------------
@@ -22,7 +23,7 @@
 /* The trailer section of the request goes on behind its content: false without memory. */
 static bool trailers_pass(const struct passage *passage, px_fetch *fetch)
 {
-    bool underscores = passage->proxy->options.underscores != 0;
+    bool underscores = passage->proxy->options.underscores == 1;
     struct connection_names names;
     size_t count, field_count;
     const px_field *trailers = px_request_trailers(passage->exchange, &count);
@@ -124,7 +125,7 @@ static void answer_begin(struct passage *passage)
     if (status > 599 || tunnel_is_faked(passage, status) ||
         answer_head_set(exchange, fields, count) != PX_OK) {
         px_fetch_cancel(passage->fetch);
-        passage_refuse(passage, 502, "an answer that cannot be passed on");
+        passage_refuse(passage, 502, "an answer that cannot be passed on", "http_protocol_error");
         return;
     }
     px_str via = via_element(&passage->arena, px_fetch_version(passage->fetch),
@@ -155,7 +156,8 @@ static void on_head(px_fetch *fetch, void *context)
         answer_begin(passage);
     } else if (tunnel_open(passage) != PX_OK) {
         px_fetch_cancel(fetch);
-        passage_refuse(passage, 502, "a switch of protocols that was not agreed on");
+        passage_refuse(passage, 502, "a switch of protocols that was not agreed on",
+                       "http_upgrade_failed");
     }
 }
 
@@ -317,7 +319,7 @@ static void go_on(struct passage *passage, const px_error *error, const px_fetch
         if (may_repeat(passage, error, facts))
             repeat(passage, facts);
         else
-            passage_refuse(passage, status_of(error), error->text);
+            passage_refuse(passage, status_of(error), error->text, proxy_status_of(error, facts));
     } else if (error->code != PX_OK) {
         cut(passage, error);
     }

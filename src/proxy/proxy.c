@@ -12,6 +12,7 @@
 #include "http/fields/field.h"
 #include "pollux/request.h"
 #include "proxy/passage.h"
+#include "proxy/proxy_status.h"
 #include "proxy/request_head.h"
 
 enum {
@@ -24,6 +25,8 @@ enum {
     PASSAGE_SLAB = 8,
     PASSAGES_MAX = 65536, /* exchanges have bounds of their own */
     NAME_BYTES_MAX = 255,
+    UNDERSCORES_KEEP = 1,
+    UNDERSCORES_REJECT = 2,
 };
 
 /* --- Its end -----------------------------------------------------------------------------------
@@ -70,6 +73,8 @@ static px_err options_settle(px_proxy_options *options, px_error *out_error)
 {
     if (!options->upstream)
         return error_set(out_error, PX_ERR_INVALID, 0, "a proxy has an upstream");
+    if (options->underscores > UNDERSCORES_REJECT)
+        return error_set(out_error, PX_ERR_INVALID, 0, "underscores: 0, 1 or 2");
     if (options->trusted_proxy_count > TRUSTED_MAX)
         return error_set(out_error, PX_ERR_INVALID, 0, "a proxy trusts at most %d blocks",
                          TRUSTED_MAX);
@@ -180,6 +185,20 @@ static bool answers_here(px_exchange *exchange, const struct request_head *head)
     return true;
 }
 
+static void refuse(const px_proxy *proxy, px_exchange *exchange, unsigned status, const char *kind)
+{
+    proxy_status_add(proxy, exchange, kind);
+    px_respond_error(exchange, status);
+}
+
+static bool has_underscores(const struct request_head *head)
+{
+    for (size_t index = 0; index < head->field_count; index++)
+        if (memchr(head->fields[index].name.ptr, '_', head->fields[index].name.len))
+            return true;
+    return false;
+}
+
 void px_proxy_handle(px_exchange *exchange, void *context)
 {
     px_proxy *proxy = context;
@@ -193,11 +212,13 @@ void px_proxy_handle(px_exchange *exchange, void *context)
     if (px_request_method_is(exchange, "CONNECT")) {
         px_response_add_field(exchange, px_str_of("Allow"),
                               px_str_of("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE"));
-        px_respond_error(exchange, 405);
+        refuse(proxy, exchange, 405, "http_request_error");
     } else if (request_head_loops(&head)) {
-        px_respond_error(exchange, 508);
+        refuse(proxy, exchange, 508, "proxy_loop_detected");
     } else if ((refusal = tunnel_asked(exchange, proxy->options.no_upgrade == 0, &upgrade)) != 0) {
-        px_respond_error(exchange, refusal);
+        refuse(proxy, exchange, refusal, "http_request_error");
+    } else if (proxy->options.underscores == UNDERSCORES_REJECT && has_underscores(&head)) {
+        refuse(proxy, exchange, 400, "http_request_error");
     } else if (!answers_here(exchange, &head)) {
         passage_begin(proxy, exchange, &upgrade);
     }

@@ -57,6 +57,7 @@ FLAGS = {
     "host": (["--host", "upstream"], "proxy servers > host upstream"),
     "via": (["--via", "edge"], "proxy servers > via edge"),
     "forwarded": (["--forwarded"], "proxy servers > forwarded on"),
+    "proxy-status": (["--proxy-status"], "proxy servers > proxy_status on"),
     "keep-underscores": (["--keep-underscores"], "proxy servers > underscores keep"),
     "timeout-connect": (["--timeout-connect", "1"], "proxy servers > timeouts connect=1s"),
     "timeout-first-byte": (["--timeout-first-byte", "off"], "proxy servers > timeouts first_byte=off"),

@@ -76,6 +76,8 @@ static bool setting_take(struct build *build, const struct config_node *node,
         options->underscores = value->word;
     } else if (node_is(node, "forwarded")) {
         options->forwarded = !value->is_off;
+    } else if (node_is(node, "proxy_status")) {
+        options->proxy_status = !value->is_off;
     } else if (node_is(node, "via")) {
         options->name = value->text.ptr;
     }

@@ -121,6 +121,16 @@ static px_err set_forwarded(struct options *options, const struct flag *flag, co
     return PX_OK;
 }
 
+static px_err set_proxy_status(struct options *options, const struct flag *flag, const char *value,
+                               px_error *out_error)
+{
+    (void)flag;
+    (void)value;
+    (void)out_error;
+    options->gateway.proxy.proxy_status = 1;
+    return PX_OK;
+}
+
 static px_err set_underscores(struct options *options, const struct flag *flag, const char *value,
                               px_error *out_error)
 {
@@ -148,6 +158,8 @@ const struct flag flags_gateway[] = {
     {"forwarded", 0, NULL, FOR_PROXY, set_forwarded, 0, "write a Forwarded field, too"},
     {"keep-underscores", 0, NULL, FOR_PROXY, set_underscores, 0,
      "pass fields on with _ in their names"},
+    {"proxy-status", 0, NULL, FOR_PROXY, set_proxy_status, 0,
+     "errors say their kind in a Proxy-Status field"},
     {"timeout-connect", 0, "TIME", FOR_PROXY, flag_set_duration,
      FLAG_AT(gateway.upstream.connect_timeout_ms), "for each address of a server (default 5s)"},
     {"timeout-first-byte", 0, "TIME", FOR_PROXY, flag_set_duration,

@@ -293,6 +293,8 @@ static void print_proxy(struct print *print, const struct gateway_options *gatew
         print_line(print, "forwarded", "on");
     if (proxy->underscores)
         print_line(print, "underscores", "keep");
+    if (proxy->proxy_status)
+        print_line(print, "proxy_status", "on");
     if (proxy->replay_bytes_max != 0) {
         print_begin(print, "buffer");
         print_number(print, NULL, TYPE_BYTES, false, BUFFER_BYTES);
