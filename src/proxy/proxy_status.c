@@ -1,5 +1,5 @@
 /*
- * Proxy-Status.
+ * Proxy-Status: kinds of errors, and the field.
  */
 #include "proxy/proxy_status.h"
 
