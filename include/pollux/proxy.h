@@ -239,8 +239,8 @@ typedef struct px_proxy_options {
      *  cut.  @param status 0: cut.  @param text a line for a person, borrowed.  NULL: not told. */
     void (*on_failure)(px_exchange *exchange, unsigned status, const char *text, void *context);
     void *failure_context; /**< Handed to on_failure; borrowed. */
-    uint32_t proxy_status; /**< 1: errors that the proxy makes say their kind in a Proxy-Status field
-                                (RFC 9209), under the name in Via. */
+    uint32_t proxy_status; /**< 1: errors that the proxy makes say their kind in a Proxy-Status
+                              field (RFC 9209), under the name in Via. */
     uint32_t reserved;     /**< Zero. */
 } px_proxy_options;
 

@@ -14,7 +14,7 @@
 
 enum {
     KEY_BYTES_MAX = 1024,
-    PASSED_MAX = 16, /* fetches that others go past, while these wait for a connection of their own */
+    PASSED_MAX = 16, /* fetches that others go past: they wait for a connection of their own */
 };
 
 /* --- Finding -----------------------------------------------------------------------------------
@@ -314,8 +314,7 @@ static void make_room_at(struct origin *origin)
          node = node->next)
         wanted++;
     for (struct list *node = origin->idle.prev, *next;
-         node != &origin->idle && wanted > origin->opening_count;
-         node = next) {
+         node != &origin->idle && wanted > origin->opening_count; node = next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
 
         next = node->prev;

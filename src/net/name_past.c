@@ -70,8 +70,7 @@ void name_past_note(struct name_past *past, const struct net_address *addresses,
     }
 }
 
-bool name_past_has(const struct name_past *past, const struct net_address *address,
-                   uint64_t now_ms)
+bool name_past_has(const struct name_past *past, const struct net_address *address, uint64_t now_ms)
 {
     struct name_seen wanted;
 

@@ -99,9 +99,10 @@ static const struct answer_case cases[] = {
      103, "", INFORMS, false, true, 17},
     {"HTTP/1.1 102 Processing\r\nTransfer-Encoding: foo\r\nTransfer-Encoding: chunked, a\r\n\r\n",
      WHOLE, 102, "", INFORMS, false, true, 0},
-    {"HTTP/1.0 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n", WHOLE, 103, "", INFORMS, false,
-     false, 0},
-    BAD("HTTP/1.1 101 Switching Protocols\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    {"HTTP/1.0 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n", WHOLE, 103, "", INFORMS,
+     false, false, 0},
+    BAD("HTTP/1.1 101 Switching Protocols\r\nContent-Length: 1\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n"),
     BAD("HTTP/1.1 204 No Content\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
     {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81",
      WHOLE, 101, "", SWITCHES, false, false, 1},
