@@ -16,7 +16,7 @@ import pytest
 
 from lib.h2frames import *  # noqa: F403
 from lib.runner import Pollux
-from lib.wire import ask, connect
+from lib.wire import WireError, ask, connect
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 HELD_S = 2.0  # an honest client is served within this
@@ -65,6 +65,49 @@ def test_unfinished_header_blocks_give_way():
         # They make room for one another; who comes whole is never refused.
         for _ in range(20):
             served(server.address)
+
+
+def test_fields_that_are_not_whole_give_way():
+    """A field of 16 KiB of which half has come is kept; many of them do not keep others from what they need."""
+    argv = ["respond", "--log", "off", "-w", "0", "--max-connections", "1000", "--max-memory", "16m"]
+    with Pollux(*argv) as server, crowd() as member, H2Wire(server.address) as honest:
+        honest.probe(1)
+        for size in (300, 4000, 12000, 15000):
+            half = opening() + frame(HEADERS, 4, 1, literal(b"x", b"a" * size)[:-100], length=16384)
+            for _ in range(250):
+                member(server.address).sendall(half)
+            served(server.address)
+        # One that came before them, and one whose field comes in two pieces.
+        honest.probe(3)
+        with H2Wire(server.address) as h2:
+            whole = headers(1, literals(get()) + literal(b"x", b"a" * 9000))
+            h2.send(whole[:8000])
+            time.sleep(0.2)
+            h2.send(whole[8000:])
+            assert h2.response(1).status == 200
+            h2.probe(3)
+        assert counter(server, "shed") >= 100
+
+
+def test_tables_of_the_idle_give_way():
+    """Connections that were there before, and fill their tables one after the other: what asks is served, also
+    where nobody new comes for whom room would be made."""
+    argv = ["respond", "--log", "off", "-w", "0", "--max-connections", "1000", "--max-memory", "16m"]
+    asks = literals(get()) + b"".join(indexed(f"x-{number}", "y" * 900) for number in range(4))
+    with Pollux(*argv) as server, contextlib.ExitStack() as stack:
+        members = [stack.enter_context(H2Wire(server.address)) for _ in range(550)]
+        honest = [stack.enter_context(H2Wire(server.address)) for _ in range(8)]
+        for member in [*members, *honest]:
+            member.settled()
+        for index, member in enumerate(members):
+            with contextlib.suppress(WireError):
+                member.send(headers(1, asks))
+                member.response(1)
+            honest[index % 8].probe(index // 8 * 2 + 1)
+        for member in honest:
+            member.send(headers(1001, asks))
+            assert member.response(1001).status == 200
+        assert counter(server, "shed") >= 10
 
 
 def bomb(field):

@@ -48,6 +48,7 @@ px_err h2_engine_init(struct h2_engine *engine, const struct h2_engine_options *
     memset(engine, 0, sizeof(*engine));
     engine->role = options->role;
     h2_memory_init(&engine->memory, options->spares, H2_SESSION_BYTES_MAX);
+    engine->memory.give_way = h2_carry_give_way;
     h2_walk_init(&engine->walk, options->head_bytes_max);
     if (options->client)
         h2_walk_answers(&engine->walk);
@@ -106,7 +107,7 @@ void h2_engine_open(struct h2_engine *engine, struct h2_stream *stream, uint32_t
     memset(stream, 0, sizeof(*stream));
     list_init(&stream->node);
     stream->id = id;
-    stream->content_left = UINT64_MAX;
+    stream->content_left = stream->answer_left = UINT64_MAX;
     stream->send_window = engine->stream_window;
     stream->recv_window = H2_STREAM_WINDOW;
     stream->priority.urgency = H2_URGENCY_DEFAULT;
@@ -189,7 +190,7 @@ void h2_engine_ready(struct h2_engine *engine, struct h2_stream *stream)
     uint32_t urgency = stream->priority.urgency;
 
     if (stream->queue != H2_QUEUE_NONE || !stream->pulls || stream->waiting || stream->dead ||
-        stream->send_window <= 0)
+        (stream->send_window <= 0 && !h2_stream_may_be_over(stream)))
         return;
     queue(stream, H2_QUEUE_READY, &engine->ready[urgency]);
     engine->ready_mask = (uint8_t)(engine->ready_mask | 1U << urgency);
@@ -233,7 +234,8 @@ void h2_engine_move_windows(struct h2_engine *engine, uint32_t window)
     for (uint32_t bucket = 0; bucket < H2_BUCKETS; bucket++) {
         for (struct h2_stream *stream = engine->buckets[bucket]; stream; stream = stream->next) {
             stream->send_window += by;
-            if (stream->send_window <= 0 && stream->queue == H2_QUEUE_READY)
+            if (stream->send_window <= 0 && stream->queue == H2_QUEUE_READY &&
+                !h2_stream_may_be_over(stream))
                 h2_engine_unqueue(engine, stream);
             else
                 h2_engine_ready(engine, stream);
@@ -280,6 +282,10 @@ static void stream_check(const struct h2_stream *stream)
     ASSERT(stream->unread <= H2_STREAM_WINDOW && stream->recv_window <= H2_STREAM_WINDOW);
     ASSERT(!stream->dead || stream->queue == H2_QUEUE_RESETS);
     ASSERT(stream->queue != H2_QUEUE_READY || (stream->pulls && !stream->waiting));
+    ASSERT(stream->queue != H2_QUEUE_READY || stream->send_window > 0 ||
+           h2_stream_may_be_over(stream));
+    ASSERT(stream->ahead <= H2_AHEAD_LAST);
+    ASSERT(stream->ahead < H2_AHEAD_BYTE || stream->pulls);
     ASSERT(!stream->local_ended || !stream->remote_ended || stream->dead);
 }
 

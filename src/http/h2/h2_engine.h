@@ -49,6 +49,9 @@ struct h2_role {
     void (*closed)(struct h2_engine *engine, struct h2_stream *stream, uint32_t error);
     /* PING with ACK, GOAWAY or PRIORITY_UPDATE, with its payload. */
     void (*heard)(struct h2_engine *engine, uint8_t type, const uint8_t *payload, size_t len);
+    /* What it carries had to give way to others', from inside of another engine: it is over, and
+     * has a last word to be rendered.  NULL where no other engine shares its memory. */
+    void (*gave_way)(struct h2_engine *engine);
 };
 
 /* The frame at hand. */
@@ -230,6 +233,19 @@ static inline size_t h2_block_heads(size_t bytes)
 {
     return (bytes / H2_FRAME_BYTES_MAX + 1) * H2_HEAD_BYTES;
 }
+
+/* --- Fields that are not whole, in h2_carry.c --------------------------------------------------
+ */
+
+/* Keeps what is there of one: or says false, and the engine has failed. */
+bool h2_carry_add(struct h2_engine *engine, px_str bytes);
+
+/* So much of it was decoded. */
+void h2_carry_use(struct h2_engine *engine, size_t used);
+void h2_carry_drop(struct h2_engine *engine);
+
+/* As h2_memory asks for it. */
+void h2_carry_give_way(struct h2_memory *memory);
 
 /* --- Payloads, in h2_settings.c ----------------------------------------------------------------
  */

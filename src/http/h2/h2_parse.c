@@ -138,6 +138,14 @@ static uint32_t frame_begin(struct h2_engine *engine)
     return H2_NO_ERROR; /* RFC 9113 section 5.5: unknown ones are skipped */
 }
 
+/* RFC 7540 section 5.3.1: a stream that depends on itself, wherever it is said, ends the
+ * connection; RFC 9113 lets the rest of what dependencies say have no meaning. */
+static uint32_t look_dependency(const struct h2_engine *engine, const uint8_t *priority)
+{
+    return (h2_number_at(priority) & INT32_MAX) == engine->walk.frame.stream ? H2_PROTOCOL_ERROR
+                                                                             : H2_NO_ERROR;
+}
+
 /* --- Frames as they end ----------------------------------------------------------------------- */
 
 static uint32_t window_over(struct h2_engine *engine, uint32_t id)
@@ -215,6 +223,8 @@ static uint32_t small_over(struct h2_engine *engine, const struct h2_frame *fram
         else
             h2_control_ping(engine, engine->in.small, true);
         return H2_NO_ERROR;
+    case H2_PRIORITY:
+        return look_dependency(engine, engine->in.small);
     case H2_WINDOW_UPDATE:
         return window_over(engine, frame->stream);
     case H2_GOAWAY:
@@ -272,10 +282,7 @@ static uint32_t prefix_over(struct h2_engine *engine, uint32_t left)
         h2_engine_give(engine, engine->in.stream, beside);
         return H2_NO_ERROR;
     }
-    /* RFC 7540 section 5.3.1; the rest of what it says has no meaning any more. */
-    if ((frame->flags & H2_FLAG_PRIORITY) && (h2_number_at(priority) & INT32_MAX) == frame->stream)
-        return H2_PROTOCOL_ERROR;
-    return H2_NO_ERROR;
+    return frame->flags & H2_FLAG_PRIORITY ? look_dependency(engine, priority) : H2_NO_ERROR;
 }
 
 static void take_content(struct h2_engine *engine, px_str bytes)
@@ -291,36 +298,6 @@ static void take_content(struct h2_engine *engine, px_str bytes)
     engine->role->content(engine, stream, bytes);
 }
 
-/* Keeps what is there of a field. */
-static bool carry(struct h2_engine *engine, px_str bytes)
-{
-    uint32_t len = engine->in.carry_len + (uint32_t)bytes.len;
-
-    if (len > engine->in.carry_room) {
-        uint32_t room = engine->in.carry_room ? engine->in.carry_room * 2 : 256;
-
-        room = room > len ? room : len;
-        char *larger = h2_memory_resize(&engine->memory, engine->in.carry, room);
-
-        if (!larger) {
-            engine->failed = true;
-            return false;
-        }
-        engine->in.carry = larger;
-        engine->in.carry_room = room;
-    }
-    memcpy(engine->in.carry + engine->in.carry_len, bytes.ptr, bytes.len);
-    engine->in.carry_len = len;
-    return true;
-}
-
-static void carry_drop(struct h2_engine *engine)
-{
-    h2_memory_put(&engine->memory, engine->in.carry);
-    engine->in.carry = NULL;
-    engine->in.carry_len = engine->in.carry_room = 0;
-}
-
 /* The next piece of a header block.  Without memory nothing more of it is told: a head that lacks a
  * field is another head. */
 static uint32_t take_block(struct h2_engine *engine, px_str bytes)
@@ -328,7 +305,7 @@ static uint32_t take_block(struct h2_engine *engine, px_str bytes)
     bool carried = engine->in.carry_len > 0;
     size_t used = 0;
 
-    if (PX_UNLIKELY(carried) && !carry(engine, bytes))
+    if (PX_UNLIKELY(carried) && !h2_carry_add(engine, bytes))
         return H2_INTERNAL_ERROR;
     if (PX_UNLIKELY(carried))
         bytes = px_str_make(engine->in.carry, engine->in.carry_len);
@@ -345,17 +322,11 @@ static uint32_t take_block(struct h2_engine *engine, px_str bytes)
     default:
         return H2_COMPRESSION_ERROR;
     }
-    if (PX_LIKELY(used == bytes.len)) {
-        if (carried)
-            carry_drop(engine);
-        return H2_NO_ERROR;
-    }
-    if (carried) {
-        memmove(engine->in.carry, engine->in.carry + used, bytes.len - used);
-        engine->in.carry_len = (uint32_t)(bytes.len - used);
-    } else if (!carry(engine, px_str_make(bytes.ptr + used, bytes.len - used))) {
+    if (PX_UNLIKELY(carried))
+        h2_carry_use(engine, used);
+    else if (PX_UNLIKELY(used < bytes.len) &&
+             !h2_carry_add(engine, px_str_make(bytes.ptr + used, bytes.len - used)))
         return H2_INTERNAL_ERROR;
-    }
     return H2_NO_ERROR;
 }
 

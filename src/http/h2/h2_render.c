@@ -97,7 +97,8 @@ static void block_control(struct h2_engine *engine, uint32_t id, const struct h2
 }
 
 /* The block goes where there is room, and behind those that wait with the control frames: they are
- * decoded in the order in which they were encoded.  False where it has to wait for more. */
+ * decoded in the order in which they were encoded.  False where it has to wait for more, or the
+ * engine has failed. */
 static bool block_render(struct h2_engine *engine, const struct h2_stream *stream,
                          const struct h2_response *response, bool ends, bool waits)
 {
@@ -111,7 +112,7 @@ static bool block_render(struct h2_engine *engine, const struct h2_stream *strea
         return false;
     else
         block_control(engine, stream->id, response, ends);
-    return true;
+    return !engine->failed;
 }
 
 /* Its block goes with the control frames, in front of the final head.  It is left out where memory
@@ -144,6 +145,7 @@ static bool head_render(struct h2_engine *engine)
         !block_render(engine, stream, &stream->response, ends, true))
         return false;
     h2_engine_unqueue(engine, stream);
+    stream->answer_left = stream->response.has_length ? stream->response.length : UINT64_MAX;
     stream->pulls = !ends;
     if (ends)
         ended(engine, stream);
@@ -168,17 +170,89 @@ static void content_over(struct h2_engine *engine, struct h2_stream *stream, siz
                      stream->id);
         engine->out_len += H2_HEAD_BYTES + bytes;
     }
-    if (trailers.field_count > 0)
-        (void)block_render(engine, stream, &trailers, true, false);
-    ended(engine, stream);
+    if (trailers.field_count == 0 || block_render(engine, stream, &trailers, true, false))
+        ended(engine, stream);
 }
 
 /* RFC 9218 section 10: urgent ones first; of those that are alike one after the other, or in turns
- * where they are of use in pieces. */
-static bool data_render(struct h2_engine *engine)
+ * where they are of use in pieces.  Where no window is open, one that may be over; or NULL. */
+static struct h2_stream *content_next(const struct h2_engine *engine)
 {
-    uint32_t urgency = (uint32_t)__builtin_ctz(engine->ready_mask);
-    struct h2_stream *stream = LIST_ENTRY(engine->ready[urgency].next, struct h2_stream, node);
+    for (uint32_t mask = engine->ready_mask; mask != 0; mask &= mask - 1) {
+        const struct list *ready = &engine->ready[__builtin_ctz(mask)];
+
+        for (struct list *at = ready->next; at != ready; at = at->next) {
+            struct h2_stream *stream = LIST_ENTRY(at, struct h2_stream, node);
+
+            if (engine->send_window > 0 || h2_stream_may_be_over(stream))
+                return stream;
+        }
+    }
+    return NULL;
+}
+
+static size_t window_left(const struct h2_engine *engine, const struct h2_stream *stream)
+{
+    int64_t left =
+        stream->send_window < engine->send_window ? stream->send_window : engine->send_window;
+
+    return left > 0 ? (size_t)left : 0;
+}
+
+/* Pulls content, behind the byte of it that is there. */
+static px_pull content_pull(struct h2_engine *engine, struct h2_stream *stream, char *out,
+                            size_t room, size_t *out_bytes)
+{
+    bool last = stream->ahead == H2_AHEAD_LAST;
+    size_t held = stream->ahead >= H2_AHEAD_BYTE, more = 0;
+    px_pull pull = last ? PX_PULL_END : PX_PULL_MORE;
+
+    out[0] = stream->held;
+    if (held < room && !last) {
+        pull = engine->role->pull(engine, stream, out + held, room - held, &more);
+        if (stream->id == 0 || stream->dead)
+            return pull;
+        stream->waiting = pull != PX_PULL_END && pull != PX_PULL_ERROR && more == 0;
+    }
+    if (held > 0)
+        stream->ahead = H2_AHEAD_NONE;
+    *out_bytes = held + more;
+    return pull;
+}
+
+/* No window is open: is there more at all?  One byte of it is kept until one is. */
+static void look_ahead(struct h2_engine *engine, struct h2_stream *stream)
+{
+    size_t bytes = 0;
+    px_pull pull = engine->role->pull(engine, stream, &stream->held, 1, &bytes);
+
+    if (stream->id == 0 || stream->dead)
+        return;
+    if (pull == PX_PULL_ERROR) {
+        h2_engine_reset(engine, stream, H2_INTERNAL_ERROR);
+    } else if (pull == PX_PULL_END && bytes == 0) {
+        content_over(engine, stream, 0);
+    } else {
+        if (bytes > 0)
+            stream->ahead = pull == PX_PULL_END ? H2_AHEAD_LAST : H2_AHEAD_BYTE;
+        stream->waiting = bytes == 0;
+        if (stream->waiting || stream->send_window <= 0)
+            h2_engine_unqueue(engine, stream);
+    }
+}
+
+static void content_sent(struct h2_engine *engine, struct h2_stream *stream, size_t bytes)
+{
+    h2_walk_count(&engine->walk, H2_BUDGET_SENT);
+    stream->ahead = H2_AHEAD_NONE;
+    stream->send_window -= (int64_t)bytes;
+    engine->send_window -= (int64_t)bytes;
+    if (stream->answer_left != UINT64_MAX)
+        stream->answer_left -= bytes < stream->answer_left ? bytes : stream->answer_left;
+}
+
+static bool data_render(struct h2_engine *engine, struct h2_stream *stream)
+{
     char *out = engine->out + engine->out_len;
     size_t bytes = 0, room = room_left(engine);
 
@@ -186,11 +260,13 @@ static bool data_render(struct h2_engine *engine)
         return false;
     room -= H2_HEAD_BYTES;
     room = room < H2_FRAME_BYTES_MAX ? room : H2_FRAME_BYTES_MAX;
-    if ((int64_t)room > stream->send_window)
-        room = (size_t)stream->send_window;
-    if ((int64_t)room > engine->send_window)
-        room = (size_t)engine->send_window;
-    px_pull pull = engine->role->pull(engine, stream, out + H2_HEAD_BYTES, room, &bytes);
+    if (room > window_left(engine, stream))
+        room = window_left(engine, stream);
+    if (room == 0) {
+        look_ahead(engine, stream);
+        return true;
+    }
+    px_pull pull = content_pull(engine, stream, out + H2_HEAD_BYTES, room, &bytes);
 
     if (stream->id == 0 || stream->dead)
         return true;
@@ -198,21 +274,17 @@ static bool data_render(struct h2_engine *engine)
         h2_engine_reset(engine, stream, H2_INTERNAL_ERROR);
         return true;
     }
-    if (pull != PX_PULL_END && bytes == 0) {
-        stream->waiting = true;
-        h2_engine_unqueue(engine, stream);
-        return true;
-    }
-    h2_walk_count(&engine->walk, H2_BUDGET_SENT);
-    stream->send_window -= (int64_t)bytes;
-    engine->send_window -= (int64_t)bytes;
     if (pull == PX_PULL_END) {
+        content_sent(engine, stream, bytes);
         content_over(engine, stream, bytes);
         return true;
     }
-    h2_frame_put(out, bytes, H2_DATA, 0, stream->id);
-    engine->out_len += H2_HEAD_BYTES + bytes;
-    if (stream->send_window <= 0 || stream->priority.incremental) {
+    if (bytes > 0) {
+        content_sent(engine, stream, bytes);
+        h2_frame_put(out, bytes, H2_DATA, 0, stream->id);
+        engine->out_len += H2_HEAD_BYTES + bytes;
+    }
+    if (stream->waiting || stream->send_window <= 0 || stream->priority.incremental) {
         h2_engine_unqueue(engine, stream);
         h2_engine_ready(engine, stream);
     }
@@ -265,7 +337,9 @@ static bool render_next(struct h2_engine *engine)
     }
     if (!list_empty(&engine->heads))
         return head_render(engine);
-    return engine->ready_mask != 0 && engine->send_window > 0 && data_render(engine);
+    struct h2_stream *stream = content_next(engine);
+
+    return stream && data_render(engine, stream);
 }
 
 size_t h2_engine_render(struct h2_engine *engine, char *out, size_t room)
@@ -290,5 +364,5 @@ bool h2_engine_has_output(const struct h2_engine *engine)
     if (engine->last_word_said)
         return false;
     return engine->last_word || !list_empty(&engine->resets) || !list_empty(&engine->heads) ||
-           (engine->ready_mask != 0 && engine->send_window > 0);
+           content_next(engine);
 }

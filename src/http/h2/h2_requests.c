@@ -37,11 +37,8 @@ void h2_session_head_release(struct h2_session *session)
 static void head_give_way(struct h2_shared *shared)
 {
     struct h2_head *oldest = LIST_ENTRY(shared->unfinished.next, struct h2_head, node);
-    struct h2_session *session = oldest->session;
 
-    h2_session_head_release(session);
-    h2_session_terminate(session, H2_ENHANCE_YOUR_CALM);
-    events_of(session)->gave_way(session->context);
+    h2_carry_give_way(&oldest->session->engine.memory);
 }
 
 static bool head_take(struct h2_session *session, bool trailers)
@@ -294,6 +291,14 @@ static void on_priority_update(struct h2_session *session, const uint8_t *payloa
     }
 }
 
+static void role_gave_way(struct h2_engine *engine)
+{
+    struct h2_session *session = session_of(engine);
+
+    h2_session_head_release(session);
+    events_of(session)->gave_way(session->context);
+}
+
 static void role_heard(struct h2_engine *engine, uint8_t type, const uint8_t *payload, size_t len)
 {
     if (type == H2_PING)
@@ -313,4 +318,5 @@ const struct h2_role h2_server_role = {
     .sent = role_sent,
     .closed = role_closed,
     .heard = role_heard,
+    .gave_way = role_gave_way,
 };

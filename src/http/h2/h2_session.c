@@ -58,14 +58,13 @@ void h2_shared_destroy(struct h2_shared *shared)
 /* A session's own memory is of the same budget as what it takes later. */
 static struct h2_session *session_take(struct h2_shared *shared)
 {
-    struct budget *budget = shared->options.budget;
     struct h2_session *session;
 
-    if (budget && !budget_take(budget, BUDGET_SESSIONS, sizeof(*session)))
+    if (!h2_spares_reserve(&shared->spares, sizeof(*session)))
         return NULL;
     session = pool_take(&shared->sessions);
-    if (!session && budget)
-        budget_give(budget, BUDGET_SESSIONS, sizeof(*session));
+    if (!session)
+        h2_spares_give(&shared->spares, sizeof(*session));
     return session;
 }
 
@@ -73,9 +72,13 @@ static void session_give(struct h2_session *session)
 {
     struct h2_shared *shared = session->shared;
 
-    if (shared->options.budget)
-        budget_give(shared->options.budget, BUDGET_SESSIONS, sizeof(*session));
+    h2_spares_give(&shared->spares, sizeof(*session));
     pool_put(&shared->sessions, session);
+}
+
+void h2_shared_relieve(struct h2_shared *shared)
+{
+    h2_spares_drop(&shared->spares);
 }
 
 px_err h2_session_open(struct h2_shared *shared, void *context, struct h2_session **out_session)

@@ -35,7 +35,8 @@ struct h2_events {
     void (*content)(struct h2_stream *stream, px_str bytes, void *context);
     /* The peer has ended its side; trailers is NULL where there are none. */
     void (*content_end)(struct h2_stream *stream, const struct h2_head *trailers, void *context);
-    /* The next content of the answer, as exchange_pull; never more than one call in a frame. */
+    /* The next content of the answer, as exchange_pull; never more than one call in a frame, and
+     * one of a byte where content has filled a window, since its end needs none. */
     px_pull (*pull)(struct h2_stream *stream, char *out, size_t room, size_t *out_bytes,
                     void *context);
     /* After pull said END: the trailers of the answer. */
@@ -68,6 +69,9 @@ PX_MUST_CHECK px_err h2_shared_create(const struct h2_options *options,
 
 /* Every session must be closed.  NULL is fine. */
 void h2_shared_destroy(struct h2_shared *shared);
+
+/* Memory is short: lets go of what is kept for sessions to come. */
+void h2_shared_relieve(struct h2_shared *shared);
 
 /* A new session, with our SETTINGS to be rendered: PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err h2_session_open(struct h2_shared *shared, void *context,

@@ -8,6 +8,8 @@
  */
 #include "server/h2/h2.h"
 
+#include "server/session/overload.h"
+
 /* Rounds of answering and sending in one turn; each sends a block. */
 enum { ROUNDS_PER_TURN = 64 };
 
@@ -112,6 +114,8 @@ static size_t feed(struct h2_conn *h2, px_str bytes)
     size_t used = 0;
 
     conn->session.driving = true;
+    if (PX_UNLIKELY(overload_memory_is_short(conn->session.server, BUDGET_SESSIONS)))
+        overload_relieve_sessions(conn->session.server);
     while (used < bytes.len && conn_feed_count(conn, h2_session_take_work(h2->session)))
         used += h2_session_feed(h2->session, conn->session.server->loop->now_ms,
                                 px_str_make(bytes.ptr + used, bytes.len - used));

@@ -7,6 +7,7 @@
  */
 #include "server/session/overload.h"
 
+#include "http/h2/h2_session.h"
 #include "server/session/listeners.h"
 
 /* Of the connections that may be open, this part is closed at once when there is no room: looking
@@ -168,23 +169,31 @@ static uint32_t shed(px_server *server, uint32_t count)
 
 /* --- Newcomers -------------------------------------------------------------------------------- */
 
-/* Nearly all that may be kept of a kind is. */
-static bool memory_is_short(const px_server *server, enum budget_kind kind)
+static void sessions_relieve(px_server *server)
 {
-    const struct budget *memory = &server->loop->memory;
+    h2_shared_relieve(server->h2);
+    if (overload_memory_is_short(server, BUDGET_SESSIONS))
+        shed(server, 1 + server->conn_count / SHED_PART);
+}
 
-    return budget_left(memory, kind) < memory->shares[kind].bytes_max / 8;
+void overload_relieve_sessions(px_server *server)
+{
+    /* What is closed gives back its memory at the end of the tick. */
+    if (server->loop->now_ms < server->again.sessions_ms)
+        return;
+    server->again.sessions_ms = server->loop->now_ms + 1;
+    sessions_relieve(server);
 }
 
 /* As at the limit of connections, room is made before there is none: of what is kept of
  * connections those that are idle give way, of unread bytes the heads that are not whole. */
 static void memory_relieve(px_server *server)
 {
-    if (PX_UNLIKELY(memory_is_short(server, BUDGET_SESSIONS)))
-        shed(server, 1 + server->conn_count / SHED_PART);
+    if (PX_UNLIKELY(overload_memory_is_short(server, BUDGET_SESSIONS)))
+        sessions_relieve(server);
     if (PX_UNLIKELY(server->blocks.sealed && overload_is_short(server->blocks.sealed)))
         overload_relieve_outs(server);
-    if (PX_UNLIKELY(memory_is_short(server, BUDGET_INBOX)))
+    if (PX_UNLIKELY(overload_memory_is_short(server, BUDGET_INBOX)))
         shed_waiting(server, SHED_COUNT_MAX, true);
 }
 
@@ -278,4 +287,5 @@ void overload_check(const px_server *server)
            list_linked(&server->limit.node));
     ASSERT(server->again.heads_ms <= server->loop->now_ms + SHED_PAUSE_MS);
     ASSERT(server->again.outs_ms <= server->loop->now_ms + SHED_PAUSE_MS);
+    ASSERT(server->again.sessions_ms <= server->loop->now_ms + 1);
 }

@@ -19,6 +19,18 @@ bool overload_admits(px_server *server);
 /* Out of descriptors: closes some of those that may be. */
 void overload_relieve(px_server *server);
 
+/* Nearly all that may be kept of a kind is. */
+static inline bool overload_memory_is_short(const px_server *server, enum budget_kind kind)
+{
+    const struct budget *memory = &server->loop->memory;
+
+    return budget_left(memory, kind) < memory->shares[kind].bytes_max / 8;
+}
+
+/* So it is with what is kept of connections: room is made before there is none.  Those that a
+ * driver works on stay. */
+void overload_relieve_sessions(px_server *server);
+
 /* Blocks are nearly all taken. */
 static inline bool overload_is_short(const struct pool *blocks)
 {
