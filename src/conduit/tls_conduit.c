@@ -170,8 +170,10 @@ static size_t on_recv(px_stream *stream, px_str bytes, void *context)
     if (tls->starved && list_linked(&tls->wake.node))
         px_stream_recv_stop(tls->stream);
     tls->session.in = px_str_make(NULL, 0);
-    if (tls->stage == TLS_OPEN && !tls_kept_look(tls))
+    if (tls->stage == TLS_OPEN && !tls_kept_look(tls)) {
         end_note(tls, PX_ERR_LIMIT);
+        loop_task_add(tls->shared->loop, &tls->wake); /* nothing that comes would say it */
+    }
     /* Where the stream was given back, what was not used is its next owner's. */
     if (tls->stage == TLS_CLOSING)
         return used;

@@ -38,6 +38,14 @@ struct px_listener {
     char text[LISTENER_SOCKETS_MAX * ADDRESS_TEXT_BYTES];
 };
 
+static bool is_unix(int fd)
+{
+    struct net_address address = {.bytes = sizeof(address.socket)};
+
+    return getsockname(fd, &address.socket.any, &address.bytes) == 0 &&
+           address.socket.any.sa_family == AF_UNIX;
+}
+
 /* --- Opening -------------------------------------------------------------------------------- */
 
 static void socket_add(px_listener *listener, int fd)
@@ -206,7 +214,9 @@ px_err listener_start(px_listener *listener, px_loop *loop, const struct listene
         loop->handle_count++;
     listener->started = true;
     for (size_t index = 0; index < listener->count; index++) {
-        bool eager = listener->options.defer_accept_s != PX_OFF && !listener->file.path[0];
+        /* Clones and what was inherited know no path: the socket says what it is. */
+        bool eager = listener->options.defer_accept_s != PX_OFF &&
+                     !is_unix(listener->acceptors[index].handle.fd);
         px_err err = acceptor_start(&listener->acceptors[index], loop, eager, &acceptor_events,
                                     listener, out_error);
 

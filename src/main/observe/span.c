@@ -9,11 +9,11 @@
 #include "main/observe/span.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "pollux/pollux.h"
 
@@ -167,6 +167,7 @@ static void put_request(struct span_writer *span, px_exchange *exchange)
     px_str method = px_request_method(exchange), port;
     px_str host = authority_split(px_request_authority(exchange), &port);
     bool known = is_known(method);
+    uint64_t number;
 
     put_attribute(span, "http.request.method", known ? method : px_str_of("_OTHER"));
     if (!known)
@@ -175,8 +176,8 @@ static void put_request(struct span_writer *span, px_exchange *exchange)
     put_attribute(span, "url.path", px_request_raw_path(exchange));
     put_attribute(span, "url.query", px_request_query(exchange));
     put_attribute(span, "server.address", host);
-    if (port.len > 0 && port.len <= 5 && strspn(port.ptr, "0123456789") >= port.len)
-        put_attribute_number(span, "server.port", strtoul(port.ptr, NULL, 10));
+    if (number_read(port, UINT16_MAX, &number))
+        put_attribute_number(span, "server.port", number);
     put_attribute(span, "client.address", px_request_client(exchange));
     put_attribute(span, "network.protocol.name", px_str_of("http"));
     put_attribute(span, "network.protocol.version",

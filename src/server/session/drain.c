@@ -14,11 +14,11 @@
 #include "server/session/listeners.h"
 #include "server/session/session.h"
 
-/* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
- * these came when the drain had begun. */
 /* The spread by default: peers that come back are let in one by one. */
 enum { DRAIN_SPREAD_MS_MAX = 15 * 1000 };
 
+/* Turns in which a queue is emptied: a backlog is 4096 by default, so what is still there after
+ * these came when the drain had begun. */
 enum { DRAIN_ROUNDS_MAX = 4096 / ACCEPTS_PER_TICK + 1 };
 
 static void drain_timer_set(px_server *server)

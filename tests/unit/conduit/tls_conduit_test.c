@@ -259,6 +259,28 @@ static void the_end_after_a_pause(void **state)
     pair_end();
 }
 
+/* A record that came in part needs memory until it is whole: where there is none that is told at
+ * once, not with the bytes that may never follow. */
+static void no_memory_for_part_of_a_record(void **state)
+{
+    static const char part[100] = {23, 3, 3, 64, 0};
+    struct budget *memory;
+
+    (void)state;
+    pair_begin(true, "a.test");
+    pump_until(pair.loop, pair.client.opened == 1 && pair.server.opened == 1);
+    pump_quietly(pair.loop, 20);
+    memory = &pair.loop->memory;
+    memory->shares[BUDGET_SESSIONS].bytes_max = memory->shares[BUDGET_SESSIONS].bytes;
+    assert_int_equal(write(pair.fd, part, sizeof(part)), sizeof(part));
+    pump_until(pair.loop, pair.server.ended == 1);
+    assert_int_equal(pair.server.reason, PX_ERR_LIMIT);
+    conduit_close(&pair.server.conduit);
+    conduit_close(&pair.client.conduit);
+    pump_until(pair.loop, pair.server.closed == 1 && pair.client.closed == 1);
+    pair_end();
+}
+
 static void another_name(void **state)
 {
     (void)state;
@@ -317,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_leaves),
         cmocka_unit_test(the_oldest_handshake),
         cmocka_unit_test(the_end_after_a_pause),
+        cmocka_unit_test(no_memory_for_part_of_a_record),
     };
 
     return cmocka_run_group_tests(tests, begin, finish);

@@ -20,6 +20,7 @@
 
 struct accepting {
     uint32_t count;
+    uint32_t eager; /* of those, whose first bytes are there */
     char peer[64];
     char local[64];
     bool close_listener; /* in its own callback */
@@ -31,6 +32,7 @@ static void on_accept(px_stream *stream, void *context)
     struct accepting *accepting = context;
 
     accepting->count++;
+    accepting->eager += (stream->handle.flags & STREAM_EAGER) != 0;
     px_stream_peer(stream, accepting->peer, sizeof(accepting->peer));
     px_stream_local(stream, accepting->local, sizeof(accepting->local));
     px_stream_close(stream);
@@ -156,6 +158,7 @@ static void deferred_accept_brings_the_request(void **state)
     assert_int_equal(accepting.count, 0); /* it has said nothing */
     peer_send(fd, LITERAL("x"));
     pump_until(loop, accepting.count == 1);
+    assert_int_equal(accepting.eager, 1);
     close(fd);
     px_listener_close(listener);
     px_loop_destroy(loop);
@@ -411,6 +414,38 @@ static void clones_share_the_address(void **state)
     folder_remove(&folder);
 }
 
+/* A unix socket defers nothing: that is so of a clone too, which knows no path. */
+static void no_unix_socket_brings_the_request(void **state)
+{
+    struct folder folder;
+    px_error error;
+
+    (void)state;
+    folder_make(&folder);
+    px_loop *loop = px_loop_create(NULL, &error);
+    px_listener *listener = px_listener_open(folder.address, NULL, &error);
+    px_listener *clone = px_listener_clone(listener, &error);
+    px_listener *starts[] = {listener, clone};
+
+    for (size_t index = 0; index < ARRAY_COUNT(starts); index++) {
+        struct accepting accepting = {0};
+
+        assert_int_equal(px_listener_start(starts[index], loop, on_accept, &accepting, &error),
+                         PX_OK);
+        int fd = peer_connect(folder.address);
+
+        pump_until(loop, accepting.count == 1);
+        assert_int_equal(accepting.eager, 0);
+        close(fd);
+        px_listener_stop(starts[index]);
+    }
+    px_listener_close(clone);
+    px_listener_close(listener);
+    pump_quietly(loop, 2);
+    px_loop_destroy(loop);
+    folder_remove(&folder);
+}
+
 static int listening_socket(char *out_address, size_t room)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -663,6 +698,7 @@ int main(void)
         cmocka_unit_test(stale_socket_is_replaced_and_others_are_left_alone),
         cmocka_unit_test(addresses_in_use),
         cmocka_unit_test(clones_share_the_address),
+        cmocka_unit_test(no_unix_socket_brings_the_request),
         cmocka_unit_test(adopted_descriptor),
         cmocka_unit_test(inherited_descriptors),
         cmocka_unit_test(stop_and_start_again),
