@@ -138,8 +138,8 @@ static inline px_listen_options px_listen_options_default(void)
 #define PX_LISTEN_OPTIONS_INIT PX_INIT_OF(px_listen_options)
 
 /** Opens an address to listen on.  No loop is needed, so a program may open it before it forks.
- *  @param address ":8080" (both families), "8080" is refused; "127.0.0.1:8080", "[::1]:8080",
- *  "name:8080" (every address found), "unix:/path" (a stale socket is replaced), "fd:3" or
+ *  @param address ":8080" or "*:8080" (both families), "8080" is refused; "127.0.0.1:8080",
+ *  "[::1]:8080", "name:8080" (every address found), "unix:/path" (a stale socket is replaced), "fd:3" or
  *  "fd:NAME" (inherited as systemd passes them).  Port 0 picks one.
  *  @param options borrowed for the call; NULL: the defaults.
  *  @return owned by the caller (px_listener_close), or NULL: PX_ERR_ADDRESS_IN_USE,

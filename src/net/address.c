@@ -1,7 +1,7 @@
 /*
  * Addresses.  Only the last colon divides host and port, and an IPv6 host stands in brackets, so
- * that
- * "::1:80" is an error rather than a guess.
+ * that "::1:80" is an error rather than a guess.  "*" is every address, as no host is: libc finds
+ * the loopback under that name.
  */
 #include "net/address.h"
 
@@ -28,9 +28,18 @@ static bool port_parse(px_str text, uint16_t *out_port)
     return true;
 }
 
+/* What stands in brackets is an address and no name.  libc reads the zone of one that has one. */
+static bool bracket_holds(px_str host)
+{
+    struct net_address address;
+
+    return memchr(host.ptr, ':', host.len) != NULL || address_numeric(host, 0, &address);
+}
+
 static px_err split_tcp(const char *text, struct address_text *out_split, px_error *out_error)
 {
     const char *colon = strrchr(text, ':');
+    bool bracketed;
 
     if (!colon)
         return error_set(out_error, PX_ERR_INVALID, 0,
@@ -39,13 +48,19 @@ static px_err split_tcp(const char *text, struct address_text *out_split, px_err
 
     if (!port_parse(px_str_of(colon + 1), &out_split->port))
         return error_set(out_error, PX_ERR_INVALID, 0, "'%s' has no port from 0 to 65535", text);
-    if (host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+    bracketed = host.len >= 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    if (bracketed)
         host = px_str_make(host.ptr + 1, host.len - 2);
     else if (memchr(host.ptr, ':', host.len))
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "'%s': an IPv6 address stands in brackets ([::1]:8080)", text);
-    if (host.len > HOST_BYTES_MAX || (host.len == 0 && text[0] == '['))
-        return error_set(out_error, PX_ERR_INVALID, 0, "'%s' has no valid host", text);
+    if (host.len > HOST_BYTES_MAX || (bracketed && !bracket_holds(host)))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         bracketed ? "'%s' has no valid host: brackets hold an IPv6 address"
+                                   : "'%s' has no valid host",
+                         text);
+    if (host.len == 1 && host.ptr[0] == '*')
+        host.len = 0;
     out_split->kind = ADDRESS_TCP;
     out_split->host = host;
     return PX_OK;

@@ -79,8 +79,12 @@ static px_err url_check(const char *url, px_error *out_error)
         memcpy(text + 7, rest, strlen(rest) + 1);
         url = text;
     }
-    if (uri_split(px_str_of(url), &parts) == PX_OK && parts.target.len == 1)
-        return PX_OK;
+    if (uri_split(px_str_of(url), &parts) == PX_OK && parts.target.len == 1) {
+        if (parts.host.len != 1 || parts.host.ptr[0] != '*')
+            return PX_OK;
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "%.200s: '*' is every address to listen at, and none to connect to", url);
+    }
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "%.200s: a server is http://host[:port], https://host[:port], "
                      "h2c://host[:port] or unix:/path, and has no path of its own",

@@ -897,6 +897,17 @@ def test_a_star_is_every_address():
         assert ask(("127.0.0.2", port), GET).status == 200
 
 
+@pytest.mark.parametrize("address, says", [("[*]:8080", "brackets hold"), ("[localhost]:8080", "brackets hold")])
+def test_no_other_spelling_of_all_is_the_loopback(address, says):
+    code, _, err = run("respond", "-l", address)
+    assert (code, err.count("\n")) == (64, 1) and says in err
+
+
+def test_a_star_is_no_server():
+    code, _, err = run("proxy", "-l", "127.0.0.1:0", "http://*:8080")
+    assert (code, err.count("\n")) == (64, 1) and "every address to listen at" in err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that its worker cannot write")
 def test_alone_its_pid_file_is_written_before_it_becomes_nobody(tmp_path):
     path = tmp_path / "pid"

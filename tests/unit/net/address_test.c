@@ -26,6 +26,8 @@ static void good_addresses_are_taken_apart(void **state)
         {"[::]:1", ADDRESS_TCP, "::", 1, false},
         {"[2001:db8::1]:443", ADDRESS_TCP, "2001:db8::1", 443, false},
         {"[127.0.0.1]:80", ADDRESS_TCP, "127.0.0.1", 80, false},
+        {"[fe80::1%lo]:80", ADDRESS_TCP, "fe80::1%lo", 80, true},
+        {"*:8080", ADDRESS_TCP, "", 8080, true},
         {"localhost:8080", ADDRESS_TCP, "localhost", 8080, true},
         {"a.example.org:00080", ADDRESS_TCP, "a.example.org", 80, true},
         {"1.2.3:80", ADDRESS_TCP, "1.2.3", 80, true},
@@ -74,6 +76,8 @@ static void bad_addresses_say_what_is_wrong(void **state)
         {"[::1]", "0 to 65535"},
         {"[]:80", "valid host"},
         {"[::1:80", "brackets"},
+        {"[*]:80", "brackets hold"},
+        {"[localhost]:80", "brackets hold"},
         {"unix:", "1 to 107"},
         {"fd:", "names no descriptor"},
     };
