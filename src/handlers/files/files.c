@@ -36,10 +36,9 @@ static unsigned status_of(const struct files_entry *entry)
 /* --- What is not there ------------------------------------------------------------------------ */
 
 /* Whether a request that does not say what it is for (Sec-Fetch-Dest) may be for a page: the name
- * has no extension, or Accept names pages. */
-static bool may_want_page(px_exchange *exchange)
+ * that was looked for has no extension, however it was spelt, or Accept names pages. */
+static bool may_want_page(px_exchange *exchange, px_str path)
 {
-    px_str path = px_request_raw_path(exchange);
     const char *slash = memrchr(path.ptr, '/', path.len);
     size_t before = slash ? (size_t)(slash - path.ptr) : 0;
     struct accept_type html;
@@ -55,7 +54,7 @@ static bool may_want_page(px_exchange *exchange)
 
 /* A fallback page is for user agents that look at pages: a script or a picture that is not there is
  * not there. */
-static bool wants_page(px_exchange *exchange)
+static bool wants_page(px_exchange *exchange, px_str path)
 {
     static const char *const others[] = {
         "audio",  "audioworklet", "font",  "image", "manifest", "paintworklet", "report",
@@ -65,7 +64,7 @@ static bool wants_page(px_exchange *exchange)
     for (size_t index = 0; dest.ptr && index < ARRAY_COUNT(others); index++)
         if (field_name_is(dest, others[index]))
             return false;
-    return dest.ptr || may_want_page(exchange);
+    return dest.ptr || may_want_page(exchange, path);
 }
 
 static void spa_found(px_exchange *exchange, struct px_files *files, struct files_entry *entry,
@@ -78,11 +77,12 @@ static void spa_found(px_exchange *exchange, struct px_files *files, struct file
         files_fail(exchange, files, status_of(entry));
 }
 
-static void found_missing(px_exchange *exchange, struct px_files *files)
+static void found_missing(px_exchange *exchange, struct px_files *files,
+                          const struct files_entry *entry)
 {
     const struct files_page *page = files_page_of(files, 0);
 
-    if (page && wants_page(exchange))
+    if (page && wants_page(exchange, px_str_make(entry->path, entry->path_len)))
         files_seek(exchange, files, px_str_of(page->path), page,
                    (struct files_want){.done = spa_found});
     else
@@ -160,7 +160,7 @@ static void path_found(px_exchange *exchange, struct px_files *files, struct fil
         files_listing_respond(exchange, entry);
         return;
     case FILES_MISSING:
-        found_missing(exchange, files);
+        found_missing(exchange, files, entry);
         return;
     case FILES_FORBIDDEN:
     case FILES_BUSY:

@@ -680,6 +680,10 @@ static void the_fallback_is_for_pages(void **state)
         {"/user/jane", "Sec-Fetch-Dest: script\r\n", 404},
         {"/user/jane", "Sec-Fetch-Dest: image\r\nAccept: text/html\r\n", 404},
         {"/.git/config", "Accept: text/html\r\n", 404},
+        {"/assets/x%2ejs", "", 404},
+        {"/assets%2fx.js", "", 404},
+        {"/assets/x.js/.", "", 200},
+        {"/v1.2%2froute", "", 200},
     };
     px_files_options options = PX_FILES_OPTIONS_DEFAULT;
     struct stage stage;
@@ -696,7 +700,7 @@ static void the_fallback_is_for_pages(void **state)
             fail_msg("%s %s: %u", cases[index].target, cases[index].fields, call.status);
         call_finish(&call);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 12);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 16);
     px_files_destroy(files);
     stage_close(&stage);
 }
