@@ -2,6 +2,7 @@
 #include "io/acceptor.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -13,6 +14,16 @@ void acceptor_init(struct io_acceptor *acceptor, int fd)
     memset(acceptor, 0, sizeof(*acceptor));
     handle_init(&acceptor->handle, NULL, fd, HANDLE_ACCEPTOR); /* its loop comes with the start */
     acceptor->retry.index = TIMER_IDLE;
+}
+
+/* Sockets that share an address (SO_REUSEPORT) are each one process's own. */
+static bool is_shared(int fd)
+{
+    int shares_address = 0;
+    socklen_t bytes = sizeof(shares_address);
+
+    return getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shares_address, &bytes) == 0 &&
+           !shares_address;
 }
 
 px_err acceptor_start(struct io_acceptor *acceptor, px_loop *loop, bool eager,
@@ -28,6 +39,7 @@ px_err acceptor_start(struct io_acceptor *acceptor, px_loop *loop, bool eager,
     acceptor->on_late = events->on_late;
     acceptor->context = context;
     acceptor->eager = eager;
+    acceptor->shared = is_shared(acceptor->handle.fd);
     px_err err = engine_accept_start(acceptor, out_error);
 
     if (err != PX_OK)

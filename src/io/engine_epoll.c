@@ -390,22 +390,38 @@ void engine_accept_stop(struct io_acceptor *acceptor)
 }
 
 /* Reads, and most often answers and closes, a connection that brought its request with it: now,
- * while it is warm in the cache. */
-static void accepted_run(px_loop *loop)
+ * while it is warm in the cache.  Whether the connection stays. */
+static bool accepted_run(px_loop *loop)
 {
     px_stream *stream = loop->engine->accepted;
 
     loop->engine->accepted = NULL;
-    if (!stream || (stream->handle.flags & STREAM_CLOSING) || loop->work.behind ||
-        work_is_over(&loop->work))
-        return; /* it is on the again list */
-    list_remove(&stream->handle.work);
-    stream_run(stream);
+    if (!stream)
+        return true;
+    if (!(stream->handle.flags & STREAM_CLOSING) && !loop->work.behind &&
+        !work_is_over(&loop->work)) { /* else it is on the again list */
+        list_remove(&stream->handle.work);
+        stream_run(stream);
+    }
+    return !(stream->handle.flags & STREAM_CLOSING);
+}
+
+/* The kernel wakes the first process that waits at a shared socket.  One that has got a connection
+ * waits behind the others, so that connections that stay are spread. */
+static void wait_behind(struct io_acceptor *acceptor)
+{
+    if (!acceptor->shared || acceptor->handle.slot == SLOT_NONE)
+        return;
+    engine_detach(&acceptor->handle);
+    if (handle_register(&acceptor->handle) != PX_OK)
+        timer_start(&acceptor->handle.loop->timers, &acceptor->retry,
+                    loop_now_ms(acceptor->handle.loop) + ACCEPT_RETRY_MS);
 }
 
 bool engine_accept_take(struct io_acceptor *acceptor)
 {
     px_loop *loop = acceptor->handle.loop;
+    bool one_stays = false;
 
     loop->engine->acceptor = acceptor;
     /* A callback may stop it, or close and free it: then it is not looked at again. */
@@ -420,13 +436,15 @@ bool engine_accept_take(struct io_acceptor *acceptor)
             work_count(&loop->work, WORK_ACCEPT);
             if (PX_LIKELY(!accept_closes(acceptor, fd)))
                 acceptor->on_socket(acceptor, fd, &address, bytes);
-            accepted_run(loop);
+            one_stays = accepted_run(loop) || one_stays;
             bool is_over = work_is_over(&loop->work) && budget <= ACCEPTS_PER_TICK - ACCEPTS_MIN;
 
             if (PX_UNLIKELY(is_over || loop_turn_bytes(loop) >= TICK_TURN_BYTES))
                 return false;
         } else if (errno == EAGAIN) {
             acceptor->standing_ms = 0;
+            if (one_stays)
+                wait_behind(acceptor);
             return true;
         } else {
             int sys_errno = errno;

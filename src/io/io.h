@@ -128,6 +128,7 @@ struct io_acceptor {
     struct io_timer retry; /* after EMFILE and its like */
     uint64_t standing_ms;  /* since when the queue was not seen empty, or 0 */
     bool eager;            /* deferred accept: the first bytes are there */
+    bool shared;           /* no socket of its own: other processes may wait at it */
 };
 
 struct px_watch {

@@ -132,6 +132,32 @@ def test_one_socket_for_all_workers():
             crowd.wait(100)
 
 
+def sockets_of(pid):
+    folder = f"/proc/{pid}/fd"
+    return sum(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_connections_that_stay_are_spread_over_a_shared_socket(kind, tmp_path):
+    """As a balancer opens them: one after the other, in a quiet time."""
+    where = ["-l", f"unix:{tmp_path}/s"] if kind == "unix" else ["--accept=shared"]
+    with Pollux("respond", "--log=off", "-w4", *where) as server:
+        address = f"{tmp_path}/s" if kind == "unix" else server.address
+        workers = server.children()
+        wait_until(lambda: {sockets_of(pid) for pid in workers} == {2})  # its channel, and what it accepts from
+        wires = []
+        try:
+            for _ in range(16):
+                wires.append(Wire(address))
+                wires[-1].send(GET)
+                assert wires[-1].reply().status == 200
+            held = [sockets_of(pid) - 2 for pid in workers]
+        finally:
+            for wire in wires:
+                wire.close()
+    assert sum(held) == 16 and max(held) <= 8, held
+
+
 def test_a_unix_socket_survives_deaths_and_reloads(tmp_path):
     path = tmp_path / "s"
     with Pollux("respond", "--log=off", "-w2", "-l", f"unix:{path}") as server:

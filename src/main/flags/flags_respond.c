@@ -7,6 +7,18 @@
 
 enum { STATUS_LEAST = 200, STATUS_MOST = 599 };
 
+/* What a file's own answer says of its content (px_files_options.fields refuses them, too). */
+static bool is_of_files(px_str name)
+{
+    static const char *const own[] = {"Content-Range", "Content-Encoding", "ETag",
+                                      "Last-Modified", "Accept-Ranges",    "Location"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (value_is_name(name, own[i]))
+            return true;
+    return false;
+}
+
 static px_err set_header(struct options *options, const struct flag *flag, const char *text,
                          px_error *out_error)
 {
@@ -24,6 +36,9 @@ static px_err set_header(struct options *options, const struct flag *flag, const
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "--header %s: files have types of their own; see --type and --charset",
                          text);
+    if (options->command == COMMAND_FILES && is_of_files(field.name))
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "--header %s: files say that of themselves; leave it out", text);
     if (value_is_name(field.name, "Content-Type")) {
         options->respond.type = field.value;
         return PX_OK;

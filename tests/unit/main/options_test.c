@@ -205,6 +205,8 @@ static void what_files_are_answered_with(void **state)
     bad("pollux files --type =a/b", "write it as md=text/markdown");
     bad("pollux files --type md=", "write it as md=text/markdown");
     bad("pollux files -H Content-Length:1", "pollux frames messages itself");
+    bad("pollux files -H location:/x", "--header location:/x: files say that of themselves");
+    bad("pollux files -H ETag:1", "--header ETag:1: files say that of themselves");
     bad("pollux files -H Content-Type:a/b", "see --type and --charset");
     bad("pollux --charset utf-8", "--charset is a flag of pollux files, not of pollux respond");
 }
