@@ -297,11 +297,9 @@ static void read_successor(struct master *master)
             master_event(master, EVENT_SUCCESSOR_TOOK, SUPERVISOR_NOBODY, 0);
         master_act(master);
     }
-    if (result >= 0)
-        return;
-    successor_end(&master->successor, true);
-    master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
-    master_act(master);
+    /* How it ended is known when it is reaped, a moment after its end was closed. */
+    if (result < 0)
+        successor_hang_up(&master->successor);
 }
 
 /* As a successor: our predecessor gives us all, or has died, or has changed its mind. */

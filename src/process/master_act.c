@@ -194,7 +194,8 @@ static void say_successor(const struct master *master)
     if (!master->has_status)
         master_say(master, "not replaced: the new program is gone; %s", goes_on);
     else if (master->successor_errno != 0)
-        master_say(master, "not replaced: cannot execute %s: %s; %s", master->plan->program.path,
+        master_say(master, "not replaced: cannot execute %s: %s; %s",
+                   master->plan->program.path ? master->plan->program.path : "this program",
                    strerror(master->successor_errno), goes_on);
     else if (WIFSIGNALED(status))
         master_say(master, "not replaced: the new program was ended by signal %d (%s); %s",
@@ -247,8 +248,8 @@ static void act_execute(struct master *master)
 
     if (failure == 0)
         return;
-    master_say(master, "cannot execute %s: %s", program->path ? program->path : "this program",
-               strerror(failure));
+    master->successor_errno = failure;
+    master->has_status = true;
     master_event(master, EVENT_SUCCESSOR_LOST, SUPERVISOR_NOBODY, 0);
 }
 

@@ -143,6 +143,8 @@ int successor_start(struct successor *successor, const struct successor_program 
         return failure;
     }
     failure = send_sockets(fds[0], program);
+    if (failure == EPIPE || failure == ECONNRESET)
+        return 0; /* it has ended already, and its end says why */
     if (failure != 0)
         successor_end(successor, true);
     return failure;
@@ -155,6 +157,14 @@ int successor_failure(const struct successor *successor)
     return read(successor->failure_fd, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)
                ? failure
                : 0;
+}
+
+void successor_hang_up(struct successor *successor)
+{
+    CHECK(successor->pid > 0 && successor->fd >= 0);
+    close(successor->fd);
+    successor->fd = -1;
+    kill(successor->pid, SIGKILL); /* it changes nothing of how one ends that does so already */
 }
 
 void successor_end(struct successor *successor, bool is_kill)

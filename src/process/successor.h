@@ -59,6 +59,9 @@ int successor_start(struct successor *successor, const struct successor_program 
 /* Of one that has ended: the errno of its exec, or 0. */
 int successor_failure(const struct successor *successor);
 
+/* Its end is closed: it has ended, or is killed.  It is still to be reaped. */
+void successor_hang_up(struct successor *successor);
+
 /* Ends the conversation; with `is_kill` the process too. */
 void successor_end(struct successor *successor, bool is_kill);
 

@@ -365,17 +365,28 @@ def test_what_is_executed_is_the_program_as_it_is_now(tmp_path):
         assert os.stat(f"/proc/{program.pid}/exe").st_ino == os.stat(program.program).st_ino
 
 
-@pytest.mark.parametrize("what", ["gone", "fails", "sleeps", "is another"])
+NOT_REPLACED = {
+    "gone": ("", r"not replaced: cannot execute \S+: No such file or directory; the old one goes on"),
+    "no program": ("", r"not replaced: cannot execute \S+: Exec format error; the old one goes on"),
+    "locked": ("", r"not replaced: cannot execute \S+: Permission denied; the old one goes on"),
+    "fails": ("exit 3", r"not replaced: the new program ended with exit code 3; the old one goes on"),
+    "is killed": ("kill -SEGV $$", r"not replaced: the new program was ended by signal 11 \(.*\); the old one goes on"),
+    "sleeps": ("exec sleep 60", r"nothing changed: what is new was not ready in time; the old goes on"),
+    "is another": ("exec /bin/true", r"not replaced: the new program ended with exit code 0; the old one goes on"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_REPLACED)
 def test_a_replacement_that_fails_changes_nothing(what, tmp_path):
     with Replaced(tmp_path, "respond", "--log=off", "-w1", "--timeout-start=2s") as program:
         workers = program.server.children()
         program.program.unlink()
-        scripts = {"fails": "exit 3", "sleeps": "exec sleep 60", "is another": "exec /bin/true"}
-        if what in scripts:
-            program.program.write_text(f"#!/bin/sh\n{scripts[what]}\n")
-            program.program.chmod(0o755)
+        script, says = NOT_REPLACED[what]
+        if what != "gone":
+            program.program.write_bytes(f"#!/bin/sh\n{script}\n".encode() if script else b"\x7fELF")
+            program.program.chmod(0o644 if what == "locked" else 0o755)
         os.kill(program.pid, signal.SIGUSR2)
-        program.server.wait_stderr("(not replaced|nothing changed): ")
+        program.server.wait_stderr(rf"\Apollux: {says}\Z")
         assert program.pid == program.pids[0]
         wait_until(lambda: program.server.children() == workers)
         assert ask(program.server.address, GET).status == 200
