@@ -142,6 +142,11 @@ typedef struct px_files_options {
     /** 1: the path beneath the folder is the whole path of the request, under any route; 0: what
      *  the route's pattern leaves open (px_files_beneath). */
     int whole_path;
+    /** Tells of a file or folder that is there and that this process may not read (its requests are
+     *  answered 403), each time it is looked for: `root` as it was given, and the path beneath it,
+     *  as bytes of the file system.  On the loop's thread; NULL: nothing is told. */
+    void (*on_denied)(const char *root, const char *path, void *context);
+    void *denied_context; /**< Handed to on_denied; borrowed: outlives the px_files. */
 } px_files_options;
 
 /** The defaults, as a value.  Any thread. */

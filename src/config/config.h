@@ -76,7 +76,10 @@ struct config {
     const void *drain_context; /* borrowed */
     /* Tells of requests that `debug` names; set likewise; NULL: they are not told of. */
     void (*on_debug)(const char *text);
-    px_metrics *metrics; /* borrowed: what `metrics` and `status` show; set likewise; NULL: none */
+    /* Tells of files that may not be read; set likewise; NULL: they are not told of. */
+    void (*on_denied)(const char *root, const char *path, void *context);
+    void *denied_context; /* borrowed */
+    px_metrics *metrics;  /* borrowed: what `metrics` and `status` show; set likewise; NULL: none */
 };
 
 /* Reads, checks and settles a file, and builds its site.  NULL without memory for the least; else

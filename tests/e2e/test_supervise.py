@@ -840,6 +840,24 @@ def test_a_folder_that_workers_cannot_read_is_said(tmp_path):
         assert server.stderr.count("cannot be read") == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a file that its worker cannot read")
+@pytest.mark.parametrize("command", ["files", "run"])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_cannot_be_read_is_said(tmp_path, workers, command):
+    root = release(tmp_path, "root")
+    (root / "locked.txt").write_text("x")
+    (root / "locked.txt").chmod(0o600)
+    (tmp_path / "a.conf").write_text(f"listen 127.0.0.1:0\nworkers {workers}\nlog off\nfiles {root}\n")
+    args = ["run", "-c", tmp_path / "a.conf"] if command == "run" else ["files", root, "--log=off", f"-w{workers}"]
+    with Pollux(*args) as server:
+        locked = PAGE.replace(b"/page", b"/locked.txt")
+        for _ in range(30):
+            assert ask(server.address, locked).status == 403
+        server.wait_stderr(rf"^pollux: cannot read {root}/locked\.txt: permission denied$")
+        assert 1 <= server.stderr.count("cannot read") <= 25  # ten lines a second
+        assert ask(server.address, PAGE).status == 200
+
+
 # --- Readiness, addresses, one process -----------------------------------------------------------
 
 

@@ -126,6 +126,15 @@ bool build_files_are_whole(const struct config_route *route, const struct config
     return !route->node || !node_is_in(route->node->children, node);
 }
 
+/* A site is built before there is a process that serves it. */
+static void denied(const char *root, const char *path, void *context)
+{
+    const struct config *config = context;
+
+    if (config->on_denied)
+        config->on_denied(root, path, config->denied_context);
+}
+
 bool build_files(struct build_route *route, const struct config_node *node,
                  struct build_answer *out_answer)
 {
@@ -147,6 +156,8 @@ bool build_files(struct build_route *route, const struct config_node *node,
     options.no_sidecars = is_never_coded(settings);
     if (charset)
         options.charset = charset->is_off ? "" : charset->text.ptr;
+    options.on_denied = denied;
+    options.denied_context = route->build->config;
     options.cache_files_max =
         CACHE_FILES / share > CACHE_FILES_LEAST ? CACHE_FILES / share : CACHE_FILES_LEAST;
     options.cache_bytes_max =

@@ -146,7 +146,10 @@ struct px_files {
     struct files_type *types;        /* owned: of extensions */
     struct files_type *charsets;     /* owned: known types, made when they are first needed */
     char *charset;                   /* owned: NULL: as the types are known */
-    px_field *fields;                /* owned, and so is their text */
+    char *name;                      /* owned: the folder, as it was given */
+    void (*on_denied)(const char *root, const char *path, void *context);
+    void *denied_context; /* borrowed: outlives it */
+    px_field *fields;     /* owned, and so is their text */
     uint32_t field_count;
     struct siphash_key boundary_key;
     uint64_t boundary_count;

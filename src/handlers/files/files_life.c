@@ -20,6 +20,7 @@ void files_put(struct px_files *files)
     if (--files->refs > 0)
         return;
     CHECK(files->cache.entry_count == 0 && files->waiting == 0 && files->listing_page_count == 0);
+    alloc_put(&allocator, files->name);
     for (uint32_t index = 0; index < files->index_count; index++)
         alloc_put(&allocator, files->indexes[index]);
     for (uint32_t index = 0; index < files->rule_count; index++) {

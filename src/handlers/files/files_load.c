@@ -295,6 +295,8 @@ static void load_resolved(struct files_load *load)
     CHECK(entry->load == load && entry->fd < 0 && !entry->content);
     if (outcome != FILES_FILE && outcome != FILES_LISTED) {
         root_put(found->fd);
+        if (load->err == PX_ERR_PERMISSION && load->files->on_denied)
+            load->files->on_denied(load->files->name, entry->path, load->files->denied_context);
         load_fail(load, outcome);
         return;
     }

@@ -245,6 +245,21 @@ static uint32_t files_allowed(uint32_t wanted)
     return files;
 }
 
+/* What is told of it, and of which folder. */
+static px_err denied_copy(struct px_files *files, const char *root, const px_files_options *options,
+                          px_error *out_error)
+{
+    size_t bytes = strlen(root) + 1;
+
+    files->on_denied = options->on_denied;
+    files->denied_context = options->denied_context;
+    files->name = alloc_take(&files->allocator, bytes);
+    if (!files->name)
+        return no_memory(out_error);
+    memcpy(files->name, root, bytes);
+    return PX_OK;
+}
+
 /* `root_fd` -1: it is opened by its path. */
 static px_err files_fill(struct px_files *files, int root_fd, const char *root,
                          const px_files_options *options, px_error *out_error)
@@ -258,7 +273,9 @@ static px_err files_fill(struct px_files *files, int root_fd, const char *root,
     files->listing = options->listing != 0;
     files->sidecars = options->no_sidecars == 0;
     files->is_whole = options->whole_path != 0;
-    err = indexes_copy(files, options, out_error);
+    err = denied_copy(files, root, options, out_error);
+    if (err == PX_OK)
+        err = indexes_copy(files, options, out_error);
     if (err == PX_OK)
         err = rules_copy(files, options, out_error);
     if (err == PX_OK)

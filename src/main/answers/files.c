@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "main/answers/gateway.h"
 #include "main/diagnostics.h"
 #include "main/serve.h"
 #include "pollux/compress.h"
@@ -61,7 +62,7 @@ static void options_give(const struct options *options, px_files_options *out_gi
 }
 
 static px_files *files_create(const struct options *options, int root_fd, uint64_t memory_bytes_max,
-                              px_error *out_error)
+                              struct gateway *gateway, px_error *out_error)
 {
     const struct files_options *wanted = &options->files;
     px_files_options given = PX_FILES_OPTIONS_DEFAULT;
@@ -72,6 +73,8 @@ static px_files *files_create(const struct options *options, int root_fd, uint64
 
     CHECK(wanted->rule_count <= RULE_COUNT_MAX && wanted->type_count <= TYPE_COUNT_MAX);
     options_give(options, &given);
+    given.on_denied = gateway ? gateway_on_denied : NULL;
+    given.denied_context = gateway;
     given.cache_bytes_max = memory_bytes_max / MEMORY_PARTS * (PART_CACHES - 1);
     if (given.cache_bytes_max > FILE_CACHE_BYTES_DEFAULT)
         given.cache_bytes_max = FILE_CACHE_BYTES_DEFAULT;
@@ -101,10 +104,10 @@ static px_files *files_create(const struct options *options, int root_fd, uint64
 }
 
 px_err files_register(px_server *server, const struct options *options, int root_fd,
-                      uint64_t memory_bytes_max, px_error *out_error)
+                      uint64_t memory_bytes_max, struct gateway *gateway, px_error *out_error)
 {
     px_route_options route = PX_ROUTE_OPTIONS_DEFAULT;
-    px_files *files = files_create(options, root_fd, memory_bytes_max, out_error);
+    px_files *files = files_create(options, root_fd, memory_bytes_max, gateway, out_error);
 
     if (!files)
         return out_error->code;
@@ -138,7 +141,7 @@ static void files_complain(const struct files_options *options, const px_error *
 enum exit_code files_serve(const struct options *options)
 {
     px_error error;
-    px_files *files = files_create(options, -1, UINT64_MAX, &error);
+    px_files *files = files_create(options, -1, UINT64_MAX, NULL, &error);
 
     if (!files) {
         files_complain(&options->files, &error);

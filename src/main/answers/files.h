@@ -4,6 +4,7 @@
 #ifndef PX_MAIN_FILES_H
 #define PX_MAIN_FILES_H
 
+#include "main/answers/gateway.h"
 #include "main/exit_code.h"
 #include "main/flags/options.h"
 #include "pollux/server.h"
@@ -12,8 +13,9 @@
 enum exit_code files_serve(const struct options *options);
 
 /* Registers the folder's route.  `root_fd`: the folder as the master has opened it, borrowed for
- * the call; -1: it is opened by its path. */
+ * the call; -1: it is opened by its path.  `gateway` is borrowed: outlives the server. */
 PX_MUST_CHECK px_err files_register(px_server *server, const struct options *options, int root_fd,
-                                    uint64_t memory_bytes_max, px_error *out_error);
+                                    uint64_t memory_bytes_max, struct gateway *gateway,
+                                    px_error *out_error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "main/answers/gateway.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -56,6 +57,15 @@ void gateway_on_failure(px_exchange *exchange, unsigned status, const char *text
         diagnostics_tell(LEVEL_WARNING, "an answer was cut: %s", text);
     else
         diagnostics_tell(LEVEL_WARNING, "answered %u: %s", status, text);
+}
+
+void gateway_on_denied(const char *root, const char *path, void *context)
+{
+    size_t len = strlen(root);
+
+    if (may_tell(context, time(NULL)))
+        diagnostics_tell(LEVEL_WARNING, "cannot read %s%s%s: permission denied", root,
+                         len > 0 && root[len - 1] == '/' ? "" : "/", path);
 }
 
 /* Roots are read here, while files can be reached, and not with the first request. */

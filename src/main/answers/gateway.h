@@ -22,6 +22,9 @@ struct gateway {
 /* Tells on stderr why a request failed, so many lines a second; `context` is a struct gateway. */
 void gateway_on_failure(px_exchange *exchange, unsigned status, const char *text, void *context);
 
+/* Tells of a file that may not be read, within the same number. */
+void gateway_on_denied(const char *root, const char *path, void *context);
+
 /* Tells of a request of a client that is looked at. */
 void gateway_on_debug(const char *text);
 

@@ -244,6 +244,8 @@ static bool serve_next(struct run_swap *swap, struct run_file *next, px_server *
     next->config->drain_context = swap->file->config->drain_context;
     next->config->metrics = swap->file->config->metrics;
     next->config->on_debug = swap->file->config->on_debug;
+    next->config->on_denied = swap->file->config->on_denied;
+    next->config->denied_context = swap->file->config->denied_context;
     if (run_attach(next->config, px_server_loop(server), &swap->file->options, gateway, &error) ==
             PX_OK &&
         px_server_set_site(server, next->config->site, &error) == PX_OK)

@@ -377,6 +377,8 @@ static px_err life_set_site(struct life *life, struct config *config, px_error *
     config->drain_context = life->server;
     config->metrics = life->worker->counts->metrics;
     config->on_debug = gateway_on_debug;
+    config->on_denied = gateway_on_denied;
+    config->denied_context = &life->gateway;
     life->gateway.logs = life->worker->logs;
     life->gateway.logs->own = life->log;
     px_err err = run_attach(config, life->loop, life->worker->options, &life->gateway, out_error);
@@ -431,7 +433,7 @@ static px_err life_make(struct life *life, px_error *out_error)
         return gateway_register(&life->gateway, life->server, worker->options, out_error);
     return worker->options->command == COMMAND_FILES
                ? files_register(life->server, worker->options, worker->root_fd,
-                                server_options.memory_bytes_max, out_error)
+                                server_options.memory_bytes_max, &life->gateway, out_error)
                : respond_register(life->server, worker->options, out_error);
 }
 
