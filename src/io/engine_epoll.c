@@ -5,8 +5,7 @@
  * short read says that the socket is drained, the answer goes out with one send; two system calls.
  * A stream is registered when it first has to wait.  What can go wrong: events of a handle that has
  * ended (slot and generation tell), a lost edge (ready bits are only cleared by EAGAIN or a short
- * read without a hang-up in sight), a busy stream that starves others (budgets, again list),
- * descriptors running out (accepting pauses).
+ * read without a hang-up in sight), a busy stream that starves others (budgets, again list).
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "io/push.h"
 
 enum { READY_IN = 1, READY_OUT = 2, READY_HANGUP = 4, READY_ERROR = 8, READY_URGENT = 16 };
-enum { ACCEPT_RETRY_MS = 100 }; /* a pause after EMFILE: ten tries a second cost nothing */
 
 px_err engine_create(px_loop *loop, px_error *out_error)
 {
@@ -99,7 +97,7 @@ uint32_t engine_handle_events(const struct io_handle *handle)
     return 0;
 }
 
-static px_err handle_register(struct io_handle *handle)
+px_err engine_handle_register(struct io_handle *handle)
 {
     struct engine *engine = handle->loop->engine;
 
@@ -167,7 +165,7 @@ static px_err stream_register(px_stream *stream)
 {
     if (stream->handle.slot != SLOT_NONE)
         return PX_OK;
-    return handle_register(&stream->handle);
+    return engine_handle_register(&stream->handle);
 }
 
 /* --- Sending -------------------------------------------------------------------------------- */
@@ -325,7 +323,7 @@ static void stream_run_error(px_stream *stream)
                                                                              : PX_ERR_SYSTEM);
 }
 
-static void stream_run(px_stream *stream)
+void engine_stream_run(px_stream *stream)
 {
     struct io_handle *handle = &stream->handle;
 
@@ -350,122 +348,11 @@ static void stream_run(px_stream *stream)
         stream_report_end(stream, err);
 }
 
-/* --- Accepting ------------------------------------------------------------------------------ */
-
-static void accept_retry(struct io_timer *timer)
-{
-    engine_accept_resume(CONTAINER_OF(timer, struct io_acceptor, retry));
-}
-
-px_err engine_accept_start(struct io_acceptor *acceptor, px_error *out_error)
-{
-    timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
-    acceptor->retry.on_due = accept_retry;
-    acceptor->standing_ms = 0; /* what came in a pause waits since nothing was accepted */
-    if (acceptor->handle.slot != SLOT_NONE)
-        return PX_OK;
-    px_err err = handle_register(&acceptor->handle);
-
-    if (err != PX_OK)
-        return error_set(out_error, err, errno, "cannot wait for connections: %s",
-                         px_err_name(err));
-    return PX_OK;
-}
-
-void engine_accept_resume(struct io_acceptor *acceptor)
-{
-    if (engine_accept_start(acceptor, NULL) != PX_OK)
-        timer_start(&acceptor->handle.loop->timers, &acceptor->retry,
-                    loop_now_ms(acceptor->handle.loop) + ACCEPT_RETRY_MS);
-}
-
-void engine_accept_stop(struct io_acceptor *acceptor)
-{
-    struct engine *engine = acceptor->handle.loop->engine;
-
-    if (engine->acceptor == acceptor)
-        engine->acceptor = NULL;
-    timer_stop(&acceptor->handle.loop->timers, &acceptor->retry);
-    engine_detach(&acceptor->handle);
-}
-
-/* Reads, and most often answers and closes, a connection that brought its request with it: now,
- * while it is warm in the cache.  Whether the connection stays. */
-static bool accepted_run(px_loop *loop)
-{
-    px_stream *stream = loop->engine->accepted;
-
-    loop->engine->accepted = NULL;
-    if (!stream)
-        return true;
-    if (!(stream->handle.flags & STREAM_CLOSING) && !loop->work.behind &&
-        !work_is_over(&loop->work)) { /* else it is on the again list */
-        list_remove(&stream->handle.work);
-        stream_run(stream);
-    }
-    return !(stream->handle.flags & STREAM_CLOSING);
-}
-
-/* The kernel wakes the first process that waits at a shared socket.  One that has got a connection
- * waits behind the others, so that connections that stay are spread. */
-static void wait_behind(struct io_acceptor *acceptor)
-{
-    if (!acceptor->shared || acceptor->handle.slot == SLOT_NONE)
-        return;
-    engine_detach(&acceptor->handle);
-    if (handle_register(&acceptor->handle) != PX_OK)
-        timer_start(&acceptor->handle.loop->timers, &acceptor->retry,
-                    loop_now_ms(acceptor->handle.loop) + ACCEPT_RETRY_MS);
-}
-
-bool engine_accept_take(struct io_acceptor *acceptor)
-{
-    px_loop *loop = acceptor->handle.loop;
-    bool one_stays = false;
-
-    loop->engine->acceptor = acceptor;
-    /* A callback may stop it, or close and free it: then it is not looked at again. */
-    for (uint32_t budget = ACCEPTS_PER_TICK; budget > 0 && loop->engine->acceptor; budget--) {
-        struct sockaddr_storage address;
-        socklen_t bytes = sizeof(address);
-        int fd = accept4(acceptor->handle.fd, (struct sockaddr *)&address, &bytes,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0) {
-            loop->tick_callbacks++;
-            work_count(&loop->work, WORK_ACCEPT);
-            if (PX_LIKELY(!accept_closes(acceptor, fd)))
-                acceptor->on_socket(acceptor, fd, &address, bytes);
-            one_stays = accepted_run(loop) || one_stays;
-            bool is_over = work_is_over(&loop->work) && budget <= ACCEPTS_PER_TICK - ACCEPTS_MIN;
-
-            if (PX_UNLIKELY(is_over || loop_turn_bytes(loop) >= TICK_TURN_BYTES))
-                return false;
-        } else if (errno == EAGAIN) {
-            acceptor->standing_ms = 0;
-            if (one_stays)
-                wait_behind(acceptor);
-            return true;
-        } else {
-            int sys_errno = errno;
-
-            acceptor->on_error(acceptor, sys_errno);
-            if (loop->engine->acceptor && !accept_error_passes(sys_errno)) {
-                /* Out of descriptors or memory: the event would come at once, again and again. */
-                engine_detach(&acceptor->handle);
-                timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* --- Watches -------------------------------------------------------------------------------- */
 
 px_err engine_watch(struct px_watch *watch, px_error *out_error)
 {
-    px_err err = handle_register(&watch->handle);
+    px_err err = engine_handle_register(&watch->handle);
     int sys_errno = errno;
 
     if (err == PX_OK)
@@ -508,7 +395,7 @@ static void watch_run(struct px_watch *watch, uint32_t events)
 void engine_run(struct io_handle *handle)
 {
     CHECK(handle->kind == HANDLE_STREAM);
-    stream_run(CONTAINER_OF(handle, px_stream, handle));
+    engine_stream_run(CONTAINER_OF(handle, px_stream, handle));
 }
 
 /* Whether others have moved, or worked, so much in this turn that this one goes on later.  A stream
@@ -544,7 +431,7 @@ static void event_run(struct io_handle *handle, uint32_t events)
         if (PX_UNLIKELY(event_waits(handle)))
             loop_again(handle->loop, handle);
         else
-            stream_run(CONTAINER_OF(handle, px_stream, handle));
+            engine_stream_run(CONTAINER_OF(handle, px_stream, handle));
         return;
     case HANDLE_ACCEPTOR:
         (void)engine_accept_take(CONTAINER_OF(handle, struct io_acceptor, handle));

@@ -1,5 +1,6 @@
 /*
- * The engine on epoll, as its files see it: engine_epoll.c, and engine_epoll_fork.c.
+ * The engine on epoll, as its files see it: engine_epoll.c, engine_epoll_accept.c and
+ * engine_epoll_fork.c.
  */
 #ifndef PX_IO_ENGINE_EPOLL_H
 #define PX_IO_ENGINE_EPOLL_H
@@ -28,5 +29,11 @@ struct engine {
  * level-triggered: what the budget leaves is reported again.  EXCLUSIVE: of the processes that
  * share the socket, one is woken. */
 uint32_t engine_handle_events(const struct io_handle *handle);
+
+/* Adds it to the epoll set: PX_OK, or an error with errno. */
+PX_MUST_CHECK px_err engine_handle_register(struct io_handle *handle);
+
+/* Does what a stream is ready for. */
+void engine_stream_run(px_stream *stream);
 
 #endif

@@ -848,8 +848,11 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path, workers, command):
     (root / "locked.txt").write_text("x")
     (root / "locked.txt").chmod(0o600)
     (tmp_path / "a.conf").write_text(f"listen 127.0.0.1:0\nworkers {workers}\nlog off\nfiles {root}\n")
-    args = ["run", "-c", tmp_path / "a.conf"] if command == "run" else ["files", root, "--log=off", f"-w{workers}"]
-    with Pollux(*args) as server:
+    by_file = command == "run"
+    with (
+        Server([PROGRAM, "run", "-c", str(tmp_path / "a.conf")]) if by_file
+        else Pollux("files", root, "--log=off", f"-w{workers}")
+    ) as server:  # fmt: skip
         locked = PAGE.replace(b"/page", b"/locked.txt")
         for _ in range(30):
             assert ask(server.address, locked).status == 403

@@ -35,15 +35,16 @@ function(px_sim_plant name scenario file from to)
 endfunction()
 
 set(engine io/engine_epoll.c)
+set(engine_accept io/engine_epoll_accept.c)
 set(push io/push.c)
 px_sim_plant(short_read_is_drained stream ${engine}
     "!(stream->handle.ready & (READY_HANGUP | READY_ERROR | READY_URGENT))" "true")
 px_sim_plant(urgent_not_watched stream ${engine} "EPOLLIN | EPOLLPRI | EPOLLOUT" "EPOLLIN | EPOLLOUT")
 px_sim_plant(end_not_reported stream ${engine} "stream_report_end(stream, PX_OK);" "{}")
 px_sim_plant(write_not_watched stream ${engine} "EPOLLPRI | EPOLLOUT | EPOLLRDHUP" "EPOLLPRI | EPOLLRDHUP")
-px_sim_plant(accept_stops stream ${engine}
+px_sim_plant(accept_stops stream ${engine_accept}
     "timer_start(&loop->timers, &acceptor->retry, loop->now_ms + ACCEPT_RETRY_MS);" "")
-px_sim_plant(accept_spins stream ${engine} "!accept_error_passes(sys_errno)" "sys_errno == 0")
+px_sim_plant(accept_spins stream ${engine_accept} "!accept_error_passes(sys_errno)" "sys_errno == 0")
 px_sim_plant(interrupt_is_fatal stream ${push} "} else if (errno != EINTR) {" "} else {")
 px_sim_plant(pipe_signal stream ${push} "int flags = MSG_NOSIGNAL |" "int flags = 0 |")
 px_sim_plant(send_offset stream ${push}
