@@ -134,6 +134,7 @@ def finish(svg, title, description):
     svg = re.sub(r"<title>.*?</title>\s*<desc>.*?</desc>",
                  lambda _: f"<title>{html.escape(title)}</title>\n<desc>{html.escape(description)}</desc>\n{STYLE}",
                  svg, count=1, flags=re.S)
+    svg = re.sub(r"<title>\$[^<]*</title>", "", svg)  # a browser shows it over the bars
     svg = re.sub(r"<svg\b", '<svg role="img"', svg, count=1)
     svg = re.sub(r'(<rect x="0" y="0" [^>]*?) fill="#ffffff"/>', r'\1 class="page"/>', svg, count=1)
     return re.sub(r"rgb\(\s*0,\s*0,\s*0\)|(?<=[\"'])(?:black|#000000)(?=[\"'])", "currentColor", svg)

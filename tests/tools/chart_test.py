@@ -15,6 +15,7 @@ SVG = """<?xml version="1.0" encoding="utf-8"  standalone="no"?>
 <title>Gnuplot</title>
 <desc>Produced by GNUPLOT 5.4 </desc>
 <rect x="0" y="0" width="760" height="780" fill="#ffffff"/>
+<g id="gnuplot_plot_1a" ><title>$data using 2:1:3</title></g>
 <g fill="none" color="black" stroke="rgb(  0,   0,   0)"><rect fill = 'rgb( 42, 127,  98)'/></g>
 </svg>
 """
@@ -57,7 +58,7 @@ class ChartTest(unittest.TestCase):
         for part in ("<title>TLS &amp; HTTP/2</title>", "<desc>pollux &lt; nginx</desc>", 'role="img"',
                      "prefers-color-scheme: dark", 'class="page"/>', 'stroke="currentColor"', "rgb( 42, 127,  98)"):
             self.assertIn(part, svg)
-        for part in ("Gnuplot", "black", "rgb(  0"):
+        for part in ("Gnuplot", "black", "rgb(  0", "$data"):
             self.assertNotIn(part, svg)
         xml.dom.minidom.parseString(svg)
 
@@ -67,6 +68,7 @@ class ChartTest(unittest.TestCase):
                 text = file.read()
             self.assertIn("Shorter is better", text)
             self.assertNotIn("<title>Gnuplot", text)
+            self.assertNotIn("<title>$", text)
 
 
 if __name__ == "__main__":
