@@ -139,8 +139,8 @@ static inline px_listen_options px_listen_options_default(void)
 
 /** Opens an address to listen on.  No loop is needed, so a program may open it before it forks.
  *  @param address ":8080" or "*:8080" (both families), "8080" is refused; "127.0.0.1:8080",
- *  "[::1]:8080", "name:8080" (every address found), "unix:/path" (a stale socket is replaced), "fd:3" or
- *  "fd:NAME" (inherited as systemd passes them).  Port 0 picks one.
+ *  "[::1]:8080", "name:8080" (every address found), "unix:/path" (a stale socket is replaced),
+ *  "fd:3" or "fd:NAME" (inherited as systemd passes them).  Port 0 picks one.
  *  @param options borrowed for the call; NULL: the defaults.
  *  @return owned by the caller (px_listener_close), or NULL: PX_ERR_ADDRESS_IN_USE,
  *  PX_ERR_PERMISSION, PX_ERR_INVALID, PX_ERR_NOT_FOUND, PX_ERR_MEMORY, PX_ERR_SYSTEM.
