@@ -119,7 +119,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("print")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-         folder / "key.pem", "-out", folder / "cert.pem", "-days", "30", "-subj", "/CN=a.test"],
+         folder / "key.pem", "-out", folder / "cert.pem", "-days", "365", "-subj", "/CN=a.test"],
         check=True, capture_output=True,
     )  # fmt: skip
     (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())

@@ -527,6 +527,19 @@ def test_expired(authority, workers):
         assert server.stderr.count("expired on") == 1
 
 
+@pytest.mark.parametrize("days, says", [(-1, "expired on"), (5, "expires on"), (90, None)])
+@pytest.mark.parametrize("strict", ["off", "on"])
+def test_check_tells_of_dates(authority, tmp_path, days, says, strict):
+    """What a start would: a warning, or with strict an error for one that is not valid."""
+    cert, key = authority.issue("date.test", days=days, file=f"date{days}{strict}")
+    file = tmp_path / "pollux.conf"
+    file.write_text(f"listen 127.0.0.1:0 tls\nhost date.test {{\n    tls {cert} {key} {{ strict {strict} }}\n    respond x\n}}\n")
+    code, out, err = run("check", "-c", file)
+    assert (code, out) == (78 if strict == "on" and days < 0 else 0, "")
+    assert err.count("\n") == (1 if says else 0) and (says or "") in err
+    assert err.startswith("pollux: warning: ") == (says is not None and code == 0)
+
+
 def test_expired_is_replaced(authority, tmp_path):
     """USR2: an update is not refused for what was served before."""
     expired = authority.issue("old.test", days=-1)

@@ -24,6 +24,7 @@
 #include "main/run/run_reader.h"
 #include "main/run/run_roots.h"
 #include "main/run/run_text.h"
+#include "main/secure.h"
 #include "main/serve.h"
 
 static const char here[] = "pollux.conf", there[] = "/etc/pollux/pollux.conf";
@@ -108,12 +109,28 @@ enum exit_code run_serve(const struct options *options)
     return serve(&file->options); /* which takes the file */
 }
 
+/* Dates, and what a start would warn of; certificates that it would make are not told. */
+static enum exit_code certificates_check(const struct options *options)
+{
+    struct secure_dates dates = {0};
+    struct options quiet = *options;
+    px_tls *tls;
+
+    quiet.quiet = true;
+    enum exit_code code = secure_open(&quiet, &dates, NULL, &tls);
+
+    px_tls_destroy(tls);
+    return code;
+}
+
 enum exit_code run_check(const struct options *options)
 {
     struct run_file *file = NULL;
     enum exit_code code = run_file_open(options, &file);
 
-    if (code == CODE_OK && options->run.explain)
+    if (code == CODE_OK && !options->run.explain)
+        code = certificates_check(&file->options);
+    else if (code == CODE_OK)
         code = run_explain(options, file->config);
     run_file_close(file);
     return code;
