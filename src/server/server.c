@@ -209,7 +209,7 @@ static void server_empty(px_server *server)
     px_error error;
 
     server_listeners_close(server);
-    server->phase = SERVER_DRAINED;
+    drain_over(server); /* where it was in one, nothing of that comes any more */
     session_close_all(server, false, PX_END_SERVER_CLOSED);
     while (server->conn_count > 0 || server->service.exchanges.taken > 0) {
         if (px_loop_wait(server->loop, -1, &error) != PX_OK)

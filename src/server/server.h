@@ -164,6 +164,8 @@ static inline void server_room_note(px_server *server)
 /* --- drain.c ---------------------------------------------------------------------------------- */
 
 PX_MUST_CHECK px_err drain_init(px_server *server);
+/* The server is drained, or gone: nothing of a drain comes any more. */
+void drain_over(px_server *server);
 void drain_deinit(px_server *server);
 
 /* What must hold of it between ticks. */

@@ -140,20 +140,27 @@ void drain_tell(px_server *server, px_exchange *exchange)
         exchange_tell_drain(exchange, drain_place(server), drain_left_ms(server));
 }
 
-void drain_deinit(px_server *server)
+void drain_over(px_server *server)
 {
+    server->phase = SERVER_DRAINED;
     if (server->drain.timer.on_due)
-        timer_deinit(&server->loop->timers, &server->drain.timer);
+        timer_stop(&server->loop->timers, &server->drain.timer);
     if (server->drain.queue.run)
         list_remove(&server->drain.queue.node);
+}
+
+void drain_deinit(px_server *server)
+{
+    drain_over(server);
+    if (server->drain.timer.on_due)
+        timer_deinit(&server->loop->timers, &server->drain.timer);
 }
 
 void drain_look(px_server *server)
 {
     if (server->phase != SERVER_DRAINING || server->conn_count > 0 || server->listening.count > 0)
         return;
-    server->phase = SERVER_DRAINED;
-    timer_stop(&server->loop->timers, &server->drain.timer);
+    drain_over(server);
     if (server->own_loop)
         px_loop_stop(server->loop);
     if (server->drain.on_drained)
@@ -259,6 +266,7 @@ void drain_check(const px_server *server)
         break;
     case SERVER_DRAINED:
         ASSERT(server->listening.count == 0); /* one that is destroyed has connections that close */
+        ASSERT(!timer_started(&drain->timer) && !list_linked(&drain->queue.node));
         break;
     }
 }

@@ -207,6 +207,29 @@ static void a_listener_is_given_up_alone(void **state)
     site_close(&scene.site);
 }
 
+/* A second signal ends a server in its drain: nothing of the drain comes while the rest ends. */
+static void a_server_is_destroyed_in_its_drain(void **state)
+{
+    (void)state;
+    for (int is_delayed = 0; is_delayed < 2; is_delayed++) {
+        px_exchange *exchange = NULL;
+        struct scene scene;
+        struct client client;
+
+        scene_open(&scene);
+        site_route(&scene.site, "/silent", silent, &exchange);
+        client_open(&client, &scene.site);
+        client_send(&client, LITERAL("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n"));
+        while (!exchange)
+            client_pump(&client, &scene.site);
+        drain(&scene, is_delayed ? 60000 : 0, PX_UNLIMITED, 60000);
+        client_pump(&client, &scene.site);
+        site_close(&scene.site);
+        assert_int_equal(scene.drained, 0);
+        client_close(&client);
+    }
+}
+
 static void a_draining_server_serves_nothing_new(void **state)
 {
     struct scene scene;
@@ -311,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_handler_cannot_destroy_its_server),
         cmocka_unit_test(a_listener_is_given_up_alone),
         cmocka_unit_test(a_draining_server_serves_nothing_new),
+        cmocka_unit_test(a_server_is_destroyed_in_its_drain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
