@@ -80,15 +80,12 @@ static void read_done(px_err status, void *context)
 
 static px_err job_submit(px_loop *loop, struct helper_job *job)
 {
-    if (loop->ending)
-        return PX_ERR_CLOSED;
-    if (!loop->helpers)
-        loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
-    if (!loop->helpers)
-        return PX_ERR_MEMORY;
-    job->pending = &loop->helper_jobs;
-    px_err err = helpers_submit(loop->helpers, job);
+    px_err err = loop_helpers(loop);
 
+    if (err != PX_OK)
+        return err;
+    job->pending = &loop->helper_jobs;
+    err = helpers_submit(loop->helpers, job);
     loop->helper_jobs += err == PX_OK;
     return err;
 }

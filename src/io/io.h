@@ -218,7 +218,7 @@ void stream_init(px_stream *stream, px_loop *loop, int fd, bool eager);
 px_stream *stream_create(px_loop *loop, int fd, bool eager);
 
 /* Hands received bytes to the receiver; for the engine.  `bytes` lie in the loop's chunk, or at the
- * inbox's end, where `stream_inbox_room` said. */
+ * inbox's end, where `stream_recv_room` said. */
 void stream_deliver(px_stream *stream, char *bytes, size_t count);
 
 /* Presents what is kept, without new bytes; for the engine. */
@@ -291,6 +291,10 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
+
+/* Makes helper threads, where there are none yet: PX_OK, PX_ERR_CLOSED (the loop ends),
+ * PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err loop_helpers(px_loop *loop);
 
 /* What is done belongs to the thread that ticks; looked at in builds for tests. */
 void loop_thread_check(const px_loop *loop);

@@ -156,6 +156,15 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     return engine_watch(&loop->wake, out_error);
 }
 
+px_err loop_helpers(px_loop *loop)
+{
+    if (loop->ending)
+        return PX_ERR_CLOSED;
+    if (!loop->helpers)
+        loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
+    return loop->helpers ? PX_OK : PX_ERR_MEMORY;
+}
+
 static void loop_free(px_loop *loop)
 {
     px_allocator allocator = loop->allocator;

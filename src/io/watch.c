@@ -136,12 +136,10 @@ static void work_done(px_err status, void *context)
 
 px_err px_loop_work(px_loop *loop, void (*work)(void *context), px_post_fn done, void *context)
 {
-    if (loop->ending)
-        return PX_ERR_CLOSED;
-    if (!loop->helpers)
-        loop->helpers = helpers_create(&loop->allocator, loop->mailbox, loop->helper_threads_max);
-    if (!loop->helpers)
-        return PX_ERR_MEMORY;
+    px_err err = loop_helpers(loop);
+
+    if (err != PX_OK)
+        return err;
     struct loop_work *item = alloc_take(&loop->allocator, sizeof(*item));
 
     if (!item)
@@ -153,7 +151,7 @@ px_err px_loop_work(px_loop *loop, void (*work)(void *context), px_post_fn done,
     item->job.work = work_run;
     item->job.done = work_done;
     item->job.context = item;
-    px_err err = helpers_submit(loop->helpers, &item->job);
+    err = helpers_submit(loop->helpers, &item->job);
 
     loop->helper_jobs += err == PX_OK;
     if (err != PX_OK)

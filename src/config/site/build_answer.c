@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "config/methods.h"
 #include "config/site/build.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
@@ -18,25 +19,6 @@ struct respond {
     uint32_t status;
     bool is_own_line; /* the status's own */
 };
-
-enum method_kind { METHOD_ANSWERED, METHOD_REFUSED, METHOD_UNKNOWN };
-
-static enum method_kind method_kind_of(px_str method)
-{
-    static const struct {
-        const char *name;
-        enum method_kind kind;
-    } methods[] = {
-        {"GET", METHOD_ANSWERED},     {"HEAD", METHOD_ANSWERED},   {"POST", METHOD_ANSWERED},
-        {"PUT", METHOD_ANSWERED},     {"DELETE", METHOD_ANSWERED}, {"PATCH", METHOD_ANSWERED},
-        {"OPTIONS", METHOD_ANSWERED}, {"TRACE", METHOD_REFUSED},   {"CONNECT", METHOD_REFUSED},
-    };
-
-    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
-        if (px_str_equal(method, px_str_of(methods[i].name)))
-            return methods[i].kind;
-    return METHOD_UNKNOWN;
-}
 
 /* A line for what is no error, whose line px_respond_error knows. */
 static const char *line_of(uint32_t status)
@@ -95,19 +77,8 @@ static void respond_answer(px_exchange *exchange, const struct respond *respond)
 
 static void respond_handle(px_exchange *exchange, void *context)
 {
-    switch (method_kind_of(px_request_method(exchange))) {
-    case METHOD_ANSWERED:
+    if (methods_are_answered(exchange))
         respond_answer(exchange, context);
-        return;
-    case METHOD_REFUSED:
-        px_response_add_field(exchange, px_str_of("Allow"),
-                              px_str_of("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
-        px_respond_error(exchange, 405);
-        return;
-    case METHOD_UNKNOWN:
-        px_respond_error(exchange, 501);
-        return;
-    }
 }
 
 /* "404", bare: a status.  In quotes it is a text. */

@@ -9,35 +9,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "config/methods.h"
 #include "main/flags/values.h"
-#include "pollux/request.h"
 #include "pollux/response.h"
-
-/* What RFC 9110 section 9 and RFC 5789 name, by what becomes of it.  Methods have a case. */
-enum method_kind { METHOD_ANSWERED, METHOD_REFUSED, METHOD_UNKNOWN };
-
-static enum method_kind method_kind_of(px_str method)
-{
-    static const struct {
-        const char *name;
-        size_t len;
-        enum method_kind kind;
-    } methods[] = {
-        {"GET", 3, METHOD_ANSWERED},     {"HEAD", 4, METHOD_ANSWERED},
-        {"POST", 4, METHOD_ANSWERED},    {"PUT", 3, METHOD_ANSWERED},
-        {"DELETE", 6, METHOD_ANSWERED},  {"PATCH", 5, METHOD_ANSWERED},
-        {"OPTIONS", 7, METHOD_ANSWERED}, {"TRACE", 5, METHOD_REFUSED},
-        {"CONNECT", 7, METHOD_REFUSED},
-    };
-
-    /* Nearly all of them. */
-    if (method.len == 3 && memcmp(method.ptr, "GET", 3) == 0)
-        return METHOD_ANSWERED;
-    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
-        if (method.len == methods[i].len && memcmp(method.ptr, methods[i].name, method.len) == 0)
-            return methods[i].kind;
-    return METHOD_UNKNOWN;
-}
 
 static void respond_with_text(px_exchange *exchange, const struct options *options)
 {
@@ -66,19 +40,8 @@ static void respond(px_exchange *exchange, void *context)
 {
     const struct options *options = context;
 
-    switch (method_kind_of(px_request_method(exchange))) {
-    case METHOD_ANSWERED:
+    if (methods_are_answered(exchange))
         respond_with_text(exchange, options);
-        return;
-    case METHOD_REFUSED:
-        px_response_add_field(exchange, px_str_of("Allow"),
-                              px_str_of("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
-        px_respond_error(exchange, 405);
-        return;
-    case METHOD_UNKNOWN:
-        px_respond_error(exchange, 501);
-        return;
-    }
 }
 
 px_err respond_register(px_server *server, const struct options *options, px_error *out_error)
