@@ -210,8 +210,8 @@ def rule_counters(tree):
                 tree.report(file, line, f"counts with {rare}, and {folder} with {usual}")
 
 
-# In a comment: `name()`, or a name with an underscore that is followed by a call's brackets.
-CALLED = re.compile(r"\b([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\(\)")
+# In a comment: name_of(), or a name with an underscore in backticks.
+CALLED = re.compile(r"\b([a-z][a-z0-9]*(?:_[a-z0-9]+)+)\(\)|`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)`")
 SOURCE_NAMED = re.compile(r"(?<![\w/.*-])((?:[a-z0-9_]+/)*[a-z][a-z0-9_]*\.[ch])\b(?!\w)")
 
 
@@ -225,14 +225,14 @@ def rule_comments_name_what_is_there(tree):
     system = SYSTEM_HEADERS | {name for file in tree.files if file.is_c
                                for _, bracket, name in file.source.includes() if bracket == "<"}
     known = {name for file in tree.files if file.is_c
-             for name in re.findall(r"\b[A-Za-z_]\w*\b", file.source.bare)}
+             for name in re.findall(r"\b[A-Za-z_]\w*\b", file.source.code)}
     for file in tree.files:
         if not file.is_c or not file.under("src", "include", "examples", "bench"):
             continue
         for comment in re.finditer(r"/\*.*?\*/", file.text, re.S):
             def tell(match, what):
                 line = file.text.count("\n", 0, comment.start() + match.start()) + 1
-                tree.report(file, line, f"a comment names {match.group(1)}, {what}")
+                tree.report(file, line, f"a comment names {match.group(match.lastindex)}, {what}")
 
             for match in SOURCE_NAMED.finditer(comment.group()):
                 name = match.group(1)
@@ -242,8 +242,20 @@ def rule_comments_name_what_is_there(tree):
                         ("/" in name and not any(f"/{path}".endswith(f"/{name}") for path in sources)):
                     tell(match, "which is no file")
             for match in CALLED.finditer(comment.group()):
-                if match.group(1) not in known:
-                    tell(match, "which is no function")
+                if match.group(match.lastindex) not in known:
+                    tell(match, "which the code does not")
+
+
+SECTION = re.compile(r"^/\* --- .*-\n \*/$", re.M)
+
+
+def rule_sections(tree):
+    """The rule above a section is one line: a formatter breaks one that is too long."""
+    for file in tree.files:
+        if file.is_c:
+            for match in SECTION.finditer(file.text):
+                tree.report(file, file.text.count("\n", 0, match.start()) + 1,
+                            "the rule of a section is longer than its line")
 
 
 def rule_layers(tree):

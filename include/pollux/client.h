@@ -70,8 +70,7 @@ px_client *px_client_create(px_loop *loop, const px_client_options *options, px_
  *  @param client owned: not to be used after this; NULL is fine.  The loop's thread. */
 void px_client_destroy(px_client *client);
 
-/* --- A request ---------------------------------------------------------------------------------
- */
+/* --- A request -------------------------------------------------------------------------------- */
 
 /** Which version of HTTP is spoken. */
 typedef enum px_fetch_protocol {

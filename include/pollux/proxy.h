@@ -23,8 +23,7 @@ struct px_metrics;
 typedef struct px_upstream px_upstream; /**< Servers that serve the same. */
 typedef struct px_proxy px_proxy;       /**< A handler that asks an upstream. */
 
-/* --- An upstream -------------------------------------------------------------------------------
- */
+/* --- An upstream ------------------------------------------------------------------------------ */
 
 /** How a request's server is chosen.  Only servers that are up are; where fewer than half are, all
  *  count as up. */
@@ -203,8 +202,7 @@ static inline px_upstream_facts px_upstream_facts_default(void)
 /** Tells it.  @param index of the server in the options, below server_count. */
 void px_upstream_tell(const px_upstream *upstream, uint32_t index, px_upstream_facts *out_facts);
 
-/* --- A proxy -----------------------------------------------------------------------------------
- */
+/* --- A proxy ---------------------------------------------------------------------------------- */
 
 /** Options of a proxy.  Zero is the default everywhere. */
 typedef struct px_proxy_options {

@@ -241,8 +241,7 @@ unsigned px_response_status(const px_exchange *exchange);
 /** Changes the status before the head is sent (for filters). */
 void px_response_set_status(px_exchange *exchange, unsigned status);
 
-/* --- Content, for filters ----------------------------------------------------------------------
- */
+/* --- Content, for filters --------------------------------------------------------------------- */
 
 /** What the content of an answer is. */
 typedef enum px_source {

@@ -17,8 +17,7 @@
 
 enum { FETCH_SLAB = 8, LINK_SLAB = 8, WORK_SLAB = 2, OUT_SLAB = 2 };
 
-/* --- The end of fetches ------------------------------------------------------------------------
- */
+/* --- The end of fetches ----------------------------------------------------------------------- */
 
 void client_note_end(px_client *client, px_fetch *fetch)
 {
@@ -49,8 +48,7 @@ static void ends_run(struct loop_hook *hook)
     }
 }
 
-/* --- Its own end -------------------------------------------------------------------------------
- */
+/* --- Its own end ------------------------------------------------------------------------------ */
 
 static void client_free(px_client *client)
 {
@@ -88,8 +86,7 @@ static void last_run(struct loop_hook *hook)
         client_free(client);
 }
 
-/* --- Making it ---------------------------------------------------------------------------------
- */
+/* --- Making it -------------------------------------------------------------------------------- */
 
 static void checks_run(struct loop_hook *hook)
 {

@@ -63,8 +63,7 @@ struct px_client {
     bool over;               /* nothing uses it any more */
 };
 
-/* --- Origins -----------------------------------------------------------------------------------
- */
+/* --- Origins ---------------------------------------------------------------------------------- */
 
 /* What an origin is made of; slices are borrowed. */
 struct origin_key {
@@ -132,8 +131,7 @@ void origin_serve(struct loop_task *task);
  * other. */
 void origin_refuse(struct origin *origin, const px_error *error);
 
-/* --- Fetches ------------------------------------------------------------------------------------
- */
+/* --- Fetches ---------------------------------------------------------------------------------- */
 
 enum fetch_stage {
     FETCH_WAITING,  /* for a connection */

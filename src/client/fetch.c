@@ -13,8 +13,7 @@
 #include "client/link.h"
 #include "http/message/method.h"
 
-/* --- Deadlines ---------------------------------------------------------------------------------
- */
+/* --- Deadlines -------------------------------------------------------------------------------- */
 
 static uint64_t later(uint64_t from_ms, uint32_t duration_ms)
 {
@@ -134,8 +133,7 @@ static void on_due(struct io_timer *timer)
     fetch_end(fetch, PX_ERR_TIMEOUT, due_reason(fetch));
 }
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 void fetch_free(px_fetch *fetch)
 {
@@ -228,8 +226,7 @@ bool fetch_may_repeat(const px_fetch *fetch)
            (fetch->facts.reused && http_method_is_idempotent(request->method_id));
 }
 
-/* --- What a caller does ------------------------------------------------------------------------
- */
+/* --- What a caller does ----------------------------------------------------------------------- */
 
 static uint32_t chosen(uint32_t own, uint32_t fallback)
 {

@@ -25,8 +25,7 @@ void h1_link_work_release(struct link *link)
     link->work = NULL;
 }
 
-/* --- The driver --------------------------------------------------------------------------------
- */
+/* --- The driver ------------------------------------------------------------------------------- */
 
 static bool is_driven(const struct link *link)
 {
@@ -81,8 +80,7 @@ void h1_link_wake(struct loop_task *task)
         h1_link_advance(link);
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ----------------------------------------------------------------------------------- */
 
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {

@@ -40,8 +40,7 @@ static bool is_on(const struct link *link, const px_fetch *fetch)
     return link->stage == LINK_OPEN && link->fetch == fetch && fetch_is_live(fetch);
 }
 
-/* --- The end of an answer ----------------------------------------------------------------------
- */
+/* --- The end of an answer --------------------------------------------------------------------- */
 
 /* RFC 9112 section 9.3: both ends must agree where this exchange ends. */
 static bool may_be_kept(const struct link *link)
@@ -73,8 +72,7 @@ static px_err answer_end(struct link *link)
     return PX_ERR_CANCELLED; /* there is nothing more to drive */
 }
 
-/* --- The head ----------------------------------------------------------------------------------
- */
+/* --- The head --------------------------------------------------------------------------------- */
 
 /* How long the server keeps the connection (the Keep-Alive field of RFC 2068 section 19.7.1). */
 static void keep_alive_read(struct link *link, const struct http_response *answer)
@@ -246,8 +244,7 @@ static px_err read_head(struct link *link, px_str bytes)
                   link->work->parser.reason);
 }
 
-/* --- Content -----------------------------------------------------------------------------------
- */
+/* --- Content ---------------------------------------------------------------------------------- */
 
 /* Shows bytes to the caller: how many of them it used. */
 static px_err show(struct link *link, px_str bytes, size_t *out_used)
@@ -340,8 +337,7 @@ static px_err read_content(struct link *link, px_str bytes)
     return content_hand(link, content);
 }
 
-/* --- Tunnels -----------------------------------------------------------------------------------
- */
+/* --- Tunnels ---------------------------------------------------------------------------------- */
 
 static px_err read_tunnel(struct link *link, px_str bytes)
 {

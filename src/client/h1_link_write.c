@@ -50,8 +50,7 @@ static px_err out_send(struct link *link, px_str content)
     return PX_OK;
 }
 
-/* --- The head ----------------------------------------------------------------------------------
- */
+/* --- The head --------------------------------------------------------------------------------- */
 
 /* Renders the head into the block, or where it is too large into the fetch's arena. */
 static px_err head_render(struct link *link)
@@ -106,8 +105,7 @@ static px_err write_head(struct link *link)
     return out_send(link, px_str_make(NULL, 0));
 }
 
-/* --- Content -----------------------------------------------------------------------------------
- */
+/* --- Content ---------------------------------------------------------------------------------- */
 
 static px_err content_fail(struct link *link, px_err code, const char *why)
 {

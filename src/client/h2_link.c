@@ -25,8 +25,7 @@ static bool is_on(const struct link *link, const px_fetch *fetch)
     return fetch->link == link && fetch_is_live(fetch);
 }
 
-/* --- Coming and going --------------------------------------------------------------------------
- */
+/* --- Coming and going ------------------------------------------------------------------------- */
 
 /* Whether the connection is offered to others depends on its room, and on its use. */
 static void link_settle(struct link *link)
@@ -126,8 +125,7 @@ void h2_link_take(struct link *link, px_fetch *fetch)
     }
 }
 
-/* --- What the session tells --------------------------------------------------------------------
- */
+/* --- What the session tells ------------------------------------------------------------------- */
 
 static void fields_take(px_fetch *fetch, const px_field *from, uint32_t count,
                         px_field **out_fields)
@@ -369,8 +367,7 @@ static const struct h2_client_events session_events = {
     .closed = on_closed_stream,
 };
 
-/* --- The driver --------------------------------------------------------------------------------
- */
+/* --- The driver ------------------------------------------------------------------------------- */
 
 /* Shows what was kept, and asks again for content. */
 static void fetch_go_on(struct link *link, px_fetch *fetch)
@@ -443,8 +440,7 @@ void h2_link_advance(struct link *link)
     link_settle(link);
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ----------------------------------------------------------------------------------- */
 
 static size_t on_recv(px_stream *stream, px_str bytes, void *context)
 {

@@ -16,8 +16,7 @@
 /* Longer than it is kept, where a request waits that may take it. */
 enum { MAY_BE_TAKEN_MS = 1000 };
 
-/* --- Its end -----------------------------------------------------------------------------------
- */
+/* --- Its end ---------------------------------------------------------------------------------- */
 
 void link_freed(struct link *link)
 {
@@ -119,8 +118,7 @@ void link_lost(struct link *link, px_err reason, const char *why)
     fetch_end(fetch, reason, lost_reason(link, why, text, sizeof(text)));
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* It has not come about. */
 static void link_failed(struct link *link, const px_error *error)
@@ -188,8 +186,7 @@ static void on_due(struct io_timer *timer)
         link_close(link, false);
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static void on_opened(struct tls_conduit *tls, void *context)
 {
@@ -284,8 +281,7 @@ static void tls_begin(struct link *link)
     link_failed(link, &error);
 }
 
-/* --- Dialling ----------------------------------------------------------------------------------
- */
+/* --- Dialling --------------------------------------------------------------------------------- */
 
 static void link_secure(struct link *link)
 {
@@ -380,8 +376,7 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     return PX_OK;
 }
 
-/* --- With a fetch, and without ------------------------------------------------------------------
- */
+/* --- With a fetch, and without ---------------------------------------------------------------- */
 
 void link_take(struct link *link, px_fetch *fetch)
 {

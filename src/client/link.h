@@ -123,8 +123,7 @@ static inline uint8_t fetch_writing(const px_fetch *fetch)
     return fetch->link->h2 ? fetch->writing : fetch->link->writing;
 }
 
-/* --- HTTP/2 --------------------------------------------------------------------------------------
- */
+/* --- HTTP/2 ----------------------------------------------------------------------------------- */
 
 /* PX_OK, PX_ERR_MEMORY or PX_ERR_UNSUPPORTED. */
 PX_MUST_CHECK px_err h2_link_open(struct link *link);
@@ -140,8 +139,7 @@ void h2_link_leave(struct link *link, px_fetch *fetch);
 /* All of its fetches are sent again, or fail. */
 void h2_link_lost(struct link *link, px_err reason, const char *why);
 
-/* --- HTTP/1.1 -----------------------------------------------------------------------------------
- */
+/* --- HTTP/1.1 --------------------------------------------------------------------------------- */
 
 /* A protocol begins to speak on a connection that has just opened. */
 void h1_link_open(struct link *link);

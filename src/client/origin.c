@@ -17,8 +17,7 @@ enum {
     PASSED_MAX = 16, /* fetches that others go past: they wait for a connection of their own */
 };
 
-/* --- Finding -----------------------------------------------------------------------------------
- */
+/* --- Finding ---------------------------------------------------------------------------------- */
 
 static size_t key_bytes(const struct origin_key *key)
 {
@@ -103,8 +102,7 @@ void origin_put(struct origin *origin)
     alloc_put(&client->loop->allocator, origin);
 }
 
-/* --- Waiting -----------------------------------------------------------------------------------
- */
+/* --- Waiting ---------------------------------------------------------------------------------- */
 
 void origin_want(struct origin *origin)
 {
@@ -145,8 +143,7 @@ void origin_refuse(struct origin *origin, const px_error *error)
     origin_put(origin);
 }
 
-/* --- Keeping -----------------------------------------------------------------------------------
- */
+/* --- Keeping ---------------------------------------------------------------------------------- */
 
 void origin_keep(struct origin *origin, struct link *link)
 {
@@ -205,8 +202,7 @@ static struct link *idle_find(const struct origin *origin, const px_fetch *fetch
     return NULL;
 }
 
-/* --- Serving -----------------------------------------------------------------------------------
- */
+/* --- Serving ---------------------------------------------------------------------------------- */
 
 static bool may_open(const struct origin *origin)
 {

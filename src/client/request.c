@@ -21,8 +21,7 @@ enum {
     TRAILERS_FIRST = 4,
 };
 
-/* --- The URL -----------------------------------------------------------------------------------
- */
+/* --- The URL ---------------------------------------------------------------------------------- */
 
 struct where {
     struct uri_parts uri;
@@ -111,8 +110,7 @@ static px_str target_of(struct arena *arena, px_str target)
     return px_str_make(text, (size_t)(end - text));
 }
 
-/* --- The head ----------------------------------------------------------------------------------
- */
+/* --- The head --------------------------------------------------------------------------------- */
 
 /* All fields, and one more where content is to wait: PX_OK or PX_ERR_MEMORY. */
 static px_err fields_copy(struct arena *arena, const px_fetch_options *options,
@@ -204,8 +202,7 @@ static px_err head_read(px_fetch *fetch, const px_fetch_options *options, const 
     return PX_OK;
 }
 
-/* --- The origin --------------------------------------------------------------------------------
- */
+/* --- The origin ------------------------------------------------------------------------------- */
 
 static px_err trust_find(px_client *client, const px_fetch_options *options,
                          px_tls_trust **out_trust, px_error *out_error)
@@ -223,8 +220,7 @@ static px_err trust_find(px_client *client, const px_fetch_options *options,
     return client->trust ? PX_OK : out_error->code;
 }
 
-/* --- Trailers ----------------------------------------------------------------------------------
- */
+/* --- Trailers --------------------------------------------------------------------------------- */
 
 static bool trailers_grow(struct fetch_request *request, struct arena *arena)
 {
@@ -257,8 +253,7 @@ px_err px_fetch_add_trailer(px_fetch *fetch, px_str name, px_str value)
     return PX_OK;
 }
 
-/* --- All of it ---------------------------------------------------------------------------------
- */
+/* --- All of it -------------------------------------------------------------------------------- */
 
 px_err fetch_read_options(px_fetch *fetch, const px_fetch_options *options,
                           struct origin_key *out_key, px_error *out_error)

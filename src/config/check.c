@@ -46,8 +46,7 @@ bool node_is_in(const struct config_node *list, const struct config_node *node)
     return false;
 }
 
-/* --- Names ------------------------------------------------------------------------------------
- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 /* "host, route or when": where a name may stand, of all rows that have it. */
 static void places_text(px_str name, char *out, size_t room)
@@ -134,8 +133,7 @@ static void note_unknown(struct config_load *load, const struct config_statement
                "unknown directive \"%.*s\" in %s%s", shown, name.ptr, place, meant);
 }
 
-/* --- Values and options -----------------------------------------------------------------------
- */
+/* --- Values and options ----------------------------------------------------------------------- */
 
 /* Whether a value is an option: NAME=..., or a flag. */
 static bool find_option(const struct config_directive *row, px_str text, uint32_t *out_index,
@@ -352,8 +350,7 @@ static bool read_values(struct config_load *load, struct config_node *node)
     return is_good && !told && !is_too_short;
 }
 
-/* --- Blocks -----------------------------------------------------------------------------------
- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 static struct config_node *check_list(struct config_load *load,
                                       const struct config_statement *statement, uint32_t where,

@@ -30,8 +30,7 @@ static enum config_phase phase_of(const struct config_node *node)
     return is_https_redirect(node) ? PHASE_HTTPS : node->row->phase;
 }
 
-/* --- match ------------------------------------------------------------------------------------
- */
+/* --- match ------------------------------------------------------------------------------------ */
 
 /* The match of that name, from inside out. */
 static const struct config_node *find_match(const struct config_scope *scope, px_str name)
@@ -71,8 +70,7 @@ static void note_no_match(struct settling *settling, const struct config_typed *
                place.file->name, place.line);
 }
 
-/* --- Steps ------------------------------------------------------------------------------------
- */
+/* --- Steps ------------------------------------------------------------------------------------ */
 
 static bool append(struct settling *settling, struct config_step step)
 {

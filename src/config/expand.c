@@ -44,8 +44,7 @@ static void note(struct config_load *load, struct config_place place, const char
     report_add(&load->report, REPORT_SYNTAX, place, "%s", what);
 }
 
-/* --- include ----------------------------------------------------------------------------------
- */
+/* --- include ---------------------------------------------------------------------------------- */
 
 static void include_all(struct config_load *load, struct config_statement **list, uint32_t depth);
 
@@ -146,8 +145,7 @@ static void include_all(struct config_load *load, struct config_statement **list
     }
 }
 
-/* --- define and use ---------------------------------------------------------------------------
- */
+/* --- define and use --------------------------------------------------------------------------- */
 
 static struct define *find_define(const struct expansion *expansion, px_str name)
 {

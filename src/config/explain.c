@@ -330,8 +330,7 @@ static bool ask(struct explaining *explaining, const struct config_listen *liste
     return true;
 }
 
-/* --- Which host, where no route is for it ------------------------------------------------------
- */
+/* --- Which host, where no route is for it ----------------------------------------------------- */
 
 static bool is_served_at(const struct config_host *host, const struct config_listen *listen)
 {
@@ -381,8 +380,7 @@ static const struct config_host *host_named(const struct explaining *explaining,
     return found;
 }
 
-/* --- Asking ------------------------------------------------------------------------------------
- */
+/* --- Asking ----------------------------------------------------------------------------------- */
 
 /* The port that is asked for decides where some listener has it; else it is not looked at.  A
  * status of 0: no listener is of that scheme. */

@@ -208,8 +208,7 @@ px_err config_format(const struct config_file *file, struct config_report *repor
     return formatter.err;
 }
 
-/* --- Values -----------------------------------------------------------------------------------
- */
+/* --- Values ----------------------------------------------------------------------------------- */
 
 static bool is_bare(px_str text)
 {

@@ -27,8 +27,7 @@ void lexer_init(struct config_lexer *lexer, const struct config_file *file,
     lexer->at += bom_bytes(file->text);
 }
 
-/* --- The text as a whole ----------------------------------------------------------------------
- */
+/* --- The text as a whole ---------------------------------------------------------------------- */
 
 bool lexer_text_valid(const struct config_file *file, struct config_report *report)
 {
@@ -68,8 +67,7 @@ static void lexer_check(const struct config_lexer *lexer)
     CHECK(lexer->line > 0);
 }
 
-/* --- Moving on --------------------------------------------------------------------------------
- */
+/* --- Moving on -------------------------------------------------------------------------------- */
 
 static bool is_at_end(const struct config_lexer *lexer)
 {
@@ -135,8 +133,7 @@ static struct config_place place_here(const struct config_lexer *lexer, uint32_t
         .file = lexer->file, .line = lexer->line, .column = lexer->column, .length = length};
 }
 
-/* --- Tokens -----------------------------------------------------------------------------------
- */
+/* --- Tokens ----------------------------------------------------------------------------------- */
 
 static bool is_name_byte(char byte)
 {

@@ -64,8 +64,7 @@ struct config_place config_whole(const struct config_load *load);
 /* A path as a file means it: relative to the folder that the file is in.  NULL without memory. */
 const char *config_path(struct config_load *load, const struct config_file *file, px_str path);
 
-/* --- Between the files of a load --------------------------------------------------------------
- */
+/* --- Between the files of a load -------------------------------------------------------------- */
 
 /* Memory that lives as long as the load, or NULL, which is noted. */
 void *load_take(struct config_load *load, size_t bytes);

@@ -113,8 +113,7 @@ void report_add(struct config_report *report, enum report_rank rank, struct conf
     report_check(report);
 }
 
-/* --- Printing ---------------------------------------------------------------------------------
- */
+/* --- Printing --------------------------------------------------------------------------------- */
 
 static px_err put(struct buf *out, const char *format, ...) PX_PRINTF(2, 3);
 
@@ -239,8 +238,7 @@ px_err report_write(const struct config_report *report, struct buf *out)
     return err;
 }
 
-/* --- What was meant ---------------------------------------------------------------------------
- */
+/* --- What was meant --------------------------------------------------------------------------- */
 
 uint32_t report_distance(px_str one, px_str other, uint32_t most)
 {

@@ -50,8 +50,7 @@ static void settings_check(const struct config_settings *settings)
     CHECK(host_count == settings->host_count && host_count > 0);
 }
 
-/* --- Listeners --------------------------------------------------------------------------------
- */
+/* --- Listeners -------------------------------------------------------------------------------- */
 
 static struct config_listen *find_listen(const struct making *making, px_str address)
 {
@@ -135,8 +134,7 @@ static void host_listen(struct making *making, struct config_host *host,
     host->binds = bind;
 }
 
-/* --- Routes -----------------------------------------------------------------------------------
- */
+/* --- Routes ----------------------------------------------------------------------------------- */
 
 /* A pattern may be written as two values: a method and a path. */
 static const char *pattern_of(struct making *making, const struct config_node *node)
@@ -253,8 +251,7 @@ static void add_routes(struct making *making, struct config_host *host,
         add_route(making, &tail, NULL, scope);
 }
 
-/* --- Hosts ------------------------------------------------------------------------------------
- */
+/* --- Hosts ------------------------------------------------------------------------------------ */
 
 static struct config_host *add_host(struct making *making, const struct config_node *node)
 {
@@ -312,8 +309,7 @@ static void add_hosts(struct making *making, const struct config_node *nodes)
     }
 }
 
-/* --- What contradicts itself ------------------------------------------------------------------
- */
+/* --- What contradicts itself ------------------------------------------------------------------ */
 
 struct host_name {
     const struct config_typed *name;

@@ -64,8 +64,7 @@ struct config_settings *config_settings(struct config_load *load, const struct c
 /* The last setting of that name among steps that wait for no match, or NULL. */
 const struct config_node *route_setting(const struct config_route *route, const char *name);
 
-/* --- Between the files of settings ------------------------------------------------------------
- */
+/* --- Between the files of settings ------------------------------------------------------------ */
 
 /* Where directives of a host or of the file are looked for, from inside out. */
 struct config_scope {

@@ -108,8 +108,7 @@ static bool share(px_str text, uint64_t *out)
            number_read(px_str_make(text.ptr + 2, text.len - 2), 1000000, out) && *out > 0;
 }
 
-/* --- Names ------------------------------------------------------------------------------------
- */
+/* --- Names ------------------------------------------------------------------------------------ */
 
 static bool is_letter_or_digit(char byte)
 {
@@ -181,8 +180,7 @@ static bool is_target(px_str text)
     return text.len > 0 && text.ptr[0] == '/';
 }
 
-/* --- What is noted ----------------------------------------------------------------------------
- */
+/* --- What is noted ---------------------------------------------------------------------------- */
 
 /* "on, off or require" */
 static void words_text(const char *const *words, char *out, size_t room)
@@ -255,8 +253,7 @@ static bool note_range(struct config_load *load, const struct config_value *valu
     return note(load, value, text, what);
 }
 
-/* --- Reading ----------------------------------------------------------------------------------
- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static bool find_word(px_str text, const char *const *words, uint32_t *out_word)
 {

@@ -67,8 +67,7 @@ static void note(struct reading *reading, const char *at, size_t len, const char
                "\"%.*s\": %s", shown, at, what);
 }
 
-/* --- Variables --------------------------------------------------------------------------------
- */
+/* --- Variables -------------------------------------------------------------------------------- */
 
 static void read_text(struct reading *reading, const char *at, const char *end, bool escapes);
 
@@ -169,8 +168,7 @@ static const char *variable_close(const char *at, const char *end)
     return NULL;
 }
 
-/* --- Escapes ----------------------------------------------------------------------------------
- */
+/* --- Escapes ---------------------------------------------------------------------------------- */
 
 /* A backslash at `at`: writes what it stands for and returns how many bytes it took. */
 static size_t read_escape(struct reading *reading, const char *at, const char *end)

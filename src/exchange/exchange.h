@@ -189,8 +189,7 @@ uint64_t exchange_content_bytes(const px_exchange *exchange);
 /* What its connection will have sent when the head is out; 0: not known. */
 uint64_t exchange_mark_sent(const px_exchange *exchange);
 
-/* --- For what lasts (WebSockets, streams of events) --------------------------------------------
- */
+/* --- For what lasts (WebSockets, streams of events) ------------------------------------------- */
 
 /* Names a protocol in Upgrade of an answer that is no tunnel (RFC 9110 section 15.5.22: 426).
  * `protocol` lives as long as the exchange. */

@@ -116,7 +116,7 @@ static bool file_wait(px_exchange *exchange, uint64_t offset, uint64_t length)
     if (file_is_warm(output->file.fd, offset, length))
         return false;
     output->cold = true;
-    /* Without a helper it is read here: late is better than never. */
+    /* Without a helper it is read here, on the loop's thread. */
     return file_warm(exchange, offset, length);
 }
 

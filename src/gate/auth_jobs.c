@@ -86,8 +86,7 @@ static bool is_awaited(const struct auth_job *job)
     return false;
 }
 
-/* --- Jobs --------------------------------------------------------------------------------------
- */
+/* --- Jobs ------------------------------------------------------------------------------------- */
 
 static void job_free(struct auth_job *job)
 {
@@ -165,8 +164,7 @@ static void run_some(struct auth_jobs *jobs)
     }
 }
 
-/* --- The queue ---------------------------------------------------------------------------------
- */
+/* --- The queue -------------------------------------------------------------------------------- */
 
 static uint32_t count_of(const struct list *list, uint64_t address)
 {

@@ -55,8 +55,7 @@ struct px_basic_auth {
     char challenge[CHALLENGE_BYTES];
 };
 
-/* --- What is known ----------------------------------------------------------------------------
- */
+/* --- What is known ---------------------------------------------------------------------------- */
 
 static void known_evicted(struct map_entry *entry, void *context)
 {
@@ -265,8 +264,7 @@ void px_basic_auth_destroy(void *auth)
         auth_jobs_close(&self->jobs);
 }
 
-/* --- Requests ----------------------------------------------------------------------------------
- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 static struct auth_tag tag_of(const px_basic_auth *auth, px_str credentials)
 {

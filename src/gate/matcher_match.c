@@ -25,8 +25,7 @@ struct facts {
     char buf[MATCHER_PATH_BYTES];
 };
 
-/* --- The path ----------------------------------------------------------------------------------
- */
+/* --- The path --------------------------------------------------------------------------------- */
 
 /* The byte that is encoded at *at, which is moved behind it. */
 static char path_byte(px_str raw, size_t *at)

@@ -147,8 +147,7 @@ void px_rate_limit_destroy(void *limit)
     alloc_put(&allocator, self);
 }
 
-/* --- Counting ---------------------------------------------------------------------------------
- */
+/* --- Counting --------------------------------------------------------------------------------- */
 
 static uint64_t seconds_up(uint64_t ns)
 {

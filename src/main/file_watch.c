@@ -22,15 +22,15 @@ static uint64_t look(const struct file_watch *watch)
     uint64_t hash = 0xcbf29ce484222325U;
 
     for (uint32_t i = 0; i < watch->count; i++) {
-        struct stat is;
+        struct stat status;
 
-        if (stat(watch->paths[i], &is) != 0)
-            memset(&is, 0, sizeof(is));
-        hash = mix(hash, (uint64_t)is.st_dev);
-        hash = mix(hash, (uint64_t)is.st_ino);
-        hash = mix(hash, (uint64_t)is.st_size);
-        hash = mix(hash, (uint64_t)is.st_mtim.tv_sec);
-        hash = mix(hash, (uint64_t)is.st_mtim.tv_nsec);
+        if (stat(watch->paths[i], &status) != 0)
+            memset(&status, 0, sizeof(status));
+        hash = mix(hash, (uint64_t)status.st_dev);
+        hash = mix(hash, (uint64_t)status.st_ino);
+        hash = mix(hash, (uint64_t)status.st_size);
+        hash = mix(hash, (uint64_t)status.st_mtim.tv_sec);
+        hash = mix(hash, (uint64_t)status.st_mtim.tv_nsec);
     }
     return hash;
 }

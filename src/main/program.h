@@ -11,7 +11,8 @@ struct program_file {
     char *const *argv;   /* borrowed: as given, before getopt_long sorts it */
 };
 
-/* Finds out.  `argv` is borrowed. */
+/* Fills in the path that execve was given, absolute, or "" where it is not known.  `argv` is
+ * borrowed. */
 void program_file_init(struct program_file *program, char *const *argv);
 
 #endif

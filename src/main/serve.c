@@ -71,8 +71,7 @@ static void program_check(const struct program *program)
     CHECK(!program->swap.file || program->options->run.config);
 }
 
-/* --- The pid file ------------------------------------------------------------------------------
- */
+/* --- The pid file ----------------------------------------------------------------------------- */
 
 static px_err program_write_pid(struct program *program, px_error *out_error)
 {
@@ -118,8 +117,7 @@ static void program_own(bool is_ours, void *context)
         diagnostics_say("%s", error.text);
 }
 
-/* --- With workers ------------------------------------------------------------------------------
- */
+/* --- With workers ----------------------------------------------------------------------------- */
 
 static int program_work(uint32_t place, const struct control_ends *ends, void *context)
 {
@@ -395,8 +393,7 @@ static enum exit_code program_supervise(struct program *program)
     return exit_code_of(error.code);
 }
 
-/* --- Alone -------------------------------------------------------------------------------------
- */
+/* --- Alone ------------------------------------------------------------------------------------ */
 
 static enum exit_code program_alone(struct program *program)
 {
@@ -429,8 +426,7 @@ static enum exit_code program_alone(struct program *program)
     return worker_run(&worker);
 }
 
-/* --- Both --------------------------------------------------------------------------------------
- */
+/* --- Both ------------------------------------------------------------------------------------- */
 
 static enum exit_code program_open(struct program *program)
 {

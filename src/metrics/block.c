@@ -30,8 +30,7 @@ void block_begin(struct metrics_block *block)
     atomic_store(&block->mark, BLOCK_MARK);
 }
 
-/* --- Reading what another process has written -------------------------------------------------
- */
+/* --- Reading what another process has written ------------------------------------------------- */
 
 /* A row as it is now: false when it is none. */
 static bool row_read(const struct metrics_block *block, uint32_t at, struct block_row *out_row)
@@ -89,8 +88,7 @@ bool block_is_sound(const struct metrics_block *block)
     return true;
 }
 
-/* --- Rows and series --------------------------------------------------------------------------
- */
+/* --- Rows and series -------------------------------------------------------------------------- */
 
 static bool row_is(const struct block_row *row, const struct block_row *other)
 {
@@ -210,8 +208,7 @@ uint64_t *block_series(struct metrics_block *block, struct block_index *index, u
     return block->series_cells + block->series[found - 1].cells_at;
 }
 
-/* --- Sums -------------------------------------------------------------------------------------
- */
+/* --- Sums ------------------------------------------------------------------------------------- */
 
 static void cells_add(uint64_t *into, const uint64_t *from, uint32_t count, uint32_t kind)
 {

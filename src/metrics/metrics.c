@@ -17,8 +17,7 @@
 
 static const char other[] = "_other";
 
-/* --- Labels -----------------------------------------------------------------------------------
- */
+/* --- Labels ----------------------------------------------------------------------------------- */
 
 /* A value as both formats quote it; what neither can show is '?'. */
 static void put_value(struct text *text, px_str value)
@@ -223,8 +222,7 @@ uint32_t px_metric_labels(px_metrics *metrics, px_metric metric, const px_str *v
     return (uint32_t)(cells - metrics->block->series_cells);
 }
 
-/* --- The table --------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 /* Rows that were not there yet, in the block that is counted in. */
 static bool rows_put(px_metrics *metrics, uint32_t from)
@@ -359,8 +357,7 @@ px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_
     return PX_OK;
 }
 
-/* --- Counting ---------------------------------------------------------------------------------
- */
+/* --- Counting --------------------------------------------------------------------------------- */
 
 static uint64_t *cells_find(px_metrics *metrics, px_metric metric, uint32_t set)
 {
@@ -429,8 +426,7 @@ void px_metric_observe(px_metrics *metrics, px_metric metric, uint32_t set, uint
     metric_observe(cells, metrics->rows[metric].bounds, value);
 }
 
-/* --- Blocks -----------------------------------------------------------------------------------
- */
+/* --- Blocks ----------------------------------------------------------------------------------- */
 
 size_t px_metrics_block_bytes(void)
 {

@@ -42,7 +42,7 @@ enum control_kind {
     CONTROL_SOCKET,  /* slot, text (the address as written), descriptor */
     CONTROL_SOCKETS, /* slot: how many slots there are, address: its pid; that was the last socket
                       */
-    CONTROL_GIVE,    /* all is yours */
+    CONTROL_GIVE,    /* the successor has all of it from now on */
     /* From a successor to its master. */
     CONTROL_SUCCESSOR_READY,
     CONTROL_TOOK,

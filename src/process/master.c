@@ -80,8 +80,7 @@ void master_hang_up(struct master_child *child)
     child->ends = (struct control_ends){-1, -1};
 }
 
-/* --- Signals -----------------------------------------------------------------------------------
- */
+/* --- Signals ---------------------------------------------------------------------------------- */
 
 static uint32_t child_find(const struct master *master, pid_t pid)
 {
@@ -231,8 +230,7 @@ static void read_signals(struct master *master)
     }
 }
 
-/* --- Channels ----------------------------------------------------------------------------------
- */
+/* --- Channels --------------------------------------------------------------------------------- */
 
 static void answer_take(struct master *master, uint32_t place, const struct control_answer *answer)
 {
@@ -324,8 +322,7 @@ static void read_legacy(struct master *master)
     master_act(master);
 }
 
-/* --- Time --------------------------------------------------------------------------------------
- */
+/* --- Time ------------------------------------------------------------------------------------- */
 
 /* `is_late`: we were stopped ourselves, and so most likely were they; they get time to move. */
 static void look_at_beats(struct master *master, uint64_t now_ms, bool is_late)
@@ -424,8 +421,7 @@ static int timeout_ms(const struct master *master)
     return due_ms - now_ms > INT_MAX / 2 ? INT_MAX / 2 : (int)(due_ms - now_ms);
 }
 
-/* --- The loop ----------------------------------------------------------------------------------
- */
+/* --- The loop --------------------------------------------------------------------------------- */
 
 static px_err master_init(struct master *master, const struct master_plan *plan,
                           px_error *out_error)

@@ -118,8 +118,7 @@ static inline uint32_t master_place_count(uint32_t slot_count)
 PX_MUST_CHECK px_err master_run(const struct master_plan *plan, int *out_exit_code,
                                 px_error *out_error);
 
-/* --- Between master.c and master_act.c ---------------------------------------------------------
- */
+/* --- Between master.c and master_act.c -------------------------------------------------------- */
 
 uint64_t master_now_ms(void);
 void master_tell(const struct master *master, enum master_level level, const char *format, ...)

@@ -15,8 +15,7 @@
 
 #include "base/check.h"
 
-/* --- Workers -----------------------------------------------------------------------------------
- */
+/* --- Workers ---------------------------------------------------------------------------------- */
 
 /* Does not return.  What is closed here belongs to the master or to other workers: a channel that
  * stayed open would hide the master's death from them. */
@@ -145,8 +144,7 @@ static void say_died(const struct master *master, uint32_t place)
     master->plan->on_death(place, child->pid, child->status, master->plan->context);
 }
 
-/* --- All of us ---------------------------------------------------------------------------------
- */
+/* --- The whole program ------------------------------------------------------------------------ */
 
 static void own(struct master *master)
 {

@@ -11,8 +11,7 @@
 
 #include "base/check.h"
 
-/* --- Making ------------------------------------------------------------------------------------
- */
+/* --- Making ----------------------------------------------------------------------------------- */
 
 px_err supervisor_init(struct supervisor *supervisor, const struct supervisor_plan *plan)
 {
@@ -45,8 +44,7 @@ void supervisor_deinit(struct supervisor *supervisor)
     *supervisor = (struct supervisor){0};
 }
 
-/* --- Actions -----------------------------------------------------------------------------------
- */
+/* --- Actions ---------------------------------------------------------------------------------- */
 
 void supervisor_act(struct supervisor *supervisor, enum supervisor_action_kind kind,
                     uint32_t worker, uint32_t slot, int code)
@@ -126,8 +124,7 @@ void supervisor_orphan(struct supervisor *supervisor, uint32_t worker)
     }
 }
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 void supervisor_drain(struct supervisor *supervisor, uint64_t now_ms)
 {
@@ -179,8 +176,7 @@ static void on_end(struct supervisor *supervisor, uint64_t now_ms)
     }
 }
 
-/* --- Workers -----------------------------------------------------------------------------------
- */
+/* --- Workers ---------------------------------------------------------------------------------- */
 
 void supervisor_reload_fail(struct supervisor *supervisor, enum supervisor_reason reason, int code,
                             uint64_t now_ms)
@@ -324,8 +320,7 @@ static void on_serving(struct supervisor *supervisor, uint32_t worker, uint32_t 
     slot->previous = SUPERVISOR_NOBODY;
 }
 
-/* --- The successor -----------------------------------------------------------------------------
- */
+/* --- The successor ---------------------------------------------------------------------------- */
 
 static void successor_lost(struct supervisor *supervisor, enum supervisor_reason reason)
 {
@@ -363,8 +358,7 @@ static void on_successor(struct supervisor *supervisor, enum supervisor_event_ki
     }
 }
 
-/* --- Time --------------------------------------------------------------------------------------
- */
+/* --- Time ------------------------------------------------------------------------------------- */
 
 /* When a worker in this state has waited too long, or UINT64_MAX. */
 static uint64_t worker_due_ms(const struct supervisor *supervisor, const struct supervised *worker)
@@ -458,8 +452,7 @@ uint64_t supervisor_due_ms(const struct supervisor *supervisor)
     return due_ms;
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ----------------------------------------------------------------------------------- */
 
 static void on_event(struct supervisor *supervisor, const struct supervisor_event *event,
                      uint64_t now_ms)

@@ -225,8 +225,7 @@ bool supervisor_is_settled(const struct supervisor *supervisor);
 /* When EVENT_TIME is due, or UINT64_MAX. */
 uint64_t supervisor_due_ms(const struct supervisor *supervisor);
 
-/* --- Between supervisor.c and supervisor_settle.c ----------------------------------------------
- */
+/* --- Between supervisor.c and supervisor_settle.c --------------------------------------------- */
 
 void supervisor_act(struct supervisor *supervisor, enum supervisor_action_kind kind,
                     uint32_t worker, uint32_t slot, int code);

@@ -9,8 +9,7 @@
 
 #include "base/check.h"
 
-/* --- Workers -----------------------------------------------------------------------------------
- */
+/* --- Workers ---------------------------------------------------------------------------------- */
 
 static uint32_t count_of(const struct supervisor *supervisor, uint32_t generation, bool ready_only)
 {
@@ -71,8 +70,7 @@ static void settle_workers(struct supervisor *supervisor, uint64_t now_ms)
         supervisor->backoff_due_ms = now_ms + BACKOFF_FIRST_MS;
 }
 
-/* --- Generations -------------------------------------------------------------------------------
- */
+/* --- Generations ------------------------------------------------------------------------------ */
 
 static void reload_begin(struct supervisor *supervisor, uint64_t now_ms)
 {
@@ -186,8 +184,7 @@ static void settle_cap(struct supervisor *supervisor, uint64_t now_ms)
     }
 }
 
-/* --- Slots -------------------------------------------------------------------------------------
- */
+/* --- Slots ------------------------------------------------------------------------------------ */
 
 /* The ready worker of a generation that holds the least (or the most), or SUPERVISOR_NOBODY. */
 static uint32_t by_load(const struct supervisor *supervisor, uint32_t generation, bool most)
@@ -286,7 +283,7 @@ static uint32_t slot_of(const struct supervisor *supervisor, uint32_t from)
     return SUPERVISOR_NOBODY;
 }
 
-/* A sibling that held the fort gives back to the one that came in place of the dead. */
+/* A worker that took over the slots of a dead one gives some back to the one in its place. */
 static void settle_balance(struct supervisor *supervisor)
 {
     for (;;) {
@@ -304,8 +301,7 @@ static void settle_balance(struct supervisor *supervisor)
     }
 }
 
-/* --- All of it ---------------------------------------------------------------------------------
- */
+/* --- All of it -------------------------------------------------------------------------------- */
 
 static void settle_successor(struct supervisor *supervisor, uint64_t now_ms)
 {

@@ -114,8 +114,7 @@ bool upstream_has_room(const px_upstream *upstream)
     return count_of(&choice) > 0;
 }
 
-/* --- The balances ------------------------------------------------------------------------------
- */
+/* --- The balances ----------------------------------------------------------------------------- */
 
 /* left.busy / left.weight < right.busy / right.weight, with the request that is to come. */
 static bool is_less_busy(const px_upstream *upstream, const struct server *left,
@@ -316,8 +315,7 @@ bool tried_has(const struct tried *tried, const px_upstream *upstream, const str
     return false;
 }
 
-/* --- How they fared ----------------------------------------------------------------------------
- */
+/* --- How they fared --------------------------------------------------------------------------- */
 
 bool upstream_is_in_panic(const px_upstream *upstream)
 {

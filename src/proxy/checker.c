@@ -45,8 +45,7 @@ struct check {
     bool has_status;
 };
 
-/* --- One check ---------------------------------------------------------------------------------
- */
+/* --- One check -------------------------------------------------------------------------------- */
 
 static void tell(const struct check *check, unsigned status, const px_error *error)
 {
@@ -140,8 +139,7 @@ static void check_begin(struct check *check)
     check->fetch = px_fetch_start(upstream->client, &ask, &callbacks, check, &error);
 }
 
-/* --- All of them -------------------------------------------------------------------------------
- */
+/* --- All of them ------------------------------------------------------------------------------ */
 
 /* Each server's checks are a tenth sooner or later than said, so that those of many do not come at
  * once. */
@@ -176,8 +174,7 @@ static void on_timer(px_timer *timer, void *context)
     px_timer_start(timer, due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : CHECK_EVERY_MS_MIN);
 }
 
-/* --- Opening and closing -----------------------------------------------------------------------
- */
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 static px_err settle(px_upstream_check *rules, px_error *out_error)
 {

@@ -51,8 +51,7 @@ struct inquiry {
     bool is_too_long;
 };
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static void auth_free(px_forward_auth *auth)
 {
@@ -106,8 +105,7 @@ static void on_exchange_end(px_exchange *exchange, px_end end, unsigned status, 
     inquiry_settle(inquiry);
 }
 
-/* --- The answer --------------------------------------------------------------------------------
- */
+/* --- The answer ------------------------------------------------------------------------------- */
 
 static bool names_take(struct inquiry *inquiry, px_fetch *fetch)
 {
@@ -182,8 +180,7 @@ static const px_fetch_callbacks callbacks = {.struct_size = sizeof(callbacks),
                                              .on_content = on_content,
                                              .on_end = on_end};
 
-/* --- Asking ------------------------------------------------------------------------------------
- */
+/* --- Asking ----------------------------------------------------------------------------------- */
 
 /* What is about content that the server does not get, or would have it answer with less. */
 static bool is_dropped(const px_forward_auth *auth, px_str name)
@@ -280,8 +277,7 @@ px_verdict px_forward_auth_check(px_exchange *exchange, void *context)
     return PX_STOP;
 }
 
-/* --- Its making --------------------------------------------------------------------------------
- */
+/* --- Its making ------------------------------------------------------------------------------- */
 
 static px_err auth_init(px_forward_auth *auth, const px_forward_auth_options *options,
                         px_error *out_error)

@@ -60,8 +60,7 @@ void passage_refuse(struct passage *passage, unsigned status, const char *why, c
     px_request_resume(exchange);
 }
 
-/* --- Content of the request --------------------------------------------------------------------
- */
+/* --- Content of the request ------------------------------------------------------------------- */
 
 size_t passage_receive(struct passage *passage, px_str bytes)
 {
@@ -98,8 +97,7 @@ static void on_content_end(px_exchange *exchange, void *context)
     passage_receive_end(context);
 }
 
-/* --- The end of the exchange -------------------------------------------------------------------
- */
+/* --- The end of the exchange ------------------------------------------------------------------ */
 
 static void on_end(px_exchange *exchange, px_end end, void *context)
 {
@@ -128,8 +126,7 @@ static const px_exchange_callbacks callbacks = {.struct_size = sizeof(callbacks)
                                                 .on_content_end = on_content_end,
                                                 .on_end = on_end};
 
-/* --- Beginning ---------------------------------------------------------------------------------
- */
+/* --- Beginning -------------------------------------------------------------------------------- */
 
 static struct passage *passage_make(px_proxy *proxy, px_exchange *exchange)
 {

@@ -89,8 +89,7 @@ void passage_settle(struct passage *passage);
 /* What a fetch reports. */
 extern const px_fetch_callbacks passage_fetch_callbacks;
 
-/* --- Tunnels (tunnel.c) ------------------------------------------------------------------------
- */
+/* --- Tunnels (tunnel.c) ----------------------------------------------------------------------- */
 
 /* The protocol that a request asks to switch to, and that we take on: absent, for none.  0, or the
  * status that refuses the request. */

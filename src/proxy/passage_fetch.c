@@ -17,8 +17,7 @@
 #include "proxy/proxy_status.h"
 #include "proxy/request_head.h"
 
-/* --- Content of the request --------------------------------------------------------------------
- */
+/* --- Content of the request ------------------------------------------------------------------- */
 
 /* The trailer section of the request goes on behind its content: false without memory. */
 static bool trailers_pass(const struct passage *passage, px_fetch *fetch)
@@ -58,8 +57,7 @@ static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, 
     return result;
 }
 
-/* --- The answer --------------------------------------------------------------------------------
- */
+/* --- The answer ------------------------------------------------------------------------------- */
 
 /* RFC 9110 section 15.2: all but 100 go on. */
 static void on_inform(px_fetch *fetch, unsigned status, const px_field *fields, size_t field_count,
@@ -215,8 +213,7 @@ static void on_content_end(px_fetch *fetch, void *context)
     px_resume(passage->exchange);
 }
 
-/* --- The end -----------------------------------------------------------------------------------
- */
+/* --- The end ---------------------------------------------------------------------------------- */
 
 static enum server_result result_of(const px_error *error)
 {

@@ -29,8 +29,7 @@ enum {
     UNDERSCORES_REJECT = 2,
 };
 
-/* --- Its end -----------------------------------------------------------------------------------
- */
+/* --- Its end ---------------------------------------------------------------------------------- */
 
 static void proxy_free(px_proxy *proxy)
 {
@@ -66,8 +65,7 @@ void px_proxy_destroy(void *proxy)
     proxy_settle(self);
 }
 
-/* --- Its making --------------------------------------------------------------------------------
- */
+/* --- Its making ------------------------------------------------------------------------------- */
 
 static px_err options_settle(px_proxy_options *options, px_error *out_error)
 {
@@ -167,8 +165,7 @@ px_proxy *px_proxy_create(const px_proxy_options *given, px_error *out_error)
     return NULL;
 }
 
-/* --- Requests ----------------------------------------------------------------------------------
- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 /* RFC 9110 section 7.6.2: a request that may not go on is answered here. */
 static bool answers_here(px_exchange *exchange, const struct request_head *head)

@@ -30,8 +30,7 @@ static bool name_begins(px_str name, const char *prefix)
     return name.len >= len && field_name_is(px_str_make(name.ptr, len), prefix);
 }
 
-/* --- Connection --------------------------------------------------------------------------------
- */
+/* --- Connection ------------------------------------------------------------------------------- */
 
 px_err connection_names_read(const px_field *fields, size_t field_count,
                              struct connection_names *out_names)
@@ -65,8 +64,7 @@ bool connection_names_have(const struct connection_names *names, px_str name)
     return false;
 }
 
-/* --- What steers -------------------------------------------------------------------------------
- */
+/* --- What steers ------------------------------------------------------------------------------ */
 
 /* RFC 9110 section 7.6.3: received-protocol, received-by, and perhaps a comment. */
 static bool via_has(px_str list, px_str name)
@@ -114,8 +112,7 @@ uint64_t request_head_hops(const struct request_head *head)
     return value.ptr && number_read(value, UINT32_MAX, &hops) ? hops : UINT64_MAX;
 }
 
-/* --- What goes on ------------------------------------------------------------------------------
- */
+/* --- What goes on ----------------------------------------------------------------------------- */
 
 static bool is_of_client(px_str name)
 {

@@ -110,8 +110,7 @@ bool tunnel_is_faked(const struct passage *passage, unsigned status)
            status / 100 == 2;
 }
 
-/* --- Bytes both ways ---------------------------------------------------------------------------
- */
+/* --- Bytes both ways -------------------------------------------------------------------------- */
 
 static size_t on_receive_some(px_exchange *exchange, px_str bytes, void *context)
 {
@@ -169,8 +168,7 @@ px_err tunnel_open(struct passage *passage)
     return PX_OK;
 }
 
-/* --- Leaving -----------------------------------------------------------------------------------
- */
+/* --- Leaving ---------------------------------------------------------------------------------- */
 
 /* A Close frame with 1001 (RFC 6455 section 7.4.1), as it goes to one side: its bytes. */
 static size_t close_write(enum tunnel_side side, char out[CLOSE_FRAME_BYTES])
@@ -235,8 +233,7 @@ void tunnel_drain(struct passage *passage)
         px_timer_start(passage->leave, left_ms > 2 * LEAVE_MS ? left_ms - LEAVE_MS : left_ms / 2);
 }
 
-/* --- Both ways ---------------------------------------------------------------------------------
- */
+/* --- Both ways -------------------------------------------------------------------------------- */
 
 /* Passes bytes on to a side, up to the end of a frame where it is to be told. */
 static size_t side_pass(struct passage *passage, enum tunnel_side side, px_str bytes,

@@ -137,8 +137,7 @@ void upstream_tell_change(px_upstream *upstream, const struct server *server, co
 /* Whether one more request may be tried again: it is counted then. */
 bool upstream_retry(px_upstream *upstream);
 
-/* --- Staying with a server (sticky.c) ----------------------------------------------------------
- */
+/* --- Staying with a server (sticky.c) --------------------------------------------------------- */
 
 /* Makes what names each server to its clients. */
 void sticky_init(px_upstream *upstream);
@@ -149,8 +148,7 @@ struct server *sticky_find(const px_upstream *upstream, px_exchange *exchange);
 /* Has the client stay with a server, unless it names it already. */
 void sticky_set(const px_upstream *upstream, const struct server *server, px_exchange *exchange);
 
-/* --- Checks (checker.c) ------------------------------------------------------------------------
- */
+/* --- Checks (checker.c) ----------------------------------------------------------------------- */
 
 /* PX_OK, PX_ERR_MEMORY or PX_ERR_INVALID. */
 PX_MUST_CHECK px_err checker_open(px_upstream *upstream, const px_upstream_check *check,

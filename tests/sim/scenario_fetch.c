@@ -72,8 +72,7 @@ static void end_early(px_timer *timer, void *context)
     fetching->client = NULL;
 }
 
-/* --- Making both ends --------------------------------------------------------------------------
- */
+/* --- Making both ends ------------------------------------------------------------------------- */
 
 static void server_make(struct fetching *fetching)
 {
@@ -145,8 +144,7 @@ static void askers_make(struct fetching *fetching)
     }
 }
 
-/* --- A run -------------------------------------------------------------------------------------
- */
+/* --- A run ------------------------------------------------------------------------------------ */
 
 /* RFC 9110 section 9.2.2: nobody may send a POST again that the server may have acted on. */
 static void repeats_check(const struct fetching *fetching)

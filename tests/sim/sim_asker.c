@@ -17,8 +17,7 @@ static uint32_t some_ms(void)
     return (uint32_t)sim_random_skewed(&sim_world->random, 0, 300);
 }
 
-/* --- What comes --------------------------------------------------------------------------------
- */
+/* --- What comes ------------------------------------------------------------------------------- */
 
 static char answer_byte(const struct sim_asker *asker, uint64_t offset)
 {
@@ -137,8 +136,7 @@ static const px_fetch_callbacks asker_callbacks = {.struct_size = sizeof(px_fetc
                                                    .pull = pull,
                                                    .on_end = on_end};
 
-/* --- What it does ------------------------------------------------------------------------------
- */
+/* --- What it does ----------------------------------------------------------------------------- */
 
 static void begin(struct sim_asker *asker)
 {
@@ -260,8 +258,7 @@ void sim_asker_make(struct sim_asker *asker, px_loop *loop, uint32_t tag)
     px_timer_start(asker->timer, (uint32_t)sim_random_skewed(random, 0, 5000));
 }
 
-/* --- Looking back ------------------------------------------------------------------------------
- */
+/* --- Looking back ----------------------------------------------------------------------------- */
 
 /* It says that the answer is whole: then it is. */
 static void whole_check(const struct sim_asker *asker, bool excused)

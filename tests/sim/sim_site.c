@@ -136,8 +136,7 @@ static void handle_bytes(px_exchange *exchange, void *context)
     free(bytes);
 }
 
-/* --- Sites: each has a number, which its middleware and its filter tell ------------------------
- */
+/* --- Sites: each has a number, which its middleware and its filter tell ----------------------- */
 
 struct served {
     struct sim_site *site;

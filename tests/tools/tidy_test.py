@@ -121,7 +121,13 @@ class TidyTest(unittest.TestCase):
 
     def test_calls_that_comments_name(self):
         self.good("src/base/a.c", HEAD + "/* As name_of() does. */\nstatic int name_of(void);\n")
-        self.bad("src/base/a.c", HEAD + "/* As name_of() does. */\n", "names name_of, which is no function")
+        self.bad("src/base/a.c", HEAD + "/* As name_of() does. */\n", "names name_of, which the code does not")
+        self.bad("src/base/a.c", HEAD + "/* As `name_of` does. */\n", "names name_of, which the code does not")
+        self.good("src/base/a.c", HEAD + "/* As `name` does. */\n")
+
+    def test_sections(self):
+        self.good("src/base/a.c", HEAD + "/* --- Names ----- */\n")
+        self.bad("src/base/a.c", HEAD + "/* --- Names -----\n */\n", "longer than its line")
 
     # --- layers --------------------------------------------------------------------------------
 
@@ -436,7 +442,7 @@ class TidyTest(unittest.TestCase):
             "assertions", "bans", "circles", "comments_name_what_is_there", "conditionals", "counters",
             "first_comment", "folders", "functions_are_used", "globals",
             "initialisers", "layers", "listed", "macros", "markers", "names", "one_function_a_name", "plain_words", "public_headers", "sizes",
-            "structs")})
+            "sections", "structs")})
 
     def test_items(self):
         source = Source("int a(void)\n{\n}\n\nstruct b {\n    int x;\n};\nstatic int c = 1;\n")

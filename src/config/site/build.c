@@ -106,8 +106,7 @@ bool build_text_read(struct build *build, const struct config_typed *value,
     return true;
 }
 
-/* --- Routes -----------------------------------------------------------------------------------
- */
+/* --- Routes ----------------------------------------------------------------------------------- */
 
 /* The route of the same host that an error's text names. */
 static const struct config_route *route_named(const struct build_route *route, const char *text)
@@ -261,8 +260,7 @@ static void build_one_route(struct build *build, const struct config_host *from,
     route_add(&route, host, context);
 }
 
-/* --- Hosts ------------------------------------------------------------------------------------
- */
+/* --- Hosts ------------------------------------------------------------------------------------ */
 
 /* Which listeners a host is served at, by their tags; none: at every one. */
 static uint32_t listeners_of(const struct build *build, const struct config_host *host,
@@ -335,8 +333,7 @@ static px_host *host_add(struct build *build, const struct config_host *from)
     return NULL;
 }
 
-/* --- The site ---------------------------------------------------------------------------------
- */
+/* --- The site --------------------------------------------------------------------------------- */
 
 static const struct config_node *in_block(const struct build *build, const char *block,
                                           const char *name)

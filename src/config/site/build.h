@@ -89,8 +89,7 @@ static inline void config_hold(struct config *config)
 }
 void config_drop(struct config *config);
 
-/* --- Between the files of build ---------------------------------------------------------------
- */
+/* --- Between the files of build --------------------------------------------------------------- */
 
 /* Notes what a library call says, at a place. */
 void build_note(struct build *build, struct config_place place, const px_error *error);

@@ -17,8 +17,7 @@ static uint32_t number_of(const struct config_typed *value)
     return value->is_off ? PX_OFF : (uint32_t)value->number;
 }
 
-/* --- proxy -------------------------------------------------------------------------------------
- */
+/* --- proxy ------------------------------------------------------------------------------------ */
 
 static void proxy_handle(px_exchange *exchange, void *context)
 {
@@ -132,8 +131,7 @@ const struct config_upstream *build_proxied(const struct config *config,
     return proxy ? proxy->upstream : NULL;
 }
 
-/* --- forward_auth ------------------------------------------------------------------------------
- */
+/* --- forward_auth ----------------------------------------------------------------------------- */
 
 px_verdict build_auth_check(px_exchange *exchange, void *context)
 {

@@ -33,8 +33,7 @@ static const char *text_of(const struct config_typed *value)
     return value ? value->text.ptr : NULL;
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 px_tls_trust *build_roots(struct build *build, px_error *out_error)
 {
@@ -76,8 +75,7 @@ static bool is_https(const char *url)
     return strncmp(url, "https://", 8) == 0;
 }
 
-/* --- Servers -----------------------------------------------------------------------------------
- */
+/* --- Servers ---------------------------------------------------------------------------------- */
 
 static bool has_scheme(px_str text)
 {
@@ -180,8 +178,7 @@ static bool servers_take(struct build *build, struct config_upstream *upstream,
     return roots_take(build, upstream);
 }
 
-/* --- What an upstream says ---------------------------------------------------------------------
- */
+/* --- What an upstream says -------------------------------------------------------------------- */
 
 static bool statuses_read(struct build *build, const struct config_typed *value,
                           px_upstream_check *check)
@@ -368,8 +365,7 @@ void build_upstreams(struct build *build)
     (void)names_sort(build);
 }
 
-/* --- For proxies and their kin -----------------------------------------------------------------
- */
+/* --- For proxies and their kin ---------------------------------------------------------------- */
 
 static struct config_upstream *upstream_named(const struct build *build, px_str name)
 {

@@ -8,8 +8,7 @@
 #include "base/text.h"
 #include "http/fields/field.h"
 
-/* --- traceparent (section 3.2) ----------------------------------------------------------------
- */
+/* --- traceparent (section 3.2) ---------------------------------------------------------------- */
 
 static bool is_hex(char byte)
 {
@@ -84,8 +83,7 @@ void trace_parent_write(px_str trace_id, px_str span_id, bool sampled, char *out
         TEXT_WRITE_LITERAL(out, "-00");
 }
 
-/* --- tracestate (section 3.3) -----------------------------------------------------------------
- */
+/* --- tracestate (section 3.3) ----------------------------------------------------------------- */
 
 enum { KEY_BYTES_MAX = 256, VALUE_BYTES_MAX = 256, MEMBER_BYTES_LONG = 128 };
 

@@ -22,8 +22,7 @@ size_t h1_request_room(const struct h1_request_head *head)
     return room;
 }
 
-/* --- What may be written -----------------------------------------------------------------------
- */
+/* --- What may be written ---------------------------------------------------------------------- */
 
 static bool begins_with(px_str text, const char *prefix)
 {
@@ -95,8 +94,7 @@ static const char *head_reason(const struct h1_request_head *head)
     return fields_reason(head);
 }
 
-/* --- Writing -----------------------------------------------------------------------------------
- */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 /* RFC 9110 section 7.6.1: whatever speaks of this connection alone is named in Connection. */
 static char *write_connection(char *out, const struct h1_request_head *head)

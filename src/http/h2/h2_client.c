@@ -43,8 +43,7 @@ static struct h2_call *call_of(struct h2_stream *stream)
     return CONTAINER_OF(stream, struct h2_call, stream);
 }
 
-/* --- Heads -------------------------------------------------------------------------------------
- */
+/* --- Heads ------------------------------------------------------------------------------------ */
 
 /* RFC 9113 section 8.1.1: what came is what content-length said. */
 static void answer_over(struct h2_client *client, struct h2_call *call)
@@ -90,8 +89,7 @@ static void head_over(struct h2_client *client, struct h2_call *call, bool ends)
     client->options.events->head(call, &answer, client->context);
 }
 
-/* --- The role ----------------------------------------------------------------------------------
- */
+/* --- The role --------------------------------------------------------------------------------- */
 
 static uint32_t role_begin(struct h2_engine *engine, struct h2_stream **out_stream)
 {
@@ -232,8 +230,7 @@ static const struct h2_role client_role = {
     .heard = role_heard,
 };
 
-/* --- Life --------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------- */
 
 px_err h2_client_open(const struct h2_client_options *options, void *context,
                       struct h2_client **out_client)
@@ -282,8 +279,7 @@ void h2_client_close(struct h2_client *client)
     alloc_put(client->options.allocator, client);
 }
 
-/* --- In ----------------------------------------------------------------------------------------
- */
+/* --- In --------------------------------------------------------------------------------------- */
 
 void h2_client_feed(struct h2_client *client, uint64_t now_ms, px_str bytes)
 {
@@ -306,8 +302,7 @@ void h2_client_give(struct h2_client *client, struct h2_call *call, uint32_t byt
     h2_engine_give(&client->engine, &call->stream, bytes);
 }
 
-/* --- Out ---------------------------------------------------------------------------------------
- */
+/* --- Out -------------------------------------------------------------------------------------- */
 
 /* RFC 9113 section 8.3.1; CONNECT has an authority alone (section 8.5). */
 static char *pseudo_put(struct hpack_encoder *encoder, char *out,

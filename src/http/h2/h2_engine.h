@@ -234,8 +234,7 @@ static inline size_t h2_block_heads(size_t bytes)
     return (bytes / H2_FRAME_BYTES_MAX + 1) * H2_HEAD_BYTES;
 }
 
-/* --- Fields that are not whole, in h2_carry.c --------------------------------------------------
- */
+/* --- Fields that are not whole, in h2_carry.c ------------------------------------------------- */
 
 /* Keeps what is there of one: or says false, and the engine has failed. */
 bool h2_carry_add(struct h2_engine *engine, px_str bytes);
@@ -247,8 +246,7 @@ void h2_carry_drop(struct h2_engine *engine);
 /* As h2_memory asks for it. */
 void h2_carry_give_way(struct h2_memory *memory);
 
-/* --- Payloads, in h2_settings.c ----------------------------------------------------------------
- */
+/* --- Payloads, in h2_settings.c --------------------------------------------------------------- */
 
 static inline uint32_t h2_number_at(const uint8_t *at)
 {

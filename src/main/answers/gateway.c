@@ -19,8 +19,7 @@ enum {
     TOLD_MAX = 10, /* lines a second */
 };
 
-/* --- The sandbox ------------------------------------------------------------------------------
- */
+/* --- The sandbox ------------------------------------------------------------------------------ */
 
 px_err gateway_allow(struct sandbox *sandbox, const struct gateway_options *gateway,
                      px_error *out_error)
@@ -33,8 +32,7 @@ px_err gateway_allow(struct sandbox *sandbox, const struct gateway_options *gate
     return err == PX_OK && has_name ? place_allow_names(sandbox, out_error) : err;
 }
 
-/* --- The handler -------------------------------------------------------------------------------
- */
+/* --- The handler ------------------------------------------------------------------------------ */
 
 /* The access log has every request that failed; of why they did, so many lines a second are told.
  */

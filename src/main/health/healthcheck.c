@@ -47,8 +47,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
 static const px_fetch_callbacks check_callbacks = {
     .struct_size = sizeof(check_callbacks), .on_head = on_head, .on_end = on_end};
 
-/* --- What it asks ------------------------------------------------------------------------------
- */
+/* --- What it asks ----------------------------------------------------------------------------- */
 
 static bool is_secure(const char *url)
 {

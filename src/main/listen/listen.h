@@ -115,8 +115,7 @@ void listeners_announce(const struct listeners *listeners, uint32_t worker_count
 /* Whether closing removes the files of unix sockets: they may be a successor's now. */
 void listeners_own(struct listeners *listeners, bool is_ours);
 
-/* --- Between listen.c and listen_change.c ------------------------------------------------------
- */
+/* --- Between listen.c and listen_change.c ----------------------------------------------------- */
 
 /* Opens all sockets of an address, which is `number` in the plan. */
 PX_MUST_CHECK px_err listen_open_address(struct listeners *listeners,

@@ -199,7 +199,7 @@ static void log_done(px_err status, void *context)
     log_submit(log);
 }
 
-/* Hands what was collected to a helper thread, unless one has its hands full. */
+/* Hands what was collected to a helper thread, unless one writes already. */
 static void log_submit(struct log *log)
 {
     if (log->is_busy || (log->filling.len == 0 && !log->is_reopen_wanted))

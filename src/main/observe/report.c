@@ -7,7 +7,7 @@
 
 #include "main/diagnostics.h"
 
-void report_counters(const px_counters *is)
+void report_counters(const px_counters *counters)
 {
     diagnostics_tell(
         LEVEL_INFO,
@@ -18,17 +18,19 @@ void report_counters(const px_counters *is)
         ", bytes sent %" PRIu64 ", longest tick %" PRIu64 " us (%" PRIu64 " callbacks, %" PRIu64
         " bytes), ticks %" PRIu64 ", handshakes %" PRIu64 " (%" PRIu64 " resumed, %" PRIu64
         " failed)",
-        is->accepted, is->open, is->requests, is->responses[1], is->responses[2], is->responses[3],
-        is->responses[4], is->responses[5], is->refused, is->shed, is->turned_away, is->timed_out,
-        is->aborted, is->cut, is->accept_errors, is->bytes_received, is->bytes_sent,
-        is->longest_tick_us, is->longest_tick_callbacks, is->longest_tick_bytes, is->ticks,
-        is->handshakes, is->handshakes_resumed, is->handshakes_failed);
+        counters->accepted, counters->open, counters->requests, counters->responses[1],
+        counters->responses[2], counters->responses[3], counters->responses[4],
+        counters->responses[5], counters->refused, counters->shed, counters->turned_away,
+        counters->timed_out, counters->aborted, counters->cut, counters->accept_errors,
+        counters->bytes_received, counters->bytes_sent, counters->longest_tick_us,
+        counters->longest_tick_callbacks, counters->longest_tick_bytes, counters->ticks,
+        counters->handshakes, counters->handshakes_resumed, counters->handshakes_failed);
 }
 
-void report_cut(const px_counters *is)
+void report_cut(const px_counters *counters)
 {
-    if (is->cut > 0)
+    if (counters->cut > 0)
         diagnostics_tell(LEVEL_WARNING,
                          "%" PRIu64 " request%s cut short, by --timeout-drain or a second signal",
-                         is->cut, is->cut == 1 ? " was" : "s were");
+                         counters->cut, counters->cut == 1 ? " was" : "s were");
 }

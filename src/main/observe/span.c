@@ -98,8 +98,7 @@ static void put_attribute_number(struct span_writer *span, const char *name, uin
     span->has_attribute = true;
 }
 
-/* --- What a request was -------------------------------------------------------------------------
- */
+/* --- What a request was ----------------------------------------------------------------------- */
 
 static const char *end_word(px_end end)
 {
@@ -210,8 +209,7 @@ static void put_name(struct span_writer *span, px_exchange *exchange, const px_s
     put(span, "\"");
 }
 
-/* --- Messages -----------------------------------------------------------------------------------
- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 px_err span_put_begin(struct buf *out)
 {

@@ -71,8 +71,7 @@ static void tracer_check(const struct tracer *tracer)
     CHECK(tracer->filling.len <= BATCH_BYTES_MAX && tracer->sending.len <= BATCH_BYTES_MAX);
 }
 
-/* --- What becomes of spans ---------------------------------------------------------------------
- */
+/* --- What becomes of spans -------------------------------------------------------------------- */
 
 static void count(struct tracer *tracer, int result, uint32_t spans)
 {
@@ -99,8 +98,7 @@ static void message_end(struct tracer *tracer)
     tracer->tries = 0;
 }
 
-/* --- Messages ----------------------------------------------------------------------------------
- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static bool is_worth_again(unsigned status)
 {
@@ -234,8 +232,7 @@ void tracer_add(px_exchange *exchange, const px_summary *summary, void *context)
         px_timer_start(tracer->timer, 0);
 }
 
-/* --- Making and ending --------------------------------------------------------------------------
- */
+/* --- Making and ending ------------------------------------------------------------------------ */
 
 static bool url_has_path(const char *url)
 {

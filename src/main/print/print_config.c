@@ -29,8 +29,7 @@ enum { TEXT_BYTES_MAX = 1024 * 1024, OPTION_BYTES = 16 };
 
 static const char file_name[] = "--print-config";
 
-/* --- The process -------------------------------------------------------------------------------
- */
+/* --- The process ------------------------------------------------------------------------------ */
 
 static uint32_t place_of(const char *block)
 {
@@ -157,8 +156,7 @@ static void print_proxies(struct print *print, const struct options *options)
     print_end(print);
 }
 
-/* --- Listeners ---------------------------------------------------------------------------------
- */
+/* --- Listeners -------------------------------------------------------------------------------- */
 
 static void print_id(struct print *print, const char *name, uint32_t id)
 {
@@ -201,8 +199,7 @@ static void print_listens(struct print *print, const struct options *options)
     print_text(print, "metrics", options->metrics);
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 static void print_tls_file(struct print *print, const char *name, const char *path)
 {
@@ -248,8 +245,7 @@ static void print_tls(struct print *print, const struct secure_options *secure)
     }
 }
 
-/* --- Hosts -------------------------------------------------------------------------------------
- */
+/* --- Hosts ------------------------------------------------------------------------------------ */
 
 /* An address that only sends clients to https is a host of its own beside the other one. */
 static void print_redirect(struct print *print, const struct options *options)
@@ -286,8 +282,7 @@ static void print_all(struct print *print, const struct options *options)
     print_close(print);
 }
 
-/* --- Reading it again --------------------------------------------------------------------------
- */
+/* --- Reading it again ------------------------------------------------------------------------- */
 
 static px_err read_text(void *context, const char *path, size_t bytes_max, struct arena *arena,
                         px_str *out_text, px_error *out_error)

@@ -13,8 +13,7 @@ static const char upstream_name[] = "servers";
 
 enum { STATUS_BYTES = 16, BUFFER_BYTES = 16 * 1024 };
 
-/* --- What a number says ------------------------------------------------------------------------
- */
+/* --- What a number says ----------------------------------------------------------------------- */
 
 static void print_count(struct print *print, const char *option, uint32_t number)
 {
@@ -28,8 +27,7 @@ static void print_time(struct print *print, const char *option, uint32_t ms)
         print_number(print, option, TYPE_DURATION, ms == PX_OFF, ms);
 }
 
-/* --- respond, and fields of answers ------------------------------------------------------------
- */
+/* --- respond, and fields of answers ----------------------------------------------------------- */
 
 static void print_fields(struct print *print, const struct respond_options *respond)
 {
@@ -63,8 +61,7 @@ static void print_respond(struct print *print, const struct respond_options *res
     print_end(print);
 }
 
-/* --- files -------------------------------------------------------------------------------------
- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 /* "PATTERN=VALUE" as two values. */
 static void print_pairs(struct print *print, const char *name, const char *const *texts,
@@ -161,8 +158,7 @@ static void print_files(struct print *print, const struct options *options)
     print_pages(print, files);
 }
 
-/* --- proxy -------------------------------------------------------------------------------------
- */
+/* --- proxy ------------------------------------------------------------------------------------ */
 
 static void print_balance(struct print *print, const struct gateway_options *gateway)
 {

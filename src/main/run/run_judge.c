@@ -16,8 +16,7 @@
 #include "config/site/build.h"
 #include "pollux/files.h"
 
-/* --- Pages of errors ---------------------------------------------------------------------------
- */
+/* --- Pages of errors -------------------------------------------------------------------------- */
 
 static bool is_served_at(const struct config_host *host, const struct config_listen *listen)
 {
@@ -141,8 +140,7 @@ static void judge_pages(struct config *config, const struct config_node *nodes,
     }
 }
 
-/* --- Routes ------------------------------------------------------------------------------------
- */
+/* --- Routes ----------------------------------------------------------------------------------- */
 
 /* The path of a pattern, behind its method. */
 static px_str path_of(const struct config_route *route)
@@ -223,8 +221,7 @@ static void judge_access(struct config *config, const struct config_route *route
     }
 }
 
-/* --- What answers -------------------------------------------------------------------------------
- */
+/* --- What answers ----------------------------------------------------------------------------- */
 
 static bool answers_with(const struct config_route *route, const char *name)
 {
@@ -337,8 +334,7 @@ static void judge_https(struct config *config, const struct config_node *nodes)
     }
 }
 
-/* --- The file ----------------------------------------------------------------------------------
- */
+/* --- The file --------------------------------------------------------------------------------- */
 
 static void judge_proxies(struct config *config)
 {

@@ -101,8 +101,7 @@ static void take_process(const struct config_node *top, struct options *options)
     options->secure.tls.http2 = value && value->word == HTTP2_OFF ? PX_OFF : 0;
 }
 
-/* --- What is looked up ------------------------------------------------------------------------
- */
+/* --- What is looked up ------------------------------------------------------------------------ */
 
 static bool sink_is_good(struct config *config, const struct config_typed *value)
 {
@@ -207,8 +206,7 @@ static bool look_up(struct config *config)
     return (!pid_file || folder_is_there(config, pid_file)) && is_good;
 }
 
-/* --- Proxies in front -------------------------------------------------------------------------
- */
+/* --- Proxies in front ------------------------------------------------------------------------- */
 
 static bool take_block(struct config *config, struct options *options,
                        const struct config_typed *value)
@@ -251,8 +249,7 @@ static bool take_proxies(struct config *config, struct options *options)
     return is_good;
 }
 
-/* --- Listeners --------------------------------------------------------------------------------
- */
+/* --- Listeners -------------------------------------------------------------------------------- */
 
 /* The address as the command line would have it: scheme, address, options. */
 static bool listen_text(const struct config_listen *listen, char *out_text, size_t room)

@@ -14,8 +14,7 @@
 #include "main/log/log_sink.h"
 #include "process/privileges.h"
 
-/* --- Sockets ----------------------------------------------------------------------------------
- */
+/* --- Sockets ---------------------------------------------------------------------------------- */
 
 static void check_socket(struct config *config, const struct config_typed *value)
 {
@@ -51,8 +50,7 @@ static void check_sockets(struct config *config)
         check_socket(config, &metrics->values[0]);
 }
 
-/* --- Logs -------------------------------------------------------------------------------------
- */
+/* --- Logs ------------------------------------------------------------------------------------- */
 
 static void check_sink(struct config *config, const char *path, struct config_place place)
 {
@@ -83,8 +81,7 @@ static void check_sinks(struct config *config)
         check_sink(config, log->path, log->place);
 }
 
-/* --- The user ---------------------------------------------------------------------------------
- */
+/* --- The user --------------------------------------------------------------------------------- */
 
 static void check_user(struct config *config)
 {

@@ -24,18 +24,18 @@ static void mix(struct look *look, uint64_t number)
 
 static void folder_look(struct look *look, const char *path)
 {
-    struct stat is;
+    struct stat status;
 
     if (look->count == RUN_ROOTS_MAX || (look->last && strcmp(look->last, path) == 0))
         return;
     look->last = path;
     look->count++;
-    if (stat(path, &is) != 0 || !S_ISDIR(is.st_mode)) {
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
         look->is_whole = false;
         return;
     }
-    mix(look, (uint64_t)is.st_dev);
-    mix(look, (uint64_t)is.st_ino);
+    mix(look, (uint64_t)status.st_dev);
+    mix(look, (uint64_t)status.st_ino);
 }
 
 uint64_t run_roots_look(const struct config *config)

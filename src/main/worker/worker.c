@@ -495,7 +495,7 @@ static void loop_empty(px_loop *loop)
         err = px_loop_wait(loop, (int)(end_ms - px_loop_now_ms(loop)), &error);
 }
 
-/* Destroying a server leaves the last words of its connections to the loop. */
+/* Destroying a server leaves to the loop what its connections have still to send. */
 static void life_end(struct life *life)
 {
     channel_close(&life->channel);

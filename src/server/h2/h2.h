@@ -125,8 +125,7 @@ extern const struct session_transport h2_transport;
 extern const struct session_protocol h2_protocol;
 extern const px_stream_events h2_stream_events;
 
-/* --- h2_share.c: what connections hold of what they share --------------------------------------
- */
+/* --- h2_share.c: what connections hold of what they share ------------------------------------- */
 
 /* Makes room where exchanges are about to run out; for every protocol, before one is made. */
 void h2_share_relieve(px_server *server);

@@ -93,8 +93,7 @@ static uint32_t shed_waiting(px_server *server, uint32_t count, bool heads_alone
     return search.count;
 }
 
-/* --- Whose peer does not do its part ------------------------------------------------------------
- */
+/* --- Whose peer does not do its part ---------------------------------------------------------- */
 
 /* Those for whose peer has been waited for longest. */
 struct stalled_search {

@@ -45,8 +45,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* --- Against our own server --------------------------------------------------------------------
- */
+/* --- Against our own server ------------------------------------------------------------------- */
 
 static void on_collected(px_exchange *exchange, px_str content, void *context)
 {
@@ -280,8 +279,7 @@ static void what_is_not_used_has_a_sum(void **state)
     assert_int_equal(memory->shares[BUDGET_INBOX].bytes, 0);
 }
 
-/* --- Against frames ----------------------------------------------------------------------------
- */
+/* --- Against frames --------------------------------------------------------------------------- */
 
 static void frame_send(int fd, uint8_t type, uint8_t flags, uint32_t stream, px_str payload)
 {

@@ -129,8 +129,7 @@ static struct far far_beside(const char *address)
     return beside;
 }
 
-/* --- Through a client ---------------------------------------------------------------------------
- */
+/* --- Through a client ------------------------------------------------------------------------- */
 
 static void a_name_is_not_looked_up_for_each_connection(void **state)
 {
@@ -406,8 +405,7 @@ static void a_client_ends_while_a_name_is_looked_up(void **state)
     close(fd); /* finish destroys what is under way */
 }
 
-/* --- By the clock -------------------------------------------------------------------------------
- */
+/* --- By the clock ----------------------------------------------------------------------------- */
 
 static void answers_grow_old(void **state)
 {

@@ -64,8 +64,7 @@ static int get_asked(struct teller *into)
     return fd;
 }
 
-/* --- The request, byte for byte ----------------------------------------------------------------
- */
+/* --- The request, byte for byte --------------------------------------------------------------- */
 
 static void a_request_is_answered(void **state)
 {
@@ -243,8 +242,7 @@ static void urls_are_checked(void **state)
     assert_int_equal(ARRAY_COUNT(urls), 12);
 }
 
-/* --- Answers ------------------------------------------------------------------------------------
- */
+/* --- Answers ---------------------------------------------------------------------------------- */
 
 enum after { KEEPS, ENDS, RESETS };
 
@@ -421,8 +419,7 @@ static void a_head_is_bounded(void **state)
     close(fd);
 }
 
-/* --- Back-pressure ------------------------------------------------------------------------------
- */
+/* --- Back-pressure ---------------------------------------------------------------------------- */
 
 static void a_receiver_holds_the_server_back(void **state)
 {
@@ -470,8 +467,7 @@ static void nothing_is_read_while_it_is_held(void **state)
     close(fd);
 }
 
-/* --- Content of the request ---------------------------------------------------------------------
- */
+/* --- Content of the request ------------------------------------------------------------------- */
 
 static void content_is_sent_whole(int fd, const char *head_end, size_t bytes)
 {
@@ -636,8 +632,7 @@ static void an_early_answer_is_told_at_once(void **state)
     close(fd);
 }
 
-/* --- Tunnels ------------------------------------------------------------------------------------
- */
+/* --- Tunnels ---------------------------------------------------------------------------------- */
 
 static void a_tunnel_goes_both_ways(void **state)
 {
@@ -674,8 +669,7 @@ static void a_tunnel_goes_both_ways(void **state)
     assert_string_equal(teller.bytes, "hello world");
 }
 
-/* --- Connections --------------------------------------------------------------------------------
- */
+/* --- Connections ------------------------------------------------------------------------------ */
 
 struct stale_case {
     const char *method;
@@ -922,8 +916,7 @@ static void a_preamble_comes_first(void **state)
     close(fd);
 }
 
-/* --- Time ----------------------------------------------------------------------------------------
- */
+/* --- Time ------------------------------------------------------------------------------------- */
 
 static void silence_has_an_end(void **state)
 {
@@ -1011,8 +1004,7 @@ static void waiting_has_an_end(void **state)
     finish(NULL);
 }
 
-/* --- Cancelling ----------------------------------------------------------------------------------
- */
+/* --- Cancelling ------------------------------------------------------------------------------- */
 
 static void it_can_be_cancelled_at_any_moment(void **state)
 {
@@ -1117,8 +1109,7 @@ static void a_client_may_end_in_a_callback(void **state)
     close(second);
 }
 
-/* --- Without memory ------------------------------------------------------------------------------
- */
+/* --- Without memory --------------------------------------------------------------------------- */
 
 static void fetch_without_memory(const px_allocator *allocator, void *context)
 {

@@ -95,8 +95,7 @@ bool far_sees_end(int fd, px_loop *loop)
     return recv(fd, &byte, 1, 0) <= 0;
 }
 
-/* --- The book ----------------------------------------------------------------------------------
- */
+/* --- The book --------------------------------------------------------------------------------- */
 
 static void cancel_at(px_fetch *fetch, const struct teller *teller, char moment)
 {

@@ -425,8 +425,7 @@ static void filter_changes_or_breaks_the_head(void **state)
     free(content.bytes);
 }
 
-/* --- What a filter is told of the content, and other content -----------------------------------
- */
+/* --- What a filter is told of the content, and other content ---------------------------------- */
 
 struct look {
     px_source source;

@@ -362,8 +362,7 @@ static void addresses_in_use(void **state)
     assert_int_equal(error.code, PX_ERR_INVALID);
 }
 
-/* --- Clones, adopted and inherited descriptors -------------------------------------------------
- */
+/* --- Clones, adopted and inherited descriptors ------------------------------------------------ */
 
 static void clones_share_the_address(void **state)
 {

@@ -93,8 +93,7 @@ static void hold_at(const struct world *world, bool condition, const char *text,
     abort();
 }
 
-/* --- Actions -----------------------------------------------------------------------------------
- */
+/* --- Actions ---------------------------------------------------------------------------------- */
 
 static void event(struct world *world, enum supervisor_event_kind kind, uint32_t worker,
                   uint32_t slot, int code);
@@ -217,8 +216,7 @@ static void do_action(struct world *world, const struct supervisor_action *actio
     }
 }
 
-/* --- What must always hold ----------------------------------------------------------------------
- */
+/* --- What must always hold -------------------------------------------------------------------- */
 
 /* Whether a process accepts there, or will as soon as it reads what it was sent. */
 static bool covers(const struct process *process, uint32_t slot)
@@ -307,8 +305,7 @@ static void event(struct world *world, enum supervisor_event_kind kind, uint32_t
         do_action(world, &action);
 }
 
-/* --- What happens -------------------------------------------------------------------------------
- */
+/* --- What happens ----------------------------------------------------------------------------- */
 
 static void process_reads(struct world *world, uint32_t place)
 {
@@ -492,8 +489,7 @@ static void step(struct world *world)
         check(world);
 }
 
-/* --- What must come true at last ----------------------------------------------------------------
- */
+/* --- What must come true at last -------------------------------------------------------------- */
 
 static bool is_settled(const struct world *world)
 {

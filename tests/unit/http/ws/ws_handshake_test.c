@@ -108,8 +108,7 @@ static void origins_are_compared(void **state)
     assert_false(ws_origin_equal(LITERAL("https://a"), LITERAL("http://a")));
 }
 
-/* --- permessage-deflate ------------------------------------------------------------------------
- */
+/* --- permessage-deflate ----------------------------------------------------------------------- */
 
 static const struct {
     const char *offer;

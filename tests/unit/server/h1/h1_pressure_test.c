@@ -298,8 +298,7 @@ static void abort_anywhere(void **state)
     site_close(&site);
 }
 
-/* --- A filter that takes all and gives one byte at the end -------------------------------------
- */
+/* --- A filter that takes all and gives one byte at the end ------------------------------------ */
 
 static int greedy_head(px_exchange *exchange, void *context, void **out_state)
 {

@@ -90,8 +90,7 @@ static void bytes_of_a_tick_are_bounded(void **state)
     site_close(&site);
 }
 
-/* --- Bytes of all connections in one tick ------------------------------------------------------
- */
+/* --- Bytes of all connections in one tick ----------------------------------------------------- */
 
 static char megabyte[1 << 20];
 
