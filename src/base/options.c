@@ -3,7 +3,7 @@
  */
 #include "base/options.h"
 
-px_err options_read(void *out_options, size_t known_bytes, const void *options)
+px_err options_read_sized(void *out_options, size_t known_bytes, const void *options)
 {
     size_t given_bytes;
 
