@@ -29,6 +29,10 @@ struct helper_job {
 struct helpers *helpers_create(const px_allocator *allocator, px_mailbox *mailbox,
                                uint32_t threads_max);
 
+/* Makes those of a loop, where there are none yet: PX_OK, PX_ERR_CLOSED (the loop ends),
+ * PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err loop_helpers(px_loop *loop);
+
 /* PX_OK, PX_ERR_LIMIT (HELPER_QUEUE_MAX) or PX_ERR_MEMORY (no thread). */
 PX_MUST_CHECK px_err helpers_submit(struct helpers *helpers, struct helper_job *job);
 

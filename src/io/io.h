@@ -292,10 +292,6 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
 
-/* Makes helper threads, where there are none yet: PX_OK, PX_ERR_CLOSED (the loop ends),
- * PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err loop_helpers(px_loop *loop);
-
 /* What is done belongs to the thread that ticks; looked at in builds for tests. */
 void loop_thread_check(const px_loop *loop);
 
