@@ -97,6 +97,16 @@ static inline bool budget_take(struct budget *budget, enum budget_kind kind, uin
 bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has_bytes,
                       uint64_t more_bytes);
 
+/* Whether taking that much would leave less than what is set aside for the first bytes of each. */
+static inline bool budget_is_at_reserve(const struct budget *budget, enum budget_kind kind,
+                                        uint64_t more_bytes)
+{
+    uint64_t reserve = budget->shares[kind].bytes_max / BUDGET_RESERVE_PART;
+    uint64_t left = budget_left(budget, kind);
+
+    return left < reserve || left - reserve < more_bytes;
+}
+
 static inline void budget_give(struct budget *budget, enum budget_kind kind, uint64_t bytes)
 {
     CHECK(bytes <= budget->shares[kind].bytes);

@@ -61,7 +61,7 @@ static void content_deliver(struct tls_conduit *tls, const char *ptr, size_t cou
     CHECK(used <= count);
     if (used == count || tls->stage == TLS_CLOSING)
         return;
-    px_err err = inbox_keep(&tls->inbox, loop, ptr + used, count - used);
+    px_err err = inbox_keep(&tls->inbox, loop, ptr + used, count - used, is_receiving(tls));
 
     if (err != PX_OK)
         end_note(tls, err);

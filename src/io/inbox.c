@@ -77,8 +77,12 @@ size_t inbox_room(struct inbox *inbox, px_loop *loop, char **out_ptr)
     return inbox->cap - end;
 }
 
-px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes, size_t count)
+px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes, size_t count, bool wanted)
 {
+    uint64_t least = count > INBOX_BYTES_FIRST ? count : INBOX_BYTES_FIRST;
+
+    if (!wanted && budget_is_at_reserve(&loop->memory, BUDGET_INBOX, least))
+        return PX_ERR_LIMIT;
     px_err err = inbox_reserve(inbox, loop, count);
 
     if (err != PX_OK)

@@ -26,9 +26,10 @@ struct inbox {
 /* Room at the end for more bytes, where some are kept already; 0 when there is none to be had. */
 size_t inbox_room(struct inbox *inbox, px_loop *loop, char **out_ptr);
 
-/* Keeps bytes in an inbox that is empty. */
-PX_MUST_CHECK px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes,
-                                size_t count);
+/* Keeps bytes in an inbox that is empty.  Those that are not wanted now, since they came behind a
+ * request that waits, say, stay for as long as that takes: they have no part in the reserve. */
+PX_MUST_CHECK px_err inbox_keep(struct inbox *inbox, px_loop *loop, const char *bytes, size_t count,
+                                bool wanted);
 
 /* What is kept: borrowed until the inbox changes. */
 static inline px_str inbox_look(const struct inbox *inbox)

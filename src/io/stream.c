@@ -121,7 +121,8 @@ void stream_deliver(px_stream *stream, char *bytes, size_t count)
     CHECK(used <= count);
     if (PX_LIKELY(used == count) || (stream->handle.flags & (STREAM_CLOSING | STREAM_DETACHED)))
         return;
-    px_err err = inbox_keep(&stream->inbox, loop, bytes + used, count - used);
+    px_err err = inbox_keep(&stream->inbox, loop, bytes + used, count - used,
+                            stream->handle.flags & STREAM_RECV);
 
     if (err != PX_OK)
         stream_report_end(stream, err);

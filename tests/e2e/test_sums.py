@@ -226,6 +226,25 @@ def test_pipelined_bytes_do_not_shut_out_others(tmp_path):
                     assert (pieces[0][:4], sock.recv(12)) in ((b"GET ", b"HTTP/1.1 200"), (b"POST", b"HTTP/1.1 405"))
 
 
+def test_small_pipelines_do_not_fill_what_is_unread(tmp_path):
+    """Some KiB behind a request that waits, on more connections than unread bytes have room for: they stay for as
+    long as it takes, so that a part is left for heads that come in two pieces."""
+    (tmp_path / "huge.bin").write_bytes(bytes(20 << 20))
+    (tmp_path / "small").write_bytes(b"small")
+    get = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+    argv = ["files", str(tmp_path), "--log", "off", "-w", "1", "--max-connections", "600", "--max-inbox", "1m"]
+    with Pollux(*argv) as server, contextlib.ExitStack() as stack:
+        for _ in range(400):
+            hold(stack, server.address, get % b"huge.bin" + get % b"small" * 100)
+        for _ in range(5):
+            with contextlib.closing(connect(server.address)) as sock:
+                sock.settimeout(HELD_S)
+                sock.sendall(b"GET /small HTTP/1.1\r\nHo")
+                time.sleep(0.1)
+                sock.sendall(b"st: a\r\n\r\n")
+                assert sock.recv(12) == b"HTTP/1.1 200"
+
+
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 HOLDERS = {
     "half a head": b"GET / HTTP/1.1\r\nHo",

@@ -85,6 +85,24 @@ static void one_that_is_full_is_fair(void **state)
     assert_false(budget_take_fair(&budget, BUDGET_OUTPUT, 0, BUDGET_FIRST_BYTES));
 }
 
+static void a_reserve_is_known(void **state)
+{
+    struct budget budget;
+
+    (void)state;
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_INBOX] = 1000});
+    assert_false(budget_is_at_reserve(&budget, BUDGET_INBOX, 750));
+    assert_true(budget_is_at_reserve(&budget, BUDGET_INBOX, 751));
+    assert_true(budget_take(&budget, BUDGET_INBOX, 700));
+    assert_false(budget_is_at_reserve(&budget, BUDGET_INBOX, 50));
+    assert_true(budget_is_at_reserve(&budget, BUDGET_INBOX, 51));
+    assert_true(budget_take(&budget, BUDGET_INBOX, 200));
+    assert_true(budget_is_at_reserve(&budget, BUDGET_INBOX, 0));
+    /* What has no bound has no reserve that is ever reached. */
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_INBOX] = UINT64_MAX});
+    assert_false(budget_is_at_reserve(&budget, BUDGET_INBOX, UINT32_MAX));
+}
+
 /* The shares are parts of one whole, with room for caches and coders beside them. */
 static void shares_are_parts_of_a_sum(void **state)
 {
@@ -124,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_is_full_is_fair),
+        cmocka_unit_test(a_reserve_is_known),
         cmocka_unit_test(shares_are_parts_of_a_sum),
         cmocka_unit_test(a_kind_has_its_share),
         cmocka_unit_test(all_kinds_have_a_sum),
