@@ -10,9 +10,11 @@ import re
 import socket
 import ssl
 import time
+import zlib
 
 import pytest
 
+from lib.echo import running_echo
 from lib.h2frames import *  # noqa: F403
 from lib.runner import ROOT, Pollux
 
@@ -118,8 +120,8 @@ def settled(pid):
     return seen[-1]
 
 
-def cost(served, said, secure=None):
-    """What a crowd that says this makes a fresh server keep."""
+def cost(served, said, secure=None, count=COUNT, first=8):
+    """What a crowd that says this makes a fresh server keep; `said` may be made for each of its members."""
     argv = [*served, "--log", "off", "-w", "0", *(secure[1:] if secure else ())]
     with Pollux(*argv) as server, contextlib.ExitStack() as crowd:
 
@@ -133,12 +135,13 @@ def cost(served, said, secure=None):
             if bytes_said:
                 sock.sendall(bytes_said)
 
-        for _ in range(8):  # what the first ones make it keep for all
-            member(said)
+        each = said if callable(said) else lambda number: said
+        for number in range(first):  # what the first ones make it keep for all
+            member(each(number))
         before = settled(server.process.pid)
-        for _ in range(COUNT):
-            member(said)
-        return (settled(server.process.pid) - before) / COUNT
+        for number in range(first, first + count):
+            member(each(number))
+        return (settled(server.process.pid) - before) / count
 
 
 def hello(context):
@@ -149,6 +152,7 @@ def hello(context):
 
 
 # The row; what is said; what is said where its bytes are missing; how many bytes that are.
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nX: %s\r\n\r\n"
 TABLE = SHUT + headers(1, SMALL + b"\x40" + text("x") + text("a" * 3990))
 PLAIN = [
     ("header blocks", PREFACE + settings() + frame(HEADERS, 4, 1, b"\x82", length=30), PREFACE + settings(), 43),
@@ -158,6 +162,7 @@ PLAIN = [
      7 * 22),
     ("unread bytes", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 24000, b"G", 24000),
     ("blocks of 16 KiB", WIDE + LARGE, WIDE, 26),
+    ("what requests keep", POST % (b"x" * 24000), POST % b"", 24000),
 ]
 
 
@@ -177,7 +182,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize(("name", "said", "without", "sent"), PLAIN, ids=[case[0] for case in PLAIN])
 def test_what_a_byte_makes_us_keep(name, said, without, sent, folder):
-    served = ["respond"] if name == "decoded heads" else ["files", folder]
+    served = ["respond"] if name in ("decoded heads", "what requests keep") else ["files", folder]
     held(name, cost(served, said) - cost(served, without), sent)
 
 
@@ -193,3 +198,95 @@ def test_what_a_byte_makes_us_keep_over_tls(name, folder, authority):
         held(name, cost(folder, b"", secure) - cost(folder, nothing, secure), len(first) + 80)
     else:
         held(name, cost(folder, GET, secure) - cost(folder, b"", secure), len(GET))
+
+
+def test_what_coders_keep(tmp_path):
+    """An answer of its own for each query, coded as far as its peer takes it."""
+    text_of = b"".join(b"%d some words of it\n" % (number * 7919) for number in range(200000))
+    (tmp_path / "huge.txt").write_bytes(text_of)
+
+    def coded(*fields):
+        some = PREFACE + settings((INITIAL_WINDOW_SIZE, 20000))
+        return lambda number: some + headers(1, literals([*get(path=f"/huge.txt?{number}"), *fields]))
+
+    served = ["files", tmp_path]
+    kept = cost(served, coded(("accept-encoding", "br")), count=8, first=2) - cost(served, coded(), count=8, first=2)
+    # It is 16 bytes once its fields are in the table.
+    held("coders", kept, 16)
+
+
+def test_what_caches_keep(tmp_path):
+    """The content of files that were asked for, which is a part of --max-memory and goes with the oldest."""
+    for number in range(400):
+        (tmp_path / f"{number}.bin").write_bytes(bytes([number % 256]) * 60000)
+    with Pollux("files", tmp_path, "--log", "off", "-w", "0", "--max-memory", "32m") as server:
+
+        def asked(numbers):
+            with contextlib.closing(socket.create_connection(server.address)) as sock, sock.makefile("rb") as answers:
+                for number in numbers:
+                    sock.sendall(b"GET /%d.bin HTTP/1.1\r\nHost:a\r\n\r\n" % number)
+                    while answers.readline() != b"\r\n":
+                        pass
+                    assert len(answers.read(60000)) == 60000
+            return settled(server.process.pid)
+
+        before = asked(range(4))
+        part = (32 << 20) * int(row("caches")[2][0]) // 32
+        assert asked(range(4, 400)) - before < part + (1 << 20)
+
+
+class Echo:
+    """`examples/websocket_echo` on a unix socket, whose buffers in the kernel are small, and open WebSockets."""
+
+    OFFER = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    OPENING = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
+    )
+
+    def __init__(self, child, stack):
+        self.child, self.stack = child, stack
+
+    def member(self, offer, message, first=0x82):
+        """One that says a message, in one frame without a mask to speak of, and reads nothing of its echo."""
+        sock = self.stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
+        sock.settimeout(10)
+        sock.connect(self.child.path)
+        sock.sendall(self.OPENING % offer)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += sock.recv(1)
+        assert answer.startswith(b"HTTP/1.1 101") and (b"permessage-deflate" in answer) == bool(offer)
+        size = bytes([0x80 | len(message)]) if len(message) < 126 else b"\xff" + len(message).to_bytes(8, "big")
+        sock.sendall(bytes([first]) + size + bytes(4) + message)
+
+    def cost(self, count, *said):
+        for _ in range(2):
+            self.member(*said)
+        before = settled(self.child.process.pid)
+        for _ in range(count):
+            self.member(*said)
+        return (settled(self.child.process.pid) - before) / count
+
+
+@pytest.fixture
+def echo(tmp_path):
+    with running_echo(tmp_path) as child, contextlib.ExitStack() as stack:
+        yield Echo(child, stack)
+
+
+def test_what_compression_of_websockets_keeps(echo):
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    text_of = (deflater.compress(b"some words, and some words") + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    plain = echo.cost(40, b"", text_of)
+    kept = echo.cost(40, Echo.OFFER, text_of, 0xC1)
+    held("compression of WebSockets", kept - plain, len(Echo.OPENING) + len(Echo.OFFER) + len(text_of) + 6)
+
+
+def test_what_is_written_and_not_taken(echo):
+    """As much as the answer, less what the kernel has, until memory doubles."""
+    size = 1 << 20
+    small = echo.cost(10, b"", b"x")
+    kept = echo.cost(10, b"", b"x" * size) - small
+    assert "the answer's" in row("written and not taken")[1]
+    assert size / 2 < kept < 2 * size, f"{kept / size:.2f} bytes for a byte of an answer"
