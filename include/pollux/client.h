@@ -237,7 +237,8 @@ typedef struct px_fetch_facts {
     int answered;          /**< 1: a byte of the answer has come. */
     int reused;            /**< 1: the last connection had served others before. */
     uint32_t connect_ms;   /**< How long that one took to be made, where it was new. */
-    int stale;             /**< 1: that one ended as it was used, before a byte of the answer. */
+    int stale;             /**< 1: that one was kept before, perhaps without having served any, and
+                                   ended as it was used, before a byte of the answer. */
     int wants_http1;       /**< 1: the server wants it over HTTP/1.1 (RFC 9113 section 7). */
     uint32_t reserved;     /**< Zero. */
 } px_fetch_facts;

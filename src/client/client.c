@@ -59,6 +59,7 @@ static void client_free(px_client *client)
     list_remove(&client->last.node);
     list_remove(&client->checks.node);
     list_remove(&client->serve.node);
+    timer_deinit(&loop->timers, &client->again);
     map_deinit(&client->origins);
     names_deinit(&client->names);
     if (client->tls) {
@@ -180,6 +181,13 @@ px_client *px_client_create(px_loop *loop, const px_client_options *given, px_er
     client->scan = scan_table_best();
     if (origins_init(client) != PX_OK) {
         error_set(out_error, PX_ERR_SYSTEM, 0, "no random bytes");
+        alloc_put(&loop->allocator, client);
+        return NULL;
+    }
+    if (timer_init(&loop->timers, &client->again, origin_serve_again) != PX_OK) {
+        error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
+        map_deinit(&client->origins);
+        names_deinit(&client->names);
         alloc_put(&loop->allocator, client);
         return NULL;
     }

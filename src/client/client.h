@@ -58,6 +58,7 @@ struct px_client {
     struct loop_hook last;   /* frees the client once it is destroyed */
     struct loop_hook checks; /* in builds for tests: client_check */
     struct loop_task serve;  /* gives waiting fetches to connections */
+    struct io_timer again;   /* has that done again, where one is not drained yet */
     bool closing;            /* px_client_destroy was called */
     bool stepped;            /* ... and steps the loop until it is over */
     bool over;               /* nothing uses it any more */
@@ -113,6 +114,10 @@ void origin_leave(struct origin *origin, px_fetch *fetch);
 /* A connection has no request; it is kept, where that is of use. */
 void origin_keep(struct origin *origin, struct link *link);
 
+/* Fetches have begun, or ceased, to wait: where none does, connections that were opened and are not
+ * needed any more are as old as any when they are used. */
+void origin_rest(struct origin *origin);
+
 /* A connection that speaks HTTP/2 has room for more. */
 void origin_offer(struct origin *origin, struct link *link);
 
@@ -126,6 +131,7 @@ void origin_look_again(struct origin *origin);
 /* Has waiting fetches served, from the loop. */
 void origin_want(struct origin *origin);
 void origin_serve(struct loop_task *task);
+void origin_serve_again(struct io_timer *timer);
 
 /* A connection has not come about: for the first of those that wait, or for all where there is no
  * other. */
@@ -162,6 +168,7 @@ struct fetch_informs {
 /* How its connections fared, for what may be done again. */
 struct fetch_facts {
     bool reused;      /* the last one has served others before */
+    bool kept;        /* ... or was without a request: its server may have given it up by then */
     bool stale;       /* ... and ended as it was used, before a byte of the answer */
     bool unprocessed; /* the server has not begun it */
     bool over_http1;  /* it is to go over HTTP/1.1: the server has said HTTP_1_1_REQUIRED */

@@ -91,7 +91,8 @@ static void fetch_check(const px_fetch *fetch)
     fetch_timer_check(fetch);
     ASSERT(fetch->informs.count <= CLIENT_INFORM_COUNT_MAX + 1);
     ASSERT(fetch->trailer_count == 0 || fetch->trailers);
-    ASSERT(!fetch->facts.stale || fetch->facts.reused);
+    ASSERT(!fetch->facts.stale || fetch->facts.kept);
+    ASSERT(!fetch->facts.reused || fetch->facts.kept);
     arena_check(&fetch->arena);
 }
 

@@ -178,8 +178,10 @@ void fetch_end_with(px_fetch *fetch, const px_error *error)
     fetch->error = *error;
     list_remove(&fetch->all);
     timer_stop(&fetch->client->loop->timers, &fetch->timer);
-    if (waiting)
+    if (waiting) {
         origin_leave(fetch->origin, fetch);
+        origin_rest(fetch->origin);
+    }
     if (fetch->link && fetch->link->h2)
         h2_link_leave(fetch->link, fetch);
     else if (fetch->link)
@@ -223,7 +225,7 @@ bool fetch_may_repeat(const px_fetch *fetch)
         fetch->stage != FETCH_SENT || (fetch_pulls(fetch) && fetch->content_sent > 0))
         return false;
     return fetch->facts.unprocessed ||
-           (fetch->facts.reused && http_method_is_idempotent(request->method_id));
+           (fetch->facts.kept && http_method_is_idempotent(request->method_id));
 }
 
 /* --- What a caller does ----------------------------------------------------------------------- */

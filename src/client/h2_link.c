@@ -84,7 +84,7 @@ void h2_link_lost(struct link *link, px_err reason, const char *why)
         next = node->next;
         if (fetch->over)
             continue;
-        fetch->facts.stale = fetch->facts.reused && !fetch->begun && reason == PX_ERR_CLOSED;
+        fetch->facts.stale = fetch->facts.kept && !fetch->begun && reason == PX_ERR_CLOSED;
         fetch_broken(fetch, reason, why);
     }
     link->unclean = true;

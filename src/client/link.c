@@ -108,7 +108,7 @@ void link_lost(struct link *link, px_err reason, const char *why)
     }
     if (fetch->stage == FETCH_SENT && conduit_sent_bytes(&link->conduit) == link->sent_base)
         fetch->facts.unprocessed = true;
-    fetch->facts.stale = fetch->facts.reused && !fetch->begun && reason == PX_ERR_CLOSED;
+    fetch->facts.stale = fetch->facts.kept && !fetch->begun && reason == PX_ERR_CLOSED;
     if (reason == PX_ERR_CLOSED && fetch_may_repeat(fetch)) {
         fetch->stage = FETCH_AGAIN;
         fetch->again = true;
@@ -388,6 +388,7 @@ void link_take(struct link *link, px_fetch *fetch)
     fetch->link = link;
     fetch->stage = FETCH_SENT;
     fetch->facts.reused = link->served > 0;
+    fetch->facts.kept = link->served > 0 || link->kept;
     fetch->dialled_ms = fetch->facts.reused ? 0 : link->made_ms;
     fetch->facts.unprocessed = false;
     fetch->facts.stale = false;

@@ -94,6 +94,7 @@ struct link {
     bool chunked; /* the request's content is */
     bool unclean; /* it is not used again */
     bool http1;   /* it is to speak HTTP/1.1, whatever its origin's would */
+    bool kept;    /* it was opened for a fetch that did not need it any more */
 };
 
 /* Its stream has closed. */

@@ -14,6 +14,7 @@
 
 enum {
     KEY_BYTES_MAX = 1024,
+    DRAINED_LOOK_MS = 5,
     PASSED_MAX = 16, /* fetches that others go past: they wait for a connection of their own */
 };
 
@@ -161,6 +162,7 @@ void origin_keep(struct origin *origin, struct link *link)
     list_append(origin->idle.next, &link->idle);
     list_append(&client->idle, &link->aged);
     origin->idle_count++;
+    link->kept |= origin->waiting_count == 0;
     if (origin->waiting_count > 0)
         origin_want(origin);
     else if (!list_empty(&client->wanting))
@@ -175,6 +177,20 @@ void origin_offer(struct origin *origin, struct link *link)
         origin_want(origin);
 }
 
+void origin_rest(struct origin *origin)
+{
+    if (origin->waiting_count > 0)
+        return; /* one that is new, and not drained yet, is for what waits */
+    for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
+        struct link *link = LIST_ENTRY(node, struct link, idle);
+
+        /* Those that came last are in front. */
+        if (link->kept || link->served > 0)
+            break;
+        link->kept = list_linked(&link->aged);
+    }
+}
+
 bool origin_takes_http1(const struct origin *origin, const px_fetch *fetch)
 {
     return fetch->facts.over_http1 || origin->http1_until_ms > loop_now_ms(origin->client->loop);
@@ -185,18 +201,27 @@ static bool wants_fresh(const px_fetch *fetch)
     return fetch->again || (fetch->request.flags & PX_FETCH_FRESH);
 }
 
+static bool is_new(const struct link *link)
+{
+    return link->served == 0 && !link->kept;
+}
+
+/* Whether a connection is of the kind that a fetch may have. */
+static bool suits(const struct origin *origin, const struct link *link, const px_fetch *fetch)
+{
+    if (wants_fresh(fetch) && !(is_new(link) && list_empty(&link->fetches)))
+        return false;
+    return !link->h2 || !origin_takes_http1(origin, fetch);
+}
+
 /* An idle connection, or one with room, that a fetch may have; or NULL. */
 static struct link *idle_find(const struct origin *origin, const px_fetch *fetch)
 {
-    bool fresh = wants_fresh(fetch);
-
     for (struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, idle);
 
-        if (link->h2 ? !origin_takes_http1(origin, fetch) &&
-                           (!fresh || (link->served == 0 && list_empty(&link->fetches))) &&
-                           !link->unclean && h2_client_room(link->h2) > 0
-                     : (!fresh || link->served == 0) && conduit_is_drained(&link->conduit))
+        if (suits(origin, link, fetch) && (link->h2 ? !link->unclean && h2_client_room(link->h2) > 0
+                                                    : conduit_is_drained(&link->conduit)))
             return link;
     }
     return NULL;
@@ -210,11 +235,27 @@ static bool may_open(const struct origin *origin)
            origin->link_count < origin->client->options.origin_connections_max;
 }
 
-/* There is no room for another connection: one that is idle elsewhere makes some. */
+/* Whether an idle connection is for what waits at its origin, as soon as it is drained: what the
+ * server sends behind a handshake may come in pieces. */
+static bool is_awaited(const struct link *link)
+{
+    const struct origin *origin = link->origin;
+
+    return origin->waiting_count > 0 &&
+           suits(origin, link, LIST_ENTRY(origin->waiting.next, px_fetch, waiting));
+}
+
+/* There is no room for another connection: the one that is idle for longest makes some. */
 static void make_room(px_client *client)
 {
-    if (!list_empty(&client->idle))
-        link_close(LIST_ENTRY(client->idle.next, struct link, aged), false);
+    for (struct list *node = client->idle.next; node != &client->idle; node = node->next) {
+        struct link *link = LIST_ENTRY(node, struct link, aged);
+
+        if (is_awaited(link))
+            continue;
+        link_close(link, false);
+        return;
+    }
 }
 
 /* One connection may serve all that wait, where it speaks HTTP/2. */
@@ -316,8 +357,30 @@ static void make_room_at(struct origin *origin)
         next = node->prev;
         if (!list_linked(&link->aged))
             continue; /* HTTP/2: it has room, and is in use */
-        link_close(link, false);
+        if (!is_awaited(link))
+            link_close(link, false);
         wanted--;
+    }
+}
+
+void origin_serve_again(struct io_timer *timer)
+{
+    px_client *client = CONTAINER_OF(timer, px_client, again);
+
+    loop_task_add(client->loop, &client->serve);
+}
+
+/* At a limit with a connection that is awaited: nothing tells when it is drained. */
+static void wait_drained(const struct origin *origin)
+{
+    px_client *client = origin->client;
+
+    for (const struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
+        if (!is_awaited(LIST_ENTRY(node, const struct link, idle)))
+            continue;
+        timer_start(&client->loop->timers, &client->again,
+                    loop_now_ms(client->loop) + DRAINED_LOOK_MS);
+        return;
     }
 }
 
@@ -330,12 +393,15 @@ static void origin_serve_one(struct origin *origin)
         while (origin_serve_first(origin))
             continue;
     }
+    origin_rest(origin);
     while (origin->waiting_count == 0 &&
            origin->idle_count > origin->client->options.origin_idle_max &&
            list_linked(&LIST_ENTRY(origin->idle.prev, struct link, idle)->aged))
         link_close(LIST_ENTRY(origin->idle.prev, struct link, idle), false);
-    if (links_open(origin) && origin->waiting_count > origin->opening_count)
+    if (links_open(origin) && origin->waiting_count > origin->opening_count) {
         list_append(&origin->client->wanting, &origin->wanting);
+        wait_drained(origin);
+    }
 }
 
 void origin_serve(struct loop_task *task)

@@ -18,5 +18,6 @@ extern const struct sim_scenario scenario_dial;
 extern const struct sim_scenario scenario_fetch;
 extern const struct sim_scenario scenario_fetch_http2;
 extern const struct sim_scenario scenario_fetch_tls;
+extern const struct sim_scenario scenario_proxy;
 
 #endif

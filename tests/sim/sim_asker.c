@@ -120,7 +120,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     asker->over = true;
     asker->fetch = NULL;
     asker->result = error->code;
-    asker->reused = facts.reused;
+    asker->reused = facts.reused || facts.stale;
     if (facts.tries > 2)
         sim_fail("fetch %u: it was tried %u times", asker->request.tag, facts.tries);
     if (facts.tries == 2)

@@ -11,7 +11,8 @@ int main(int argc, char **argv)
     static const struct sim_scenario *const scenarios[] = {
         &scenario_start, &scenario_loop,        &scenario_dial,      &scenario_stream,
         &scenario_http,  &scenario_http2,       &scenario_tls,       &scenario_sites,
-        &scenario_fetch, &scenario_fetch_http2, &scenario_fetch_tls, &scenario_talk};
+        &scenario_fetch, &scenario_fetch_http2, &scenario_fetch_tls, &scenario_proxy,
+        &scenario_talk};
 
     return sim_run_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

@@ -139,7 +139,7 @@ px_sim_plant(head_bytes_stay_counted http2 server/h2/h2_share.c
 px_sim_plant(topic_waiting_counted_on talk realtime/topic.c "    topic->waiting_count--;
 " "")
 px_sim_plant(fetch_repeats_posts fetch client/fetch.c
-    "(fetch->facts.reused && http_method_is_idempotent(request->method_id))" "fetch->facts.reused")
+    "(fetch->facts.kept && http_method_is_idempotent(request->method_id))" "fetch->facts.kept")
 px_sim_plant(fetch_cut_looks_whole fetch client/h1_link_read.c
     "    px_err err = h1_body_eof(&link->work->body);
 " "    px_err err = PX_OK;
@@ -180,10 +180,17 @@ px_sim_plant(fetch_idle_counted_on fetch client/link.c "    link->origin->idle_c
 px_sim_plant(fetch_opening_counted_on fetch client/link.c "    link->origin->opening_count--;
     link->stage = LINK_OPEN;" "    link->stage = LINK_OPEN;")
 px_sim_plant(fetch_origin_waits_alone fetch client/origin.c
-    "    if (links_open(origin) && origin->waiting_count > origin->opening_count)
-        list_append(&origin->client->wanting, &origin->wanting);" "    (void)links_open(origin);")
+    "        list_append(&origin->client->wanting, &origin->wanting);
+        wait_drained(origin);" "        wait_drained(origin);")
 px_sim_plant(fetch_ready_sleeps fetch_http2 client/fetch.c
     "    fetch_moved(fetch);
     loop_task_add(fetch->client->loop, &fetch->link->wake);" "    fetch_moved(fetch);")
+px_sim_plant(proxy_answer_mixed proxy proxy/passage_fetch.c
+    "    return sent + used;" "    return sent + used / 2;")
+px_sim_plant(proxy_resume_lost proxy proxy/passage_fetch.c
+    "    if (flow_let_go(&passage->answer) && passage->fetch)
+        px_fetch_resume(passage->fetch);" "    (void)flow_let_go(&passage->answer);")
+px_sim_plant(proxy_cut_looks_whole proxy proxy/passage_fetch.c
+    "    passage->answer.broken = true;" "    passage->answer.ended = true;")
 px_sim_plant(file_waiter_counted_on http handlers/files/files_load.c "        load->files->waiting--;
 " "")

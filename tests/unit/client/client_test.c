@@ -880,6 +880,60 @@ static void a_fresh_one_takes_the_place_of_an_idle_one(void **state)
     finish(NULL);
 }
 
+/* A connection that is open, and was opened for a fetch that has left. */
+static int opened_for_none(void)
+{
+    get(&teller);
+    while (list_empty(&client->open))
+        pump_once(loop, 0);
+    px_fetch_cancel(teller.fetch);
+    teller_wait(&teller);
+    int fd = far_accept(&far, loop);
+
+    pump_until(loop, LIST_ENTRY(client->open.next, struct link, node)->stage == LINK_OPEN);
+    pump_quietly(loop, 20);
+    return fd;
+}
+
+/* Its server may have given up a connection that served none, as any other that is kept. */
+static void one_that_served_none_may_be_stale(void **state)
+{
+    (void)state;
+    int first = opened_for_none();
+
+    get(&other);
+    far_read(first, loop, "\r\n\r\n");
+    close(first);
+    int second = far_accept(&far, loop);
+
+    far_read(second, loop, "\r\n\r\n");
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&other);
+    assert_int_equal(other.error.code, PX_OK);
+    assert_int_equal(other.facts.tries, 2);
+    close(second);
+}
+
+static void one_that_served_none_is_not_fresh(void **state)
+{
+    px_fetch_options asked = teller_get(far.url);
+
+    (void)state;
+    int first = opened_for_none();
+
+    asked.flags = PX_FETCH_FRESH;
+    memset(&teller, 0, sizeof(teller));
+    teller_start(&teller, loop, client, &asked);
+    int second = far_accept(&far, loop);
+
+    far_read(second, loop, "\r\n\r\n");
+    peer_send(second, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&teller);
+    assert_int_equal(teller.error.code, PX_OK);
+    close(first);
+    close(second);
+}
+
 static void what_nobody_answers_fails(void **state)
 {
     px_fetch_options options = teller_get("http://127.0.0.1:1/");
@@ -1199,6 +1253,8 @@ int main(void)
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_fresh_one_is_opened_beside_those_kept),
         cmocka_unit_test(a_fresh_one_takes_the_place_of_an_idle_one),
+        cmocka_unit_test_setup_teardown(one_that_served_none_may_be_stale, begin, finish),
+        cmocka_unit_test_setup_teardown(one_that_served_none_is_not_fresh, begin, finish),
         cmocka_unit_test_setup_teardown(what_nobody_answers_fails, begin, finish),
         cmocka_unit_test_setup_teardown(a_preamble_comes_first, begin, finish),
         cmocka_unit_test_setup_teardown(silence_has_an_end, begin, finish),
