@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib.runner import Pollux
+from lib.runner import PROGRAM, Pollux, Server
 from lib.upstream import OK, Upstream, answers
 from lib.wire import Wire, ask
 from test_proxy_upstream import GET, proxy, through, until
@@ -35,10 +35,27 @@ class Sick:
                 peer.send(OK)
 
 
-def test_checks_take_a_server_out_and_in_again():
+def often(tmp_path, *upstreams, workers=1, timeout="5s"):
+    """As FAST, but often: the command line has no word for that."""
+    lines = "".join(f"    server {upstream.authority}\n" for upstream in upstreams)
+    path = tmp_path / "pollux.conf"
+    path.write_text(f"""listen 127.0.0.1:0
+workers {workers}
+log off
+upstream app {{
+    balance roundrobin
+{lines}    slow_start off
+    check /up every=100ms timeout={timeout}
+}}
+proxy app
+""")
+    return Server([PROGRAM, "run", "-c", path], cwd=tmp_path)
+
+
+def test_checks_take_a_server_out_and_in_again(tmp_path):
     sick = Sick()
     with Upstream(sick) as first, Upstream(Sick()) as second, Upstream(Sick()) as third:
-        with proxy(first, second, third, flags=FAST, workers=2) as server:
+        with often(tmp_path, first, second, third, workers=2) as server:
             until(lambda: sick.checks >= 1)
             assert b"GET /up HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % first.authority.encode() in first.heads
             sick.reply = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
@@ -70,22 +87,23 @@ def test_checks_read_content_and_end_without_a_reset():
     assert set(ends) == {b""}
 
 
-def test_checks_do_not_wait_for_an_end():
+def test_checks_do_not_wait_for_an_end(tmp_path):
     def stream(peer):
         peer.request()
         peer.send(b"HTTP/1.1 500 No\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
         peer.wait_end()
 
     with Upstream(stream) as first, Upstream() as second, Upstream() as third:
-        with proxy(first, second, third, flags=FAST) as server:
+        with often(tmp_path, first, second, third, timeout="200ms") as server:
             until(lambda: "is down by its checks: the last was answered 500" in server.stderr, 15)
 
 
-def test_one_worker_checks_for_all():
+def test_one_worker_checks_for_all(tmp_path):
     sick = Sick()
-    with Upstream(sick) as upstream, proxy(upstream, flags=FAST, workers=4):
-        time.sleep(5)
-        assert 2 <= sick.checks <= 4
+    with Upstream(sick) as upstream, often(tmp_path, upstream, workers=4):
+        until(lambda: sick.checks >= 1)
+        time.sleep(0.6)
+        assert 2 <= sick.checks <= 9  # give or take a tenth; four workers would make 24
 
 
 def test_health_is_one_for_all_workers_and_lives_on_across_a_reload():
