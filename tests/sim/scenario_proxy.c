@@ -88,8 +88,7 @@ static void end_early(px_timer *timer, void *context)
     passing->client = NULL;
 }
 
-/* --- Making all three --------------------------------------------------------------------------
- */
+/* --- Making all three ------------------------------------------------------------------------- */
 
 static px_server *server_make(struct passing *passing, bool *out_leaves)
 {
@@ -230,8 +229,7 @@ static void askers_make(struct passing *passing)
     }
 }
 
-/* --- A run -------------------------------------------------------------------------------------
- */
+/* --- A run ------------------------------------------------------------------------------------ */
 
 /* RFC 9110 section 9.2.2: a POST that the server may have acted on is never sent again. */
 static void repeats_check(const struct passing *passing)
