@@ -153,11 +153,11 @@ static int program_log(bool is_anew, void *context)
     return log_keep_renew(&program->log, program->options, is_anew);
 }
 
-static int program_other_log(uint32_t index, uint32_t *out_number, void *context)
+static int program_other_log(uint32_t after, uint32_t *out_number, void *context)
 {
     const struct program *program = context;
 
-    return log_keep_other(&program->log, index, out_number);
+    return log_keep_other(&program->log, after, out_number);
 }
 
 static struct run_parts program_parts(struct program *program)
@@ -267,7 +267,8 @@ static bool program_look(void *context)
     px_metrics_sample(program->counts.metrics, (int64_t)time(NULL));
     listeners_turn_away(&program->listeners);
     secure_look(program->tls, &program->dates);
-    if (run_swap_look(&program->swap) || log_keep_look(&program->log, program->options))
+    log_keep_look(&program->log, program->options, NULL);
+    if (run_swap_look(&program->swap))
         return true;
     if (root_watch_has_changed(&program->root)) {
         diagnostics_tell(LEVEL_NOTICE, "%s is another folder now: new workers serve it",

@@ -375,6 +375,8 @@ static void look_at_time(struct master *master)
 
     if (master->report_due_ms != UINT64_MAX)
         look_at_report(master, now_ms);
+    if (master->logs_due_ms <= now_ms)
+        master_give_more_logs(master);
     if (master->watchdog_due_ms <= now_ms) {
         if (is_somebody_well(master, now_ms))
             notify_send(master->plan->notify, "WATCHDOG=1\n");
@@ -412,6 +414,8 @@ static int timeout_ms(const struct master *master)
         due_ms = master->look_due_ms;
     if (master->report_due_ms < due_ms)
         due_ms = master->report_due_ms;
+    if (master->logs_due_ms < due_ms)
+        due_ms = master->logs_due_ms;
     if (master->plan->board->sum && master->renew_due_ms < due_ms)
         due_ms = master->renew_due_ms;
     if (due_ms == UINT64_MAX)
@@ -436,6 +440,7 @@ static px_err master_init(struct master *master, const struct master_plan *plan,
                               .watchdog_due_ms = UINT64_MAX,
                               .look_due_ms = UINT64_MAX,
                               .report_due_ms = UINT64_MAX,
+                              .logs_due_ms = UINT64_MAX,
                               .is_awaiting = plan->legacy->fd >= 0};
     if (plan->look_ms > 0)
         master->look_due_ms = master_now_ms() + plan->look_ms;

@@ -21,6 +21,7 @@ enum {
     MASTER_TEXT_BYTES = 256,
     REPORT_PATIENCE_MS = 500, /* how long a report waits for a worker's numbers */
     SEND_PATIENCE_MS = 100,   /* how long a worker may leave its channel full */
+    LOGS_MS = 5,              /* until logs that found no room are tried again */
     RENEW_MS = 50,            /* how old the sum may be that a successor sees */
     LATE_MS = 500,            /* a wait that took so much longer: we were stopped */
     BEAT_MS = 1000,           /* how often a worker shows that its loop turns */
@@ -61,10 +62,10 @@ struct master_plan {
     /* The log, for workers that may not open it: a descriptor, borrowed until the next call, or -1.
      * `is_anew`: it may have been moved away, so it is opened anew first. */
     int (*on_log)(bool is_anew, void *context);
-    /* The same of other logs, for which no name is opened: those of hosts and routes by their
-     * index, with the number that workers know each by; -1 behind the last.  NULL: there are none.
+    /* The same of other logs, for which no name is opened: the one with the least number above
+     * `after` (0: none yet), which workers know it by; -1 behind the last.  NULL: there are none.
      */
-    int (*on_other_log)(uint32_t index, uint32_t *out_number, void *context);
+    int (*on_other_log)(uint32_t after, uint32_t *out_number, void *context);
     /* Print the board. */
     void (*on_report)(void *context);
     /* A line for a person. */
@@ -85,6 +86,8 @@ struct master_child {
     bool has_shared;          /* it was given the sockets of all workers */
     bool owes_report;         /* it was asked for its numbers */
     uint32_t owed;            /* answers that it has not given; one more than that ends it */
+    bool is_given_logs;       /* those with a number above `given_log` are still to be sent */
+    uint32_t given_log;
 };
 
 struct master {
@@ -100,6 +103,7 @@ struct master {
     uint64_t watchdog_due_ms; /* UINT64_MAX: never */
     uint64_t look_due_ms;     /* likewise */
     uint64_t report_due_ms;   /* likewise */
+    uint64_t logs_due_ms;     /* likewise: when logs are sent on that found no room */
     uint64_t renew_due_ms;    /* the sum that a successor sees, where one was started */
     bool is_awaiting;         /* a successor that has not been given all yet */
     bool is_settling;         /* reloaded, and on_settled is owed */
@@ -125,8 +129,11 @@ void master_tell(const struct master *master, enum master_level level, const cha
     PX_PRINTF(3, 4);
 /* The same at MASTER_WARNING. */
 void master_say(const struct master *master, const char *format, ...) PX_PRINTF(2, 3);
-/* Has a worker go on with the logs of hosts and routes that are open now. */
+/* Has a worker go on with the logs of hosts and routes that are open now: as many as its channel
+ * has room for beside what else it may be told, and the others as it reads. */
 void master_give_logs(struct master *master, uint32_t place);
+/* Sends on what found no room. */
+void master_give_more_logs(struct master *master);
 
 /* Closes the conversation with a worker. */
 void master_hang_up(struct master_child *child);

@@ -5,6 +5,7 @@
  * is a worker that does not read: it is killed, and its death is an event like any other.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,19 +82,56 @@ static void tell_kind(struct master *master, uint32_t place, enum control_kind k
     tell(master, place, &message, -1);
 }
 
-void master_give_logs(struct master *master, uint32_t place)
+/* Ready to be written means that three quarters of a channel are free, so that logs, of which there
+ * may be many, leave them to words that cannot wait; and while descriptors are under way to more
+ * workers than a user may send them to (ETOOMANYREFS), they wait too. */
+static bool log_give(struct master_child *child, uint32_t number, int fd)
 {
+    struct pollfd wait = {.fd = child->ends.word_fd, .events = POLLOUT};
+    const struct control_message message = control_make(CONTROL_LOG, number, 0);
+
+    return poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT) != 0 &&
+           control_send(child->ends.word_fd, &message, fd) == 0;
+}
+
+/* Whether all have been sent that are to be. */
+static bool logs_give(const struct master *master, struct master_child *child)
+{
+    const struct master_plan *plan = master->plan;
     uint32_t number = 0;
     int fd;
 
+    while (child->ends.word_fd >= 0 && child->is_given_logs) {
+        fd = plan->on_other_log(child->given_log, &number, plan->context);
+        CHECK(fd < 0 || number > child->given_log);
+        if (fd >= 0 && !log_give(child, number, fd))
+            return false;
+        child->given_log = number;
+        child->is_given_logs = fd >= 0;
+    }
+    child->is_given_logs = false;
+    return true;
+}
+
+void master_give_logs(struct master *master, uint32_t place)
+{
+    struct master_child *child = &master->children[place];
+
+    CHECK(place < master->supervisor.place_count);
     if (!master->plan->on_other_log)
         return;
-    for (uint32_t i = 0; (fd = master->plan->on_other_log(i, &number, master->plan->context)) >= 0;
-         i++) {
-        const struct control_message message = control_make(CONTROL_LOG, number, 0);
+    child->is_given_logs = true;
+    child->given_log = 0;
+    if (!logs_give(master, child))
+        master->logs_due_ms = master_now_ms() + LOGS_MS;
+}
 
-        tell(master, place, &message, fd);
-    }
+void master_give_more_logs(struct master *master)
+{
+    master->logs_due_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < master->supervisor.place_count; i++)
+        if (!logs_give(master, &master->children[i]))
+            master->logs_due_ms = master_now_ms() + LOGS_MS;
 }
 
 static void act_retire(struct master *master, uint32_t place)
@@ -102,7 +140,6 @@ static void act_retire(struct master *master, uint32_t place)
     int log_fd = master->plan->on_log(false, master->plan->context);
 
     master_give_logs(master, place);
-
     tell(master, place, &message, log_fd);
 }
 

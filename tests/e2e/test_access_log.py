@@ -103,6 +103,33 @@ def test_rotation(tmp_path, workers, signal_number):
         assert (tmp_path / "a.log.1").stat().st_size == before
 
 
+@pytest.mark.parametrize("signal_number", [signal.SIGUSR1, signal.SIGHUP])
+def test_600_logs_and_a_worker_that_is_held(tmp_path, signal_number):
+    """What is opened anew waits for a worker that reads nothing for a while: it lives on and gets each."""
+    routes = "".join(f"route /{i} {{ access_log {i}.log; respond }}\n" for i in range(600))
+    with serve(tmp_path, routes, top="workers 1\nlog combined main.log\n") as server:
+        with Wire(server.address) as wire:
+            wire.send(b"GET /0 HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            assert wire.reply().status == 200  # it is this worker's connection, and stays so
+            (worker,) = server.children()
+            os.kill(worker, signal.SIGSTOP)
+            for i in range(0, 600, 50):
+                (tmp_path / f"{i}.log").rename(tmp_path / f"old-{i}.log")
+            server.signal(signal_number)
+            server.wait_stderr("counters" if signal_number == signal.SIGUSR1 else "reloaded")
+            time.sleep(0.3)
+            os.kill(worker, signal.SIGCONT)
+            time.sleep(0.2)
+            for i in range(0, 600, 50):
+                wire.send(f"GET /{i} HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())
+                reply = wire.reply()
+                assert reply.status == 200
+                lines(tmp_path, f"{i}.log", 1)
+                if reply.says_close:  # of the last, after a reload
+                    break
+        assert not re.search("killed|ended by", server.stderr)
+
+
 def test_a_reload_adds_and_takes_away(tmp_path):
     with serve(tmp_path) as server:
         get(server, "a.test")

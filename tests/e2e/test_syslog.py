@@ -122,29 +122,54 @@ def test_a_receiver_that_sleeps_holds_nothing_up(tmp_path):
     assert [re.search(rb"GET /(\d+) ", line)[1] for line in lines] == [b"%d" % i for i in range(count)]
 
 
-def test_a_receiver_that_was_started_anew(tmp_path):
-    place = tmp_path / "log"
-    receiver = Receiver(place)
-    with serve(tmp_path, f"log combined syslog:{receiver.name}") as server:
-        get(server)
-        read(receiver.line())
-        receiver.sock.close()
-        get(server)
+def dropped(server):
+    found = re.search(rb"^pollux_log_dropped_total (\d+)$", get(server, "/metrics").content, re.M)
+    return int(found[1])
+
+
+def comes_to(receiver, server, path):
+    """The log of a path reaches its receiver within some seconds: no process was started for it, no signal sent."""
+    receiver.sock.settimeout(0.1)
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        get(server, path)
+        try:
+            assert path.encode() in read(receiver.line())
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError("no line came to the new receiver")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_receiver_that_was_started_anew(tmp_path, workers):
+    """Of the program's log and of a route's: both go on by themselves, and what was lost meanwhile is counted."""
+    places = tmp_path / "log", tmp_path / "other"
+    receivers = [Receiver(place) for place in places]
+    top = f"workers {workers}\nroute /other {{\n access_log combined syslog:{receivers[1].name}\n respond hi\n}}\n"
+    top += "route /metrics {\n access_log off\n metrics\n}\n"
+    with serve(tmp_path, f"log combined syslog:{receivers[0].name}", top=top) as server:
+        for receiver, path in zip(receivers, ("/own", "/other")):
+            get(server, path)
+            assert path.encode() in read(receiver.line())
+            receiver.sock.close()
+        for place in places:
+            place.unlink()
+        server.wait_stderr(r"syslog:\S+ (\(and 1 other log\) )?has no receiver: (No such file|Connection refused).*; it is tried every")
+        before = dropped(server)
+        for path in ("/own", "/other"):
+            get(server, path)
+        end = time.monotonic() + 10
+        while dropped(server) < before + 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
         server.wait_stderr("1 log lines dropped: Connection refused")
-        place.unlink()
-        with Receiver(place) as receiver:
-            server.wait_stderr("is another socket now: new workers write there")
-            receiver.sock.settimeout(0.2)
-            end = time.monotonic() + 15
-            while time.monotonic() < end:
-                get(server, "/again")
-                try:
-                    assert b"/again" in read(receiver.line())
-                    break
-                except TimeoutError:
-                    continue
-            else:
-                raise AssertionError("no line came to the new one")
+        receivers = [Receiver(place) for place in places]
+        server.wait_stderr(r"syslog:\S+ (\(and 1 other log\) )?has a receiver again")
+        for receiver, path in zip(receivers, ("/own", "/other")):
+            comes_to(receiver, server, path)
+            receiver.sock.close()
+        assert "reloaded" not in server.stderr and "was ended" not in server.stderr
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGUSR1])

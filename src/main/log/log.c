@@ -237,6 +237,14 @@ void log_write(px_str lines, void *context)
     log_submit(log);
 }
 
+/* Here and not on the helper thread, which may be waiting for room: what a sink is does not change
+ * without a master. */
+void log_join(const struct log *log, struct log_join *join, bool *is_gone)
+{
+    CHECK(log->next_fd < 0 && log->taking_fd < 0);
+    log_join_look(join, log->file.path, log->file.fd, is_gone);
+}
+
 void log_reopen(struct log *log)
 {
     log->is_reopen_wanted = log->file.path != NULL;

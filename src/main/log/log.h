@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "main/log/log_join.h"
 #include "pollux/loop.h"
 #include "pollux/metrics.h"
 #include "pollux/str.h"
@@ -36,6 +37,10 @@ void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped);
 
 /* Takes whole lines; they are copied.  The signature of on_log in px_server_options. */
 void log_write(px_str lines, void *log);
+
+/* Connects it to its receiver anew, where it has one that was connected here: as log_join_look
+ * does. No descriptor of log_take may have come. */
+void log_join(const struct log *log, struct log_join *join, bool *is_gone);
 
 /* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -28,6 +27,19 @@ static bool has_log(const struct options *options)
 static const char *log_name(const struct options *options)
 {
     return options->log_file ? options->log_file : "on stdout";
+}
+
+/* What stands where the log cannot be opened: a sink may have its receiver later.  legacy_fd:
+ * owned; -1: there is none. */
+static int open_for_now(const char *path, int legacy_fd)
+{
+    bool is_sink = path && log_sink_is_unix(path);
+
+    if (legacy_fd >= 0 && !is_sink)
+        return legacy_fd;
+    if (legacy_fd >= 0)
+        close(legacy_fd);
+    return is_sink ? log_sink_open_apart() : open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
 /* The master opens it, with the permissions that it has kept, and workers are given it: a folder
@@ -49,7 +61,7 @@ static enum exit_code own_open(struct log_keep *keep, const struct options *opti
         int failure = errno;
 
         /* To be replaced must not fail by it. */
-        keep->fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+        keep->fd = open_for_now(options->log_file, legacy_fd);
         diagnostics_say("cannot open the log file %s: %s (%s)", log_name(options),
                         strerror(failure),
                         legacy_fd >= 0 ? "the old one goes on" : "there is no log");
@@ -57,28 +69,6 @@ static enum exit_code own_open(struct log_keep *keep, const struct options *opti
         close(legacy_fd);
     }
     return CODE_OK;
-}
-
-/* Whether there is another socket now than when this was asked last. */
-static bool watch_look(struct log_watch *watch, const struct options *options)
-{
-    const char *path = options->log_file;
-    struct stat status;
-    struct log_sink sink;
-    px_error error;
-
-    if (!path || !has_log(options) || !log_sink_is(path) ||
-        log_sink_read(path, &sink, &error) != PX_OK || !sink.is_unix ||
-        stat(sink.place, &status) != 0)
-        return false;
-    const struct log_watch now = {.device = status.st_dev,
-                                  .inode = status.st_ino,
-                                  .changed_s = status.st_ctim.tv_sec,
-                                  .changed_ns = status.st_ctim.tv_nsec};
-    bool is_another = watch->inode != 0 && memcmp(watch, &now, sizeof(now)) != 0;
-
-    *watch = now;
-    return is_another;
 }
 
 enum exit_code log_keep_open(struct log_keep *keep, const struct options *options, bool is_alone,
@@ -100,7 +90,6 @@ enum exit_code log_keep_open(struct log_keep *keep, const struct options *option
         if (keep->lock_fd < 0)
             diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
     }
-    (void)watch_look(&keep->watch, options);
     return CODE_OK;
 }
 
@@ -178,23 +167,29 @@ int log_keep_renew(struct log_keep *keep, const struct options *options, bool is
     return keep->fd;
 }
 
-int log_keep_other(const struct log_keep *keep, uint32_t index, uint32_t *out_number)
+int log_keep_other(const struct log_keep *keep, uint32_t after, uint32_t *out_number)
 {
-    if (index >= keep->others.count) {
-        *out_number = LOG_NUMBER_ERRORS;
-        return index == keep->others.count ? keep->error_fd : -1;
-    }
-    *out_number = keep->others.entries[index].id;
-    return keep->others.entries[index].fd;
+    *out_number = LOG_NUMBER_ERRORS;
+    if (after < LOG_NUMBER_ERRORS && keep->error_fd >= 0)
+        return keep->error_fd;
+    const struct log_entry *entry = log_set_behind(&keep->others, after);
+
+    if (!entry)
+        return -1;
+    *out_number = entry->id;
+    return entry->fd;
 }
 
-bool log_keep_look(struct log_keep *keep, const struct options *options)
+void log_keep_look(struct log_keep *keep, const struct options *options, const struct log *own)
 {
-    if (!watch_look(&keep->watch, options))
-        return false;
-    diagnostics_tell(LEVEL_NOTICE, "%s is another socket now: new workers write there",
-                     options->log_file);
-    return true;
+    struct log_join join = {0};
+
+    if (own)
+        log_join(own, &join, &keep->is_gone);
+    else
+        log_join_look(&join, options->log_file, keep->fd, &keep->is_gone);
+    log_set_join(&keep->others, &join);
+    log_join_tell(&join);
 }
 
 void log_keep_reopen(struct log_keep *keep, const struct options *options, struct log *own)
@@ -202,6 +197,7 @@ void log_keep_reopen(struct log_keep *keep, const struct options *options, struc
     if (own)
         log_reopen(own);
     log_set_reopen(&keep->others);
+    log_keep_look(keep, options, own);
     errors_renew(keep, options);
 }
 

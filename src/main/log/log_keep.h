@@ -8,20 +8,11 @@
 #include "main/flags/options.h"
 #include "main/log/log_set.h"
 
-/* The socket of a sink, as it was when it was opened: a receiver that was started anew may have
- * made another one of that name. */
-struct log_watch {
-    uint64_t device;
-    uint64_t inode;
-    int64_t changed_s; /* inodes are given anew */
-    int64_t changed_ns;
-};
-
 struct log_keep {
-    int fd;       /* owned; -1: none */
-    int lock_fd;  /* likewise */
-    int error_fd; /* likewise: what stderr is, where it is a file of ours */
-    struct log_watch watch;
+    int fd;                /* owned; -1: none */
+    int lock_fd;           /* likewise */
+    int error_fd;          /* likewise: what stderr is, where it is a file of ours */
+    bool is_gone;          /* it has no receiver */
     struct log_set others; /* of hosts and routes */
 };
 
@@ -35,9 +26,6 @@ void log_keep_close(struct log_keep *keep);
 /* The descriptor, or -1; `is_anew`: opened anew under its name first, and the others too. */
 int log_keep_renew(struct log_keep *keep, const struct options *options, bool is_anew);
 
-/* The number of the error log among them. */
-enum { LOG_NUMBER_ERRORS = 0 };
-
 /* Has stderr go to the error log, if there is one: CODE_OK, or what went wrong was said. */
 enum exit_code log_keep_errors(struct log_keep *keep, const struct options *options);
 
@@ -47,10 +35,11 @@ void log_keep_reopen(struct log_keep *keep, const struct options *options, struc
 /* In a worker: goes on with what its master has opened anew; `fd` is owned. */
 void log_keep_take(struct log_set *others, uint32_t number, int fd);
 
-/* One of the others by its index, as on_other_log of a master_plan has it. */
-int log_keep_other(const struct log_keep *keep, uint32_t index, uint32_t *out_number);
+/* The next of the others, as on_other_log of a master_plan has it. */
+int log_keep_other(const struct log_keep *keep, uint32_t after, uint32_t *out_number);
 
-/* Whether the receiver has made another socket since this was asked last, which is said. */
-bool log_keep_look(struct log_keep *keep, const struct options *options);
+/* Connects those that have lost their receiver anew, and says which have, and which have it again.
+ * own: the process's, where there is no master; NULL: the one that is kept. */
+void log_keep_look(struct log_keep *keep, const struct options *options, const struct log *own);
 
 #endif

@@ -50,6 +50,11 @@ static void cut(struct log_set *set, uint32_t count)
         entry_end(&set->entries[--set->count]);
 }
 
+static uint32_t next_id(const struct log_set *set)
+{
+    return set->last_id == 0 ? LOG_NUMBER_ERRORS + 1 : set->last_id + 1;
+}
+
 /* NULL, or why it could not be added. */
 static const char *entry_add(struct log_set *set, const char *path)
 {
@@ -60,7 +65,7 @@ static const char *entry_add(struct log_set *set, const char *path)
     if (!entries)
         return "out of memory";
     set->entries = entries;
-    struct log_entry entry = {.path = strdup(path), .id = set->last_id + 1, .fd = -1};
+    struct log_entry entry = {.path = strdup(path), .id = next_id(set), .fd = -1};
 
     if (!entry.path)
         return "out of memory";
@@ -73,7 +78,7 @@ static const char *entry_add(struct log_set *set, const char *path)
             return strerror(failure);
         }
     }
-    set->last_id++;
+    set->last_id = entry.id;
     set->entries[set->count++] = entry;
     return NULL;
 }
@@ -120,6 +125,24 @@ void log_set_keep(struct log_set *set, const struct config *config)
     set->count = kept;
 }
 
+/* They are in the order of their numbers: logs_give (process/master_act.c) asks for each in turn.
+ */
+const struct log_entry *log_set_behind(const struct log_set *set, uint32_t after)
+{
+    uint32_t low = 0, high = set->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (set->entries[middle].id > after)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    CHECK(low == set->count || set->entries[low].id > after);
+    return low < set->count ? &set->entries[low] : NULL;
+}
+
 void log_set_renew(struct log_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
@@ -134,6 +157,18 @@ void log_set_renew(struct log_set *set)
         }
         close(entry->fd);
         entry->fd = fd;
+    }
+}
+
+void log_set_join(struct log_set *set, struct log_join *join)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct log_entry *entry = &set->entries[i];
+
+        if (entry->log)
+            log_join(entry->log, join, &entry->is_gone);
+        else
+            log_join_look(join, entry->path, entry->fd, &entry->is_gone);
     }
 }
 

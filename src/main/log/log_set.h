@@ -11,13 +11,17 @@
 #include "config/config.h"
 #include "main/log/log.h"
 
-enum { LOG_SET_MAX = 1024 };
+enum {
+    LOG_SET_MAX = 1024,
+    LOG_NUMBER_ERRORS = 1, /* of the error log, which is sent to workers like these */
+};
 
 struct log_entry {
-    char *path; /* owned */
-    uint32_t id;
+    char *path;      /* owned */
+    uint32_t id;     /* above LOG_NUMBER_ERRORS; each above that of the one before it */
     int fd;          /* owned: of the master; -1: the process opens it itself */
     struct log *log; /* owned: of a process that serves */
+    bool is_gone;    /* it has no receiver */
 };
 
 struct log_set {
@@ -35,8 +39,14 @@ bool log_set_add(struct log_set *set, struct config *config);
 /* Ends those that it does not name. */
 void log_set_keep(struct log_set *set, const struct config *config);
 
+/* The first whose number is above `after`, or NULL. */
+const struct log_entry *log_set_behind(const struct log_set *set, uint32_t after);
+
 /* Opens each anew under its path; one that cannot be stays as it was, which is said. */
 void log_set_renew(struct log_set *set);
+
+/* Connects those that go to sinks anew, as log_join_look does. */
+void log_set_join(struct log_set *set, struct log_join *join);
 
 /* In a process that serves: each becomes a log on that loop.  lock_fd: as log_open has it. */
 PX_MUST_CHECK px_err log_set_start(struct log_set *set, px_loop *loop, int lock_fd,

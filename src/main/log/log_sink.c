@@ -154,21 +154,39 @@ px_err log_sink_read(const char *path, struct log_sink *out_sink, px_error *out_
     return error_clear(out_error);
 }
 
+bool log_sink_is_unix(const char *path)
+{
+    struct log_sink sink = {0};
+    px_error error;
+
+    if (!log_sink_is(path) || log_sink_read(path, &sink, &error) != PX_OK)
+        return false;
+    return sink.is_unix;
+}
+
 /* --- The socket ------------------------------------------------------------------------------- */
 
-static int open_unix(const char *path)
+int log_sink_open_apart(void)
+{
+    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int log_sink_join(const struct log_sink *sink, int fd)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd < 0)
-        return -1;
-    CHECK(strlen(path) < sizeof(address.sun_path));
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    CHECK(sink->is_unix && fd >= 0 && strlen(sink->place) < sizeof(address.sun_path));
+    memcpy(address.sun_path, sink->place, strlen(sink->place) + 1);
+    return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
+}
+
+static int open_unix(const struct log_sink *sink)
+{
+    int fd = log_sink_open_apart();
+    int failure = fd >= 0 ? log_sink_join(sink, fd) : 0;
+
+    if (fd < 0 || failure == 0)
         return fd;
-    int failure = errno;
-
     close(fd);
     errno = failure;
     return -1;
@@ -200,7 +218,7 @@ static int open_remote(const struct log_sink *sink)
 
 int log_sink_open(const struct log_sink *sink)
 {
-    return sink->is_unix ? open_unix(sink->place) : open_remote(sink);
+    return sink->is_unix ? open_unix(sink) : open_remote(sink);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */
@@ -283,6 +301,8 @@ int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
             (void)poll(&wait, 1, WAIT_TURN_MS);
         } else if (failure == ECONNREFUSED && !sink->is_unix && !was_told) {
             was_told = true; /* of a datagram of before (ICMP): this one was not sent yet */
+        } else if (failure == ENOTCONN) {
+            return ECONNREFUSED; /* as the kernel says it once */
         } else if (failure != 0 && failure != EINTR) {
             return failure;
         } else if (failure == 0) {

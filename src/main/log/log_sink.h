@@ -6,7 +6,8 @@
  *   journal:[/path]                                  without a path: /run/systemd/journal/socket
  *
  * Each line is a datagram.  Its socket is connected where it is opened, so that a process that may
- * send to no address can write.
+ * send to no address can write; a master, or the one process there is, connects it anew when the
+ * receiver has made another one (log_join.h).
  */
 #ifndef PX_MAIN_LOG_SINK_H
 #define PX_MAIN_LOG_SINK_H
@@ -33,12 +34,22 @@ struct log_sink {
 /* Whether it names one, and no file. */
 bool log_sink_is(const char *path);
 
+/* Whether that is reached over a unix socket. */
+bool log_sink_is_unix(const char *path);
+
 /* Takes it apart.  PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
 PX_MUST_CHECK px_err log_sink_read(const char *path, struct log_sink *out_sink,
                                    px_error *out_error);
 
 /* A connected socket, or -1 with errno.  A name is looked up, which may take its time. */
 int log_sink_open(const struct log_sink *sink);
+
+/* A socket of a unix sink that is connected to nothing yet, or -1 with errno. */
+int log_sink_open_apart(void);
+
+/* Connects such a socket to the one that has the sink's name now, for every process that shares
+ * it.  Never waits.  0, or an errno: it stays connected as it was. */
+int log_sink_join(const struct log_sink *sink, int fd);
 
 /* Sends each line, waiting for room until *give_up_at_ms (0: for ever): 0, EAGAIN, or another
  * errno; *out_bytes is how much of `lines` was sent, whole lines. */

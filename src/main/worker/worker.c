@@ -179,8 +179,10 @@ static void on_count(px_timer *timer, void *context)
 
     CHECK(timer == life->counting);
     counts_look(counts, now);
-    if (worker_is_alone(life->worker))
+    if (worker_is_alone(life->worker)) {
         px_metrics_sample(counts->metrics, now);
+        log_keep_look(life->worker->log, life->worker->options, life->log);
+    }
     px_timer_start(timer, COUNT_MS);
 }
 

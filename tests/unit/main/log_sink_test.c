@@ -3,7 +3,12 @@
  */
 #include "main/log/log_sink.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "lib/test.h"
@@ -86,12 +91,81 @@ static void files_are_none(void **state)
     assert_false(log_sink_is("journal"));
 }
 
+static int receiver_open(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    assert_true(fd >= 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static int line_write(const struct log_sink *sink, int fd)
+{
+    static const _Atomic uint64_t for_ever = 0;
+    size_t bytes = 0;
+    int failure = log_sink_write(sink, fd, px_str_of("a line\n"), &for_ever, &bytes);
+
+    assert_int_equal(bytes, failure == 0 ? 7 : 0);
+    return failure;
+}
+
+/* What one process connects is connected for each that has the socket. */
+static void a_socket_is_connected_anew(void **state)
+{
+    char folder[] = "/tmp/pollux-sink-XXXXXX", path[64], name[80], got[1024];
+    struct log_sink sink;
+    px_error error;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/log", folder);
+    snprintf(name, sizeof(name), "syslog:%s", path);
+    assert_int_equal(log_sink_read(name, &sink, &error), PX_OK);
+    int receiver = receiver_open(path);
+    int fd = log_sink_open(&sink);
+    int shared = dup(fd);
+
+    assert_true(fd >= 0 && shared >= 0);
+    assert_int_equal(line_write(&sink, shared), 0);
+    assert_int_equal(log_sink_join(&sink, fd), 0); /* nothing has changed */
+    assert_int_equal(line_write(&sink, shared), 0);
+    close(receiver);
+    assert_int_equal(line_write(&sink, shared), ECONNREFUSED);
+    assert_int_equal(line_write(&sink, shared), ECONNREFUSED); /* and not ENOTCONN */
+    assert_int_equal(log_sink_join(&sink, fd), ECONNREFUSED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(log_sink_join(&sink, fd), ENOENT);
+    receiver = receiver_open(path);
+    assert_int_equal(log_sink_join(&sink, fd), 0);
+    assert_int_equal(line_write(&sink, shared), 0);
+    assert_true(recv(receiver, got, sizeof(got), MSG_DONTWAIT) > 7);
+
+    /* One that never was. */
+    int apart = log_sink_open_apart();
+    assert_true(apart >= 0);
+    assert_int_equal(line_write(&sink, apart), ECONNREFUSED);
+    assert_int_equal(log_sink_join(&sink, apart), 0);
+    assert_int_equal(line_write(&sink, apart), 0);
+    assert_true(log_sink_is_unix(name) && !log_sink_is_unix("syslog:udp:a") &&
+                !log_sink_is_unix("/a"));
+    close(apart);
+    close(fd);
+    close(shared);
+    close(receiver);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_are_read),
         cmocka_unit_test(lengths_have_bounds),
         cmocka_unit_test(files_are_none),
+        cmocka_unit_test(a_socket_is_connected_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ struct notes {
     _Atomic int pids[PLACES];                 /* by place */
     _Atomic int behave;                       /* what a worker does: below */
     _Atomic int workers;                      /* of the next generation */
+    _Atomic int logs;                         /* beside the one of the process */
 };
 
 enum {
@@ -53,6 +54,7 @@ enum {
     FAIL_AT_END,    /* exit with 71 after a drain */
     IGNORED_BEFORE, /* serve; the master's parent ignored its signals */
     HANG,           /* become ready, then show no sign of life */
+    DAWDLE,         /* become ready, then read nothing until this is another */
     FLOOD,          /* become ready, then answer what was not asked */
 };
 
@@ -98,6 +100,8 @@ static int work(uint32_t place, const struct control_ends *ends, void *context)
     for (;;) {
         if (poll(&wait, 1, 10) < 0)
             return 99;
+        while (notes->behave == DAWDLE)
+            poll(NULL, 0, 1);
         if (behave != HANG)
             atomic_store(&scene->board.blocks[place]->alive_ms, now_ms());
         while ((result = control_receive(ends->word_fd, &message, &fd)) > 0) {
@@ -176,6 +180,14 @@ static int log_open(bool is_anew, void *context)
     return -1;
 }
 
+static int other_log(uint32_t after, uint32_t *out_number, void *context)
+{
+    const struct scene *scene = context;
+
+    *out_number = after + 1;
+    return (int)after < scene->notes->logs ? scene->listener_fd : -1;
+}
+
 static void report(void *context)
 {
     atomic_fetch_add(&((struct scene *)context)->notes->reports, 1);
@@ -252,6 +264,7 @@ static int master_work(struct notes *notes)
         .on_close = closed,
         .on_own = own,
         .on_log = log_open,
+        .on_other_log = other_log,
         .on_report = report,
         .on_say = say,
         .on_refuse = refuse,
@@ -390,6 +403,34 @@ static void usr1_reopens_and_reports(void **state)
     kill(pid, SIGUSR1);
     wait_for(&notes->heard[CONTROL_REPORT], WORKER_COUNT);
     wait_for(&notes->reports, 1);
+    kill(pid, SIGTERM);
+    assert_int_equal(master_end(pid), 0);
+    notes_free(notes);
+}
+
+/* More than a channel takes, to workers that do not read for a while, and asked for again
+ * meanwhile: each gets each log, and all live on. */
+static void many_logs_wait_for_those_that_do_not_read(void **state)
+{
+    enum { LOGS = 600, STILL_FOR_MS = 400 };
+    struct notes *notes = notes_make(DAWDLE);
+    pid_t pid = master_start(notes);
+
+    (void)state;
+    notes->logs = LOGS;
+    wait_for(&notes->ready, 1);
+    for (int i = 1; i <= 3; i++) {
+        kill(pid, SIGUSR1);
+        wait_for(&notes->reports, i); /* without their numbers */
+    }
+    sleep_ms(STILL_FOR_MS);
+    notes->behave = BEHAVE;
+    wait_for(&notes->heard[CONTROL_LOG], WORKER_COUNT * LOGS);
+    wait_for(&notes->heard[CONTROL_REPORT], WORKER_COUNT * 3);
+    /* What was asked for meanwhile began anew, and did not pile up. */
+    assert_in_range(notes->heard[CONTROL_LOG], WORKER_COUNT * LOGS, 2 * WORKER_COUNT * LOGS);
+    assert_int_equal(notes->deaths, 0);
+    assert_int_equal(notes->said, 0);
     kill(pid, SIGTERM);
     assert_int_equal(master_end(pid), 0);
     notes_free(notes);
@@ -602,6 +643,7 @@ int main(void)
         cmocka_unit_test(the_second_is_at_once_and_the_third_kills),
         cmocka_unit_test(a_worker_that_floods_is_killed),
         cmocka_unit_test(usr1_reopens_and_reports),
+        cmocka_unit_test(many_logs_wait_for_those_that_do_not_read),
         cmocka_unit_test(hup_replaces_a_generation),
         cmocka_unit_test(a_reload_that_fails_changes_nothing),
         cmocka_unit_test(a_replacement_that_fails_changes_nothing),
