@@ -1,7 +1,9 @@
 /*
- * Numbers as text, and what a run of bytes is as UTF-8.  See text.h.
+ * Numbers as text, what a run of bytes is as UTF-8, and peers' bytes escaped.  See text.h.
  */
 #include "base/text.h"
+
+#include "base/check.h"
 
 char *text_write_number(char *out, uint64_t number)
 {
@@ -48,6 +50,101 @@ size_t text_utf8_len(px_str text, uint32_t *out_code)
     *out_code = code;
     return len;
 }
+
+/* --- Escaping ---------------------------------------------------------------------------------
+ */
+
+static char *write_hex(char *out, const char *prefix, unsigned char byte)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    out = text_write_str(out, px_str_of(prefix));
+    *out++ = hex[byte >> 4];
+    *out++ = hex[byte & 15];
+    return out;
+}
+
+/* How many bytes of `text` are one character that stays as it is; 0: none. */
+static size_t plain_len(px_str text, enum text_escape escape)
+{
+    unsigned char byte = (unsigned char)text.ptr[0];
+    uint32_t code = 0;
+
+    if (byte >= 0x7f) {
+        size_t len = escape == TEXT_LINE ? text_utf8_len(text, &code) : 0;
+
+        return code > 0x9f ? len : 0;
+    }
+    if (byte < 0x20)
+        return escape == TEXT_HEAD && (byte == '\r' || byte == '\n') ? 1 : 0;
+    return (byte == '"' || byte == '\\') && (escape == TEXT_QUOTED || escape == TEXT_JSON) ? 0 : 1;
+}
+
+/* One character at the beginning of `rest`, of which *used is how many bytes. */
+static char *write_one(char *out, px_str rest, enum text_escape escape, size_t *used)
+{
+    unsigned char byte = (unsigned char)rest.ptr[0];
+    size_t len = plain_len(rest, escape);
+
+    CHECK(len <= rest.len);
+    *used = len > 0 ? len : 1;
+    if (len > 0)
+        return text_write(out, rest.ptr, len);
+    if (escape != TEXT_JSON)
+        return write_hex(out, "\\x", byte);
+    if (byte < 0x20 || byte >= 0x7f)
+        return write_hex(out, "\\u00", byte);
+    *out++ = '\\';
+    *out++ = (char)byte;
+    return out;
+}
+
+#define EACH_BYTE(byte) (0x0101010101010101u * (byte))
+
+/* Whether eight bytes stay as they are, whatever the escape; some that do are said not to. */
+static bool is_plain_word(const char *ptr)
+{
+    uint64_t word, quotes, backslashes;
+
+    memcpy(&word, ptr, sizeof(word));
+    quotes = word ^ EACH_BYTE('"');
+    backslashes = word ^ EACH_BYTE('\\');
+    return ((word | (word + EACH_BYTE(1)) | (word - EACH_BYTE(0x20)) | (quotes - EACH_BYTE(1)) |
+             (backslashes - EACH_BYTE(1))) &
+            EACH_BYTE(0x80)) == 0;
+}
+
+char *text_write_escaped(char *out, px_str str, enum text_escape escape)
+{
+    size_t used = 0;
+
+    for (size_t at = 0; at < str.len; at += used) {
+        while (str.len - at >= sizeof(uint64_t) && is_plain_word(str.ptr + at)) {
+            out = text_write(out, str.ptr + at, sizeof(uint64_t));
+            at += sizeof(uint64_t);
+        }
+        if (at == str.len)
+            break;
+        out = write_one(out, px_str_make(str.ptr + at, str.len - at), escape, &used);
+    }
+    return out;
+}
+
+void text_put_escaped(struct text *text, px_str piece, enum text_escape escape)
+{
+    char one[TEXT_ESCAPE_FACTOR];
+    size_t used = 0;
+
+    for (size_t at = 0; at < piece.len && !text->cut; at += used) {
+        const char *end =
+            write_one(one, px_str_make(piece.ptr + at, piece.len - at), escape, &used);
+
+        text_put(text, px_str_make(one, (size_t)(end - one)));
+    }
+}
+
+/* --- UTF-8 in pieces --------------------------------------------------------------------------
+ */
 
 bool text_utf8_step(struct text_utf8 *utf8, uint8_t byte)
 {

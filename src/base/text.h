@@ -72,6 +72,23 @@ static inline char *text_write_str(char *out, px_str str)
     return str.len > 0 ? text_write(out, str.ptr, str.len) : out;
 }
 
+/* How bytes that peers sent are written, so that they can neither forge a line nor drive a
+ * terminal: control bytes and bytes from 0x7f as \xHH, and what stands beside it. */
+enum text_escape {
+    TEXT_QUOTED, /* quotes and backslashes too */
+    TEXT_HEAD,   /* CR and LF stay */
+    TEXT_JSON,   /* as \u00HH; quotes and backslashes behind a backslash (RFC 8259 section 7) */
+    TEXT_LINE,   /* UTF-8 stays, but for control characters (0x80 to 0x9f) */
+};
+
+enum { TEXT_ESCAPE_FACTOR = 6 }; /* the longest escape: \u00HH */
+
+/* Writes at most TEXT_ESCAPE_FACTOR bytes for each of `str`; returns one past the end. */
+char *text_write_escaped(char *out, px_str str, enum text_escape escape);
+
+/* The same as far as there is room: escapes are whole. */
+void text_put_escaped(struct text *text, px_str piece, enum text_escape escape);
+
 #define TEXT_WRITE_LITERAL(out, literal) text_write(out, literal, sizeof(literal) - 1)
 
 /* A number in decimal digits, at most TEXT_NUMBER_BYTES; returns one past the end. */

@@ -206,36 +206,69 @@ static px_err put_excerpt(struct buf *out, struct config_place place)
     return err == PX_OK ? put_marks(out, line, place) : err;
 }
 
-static px_err put_entry(struct buf *out, const struct report_entry *entry)
+/* Where it is and what: without an end. */
+static px_err put_what(struct buf *out, const struct report_entry *entry, const char *kind)
 {
     const struct config_place place = entry->place;
-    const char *kind = entry->rank == REPORT_WARNING ? "warning: " : "";
     px_err err;
 
+    CHECK(entry->text);
     if (!place.file)
-        return put(out, "pollux: %s%s\n", kind, entry->text);
+        return put(out, "%s%s", kind, entry->text);
     if (place.line == 0)
-        return put(out, "%s: %s%s\n", place.file->name, kind, entry->text);
+        return put(out, "%s: %s%s", place.file->name, kind, entry->text);
     err = put(out, "%s:%u:%u", place.file->name, place.line, place.column);
     if (err == PX_OK && place.file->from)
         err = put(out, " (from %s:%u)", place.file->from->name, place.file->from_line);
+    return err == PX_OK ? put(out, ": %s%s", kind, entry->text) : err;
+}
+
+static px_err put_entry(struct buf *out, const struct report_entry *entry)
+{
+    const struct config_place place = entry->place;
+    px_err err = place.file ? PX_OK : put(out, "pollux: ");
+
     if (err == PX_OK)
-        err = put(out, ": %s%s\n", kind, entry->text);
-    return err == PX_OK ? put_excerpt(out, place) : err;
+        err = put_what(out, entry, entry->rank == REPORT_WARNING ? "warning: " : "");
+    if (err == PX_OK)
+        err = put(out, "\n");
+    return err == PX_OK && place.file && place.line > 0 ? put_excerpt(out, place) : err;
+}
+
+/* What there is beside the entries, without an end; or nothing. */
+static px_err put_rest(const struct config_report *report, struct buf *out)
+{
+    uint32_t total = report->error_count + report->warning_count;
+
+    if (report->out_of_memory)
+        return put(out, "the configuration does not fit into memory");
+    return total > report->entry_count ? put(out, "and %u more", total - report->entry_count)
+                                       : PX_OK;
 }
 
 px_err report_write(const struct config_report *report, struct buf *out)
 {
-    uint32_t total = report->error_count + report->warning_count;
     px_err err = PX_OK;
 
     for (uint32_t i = 0; i < report->entry_count && err == PX_OK; i++)
         err = put_entry(out, &report->entries[i]);
-    if (err == PX_OK && report->out_of_memory)
-        err = put(out, "the configuration does not fit into memory\n");
-    else if (err == PX_OK && total > report->entry_count)
-        err = put(out, "and %u more\n", total - report->entry_count);
-    return err;
+    size_t before = out->len;
+
+    if (err == PX_OK)
+        err = put_rest(report, out);
+    return err == PX_OK && out->len > before ? put(out, "\n") : err;
+}
+
+px_err report_write_line(const struct config_report *report, uint32_t index, struct buf *out,
+                         bool *out_is_error)
+{
+    CHECK(index <= report->entry_count);
+    if (index == report->entry_count) {
+        *out_is_error = report_has_errors(report);
+        return put_rest(report, out);
+    }
+    *out_is_error = report->entries[index].rank != REPORT_WARNING;
+    return put_what(out, &report->entries[index], "");
 }
 
 /* --- What was meant --------------------------------------------------------------------------- */

@@ -64,6 +64,11 @@ static inline bool report_has_errors(const struct config_report *report)
  * PX_ERR_LIMIT. */
 PX_MUST_CHECK px_err report_write(const struct config_report *report, struct buf *out);
 
+/* The same for a log: what the entry of an index (`entry_count`: what there is beside them, which
+ * may be nothing) says of which place, in one line without an end. */
+PX_MUST_CHECK px_err report_write_line(const struct config_report *report, uint32_t index,
+                                       struct buf *out, bool *out_is_error);
+
 /* The name in `names` (ending in NULL) that was most likely meant, or NULL when none is near. */
 const char *report_nearest(px_str word, const char *const *names);
 

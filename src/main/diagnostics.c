@@ -2,7 +2,7 @@
  * Lines on stderr.
  *
  * The happy path is one write of one whole line.  A stderr that is a full pipe must not stall a
- * server, so a line that finds no room is dropped.  Bytes that a terminal would obey are replaced.
+ * server, so a line that finds no room is dropped.  Bytes that a terminal would obey are escaped.
  */
 #include "main/diagnostics.h"
 
@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
+#include "base/text.h"
 #include "pollux/fatal.h"
 #include "process/spoken.h"
 
@@ -61,7 +63,7 @@ static void say(enum diagnostics_level level, const char *format, va_list argume
 
 static void say(enum diagnostics_level level, const char *format, va_list arguments)
 {
-    char line[LINE_BYTES_MAX];
+    char line[LINE_BYTES_MAX], said[LINE_BYTES_MAX];
     struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
     const struct spoken spoken = spoken_as();
 
@@ -74,19 +76,14 @@ static void say(enum diagnostics_level level, const char *format, va_list argume
         len = log_prefix(line, sizeof(line), level);
     else if (is_journal())
         len = snprintf(line, sizeof(line), "<%d>pollux: ", (int)level);
-    int text_len = vsnprintf(line + len, sizeof(line) - (size_t)len - 1, format, arguments);
-    if (text_len < 0)
-        return;
-    len += text_len;
-    if (len > LINE_BYTES_MAX - 2)
-        len = LINE_BYTES_MAX - 2;
+    struct text line_text = {.ptr = line, .len = (size_t)len, .room = sizeof(line) - 1};
 
-    for (int i = 0; i < len; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
-    line[len++] = '\n';
+    CHECK(line_text.len < line_text.room);
+    vsnprintf(said, sizeof(said), format, arguments);
+    text_put_escaped(&line_text, px_str_of(said), TEXT_LINE);
+    line[line_text.len++] = '\n';
     if (poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT))
-        if (write(STDERR_FILENO, line, (size_t)len) < 0)
+        if (write(STDERR_FILENO, line, line_text.len) < 0)
             return; /* there is nothing left to tell */
 }
 

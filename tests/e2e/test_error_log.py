@@ -105,6 +105,34 @@ def test_a_reload_switches_debug(tmp_path):
         assert "/a/3" not in server.stderr
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_errors_of_a_reload_are_lines_like_others(tmp_path, workers):
+    log, file = tmp_path / "error.log", tmp_path / "pollux.conf"
+    with start(tmp_path, f"error_log info error.log\npid_file {tmp_path}/pid\nrespond\n", workers, kind=Quiet):
+        wait_for(log, "listening on")
+        good = file.read_text()
+        file.write_text(good + "\trespnd \"x\"\nlimits { heads 1k }\n")
+        code, _, err = run("reload", "-c", file, cwd=tmp_path)
+        assert code == 78 and re.search(r'^\S*pollux\.conf:7:2: unknown directive "respnd".*\n    7 \| \trespnd "x"\n', err, re.M), err
+        wait_for(log, r'^\S+Z error pollux\[\d+\]: \S*pollux\.conf:7:2: unknown directive "respnd"')
+        wait_for(log, r"^\S+Z error pollux\[\d+\]: not reloaded: the configuration has errors")
+        lines = log.read_text().splitlines()
+        assert len([line for line in lines if "pollux.conf:8:" in line]) == 1
+        assert all(LINE.fullmatch(line) for line in lines), lines
+        file.write_text(good)
+
+
+def test_what_a_client_sends_is_escaped(tmp_path):
+    """A line of debug drives no terminal, and nothing in it is taken for another part of it."""
+    with start(tmp_path, "debug unix:\nrespond\n") as server:
+        request = b'GET /\xc2\x9b31m"\xc3\xa4 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'
+        assert ask(str(tmp_path / "sock"), request).status == 200
+        server.wait_stderr(r"GET /\\xC2\\x9B31m\\x22\\xC3\\xA4 of http://a\.test, HTTP/1\.1, client unix:")
+        long = b"GET /" + b"\xc3\xa4" * 600 + b" HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+        assert ask(str(tmp_path / "sock"), long).status == 200
+        server.wait_stderr(r"GET /(\\xC3\\xA4){37} of http://a\.test, HTTP/1\.1, client unix:, trace [0-9a-f]{32}\Z")
+
+
 @pytest.mark.parametrize("level", ["critical", "warning"])
 def test_lines_of_debug_pass_every_threshold(tmp_path, level):
     log = tmp_path / "error.log"

@@ -5,9 +5,8 @@
  * end.  Lines are for a person: which request it is, what it asked for, what it met, how it ended.
  * A request that is refused before there is one for middleware has its line in the access log.
  */
-#include <stdio.h>
-
 #include "base/check.h"
+#include "base/text.h"
 #include "config/site/build.h"
 #include "pollux/pollux.h"
 
@@ -18,9 +17,25 @@ struct debug {
     px_matcher *clients;   /* borrowed: the configuration's */
 };
 
-static int cut(px_str text, size_t most)
+/* The beginning of what a peer sent, so that nothing in it is taken for another line or another
+ * part of this one. */
+static void put_sent(struct text *line, px_str sent, size_t most)
 {
-    return (int)(text.len < most ? text.len : most);
+    size_t room = line->room - line->len;
+    struct text part;
+
+    CHECK(line->len <= line->room);
+    text_init(&part, line->ptr + line->len, room < most ? room : most);
+    text_put_escaped(&part, sent, TEXT_QUOTED);
+    line->len += part.len;
+}
+
+/* Hands the line out, ended by NUL, for which there is room. */
+static void line_tell(const struct debug *debug, struct text *line)
+{
+    CHECK(line->len < LINE_BYTES);
+    line->ptr[line->len] = '\0';
+    debug->config->on_debug(line->ptr);
 }
 
 static const char *end_word(px_end end)
@@ -41,14 +56,38 @@ static void on_end(px_exchange *exchange, px_end end, unsigned status, void *con
     const struct debug *debug = context;
     const char *pattern = px_request_pattern(exchange), *fault = px_exchange_fault(exchange);
     px_str id = px_request_id(exchange);
-    char line[LINE_BYTES];
+    char room[LINE_BYTES];
+    struct text line;
 
     if (!debug->config->on_debug)
         return;
-    snprintf(line, sizeof(line), "request %.*s: %u, %s, by route %s%s%s", cut(id, HOST_BYTES),
-             id.ptr, status, end_word(end), pattern ? pattern : "(none)", fault ? ", fault: " : "",
-             fault ? fault : "");
-    debug->config->on_debug(line);
+    text_init(&line, room, sizeof(room) - 1);
+    text_put_words(&line, "request ");
+    put_sent(&line, id, HOST_BYTES);
+    text_put_words(&line, ": ");
+    text_put_number(&line, status);
+    text_put_words(&line, ", ");
+    text_put_words(&line, end_word(end));
+    text_put_words(&line, ", by route ");
+    put_sent(&line, px_str_of(pattern ? pattern : "(none)"), TARGET_BYTES);
+    text_put_words(&line, fault ? ", fault: " : "");
+    put_sent(&line, px_str_of(fault), TARGET_BYTES);
+    line_tell(debug, &line);
+}
+
+static void put_asked(struct text *line, px_exchange *exchange)
+{
+    put_sent(line, px_request_method(exchange), HOST_BYTES);
+    text_put_byte(line, ' ');
+    put_sent(line, px_request_target(exchange), TARGET_BYTES);
+    text_put_words(line, " of ");
+    text_put(line, px_request_scheme(exchange));
+    text_put_words(line, "://");
+    put_sent(line, px_request_authority(exchange), HOST_BYTES);
+    text_put_words(line, ", HTTP/");
+    text_put_number(line, px_request_version(exchange) / 10);
+    text_put_byte(line, '.');
+    text_put_number(line, px_request_version(exchange) % 10);
 }
 
 static px_verdict on_request(px_exchange *exchange, void *context)
@@ -58,19 +97,19 @@ static px_verdict on_request(px_exchange *exchange, void *context)
     ASSERT(debug->clients && debug->config->hold_count > 0);
     if (!debug->config->on_debug || !px_matcher_matches(debug->clients, exchange))
         return PX_NEXT;
-    px_str id = px_request_id(exchange), client = px_request_client(exchange);
-    px_str method = px_request_method(exchange), target = px_request_target(exchange);
-    px_str host = px_request_authority(exchange), trace = px_request_trace_id(exchange);
-    char line[LINE_BYTES];
+    char room[LINE_BYTES];
+    struct text line;
 
-    snprintf(line, sizeof(line),
-             "request %.*s: %.*s %.*s of %s://%.*s, HTTP/%u.%u, client %.*s, trace %.*s",
-             cut(id, HOST_BYTES), id.ptr, cut(method, HOST_BYTES), method.ptr,
-             cut(target, TARGET_BYTES), target.ptr, px_request_scheme(exchange).ptr,
-             cut(host, HOST_BYTES), host.ptr ? host.ptr : "", px_request_version(exchange) / 10,
-             px_request_version(exchange) % 10, cut(client, HOST_BYTES), client.ptr,
-             cut(trace, HOST_BYTES), trace.ptr);
-    debug->config->on_debug(line);
+    text_init(&line, room, sizeof(room) - 1);
+    text_put_words(&line, "request ");
+    put_sent(&line, px_request_id(exchange), HOST_BYTES);
+    text_put_words(&line, ": ");
+    put_asked(&line, exchange);
+    text_put_words(&line, ", client ");
+    put_sent(&line, px_request_client(exchange), HOST_BYTES);
+    text_put_words(&line, ", trace ");
+    put_sent(&line, px_request_trace_id(exchange), HOST_BYTES);
+    line_tell(debug, &line);
     /* Without memory the end is not told of; the request is none the worse. */
     px_err err = px_exchange_at_end(exchange, on_end, debug);
 

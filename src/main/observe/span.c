@@ -49,21 +49,9 @@ static void put_number(struct span_writer *span, uint64_t number)
 /* RFC 8259 section 7; bytes from 0x7f are no UTF-8 that a peer has promised. */
 static void put_escaped(struct span_writer *span, px_str text)
 {
-    static const char hex[] = "0123456789abcdef";
-
     if (text.len > SPAN_TEXT_BYTES_MAX)
         text.len = SPAN_TEXT_BYTES_MAX;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
-            *span->at++ = (char)byte;
-            continue;
-        }
-        put(span, "\\u00");
-        *span->at++ = hex[byte >> 4];
-        *span->at++ = hex[byte & 15];
-    }
+    span->at = text_write_escaped(span->at, text, TEXT_JSON);
 }
 
 static void put_text(struct span_writer *span, const char *name, px_str text)

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "main/diagnostics.h"
+#include "process/spoken.h"
 
 static bool write_all(int fd, const char *text, size_t len)
 {
@@ -33,14 +34,36 @@ static bool write_all(int fd, const char *text, size_t len)
     return true;
 }
 
+/* In the form of the log's other lines. */
+static px_err report_log(const struct config_report *report)
+{
+    struct buf line;
+    px_err err = PX_OK;
+
+    buf_init(&line, &alloc_libc, RUN_TEXT_BYTES_MAX);
+    for (uint32_t i = 0; i <= report->entry_count && err == PX_OK; i++) {
+        bool is_error = false;
+
+        line.len = 0;
+        err = report_write_line(report, i, &line, &is_error);
+        if (err == PX_OK && line.len > 0)
+            diagnostics_tell(is_error ? LEVEL_ERROR : LEVEL_WARNING, "%.*s", (int)line.len,
+                             line.ptr);
+    }
+    buf_deinit(&line);
+    return err;
+}
+
 void run_text_report(const struct config_report *report, struct buf *out_text)
 {
     struct buf text;
 
     buf_init(&text, &alloc_libc, RUN_TEXT_BYTES_MAX);
-    if (report_write(report, &text) != PX_OK)
+    bool is_log = spoken_as().is_log;
+
+    if (report_write(report, &text) != PX_OK || (is_log && report_log(report) != PX_OK))
         diagnostics_say("out of memory");
-    else if (text.len > 0 && !write_all(STDERR_FILENO, text.ptr, text.len))
+    else if (!is_log && text.len > 0 && !write_all(STDERR_FILENO, text.ptr, text.len))
         errno = 0; /* nothing reads it */
     if (out_text && buf_append(out_text, buf_str(&text)) != PX_OK)
         diagnostics_say("out of memory");

@@ -11,7 +11,8 @@
 
 enum { RUN_TEXT_BYTES_MAX = 256 * 1024 * 1024 };
 
-/* Writes all that a report says to stderr, and appends it to a text (NULL: none). */
+/* Writes all that a report says to stderr, or to the error log that it is, a line each; and appends
+ * it to a text (NULL: none). */
 void run_text_report(const struct config_report *report, struct buf *text);
 
 /* Writes a text to stdout. */

@@ -32,9 +32,9 @@ static void way_choose(px_server *server, const struct site_rules *rules)
 /* Room for a line with `bytes` of the peer's strings: false (and the line is dropped) without. */
 static bool line_begin(px_server *server, size_t bytes, struct log_line *line)
 {
-    if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK) {
+    if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * TEXT_ESCAPE_FACTOR) != PX_OK) {
         access_log_flush(server);
-        if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * LOG_ESCAPE_FACTOR) != PX_OK)
+        if (buf_reserve(&server->log.lines, LOG_FIELDS_BYTES + bytes * TEXT_ESCAPE_FACTOR) != PX_OK)
             return false;
     }
     line->at = server->log.lines.ptr + server->log.lines.len;
@@ -58,16 +58,16 @@ static const char *version_text(unsigned version)
 static void put_request(struct log_line *line, const struct log_entry *entry)
 {
     if (entry->glimpse && entry->glimpse->line.ptr) {
-        put_escaped(line, entry->glimpse->line, ESCAPE_QUOTED);
+        put_escaped(line, entry->glimpse->line, TEXT_QUOTED);
     } else if (!entry->method.ptr) {
         put_text(line, "-");
     } else {
-        put_escaped(line, entry->method, ESCAPE_QUOTED);
+        put_escaped(line, entry->method, TEXT_QUOTED);
         put_text(line, " ");
         if (entry->glimpse)
-            put_escaped(line, entry->target, ESCAPE_QUOTED);
+            put_escaped(line, entry->target, TEXT_QUOTED);
         else
-            put_target(line, entry->target, ESCAPE_QUOTED);
+            put_target(line, entry->target, TEXT_QUOTED);
         put_text(line, version_text(entry->version));
     }
 }
@@ -87,9 +87,9 @@ static void put_combined(struct log_line *line, const struct log_entry *entry)
     put_text(line, " ");
     put_number(line, entry->bytes);
     put_text(line, " \"");
-    put_escaped(line, entry->referer.len ? entry->referer : px_str_make("-", 1), ESCAPE_QUOTED);
+    put_escaped(line, entry->referer.len ? entry->referer : px_str_make("-", 1), TEXT_QUOTED);
     put_text(line, "\" \"");
-    put_escaped(line, entry->agent.len ? entry->agent : px_str_make("-", 1), ESCAPE_QUOTED);
+    put_escaped(line, entry->agent.len ? entry->agent : px_str_make("-", 1), TEXT_QUOTED);
     put_text(line, "\"");
 }
 
@@ -232,7 +232,7 @@ void access_log_head(px_server *server, px_str head)
     if (!line_begin(server, head.len, &line))
         return;
     put_text(&line, dashes);
-    put_escaped(&line, px_str_make(head.ptr, head.len - 2), ESCAPE_HEAD);
+    put_escaped(&line, px_str_make(head.ptr, head.len - 2), TEXT_HEAD);
     line_end(server, &line);
 }
 
@@ -248,14 +248,14 @@ void access_log_request(px_server *server, const px_exchange *exchange)
     if (!line_begin(server, bytes, &line))
         return;
     put_text(&line, dashes);
-    put_escaped(&line, request->method, ESCAPE_HEAD);
+    put_escaped(&line, request->method, TEXT_HEAD);
     put_text(&line, " ");
-    put_escaped(&line, request->target, ESCAPE_HEAD);
+    put_escaped(&line, request->target, TEXT_HEAD);
     put_text(&line, " HTTP/2.0\r\n");
     for (uint32_t index = 0; index < request->field_count; index++) {
-        put_escaped(&line, request->fields[index].name, ESCAPE_HEAD);
+        put_escaped(&line, request->fields[index].name, TEXT_HEAD);
         put_text(&line, ": ");
-        put_escaped(&line, request->fields[index].value, ESCAPE_HEAD);
+        put_escaped(&line, request->fields[index].value, TEXT_HEAD);
         put_text(&line, "\r\n");
     }
     line_end(server, &line);

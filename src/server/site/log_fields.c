@@ -287,9 +287,9 @@ void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_
         else if (value.kind == VALUE_PLAIN)
             put(line, value.text);
         else if (value.kind == VALUE_TARGET)
-            put_target(line, value.text, ESCAPE_JSON);
+            put_target(line, value.text, TEXT_JSON);
         else
-            put_escaped(line, value.text, ESCAPE_JSON);
+            put_escaped(line, value.text, TEXT_JSON);
         if (is_string)
             put_text(line, "\"");
     }

@@ -96,7 +96,7 @@ extern const struct log_field log_fields[LOG_FIELD_COUNT];
 /* Bytes of a line beside what the entry's own strings take, names of any spelling with them. */
 enum {
     LOG_TEXT_BYTES_MAX = 256,
-    LOG_FIELDS_BYTES = 2048 + 2 * LOG_TEXT_BYTES_MAX * LOG_ESCAPE_FACTOR
+    LOG_FIELDS_BYTES = 2048 + 2 * LOG_TEXT_BYTES_MAX * TEXT_ESCAPE_FACTOR
 };
 
 /* How an exchange ended, in a word. */

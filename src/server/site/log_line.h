@@ -9,13 +9,9 @@
 #include "base/text.h"
 #include "pollux/str.h"
 
-enum { LOG_ESCAPE_FACTOR = 6 /* the longest escape: \u00HH in JSON */ };
-
 struct log_line {
     char *at;
 };
-
-enum log_escape { ESCAPE_QUOTED, ESCAPE_HEAD, ESCAPE_JSON };
 
 static inline void put(struct log_line *line, px_str text)
 {
@@ -32,11 +28,13 @@ static inline void put_number(struct log_line *line, uint64_t number)
     line->at = text_write_number(line->at, number);
 }
 
-/* Control bytes and bytes from 0x7f as \xHH (in JSON as \u00HH), quotes and backslashes too. */
-void put_escaped(struct log_line *line, px_str text, enum log_escape escape);
+static inline void put_escaped(struct log_line *line, px_str text, enum text_escape escape)
+{
+    line->at = text_write_escaped(line->at, text, escape);
+}
 
 /* A path and a query are encoded again, so that whatever reads the line can take them apart; other
  * forms are escaped as they came. */
-void put_target(struct log_line *line, px_str target, enum log_escape escape);
+void put_target(struct log_line *line, px_str target, enum text_escape escape);
 
 #endif

@@ -120,11 +120,11 @@ static void put_field(struct log_line *line, const struct template_piece *piece,
     if (value.kind == VALUE_NUMBER)
         put_number(line, value.number);
     else if (value.kind == VALUE_TARGET && value.text.len > 0)
-        put_target(line, value.text, ESCAPE_QUOTED);
+        put_target(line, value.text, TEXT_QUOTED);
     else if (value.kind == VALUE_NONE || value.text.len == 0)
         put_text(line, "-");
     else
-        put_escaped(line, cut(piece, value.text), ESCAPE_QUOTED);
+        put_escaped(line, cut(piece, value.text), TEXT_QUOTED);
 }
 
 void log_put_template(struct log_line *line, const px_template *template_,
@@ -139,6 +139,6 @@ void log_put_template(struct log_line *line, const px_template *template_,
             put_field(line, piece, entry);
         else
             put_escaped(line, texts[index].len > 0 ? texts[index] : px_str_make("-", 1),
-                        ESCAPE_QUOTED);
+                        TEXT_QUOTED);
     }
 }

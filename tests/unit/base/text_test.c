@@ -131,6 +131,69 @@ static void utf8_is_strict(void **state)
     guard_deinit(&guard);
 }
 
+static void escaped_is(const char *from, size_t len, enum text_escape escape, const char *to)
+{
+    char room[64 * TEXT_ESCAPE_FACTOR], small[64 * TEXT_ESCAPE_FACTOR];
+    const char *end = text_write_escaped(room, px_str_make(from, len), escape);
+    struct text text;
+
+    assert_true(len <= 64);
+    assert_str_equal(px_str_make(room, (size_t)(end - room)), px_str_of(to));
+    /* With each room, what fits of it is there and no half of an escape. */
+    for (size_t most = 0; most <= strlen(to); most++) {
+        text_init(&text, small, most);
+        text_put_escaped(&text, px_str_make(from, len), escape);
+        assert_memory_equal(small, to, text.len);
+        assert_int_equal(text.cut, most < strlen(to));
+        assert_true(text.len + TEXT_ESCAPE_FACTOR > most);
+        assert_true(text.len == 0 || small[text.len - 1] != '\\' || to[text.len] == '\\' ||
+                    escape == TEXT_HEAD || escape == TEXT_LINE);
+    }
+}
+
+static void peers_bytes_are_escaped(void **state)
+{
+    static const char sent[] = "a\"\\\r\n\x1b[1m\x7f\xc2\x9b\xc3\xa4\xff\xe2\x82";
+
+    (void)state;
+    escaped_is(sent, sizeof(sent) - 1, TEXT_QUOTED,
+               "a\\x22\\x5C\\x0D\\x0A\\x1B[1m\\x7F\\xC2\\x9B\\xC3\\xA4\\xFF\\xE2\\x82");
+    escaped_is(sent, sizeof(sent) - 1, TEXT_HEAD,
+               "a\"\\\r\n\\x1B[1m\\x7F\\xC2\\x9B\\xC3\\xA4\\xFF\\xE2\\x82");
+    escaped_is(sent, sizeof(sent) - 1, TEXT_JSON,
+               "a\\\"\\\\\\u000D\\u000A\\u001B[1m\\u007F\\u00C2\\u009B\\u00C3\\u00A4\\u00FF"
+               "\\u00E2\\u0082");
+    escaped_is(sent, sizeof(sent) - 1, TEXT_LINE,
+               "a\"\\\\x0D\\x0A\\x1B[1m\\x7F\\xC2\\x9B\xc3\xa4\\xFF\\xE2\\x82");
+}
+
+/* Eight at a time says the same as one at a time, wherever the one is that is escaped. */
+static void each_byte_is_escaped_at_each_place(void **state)
+{
+    (void)state;
+    for (int escape = TEXT_QUOTED; escape <= TEXT_LINE; escape++) {
+        for (int byte = 0; byte < 256; byte++) {
+            char one[TEXT_ESCAPE_FACTOR], expected[32];
+            char given = (char)byte;
+            size_t len = (size_t)(text_write_escaped(one, px_str_make(&given, 1), escape) - one);
+
+            for (size_t at = 0; at < 20; at++) {
+                char text[20], out[20 * TEXT_ESCAPE_FACTOR];
+
+                memset(text, ' ' + (int)at, sizeof(text));
+                text[at] = given;
+                memcpy(expected, text, at);
+                memcpy(expected + at, one, len);
+                memcpy(expected + at + len, text + at + 1, sizeof(text) - at - 1);
+                const char *end = text_write_escaped(out, px_str_make(text, sizeof(text)), escape);
+                if (' ' + (int)at != '"')
+                    assert_str_equal(px_str_make(out, (size_t)(end - out)),
+                                     px_str_make(expected, sizeof(text) - 1 + len));
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +201,8 @@ int main(void)
         cmocka_unit_test(nothing_follows_what_was_cut),
         cmocka_unit_test(numbers_are_decimal),
         cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(peers_bytes_are_escaped),
+        cmocka_unit_test(each_byte_is_escaped_at_each_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,12 +309,12 @@ static void template_lines_of_every_field(void **state)
 
         assert_non_null(template_);
         size_t bytes = log_template_read(template_, &entry, texts);
-        char *room = malloc(bytes * LOG_ESCAPE_FACTOR);
+        char *room = malloc(bytes * TEXT_ESCAPE_FACTOR);
         struct log_line line = {room};
 
         assert_non_null(room);
         log_put_template(&line, template_, &entry, texts);
-        assert_true(line.at > room && (size_t)(line.at - room) <= bytes * LOG_ESCAPE_FACTOR);
+        assert_true(line.at > room && (size_t)(line.at - room) <= bytes * TEXT_ESCAPE_FACTOR);
         assert_null(memchr(room, '\x01', (size_t)(line.at - room)));
         free(room);
         px_template_destroy(template_);
