@@ -8,56 +8,14 @@
  */
 #include "config/explain.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/check.h"
+#include "config/explaining.h"
 #include "config/serving.h"
-#include "config/site/build.h"
 #include "pollux/files.h"
-
-enum { LINE_BYTES = 512 };
-
-struct explaining {
-    struct build build;
-    const px_match_request *request;
-    const struct config_host *host;
-    const struct config_route *route;
-    struct buf *out;
-    px_err err;
-};
-
-static void put(struct explaining *explaining, const char *format, ...) PX_PRINTF(2, 3);
-
-static void put(struct explaining *explaining, const char *format, ...)
-{
-    char line[LINE_BYTES];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    if (explaining->err == PX_OK)
-        explaining->err = buf_append(explaining->out, px_str_of(line));
-}
-
-/* "header X-A b" as the file has it, and where; secrets stay as they are spelled. */
-static void put_node(struct explaining *explaining, const char *label,
-                     const struct config_node *node, const char *more)
-{
-    const struct config_statement *statement = node->statement;
-    struct config_place place = node_place(node);
-
-    put(explaining, "%-9s %s", label, node->row->name);
-    for (uint32_t i = 0; i < statement->value_count; i++) {
-        px_str text = statement->values[i].spelling;
-
-        put(explaining, " %.*s", (int)text.len, text.ptr);
-    }
-    put(explaining, "%s  # %s:%u\n", more, place.file->name, place.line);
-}
 
 static const char *phase_name(const struct config_node *node)
 {
@@ -90,16 +48,6 @@ static const char *phase_name(const struct config_node *node)
     return "setting";
 }
 
-static bool holds(struct explaining *explaining, const struct config_step *step)
-{
-    px_matcher *matcher = NULL;
-
-    if (!step->match)
-        return true;
-    return build_match(&explaining->build, step->match, &matcher) &&
-           px_matcher_matches_request(matcher, explaining->request) == 1;
-}
-
 /* Each match that something of the route waits for, once. */
 static void put_matches(struct explaining *explaining)
 {
@@ -112,7 +60,8 @@ static void put_matches(struct explaining *explaining)
         for (uint32_t other = 0; other < i; other++)
             is_first = is_first && route->steps[other].match != step->match;
         if (is_first)
-            put_node(explaining, "match", step->match, holds(explaining, step) ? ": yes" : ": no");
+            explaining_put_node(explaining, "match", step->match,
+                                explaining_holds(explaining, step) ? ": yes" : ": no");
     }
 }
 
@@ -138,8 +87,9 @@ static void put_steps(struct explaining *explaining, const struct config_node *e
         bool is_idle = (early && phase > phase_of(early) && phase < PHASE_ANSWER) ||
                        (node_is(node, "hsts") && !is_secure) || (early && phase == PHASE_NONE);
 
-        if (!is_idle && !is_answer(&route->steps[i]) && holds(explaining, &route->steps[i]))
-            put_node(explaining, phase_name(node), node, "");
+        if (!is_idle && !is_answer(&route->steps[i]) &&
+            explaining_holds(explaining, &route->steps[i]))
+            explaining_put_node(explaining, phase_name(node), node, "");
     }
 }
 
@@ -150,10 +100,10 @@ static void put_upstream(struct explaining *explaining, const struct config_node
 
     if (!upstream || !upstream->is_named)
         return;
-    put_node(explaining, "upstream", upstream->node, "");
+    explaining_put_node(explaining, "upstream", upstream->node, "");
     for (const struct config_node *node = upstream->node->children; node; node = node->next)
         if (node_is(node, "server"))
-            put_node(explaining, "server", node, "");
+            explaining_put_node(explaining, "server", node, "");
 }
 
 /* Behind a prefix that ends at a slash or with the path; all of it where it does not begin so. */
@@ -180,7 +130,7 @@ static px_str asked_path(struct explaining *explaining, bool *out_is_aside)
     for (uint32_t i = route->step_count; i-- > 0;) {
         const struct config_step *step = &route->steps[i];
 
-        if (step->node->row->phase != PHASE_REWRITE || !holds(explaining, step))
+        if (step->node->row->phase != PHASE_REWRITE || !explaining_holds(explaining, step))
             continue;
         if (node_is(step->node, "rewrite"))
             return px_str_make(NULL, 0);
@@ -196,15 +146,13 @@ static void put_file(struct explaining *explaining, const struct config_node *an
 {
     CHECK(node_is(answer, "files") && answer->value_count == 1);
     const struct config_route *route = explaining->route;
-    px_str root = answer->values[0].text;
     bool is_aside = false;
     px_str path = asked_path(explaining, &is_aside);
 
     if (path.ptr && !is_aside && !build_files_are_whole(route, answer))
         path = px_files_beneath(route->pattern, path);
     if (path.ptr)
-        put(explaining, "%-9s %.*s%.*s\n", "file", (int)root.len, root.ptr, (int)path.len,
-            path.ptr);
+        explaining_put_file(explaining, answer, path);
 }
 
 /* Whether a block of addresses has the client. */
@@ -229,7 +177,7 @@ static const struct config_node *refusal(struct explaining *explaining)
     for (uint32_t i = 0; i < route->step_count; i++) {
         const struct config_node *node = route->steps[i].node;
 
-        if (node->row->phase != PHASE_ACCESS || !holds(explaining, &route->steps[i]))
+        if (node->row->phase != PHASE_ACCESS || !explaining_holds(explaining, &route->steps[i]))
             continue;
         for (uint32_t value = 0; value < node->value_count; value++)
             if (has_client(explaining, node->values[value].text))
@@ -245,7 +193,7 @@ static const struct config_node *redirect_https(struct explaining *explaining)
     bool is_secure = px_str_equal(explaining->request->scheme, px_str_of("https"));
 
     for (uint32_t i = 0; i < route->step_count && !is_secure; i++)
-        if (build_is_https(route->steps[i].node) && holds(explaining, &route->steps[i]))
+        if (build_is_https(route->steps[i].node) && explaining_holds(explaining, &route->steps[i]))
             return route->steps[i].node;
     return NULL;
 }
@@ -279,16 +227,16 @@ static void put_answer(struct explaining *explaining)
             const struct config_step *step = &route->steps[i];
 
             if (!is_answer(step) || (step->match == NULL) != (pass == 1) ||
-                !holds(explaining, step))
+                !explaining_holds(explaining, step))
                 continue;
-            put_node(explaining, "answer", step->node, "");
+            explaining_put_node(explaining, "answer", step->node, "");
             put_upstream(explaining, step->node);
             if (node_is(step->node, "files"))
                 put_file(explaining, step->node);
             return;
         }
     }
-    put(explaining, "answer    404: no answer of the route is for this request\n");
+    explaining_put(explaining, "answer    404: no answer of the route is for this request\n");
 }
 
 /* The port that is asked for, or 0. */
@@ -322,6 +270,7 @@ static bool ask(struct explaining *explaining, const struct config_listen *liste
     const px_match_request *request = explaining->request;
     void *context;
 
+    explaining->listen = listen;
     if (px_site_find(explaining->build.config->site, listen->index, request->method,
                      request->authority, request->raw_path, &context, out_status) != PX_OK)
         return false;
@@ -415,31 +364,30 @@ px_err config_explain(struct config *config, const px_match_request *request, st
     unsigned status;
 
     if (health) {
-        put_node(&explaining, "answer", health, "");
+        explaining_put_node(&explaining, "answer", health, "");
         return explaining.err;
     }
     if (!find(&explaining, &status)) {
         if (explaining.host)
-            put_node(&explaining, "host", explaining.host->node, "");
+            explaining_put_node(&explaining, "host", explaining.host->node, "");
         if (status == 0)
-            put(&explaining, "answer    none: no address is listened on for %s\n",
-                px_str_equal(request->scheme, px_str_of("https")) ? "https" : "http");
+            explaining_put(&explaining, "answer    none: no address is listened on for %s\n",
+                           px_str_equal(request->scheme, px_str_of("https")) ? "https" : "http");
         else
-            put(&explaining, "answer    %u: %s\n", status,
-                status == 301 ? "the path with a slash behind it has a route"
-                              : "there is no route for it");
+            explaining_put_no_route(&explaining, status);
         return explaining.err;
     }
     if (explaining.host->node)
-        put_node(&explaining, "host", explaining.host->node, "");
+        explaining_put_node(&explaining, "host", explaining.host->node, "");
     if (explaining.route->node)
-        put_node(&explaining, "route", explaining.route->node, "");
+        explaining_put_node(&explaining, "route", explaining.route->node, "");
     put_matches(&explaining);
     const struct config_node *early = early_of(&explaining);
 
     put_steps(&explaining, early);
     if (early)
-        put_node(&explaining, build_is_https(early) ? "answer" : "answer    403:", early, "");
+        explaining_put_node(&explaining, build_is_https(early) ? "answer" : "answer    403:", early,
+                            "");
     else
         put_answer(&explaining);
     return explaining.err;

@@ -24,6 +24,8 @@ enum {
 };
 
 /* How files and the environment are read; tests bring their own. */
+enum path_kind { PATH_NOTHING, PATH_FILE, PATH_FOLDER };
+
 struct config_reader {
     /* Reads a whole file into the arena; text ends in NUL.  PX_OK, or PX_ERR_NOT_FOUND,
      * PX_ERR_PERMISSION, PX_ERR_LIMIT (more than bytes_max), PX_ERR_MEMORY, PX_ERR_SYSTEM with the
@@ -36,6 +38,8 @@ struct config_reader {
     /* A variable of the environment, or NULL.  Borrowed until the next call. */
     const char *(*variable)(void *context, const char *name);
     void *context;
+    /* What a path is.  NULL: that cannot be told. */
+    enum path_kind (*kind)(void *context, const char *path);
 };
 
 struct config_load {

@@ -155,15 +155,24 @@ px_end exchange_end_of(const px_exchange *exchange, px_end end)
     return end;
 }
 
-unsigned exchange_log_status(const px_exchange *exchange)
+unsigned exchange_counted_status(const px_exchange *exchange)
 {
-    bool upstream_cut = exchange->answer.status != 0 && exchange_upstream_broke(exchange);
+    unsigned sent = exchange->answer.status;
+
+    if (PX_LIKELY(!exchange->broken))
+        return sent;
+    bool upstream_cut = sent != 0 && exchange_upstream_broke(exchange);
 
     /* What the program has cut; of what its peer left, or a server behind it has cut, the status is
      * what was sent. */
-    if (exchange->broken && exchange->end != PX_END_PEER_GONE && !upstream_cut)
-        return 500;
-    return exchange->answer.status != 0 ? exchange->answer.status : STATUS_PEER_GONE;
+    return exchange->end != PX_END_PEER_GONE && !upstream_cut ? 500 : sent;
+}
+
+unsigned exchange_log_status(const px_exchange *exchange)
+{
+    unsigned status = exchange_counted_status(exchange);
+
+    return status != 0 ? status : STATUS_PEER_GONE;
 }
 
 struct input_more *exchange_input_more(px_exchange *exchange)

@@ -178,6 +178,9 @@ px_end exchange_end_of(const px_exchange *exchange, px_end end);
 /* The status that was sent; 500 where the program cut it short; 499 where the peer did before. */
 unsigned exchange_log_status(const px_exchange *exchange);
 
+/* The same as metrics and counters have it: 0 where there was no answer. */
+unsigned exchange_counted_status(const px_exchange *exchange);
+
 /* From the end of the request's head until it was answered, and until the head of the answer was
  * sent.  False: it was not. */
 bool exchange_handler_ms(const px_exchange *exchange, uint32_t *out_ms);

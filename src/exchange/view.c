@@ -209,7 +209,7 @@ void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_
         .started_ms = exchange->arrival.started_ms,
         .received = exchange->input.received,
         .sent = exchange->answer.head_only ? 0 : exchange->output.passed,
-        .status = exchange->answer.status,
+        .status = (uint16_t)exchange_counted_status(exchange),
         .method = exchange->arrival.method,
         .version = exchange->arrival.version,
         .scheme_https = exchange->arrival.scheme_https,

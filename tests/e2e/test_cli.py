@@ -150,7 +150,7 @@ def test_control_bytes_in_an_argument_do_not_reach_the_terminal():
 # --- Help and version ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("args", [["-h"], ["--help"], ["healthcheck", "-h"]])
+@pytest.mark.parametrize("args", [["-h"], ["--help"], ["help"], ["healthcheck", "-h"]])
 def test_help_is_one_screen(args):
     code, out, err = run(*args)
     assert (code, err) == (0, "")
@@ -171,6 +171,13 @@ def test_help_of_a_command_lists_its_flags(command):
         assert code == 64 and "unknown flag" not in err and "not a flag of" not in err, err
 
 
+@pytest.mark.parametrize("command", ["respond", "check", "reload"])
+def test_help_is_a_command(command):
+    assert run("help", command) == run(command, "--help")
+    code, out, err = run("help", "chekc")
+    assert (code, out) == (64, "") and "did you mean check?" in err
+
+
 def test_help_lists_what_is_there_and_nothing_else():
     _, out, _ = run("--help")
     for word in ("respond", "files", "proxy", "healthcheck", "--listen", "-l", "--workers", "-w", "--log", "--log-file",
@@ -182,7 +189,7 @@ def test_help_lists_what_is_there_and_nothing_else():
         assert code == 64 and "unknown flag" not in err, f"{flag} is in the help only: {err}"
 
 
-@pytest.mark.parametrize("args", [["--version"], ["respond", "--version"]])
+@pytest.mark.parametrize("args", [["--version"], ["-V"], ["respond", "--version"], ["run", "-V"]])
 def test_version(args):
     code, out, err = run(*args)
     assert (code, err) == (0, "")

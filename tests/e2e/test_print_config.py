@@ -154,6 +154,14 @@ def word_of(command):
     return ["http://127.0.0.1:1"] if command == "proxy" else []
 
 
+@pytest.mark.parametrize("status", ["204", "205", "304"])
+def test_a_status_without_content_is_no_warning(tmp_path, status):
+    code, out, _ = run("respond", "--status", status, "--print-config")
+    (tmp_path / "pollux.conf").write_text(out)
+    assert code == 0 and f"respond {status}\n" in out
+    assert run("check", "-q", "-c", tmp_path / "pollux.conf") == (0, "", "")
+
+
 @pytest.mark.parametrize("command", ["respond", "files", "proxy"])
 def test_each_flag_is_a_directive(folder, command):
     names = set(re.findall(r"^  (?:-., |    )--([a-z0-9-]+)", run(command, "--help")[1], re.M))

@@ -457,7 +457,10 @@ host * {
             assert sum(map(int, answered)) == 3
             assert get(server, "/metrics", method="HEAD")[0] == 200
             status, fields, _ = get(server, "/metrics", method="POST")
-            assert (status, fields["allow"]) == (405, "GET, HEAD")
+            assert (status, fields["allow"]) == (405, "GET, HEAD, OPTIONS")
+            for path in ("/metrics", "/status"):
+                status, fields, content = get(server, path, method="OPTIONS")
+                assert (status, fields["allow"], content) == (204, "GET, HEAD, OPTIONS", b"")
             status, fields, content = get(server, "/status", fields="Accept: application/json\r\n")
             assert (status, fields["content-type"].split(";")[0]) == (200, "application/json")
             assert b"<html" in get(server, "/status", fields="Accept: text/html\r\n")[2]
@@ -1166,10 +1169,50 @@ def test_explain_says_what_a_request_would_meet(folder):
     assert explain(folder, "GET", "http://A.test:8080/y")[1] == (
         "host      host a.test  # pollux.conf:5\nanswer    404: there is no route for it\n"
     )
-    assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no route for it\n"
+    assert explain(folder, "GET", "http://b.test/x/1")[1] == "answer    404: there is no host of that name, and no route for it\n"
     assert explain(folder, "GET", "https://a.test/y")[1] == "answer    none: no address is listened on for https\n"
     assert explain(folder, "GET", "a.test")[0] == 64
     assert explain(folder, "GET")[0] == 64
+
+
+def test_explain_says_what_answers_where_nothing_is_found(folder):
+    """No route, another method, no file: and the server says the same."""
+    (folder / "www" / "sub").mkdir()
+    (folder / "www" / "empty").mkdir()
+    (folder / "www" / "sub" / "index.html").write_text("sub")
+    (folder / "www" / "a b.txt").write_text("a b")
+    text = (
+        "host a.test {\n"
+        "    error_page 404 /404.html\n"
+        "    error_page 404 405 /err.html\n"
+        "    route GET /both { respond g }\n"
+        "    route POST /both { respond p }\n"
+        "    route /spa/{rest...} {\n        files www\n        fallback /index.html\n    }\n"
+        "    route /plain/{rest...} {\n        files www\n        error_page 404 /none.html\n    }\n"
+        "    route /err.html { respond wrong }\n"
+        "}\n"
+    )
+    with serve(folder, text) as server:
+        def both(method, path):
+            code, out, _ = explain(folder, method, f"http://a.test{path}")
+            assert code == 0
+            return get(server, path, host="a.test", method=method)[0], re.sub(r"  # .*", "", out).splitlines()[1:]
+
+        assert both("DELETE", "/both") == (405, [
+            "route     route GET /both", "route     route POST /both", "error     error_page 404 405 /err.html",
+            "answer    405: the path has a route for GET, HEAD, POST alone"])
+        assert both("OPTIONS", "/both")[0] == 204 and both("OPTIONS", "/both")[1][-1] == "answer    204: the path has a route for GET, HEAD, POST"
+        assert both("GET", "/none") == (404, ["error     error_page 404 405 /err.html", "answer    404: there is no route for it"])
+        tail = lambda path: (lambda status, lines: (status, [line.replace(str(folder) + "/", "") for line in lines[lines.index("answer    files www") + 1:]]))(*both("GET", path))
+        assert tail("/spa/a%20b.txt") == (200, ["file      www/a%20b.txt"])
+        assert tail("/spa/sub/") == (200, ["file      www/sub/", "index     www/sub/index.html"])
+        assert tail("/spa/sub") == (301, ["file      www/sub", "status    301: it is a folder, which ends in a slash"])
+        assert tail("/plain/none") == (404, ["file      www/none", "status    404: there is no such file", "page      error_page 404 /none.html"])
+        assert tail("/spa/empty/") == (403, ["file      www/empty/", "status    403: the folder has no index, and is not listed"])
+        status, lines = tail("/spa/none")
+        assert lines == ["file      www/none",
+                         "fallback  fallback /index.html: there is no such file, and a browser that looks for a page gets", "file      www/index.html"]
+    assert explain(folder, "GET", "http://b.test/")[1] == "answer    404: there is no host of that name, and no route for it\n"
 
 
 def test_explain_looks_at_a_port_where_listeners_differ_for_it(folder):

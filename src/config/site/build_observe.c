@@ -9,7 +9,7 @@
 #include "pollux/request.h"
 #include "pollux/response.h"
 
-/* They can be read, and nothing else (RFC 9110 section 15.5.6). */
+/* They can be read (RFC 9110 section 15.5.6). */
 static bool is_read(px_exchange *exchange)
 {
     px_str method = px_request_method(exchange);
@@ -20,8 +20,11 @@ static bool is_read(px_exchange *exchange)
 static void observe_handle(px_exchange *exchange, const struct config *config, px_handler show)
 {
     if (!is_read(exchange)) {
-        px_response_add_field(exchange, px_str_of("Allow"), px_str_of("GET, HEAD"));
-        px_respond_error(exchange, 405);
+        px_response_add_field(exchange, px_str_of("Allow"), px_str_of("GET, HEAD, OPTIONS"));
+        if (px_str_equal(px_request_method(exchange), px_str_of("OPTIONS")))
+            px_respond(exchange, 204, px_str_of(NULL), px_str_make("", 0));
+        else
+            px_respond_error(exchange, 405);
     } else if (config->metrics) {
         show(exchange, config->metrics);
     } else {

@@ -108,6 +108,6 @@ const struct flag flags_common[] = {
     {"print-config", 0, NULL, FOR_SERVING, flag_set_switch, FLAG_AT(print_config),
      "print the file for pollux run that says the same, and end"},
     {"help", 'h', NULL, FOR_ALL, set_help, 0, "print this"},
-    {"version", 0, NULL, FOR_ALL, set_version, 0, "print the version"},
+    {"version", 'V', NULL, FOR_ALL, set_version, 0, "print the version"},
     {0},
 };

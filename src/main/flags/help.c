@@ -17,7 +17,7 @@ static const char help_text[] =
     "       pollux proxy [FLAGS] URL...     pass requests on to other servers\n"
     "       pollux healthcheck [FLAGS] URL  exit 0 if URL answers 2xx or 3xx, else 1\n"
     "       pollux run [-c FILE]            serve FILE (check, config, fmt, reload)\n"
-    "       pollux COMMAND --help           every flag of a command\n"
+    "       pollux help COMMAND             every flag of it, as COMMAND --help\n"
     "  -l, --listen ADDR   host:port, :port, [v6]:port, unix:/path, fd:NAME; repeat\n"
     "                      https://ADDR for TLS (default 0.0.0.0:8080, or $PORT)\n"
     "  -w, --workers N     processes (default: the CPUs allowed)\n"
@@ -31,7 +31,7 @@ static const char help_text[] =
     "  --max-connections N per worker; --timeout-head TIME, --timeout-idle TIME and\n"
     "                      more limits: pollux respond --help\n"
     "  -q, --quiet         do not say where it listens\n"
-    "  -h, --help, --version         TIME: seconds, or 500ms, 10s, 1m; SIZE: 64k, 1m\n"
+    "  -h, --help, -V, --version     TIME: seconds, or 500ms, 10s, 1m; SIZE: 64k, 1m\n"
     "Signals: TERM, INT, QUIT drain, twice: now; HUP reloads; USR1 counts and\n"
     "         reopens the log; USR2 replaces the program.\n";
 

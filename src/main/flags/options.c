@@ -465,6 +465,22 @@ static void options_init(struct options *options)
     options->healthcheck.timeout_ms = CHECK_TIMEOUT_MS_DEFAULT;
 }
 
+/* "help", and behind it whose. */
+static px_err help_parse(struct options *options, int count, char **words, px_error *out_error)
+{
+    options->command = COMMAND_HELP;
+    if (count == 0 || words[0][0] == '-')
+        return error_clear(out_error);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        if (strcmp(words[0], commands[i].name) != 0)
+            continue;
+        options->name = commands[i].name;
+        options->help_command = commands[i].command;
+        return error_clear(out_error);
+    }
+    return command_unknown(words[0], out_error);
+}
+
 px_err options_parse(struct options *out_options, int argc, char **argv, const char *port,
                      px_error *out_error)
 {
@@ -472,6 +488,8 @@ px_err options_parse(struct options *out_options, int argc, char **argv, const c
     size_t i = 0;
 
     options_init(out_options);
+    if (name && strcmp(name, "help") == 0)
+        return help_parse(out_options, argc - 2, argv + 2, out_error);
     if (name) {
         while (i < ARRAY_COUNT(commands) && strcmp(name, commands[i].name) != 0)
             i++;

@@ -299,7 +299,10 @@ static px_err read_text(void *context, const char *path, size_t bytes_max, struc
 /* Whether it would be served, and would be what the command line says. */
 static bool is_good(const struct options *options, struct buf *text)
 {
-    const struct config_reader reader = {read_text, run_reader.list, run_reader.variable, text};
+    const struct config_reader reader = {.read = read_text,
+                                         .list = run_reader.list,
+                                         .variable = run_reader.variable,
+                                         .context = text};
     struct config *config = config_open(&reader, file_name, &alloc_libc, options->run.shared);
     struct options again = *options;
 

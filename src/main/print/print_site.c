@@ -57,7 +57,8 @@ static void print_respond(struct print *print, const struct respond_options *res
     snprintf(status, sizeof(status), "%u", (unsigned)respond->status);
     print_begin(print, "respond");
     print_word(print, status);
-    print_literal(print, respond->text);
+    if (respond->status != 204 && respond->status != 205 && respond->status != 304)
+        print_literal(print, respond->text);
     print_end(print);
 }
 

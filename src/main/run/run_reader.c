@@ -131,6 +131,16 @@ static px_err reader_list(void *context, const char *pattern, struct arena *aren
     return PX_OK;
 }
 
+static enum path_kind reader_kind(void *context, const char *path)
+{
+    struct stat status;
+
+    (void)context;
+    if (stat(path, &status) != 0)
+        return PATH_NOTHING;
+    return S_ISDIR(status.st_mode) ? PATH_FOLDER : PATH_FILE;
+}
+
 static const char *reader_variable(void *context, const char *name)
 {
     (void)context;
@@ -138,4 +148,4 @@ static const char *reader_variable(void *context, const char *name)
 }
 
 const struct config_reader run_reader = {
-    .read = reader_read, .list = reader_list, .variable = reader_variable};
+    .read = reader_read, .list = reader_list, .variable = reader_variable, .kind = reader_kind};

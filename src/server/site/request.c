@@ -57,7 +57,7 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
 {
     px_server *server = session->server;
 
-    unsigned status = px_response_status(exchange);
+    unsigned status = exchange_counted_status(exchange);
 
     work_count(&server->loop->work, WORK_END);
     if (status >= 200)

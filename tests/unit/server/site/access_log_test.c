@@ -406,6 +406,72 @@ static void json_lines_name_broken_rules(void **state)
     site_close(&site);
 }
 
+/* Some of its content, and no more. */
+static px_pull some_and_no_more(px_exchange *exchange, char *out, size_t room, size_t *out_bytes,
+                                void *context)
+{
+    uint32_t *pulls = context;
+
+    if (++*pulls > 1) {
+        px_exchange_abort(exchange);
+        return PX_PULL_LATER;
+    }
+    assert_true(room > 0);
+    out[0] = 'a';
+    *out_bytes = 1;
+    return PX_PULL_MORE;
+}
+
+static void answer_in_part(px_exchange *exchange, void *context)
+{
+    const px_producer producer = {sizeof(px_producer), some_and_no_more, NULL, context};
+
+    px_respond_producer(exchange, 200, px_str_of("text/plain"), PX_LENGTH_UNKNOWN, &producer);
+}
+
+static void take_metrics(px_str text, void *context)
+{
+    struct lines *taken = context;
+
+    assert_true(taken->len + text.len < sizeof(taken->text));
+    memcpy(taken->text + taken->len, text.ptr, text.len);
+    taken->len += text.len;
+    taken->text[taken->len] = '\0';
+}
+
+/* What a program cut after its head was out is its failure in the log, in metrics and in counters.
+ */
+static void what_a_program_cuts_is_500_everywhere(void **state)
+{
+    px_server_options options = PX_SERVER_OPTIONS_DEFAULT;
+    static struct lines lines, text;
+    struct site site;
+    uint32_t pulls = 0;
+    px_error error;
+
+    (void)state;
+    memset(&lines, 0, sizeof(lines));
+    memset(&text, 0, sizeof(text));
+    px_metrics *metrics = px_metrics_create(NULL, &error);
+    assert_non_null(metrics);
+    options.log_format = PX_LOG_JSON;
+    options.on_log = take_lines;
+    options.log_context = &lines;
+    options.metrics = metrics;
+    site_open(&site, &options);
+    site_route(&site, "/cut", answer_in_part, &pulls);
+    request(&site, "GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(pulls, 2);
+    assert_non_null(strstr(lines.text, "\"status\":500,"));
+    assert_int_equal(site_counters(&site).responses[5], 1);
+    assert_int_equal(site_counters(&site).responses[2], 0);
+    assert_int_equal(px_metrics_write(metrics, PX_METRICS_PROMETHEUS, take_metrics, &text), PX_OK);
+    assert_non_null(strstr(text.text, "http_response_status_code=\"500\""));
+    assert_null(strstr(text.text, "http_response_status_code=\"200\""));
+    site_close(&site);
+    px_metrics_destroy(metrics);
+}
+
 static void request_format_prints_accepted_heads(void **state)
 {
     struct site site;
@@ -456,6 +522,7 @@ int main(void)
         cmocka_unit_test(template_that_is_wrong),
         cmocka_unit_test(json_lines_of_what_is_refused),
         cmocka_unit_test(json_lines_name_broken_rules),
+        cmocka_unit_test(what_a_program_cuts_is_500_everywhere),
         cmocka_unit_test(request_format_prints_accepted_heads),
         cmocka_unit_test(no_log_without_a_taker),
     };
