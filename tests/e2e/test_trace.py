@@ -50,6 +50,18 @@ def until(call, seconds=15):
         time.sleep(0.05)
 
 
+def test_a_collector_that_asks_who_sends(tmp_path):
+    """The field's value comes from a file, and pollux config does not tell it."""
+    (tmp_path / "token").write_text("s3cret\n")
+    option = '"header=Authorization: Bearer ${file:token}"'
+    with Collector() as collector, serve(tmp_path, collector.url, option) as server:
+        get(server)
+        collector.wait(1)
+        assert collector.heads[0].get_all("Authorization") == ["Bearer s3cret"]
+        code, out, _ = run("config", "-c", tmp_path / "pollux.conf", cwd=tmp_path)
+        assert code == 0 and "s3cret" not in out and "header=Authorization: Bearer ${file:" in out
+
+
 def test_what_is_in_a_span(tmp_path):
     with Collector() as collector, serve(tmp_path, collector.url) as server:
         before = time.time_ns()
@@ -209,6 +221,9 @@ def test_without_a_collector_all_is_served(tmp_path):
      ("trace otlp a:1", "1:12", '"a:1" is no collector'),
      ("trace off http://a:1", "1:11", "takes no other value"),
      ("trace otlp http://a:1 sample=half", "1:23", "is not a share"),
+     ('trace otlp http://a:1 "header=Host: a"', "1:23", "header is no field that may be added"),
+     ('trace otlp http://a:1 "header=nothing"', "1:23", "header is no field that may be added"),
+     ('trace otlp http://a:1 "header=A: \\x01"', "1:23", "header is no field that may be added"),
      ("trace otlp http://a:1 untrusted=ignore", "1:23", "is not one of keep or restart")],
 )  # fmt: skip
 def test_mistakes(tmp_path, line, place, says):

@@ -13,6 +13,7 @@ static const struct config_option trace_options[] = {
     {.name = "sample",
      .use = {TYPE_SHARE, "SHARE", .words = trace_sample_words, .may_be_word = true}},
     {.name = "untrusted", .use = {TYPE_WORD, "RULE", .words = untrusted_words}},
+    {.name = "header", .use = {TYPE_TEXT, "'NAME: VALUE'"}},
     {0},
 };
 
@@ -301,7 +302,9 @@ const struct config_directive schema_upstream[] = {
      .help = "sends a span of each request that is sampled to a collector, by OTLP over HTTP as "
              "JSON; a URL without a path means /v1/traces; sample: of traces that begin here one "
              "in so many (1/1), or parent: none; untrusted=restart: traces go on from "
-             "trusted_proxies alone",
+             "trusted_proxies alone; header: a field of each message, in quotes as a whole, for "
+             "collectors that ask who sends: \"header=Authorization: Bearer "
+             "${file:/run/secrets/otlp}\"",
      .example = "trace otlp http://127.0.0.1:4318 sample=1/100\nrespond"},
     {.name = "resolver",
      .where = IN_TOP,

@@ -148,6 +148,7 @@ struct trace_options {
     const char *url; /* of a collector; NULL: nowhere */
     uint32_t sample; /* of traces that begin here one in so many; 0: none */
     bool restart;    /* traces go on from trusted proxies alone */
+    px_field header; /* borrowed: of each message; an absent name: none */
 };
 
 struct healthcheck_options {

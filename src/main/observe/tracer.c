@@ -42,6 +42,7 @@ struct tracer {
     px_timer *timer;       /* owned: when the next message is due */
     px_fetch *fetch;       /* that is under way; NULL: none */
     const char *url;       /* borrowed: the options' */
+    px_field header;       /* borrowed: likewise; an absent name: none */
     bool has_path;         /* in it */
     bool is_ending;
     struct buf begin; /* of each message; made before the sandbox */
@@ -143,8 +144,9 @@ static const px_fetch_callbacks callbacks = {.struct_size = sizeof(callbacks), .
 
 static void send_message(struct tracer *tracer)
 {
-    static const px_field fields[] = {{{"Content-Type", 12}, {"application/json", 16}},
-                                      {{"User-Agent", 10}, {"pollux", 6}}};
+    const px_field fields[] = {{{"Content-Type", 12}, {"application/json", 16}},
+                               {{"User-Agent", 10}, {"pollux", 6}},
+                               tracer->header};
     px_fetch_options options = PX_FETCH_OPTIONS_DEFAULT;
     px_error error;
 
@@ -154,7 +156,7 @@ static void send_message(struct tracer *tracer)
     if (!tracer->has_path)
         options.target = px_str_of("/v1/traces");
     options.fields = fields;
-    options.field_count = sizeof(fields) / sizeof(fields[0]);
+    options.field_count = ARRAY_COUNT(fields) - (tracer->header.name.len == 0);
     options.content = buf_str(&tracer->sending);
     options.total_timeout_ms = PATIENCE_MS;
     tracer->fetch = px_fetch_start(tracer->client, &options, &callbacks, tracer, &error);
@@ -256,6 +258,7 @@ px_err tracer_open(px_loop *loop, const struct trace_options *options, struct co
     *tracer = (struct tracer){.loop = loop,
                               .counts = counts,
                               .url = options->url,
+                              .header = options->header,
                               .has_path = url_has_path(options->url)};
     buf_init(&tracer->begin, &alloc_libc, BATCH_BYTES_MAX);
     buf_init(&tracer->filling, &alloc_libc, BATCH_BYTES_MAX);

@@ -7,8 +7,27 @@
 
 #include "main/answers/place.h"
 #include "main/diagnostics.h"
+#include "main/flags/values.h"
 
 enum { TRACE_OFF }; /* words of `trace` */
+
+/* "Authorization: Bearer ...": what is wrong with it is said without it. */
+static bool take_header(struct config *config, const struct config_node *node, px_field *out_field)
+{
+    const struct config_typed *header = node_option(node, "header");
+
+    if (!header)
+        return true;
+    bool is_good = value_field(header->text.ptr, &out_field->name, &out_field->value) &&
+                   !value_is_framing(out_field->name) &&
+                   !value_is_name(out_field->name, "Content-Type") &&
+                   !value_is_name(out_field->name, "Host");
+
+    if (!is_good)
+        report_add(&config->load.report, REPORT_MEANING, header->value->place,
+                   "header is no field that may be added: write \"header=Authorization: ...\"");
+    return is_good;
+}
 
 static bool take_trace(struct config *config, struct options *options)
 {
@@ -36,6 +55,8 @@ static bool take_trace(struct config *config, struct options *options)
     }
     options->trace.url = url->text.ptr;
     options->trace.sample = sample ? (sample->is_word ? 0 : (uint32_t)sample->number) : 1;
+    if (!take_header(config, node, &options->trace.header))
+        return false;
     options->trace.restart = untrusted && untrusted->word == 1;
     return true;
 }

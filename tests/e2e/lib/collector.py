@@ -80,7 +80,7 @@ class Collector:
     """`answer(number)` is the status of each message, from 1; a wait is its own."""
 
     def __init__(self, answer=lambda number: 200):
-        self.spans, self.faults, self.statuses, self.paths = [], [], [], []
+        self.spans, self.faults, self.statuses, self.paths, self.heads = [], [], [], [], []
         self.news = threading.Condition()
         collector = self
 
@@ -91,6 +91,7 @@ class Collector:
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 with collector.news:
                     collector.paths.append(self.path)
+                    collector.heads.append(self.headers)
                     number = len(collector.paths)
                 status = answer(number)
                 with collector.news:
