@@ -18,7 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOISY_WAIT = 0.05
 TITLES = {"http1": "HTTP/1.1: CPU time and memory", "secure": "TLS and HTTP/2: CPU time",
           "realtime": "WebSocket: CPU time and memory", "proxy": "Reverse proxy: CPU time",
-          "scale": "As the work grows: CPU time"}
+          "scale": "As the work grows: CPU time",
+          "operations": "What operators switch on: CPU time"}
 DECIMALS = {"us": 3, "B": 0, "KiB": 0}
 
 
@@ -150,9 +151,10 @@ class Page:
                     wanted, text = f"<= {most:,} B", f"{found:,.0f} B" if values else "-"
                     spread = "-"
                 else:
-                    three = ratio(results, "pollux", other)
+                    measured, _, other = other.rpartition("/")
+                    three = ratio(results, measured or "pollux", other)
                     found = three[0] if three else None
-                    wanted, text = f"<= {most:.2f} x {other}", ratio_text(three)
+                    wanted, text = f"{measured} <= {most:.2f} x {other}".strip(), ratio_text(three)
                     spread = f"{three[1]:.3f} to {three[2]:.3f}" if three else "-"
                 if found is None:
                     verdict = "not measured"

@@ -1,6 +1,7 @@
 """The rows of the table: what is loaded how, and what pollux has to reach.
 
-A target is a largest ratio to another server of the same run, or a largest number of bytes.
+A target is a largest ratio to another server of the same run, or a largest number of bytes.  It is pollux' own, or that of
+the server before a slash.
 """
 
 import dataclasses
@@ -108,6 +109,10 @@ ROWS = (
     *(point("fields", at, fields=some_fields(at - 1)) for at in (3, 10, 30, 60)),
     *(point("routes", at, target=f"/r{at // 2}/page") for at in (1, 10, 100, 1000, 10_000)),
     *(point("files", at, target="/many/0", content_bytes=100) for at in (1, 100, 10_000, 100_000)),
+    Row("observed", "Keep-alive, 512 connections: with metrics, with a JSON log", "cpu", "us", connections=512,
+        page="operations", reach=(("library-metrics/library", 1.01), ("program-json/program", 1.06))),
+    Row("hosts", "Keep-alive, 512 connections: one host of 10,000", "cpu", "us", connections=512, page="operations",
+        reach=(("hosts-10000/hosts-1", 1.03),)),
 )
 
 

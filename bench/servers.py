@@ -237,7 +237,7 @@ class Running:
 
 
 class Server:
-    """How to start one. `rows` are the rows it takes part in; None means all."""
+    """How to start one. `rows` are the rows it takes part in; None means all that compare servers."""
 
     rows = None
     target = "/"
@@ -255,7 +255,7 @@ class Server:
         return Running(self, argv, port, bench.server_core, folder / "output")
 
     def takes_part(self, row):
-        return self.rows is None or row.name in self.rows
+        return row.name in self.rows if self.rows is not None else row.page != "operations"
 
     def request_target(self, row):
         return row.target or self.target
@@ -327,6 +327,24 @@ def trained_command(bench, row, folder, port):
 
 def trained(build):
     return build.parent / "pgo/pollux"
+
+
+def observed_command(*flags):
+    """The program, whose log goes where it costs the disk nothing."""
+    return lambda bench, row, folder, port: [bench.build / "pollux", "respond", "-q", "-w", "1", *flags,
+                                             "-l", f"127.0.0.1:{port}"]
+
+
+def hosts_command(count):
+    """So many hosts with a route each; the one that is asked for is the last."""
+
+    def command(bench, row, folder, port):
+        names = [f"h{number}.test" for number in range(count - 1)] + ["127.0.0.1"]
+        hosts = "".join(f'host {name} {{ route /{{$}} {{ respond "Hello, world!" }} }}\n' for name in names)
+        config = write(folder / "pollux.conf", f"log off\nworkers 1\nlisten 127.0.0.1:{port}\n{hosts}")
+        return [bench.build / "pollux", "run", "-q", "-c", config]
+
+    return command
 
 
 def build_program_command(path):
@@ -516,6 +534,16 @@ def all_servers(build, floor_names, scale):
     add("pollux, trained", trained(build).exists(), lambda: first_line([trained(build), "--version"]),
         trained_command, rows=("keepalive", "pipelined", "connection") + files + secure + proxies)
     add("pollux, no sandbox", built("pollux"), lambda: "--sandbox=off", without("--sandbox=off"), rows=("keepalive",))
+    version = lambda: first_line([build / "pollux", "--version"])
+    for name, program, command, row in (
+            ("library", "bench/observed", lambda *given: [build / "bench/observed", str(given[3])], "observed"),
+            ("library-metrics", "bench/observed",
+             lambda *given: [build / "bench/observed", str(given[3]), "metrics"], "observed"),
+            ("program", "pollux", observed_command("--log", "off"), "observed"),
+            ("program-json", "pollux", observed_command("--log", "json", "--log-file", "/dev/null"), "observed"),
+            ("hosts-1", "pollux", hosts_command(1), "hosts"),
+            ("hosts-10000", "pollux", hosts_command(10000), "hosts")):
+        add(name, built(program), version, command, (row,))
     embedder = add("embedder", built("bench/embedder"), lambda: "bench/embedder.c on libpollux",
                    build_program_command("bench/embedder"), rows=plain)
     if embedder:
