@@ -300,8 +300,7 @@ static void program_close(void *context)
 
 static void program_report(void *context)
 {
-    struct program *program = context;
-    counts_report(&program->counts);
+    counts_report(&((struct program *)context)->counts);
 }
 
 static void program_say(enum master_level level, const char *text, void *context)

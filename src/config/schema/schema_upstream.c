@@ -303,7 +303,7 @@ const struct config_directive schema_upstream[] = {
              "JSON; a URL without a path means /v1/traces; sample: of traces that begin here one "
              "in so many (1/1), or parent: none; untrusted=restart: traces go on from "
              "trusted_proxies alone; header: a field of each message, in quotes as a whole, for "
-             "collectors that ask who sends: \"header=Authorization: Bearer "
+             "collectors that want a token: \"header=Authorization: Bearer "
              "${file:/run/secrets/otlp}\"",
      .example = "trace otlp http://127.0.0.1:4318 sample=1/100\nrespond"},
     {.name = "resolver",

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "main/answers/place.h"
+#include "main/flags/command.h"
 #include "main/flags/flag.h"
 #include "main/flags/options_effect.h"
 #include "main/flags/suggest.h"
@@ -23,22 +24,6 @@
 enum {
     CHECK_TIMEOUT_MS_DEFAULT = 5000,
     LONG_FLAG_BASE = 256, /* getopt_long's value of the first flag; letters are below */
-};
-
-static const struct {
-    const char *name;
-    enum command command;
-    const char *words; /* what stands behind its flags */
-} commands[] = {
-    {"respond", COMMAND_RESPOND, " [TEXT]"},
-    {"healthcheck", COMMAND_HEALTHCHECK, " URL"},
-    {"files", COMMAND_FILES, " [DIR]"},
-    {"proxy", COMMAND_PROXY, " URL..."},
-    {"run", COMMAND_RUN, ""},
-    {"check", COMMAND_CHECK, ""},
-    {"config", COMMAND_CONFIG, ""},
-    {"fmt", COMMAND_FMT, " [FILE]"},
-    {"reload", COMMAND_RELOAD, ""},
 };
 
 /* For whose help a line sends to. */
@@ -187,9 +172,9 @@ static px_err flag_misplaced(const struct options *options, const struct flag *f
 {
     const char *owner = NULL;
 
-    for (size_t i = 0; i < ARRAY_COUNT(commands) && !owner; i++)
-        if ((flag->commands & 1U << commands[i].command))
-            owner = commands[i].name;
+    for (const struct command_row *row = command_rows; row->name && !owner; row++)
+        if ((flag->commands & 1U << row->command))
+            owner = row->name;
     CHECK(owner); /* every flag is one of some command */
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "--%s is a flag of pollux %s, not of pollux %s (see pollux %s --help)",
@@ -251,11 +236,12 @@ static px_err command_late(const char *word, px_error *out_error)
 {
     const char *name = "respond", *rest = " [TEXT]";
 
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        if (strcmp(word, commands[i].name) == 0) {
-            name = commands[i].name;
-            rest = commands[i].words;
-        }
+    const struct command_row *row = command_find(word);
+
+    if (row) {
+        name = row->name;
+        rest = row->words;
+    }
     return error_set(out_error, PX_ERR_INVALID, 0,
                      "%s: the command comes first: pollux %s [FLAGS]%s", word, name, rest);
 }
@@ -418,19 +404,6 @@ static px_err process_check(const struct options *options, px_error *out_error)
     return PX_OK;
 }
 
-/* A word that is no command. */
-static px_err command_unknown(const char *word, px_error *out_error)
-{
-    struct suggestion near = suggest(word, strlen(word));
-
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        suggest_try(&near, commands[i].name);
-    return error_set(out_error, PX_ERR_INVALID, 0,
-                     "'%s' is not a command%s%s%s (see pollux --help)", word,
-                     near.nearest ? ": did you mean " : "", near.nearest ? near.nearest : "",
-                     near.nearest ? "?" : "");
-}
-
 /* Behind the addresses that are served, which have a default of their own. */
 px_err options_listen_metrics(struct options *options, px_error *out_error)
 {
@@ -471,32 +444,30 @@ static px_err help_parse(struct options *options, int count, char **words, px_er
     options->command = COMMAND_HELP;
     if (count == 0 || words[0][0] == '-')
         return error_clear(out_error);
-    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (strcmp(words[0], commands[i].name) != 0)
-            continue;
-        options->name = commands[i].name;
-        options->help_command = commands[i].command;
-        return error_clear(out_error);
-    }
-    return command_unknown(words[0], out_error);
+    const struct command_row *row = command_find(words[0]);
+
+    if (!row)
+        return command_unknown(words[0], out_error);
+    options->name = row->name;
+    options->help_command = row->command;
+    return error_clear(out_error);
 }
 
 px_err options_parse(struct options *out_options, int argc, char **argv, const char *port,
                      px_error *out_error)
 {
     const char *name = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
-    size_t i = 0;
 
     options_init(out_options);
     if (name && strcmp(name, "help") == 0)
         return help_parse(out_options, argc - 2, argv + 2, out_error);
     if (name) {
-        while (i < ARRAY_COUNT(commands) && strcmp(name, commands[i].name) != 0)
-            i++;
-        if (i == ARRAY_COUNT(commands))
+        const struct command_row *row = command_find(name);
+
+        if (!row)
             return command_unknown(name, out_error);
-        out_options->command = commands[i].command;
-        out_options->name = commands[i].name;
+        out_options->command = row->command;
+        out_options->name = row->name;
         out_options->server.log_format = PX_LOG_COMBINED;
         argc--;
         argv++;
