@@ -173,8 +173,9 @@ def test_help_of_a_command_lists_its_flags(command):
 
 @pytest.mark.parametrize("command", ["respond", "check", "reload"])
 def test_help_is_a_command(command):
-    assert run("help", command) == run(command, "--help")
-    code, out, err = run("help", "chekc")
+    words = [["help", command], ["help", "chekc"]]
+    assert run(*words[0]) == run(command, "--help")
+    code, out, err = run(*words[1])
     assert (code, out) == (64, "") and "did you mean check?" in err
 
 
