@@ -351,13 +351,12 @@ static const struct channel_events channel_events = {
 static px_err life_open(struct life *life, px_error *out_error)
 {
     const struct options *options = life->worker->options;
-    px_err err = PX_OK;
 
     CHECK(!life->log);
-    if (options->server.log_format != PX_LOG_OFF)
-        err = log_open(options->log_file, life->worker->log_fd, life->worker->log_lock_fd,
-                       &life->log, out_error);
-    return err;
+    if (options->server.log_format == PX_LOG_OFF)
+        return PX_OK;
+    return log_open(options->log_file, life->worker->log_fd, life->worker->log_lock_fd, &life->log,
+                    out_error);
 }
 
 /* Gives up what is not needed any more, before the first byte of a peer and before the first helper
