@@ -51,8 +51,7 @@ size_t text_utf8_len(px_str text, uint32_t *out_code)
     return len;
 }
 
-/* --- Escaping ---------------------------------------------------------------------------------
- */
+/* --- Escaping --------------------------------------------------------------------------------- */
 
 static char *write_hex(char *out, const char *prefix, unsigned char byte)
 {
@@ -143,8 +142,7 @@ void text_put_escaped(struct text *text, px_str piece, enum text_escape escape)
     }
 }
 
-/* --- UTF-8 in pieces --------------------------------------------------------------------------
- */
+/* --- UTF-8 in pieces -------------------------------------------------------------------------- */
 
 bool text_utf8_step(struct text_utf8 *utf8, uint8_t byte)
 {

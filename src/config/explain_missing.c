@@ -51,8 +51,7 @@ bool explaining_holds(struct explaining *explaining, const struct config_step *s
            px_matcher_matches_request(matcher, explaining->request) == 1;
 }
 
-/* --- No route ---------------------------------------------------------------------------------
- */
+/* --- No route --------------------------------------------------------------------------------- */
 
 static bool names_status(const struct config_node *node, unsigned status)
 {
@@ -134,8 +133,7 @@ void explaining_put_no_route(struct explaining *explaining, unsigned status)
                                         : "there is no host of that name, and no route for it");
 }
 
-/* --- No file ----------------------------------------------------------------------------------
- */
+/* --- No file ---------------------------------------------------------------------------------- */
 
 static int digit_of(char byte)
 {

@@ -26,8 +26,7 @@ void explaining_put_node(struct explaining *explaining, const char *label,
 /* Whether a step waits for nothing, or for what the request is. */
 bool explaining_holds(struct explaining *explaining, const struct config_step *step);
 
-/* --- explain_missing.c ------------------------------------------------------------------------
- */
+/* --- explain_missing.c ------------------------------------------------------------------------ */
 
 /* What answers where a host has no route for the request; `status` is px_site_find's. */
 void explaining_put_no_route(struct explaining *explaining, unsigned status);
