@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/h2/h2_engine.h"
 #include "http/h2/h2_session.h"
 #include "http/h2/hpack.h"
 #include "lib/test.h"
@@ -561,15 +562,24 @@ static size_t bend(void)
     }
 }
 
-/* Whether the script ends within a frame, which one side may judge before the other. */
-static bool is_cut(void)
+/* Whether the two sides may judge a script in different ways. It ends within a frame, or a frame is
+ * for a stream that later ones passed over (a bent length can swallow the frame that began it):
+ * ours says so, as in RFC 9113 section 5.1.1, theirs only of some frames. */
+static bool is_doubtful(void)
 {
+    bool begun[2 * STREAMS] = {false};
+    uint32_t last = 0;
     size_t at = H2_PREFACE_BYTES;
 
     while (at + H2_HEAD_BYTES <= client.len) {
         const uint8_t *head = (const uint8_t *)client.script + at;
+        uint32_t id = h2_number_at(head + 5) & INT32_MAX;
 
         at += H2_HEAD_BYTES + ((size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2]);
+        if (id > last && id < 2 * STREAMS && head[3] == H2_HEADERS)
+            begun[last = id] = true;
+        if (id > 0 && id < last && !begun[id])
+            return true;
     }
     return at != client.len;
 }
@@ -583,7 +593,7 @@ static void both_break_alike(void **state)
         write_script();
         size_t frame = bend();
 
-        if (is_cut())
+        if (is_doubtful())
             continue;
         run_ours(shared, client.script, client.len);
         run_theirs(client.script, client.len);
