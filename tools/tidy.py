@@ -49,6 +49,7 @@ FLOORS = {
     "proxy": ["base", "io", "metrics", "net", "http", "exchange", "client", "gate"],
     "server": ["base", "io", "metrics", "net", "tls", "http", "conduit", "exchange", "client", "route",
                "handlers", "gate"],
+    "flat": ["base"],
     "config": ["base"],
     "process": ["base"],
     "main": ["base", "config", "process"],

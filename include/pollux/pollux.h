@@ -17,6 +17,7 @@
 #include "pollux/field.h"
 #include "pollux/files.h"
 #include "pollux/filter.h"
+#include "pollux/flat.h"
 #include "pollux/forward_auth.h"
 #include "pollux/headers.h"
 #include "pollux/held.h"

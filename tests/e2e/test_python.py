@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from lib.runner import BUILD, ROOT
+from lib.shared import shared_library
 from lib.wire import DEADLINE_S
 
 BINDING = ROOT / "bindings" / "python"
@@ -123,14 +124,7 @@ for one in tls:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    """The shared library; a build without it has the static one, whose code can be shared too."""
-    shared = BUILD / "libpollux.so"
-    if shared.exists():
-        return shared
-    made = tmp_path_factory.mktemp("library") / "libpollux.so"
-    needs = re.search(r"^Libs.private: (.*)$", (BUILD / "pollux.pc").read_text(), re.M)[1].split()
-    subprocess.run(["gcc", "-shared", "-o", made, "-Wl,--whole-archive", BUILD / "libpollux.a", "-Wl,--no-whole-archive", *needs], check=True)
-    return made
+    return shared_library(BUILD, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

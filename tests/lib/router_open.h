@@ -19,6 +19,7 @@ static inline px_err router_open(const px_allocator *allocator, struct router **
 {
     uint32_t index = 0;
 
+    *out_router = NULL;
     while (routers_open[index].router)
         CHECK(++index < ROUTERS_OPEN_MAX);
     arena_init(&routers_open[index].arena, allocator, NULL, 0, ROUTER_BYTES_MAX);

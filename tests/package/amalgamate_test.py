@@ -40,6 +40,7 @@ int main(void)
 FLAGS = ["-std=c17", "-Wall", "-Wextra", "-Werror", "-pthread"]
 ALL = ["TLS", "HTTP2", "ZLIB", "BROTLI", "ZSTD", "CRYPT", "REDIS"]
 LIBRARIES = ["ssl", "crypto", "z", "brotlienc", "zstd", "crypt", "hiredis"]
+LIBRARY_OF = ["TLS", "TLS", "ZLIB", "BROTLI", "ZSTD", "CRYPT", "REDIS"]
 full = pytest.mark.skipif(not os.environ.get("POLLUX_FULL"), reason="minutes: in script/test full")
 
 
@@ -49,12 +50,12 @@ def run(folder, *command):
     return result.stdout
 
 
-def built(folder, compiler, level, options, libraries):
+def built(folder, compiler, level, options, libraries, *emulator):
     run(folder, os.path.join(ROOT, "script", "amalgamate"), folder, *(f"-DPX_{option}=ON" for option in options))
     (folder / "program.c").write_text(PROGRAM)
     run(folder, compiler, *FLAGS, level, "-c", "pollux.c")
     run(folder, compiler, *FLAGS, "program.c", "pollux.o", *(f"-l{name}" for name in libraries), "-o", "program")
-    return run(folder, "./program")
+    return run(folder, *emulator, "./program")
 
 
 @pytest.mark.parametrize("arguments,code,said", [
@@ -86,7 +87,22 @@ def test_with_all_options(tmp_path, compiler):
     assert built(tmp_path, compiler, "-O2", ALL, LIBRARIES) == "200 Hello, world! 7f\n"
 
 
+def combinations():
+    """Each option alone, and all but each."""
+    for option in ALL:
+        yield pytest.param([option], id=option)
+        yield pytest.param([other for other in ALL if other != option], id=f"without-{option}")
+
+
+@full
+@pytest.mark.parametrize("options", combinations())
+def test_each_option(tmp_path, options):
+    bits = sum(1 << ALL.index(option) for option in options)
+    libraries = [library for library, option in zip(LIBRARIES, LIBRARY_OF, strict=True) if option in options]
+    assert built(tmp_path, "gcc", "-O0", options, libraries) == f"200 Hello, world! {bits:x}\n"
+
+
 @full
 def test_on_arm64(tmp_path):
-    run(tmp_path, os.path.join(ROOT, "script", "amalgamate"), tmp_path)
-    run(tmp_path, "aarch64-linux-gnu-gcc", *FLAGS, "-O1", "-c", "pollux.c")
+    assert built(tmp_path, "aarch64-linux-gnu-gcc", "-O1", [], [], "qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu") == \
+        "200 Hello, world! 0\n"

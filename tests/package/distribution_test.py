@@ -78,3 +78,24 @@ def test_rpm():
     spec = os.path.join(ROOT, "deploy", "rpm", "pollux.spec")
     parsed = run("rpmspec", "-P", spec)
     assert re.findall(r"^%package -n (\S+)", parsed, re.M) == ["libpollux", "libpollux-devel"]
+
+
+# What a distribution with RPM defines by packages of its own (systemd-rpm-macros).
+MACROS = {"_unitdir": "/usr/lib/systemd/system", "_tmpfilesdir": "/usr/lib/tmpfiles.d", "systemd_post()": "%{nil}",
+          "systemd_preun()": "%{nil}", "systemd_postun_with_restart()": "%{nil}", "optflags": "-O1"}
+
+
+@full
+def test_rpm_builds(tmp_path):
+    """By rpmbuild of Debian, where the names of what it needs are none of its own: --nodeps."""
+    source = archive(tmp_path)
+    (tmp_path / "SOURCES").mkdir()
+    run("tar", "-czf", tmp_path / "SOURCES" / f"{source.name}.tar.gz", "-C", tmp_path, source.name)
+    defined = [word for name, value in {**MACROS, "_topdir": tmp_path, "_smp_mflags": "-j2"}.items() for word in ("--define", f"{name} {value}")]
+    run("rpmbuild", "-bb", "--nodeps", *defined, source / "deploy" / "rpm" / "pollux.spec", env={**os.environ, "PATH": SYSTEM})
+    there = {package.name.split("-0.1.0")[0]: run("rpm", "-qlp", package) for package in tmp_path.glob("RPMS/*/*.rpm")}
+    assert set(there) == {"pollux", "libpollux", "libpollux-devel"}
+    for package, name in (("pollux", "/usr/bin/pollux"), ("pollux", "/usr/lib/systemd/system/pollux.service"),
+                          ("libpollux-devel", "/usr/include/pollux/flat.h"), ("libpollux-devel", "/pkgconfig/pollux.pc")):
+        assert re.search(re.escape(name) + "$", there[package], re.M), (package, name, there[package])
+    assert re.search(r"/libpollux\.so\.0\.1$", there["libpollux"], re.M)

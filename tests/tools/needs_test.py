@@ -30,7 +30,7 @@ PROVIDES = {
     "systemd": "systemd-socket-activate systemd-cat",
 }
 # Called under POLLUX_FULL alone: package and program.
-FULL_ONLY = {"testssl.sh": "testssl", "dpkg-dev": "dpkg-buildpackage", "lintian": "lintian", "rpm": "rpmspec", "git": "git"}
+FULL_ONLY = {"testssl.sh": "testssl", "dpkg-dev": "dpkg-buildpackage", "lintian": "lintian", "rpm": "rpm rpmbuild rpmspec", "git": "git"}
 # What the helper `run` is given: commands of pollux.
 COMMANDS = {"pollux", "respond", "files", "healthcheck", "proxy", "run", "check", "config", "fmt", "reload", "x"}
 NODE_OWN = {"assert", "fs", "http", "http2", "module", "path", "readline"}
@@ -123,7 +123,7 @@ class NeedsTest(unittest.TestCase):
             provided |= {os.path.basename(probe), *PROVIDES.get(package, "").split()}
         for package in FULL_ONLY:
             self.assertIn(package, bootstrap_packages("full"))
-            provided.add(FULL_ONLY[package])
+            provided.update(FULL_ONLY[package].split())
         seen = set()
         for path, tree in trees():
             called = programs(tree) - COMMANDS
