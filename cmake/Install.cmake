@@ -55,9 +55,9 @@ foreach(page LICENSE README.md CHANGELOG.md SECURITY.md)
     install(FILES ${PROJECT_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
-    FILES_MATCHING PATTERN "*.md")
+    FILES_MATCHING PATTERN "*.md" PATTERN "*.png" PATTERN "*.svg" PATTERN "man" EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
-    FILES_MATCHING PATTERN "*.c")
+    FILES_MATCHING PATTERN "*.c" PATTERN "*.html")
 
 if(PX_PROGRAM AND PX_SYSTEMD)
     # They name /usr/local/bin, where this installs by default; where it does install is known then.

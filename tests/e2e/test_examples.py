@@ -1,6 +1,7 @@
 """The examples do what their first lines say.  (howto has a file of its own.)"""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -53,6 +54,19 @@ def test_https(tmp_path):
     with example("https", tmp_path) as path, TlsWire(path, context, "a") as wire:
         wire.send(get("/"))
         assert wire.reply().content == b"a by TLSv1.3\n"
+
+
+def test_exporter(tmp_path):
+    with example("exporter", tmp_path) as path:
+        for _ in range(2):
+            with Wire(path) as wire:
+                wire.send(get("/metrics"))
+                text = wire.reply().content.decode()
+            loads = dict(re.findall(r'^machine_load{minutes="(1|5|15)"} ([0-9.]+)$', text, re.M))
+            assert set(loads) == {"1", "5", "15"} and text.count("# TYPE machine_load gauge\n") == 1
+            with open("/proc/loadavg", encoding="ascii") as file:
+                assert abs(float(file.read().split()[2]) - float(loads["15"])) < 1
+        assert 'http_route="/metrics"' in text, text  # the first of the two
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

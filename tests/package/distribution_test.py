@@ -14,7 +14,7 @@ PACKAGES = {
     "libpollux0.1": ["/libpollux.so.0.1.0"],
     "libpollux-dev": ["/usr/include/pollux.hpp", "/usr/include/pollux/save.h", "/libpollux.a", "/pkgconfig/pollux.pc",
                       "/polluxConfig.cmake"],
-    "libpollux-doc": ["/COOKBOOK.md.gz", "/cookbook/01_hello.c"],
+    "libpollux-doc": ["/docs/COOKBOOK.md", "/docs/status/status-390-dark.png", "/examples/cookbook/01_hello.c", "/examples/chat.c"],
     "python3-pollux": ["/usr/lib/python3/dist-packages/pollux/wsgi.py", "/usr/lib/python3/dist-packages/pollux/api.cdef"],
 }
 
