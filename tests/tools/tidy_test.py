@@ -143,7 +143,7 @@ class TidyTest(unittest.TestCase):
 
     def test_table_of_floors_goes_downwards(self):
         order = ["base", "io", "metrics", "net", "tls", "http", "conduit", "exchange", "client", "route",
-                 "handlers", "gate", "realtime", "proxy", "server", "config", "process", "main"]
+                 "handlers", "gate", "realtime", "proxy", "server", "flat", "config", "process", "main"]
         self.assertEqual(sorted(order), sorted(tidy.FLOORS))
         for floor, uses in tidy.FLOORS.items():
             for other in uses:
