@@ -43,7 +43,7 @@ PX_MUST_CHECK px_err px_hub_name(px_hub *hub, const char *name, px_topic *topic)
 /** Publishes to the topic of that name, here and at every other member.
  *  @return PX_OK; PX_FULL: so much waits here, or on the way to one of them, that this one is lost
  *  there; PX_ERR_NOT_FOUND: no topic here has the name; PX_ERR_LIMIT: it is too long, and went
- *  nowhere; PX_ERR_MEMORY. */
+ *  nowhere; PX_ERR_INVALID: text that is not UTF-8, likewise; PX_ERR_MEMORY. */
 px_err px_hub_publish(px_hub *hub, const char *name, px_websocket_kind kind, px_str message);
 
 /** Messages that were lost on the way to other members since the hub was made. */

@@ -21,7 +21,7 @@ typedef struct px_websocket px_websocket; /**< One end of a WebSocket: ours. */
 
 /** What a message is. */
 typedef enum px_websocket_kind {
-    PX_WEBSOCKET_TEXT = 1,  /**< UTF-8: checked in what comes, not in what is sent. */
+    PX_WEBSOCKET_TEXT = 1,  /**< UTF-8: checked in what comes, and in what is sent. */
     PX_WEBSOCKET_BINARY = 2 /**< Any bytes. */
 } px_websocket_kind;
 
@@ -106,6 +106,10 @@ typedef struct px_websocket_options {
      *  idle WebSocket takes.  From then on px_websocket_exchange is NULL, and px_websocket_ref
      *  names nothing.  Over HTTP/2 it lasts, as without this. */
     uint32_t detach;
+    /** Of a message that has begun, over the server's rate_window_ms: bytes a second as they come,
+     *  while its memory is held (so not of pieces that were not deflated); 0: as its route asks of
+     *  content (content_rate_min); PX_OFF.  Below: 1008. */
+    uint32_t message_rate_min;
 } px_websocket_options;
 
 /** The defaults, as a value.  Any thread. */
@@ -138,17 +142,18 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
 /** Sends a message, copied; messages keep their order.
  *  @return PX_OK: it will be sent; PX_FULL by the policy; PX_ERR_CLOSED: it is closing, or closed;
  *  PX_ERR_MEMORY: memory, or the share of all WebSockets of the loop, is not enough, and so that no
- *  message is missing in the row it fails with 1011, from the loop;
- *  PX_ERR_CONFLICT: a message in pieces is not finished. */
+ *  message is missing in the row it fails with 1013, from the loop;
+ *  PX_ERR_CONFLICT: a message in pieces is not finished; PX_ERR_INVALID: text that is not UTF-8, of
+ *  which nothing is sent. */
 px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message);
 
 /** As px_websocket_send, and does not copy (unless it is deflated).  @param body copied; its
- *  `release` is called once in any case, but for PX_ERR_INVALID: it does not say its size. */
+ *  `release` is called once in any case, but where it does not say its size (PX_ERR_INVALID). */
 px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, const px_body *body);
 
 /** Sends a message in pieces, each a frame (section 5.4), copied, and never deflated; stop at
- *  PX_FULL until on_drain.  @param last 1 with the last piece, which may be empty.
- *  @return as px_websocket_send. */
+ *  PX_FULL until on_drain.  @param last 1 with the last piece, which may be empty; text
+ *  may be cut inside of a character.  @return as px_websocket_send. */
 px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_str piece,
                                int last);
 
@@ -163,7 +168,8 @@ px_err px_websocket_ping(px_websocket *socket);
  *  reported any more, and on_close comes when the peer has answered, or after close_ms.
  *  @param code as section 7.4: 1000, 1001, 1003, 1007 to 1014, 3000 to 4999.
  *  @param reason UTF-8, at most 123 bytes, the rest is cut off; may be absent.
- *  @return PX_OK, PX_ERR_CLOSED (it is closing already), PX_ERR_INVALID (the code), PX_ERR_MEMORY:
+ *  @return PX_OK, PX_ERR_CLOSED (it is closing already), PX_ERR_INVALID (the code, or a reason
+ * that is not UTF-8), PX_ERR_MEMORY:
  * it is given up, from the loop. */
 px_err px_websocket_close(px_websocket *socket, unsigned code, px_str reason);
 
@@ -204,7 +210,8 @@ px_websocket *px_websocket_of(px_exchange *exchange);
 
 /** As px_websocket_send, on any thread: the message is copied and sent by the loop, where the
  *  policy of the backlog holds; what is not taken there is lost.
- *  @return PX_OK, PX_ERR_MEMORY, or PX_ERR_CLOSED: the loop is gone. */
+ *  @return PX_OK, PX_ERR_MEMORY, PX_ERR_INVALID (text that is not UTF-8), or PX_ERR_CLOSED: the
+ *  loop is gone. */
 PX_MUST_CHECK px_err px_websocket_send_from(const px_ref *ref, px_websocket_kind kind,
                                             px_str message);
 

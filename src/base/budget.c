@@ -1,5 +1,5 @@
 /*
- * The making of a budget; taking and giving are in the header.
+ * The making of a budget, and what gives way in it; taking and giving are in the header.
  */
 #include "base/budget.h"
 
@@ -19,6 +19,24 @@ void budget_init(struct budget *budget, uint64_t sum_bytes_max,
     budget->sum.bytes_max = sum_bytes_max;
     for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++)
         budget->shares[kind].bytes_max = share_bytes_max[kind];
+    for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
+        list_init(&budget->spare[kind]);
+        list_init(&budget->holders[kind]);
+    }
+}
+
+/* What is held was taken. */
+static uint64_t held_check(const struct list *list)
+{
+    uint64_t bytes = 0;
+
+    for (const struct list *at = list->next; ASSERTS && at != list; at = at->next) {
+        const struct budget_holder *holder = LIST_ENTRY(at, const struct budget_holder, node);
+
+        ASSERT(holder->bytes > 0 && holder->give_way);
+        bytes += holder->bytes;
+    }
+    return bytes;
 }
 
 void budget_check(const struct budget *budget)
@@ -27,6 +45,9 @@ void budget_check(const struct budget *budget)
 
     for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
         ASSERT(budget->shares[kind].bytes <= budget->shares[kind].bytes_max);
+        ASSERT(!budget->favoured[kind] || budget->favoured[kind]->give_way);
+        ASSERT(held_check(&budget->spare[kind]) + held_check(&budget->holders[kind]) <=
+               budget->shares[kind].bytes);
         sum += budget->shares[kind].bytes;
     }
     ASSERT(sum == budget->sum.bytes && sum <= budget->sum.bytes_max);
@@ -58,4 +79,95 @@ bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has
         left < most / 2)
         return false;
     return budget_take(budget, kind, more_bytes);
+}
+
+/* --- What gives way --------------------------------------------------------------------------- */
+
+void budget_hold(struct list *list, struct budget_holder *holder, uint64_t bytes, uint64_t now_ms)
+{
+    holder->bytes = bytes;
+    if (list_linked(&holder->node))
+        return;
+    holder->since_ms = now_ms;
+    list_append(list, &holder->node);
+}
+
+void budget_release(struct budget_holder *holder)
+{
+    list_remove(&holder->node);
+    holder->bytes = 0;
+}
+
+void budget_touch(struct list *list, struct budget_holder *holder, uint64_t now_ms)
+{
+    if (!list_linked(&holder->node))
+        return;
+    holder->since_ms = now_ms;
+    list_remove(&holder->node);
+    list_append(list, &holder->node);
+}
+
+/* What was held, in bytes for so many milliseconds. */
+static uint64_t held_long(uint64_t bytes, uint64_t since_ms, uint64_t now_ms)
+{
+    uint64_t held_ms = now_ms > since_ms ? now_ms - since_ms : 0;
+
+    return bytes < UINT64_MAX / (held_ms + 1) ? bytes * (held_ms + 1) : UINT64_MAX;
+}
+
+static struct budget_holder *holder_find(const struct list *holders,
+                                         const struct budget_asker *asker)
+{
+    uint64_t wanted = asker->has_bytes + asker->more_bytes;
+    uint64_t most = held_long(wanted, asker->since_ms, asker->now_ms);
+    uint64_t wait_ms = wanted > BUDGET_FIRST_BYTES ? BUDGET_HOLD_MS : 0;
+    struct budget_holder *found = NULL;
+    uint32_t looked = 0;
+
+    for (struct list *at = holders->next; at != holders && looked < BUDGET_LOOK_COUNT;
+         at = at->next, looked++) {
+        struct budget_holder *holder = LIST_ENTRY(at, struct budget_holder, node);
+        uint64_t held = held_long(holder->bytes, holder->since_ms, asker->now_ms);
+
+        if (holder->since_ms + wait_ms > asker->now_ms)
+            break; /* those behind it are younger */
+        if (held <= most)
+            continue;
+        most = held;
+        found = holder;
+    }
+    return found;
+}
+
+bool budget_press(struct budget *budget, enum budget_kind kind, const struct budget_asker *asker)
+{
+    struct list *spare = &budget->spare[kind];
+    struct budget_holder *holder = list_empty(spare)
+                                       ? holder_find(&budget->holders[kind], asker)
+                                       : LIST_ENTRY(spare->next, struct budget_holder, node);
+
+    if (!holder)
+        return false;
+    holder->give_way(holder);
+    CHECK(!list_linked(&holder->node));
+    return true;
+}
+
+bool budget_take_pressing(struct budget *budget, enum budget_kind kind,
+                          const struct budget_asker *asker)
+{
+    uint64_t rest = budget->shares[kind].bytes_max / asker->rest_part;
+
+    for (uint32_t tries = 0; tries <= BUDGET_LOOK_COUNT; tries++) {
+        uint64_t left = budget_left(budget, kind);
+
+        if (left > rest && asker->more_bytes <= left - rest)
+            return budget_take(budget, kind, asker->more_bytes);
+        if (asker->has_bytes + asker->more_bytes <= BUDGET_FIRST_BYTES &&
+            budget_take(budget, kind, asker->more_bytes))
+            return true;
+        if (!budget_press(budget, kind, asker))
+            break;
+    }
+    return false;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/list.h"
 
 enum budget_kind {
     BUDGET_HEADS,     /* decoded heads of HTTP/2 requests in progress */
@@ -31,6 +32,10 @@ enum {
      * what is nearly full is not filled by a few large ones. */
     BUDGET_LEFT_PART = 64,
     BUDGET_RESERVE_PART = 4, /* of a budget: set aside for the first 4 KiB of each */
+    /* What is held gives way to large ones after this time: before it the one that came first
+     * stays. */
+    BUDGET_HOLD_MS = 1000,
+    BUDGET_LOOK_COUNT = 64, /* of those that have held for longest one gives way */
     /* Of what peers may make a loop keep, so many parts are for each kind: what is left over is for
      * what a program's caches and coders keep, and for the log. */
     MEMORY_PARTS = 32,
@@ -53,9 +58,33 @@ struct budget_share {
     uint64_t bytes_max;
 };
 
+/* Some of a kind that can be given back at once, when others ask for it. */
+struct budget_holder {
+    struct list node;
+    uint64_t since_ms; /* when it was taken, or has last moved on */
+    uint64_t bytes;
+    /* Gives back all of it, and is on no list then. */
+    void (*give_way)(struct budget_holder *holder);
+};
+
 struct budget {
     struct budget_share shares[BUDGET_KIND_COUNT];
     struct budget_share sum;
+    struct list spare[BUDGET_KIND_COUNT];   /* holders that miss nothing, longest unused in front */
+    struct list holders[BUDGET_KIND_COUNT]; /* those that end with it, longest held in front */
+    /* Borrowed: of those that wait for more the one that may go on, so that not all wait for each
+     * other; NULL: none waits. */
+    const struct budget_holder *favoured[BUDGET_KIND_COUNT];
+};
+
+/* What asks for more of a kind. */
+struct budget_asker {
+    uint64_t has_bytes;
+    uint64_t more_bytes;
+    uint64_t
+        since_ms; /* when the first of it was taken; `now_ms` for what is done and not waited for */
+    uint64_t now_ms;
+    uint32_t rest_part; /* such a part is left of the share, but by the first BUDGET_FIRST_BYTES */
 };
 
 /* Nothing is taken; a kind may have `share_bytes_max`, all of them `sum_bytes_max`. */
@@ -106,6 +135,23 @@ static inline bool budget_is_at_reserve(const struct budget *budget, enum budget
 
     return left < reserve || left - reserve < more_bytes;
 }
+
+/* Takes what leaves the rest, and for the first BUDGET_FIRST_BYTES of that as well.  Where it is
+ * refused, spare holders give way, and then holders: the one that has held most bytes for longest,
+ * where that is more than what asks will have held.  To more than BUDGET_FIRST_BYTES only what was
+ * held for BUDGET_HOLD_MS gives way. */
+bool budget_take_pressing(struct budget *budget, enum budget_kind kind,
+                          const struct budget_asker *asker);
+
+/* Has one holder of a kind give way to what asks; false: none does. */
+bool budget_press(struct budget *budget, enum budget_kind kind, const struct budget_asker *asker);
+
+/* Begins and ends to hold; a holder that is on no list is fine.  `list` is of the budget. */
+void budget_hold(struct list *list, struct budget_holder *holder, uint64_t bytes, uint64_t now_ms);
+void budget_release(struct budget_holder *holder);
+
+/* It has moved on: as if it had been taken just now. */
+void budget_touch(struct list *list, struct budget_holder *holder, uint64_t now_ms);
 
 static inline void budget_give(struct budget *budget, enum budget_kind kind, uint64_t bytes)
 {

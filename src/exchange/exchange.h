@@ -59,6 +59,9 @@ const struct exchange_transport *exchange_transport_of(const px_exchange *exchan
 const struct exchange_rules *exchange_rules_of(const px_exchange *exchange);
 void exchange_set_rules(px_exchange *exchange, const struct exchange_rules *rules);
 
+/* Over which the rate is taken that its rules ask for; PX_OFF. */
+uint32_t exchange_rate_window_ms(const px_exchange *exchange);
+
 /* Memory that lives as long as the exchange. */
 struct arena *exchange_arena(px_exchange *exchange);
 
@@ -193,6 +196,9 @@ uint64_t exchange_content_bytes(const px_exchange *exchange);
 uint64_t exchange_mark_sent(const px_exchange *exchange);
 
 /* --- For what lasts (WebSockets, streams of events) ------------------------------------------- */
+
+/* Whether px_respond_tunnel can make it one: it answers 400 else. */
+bool exchange_can_tunnel(const px_exchange *exchange, px_str protocol);
 
 /* Names a protocol in Upgrade of an answer that is no tunnel (RFC 9110 section 15.5.22: 426).
  * `protocol` lives as long as the exchange. */

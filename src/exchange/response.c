@@ -383,6 +383,15 @@ void px_response_end(px_exchange *exchange)
 
 /* --- Tunnels ---------------------------------------------------------------------------------- */
 
+bool exchange_can_tunnel(const px_exchange *exchange, px_str protocol)
+{
+    const struct http_request *request = &exchange->arrival.request;
+
+    return exchange->arrival.method == METHOD_CONNECT ||
+           (exchange->arrival.version >= 11 && exchange->arrival.asks_upgrade && protocol.ptr &&
+            field_lines_have(request->fields, request->field_count, "upgrade", protocol.ptr));
+}
+
 void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_callbacks *callbacks,
                        void *context)
 {
@@ -397,10 +406,7 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
                                                              : TABLE_WITHOUT_SIZE);
         return;
     }
-    if (!connect &&
-        (exchange->arrival.version < 11 || !exchange->arrival.asks_upgrade || !protocol.ptr ||
-         !field_lines_have(exchange->arrival.request.fields, exchange->arrival.request.field_count,
-                           "upgrade", protocol.ptr))) {
+    if (!exchange_can_tunnel(exchange, protocol)) {
         px_respond_error(exchange, 400);
         return;
     }

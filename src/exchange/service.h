@@ -24,6 +24,7 @@ struct exchange_rules {
     uint32_t filter_count;
     void (*on_error_page)(px_exchange *exchange, unsigned status, void *context);
     void *error_page_context;
+    uint32_t rate_min; /* bytes a second that are asked of content; PX_OFF */
 };
 
 /* What an exchange pins while it lasts: where its rules live. */
@@ -62,6 +63,7 @@ struct exchange_service {
     const struct exchange_rules *rules; /* borrowed: of the site, theirs at first */
     uint32_t output_bytes_max;
     uint32_t respond_bytes_max; /* copied by one px_respond */
+    uint32_t rate_window_ms;    /* over which minimum rates are taken; PX_OFF */
     uint64_t copied_bytes;      /* by all of them, beside the arenas */
     uint32_t exchange_bytes_max;
     /* Goes on with middleware and route, from the loop. */

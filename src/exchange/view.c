@@ -32,6 +32,11 @@ void exchange_set_rules(px_exchange *exchange, const struct exchange_rules *rule
     exchange->rules = rules;
 }
 
+uint32_t exchange_rate_window_ms(const px_exchange *exchange)
+{
+    return exchange->service->rate_window_ms;
+}
+
 struct arena *exchange_arena(px_exchange *exchange)
 {
     return &exchange->arena;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "http/ws/ws_utf8.h"
 #include "io/packet.h"
 #include "pollux/hub.h"
 #include "pollux/hub_redis.h"
@@ -180,6 +181,8 @@ px_err px_hub_publish(px_hub *hub, const char *name_text, px_websocket_kind kind
 
     if (!named)
         return PX_ERR_NOT_FOUND;
+    if (kind == PX_WEBSOCKET_TEXT && !ws_utf8_valid(message))
+        return PX_ERR_INVALID; /* no member would take it */
     if (message.len > PX_HUB_MESSAGE_BYTES_MAX - PACKET_HEAD_BYTES - name.len)
         return PX_ERR_LIMIT;
     struct shared_bytes *shared = packet_make(hub, name, kind, message);

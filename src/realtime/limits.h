@@ -12,6 +12,8 @@ enum {
     SOCKET_SCRATCH_BYTES = 4 * 1024, /* a message up to this is put together on the stack */
     SOCKET_MESSAGE_FIRST_BYTES = 4 * 1024,
     SOCKET_MESSAGE_ROOM_MIN = 512, /* the least that is inflated at once */
+    SOCKET_RETRY_MS = 20,          /* a message that finds no memory asks again ... */
+    SOCKET_STARVE_MS = 5 * 1000,   /* ... for so long */
     /* What one socket reads before others go on: inflating that takes half a millisecond. */
     SOCKET_TURN_BYTES = 256 * 1024,
     SOCKET_TURN_EVENTS = 4096,

@@ -15,9 +15,26 @@ _Static_assert(SOCKET_CHUNK_FIRST_BYTES <= SOCKET_CHUNK_BYTES, "behind others mo
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-void *socket_alloc(px_loop *loop, size_t bytes)
+/* What comes is refused before what goes out, but for one of those that wait: a message that was
+ * taken can be answered. */
+enum { REST_PART_IN = 2, REST_PART_OUT = BUDGET_RESERVE_PART };
+
+/* Takes `bytes` from the share for what has `has_bytes` since `since_ms`. */
+static bool share_take(px_loop *loop, uint64_t has_bytes, uint64_t bytes, uint64_t since_ms,
+                       uint32_t rest_part)
 {
-    if (!budget_take(&loop->memory, BUDGET_OUTPUT, bytes))
+    struct budget_asker asker = {.has_bytes = has_bytes,
+                                 .more_bytes = bytes,
+                                 .since_ms = since_ms,
+                                 .now_ms = loop->now_ms,
+                                 .rest_part = rest_part};
+
+    return budget_take_pressing(&loop->memory, BUDGET_OUTPUT, &asker);
+}
+
+static void *take_for(px_loop *loop, uint64_t has_bytes, size_t bytes, uint64_t since_ms)
+{
+    if (!share_take(loop, has_bytes, bytes, since_ms, REST_PART_OUT))
         return NULL;
     void *ptr = alloc_take(&loop->allocator, bytes);
 
@@ -26,20 +43,22 @@ void *socket_alloc(px_loop *loop, size_t bytes)
     return ptr;
 }
 
-void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes)
+void *socket_alloc(px_loop *loop, size_t bytes)
 {
-    size_t more = bytes > before ? bytes - before : 0;
+    return take_for(loop, 0, bytes, loop->now_ms);
+}
 
-    CHECK((ptr != NULL) == (before > 0));
-
-    if (!budget_take(&loop->memory, BUDGET_OUTPUT, more))
+void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes, uint64_t since_ms,
+                    bool goes_on)
+{
+    CHECK((ptr != NULL) == (before > 0) && bytes > before);
+    if (!share_take(loop, before, bytes - before, since_ms, goes_on ? REST_PART_OUT : REST_PART_IN))
         return NULL;
-    void *moved = alloc_resize(&loop->allocator, ptr, bytes);
+    void *moved =
+        ptr ? alloc_resize(&loop->allocator, ptr, bytes) : alloc_take(&loop->allocator, bytes);
 
     if (!moved)
-        budget_give(&loop->memory, BUDGET_OUTPUT, more);
-    else if (bytes < before)
-        budget_give(&loop->memory, BUDGET_OUTPUT, before - bytes);
+        budget_give(&loop->memory, BUDGET_OUTPUT, bytes - before);
     return moved;
 }
 
@@ -104,11 +123,34 @@ void shared_put(struct shared_bytes *shared)
 void outbox_init(struct outbox *outbox, px_loop *loop)
 {
     *outbox = (struct outbox){.loop = loop};
+    list_init(&outbox->holder.node);
+}
+
+/* What is small is not worth the walk to the list. */
+static void held_more(struct outbox *outbox, uint64_t bytes)
+{
+    struct budget_holder *holder = &outbox->holder;
+
+    holder->bytes += bytes;
+    if (holder->give_way && holder->bytes > BUDGET_FIRST_BYTES)
+        budget_hold(&outbox->loop->memory.holders[BUDGET_OUTPUT], holder, holder->bytes,
+                    loop_now_ms(outbox->loop));
+}
+
+static void held_less(struct outbox *outbox, uint64_t bytes)
+{
+    struct budget_holder *holder = &outbox->holder;
+
+    CHECK(bytes <= holder->bytes);
+    holder->bytes -= bytes;
+    if (holder->bytes == 0)
+        list_remove(&holder->node);
 }
 
 static void item_free(struct outbox *outbox, struct outbox_item *item)
 {
     shared_put(item->shared);
+    held_less(outbox, sizeof(*item) + item->cap);
     socket_free(outbox->loop, item, sizeof(*item) + item->cap);
 }
 
@@ -132,11 +174,15 @@ void outbox_clear(struct outbox *outbox)
 
 static struct outbox_item *item_append(struct outbox *outbox, size_t cap)
 {
+    const struct budget_holder *holder = &outbox->holder;
+    uint64_t since_ms = list_linked(&holder->node) ? holder->since_ms : outbox->loop->now_ms;
     struct outbox_item *item =
-        cap < SIZE_MAX / 2 ? socket_alloc(outbox->loop, sizeof(*item) + cap) : NULL;
+        cap < SIZE_MAX / 2 ? take_for(outbox->loop, holder->bytes, sizeof(*item) + cap, since_ms)
+                           : NULL;
 
     if (!item)
         return NULL;
+    held_more(outbox, sizeof(*item) + cap);
     *item = (struct outbox_item){.cap = cap};
     item->bytes = px_str_make(item->room, 0);
     if (outbox->tail)
@@ -191,6 +237,8 @@ void outbox_join(struct outbox *outbox, struct outbox *from)
         outbox->head = from->head;
     outbox->tail = from->tail;
     outbox->bytes += from->bytes;
+    held_more(outbox, from->holder.bytes);
+    list_remove(&from->holder.node);
     outbox_init(from, from->loop);
 }
 
@@ -240,6 +288,8 @@ size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
 {
     size_t wrote = 0;
 
+    budget_touch(&outbox->loop->memory.holders[BUDGET_OUTPUT], &outbox->holder,
+                 outbox->loop->now_ms);
     while (outbox->head && wrote < room) {
         struct outbox_item *item = outbox->head;
         size_t left = item->bytes.len - item->at;
@@ -269,6 +319,7 @@ static void item_check(const struct outbox_item *item)
 void outbox_check(const struct outbox *outbox)
 {
     const struct outbox_item *last = NULL;
+    uint64_t held = 0;
     size_t bytes = 0;
 
     for (const struct outbox_item *item = outbox->head; ASSERTS && item; item = item->next) {
@@ -276,8 +327,9 @@ void outbox_check(const struct outbox *outbox)
         /* What was begun is in front: the rest of it goes out first. */
         ASSERT(item == outbox->head || item->at == 0);
         bytes += item->bytes.len - item->at;
+        held += sizeof(*item) + item->cap;
         last = item;
     }
     ASSERT(outbox->tail == last);
-    ASSERT(outbox->bytes == bytes);
+    ASSERT(outbox->bytes == bytes && outbox->holder.bytes == held);
 }

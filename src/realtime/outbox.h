@@ -3,7 +3,8 @@
  *
  * A frame that goes to many is made once and counted (struct shared_bytes); what goes to one is
  * appended to a chunk.  Everything is taken from the share of the loop's budget, so it can fail
- * with NULL or PX_ERR_MEMORY when all peers together keep too much waiting.
+ * with NULL or PX_ERR_MEMORY when all peers together keep too much waiting; and what a peer does
+ * not read for long can be taken back, where its owner has set `holder.give_way`.
  */
 #ifndef PX_REALTIME_OUTBOX_H
 #define PX_REALTIME_OUTBOX_H
@@ -42,10 +43,11 @@ struct outbox_item {
 };
 
 struct outbox {
-    px_loop *loop;            /* borrowed: outlives it */
-    struct outbox_item *head; /* owned */
-    struct outbox_item *tail; /* borrowed: the last */
-    size_t bytes;             /* that wait */
+    px_loop *loop;               /* borrowed: outlives it */
+    struct budget_holder holder; /* of the memory that waits; without give_way it only counts */
+    struct outbox_item *head;    /* owned */
+    struct outbox_item *tail;    /* borrowed: the last */
+    size_t bytes;                /* that wait */
 };
 
 void outbox_init(struct outbox *outbox, px_loop *loop);
@@ -75,9 +77,12 @@ size_t outbox_pull(struct outbox *outbox, char *out, size_t room);
 /* States what must hold between calls; O(items), for tests. */
 void outbox_check(const struct outbox *outbox);
 
-/* Memory for what comes and waits for the program, or is made for peers, from the same share. */
+/* Memory for what waits for peers, or is made for them, from that share; socket_resize: for what
+ * comes, which leaves half of it free unless it `goes_on`; NULL makes it new, `since_ms` is as in a
+ * budget_asker.  What holds most without moving for longest gives way. */
 void *socket_alloc(px_loop *loop, size_t bytes);
-void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes);
+void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes, uint64_t since_ms,
+                    bool goes_on);
 void socket_free(px_loop *loop, void *ptr, size_t bytes); /* NULL is fine */
 
 #endif

@@ -3,6 +3,8 @@
  *
  *   socket_accept.c   the handshake
  *   socket_read.c     what comes: messages, control frames, the end
+ *   socket_half.c     messages that are not whole: how long they may be, and which give way
+ *   socket_coders.c   compression: what is kept between messages, and what gives way
  *   socket_send.c     what goes out, and what waits
  *   socket_life.c     deadlines, closing, the end
  *   socket_call.c     small public calls, other threads
@@ -38,7 +40,9 @@ struct socket_terms {
     uint32_t idle_ms;
     uint32_t close_ms;
     uint32_t deflate_bytes_min;
-    uint8_t backlog; /* px_backlog */
+    uint32_t rate_min;       /* bytes a second of a message that has begun, or PX_OFF ... */
+    uint32_t rate_window_ms; /* ... over so long */
+    uint8_t backlog;         /* px_backlog */
     uint8_t deflate_level;
 };
 
@@ -52,11 +56,7 @@ struct px_websocket {
     px_str protocol; /* in the exchange's arena, or behind the socket */
 
     struct socket_terms terms;
-    struct ws_deflate_terms deflate_terms;
-    struct ws_deflate *deflate; /* owned; made with the first message */
-    struct ws_inflate *inflate; /* owned; likewise */
-    size_t coder_bytes;         /* taken from the loop's budget for both */
-
+    struct socket_coders *coders; /* owned; NULL: no permessage-deflate */
     struct ws_limits limits;
     struct socket_work *work;   /* owned, or NULL while nothing comes and nothing waits but */
     struct shared_bytes *alone; /* a hold of a frame of a topic that waits alone; NULL */
@@ -70,12 +70,25 @@ struct px_websocket {
     uint16_t doom;       /* enum ws_code: it fails with this, from the loop; 0: it does not */
     uint8_t state;       /* enum socket_state */
     bool detaches;       /* its exchange ends with the handshake, where the transport can do that */
-    bool deflates;       /* permessage-deflate was agreed */
     bool paused;         /* by the program */
     bool held;           /* reading waits for the backlog */
+    bool starved;        /* reading waits for memory */
     bool full_told;      /* on_drain is due */
-    bool in_pieces;      /* a message of ours is not finished */
+    bool in_pieces;      /* a message of ours is not finished ... */
+    bool pieces_text;    /* ... and is text ... */
+    struct ws_utf8 utf8; /* ... as far as this */
     bool reported;       /* on_close was called */
+};
+
+/* What compression takes, of a WebSocket that has agreed to it. */
+struct socket_coders {
+    px_websocket *socket; /* borrowed: whose it is */
+    struct ws_deflate_terms terms;
+    struct ws_deflate *deflate;    /* owned; made for a message, and kept while there is room */
+    struct ws_inflate *inflate;    /* owned; made with the first message, or each */
+    size_t reserved_bytes;         /* for a window that the peer takes over */
+    struct budget_holder window;   /* spare: of `deflate` between messages */
+    struct budget_holder inflater; /* of `inflate`, for a message that stands for itself */
 };
 
 /* The content of a ping. */
@@ -86,10 +99,18 @@ struct waiting_pong {
 
 /* What reading and sending take; most WebSockets are silent most of the time, and hold none. */
 struct socket_work {
+    px_websocket *socket; /* borrowed: whose it is */
     struct ws_reader reader;
     char *message; /* owned: what came of the message at hand */
     size_t message_len;
     size_t message_cap;
+    struct budget_holder holder; /* of the message, while it is not whole */
+    size_t moved_len;            /* what of it there was when it was seen to move */
+    uint64_t rated_ms;           /* since when what came of it is counted ... */
+    uint64_t rated_bytes;        /* ... and what had come by then */
+    uint64_t starved_ms;         /* since when it waits for memory; 0: it does not */
+    uint64_t retry_ms;           /* when it asks again */
+    bool rated;
 
     struct outbox outbox;
     struct outbox *later; /* owned: what was shared while a message in pieces is not finished */
@@ -177,6 +198,9 @@ void socket_give_up(px_websocket *socket);
  * has called, which is not called back inside of that. */
 void socket_doom(px_websocket *socket, uint16_t code);
 
+/* The same, whether it is closing or not. */
+void socket_doom_any(px_websocket *socket, uint16_t code);
+
 /* States what must hold between its callbacks; O(what waits), for tests. */
 void socket_check(const px_websocket *socket);
 
@@ -184,11 +208,50 @@ void socket_check(const px_websocket *socket);
 void socket_schedule(px_websocket *socket);
 void socket_due(struct io_timer *timer);
 
-/* Coders by what was agreed: NULL without memory. */
-struct ws_inflate *socket_inflate(px_websocket *socket);
+/* --- Compression (socket_coders.c) ------------------------------------------------------------ */
 
-/* Behind a message: without takeover its coder goes. */
-void socket_inflated(px_websocket *socket);
+/* PX_OK or PX_ERR_MEMORY.  What the peer's window takes is set aside, or it is told not to keep
+ * one. */
+PX_MUST_CHECK px_err coders_create(px_websocket *socket, const struct ws_deflate_terms *terms);
+void coders_destroy(px_websocket *socket); /* without any is fine */
+
+/* For a message that comes: NULL without memory.  Behind it what stands for itself goes. */
+struct ws_inflate *coders_inflate(px_websocket *socket);
+void coders_inflated(px_websocket *socket);
+
+/* For a message of ours; NULL: it is sent as it is.  Behind it the window is kept where there is
+ * room, and dropped where the message did not go out (`is_sent`). */
+struct ws_deflate *coders_deflate(px_websocket *socket);
+void coders_deflated(px_websocket *socket, bool is_sent);
+
+/* The peer's window has moved by what our coder has not seen. */
+void coders_moved(px_websocket *socket);
+
+void coders_check(const px_websocket *socket);
+
+/* --- Messages that are not whole (socket_half.c) ---------------------------------------------- */
+
+void half_init(struct socket_work *work, px_websocket *socket);
+
+/* Room behind what has come of a message; false: there is none now. */
+bool half_grow(px_websocket *socket, size_t there);
+
+/* It is whole, and not taken any more.  And it goes, with what inflates it. */
+void half_end(struct socket_work *work);
+void half_drop(px_websocket *socket);
+
+/* Waits for memory; false: it has done so for too long. */
+bool half_starve(px_websocket *socket);
+
+/* At the end of what came: a message that is not whole is rated. */
+void half_look(px_websocket *socket);
+
+/* Time in which nothing is read does not count. */
+void half_read_on(px_websocket *socket);
+
+/* When something of it is due; what is done then: false when its peer is too slow. */
+uint64_t half_due_ms(const px_websocket *socket);
+bool half_due(px_websocket *socket);
 
 static inline bool socket_is_open(const px_websocket *socket)
 {

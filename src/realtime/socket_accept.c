@@ -19,8 +19,7 @@ enum {
     IDLE_MS_DEFAULT = 75 * 1000,
     CLOSE_MS_DEFAULT = 5 * 1000,
     LEVEL_DEFAULT = 5,
-    DEFLATE_BYTES_MIN_DEFAULT = 1024,
-    CODERS_REST_PART = 4 /* of the coders' share, for messages that stand for themselves */
+    DEFLATE_BYTES_MIN_DEFAULT = 1024
 };
 
 /* What the handshake settles. */
@@ -39,7 +38,8 @@ static uint32_t or_default(uint32_t given, uint32_t standard)
 }
 
 /* Fills in the defaults: PX_OK, or PX_ERR_INVALID for what is not known. */
-static px_err options_settle(px_websocket_options *options, const px_websocket_options *given)
+static px_err options_settle(px_websocket_options *options, const px_websocket_options *given,
+                             uint32_t rate_min)
 {
     px_err err = options_read(options, sizeof(*options), given);
 
@@ -56,6 +56,7 @@ static px_err options_settle(px_websocket_options *options, const px_websocket_o
     options->deflate_server_bits = or_default(options->deflate_server_bits, WS_WINDOW_BITS_MAX);
     options->deflate_client_bits = or_default(options->deflate_client_bits, WS_WINDOW_BITS_MAX);
     options->deflate_bytes_min = or_default(options->deflate_bytes_min, DEFLATE_BYTES_MIN_DEFAULT);
+    options->message_rate_min = or_default(options->message_rate_min, or_default(rate_min, PX_OFF));
     if (options->backlog > PX_BACKLOG_CLOSE || options->deflate_level > 9 ||
         options->deflate_server_bits < WS_WINDOW_BITS_MIN ||
         options->deflate_server_bits > WS_WINDOW_BITS_MAX ||
@@ -88,12 +89,15 @@ static unsigned version_check(px_exchange *exchange, struct handshake *handshake
     uint32_t count;
     px_str version = field_only(handshake, "sec-websocket-version", &count);
 
+    /* RFC 9110 section 7.8: what HTTP/1.0 says of an upgrade is not looked at. */
+    if (px_request_version(exchange) < 11)
+        return 400;
     if (!field_lines_have(handshake->fields, handshake->field_count, "upgrade", "websocket"))
         return 426;
     if (!px_str_equal(px_request_method(exchange), px_str_of("GET")) &&
         px_request_version(exchange) < 20)
         return 400;
-    if (count != 1)
+    if (count != 1 || !exchange_can_tunnel(exchange, px_str_of("websocket")))
         return 400;
     if (!px_str_equal(version, px_str_of("13")))
         return 426;
@@ -173,29 +177,6 @@ static void refuse(px_exchange *exchange, unsigned status)
     px_respond_error(exchange, status);
 }
 
-/* What both coders may take is set aside now, where each keeps its window: a peer that is let in
- * can go on. Without room for that each message stands for itself, which any peer must take; a part
- * is left for those, so that peers that only keep windows do not shut out all others. */
-static void coders_reserve(px_websocket *socket)
-{
-    struct ws_deflate_terms *terms = &socket->deflate_terms;
-    struct budget *memory = &socket->loop->memory;
-    uint64_t rest = memory->shares[BUDGET_SOCKET_CODERS].bytes_max / CODERS_REST_PART;
-    size_t bytes = 0;
-
-    if (!terms->server_no_takeover)
-        bytes += ws_deflate_bytes(terms->server_bits);
-    if (!terms->client_no_takeover)
-        bytes += ws_inflate_bytes(terms->client_bits);
-    if (budget_left(memory, BUDGET_SOCKET_CODERS) >= bytes + rest &&
-        budget_take(memory, BUDGET_SOCKET_CODERS, bytes)) {
-        socket->coder_bytes = bytes;
-        return;
-    }
-    terms->server_no_takeover = true;
-    terms->client_no_takeover = true;
-}
-
 static void answer(px_websocket *socket, const struct handshake *handshake)
 {
     px_exchange *exchange = socket->exchange;
@@ -208,10 +189,10 @@ static void answer(px_websocket *socket, const struct handshake *handshake)
     }
     if (handshake->protocol.ptr)
         px_response_add_field(exchange, px_str_of("Sec-WebSocket-Protocol"), handshake->protocol);
-    if (handshake->deflate)
+    if (socket->coders)
         px_response_add_field(
             exchange, px_str_of("Sec-WebSocket-Extensions"),
-            px_str_make(extension, ws_deflate_write(&socket->deflate_terms, extension)));
+            px_str_make(extension, ws_deflate_write(&socket->coders->terms, extension)));
     px_exchange_set_callbacks(exchange, &socket_callbacks, socket);
     px_respond_tunnel(exchange, px_str_of("websocket"), &socket_tunnel, socket);
     if (socket->detaches)
@@ -245,16 +226,17 @@ static px_websocket *socket_create(px_exchange *exchange, const px_websocket_opt
         memcpy(socket + 1, handshake->protocol.ptr, handshake->protocol.len);
         socket->protocol.ptr = (const char *)(socket + 1);
     }
-    socket->deflate_terms = handshake->terms;
     socket->terms = (struct socket_terms){.backlog_bytes_max = options->backlog_bytes_max,
                                           .ping_ms = options->ping_ms,
                                           .idle_ms = options->idle_ms,
                                           .close_ms = options->close_ms,
                                           .deflate_bytes_min = options->deflate_bytes_min,
+                                          .rate_min = options->message_rate_min,
+                                          .rate_window_ms =
+                                              or_default(exchange_rate_window_ms(exchange), PX_OFF),
                                           .backlog = (uint8_t)options->backlog,
                                           .deflate_level = (uint8_t)options->deflate_level};
     socket->limits = limits;
-    socket->deflates = handshake->deflate;
     subscriber_init(&socket->subscriber, &socket_subscriber);
     loop_task_init(&socket->again, socket_again);
     socket->heard_ms = loop_now_ms(loop);
@@ -262,8 +244,11 @@ static px_websocket *socket_create(px_exchange *exchange, const px_websocket_opt
         options->lifetime_ms ? socket->heard_ms + options->lifetime_ms : UINT64_MAX;
     socket->ping_due_ms =
         options->ping_ms == PX_OFF ? UINT64_MAX : socket->heard_ms + options->ping_ms;
-    if (handshake->deflate)
-        coders_reserve(socket);
+    if (handshake->deflate && coders_create(socket, &handshake->terms) != PX_OK) {
+        timer_deinit(&loop->timers, &socket->timer);
+        socket_free(loop, socket, bytes);
+        return NULL;
+    }
     socket_schedule(socket);
     return socket;
 }
@@ -281,7 +266,7 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
         px_respond_error(exchange, 500);
         return NULL;
     }
-    if (options_settle(&options, given) != PX_OK ||
+    if (options_settle(&options, given, exchange_rules_of(exchange)->rate_min) != PX_OK ||
         events->struct_size < sizeof(events->struct_size)) {
         px_exchange_abort(exchange);
         return NULL;

@@ -33,7 +33,7 @@ px_str px_websocket_protocol(const px_websocket *socket)
 
 int px_websocket_is_deflated(const px_websocket *socket)
 {
-    return socket->deflates;
+    return socket->coders != NULL;
 }
 
 void px_websocket_set_user_data(px_websocket *socket, void *user_data)
@@ -83,6 +83,8 @@ static void posted_send(px_exchange *exchange, px_err status, void *context)
 
 px_err px_websocket_send_from(const px_ref *ref, px_websocket_kind kind, px_str text)
 {
+    if (kind == PX_WEBSOCKET_TEXT && !ws_utf8_valid(text))
+        return PX_ERR_INVALID;
     struct posted_message *message =
         text.len < SIZE_MAX / 2 ? alloc_take(&alloc_libc, sizeof(*message) + text.len) : NULL;
 

@@ -23,6 +23,8 @@ void socket_schedule(px_websocket *socket)
         due_ms = silent_due_ms(socket);
     if (socket_is_open(socket) && socket->ping_due_ms < due_ms)
         due_ms = socket->ping_due_ms;
+    if (half_due_ms(socket) < due_ms)
+        due_ms = half_due_ms(socket);
     if (due_ms == UINT64_MAX || socket->state >= SOCKET_ENDING)
         timer_stop(&socket->loop->timers, &socket->timer);
     else
@@ -36,11 +38,15 @@ void socket_due(struct io_timer *timer)
 
     socket_check(socket);
     /* While we do not read, the peer is not silent. */
-    if (socket->paused || socket->held)
+    if (socket->paused || socket->held || socket->starved)
         socket->heard_ms = now_ms;
     if (now_ms >= silent_due_ms(socket) ||
         (socket->state == SOCKET_CLOSING && now_ms >= socket->end_due_ms)) {
         socket_give_up(socket);
+        return;
+    }
+    if (!half_due(socket)) {
+        socket_fail(socket, WS_CODE_POLICY);
         return;
     }
     if (now_ms >= socket->end_due_ms)
@@ -62,7 +68,9 @@ static void work_check(const px_websocket *socket)
 {
     const struct socket_work *work = socket->work;
 
-    ASSERT(work->message_len <= work->message_cap);
+    ASSERT(work->socket == socket && work->message_len <= work->message_cap);
+    ASSERT(!list_linked(&work->holder.node) || work->holder.bytes == work->message_cap);
+    ASSERT(!work->rated || socket->terms.rate_min != PX_OFF);
     ASSERT(!work->pong || work->pong->len <= WS_CONTROL_BYTES_MAX);
     /* What was to follow a message in pieces is dropped with it. */
     ASSERT(!work->later || (socket->in_pieces && socket->state == SOCKET_OPEN));
@@ -82,6 +90,8 @@ void socket_check(const px_websocket *socket)
     ASSERT(!socket->reported || list_empty(&socket->subscriber.subscriptions));
     ASSERT(!socket->reported || socket->state >= SOCKET_ENDING);
     ASSERT(!socket->alone || (!socket->work && socket->state != SOCKET_DEAD));
+    ASSERT(!socket->starved || socket->work);
+    coders_check(socket);
     if (socket->work)
         work_check(socket);
 }
@@ -127,6 +137,7 @@ static void report(px_websocket *socket, uint16_t code, px_str reason, bool clea
 /* What waits goes out, and then our side ends. */
 static void end_when_out(px_websocket *socket)
 {
+    half_drop(socket);
     socket_drop_later(socket);
     socket->state = SOCKET_ENDING;
     socket_schedule(socket);
@@ -155,6 +166,7 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
     /* The peer's Close is read, whatever held reading back. */
     socket->paused = false;
     socket->held = false;
+    socket->starved = false;
     socket_read_on(socket);
     socket_schedule(socket);
     return PX_OK;
@@ -162,7 +174,7 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
 
 px_err px_websocket_close(px_websocket *socket, unsigned code, px_str reason)
 {
-    if (!ws_code_is_sendable(code) || code == WS_CODE_EXTENSION)
+    if (!ws_code_is_sendable(code) || code == WS_CODE_EXTENSION || !ws_utf8_valid(reason))
         return PX_ERR_INVALID;
     return socket_close(socket, code, reason);
 }
@@ -192,7 +204,13 @@ void socket_fail(px_websocket *socket, uint16_t code)
 
 void socket_doom(px_websocket *socket, uint16_t code)
 {
-    if (!socket_is_open(socket))
+    if (socket_is_open(socket))
+        socket_doom_any(socket, code);
+}
+
+void socket_doom_any(px_websocket *socket, uint16_t code)
+{
+    if (socket->state > SOCKET_CLOSING)
         return;
     socket->doom = code;
     loop_task_add(socket->loop, &socket->again);
@@ -216,6 +234,7 @@ void socket_give_up(px_websocket *socket)
 
     socket->state = SOCKET_DEAD;
     socket_schedule(socket);
+    half_drop(socket);
     if (socket->work)
         outbox_clear(&socket->work->outbox);
     socket_drop_alone(socket);
@@ -225,34 +244,20 @@ void socket_give_up(px_websocket *socket)
     socket_abort(socket);
 }
 
-/* --- Coders ----------------------------------------------------------------------------------- */
-
-struct ws_inflate *socket_inflate(px_websocket *socket)
-{
-    const struct ws_deflate_terms *terms = &socket->deflate_terms;
-    size_t bytes = terms->client_no_takeover ? ws_inflate_bytes(terms->client_bits) : 0;
-
-    if (socket->inflate)
-        return socket->inflate;
-    if (!budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes))
-        return NULL;
-    socket->inflate = ws_inflate_create(&socket->loop->allocator, terms->client_bits);
-    if (!socket->inflate)
-        budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes);
-    return socket->inflate;
-}
-
-void socket_inflated(px_websocket *socket)
-{
-    if (!socket->deflate_terms.client_no_takeover || !socket->inflate)
-        return;
-    ws_inflate_destroy(socket->inflate);
-    socket->inflate = NULL;
-    budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS,
-                ws_inflate_bytes(socket->deflate_terms.client_bits));
-}
-
 /* --- Work ------------------------------------------------------------------------------------- */
+
+/* What waits was not read for long: where it goes, a frame that was begun is not finished. */
+static void outbox_gives_way(struct budget_holder *holder)
+{
+    struct outbox *outbox = CONTAINER_OF(holder, struct outbox, holder);
+    px_websocket *socket = CONTAINER_OF(outbox, struct socket_work, outbox)->socket;
+
+    outbox_clear(outbox);
+    if (socket->state == SOCKET_ENDING)
+        socket_give_up(socket);
+    else
+        socket_doom_any(socket, WS_CODE_ABNORMAL);
+}
 
 bool socket_work_take(px_websocket *socket)
 {
@@ -263,11 +268,11 @@ bool socket_work_take(px_websocket *socket)
     work = socket_alloc(socket->loop, sizeof(*work));
     if (!work)
         return false;
-    ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->limits, socket->deflates);
-    work->message = NULL;
-    work->message_len = 0;
-    work->message_cap = 0;
+    half_init(work, socket);
+    ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->limits,
+                   socket->coders != NULL);
     outbox_init(&work->outbox, socket->loop);
+    work->outbox.holder.give_way = outbox_gives_way;
     work->later = NULL;
     work->pong = NULL;
     if (socket->alone && outbox_share(&work->outbox, socket->alone, false) != PX_OK) {
@@ -294,7 +299,7 @@ static void work_free(px_websocket *socket)
     outbox_clear(&work->outbox);
     socket_drop_later(socket);
     socket_free(socket->loop, work->pong, sizeof(*work->pong));
-    socket_free(socket->loop, work->message, work->message_cap);
+    half_end(work);
     socket_free(socket->loop, work, sizeof(*work));
     socket->work = NULL;
 }
@@ -303,7 +308,7 @@ void socket_work_rest(px_websocket *socket)
 {
     const struct socket_work *work = socket->work;
 
-    if (!work || work->outbox.head || work->later || work->pong || work->message)
+    if (!work || work->outbox.head || work->later || work->pong || work->message || socket->starved)
         return;
     /* After the last frame of its peer there is nothing more to read. */
     if (ws_reader_is_between(&work->reader) || socket->state >= SOCKET_ENDING)
@@ -322,10 +327,7 @@ void socket_destroy(px_websocket *socket)
     list_remove(&socket->again.node);
     work_free(socket);
     socket_drop_alone(socket);
-    socket_inflated(socket);
-    ws_inflate_destroy(socket->inflate);
-    ws_deflate_destroy(socket->deflate);
-    budget_give(&loop->memory, BUDGET_SOCKET_CODERS, socket->coder_bytes);
+    coders_destroy(socket);
     socket_free(loop, socket, sizeof(*socket) + (socket->detaches ? socket->protocol.len : 0));
 }
 

@@ -24,40 +24,11 @@ static bool turn_is_over(const struct turn *turn)
 
 static bool reads(const px_websocket *socket)
 {
-    return socket->state <= SOCKET_CLOSING && socket->doom == 0 && !socket->paused && !socket->held;
+    return socket->state <= SOCKET_CLOSING && socket->doom == 0 && !socket->paused &&
+           !socket->held && !socket->starved;
 }
 
 /* --- Messages --------------------------------------------------------------------------------- */
-
-static void message_release(px_websocket *socket)
-{
-    socket_free(socket->loop, socket->work->message, socket->work->message_cap);
-    socket->work->message = NULL;
-    socket->work->message_len = 0;
-    socket->work->message_cap = 0;
-}
-
-/* Room behind what has come of the message: as much again, and no more than it may have. */
-static bool message_grow(px_websocket *socket, size_t there)
-{
-    uint64_t limit = socket->limits.message_bytes_max;
-    uint64_t most = limit < SIZE_MAX / 2 ? limit + SOCKET_MESSAGE_ROOM_MIN : SIZE_MAX / 2;
-    size_t first = there > SOCKET_MESSAGE_FIRST_BYTES ? there : SOCKET_MESSAGE_FIRST_BYTES;
-    size_t cap =
-        socket->work->message ? socket->work->message_cap * 2 : first + SOCKET_MESSAGE_ROOM_MIN;
-
-    if (cap > most)
-        cap = (size_t)most;
-    char *message = socket->work->message ? socket_resize(socket->loop, socket->work->message,
-                                                          socket->work->message_cap, cap)
-                                          : socket_alloc(socket->loop, cap);
-
-    if (!message)
-        return false;
-    socket->work->message = message;
-    socket->work->message_cap = cap;
-    return true;
-}
 
 static void message_tell(px_websocket *socket, uint8_t opcode, px_str message)
 {
@@ -74,32 +45,44 @@ static void piece_tell(px_websocket *socket, const struct ws_event *event)
                                  event->last, socket->context);
 }
 
+/* What came is handed over, or stays behind the message.  While it is told nothing gives way. */
+static void data_hand_over(px_websocket *socket, const struct ws_event *event, const char *scratch)
+{
+    struct socket_work *work = socket->work;
+
+    if (TABLE_MEMBER(socket->events, on_piece)) {
+        piece_tell(socket, event);
+    } else if (event->bytes.ptr == scratch) {
+        if (event->last && work->message_len == 0)
+            message_tell(socket, event->opcode, event->bytes);
+    } else {
+        work->message_len += event->bytes.len;
+        if (event->last)
+            message_tell(socket, event->opcode, px_str_make(work->message, work->message_len));
+    }
+}
+
 /* A piece was written where it was to be: at `scratch`, or behind the message. */
 static void data_take(px_websocket *socket, const struct ws_event *event, const char *scratch)
 {
-    if (TABLE_MEMBER(socket->events, on_piece)) {
-        piece_tell(socket, event);
-    } else if (event->bytes.ptr == scratch && event->last && socket->work->message_len == 0) {
-        message_tell(socket, event->opcode, event->bytes);
-    } else {
-        socket->work->message_len += event->bytes.len;
-        if (event->last)
-            message_tell(socket, event->opcode,
-                         px_str_make(socket->work->message, socket->work->message_len));
+    if (event->last) {
+        budget_release(&socket->work->holder);
+        coders_inflated(socket);
     }
-    if (!event->last)
-        return;
-    message_release(socket);
-    socket_inflated(socket);
+    data_hand_over(socket, event, scratch);
+    if (event->last)
+        half_end(socket->work);
 }
 
 /* Whether what comes next is written on the stack: for a program that takes pieces, a whole message
- * that is there, and where nothing is written before a message begins. */
+ * that is there, what is not told any more, and where nothing is written before a message begins.
+ */
 static bool fits_scratch(const px_websocket *socket, size_t there)
 {
     const struct ws_reader *reader = &socket->work->reader;
 
-    if (TABLE_MEMBER(socket->events, on_piece) || reader->message == 0)
+    if (TABLE_MEMBER(socket->events, on_piece) || reader->message == 0 ||
+        socket->state != SOCKET_OPEN)
         return true;
     return reader->state == WS_READ_DATA && reader->fin && !reader->deflated &&
            socket->work->message_len == 0 && reader->frame_left <= SOCKET_SCRATCH_BYTES &&
@@ -127,9 +110,10 @@ static void event_take(px_websocket *socket, const struct ws_event *event, const
 {
     switch (event->kind) {
     case WS_EVENT_BEGIN:
+        socket->work->rated = false;
         if (!event->deflated)
             break;
-        socket->work->reader.inflate = socket_inflate(socket);
+        socket->work->reader.inflate = coders_inflate(socket);
         if (!socket->work->reader.inflate)
             socket_fail(socket, WS_CODE_TRY_LATER);
         break;
@@ -159,7 +143,9 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
     *out_more = false;
     if (!on_stack &&
         socket->work->message_cap - socket->work->message_len < SOCKET_MESSAGE_ROOM_MIN &&
-        !message_grow(socket, in.len)) {
+        !half_grow(socket, in.len)) {
+        if (half_starve(socket))
+            return 0;
         socket_fail(socket, WS_CODE_TRY_LATER);
         return in.len;
     }
@@ -213,6 +199,7 @@ size_t socket_receive(px_websocket *socket, px_str bytes)
             step(socket, px_str_make(bytes.ptr + used, bytes.len - used), scratch, &turn, &more);
         message_hold(socket);
     }
+    half_look(socket);
     socket_work_rest(socket);
     if (socket->state > SOCKET_CLOSING)
         return bytes.len; /* nothing more is looked at */
@@ -225,6 +212,7 @@ size_t socket_receive(px_websocket *socket, px_str bytes)
 
 void socket_read_on(px_websocket *socket)
 {
+    half_read_on(socket);
     if (reads(socket))
         loop_task_add(socket->loop, &socket->again);
 }

@@ -89,7 +89,7 @@ void socket_pong(px_websocket *socket, px_str content)
     if (!work->pong)
         work->pong = socket_alloc(socket->loop, sizeof(*work->pong));
     if (!work->pong) {
-        socket_doom(socket, WS_CODE_INTERNAL); /* a peer that waits for it would give us up */
+        socket_doom(socket, WS_CODE_TRY_LATER); /* a peer that waits for it would give us up */
         return;
     }
     work->pong->len = (uint8_t)content.len;
@@ -147,7 +147,7 @@ static px_err send_begin(px_websocket *socket)
 static px_err send_end(px_websocket *socket, px_err err)
 {
     if (err != PX_OK)
-        socket_doom(socket, WS_CODE_INTERNAL);
+        socket_doom(socket, WS_CODE_TRY_LATER);
     return err;
 }
 
@@ -170,38 +170,10 @@ static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin
     return PX_OK;
 }
 
-/* The coder for a message of ours; NULL: it is sent as it is, which is always allowed. */
-static struct ws_deflate *deflate_take(px_websocket *socket)
-{
-    const struct ws_deflate_terms *terms = &socket->deflate_terms;
-
-    if (socket->deflate)
-        return socket->deflate;
-    size_t bytes = terms->server_no_takeover ? ws_deflate_bytes(terms->server_bits) : 0;
-
-    if (!budget_take(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes))
-        return NULL;
-    socket->deflate = ws_deflate_create(&socket->loop->allocator, socket->terms.deflate_level,
-                                        terms->server_bits);
-    if (!socket->deflate)
-        budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS, bytes);
-    return socket->deflate;
-}
-
-static void deflate_put(px_websocket *socket)
-{
-    if (!socket->deflate_terms.server_no_takeover || !socket->deflate)
-        return;
-    ws_deflate_destroy(socket->deflate);
-    socket->deflate = NULL;
-    budget_give(&socket->loop->memory, BUDGET_SOCKET_CODERS,
-                ws_deflate_bytes(socket->deflate_terms.server_bits));
-}
-
 /* Deflates a message and appends it.  PX_ERR_UNSUPPORTED: there is no coder. */
 static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_str message)
 {
-    struct ws_deflate *deflate = deflate_take(socket);
+    struct ws_deflate *deflate = coders_deflate(socket);
     struct buf out;
 
     if (!deflate)
@@ -212,25 +184,26 @@ static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_s
     if (err == PX_OK)
         err = frame_append(socket, (enum ws_opcode)kind, true, WS_RSV1, buf_str(&out));
     buf_deinit(&out);
-    deflate_put(socket);
-    /* What the peer did not get, its window does not have. */
-    if (err != PX_OK && socket->deflate)
-        socket_doom(socket, WS_CODE_ABNORMAL);
+    coders_deflated(socket, err == PX_OK);
     return err;
 }
 
 static bool wants_deflate(const px_websocket *socket, size_t len)
 {
-    return socket->deflates && len >= socket->terms.deflate_bytes_min;
+    return socket->coders && len >= socket->terms.deflate_bytes_min;
 }
 
-px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message)
+/* Whether the peer may read it as what it is said to be. */
+static bool is_kind(px_websocket_kind kind, px_str message)
 {
-    px_err err = send_begin(socket);
+    return kind != PX_WEBSOCKET_TEXT || ws_utf8_valid(message);
+}
 
-    if (err != PX_OK)
-        return err;
-    err = PX_ERR_UNSUPPORTED;
+/* Of a message that may begin and is what it is said to be. */
+static px_err send_whole(px_websocket *socket, px_websocket_kind kind, px_str message)
+{
+    px_err err = PX_ERR_UNSUPPORTED;
+
     if (wants_deflate(socket, message.len))
         err = deflated_append(socket, kind, message);
     if (err == PX_ERR_UNSUPPORTED)
@@ -238,6 +211,15 @@ px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str me
     if (err == PX_OK)
         loop_socket_message(&socket->loop->told, SOCKETS_OUT, message.len, true);
     return send_end(socket, err);
+}
+
+px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message)
+{
+    if (!is_kind(kind, message))
+        return PX_ERR_INVALID;
+    px_err err = send_begin(socket);
+
+    return err == PX_OK ? send_whole(socket, kind, message) : err;
 }
 
 /* A head of its own, and behind it the bytes where they lie. */
@@ -273,15 +255,29 @@ px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, cons
 
     if (options_read(&body, sizeof(body), given) != PX_OK)
         return PX_ERR_INVALID;
-    px_err err = send_begin(socket);
+    px_err err = is_kind(kind, body.bytes) ? send_begin(socket) : PX_ERR_INVALID;
 
     if (err == PX_OK && body.bytes.len > 0 && !wants_deflate(socket, body.bytes.len))
         return body_append(socket, kind, &body);
     if (err == PX_OK)
-        err = px_websocket_send(socket, kind, body.bytes);
+        err = send_whole(socket, kind, body.bytes);
     if (body.release)
         body.release(body.context);
     return err;
+}
+
+/* Goes on with the text of a message in pieces: false where it is none, and nothing has changed. */
+static bool piece_take(px_websocket *socket, px_websocket_kind kind, px_str piece, bool last)
+{
+    bool is_text = socket->in_pieces ? socket->pieces_text : kind == PX_WEBSOCKET_TEXT;
+    struct ws_utf8 utf8 = socket->in_pieces ? socket->utf8 : (struct ws_utf8){0, 0, 0};
+
+    if (is_text &&
+        (!ws_utf8_take(&utf8, ws_bytes_best(), piece) || (last && !ws_utf8_is_whole(&utf8))))
+        return false;
+    socket->pieces_text = is_text;
+    socket->utf8 = utf8;
+    return true;
 }
 
 px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_str piece, int last)
@@ -293,6 +289,8 @@ px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
         return socket_overflow(socket);
+    if (!piece_take(socket, kind, piece, last != 0))
+        return PX_ERR_INVALID;
     err = frame_append(socket, is_first ? (enum ws_opcode)kind : WS_CONTINUATION, last != 0, 0,
                        piece);
     if (err != PX_OK)
@@ -356,7 +354,7 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
         return socket_overflow(socket);
-    bool may_deflate = socket->deflates && socket->deflate_terms.server_bits == WS_WINDOW_BITS_MAX;
+    bool may_deflate = socket->coders && socket->coders->terms.server_bits == WS_WINDOW_BITS_MAX;
     bool is_deflated = false;
     struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
     px_err err = shared_append(socket, frame);
@@ -364,9 +362,8 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
     if (err != PX_OK && socket->terms.backlog != PX_BACKLOG_DROP)
         socket_doom(socket, WS_CODE_TRY_LATER);
     if (err == PX_OK) {
-        /* The peer's window has moved by what our coder has not seen. */
-        if (is_deflated && socket->deflate)
-            ws_deflate_reset(socket->deflate);
+        if (is_deflated)
+            coders_moved(socket);
         backlog_look(socket);
         socket_flush(socket);
     }

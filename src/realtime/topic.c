@@ -207,17 +207,9 @@ static void topic_turn(struct loop_task *task)
         loop_task_add(topic->loop, &topic->task);
 }
 
-/* RFC 6455 section 8.1: text that is none makes its readers fail, all of them. */
-static bool is_text(px_str content)
-{
-    struct ws_utf8 utf8 = {0};
-
-    return ws_utf8_take(&utf8, ws_bytes_best(), content) && ws_utf8_is_whole(&utf8);
-}
-
 px_err px_topic_publish(px_topic *topic, px_websocket_kind kind, px_str content)
 {
-    if (kind == PX_WEBSOCKET_TEXT && !is_text(content))
+    if (kind == PX_WEBSOCKET_TEXT && !ws_utf8_valid(content))
         return PX_ERR_INVALID;
     if (topic->waiting_count >= TOPIC_WAITING_MAX)
         return PX_FULL;

@@ -156,6 +156,7 @@ static px_err server_init(px_server *server, px_error *out_error)
     budget_divide(&server->loop->memory, options->memory_bytes_max, server->loop->inbox_bytes_max);
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.respond_bytes_max = options->respond_bytes_max;
+    server->service.rate_window_ms = options->rate_window_ms;
     server->service.exchange_bytes_max = options->exchange_bytes_max;
     server->service.on_fault = options->on_fault;
     server->service.fault_context = options->fault_context;

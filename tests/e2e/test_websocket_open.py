@@ -91,7 +91,9 @@ HANDSHAKES = [
     ("host-missing", head(*handshake_fields(), host=None), 400),
     ("host-empty", head(*handshake_fields(), host=""), (101, 400)),
     ("host-twice", plus(("Host", "a")), 400),
-    ("http-1.0", head(*handshake_fields(), line="GET / HTTP/1.0"), (400, 426)),
+    ("http-1.0", head(*handshake_fields(), line="GET / HTTP/1.0"), 400),
+    ("http-1.0-of-another-version", head(*handshake_fields(Sec_WebSocket_Version="8"), line="GET / HTTP/1.0"), 400),
+    ("http-1.0-without-upgrade", head(line="GET / HTTP/1.0"), 400),
     ("http-1.2", head(*handshake_fields(), line="GET / HTTP/1.2"), 101),
     ("post", head(*handshake_fields(), ("Content-Length", "0"), line="POST / HTTP/1.1"), 405),
     ("head", head(*handshake_fields(), line="HEAD / HTTP/1.1"), (400, 405)),
@@ -103,6 +105,8 @@ HANDSHAKES = [
     ("with-content-of-nothing", plus(("Content-Length", "0")), 101),
     ("with-chunks", plus(("Transfer-Encoding", "chunked")) + b"3\r\nabc\r\n0\r\n\r\n", 400),
     ("with-expect", plus(("Expect", "100-continue")), 101),
+    ("with-a-thousand-extensions", plus(("Sec-WebSocket-Extensions", ", ".join(f"x{at}" for at in range(1000)))), 101),
+    ("with-a-thousand-extensions-and-junk", plus(("Sec-WebSocket-Extensions", "x, " * 1000 + "a b")), 400),
     ("with-h2c-settings", plus(("HTTP2-Settings", "AAMAAABkAAQAAP__")), 101),
     ("hixie-76", lines(("Upgrade", "WebSocket"), CONNECTION, ("Sec-WebSocket-Key1", "4 @1  46546xW%0l 1 5"),
                        ("Sec-WebSocket-Key2", "12998 5 Y3 1  .P00")), 400),
@@ -116,7 +120,7 @@ def take(wire, count):
 
 
 def test_the_handshakes_are_counted():
-    assert len(HANDSHAKES) == 72
+    assert len(HANDSHAKES) == 76
     assert len({name for name, *_ in HANDSHAKES}) == len(HANDSHAKES)
 
 
@@ -133,8 +137,10 @@ def test_handshake(echo, name, sends, status):
                 assert reply.value("Sec-WebSocket-Protocol") is None
                 wire.send(frame(PING, b"there"))
                 assert take(wire, 7) == b"\x8a\x05there"
-            elif reply.status == 426:
-                assert reply.value("Sec-WebSocket-Version") == "13" and reply.value("Upgrade") == "websocket"
+                continue
+            assert (reply.status == 426) == (reply.value("Upgrade") is not None)
+            assert reply.value("Sec-WebSocket-Version") == ("13" if reply.status == 426 else None)
+            assert not any(reply.value(f"Sec-WebSocket-{what}") for what in ("Accept", "Protocol", "Extensions"))
 
 
 

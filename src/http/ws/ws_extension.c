@@ -5,7 +5,7 @@
 
 #include "http/ws/ws_deflate.h"
 
-enum { OFFERS_MAX = 32, NAMES_MAX = 4 };
+enum { NAMES_MAX = 4 };
 
 /* One extension of the list; `bits` 0: the parameter was not there, or without a value. */
 struct extension {
@@ -176,25 +176,29 @@ static px_err extension_take(px_str element, struct extension *out_extension)
     return PX_OK;
 }
 
-/* All extensions of all lines; at most OFFERS_MAX. */
-static px_err extensions_take(const px_field *fields, uint32_t count, struct extension *extensions,
-                              uint32_t *out_count)
+/* Where a walk over all extensions of all lines is. */
+struct walk {
+    const px_field *fields; /* borrowed: those behind the line at hand */
+    uint32_t count;
+    px_str list; /* the rest of that line */
+};
+
+/* The next extension: PX_OK, PX_ERR_NOT_FOUND behind the last, or PX_ERR_MALFORMED.  As many as a
+ * head has room for may come: none is kept. */
+static px_err extension_next(struct walk *walk, struct extension *out_extension)
 {
-    uint32_t found = 0;
+    px_str element;
 
-    for (uint32_t index = 0; index < count; index++) {
-        px_str list = fields[index].value, element;
-
-        if (!field_name_is(fields[index].name, "sec-websocket-extensions"))
-            continue;
-        while (field_list_next(&list, &element)) {
-            if (found == OFFERS_MAX || extension_take(element, &extensions[found]) != PX_OK)
-                return PX_ERR_MALFORMED;
-            found++;
-        }
+    for (;;) {
+        if (walk->list.len > 0 && field_list_next(&walk->list, &element))
+            return extension_take(element, out_extension);
+        if (walk->count == 0)
+            return PX_ERR_NOT_FOUND;
+        if (field_name_is(walk->fields->name, "sec-websocket-extensions"))
+            walk->list = walk->fields->value;
+        walk->fields++;
+        walk->count--;
     }
-    *out_count = found;
-    return PX_OK;
 }
 
 static uint8_t least(uint8_t left, uint8_t right)
@@ -202,35 +206,41 @@ static uint8_t least(uint8_t left, uint8_t right)
     return left < right ? left : right;
 }
 
+/* What is agreed to an offer that can be agreed to. */
+static struct ws_deflate_terms offer_answer(const struct extension *offer,
+                                            const struct ws_deflate_terms *wanted)
+{
+    struct ws_deflate_terms terms = *wanted;
+
+    terms.server_no_takeover |= offer->terms.server_no_takeover;
+    terms.client_no_takeover |= offer->terms.client_no_takeover;
+    if (offer->server_bits_given)
+        terms.server_bits = least(terms.server_bits, offer->terms.server_bits);
+    terms.client_bits_asked = offer->client_bits_given;
+    /* A client that takes no such parameter keeps a window of any size. */
+    if (!offer->client_bits_given)
+        terms.client_bits = WS_WINDOW_BITS_MAX;
+    else if (offer->terms.client_bits > 0)
+        terms.client_bits = least(terms.client_bits, offer->terms.client_bits);
+    return terms;
+}
+
 px_err ws_deflate_choose(const px_field *fields, uint32_t count,
                          const struct ws_deflate_terms *wanted, struct ws_deflate_terms *out_agreed)
 {
-    struct extension offers[OFFERS_MAX];
-    uint32_t offer_count;
-    px_err err = extensions_take(fields, count, offers, &offer_count);
+    struct walk walk = {fields, count, {NULL, 0}};
+    struct extension offer;
+    bool found = false;
+    px_err err;
 
-    if (err != PX_OK)
-        return err;
-    for (uint32_t index = 0; index < offer_count; index++) {
-        const struct extension *offer = &offers[index];
-        struct ws_deflate_terms terms = *wanted;
-
-        if (!offer->deflate || !offer->known)
+    /* What stands behind the one that is chosen is looked at as well. */
+    while ((err = extension_next(&walk, &offer)) == PX_OK) {
+        if (found || !offer.deflate || !offer.known)
             continue;
-        terms.server_no_takeover |= offer->terms.server_no_takeover;
-        terms.client_no_takeover |= offer->terms.client_no_takeover;
-        if (offer->server_bits_given)
-            terms.server_bits = least(terms.server_bits, offer->terms.server_bits);
-        terms.client_bits_asked = offer->client_bits_given;
-        /* A client that takes no such parameter keeps a window of any size. */
-        if (!offer->client_bits_given)
-            terms.client_bits = WS_WINDOW_BITS_MAX;
-        else if (offer->terms.client_bits > 0)
-            terms.client_bits = least(terms.client_bits, offer->terms.client_bits);
-        *out_agreed = terms;
-        return PX_OK;
+        found = true;
+        *out_agreed = offer_answer(&offer, wanted);
     }
-    return PX_ERR_NOT_FOUND;
+    return err == PX_ERR_NOT_FOUND && found ? PX_OK : err;
 }
 
 static size_t text_put(char *out, size_t at, const char *text)
@@ -270,29 +280,26 @@ px_err ws_deflate_answer(const px_field *fields, uint32_t count,
                          const struct ws_deflate_terms *offered,
                          struct ws_deflate_terms *out_agreed)
 {
-    struct extension answers[OFFERS_MAX];
-    uint32_t answer_count;
-    px_err err = extensions_take(fields, count, answers, &answer_count);
+    struct walk walk = {fields, count, {NULL, 0}};
+    struct extension answer, more;
+    px_err err = extension_next(&walk, &answer);
 
     if (err != PX_OK)
         return err;
-    if (answer_count == 0)
-        return PX_ERR_NOT_FOUND;
-    const struct extension *answer = &answers[0];
-    struct ws_deflate_terms terms = answer->terms;
+    struct ws_deflate_terms terms = answer.terms;
 
     /* RFC 7692 section 5.1: one extension, which was offered, with parameters that may answer it.
      */
-    if (answer_count > 1 || !answer->deflate || !answer->known ||
-        (answer->client_bits_given &&
-         (answer->terms.client_bits == 0 || !offered->client_bits_asked)) ||
+    if (extension_next(&walk, &more) != PX_ERR_NOT_FOUND || !answer.deflate || !answer.known ||
+        (answer.client_bits_given &&
+         (answer.terms.client_bits == 0 || !offered->client_bits_asked)) ||
         (offered->server_no_takeover && !terms.server_no_takeover))
         return PX_ERR_MALFORMED;
-    if (!answer->server_bits_given)
+    if (!answer.server_bits_given)
         terms.server_bits = WS_WINDOW_BITS_MAX;
     if (terms.server_bits > offered->server_bits)
         return PX_ERR_MALFORMED;
-    if (!answer->client_bits_given)
+    if (!answer.client_bits_given)
         terms.client_bits = WS_WINDOW_BITS_MAX;
     terms.client_no_takeover |= offered->client_no_takeover;
     terms.client_bits = least(terms.client_bits, offered->client_bits);

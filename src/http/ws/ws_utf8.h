@@ -28,4 +28,12 @@ static inline bool ws_utf8_is_whole(const struct ws_utf8 *utf8)
     return utf8->need == 0;
 }
 
+/* Whether all of `text` is UTF-8: RFC 6455 section 8.1 has its readers fail where it is not. */
+static inline bool ws_utf8_valid(px_str text)
+{
+    struct ws_utf8 utf8 = {0, 0, 0};
+
+    return ws_utf8_take(&utf8, ws_bytes_best(), text) && ws_utf8_is_whole(&utf8);
+}
+
 #endif

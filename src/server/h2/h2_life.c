@@ -283,7 +283,7 @@ static bool request_is_slow(struct h2_request *request, uint64_t elapsed_ms)
                !request->stream.remote_ended && request->stream.head_done &&
                request->kind == REQUEST_PLAIN && exchange_takes_content(exchange)) {
         request->asked = true;
-        rate = rules->content_rate_min;
+        rate = rules->exchange.rate_min;
     }
     return asked_before && rate != PX_OFF &&
            request->moved_bytes * 1000 < (uint64_t)rate * elapsed_ms;

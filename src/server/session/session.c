@@ -290,7 +290,7 @@ static uint32_t send_rate_asked(const struct session *session)
 static bool rate_kept(struct session *session, uint64_t elapsed_ms)
 {
     if (session->rate_window == RATE_RECEIVING)
-        return rate_moved(session->received, rules_asked(session)->content_rate_min, elapsed_ms);
+        return rate_moved(session->received, rules_asked(session)->exchange.rate_min, elapsed_ms);
     uint32_t rate_min = send_rate_asked(session);
 
     if (rate_moved(session_carrier(session)->sent_bytes(session) - session->mark_sent, rate_min,

@@ -61,7 +61,7 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
     site->rules.exchange.on_error_page = options.on_error_page;
     site->rules.exchange.error_page_context = options.error_page_context;
     site->rules.total_timeout_ms = own_or(options.total_timeout_ms, PX_OFF);
-    site->rules.content_rate_min = own_or(options.content_rate_min, MINIMUM_RATE_DEFAULT);
+    site->rules.exchange.rate_min = own_or(options.content_rate_min, MINIMUM_RATE_DEFAULT);
     site->rules.send_rate_min = own_or(options.send_rate_min, MINIMUM_RATE_DEFAULT);
     site->rules.content_bytes_max =
         options.content_bytes_max ? options.content_bytes_max : CONTENT_BYTES_DEFAULT;
@@ -305,7 +305,7 @@ static void host_rules_init(px_host *host, const px_host_options *options)
     rules->exchange.error_page_context =
         options->on_error_page ? options->error_page_context : outer->exchange.error_page_context;
     rules->total_timeout_ms = own_or(options->total_timeout_ms, outer->total_timeout_ms);
-    rules->content_rate_min = own_or(options->content_rate_min, outer->content_rate_min);
+    rules->exchange.rate_min = own_or(options->content_rate_min, outer->exchange.rate_min);
     rules->send_rate_min = own_or(options->send_rate_min, outer->send_rate_min);
     rules->content_bytes_max =
         options->content_bytes_max ? options->content_bytes_max : outer->content_bytes_max;
@@ -405,7 +405,7 @@ static px_err route_rules_make(px_host *host, const px_route_options *options,
         rules->exchange.error_page_context = options->error_page_context;
     }
     rules->total_timeout_ms = own_or(options->total_timeout_ms, host->rules.total_timeout_ms);
-    rules->content_rate_min = own_or(options->content_rate_min, host->rules.content_rate_min);
+    rules->exchange.rate_min = own_or(options->content_rate_min, host->rules.exchange.rate_min);
     rules->send_rate_min = own_or(options->send_rate_min, host->rules.send_rate_min);
     if (options->log)
         log_take(host->site, rules, options->log);

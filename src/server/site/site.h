@@ -50,7 +50,6 @@ struct site_rules {
     uint32_t middleware_room;
     uint32_t filter_room;
     uint32_t total_timeout_ms;
-    uint32_t content_rate_min;
     uint32_t send_rate_min;
     uint64_t content_bytes_max;
     const px_template *log_template; /* borrowed: outlives the site; NULL: another format */

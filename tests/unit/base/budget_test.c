@@ -138,12 +138,87 @@ static void shares_are_parts_of_a_sum(void **state)
     assert_true(budget_take_fair(&budget, BUDGET_OUTPUT, 0, 1));
 }
 
+/* --- What gives way --------------------------------------------------------------------------- */
+
+struct held {
+    struct budget *budget;
+    struct budget_holder holder;
+    bool gone;
+};
+
+static void gives_way(struct budget_holder *holder)
+{
+    struct held *held = CONTAINER_OF(holder, struct held, holder);
+
+    budget_give(held->budget, BUDGET_OUTPUT, holder->bytes);
+    budget_release(holder);
+    held->gone = true;
+}
+
+static void hold(struct budget *budget, struct held *held, uint64_t bytes, uint64_t now_ms)
+{
+    *held = (struct held){.budget = budget, .holder = {.give_way = gives_way}};
+    list_init(&held->holder.node);
+    assert_true(budget_take(budget, BUDGET_OUTPUT, bytes));
+    budget_hold(&budget->holders[BUDGET_OUTPUT], &held->holder, bytes, now_ms);
+    budget_check(budget);
+}
+
+/* Most bytes for longest; what asks counts as well, and what is new stays. */
+static void what_has_held_most_for_longest_gives_way(void **state)
+{
+    enum { KIB = 1024, SHARE = 1024 * KIB, NOW = 100 * 1000 };
+    struct held old, large, new, spare;
+    struct budget budget;
+    struct budget_asker small = {0, 4 * KIB, NOW, NOW, 4}, big = {0, 64 * KIB, NOW, NOW, 4};
+
+    (void)state;
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_OUTPUT] = SHARE});
+    hold(&budget, &old, 8 * KIB, NOW - 60 * 1000);
+    hold(&budget, &large, 500 * KIB, NOW - 10 * 1000);
+    hold(&budget, &new, 512 * KIB, NOW - 100);
+    /* In the rest of it first bytes are taken without any giving way. */
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &small));
+    assert_false(old.gone || large.gone || new.gone);
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
+    assert_true(large.gone);
+    assert_false(old.gone || new.gone);
+    /* One that has held more for longer than those does not press them. */
+    big.has_bytes = 300 * KIB;
+    big.more_bytes = 300 * KIB;
+    big.since_ms = NOW - 9000;
+    assert_false(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
+    assert_false(old.gone || new.gone);
+    /* Spare is what misses nothing: it goes first. */
+    spare = (struct held){.budget = &budget, .holder = {.give_way = gives_way}};
+    list_init(&spare.holder.node);
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, 200 * KIB));
+    budget_hold(&budget.spare[BUDGET_OUTPUT], &spare.holder, 200 * KIB, NOW);
+    big = (struct budget_asker){0, 100 * KIB, NOW, NOW, 4};
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
+    assert_true(spare.gone);
+    assert_false(old.gone);
+    /* What moves on is as if it were new. */
+    gives_way(&new.holder);
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, 512 * KIB));
+    budget_touch(&budget.holders[BUDGET_OUTPUT], &old.holder, NOW);
+    big.more_bytes = 5 * KIB;
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, budget_left(&budget, BUDGET_OUTPUT)));
+    assert_false(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
+    assert_false(old.gone);
+    big.now_ms += BUDGET_HOLD_MS;
+    big.since_ms += BUDGET_HOLD_MS;
+    (void)budget_take_pressing(&budget, BUDGET_OUTPUT, &big);
+    assert_true(old.gone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_is_full_is_fair),
         cmocka_unit_test(a_reserve_is_known),
         cmocka_unit_test(shares_are_parts_of_a_sum),
+        cmocka_unit_test(what_has_held_most_for_longest_gives_way),
         cmocka_unit_test(a_kind_has_its_share),
         cmocka_unit_test(all_kinds_have_a_sum),
         cmocka_unit_test(giving_what_was_not_taken_aborts),

@@ -126,6 +126,8 @@ static void names_and_lengths_are_held_to(void **state)
     assert_int_equal(px_hub_name(hub, name, members[0].topic), PX_ERR_INVALID);
     assert_int_equal(px_hub_publish(hub, "olds", PX_WEBSOCKET_TEXT, LITERAL("a")),
                      PX_ERR_NOT_FOUND);
+    assert_int_equal(px_hub_publish(hub, "news", PX_WEBSOCKET_TEXT, LITERAL("\xff")),
+                     PX_ERR_INVALID);
     px_str most = px_str_make(large, sizeof(large) - 6);
 
     assert_int_equal(px_hub_publish(hub, "news", PX_WEBSOCKET_BINARY, most), PX_OK);
@@ -133,6 +135,7 @@ static void names_and_lengths_are_held_to(void **state)
     assert_int_equal(px_hub_publish(hub, "news", PX_WEBSOCKET_BINARY, most), PX_ERR_LIMIT);
     members_turn(members, MEMBERS);
     assert_int_equal(members[1].call.content_len, sizeof(large) - 6 + 4);
+    assert_int_equal(px_hub_lost(members[1].hub), 0); /* the text was not sent to it */
     for (int index = 0; index < MEMBERS; index++)
         member_close(&members[index]);
 }

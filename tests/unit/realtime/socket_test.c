@@ -136,30 +136,6 @@ static void a_message_is_echoed_and_closed(void **state)
     stage_close(&stage);
 }
 
-/* Peers that keep windows do not take the part of those whose messages stand for themselves. */
-static void windows_leave_a_part_of_the_share(void **state)
-{
-    px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
-    const size_t windows = ws_deflate_bytes(15) + ws_inflate_bytes(15);
-    static struct one one;
-
-    (void)state;
-    options.deflate = 1;
-    for (int fits = 0; fits < 2; fits++) {
-        struct stage stage;
-
-        assert_true(stage_open(&stage, NULL));
-        stage.loop->memory.shares[BUDGET_SOCKET_CODERS].bytes_max =
-            fits ? windows * 4 / 3 + 4 : windows + 100;
-        assert_true(one_open(&one, &stage, &options));
-        assert_non_null(one.socket);
-        assert_int_equal(one.socket->deflate_terms.server_no_takeover, !fits);
-        assert_int_equal(one.socket->deflate_terms.client_no_takeover, !fits);
-        one_finish(&one);
-        stage_close(&stage);
-    }
-}
-
 static void without_a_close_it_is_told_by_the_end(void **state)
 {
     static struct one one;
@@ -327,6 +303,61 @@ static void newcomers_get_what_comes_after(void **state)
 /* --- What a program may do
  * ------------------------------------------------------------------------
  */
+
+static uint32_t released;
+
+static void on_released(void *context)
+{
+    (void)context;
+    released++;
+}
+
+/* Text that is not UTF-8 is not sent by any of the calls: its reader would have to fail. */
+static void text_that_is_not_utf8_is_not_sent(void **state)
+{
+    static const char *const bad[] = {"\xff", "a\xed\xa0\x80", "cut \xe2\x82"};
+    static struct one one;
+    struct stage stage;
+
+    (void)state;
+    released = 0;
+    assert_true(stage_open(&stage, NULL));
+    assert_true(one_open(&one, &stage, NULL));
+    px_ref ref = px_websocket_ref(one.socket);
+
+    for (size_t index = 0; index < ARRAY_COUNT(bad); index++) {
+        px_str text = px_str_of(bad[index]);
+        px_body body = {.struct_size = sizeof(px_body), .bytes = text, .release = on_released};
+
+        assert_int_equal(px_websocket_send(one.socket, PX_WEBSOCKET_TEXT, text), PX_ERR_INVALID);
+        assert_int_equal(px_websocket_send_body(one.socket, PX_WEBSOCKET_TEXT, &body),
+                         PX_ERR_INVALID);
+        assert_int_equal(px_websocket_send_from(&ref, PX_WEBSOCKET_TEXT, text), PX_ERR_INVALID);
+        assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_TEXT, text, 1),
+                         PX_ERR_INVALID);
+        assert_int_equal(px_websocket_close(one.socket, 1000, text), PX_ERR_INVALID);
+        assert_int_equal(px_websocket_send(one.socket, PX_WEBSOCKET_BINARY, text), PX_OK);
+    }
+    assert_int_equal(released, ARRAY_COUNT(bad));
+    call_drive(&one.call);
+    one.call.content_len = 0;
+    /* In pieces it may be cut inside of a character, and what is refused has changed nothing. */
+    assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_TEXT, LITERAL("\xe2\x82"), 0),
+                     PX_OK);
+    assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_BINARY, LITERAL("a"), 0),
+                     PX_ERR_INVALID);
+    assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_TEXT, LITERAL(""), 1),
+                     PX_ERR_INVALID);
+    assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_TEXT, LITERAL("\xac"), 1),
+                     PX_OK);
+    assert_int_equal(px_websocket_send_piece(one.socket, PX_WEBSOCKET_BINARY, LITERAL("\xff"), 1),
+                     PX_OK);
+    call_drive(&one.call);
+    assert_str_equal(call_content(&one.call), LITERAL("\x01\x02\xe2\x82\x80\x01\xac\x82\x01\xff"));
+    px_ref_release(&ref);
+    one_finish(&one);
+    stage_close(&stage);
+}
 
 /* No limit is a limit that is added to. */
 static void a_message_may_have_no_limit(void **state)
@@ -509,11 +540,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_is_echoed_and_closed),
-        cmocka_unit_test(windows_leave_a_part_of_the_share),
         cmocka_unit_test(without_a_close_it_is_told_by_the_end),
         cmocka_unit_test(a_topic_may_end_with_its_subscriber),
         cmocka_unit_test(what_waits_alone_keeps_its_place),
         cmocka_unit_test(newcomers_get_what_comes_after),
+        cmocka_unit_test(text_that_is_not_utf8_is_not_sent),
         cmocka_unit_test(a_message_may_have_no_limit),
         cmocka_unit_test(a_pause_does_not_hold_up_closing),
         cmocka_unit_test(accepting_twice_is_a_second_answer),
