@@ -53,8 +53,8 @@ px_access *px_access_create(const px_access_options *options, px_error *out_erro
  *  @param is_allowed 1: it lets clients in, 0: it keeps them out.
  *  @param block `192.0.2.0/24`, `2001:db8::1`, `unix:` (peers of unix sockets), `all`.
  *  @param when it holds for requests that match alone; gets a further hold; NULL: for all.
- *  @return PX_OK, PX_ERR_INVALID (the block), PX_ERR_LIMIT, PX_ERR_MEMORY.  Any thread, while
- *  nothing uses it. */
+ *  @return PX_OK, PX_ERR_INVALID (the block), PX_ERR_LIMIT (4,096 rules are there),
+ *  PX_ERR_MEMORY; then the list is as it was.  Any thread, while nothing uses it. */
 PX_MUST_CHECK px_err px_access_add(px_access *access, int is_allowed, px_str block,
                                    px_matcher *when, px_error *out_error);
 

@@ -7,7 +7,8 @@
  *     px_host_use(host, px_basic_auth_check, auth, px_basic_auth_destroy, &error);
  *
  * The file has `name:hash` lines as htpasswd writes them; hashes are what libcrypt takes: bcrypt,
- * SHA-crypt, yescrypt and others.  Anything weaker, and plain text, is an error with its line.  The
+ * SHA-crypt, yescrypt and others.  Anything weaker, and plain text, is an error with its line; so
+ * is every hash where the library was built without libcrypt (PX_FEATURE_CRYPT).  The
  * file is read when this is made: to read it again, make another and serve another site.
  *
  * A password is checked by a helper thread (px_loop_work); what was right is remembered for a

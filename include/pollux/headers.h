@@ -41,7 +41,7 @@ PX_MUST_CHECK px_err px_headers_add(px_headers *headers, px_header_edit edit, px
                                     px_str value, px_matcher *when, px_error *out_error);
 
 /** Adds Strict-Transport-Security (RFC 6797) to answers whose request came by https.
- *  @param max_age_s how long; 0 tells clients to forget it.
+ *  @param max_age_s for so many seconds; 0 tells clients to forget it.
  *  @param subdomains 1: for all hosts below this one too.  @param when, @return as px_headers_add.
  *  Any thread, while nothing uses it. */
 PX_MUST_CHECK px_err px_headers_add_hsts(px_headers *headers, uint64_t max_age_s, int subdomains,

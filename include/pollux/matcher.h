@@ -47,14 +47,15 @@ px_matcher *px_matcher_create(const px_allocator *allocator, px_error *out_error
 
 /** Adds a line.  @param values copied; one at least.
  *  @param out_at which value is wrong, from 0; written with PX_ERR_INVALID; may be NULL.
- *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT, PX_ERR_MEMORY: then it is as it was.  Any thread,
- *  while nothing else uses it. */
+ *  @return PX_OK, PX_ERR_INVALID, PX_ERR_LIMIT (64 lines, 4,096 values in one), PX_ERR_MEMORY: then
+ *  it is as it was.  Any thread, while nothing else uses it. */
 PX_MUST_CHECK px_err px_matcher_add(px_matcher *matcher, px_match_kind kind, const px_str *values,
                                     size_t count, size_t *out_at, px_error *out_error);
 
 /** Adds a line that holds when `inner` does not match.
  *  @param inner it gets a further hold.
- *  @return PX_OK, PX_ERR_LIMIT (too deep), PX_ERR_MEMORY.  Any thread, while nothing else uses it.
+ *  @return PX_OK, PX_ERR_LIMIT (64 lines, or 16 deep), PX_ERR_MEMORY.  Any thread, while nothing
+ * else uses it.
  */
 PX_MUST_CHECK px_err px_matcher_add_not(px_matcher *matcher, px_matcher *inner,
                                         px_error *out_error);

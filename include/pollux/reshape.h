@@ -1,7 +1,9 @@
 /*
  * Requests that are changed before their handler sees them, and pages in place of plain errors.
  *
- *     px_rewrite *rewrite = px_rewrite_create(&options, &error);      options.prefix = "/static"
+ *     px_rewrite_options options = PX_REWRITE_OPTIONS_DEFAULT;
+ *     options.prefix = "/static";
+ *     px_rewrite *rewrite = px_rewrite_create(&options, &error);
  *     px_middleware_use use = {px_rewrite_run, rewrite, px_rewrite_destroy};
  *
  * As middleware of a route they change what its handler is asked for; as that of a host or site

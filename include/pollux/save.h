@@ -1,8 +1,8 @@
 /*
  * Content of a request, or of one part of a form, written to a descriptor by a helper thread.
  *
- *     px_request_save(exchange, fd, 10 << 20, on_saved, upload)      in the handler
- *     px_part_save(exchange, fd, 10 << 20, on_saved, upload)         in on_part
+ *     px_request_save(exchange, fd, 10 << 20, on_saved, upload);     in the handler
+ *     px_part_save(exchange, fd, 10 << 20, on_saved, upload);        in on_part
  *
  * What comes is copied once and written behind the loop's back, 64 KiB at a time; while as much
  * waits, the peer is held back.  So a slow disk slows the peer down and nothing else, and an upload

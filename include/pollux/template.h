@@ -1,7 +1,7 @@
 /*
  * Templates: text with {placeholders} that are replaced for each request, once.
  *
- *     px_template *hello = px_template_create(px_str_of("hello {client}"), &error);
+ *     px_template *hello = px_template_create(px_str_of("hello {client}"), NULL, NULL, &error);
  *     px_str text = px_template_text(hello, exchange, PX_TEMPLATE_PLAIN);
  *
  * `{{` and `}}` are braces.  The placeholders:
@@ -11,7 +11,10 @@
  *     {tls.version} {tls.cipher} {tls.subject} {tls.server_name}
  *     {query.NAME} {param.NAME} {header.NAME} {cookie.NAME}
  *
- * {client} is an address alone; {peer} and {local} have their port (but see PX_TEMPLATE_KEY).
+ * {path} is decoded, {rawpath} and {uri}, the path with its query, are as received.  {version} is
+ * "1.0", "1.1" or "2"; {status} that of the answer, empty before there is one; {upstream} the
+ * server that a proxy asked.  {client} is an address alone; {peer} and {local} have their port
+ * (but see PX_TEMPLATE_KEY).
  * Parameters, queries and cookies come decoded.  What a request does not have is empty.  What comes
  * out of a placeholder is never read as a template again.
  */
@@ -45,7 +48,7 @@ typedef enum px_template_use {
  *  @param text copied.  @param allocator copied; NULL: malloc.
  *  @param out_at where the text is wrong, in bytes from its start; written on failure; may be NULL.
  *  @return owned by the caller (px_template_destroy), or NULL: PX_ERR_INVALID (a placeholder that
- * is not known, a brace that is not closed), PX_ERR_MEMORY.  Any thread. */
+ *  is not known, a brace that is not closed, more than 64 pieces), PX_ERR_MEMORY.  Any thread. */
 px_template *px_template_create(px_str text, const px_allocator *allocator, size_t *out_at,
                                 px_error *out_error);
 
@@ -54,8 +57,7 @@ void px_template_destroy(px_template *template_);
 
 /** The text for a request.
  *  @return memory of the exchange that ends in NUL; absent when its cap is reached, or the text
- *  would be longer than 64 KiB.  The thread of
- *  the server's loop. */
+ *  would be longer than 64 KiB.  The thread of the server's loop. */
 px_str px_template_text(const px_template *template_, px_exchange *exchange, px_template_use use);
 
 /** Whether nothing in it depends on the request: 1 or 0.  Any thread. */

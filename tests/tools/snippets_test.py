@@ -16,6 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HANDLER = "void {}(px_exchange *, void *);"
 NAMES = {
     "access": "extern px_access *access;",
+    "answer": "void answer(px_exchange *, px_err, void *);",
+    "handler": HANDLER.format("handler"),
     "add_user": HANDLER.format("add_user"),
     "allow": "void allow(const char *);",
     "api": HANDLER.format("api"),
@@ -25,6 +27,7 @@ NAMES = {
     "context": "extern void *context;",
     "error": "extern px_error error;",
     "exchange": "extern px_exchange *exchange;",
+    "fd": "extern int fd;",
     "finish": "void finish(px_exchange *, px_err, void *);",
     "host": "extern px_host *host;",
     "job_forget": "void job_forget(void *);",
@@ -37,6 +40,7 @@ NAMES = {
     "on_content": "size_t on_content(px_fetch *, px_str, void *);",
     "on_fetched": "void on_fetched(px_fetch *, const px_error *, void *);",
     "on_head": "void on_head(px_fetch *, void *);",
+    "on_saved": "void on_saved(px_exchange *, const px_saved *, void *);",
     "options": "extern px_events_options options;",
     "pages": "extern void *pages;",
     "result": "extern char *result;",
@@ -45,12 +49,14 @@ NAMES = {
     "show": HANDLER.format("show"),
     "show_file": HANDLER.format("show_file"),
     "show_user": HANDLER.format("show_user"),
+    "site": "extern px_site *site;",
     "site_options": "extern px_site_options site_options;",
     "socket": "extern px_websocket *socket;",
     "stream": "extern px_events *stream;",
     "text": "extern px_str text;",
     "topic": "extern px_topic *topic;",
     "topic_options": "extern px_topic_options topic_options;",
+    "upload": "extern void *upload;",
     "users": "extern void *users;",
     "workers": "extern unsigned workers;",
 }
@@ -104,8 +110,17 @@ def program(language, is_file, line, text, page):
     return f"{INCLUDES}{names}void piece(void);\nvoid piece(void)\n{{\n{where}{body}}}\n"
 
 
-def compiled(language, source):
-    return subprocess.run([*COMPILERS[language], *FLAGS, "-"], input=source, capture_output=True, text=True, timeout=120)
+def sketch(comment):
+    """The indented lines of a comment without what is said of them; each stays at its line."""
+    lines = []
+    for line in comment.split("\n"):
+        code = re.fullmatch(r" \*\s{3,}([^.{\s].*|\{)", line)
+        lines.append(re.sub(r"(?<=[;)])\s{2,}\S.*$", "", code[1]) if code else "")
+    return "\n".join(lines) + "\n"
+
+
+def compiled(language, source, *more):
+    return subprocess.run([*COMPILERS[language], *FLAGS, *more, "-"], input=source, capture_output=True, text=True, timeout=120)
 
 
 class Snippets(unittest.TestCase):
@@ -121,6 +136,22 @@ class Snippets(unittest.TestCase):
                     failed.append(made.stderr)
         self.assertEqual(failed, [], "\n".join(failed))
         self.assertGreater(count, 25)
+
+    def test_headers_show_what_compiles(self):
+        """What stands at the top of a header is a sketch: results are not looked at, remarks stand behind the code."""
+        failed, count = [], 0
+        for path in sorted(glob.glob(f"{ROOT}/include/pollux/*.h")):
+            with open(path, encoding="utf-8") as file:
+                top = re.match(r"/\*.*?\*/", file.read(), re.S)[0]
+            text = sketch(top)
+            if "px_" not in text:
+                continue
+            count += 1
+            made = compiled("c", program("c", False, 0, text, os.path.relpath(path, ROOT)), "-Wno-unused-result")
+            if made.returncode != 0:
+                failed.append(made.stderr)
+        self.assertEqual(failed, [], "\n".join(failed))
+        self.assertGreater(count, 12)
 
     def test_code_of_the_guides_is_fenced(self):
         """What is indented alone would not be compiled."""
