@@ -19,7 +19,6 @@ static void link_h1_check(const struct link *link)
 {
     const px_fetch *fetch = link->fetch;
 
-    ASSERT(list_empty(&link->fetches) && list_empty(&link->ready));
     ASSERT(link->reading <= READ_CLOSED && link->writing <= WRITE_CLOSED);
     ASSERT(link->in_used == 0 && !link->in.ptr);
     ASSERT(!link->work || fetch);
@@ -41,7 +40,7 @@ static void link_h2_check(const struct link *link)
 {
     size_t ready = list_check(&link->ready);
 
-    ASSERT(!link->fetch && !link->work);
+    ASSERT(!link->fetch);
     ASSERT(ready <= list_check(&link->fetches));
     /* Else what is ready would wait for something else to happen. */
     ASSERT(ready == 0 || list_linked(&link->wake.node) || link->stage != LINK_OPEN);
@@ -66,7 +65,7 @@ static void link_check(const struct link *link)
     ASSERT(link->dial || link->stream);
     ASSERT(!link->dial || link->stage == LINK_DIALLING || link->stage == LINK_CLOSING);
     ASSERT(is_open || (!list_linked(&link->idle) && !list_linked(&link->aged)));
-    ASSERT(!list_linked(&link->aged) || (!link->fetch && list_empty(&link->fetches)));
+    ASSERT(!list_linked(&link->aged) || link_is_unused(link));
     ASSERT(!list_linked(&link->aged) || list_linked(&link->idle));
     /* Else it would be kept for good. */
     ASSERT(!list_linked(&link->aged) || link->due_ms == UINT64_MAX || timer_started(&link->timer));
@@ -158,7 +157,7 @@ void client_check(px_client *client)
 
         link_check(link);
         outs += link->out != NULL;
-        works += link->work != NULL;
+        works += !link->h2 && link->work;
     }
     ASSERT(outs == client->outs.taken && works == client->works.taken);
     for (const struct list *at = client->origins.used.next; at != &client->origins.used;

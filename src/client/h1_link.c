@@ -17,7 +17,7 @@ void h1_link_out_release(struct link *link)
 
 void h1_link_work_release(struct link *link)
 {
-    if (!link->work)
+    if (link->h2 || !link->work)
         return;
     if (link->work->content)
         h1_body_deinit(&link->work->body);

@@ -497,6 +497,8 @@ px_err h2_link_open(struct link *link)
     conduit_attach(&link->conduit, &h2_events, link);
     if (err != PX_OK)
         return err;
+    list_init(&link->fetches);
+    list_init(&link->ready);
     conduit_recv_start(&link->conduit);
     loop_task_add(link->client->loop, &link->wake);
     return PX_OK;

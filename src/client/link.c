@@ -27,7 +27,7 @@ void link_freed(struct link *link)
     timer_deinit(&client->loop->timers, &link->timer);
     list_remove(&link->wake.node);
     list_remove(&link->node);
-    CHECK(!link->fetch && !link->work && list_empty(&link->fetches));
+    CHECK(!link->fetch && link_is_unused(link) && (link->h2 || !link->work));
     h1_link_out_release(link);
     h2_client_close(link->h2);
     pool_put(&client->links, link);
@@ -357,8 +357,6 @@ px_err link_open(struct origin *origin, const px_fetch *first, px_error *out_err
     link->due_ms = client->loop->now_ms;
     list_init(&link->idle);
     list_init(&link->aged);
-    list_init(&link->fetches);
-    list_init(&link->ready);
     loop_task_init(&link->wake, h1_link_wake);
     options.address_timeout_ms = first->connect_ms;
     options.timeout_ms = first->connect_ms <= UINT32_MAX / 2 ? 2 * first->connect_ms : UINT32_MAX;

@@ -23,7 +23,7 @@ static void links_settle(struct origin *origin)
             names_keep_peer(&client->names, name, link->stream))
             continue;
         link->unclean = true;
-        if (!link->fetch && list_empty(&link->fetches))
+        if (link_is_unused(link))
             link_close(link, false);
         else if (link->h2)
             list_remove(&link->idle);

@@ -209,7 +209,7 @@ static bool is_new(const struct link *link)
 /* Whether a connection is of the kind that a fetch may have. */
 static bool suits(const struct origin *origin, const struct link *link, const px_fetch *fetch)
 {
-    if (wants_fresh(fetch) && !(is_new(link) && list_empty(&link->fetches)))
+    if (wants_fresh(fetch) && !(is_new(link) && link_is_unused(link)))
         return false;
     return !link->h2 || !origin_takes_http1(origin, fetch);
 }

@@ -578,7 +578,7 @@ static bool is_doubtful(void)
         at += H2_HEAD_BYTES + ((size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2]);
         if (id > last && id < 2 * STREAMS && head[3] == H2_HEADERS)
             begun[last = id] = true;
-        if (id > 0 && id < last && !begun[id])
+        if ((id > 0 && id < last && !begun[id]) || (id == 0 && head[3] == H2_PRIORITY))
             return true;
     }
     return at != client.len;
