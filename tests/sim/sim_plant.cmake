@@ -54,7 +54,7 @@ px_sim_plant(recv_budget_lost stream ${engine} "        if (budget == 0) {
 
 set(stream io/stream.c)
 px_sim_plant(inbox_order stream ${stream}
-    "loop, bytes + used, count - used)" "loop, bytes, count - used)")
+    "loop, bytes + used, count - used," "loop, bytes, count - used,")
 px_sim_plant(deliver_after_close stream ${stream} "    stream->handle.flags |= STREAM_CLOSING;
     stream->handle.flags &= (uint16_t) ~(STREAM_RECV | STREAM_PRESENT);"
     "    stream->handle.flags |= STREAM_CLOSING;")

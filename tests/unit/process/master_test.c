@@ -491,7 +491,7 @@ static void a_replacement_that_fails_changes_nothing(void **state)
     (void)state;
     wait_for(&notes->served, WORKER_COUNT);
     kill(pid, SIGUSR2);
-    wait_for(&notes->said, 2);
+    wait_for(&notes->said, 1);
     assert_int_equal(notes->closed, 0);
     kill(pid, SIGTERM);
     assert_int_equal(master_end(pid), 0);
