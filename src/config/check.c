@@ -5,11 +5,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/check.h"
 #include "config/foreign.h"
 #include "config/load.h"
+#include "config/slips.h"
 
 enum { NAMES_MAX = 192, SHOWN_MAX = 60, PLACES_TEXT_MAX = 160 };
 
@@ -288,24 +288,6 @@ static bool is_word_alone(const struct config_node *node)
     return is_alone && !node->row->last_differs;
 }
 
-/* Methods have a case (RFC 9110 section 9.1), and clients send those that all know in capitals. */
-static void judge_method(struct config_load *load, const struct config_use *use,
-                         const struct config_value *value)
-{
-    static const char *const methods[] = {"GET",   "HEAD",    "POST",  "PUT",    "DELETE",
-                                          "PATCH", "OPTIONS", "TRACE", "CONNECT"};
-    size_t len = strcspn(value->text.ptr, " ");
-
-    if (use->type != TYPE_METHOD && use->type != TYPE_PATTERN)
-        return;
-    for (size_t i = 0; i < ARRAY_COUNT(methods); i++)
-        if (len == strlen(methods[i]) && strncasecmp(value->text.ptr, methods[i], len) == 0 &&
-            memcmp(value->text.ptr, methods[i], len) != 0)
-            report_add(&load->report, REPORT_WARNING, value->place,
-                       "methods have a case, and no client sends \"%.*s\"; did you mean \"%s\"?",
-                       (int)len, value->text.ptr, methods[i]);
-}
-
 /* False: noted. */
 static bool read_values(struct config_load *load, struct config_node *node)
 {
@@ -332,7 +314,7 @@ static bool read_values(struct config_load *load, struct config_node *node)
 
         is_good &=
             config_type_read(load, use, value, value->text, &node->values[node->value_count]);
-        judge_method(load, use, value);
+        slips_judge(load, row, use, value);
         node->value_count++;
     }
     node->is_none = row->kind == KIND_LIST && node->value_count == 1 && node->values[0].is_word &&

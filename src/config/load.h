@@ -85,6 +85,10 @@ void config_parse(struct config_load *load, const struct config_file *file,
 /* Replaces escapes and variables of a value (value.c); false: noted. */
 bool config_value_read(struct config_load *load, struct config_value *value);
 
+/* The place of some characters of a value's spelling; `at` is in it. */
+struct config_place config_value_place(const struct config_value *value, const char *at,
+                                       uint32_t length);
+
 /* Puts files in the place of `include`, and defines in that of `use` (expand.c). */
 void config_expand(struct config_load *load);
 

@@ -24,13 +24,13 @@ struct reading {
     bool failed;
 };
 
-/* The place of a byte of the value's spelling, for what is wrong there. */
-static struct config_place place_at(const struct reading *reading, const char *at, uint32_t length)
+struct config_place config_value_place(const struct config_value *value, const char *at,
+                                       uint32_t length)
 {
-    struct config_place place = reading->value->place;
-    const char *start = reading->value->spelling.ptr;
+    struct config_place place = value->place;
+    const char *start = value->spelling.ptr;
 
-    CHECK(at >= start && at <= start + reading->value->spelling.len);
+    CHECK(at >= start && at <= start + value->spelling.len);
     for (const char *byte = start; byte < at; byte++) {
         if (*byte == '\n') {
             place.line++;
@@ -41,6 +41,12 @@ static struct config_place place_at(const struct reading *reading, const char *a
     }
     place.length = length;
     return place;
+}
+
+/* For what is wrong at a byte of the value that is read. */
+static struct config_place place_at(const struct reading *reading, const char *at, uint32_t length)
+{
+    return config_value_place(reading->value, at, length);
 }
 
 static void put(struct reading *reading, const char *bytes, size_t len)

@@ -93,6 +93,26 @@ static bool name_valid(px_str name)
     return true;
 }
 
+static bool is_unreserved(unsigned char byte)
+{
+    unsigned char lower = byte | 0x20;
+
+    return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' ||
+           byte == '.' || byte == '_' || byte == '~';
+}
+
+/* What could be the name of a placeholder: not what a text in braces begins with. */
+static bool is_like_name(px_str name)
+{
+    for (size_t at = 0; at < name.len; at++) {
+        unsigned char byte = (unsigned char)name.ptr[at];
+
+        if (!is_unreserved(byte) && byte != '$')
+            return false;
+    }
+    return name.len > 0;
+}
+
 static px_err take_placeholder(struct taking *taking)
 {
     const char *open = taking->text.ptr + taking->at;
@@ -106,7 +126,10 @@ static px_err take_placeholder(struct taking *taking)
     struct template_piece found = {0};
 
     if (!taking->find(name, &found, &len))
-        return wrong(taking, "there is no placeholder {", name);
+        return is_like_name(name)
+                   ? wrong(taking, "there is no placeholder {", name)
+                   : wrong(taking, "a brace that begins no placeholder; write {{ for a brace",
+                           px_str_make(NULL, 0));
     px_str behind = px_str_make(name.ptr + len, name.len - len);
 
     if (behind.len > 0 && !name_valid(behind))
@@ -201,14 +224,6 @@ int px_template_is_constant(const px_template *template_)
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
-
-static bool is_unreserved(unsigned char byte)
-{
-    unsigned char lower = byte | 0x20;
-
-    return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' ||
-           byte == '.' || byte == '_' || byte == '~';
-}
 
 /* Whether a byte of a piece is percent-encoded in a target (RFC 3986 section 2.1). */
 static bool is_encoded(unsigned char byte, enum template_form form)

@@ -1,6 +1,7 @@
 """`pollux run` and the commands about its file: what is served, and every error at its place."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -401,6 +402,64 @@ def test_examples_of_the_pages_load(folder, page):
         (folder / "pollux.conf").write_text(block)
         code, _, err = run("check", "-q", "-c", "pollux.conf", cwd=folder)
         assert code == 0, block + err
+
+
+def examples(page):
+    return re.findall(r"^```pollux\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.M | re.S)
+
+
+def test_the_two_sites_of_the_handbook_answer(folder):
+    """The example at the top of the page, at addresses of this machine and with an application behind it."""
+    example = next(text for text in examples("CONFIGURATION.md") if text.count("\nhost ") == 2)
+    make_certificate(folder, "example.org,DNS:app.example.org")
+    (folder / "www" / "assets").mkdir()
+    (folder / "www" / "assets" / "a.js").write_text("a")
+    with Server([PROGRAM, "respond", "--log", "off", "-l", "127.0.0.1:0", "-w", "1", "behind"]) as behind:
+        for was, now in ((":8080", "127.0.0.1:0"), (":8443", f"127.0.0.1:{free_port()}"), ("127.0.0.1:3000", "%s:%d" % behind.address)):
+            assert was in example
+            example = example.replace(was, now)
+        with serve(folder, example, top="workers 1\n") as server:
+            plain, secure = server.addresses
+            server.address = plain
+            status, fields, _ = get(server, "/a", host="app.example.org")
+            assert (status, fields["location"].split(":")[0]) == (301, "https")
+            answers = {(host, path): over_tls(folder, secure, host, path) for host, path in (
+                ("example.org", "/assets/a.js"), ("app.example.org", "/static/a.txt"), ("app.example.org", "/version"),
+                ("app.example.org", "/any"))}  # fmt: skip
+    assert b"max-age=31536000, immutable" in answers["example.org", "/assets/a.js"]
+    assert answers["app.example.org", "/static/a.txt"].endswith(b"\r\n\r\na\n")
+    version = answers["app.example.org", "/version"].split(b"\r\n\r\n")[1]
+    assert json.loads(version)["version"] == "1.2" and len(json.loads(version)["request"]) > 8
+    assert answers["app.example.org", "/any"].endswith(b"behind")
+    assert all(b"nosniff" in one for one in answers.values())
+
+
+def over_tls(folder, address, host, path):
+    context = ssl.create_default_context(cafile=folder / "cert.pem")
+    with socket.create_connection(address) as raw, context.wrap_socket(raw, server_hostname=host) as one:
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: one.recv(65536), b""))
+
+
+def test_json_of_the_handbook_is_json(folder):
+    example = next(text for text in examples("CONFIGURATION.md") if '"method"' in text)
+    with serve(folder, example, top="workers 0\n") as server:
+        status, fields, content = get(server, "/")
+    assert (status, fields["content-type"]) == (200, "application/json")
+    assert json.loads(content)["method"] == "GET" and json.loads(content)["ids"][0]["request"]
+
+
+def test_variables_of_nginx_are_those_of_the_table(folder):
+    rows = re.findall(r"^\| `\$([a-z_]+(?:NAME)?)` \| `(\{.*\})` \|$", (ROOT / "docs" / "COMING_FROM_NGINX.md").read_text(), re.M)
+    assert len(rows) > 25
+    for at in range(0, len(rows), 15):
+        some = [(name.replace("NAME", "x"), here.replace("NAME", "x")) for name, here in rows[at : at + 15]]
+        (folder / "pollux.conf").write_text("respond \"" + " ".join(f"${name}" for name, _ in some) + "\"\n")
+        code, _, err = run("check", "-c", "pollux.conf", cwd=folder)
+        assert code == 0
+        assert re.findall(r'"\$(\w+)" is a variable of nginx.*write (\{.*\})', err) == some
+        (folder / "pollux.conf").write_text("respond \"" + " ".join(here for _, here in some) + "\"\n")
+        assert run("check", "-q", "-c", "pollux.conf", cwd=folder)[::2] == (0, "")
 
 
 def make_certificate(folder, name):

@@ -154,6 +154,9 @@ HOSTS = [
     ("a.test", "a.test", 200), ("a.test", "A.Test:8443", 200), ("a.test", "a.test.", 200), ("a.test", "b.test", 421),
     ("b.test", "a.test", 421), ("a.test", "x.wild.test", 421), ("x.wild.test", "y.wild.test", 200),
     ("x.wild.test", "wild.test", 421), ("x.wild.test", "y.x.wild.test", 421), ("a.test", "both.test", 200),
+    # A name of no certificate is shown the first one, and whether that will do the client has decided.
+    ("none.test", "none.test", 200), ("none.test", "other.test", 421), ("none.test", "a.test", 200),
+    ("none.test", "b.test", 421),
 ]  # fmt: skip
 
 
@@ -161,7 +164,9 @@ HOSTS = [
 @pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
 def test_421(virtual, sni, host, status, alpn):
     """RFC 9110 section 15.5.20; a certificate that is good for both names may serve both."""
-    with TlsWire(tls_address(virtual), virtual.authority.context(alpn=[alpn]), name=sni) as wire:
+    context = virtual.authority.context(alpn=[alpn])
+    context.check_hostname = sni != "none.test"
+    with TlsWire(tls_address(virtual), context, name=sni) as wire:
         if alpn == "h2":
             h2 = H2Wire(None, wire=wire)
             h2.send(headers(1, get(scheme="https", authority=host)))

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "config/slips.h"
 #include "pollux/files.h"
 #include "pollux/response.h"
 
@@ -362,6 +363,8 @@ const px_template *build_log_template(struct build *build, const struct config_n
         return NULL;
     }
     const struct config_value *value = log->values[1].value;
+
+    slips_judge_variables(build->load, value, false);
     px_template *template_ =
         px_log_template_create(value->text, &build->config->allocator, &at, &error);
 

@@ -83,22 +83,58 @@ bool build_made_keep(struct build *build, const struct config_node *node,
     return true;
 }
 
+/* The brace of a value's text in its spelling, by how many of its kind are in front of it; NULL:
+ * escapes or a variable have brought others. */
+static const char *brace_find(const struct config_value *value, size_t at)
+{
+    const char *text = value->text.ptr, *spelling = value->spelling.ptr, *found = NULL;
+    size_t before = 0, all = 0, spelt = 0;
+
+    for (size_t i = 0; i < value->text.len; i++) {
+        before += text[i] == text[at] && i < at;
+        all += text[i] == text[at];
+    }
+    for (size_t i = 0; i < value->spelling.len; i++) {
+        if (spelling[i] != text[at])
+            continue;
+        if (spelt++ == before)
+            found = spelling + i;
+    }
+    return spelt == all ? found : NULL;
+}
+
+/* Where a template that cannot be read is wrong, if that is what an error says; NULL: it is not. */
+static const char *template_wrong_at(const struct config_value *value, const px_error *error)
+{
+    px_error again;
+    size_t at = 0;
+    px_template *parsed = px_template_create(value->text, NULL, &at, &again);
+
+    if (parsed) {
+        px_template_destroy(parsed);
+        return NULL;
+    }
+    return strcmp(again.text, error->text) == 0 && at < value->text.len &&
+                   (value->text.ptr[at] == '{' || value->text.ptr[at] == '}')
+               ? brace_find(value, at)
+               : NULL;
+}
+
 struct config_place build_place_in(const struct config_value *value, const px_error *error)
 {
     const char *open = strchr(error->text, '{'), *close = open ? strchr(open, '}') : NULL;
-    struct config_place place = value->place;
     px_str spelling = value->spelling;
-    const char *at =
+    const char *named =
         close ? memmem(spelling.ptr, spelling.len, open, (size_t)(close - open) + 1) : NULL;
+    const char *wrong = template_wrong_at(value, error);
+    const char *at = wrong ? wrong : named;
+    uint32_t length = 0;
 
     CHECK(!at || (at >= spelling.ptr && at < spelling.ptr + spelling.len));
-    if (!at || memchr(spelling.ptr, '\n', (size_t)(at - spelling.ptr)))
-        return place;
+    if (!at)
+        return value->place;
     /* In characters: bytes that go on with one are none of their own. */
-    for (const char *byte = spelling.ptr; byte < at; byte++)
-        place.column += ((unsigned char)*byte & 0xc0) != 0x80;
-    place.length = 0;
-    for (const char *byte = at; byte < at + (close - open) + 1; byte++)
-        place.length += ((unsigned char)*byte & 0xc0) != 0x80;
-    return place;
+    for (const char *byte = at; named && byte < at + (close - open) + 1; byte++)
+        length += ((unsigned char)*byte & 0xc0) != 0x80;
+    return config_value_place(value, at, named ? length : 1);
 }

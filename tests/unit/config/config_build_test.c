@@ -106,6 +106,13 @@ static void errors_are_at_their_places(void **state)
         {"log template \"{client} {nope}\"\nrespond", 1, 24, "there is no placeholder {nope}"},
         {"header X-A \"a {client}{nope}\"\nrespond", 1, 23, "there is no placeholder {nope}"},
         {"rate_limit {client}{nope} 1/s\nrespond", 1, 20, "there is no placeholder {nope}"},
+        {"respond 200 `{\"path\": \"{param.rest}\"}`", 1, 14,
+         "a brace that begins no placeholder; write {{ for a brace"},
+        {"respond `{{\n \"a\": {nope}}}`", 2, 7, "there is no placeholder {nope}"},
+        {"respond \"\\x7b {{}} }\"", 1, 9, NULL},
+        {"respond \"{{ \\\"a\\\" }\"", 1, 19, "a brace that closes nothing; write }} for a brace"},
+        {"header X `{\"a\": 1}`\nrespond", 1, 11,
+         "a brace that begins no placeholder; write {{ for a brace"},
         {"log json a b\nrespond", 1, 1, "a log goes to one file"},
         {"log json errors=all\nrespond", 1, 1,
          "errors says what a sample leaves out: give sample too"},
@@ -128,7 +135,7 @@ static void errors_are_at_their_places(void **state)
         assert_int_equal(entry->place.column, cases[i].column);
         config_close(config);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 30);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 35);
 }
 
 /* One error hides no other, and makes none that would go with it: each text with the places of
@@ -206,6 +213,48 @@ static void warnings_are_told(void **state)
         config_close(config);
     }
     assert_int_equal(sizeof(cases) / sizeof(cases[0]), 5);
+}
+
+/* Variables of nginx are no placeholders, and each is told with what is written here. */
+static void variables_of_nginx_are_told(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *says; /* columns, and the ends of texts */
+    } cases[] = {
+        {"redirect 301 https://$host$request_uri", "22 write {host}\n27 write {uri}\n"},
+        {"header X-Y $remote_addr\nrespond", "12 write {client}\n"},
+        {"respond \"a $uri.\"", "12 write {path}\n"},
+        {"rewrite /x$1\nrespond", "11 write {param.name}\n"},
+        {"respond \"$1, and $10 or $name\"", ""},
+        {"request_header A $http_x_forwarded_for\nrespond", "18 write {header.x-forwarded-for}\n"},
+        {"header A $cookie_a_b$arg_q\nrespond", "10 write {cookie.a_b}\n21 write {query.q}\n"},
+        {"respond $http_host$hosts$time_local", "9 write {host}\n25 as it stands\n"},
+        {"respond \"${A:-$uri} $uri $uri\"", "15 write {path}\n21 write {path}\n26 write {path}\n"},
+        {"respond `${host} {host}`", ""},
+        {"log template \"$remote_addr {status}\" a\nrespond", "15 write {client}\n"},
+        {"route /$host {\nfiles /\n}", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config *config = open_text(cases[i].text, &alloc_libc);
+        const struct config_report *report = &config->load.report;
+        char said[256] = "";
+        size_t len = 0;
+
+        assert_true(config_is_good(config));
+        for (uint32_t entry = 0; entry < report->entry_count; entry++) {
+            const char *text = report->entries[entry].text, *end = strstr(text, "write");
+
+            len += (size_t)snprintf(said + len, sizeof(said) - len, "%u %s\n",
+                                    report->entries[entry].place.column,
+                                    end ? end : strstr(text, "as it stands"));
+        }
+        assert_string_equal(said, cases[i].says);
+        config_close(config);
+    }
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 12);
 }
 
 static void a_host_has_so_many_addresses(void **state)
@@ -293,6 +342,7 @@ int main(void)
         cmocka_unit_test(errors_are_at_their_places),
         cmocka_unit_test(all_is_told_at_once),
         cmocka_unit_test(warnings_are_told),
+        cmocka_unit_test(variables_of_nginx_are_told),
         cmocka_unit_test(a_host_has_so_many_addresses),
         cmocka_unit_test(braces_are_doubled),
         cmocka_unit_test(hosts_are_built_in_linear_work),
