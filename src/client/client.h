@@ -53,7 +53,9 @@ struct px_client {
     struct list ended;       /* of px_fetch: on_end is due */
     struct list open;        /* of struct link: all of them */
     struct list idle;        /* of struct link: without a request, the longest first */
-    struct list wanting;     /* of struct origin: fetches wait there, and there was no room */
+    struct list wanting;     /* of struct origin: fetches wait there, and there was no room; the
+                                one whose fetch waits longest first */
+    uint64_t turns;          /* fetches that have waited */
     struct loop_hook ends;   /* says on_end */
     struct loop_hook last;   /* frees the client once it is destroyed */
     struct loop_hook checks; /* in builds for tests: client_check */
@@ -178,6 +180,7 @@ struct px_fetch {
     struct pool_item item;
     struct list all;                     /* in px_client.all, or px_client.ended */
     struct list waiting;                 /* in origin.waiting */
+    uint64_t turn;                       /* which of the client's it was to wait; 0: it has not */
     px_client *client;                   /* borrowed: outlives it */
     struct origin *origin;               /* borrowed: outlives it */
     struct link *link;                   /* borrowed: where it is in progress, or NULL */

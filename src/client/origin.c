@@ -105,16 +105,37 @@ void origin_put(struct origin *origin)
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
+static uint64_t turn_of(const struct origin *origin)
+{
+    const struct list *first = origin->waiting.next;
+
+    return first != &origin->waiting ? LIST_ENTRY(first, px_fetch, waiting)->turn : UINT64_MAX;
+}
+
+/* The origin whose fetch waits longest is in front: none starves for one that asks on and on. */
+static void wanting_add(struct origin *origin)
+{
+    struct list *behind = origin->client->wanting.prev;
+
+    if (list_linked(&origin->wanting))
+        return;
+    while (behind != &origin->client->wanting &&
+           turn_of(LIST_ENTRY(behind, struct origin, wanting)) > turn_of(origin))
+        behind = behind->prev;
+    list_append(behind->next, &origin->wanting);
+}
+
 void origin_want(struct origin *origin)
 {
-    if (!list_linked(&origin->wanting))
-        list_append(&origin->client->wanting, &origin->wanting);
+    wanting_add(origin);
     loop_task_add(origin->client->loop, &origin->client->serve);
 }
 
 void origin_wait(struct origin *origin, px_fetch *fetch)
 {
     CHECK(fetch->origin == origin && !fetch->link && !list_linked(&fetch->waiting));
+    if (fetch->turn == 0)
+        fetch->turn = ++origin->client->turns;
     /* One that has waited before goes first. */
     list_append(fetch->again ? origin->waiting.next : &origin->waiting, &fetch->waiting);
     origin->waiting_count++;
@@ -126,6 +147,9 @@ void origin_leave(struct origin *origin, px_fetch *fetch)
     CHECK(origin->waiting_count > 0 && list_linked(&fetch->waiting));
     list_remove(&fetch->waiting);
     origin->waiting_count--;
+    /* What is idle may not be awaited any more, and make room for others. */
+    if (origin->idle_count > 0 && !list_empty(&origin->client->wanting))
+        loop_task_add(origin->client->loop, &origin->client->serve);
 }
 
 void origin_refuse(struct origin *origin, const px_error *error)
@@ -251,10 +275,11 @@ static void make_room(px_client *client)
     for (struct list *node = client->idle.next; node != &client->idle; node = node->next) {
         struct link *link = LIST_ENTRY(node, struct link, aged);
 
-        if (is_awaited(link))
-            continue;
-        link_close(link, false);
-        return;
+        /* One that has served has had its turn: another origin's fetch goes before more of it. */
+        if (!is_new(link) || !is_awaited(link)) {
+            link_close(link, false);
+            return;
+        }
     }
 }
 
@@ -370,14 +395,17 @@ void origin_serve_again(struct io_timer *timer)
     loop_task_add(client->loop, &client->serve);
 }
 
-/* At a limit with a connection that is awaited: nothing tells when it is drained. */
-static void wait_drained(const struct origin *origin)
+/* With a connection that is awaited: nothing tells when it is drained. */
+static void wait_drained(struct origin *origin)
 {
     px_client *client = origin->client;
 
     for (const struct list *node = origin->idle.next; node != &origin->idle; node = node->next) {
-        if (!is_awaited(LIST_ENTRY(node, const struct link, idle)))
+        const struct link *link = LIST_ENTRY(node, const struct link, idle);
+
+        if (!is_awaited(link) || conduit_is_drained(&link->conduit))
             continue;
+        wanting_add(origin);
         timer_start(&client->loop->timers, &client->again,
                     loop_now_ms(client->loop) + DRAINED_LOOK_MS);
         return;
@@ -388,7 +416,7 @@ static void origin_serve_one(struct origin *origin)
 {
     while (origin_serve_first(origin))
         continue;
-    if (!list_empty(&origin->waiting) && !may_open(origin) && !origin->client->closing) {
+    if (origin->waiting_count > 0 && !may_open(origin) && !origin->client->closing) {
         make_room_at(origin);
         while (origin_serve_first(origin))
             continue;
@@ -398,10 +426,9 @@ static void origin_serve_one(struct origin *origin)
            origin->idle_count > origin->client->options.origin_idle_max &&
            list_linked(&LIST_ENTRY(origin->idle.prev, struct link, idle)->aged))
         link_close(LIST_ENTRY(origin->idle.prev, struct link, idle), false);
-    if (links_open(origin) && origin->waiting_count > origin->opening_count) {
-        list_append(&origin->client->wanting, &origin->wanting);
-        wait_drained(origin);
-    }
+    if (links_open(origin) && origin->waiting_count > origin->opening_count)
+        wanting_add(origin);
+    wait_drained(origin);
 }
 
 void origin_serve(struct loop_task *task)

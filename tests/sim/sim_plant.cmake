@@ -180,8 +180,9 @@ px_sim_plant(fetch_idle_counted_on fetch client/link.c "    link->origin->idle_c
 px_sim_plant(fetch_opening_counted_on fetch client/link.c "    link->origin->opening_count--;
     link->stage = LINK_OPEN;" "    link->stage = LINK_OPEN;")
 px_sim_plant(fetch_origin_waits_alone fetch client/origin.c
-    "        list_append(&origin->client->wanting, &origin->wanting);
-        wait_drained(origin);" "        wait_drained(origin);")
+    "        wanting_add(origin);
+    wait_drained(origin);" "        return;
+    wait_drained(origin);")
 px_sim_plant(fetch_ready_sleeps fetch_http2 client/fetch.c
     "    fetch_moved(fetch);
     loop_task_add(fetch->client->loop, &fetch->link->wake);" "    fetch_moved(fetch);")

@@ -812,6 +812,46 @@ static void connections_are_bounded(void **state)
     finish(NULL);
 }
 
+/* At the limit of connections an origin whose fetches go on and on leaves room for the fetch of
+ * another that has waited longer. */
+static void no_origin_starves_another(void **state)
+{
+    static struct teller more; /* large */
+    px_client_options options = PX_CLIENT_OPTIONS_DEFAULT;
+    struct far second;
+
+    (void)state;
+    memset(&more, 0, sizeof(more));
+    options.connections_max = 1;
+    open_with(&options);
+    far_open(&second);
+    px_fetch_options elsewhere = teller_get(second.url);
+    int first = get_asked(&teller);
+
+    teller_start(&other, loop, client, &elsewhere);
+    get(&more);
+    peer_send(first, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&teller);
+    int fd = far_accept(&second, loop);
+
+    far_read(fd, loop, "\r\n\r\n");
+    assert_true(far_sees_end(first, loop));
+    peer_send(fd, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&other);
+    int again = far_accept(&far, loop);
+
+    far_read(again, loop, "\r\n\r\n");
+    peer_send(again, LITERAL("HTTP/1.1 204 No Content\r\n\r\n"));
+    teller_wait(&more);
+    assert_int_equal(other.error.code, PX_OK);
+    assert_int_equal(more.error.code, PX_OK);
+    close(first);
+    close(fd);
+    close(again);
+    far_close(&second);
+    finish(NULL);
+}
+
 /* With as many idle as are kept, one that must be fresh still gets its own. */
 static void a_fresh_one_is_opened_beside_those_kept(void **state)
 {
@@ -1251,6 +1291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_on_an_idle_connection_end_it, begin, finish),
         cmocka_unit_test(idle_connections_are_given_up),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(no_origin_starves_another),
         cmocka_unit_test(a_fresh_one_is_opened_beside_those_kept),
         cmocka_unit_test(a_fresh_one_takes_the_place_of_an_idle_one),
         cmocka_unit_test_setup_teardown(one_that_served_none_may_be_stale, begin, finish),
