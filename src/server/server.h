@@ -66,13 +66,13 @@ struct server_drain {
     void *context; /* of on_drained */
 };
 
-/* When a walk over all connections that found nothing is worth another try. */
+/* When a walk over all connections is worth another try. */
 struct server_again {
-    uint64_t heads_ms;    /* for unfinished heads that have grown old */
-    uint64_t stalled_ms;  /* for those whose peer does not do its part */
-    uint64_t shares_ms;   /* for connections that hold more of HTTP/2 than others */
-    uint64_t outs_ms;     /* for those that have been sending for longest */
-    uint64_t sessions_ms; /* for those that are idle, where memory is short */
+    uint64_t heads_ms;      /* for unfinished heads that have grown old */
+    uint64_t stalled_ms;    /* for those whose peer does not do its part */
+    uint64_t shares_ms;     /* for connections that hold more of HTTP/2 than others */
+    uint64_t outs_ms;       /* for those that have been sending for longest */
+    uint64_t sessions_tick; /* for those that are idle, where memory is short: in which they were */
 };
 
 /* Of output. */

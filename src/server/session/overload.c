@@ -177,10 +177,12 @@ static void sessions_relieve(px_server *server)
 
 void overload_relieve_sessions(px_server *server)
 {
+    uint64_t tick = server->loop->told.last.count + 1;
+
     /* What is closed gives back its memory at the end of the tick. */
-    if (server->loop->now_ms < server->again.sessions_ms)
+    if (server->again.sessions_tick == tick)
         return;
-    server->again.sessions_ms = server->loop->now_ms + 1;
+    server->again.sessions_tick = tick;
     sessions_relieve(server);
 }
 
@@ -286,5 +288,5 @@ void overload_check(const px_server *server)
            list_linked(&server->limit.node));
     ASSERT(server->again.heads_ms <= server->loop->now_ms + SHED_PAUSE_MS);
     ASSERT(server->again.outs_ms <= server->loop->now_ms + SHED_PAUSE_MS);
-    ASSERT(server->again.sessions_ms <= server->loop->now_ms + 1);
+    ASSERT(server->again.sessions_tick <= server->loop->told.last.count + 1);
 }

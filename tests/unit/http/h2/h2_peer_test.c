@@ -539,8 +539,8 @@ static void both_see_the_same(void **state)
 }
 
 /* Where a script is bent: in a frame, but not where we are stricter by intention, which is what
- * becomes of the streams that new ones pass over, the length of CONTINUATION, and PRIORITY_UPDATE
- * on a stream or of none (RFC 9218 section 7.1). */
+ * becomes of the streams that new ones pass over, the length of CONTINUATION, what PRIORITY is of,
+ * and PRIORITY_UPDATE on a stream or of none (RFC 9218 section 7.1). */
 static size_t bend(void)
 {
     for (;;) {
@@ -552,7 +552,7 @@ static size_t bend(void)
         char *byte = &client.script[frame + at];
 
         if ((type == H2_HEADERS && at >= 3 && at < 9 && at != 4) ||
-            (type == H2_CONTINUATION && at < 3) ||
+            (type == H2_CONTINUATION && at < 3) || (type == H2_PRIORITY && at > 4) ||
             (type == H2_PRIORITY_UPDATE && at < H2_HEAD_BYTES + 4)) /* theirs passes it over */
             continue;
         *byte = (char)(roll(2) ? *byte ^ 1 << roll(8) : (int)roll(256));
