@@ -83,7 +83,7 @@ static const struct config_node *page_of_host(const struct explaining *explainin
 static void put_other_methods(struct explaining *explaining, char *out, size_t room)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-    const struct config_node *seen[ROUTES_MAX];
+    const struct config_node *seen[ROUTES_MAX] = {NULL};
     const px_match_request *request = explaining->request;
     size_t seen_count = 0, len = 0;
     unsigned status;

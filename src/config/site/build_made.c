@@ -91,7 +91,7 @@ static const char *brace_find(const struct config_value *value, size_t at)
     size_t before = 0, all = 0, spelt = 0;
 
     for (size_t i = 0; i < value->text.len; i++) {
-        before += text[i] == text[at] && i < at;
+        before += i < at && text[i] == text[at];
         all += text[i] == text[at];
     }
     for (size_t i = 0; i < value->spelling.len; i++) {
