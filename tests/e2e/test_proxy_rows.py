@@ -445,6 +445,7 @@ def test_tunnels_of_many_reloads_are_capped():
             if count < 9:
                 server.signal(signal.SIGHUP)
                 server.wait_stderr("reloaded: 1 new worker serves", count=count + 1)
+                until(lambda: len(server.accepting()) == 1, 10)  # the old one may take one more until then
         for wire, peer in wires[:5]:
             until(lambda: wire._collect() or wire.received.endswith(b"\x88\x02\x03\xe9"))
             until(lambda: peer.received[-8:-6] == b"\x88\x82")

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lib.wire import end_ours
@@ -51,6 +51,16 @@ def is_listening_unix(path):
     with open("/proc/net/unix") as table:
         rows = [row.split() for row in list(table)[1:]]
     return any(row[-1] == str(path) and int(row[3], 16) & 0x10000 for row in rows)
+
+
+def links(pid):
+    """What the descriptors of a process name; what is closed meanwhile is left out."""
+    found = []
+    with suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return found
 
 
 @contextmanager
@@ -163,6 +173,12 @@ class Child:
         for task in Path(f"/proc/{self.pid}/task").iterdir():
             found += [int(p) for p in (task / "children").read_text().split()]
         return found
+
+    def accepting(self):
+        """Process ids of the workers that hold a listening TCP socket: one that retires has closed its own."""
+        with open("/proc/net/tcp") as table:
+            inodes = {f"socket:[{row.split()[9]}]" for row in table if row.split()[3] == "0A"}
+        return [pid for pid in self.children() if inodes & set(links(pid))]
 
     def assert_clean(self):
         assert not SANITIZER.search(self.stderr), self.stderr
