@@ -4,9 +4,8 @@
  *     glib [ADDR]        curl http://127.0.0.1:8080/
  */
 #include <glib.h>
-#include <stdio.h>
 
-#include "pollux/pollux.h"
+#include "site.h"
 
 struct source {
     GSource base;
@@ -31,26 +30,37 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, void *context)
     return px_loop_step(((struct source *)source)->loop, NULL) == PX_OK;
 }
 
-static void hello(px_exchange *exchange, void *context)
+struct outer {
+    void (*call)(void *context);
+    void *context;
+};
+
+static gboolean on_outer(void *context)
 {
-    (void)context;
-    px_respond_text(exchange, 200, "Hello from GLib\n");
+    struct outer outer = *(struct outer *)context;
+
+    g_free(context);
+    outer.call(outer.context);
+    return G_SOURCE_REMOVE;
+}
+
+void outer_after(unsigned delay_ms, void (*call)(void *context), void *context)
+{
+    struct outer *outer = g_new(struct outer, 1);
+
+    outer->call = call, outer->context = context;
+    g_timeout_add(delay_ms, on_outer, outer);
 }
 
 int main(int argc, char **argv)
 {
     static GSourceFuncs functions = {.prepare = prepare, .check = check, .dispatch = dispatch};
-    px_error error = PX_ERROR_INIT;
-    px_server_options options = {.struct_size = sizeof(options), .head_timeout_ms = 2000};
-    px_server *server = px_server_create(&options, &error);
+    px_server *server = site_create("GLib", argc, argv);
     GMainLoop *main_loop = g_main_loop_new(NULL, FALSE);
     GSource *source = g_source_new(&functions, sizeof(struct source));
 
-    if (!server || px_server_route(server, "GET /{$}", hello, NULL, &error) != PX_OK ||
-        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK) {
-        fprintf(stderr, "glib: %s\n", error.text);
+    if (!server)
         return 1;
-    }
     ((struct source *)source)->loop = px_server_loop(server);
     g_source_add_unix_fd(source, px_loop_fd(px_server_loop(server)), G_IO_IN);
     g_source_attach(source, NULL);

@@ -6,9 +6,9 @@
  */
 #define EV_COMPAT3 0
 #include <ev.h>
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "pollux/pollux.h"
+#include "site.h"
 
 static px_loop *loop;
 static ev_timer timer;
@@ -43,25 +43,41 @@ static void on_prepare(struct ev_loop *outer, ev_prepare *watcher, int events)
         ev_timer_start(outer, &timer);
 }
 
-static void hello(px_exchange *exchange, void *context)
+struct outer {
+    ev_timer timer;
+    void (*call)(void *context);
+    void *context;
+};
+
+static void on_outer(struct ev_loop *loop_of, ev_timer *watcher, int events)
 {
-    (void)context;
-    px_respond_text(exchange, 200, "Hello from libev\n");
+    struct outer *outer = watcher->data;
+
+    (void)loop_of, (void)events;
+    outer->call(outer->context);
+    free(outer);
+}
+
+void outer_after(unsigned delay_ms, void (*call)(void *context), void *context)
+{
+    struct outer *outer = malloc(sizeof(*outer));
+
+    if (!outer)
+        abort();
+    outer->call = call, outer->context = context;
+    ev_timer_init(&outer->timer, on_outer, delay_ms / 1000.0, 0.0);
+    outer->timer.data = outer;
+    ev_timer_start(EV_DEFAULT_ & outer->timer);
 }
 
 int main(int argc, char **argv)
 {
-    px_error error = PX_ERROR_INIT;
-    px_server_options options = {.struct_size = sizeof(options), .head_timeout_ms = 2000};
-    px_server *server = px_server_create(&options, &error);
+    px_server *server = site_create("libev", argc, argv);
     ev_prepare prepare;
     ev_io io;
 
-    if (!server || px_server_route(server, "GET /{$}", hello, NULL, &error) != PX_OK ||
-        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK) {
-        fprintf(stderr, "libev: %s\n", error.text);
+    if (!server)
         return 1;
-    }
     loop = px_server_loop(server);
     ev_io_init(&io, on_ready, px_loop_fd(loop), EV_READ);
     ev_io_start(EV_DEFAULT_ & io);

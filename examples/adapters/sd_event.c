@@ -4,12 +4,14 @@
  *     sd_event [ADDR]    curl http://127.0.0.1:8080/
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
-#include "pollux/pollux.h"
+#include "site.h"
 
 static px_loop *loop;
+static sd_event *event;
 static sd_event_source *timer;
 
 static int step(void)
@@ -40,25 +42,42 @@ static int prepare(sd_event_source *source, void *context)
     return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-static void hello(px_exchange *exchange, void *context)
+struct outer {
+    void (*call)(void *context);
+    void *context;
+};
+
+static int on_outer(sd_event_source *source, uint64_t usec, void *context)
 {
-    (void)context;
-    px_respond_text(exchange, 200, "Hello from sd-event\n");
+    struct outer outer = *(struct outer *)context;
+
+    (void)usec;
+    free(context);
+    sd_event_source_disable_unref(source);
+    outer.call(outer.context);
+    return 0;
+}
+
+void outer_after(unsigned delay_ms, void (*call)(void *context), void *context)
+{
+    struct outer *outer = malloc(sizeof(*outer));
+    sd_event_source *source;
+
+    if (!outer)
+        abort();
+    outer->call = call, outer->context = context;
+    if (sd_event_add_time_relative(event, &source, CLOCK_MONOTONIC, (uint64_t)delay_ms * 1000, 1000,
+                                   on_outer, outer) < 0)
+        abort();
 }
 
 int main(int argc, char **argv)
 {
-    px_error error = PX_ERROR_INIT;
-    px_server_options options = {.struct_size = sizeof(options), .head_timeout_ms = 2000};
-    px_server *server = px_server_create(&options, &error);
+    px_server *server = site_create("sd-event", argc, argv);
     sd_event_source *io = NULL;
-    sd_event *event = NULL;
 
-    if (!server || px_server_route(server, "GET /{$}", hello, NULL, &error) != PX_OK ||
-        px_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:8080", &error) != PX_OK) {
-        fprintf(stderr, "sd_event: %s\n", error.text);
+    if (!server)
         return 1;
-    }
     loop = px_server_loop(server);
     if (sd_event_default(&event) < 0 ||
         sd_event_add_io(event, &io, px_loop_fd(loop), EPOLLIN, on_ready, NULL) < 0 ||
