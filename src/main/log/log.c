@@ -260,18 +260,25 @@ void log_take(struct log *log, int fd)
     log_reopen(log);
 }
 
-void log_finish(struct log *log, uint32_t patience_ms)
+void log_hasten(struct log *log, const struct patience *patience)
 {
-    uint64_t give_up_at = now_ms() + patience_ms;
+    if (!log || !log->loop)
+        return;
+    atomic_store(&log->give_up_at_ms, patience->until_ms);
+    log_submit(log);
+}
+
+void log_finish(struct log *log, const struct patience *patience)
+{
     px_error error;
 
-    if (!log->loop)
+    if (!log || !log->loop)
         return;
-    atomic_store(&log->give_up_at_ms, give_up_at);
-    log_submit(log);
-    /* A job under way ends by itself, at the latest when its patience does. */
+    log_hasten(log, patience);
+    /* A job under way ends by itself, at the latest when its patience does; and that may be shorter
+     * after any step. */
     while (log->is_busy && px_loop_wait(log->loop, -1, &error) == PX_OK)
-        ;
+        atomic_store(&log->give_up_at_ms, patience->until_ms);
     log->dropped += count_lines(log->filling.ptr, log->filling.len);
     log_report(log, true);
     log->loop = NULL;

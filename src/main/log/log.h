@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "main/log/log_join.h"
+#include "main/patience.h"
 #include "pollux/loop.h"
 #include "pollux/metrics.h"
 #include "pollux/str.h"
@@ -50,8 +51,13 @@ void log_reopen(struct log *log);
  */
 void log_take(struct log *log, int fd);
 
-/* Writes what is left, for at most `patience_ms`, by stepping the loop; once started, once. */
-void log_finish(struct log *log, uint32_t patience_ms);
+/* Hands on what is left, and waits for no reader any longer than `patience` lasts.  Several logs
+ * are hastened first and finished then, so that they wait together. */
+void log_hasten(struct log *log, const struct patience *patience);
+
+/* Writes what is left by stepping the loop, while `patience` lasts; once started, once.  NULL is
+ * fine. */
+void log_finish(struct log *log, const struct patience *patience);
 
 /* NULL is fine. */
 void log_close(struct log *log);

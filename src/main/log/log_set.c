@@ -221,11 +221,14 @@ void log_set_take(struct log_set *set, uint32_t id, int fd)
     close(fd);
 }
 
-void log_set_finish(struct log_set *set, uint32_t patience_ms)
+void log_set_finish(struct log_set *set, struct log *own, const struct patience *patience)
 {
+    log_hasten(own, patience);
     for (uint32_t i = 0; i < set->count; i++)
-        if (set->entries[i].log)
-            log_finish(set->entries[i].log, patience_ms);
+        log_hasten(set->entries[i].log, patience);
+    log_finish(own, patience);
+    for (uint32_t i = 0; i < set->count; i++)
+        log_finish(set->entries[i].log, patience);
 }
 
 void log_set_close(struct log_set *set)

@@ -59,8 +59,9 @@ void *log_set_of(const char *path, void *set);
 void log_set_reopen(struct log_set *set);
 void log_set_take(struct log_set *set, uint32_t id, int fd);
 
-/* Writes what is left of each, as log_finish does. */
-void log_set_finish(struct log_set *set, uint32_t patience_ms);
+/* Writes what is left of each, and of the process's `own` (NULL: none), as log_finish does: in all
+ * `patience` and no more. */
+void log_set_finish(struct log_set *set, struct log *own, const struct patience *patience);
 
 void log_set_close(struct log_set *set);
 

@@ -287,25 +287,23 @@ px_err tracer_open(px_loop *loop, const struct trace_options *options, struct co
     return error_clear(out_error);
 
 fail:
-    tracer_close(tracer, 0);
+    tracer_close(tracer, &(struct patience){0});
     return out_error->code;
 }
 
-void tracer_close(struct tracer *tracer, uint32_t patience_ms)
+void tracer_close(struct tracer *tracer, const struct patience *patience)
 {
     px_error error;
+    int left_ms;
 
     if (!tracer)
         return;
     tracer->is_ending = true;
-    uint64_t end_ms = px_loop_now_ms(tracer->loop) + patience_ms;
-
     tracer_check(tracer);
-    if (patience_ms > 0)
+    if (patience_left_ms(patience) > 0)
         send_next(tracer);
-    while (tracer->fetch && px_loop_now_ms(tracer->loop) < end_ms &&
-           px_loop_wait(tracer->loop, (int)(end_ms - px_loop_now_ms(tracer->loop)), &error) ==
-               PX_OK)
+    while (tracer->fetch && (left_ms = patience_left_ms(patience)) > 0 &&
+           px_loop_wait(tracer->loop, left_ms, &error) == PX_OK)
         continue;
     if (tracer->fetch)
         px_fetch_cancel(tracer->fetch);

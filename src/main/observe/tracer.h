@@ -10,6 +10,7 @@
 
 #include "main/flags/options.h"
 #include "main/observe/counts.h"
+#include "main/patience.h"
 #include "pollux/client.h"
 
 struct tracer;
@@ -24,8 +25,7 @@ PX_MUST_CHECK px_err tracer_open(px_loop *loop, const struct trace_options *opti
 /* Adds a span for a request that is over.  The signature of on_done in px_server_options. */
 void tracer_add(px_exchange *exchange, const px_summary *summary, void *tracer);
 
-/* Sends what is left, for at most `patience_ms`, by stepping the loop, and ends it.  NULL is fine.
- */
-void tracer_close(struct tracer *tracer, uint32_t patience_ms);
+/* Sends what is left by stepping the loop, while `patience` lasts, and ends it.  NULL is fine. */
+void tracer_close(struct tracer *tracer, const struct patience *patience);
 
 #endif

@@ -87,6 +87,17 @@ static void release(struct channel *channel, uint32_t slot)
     channel->socket_count = kept;
 }
 
+/* The end of this worker: a second signal to its master makes it a short one. */
+static void last_message_take(const struct channel *channel, enum control_kind kind, int fd)
+{
+    if (fd >= 0)
+        close(fd);
+    if (kind == CONTROL_STOP)
+        channel->events->on_stop(channel->context);
+    else if (kind == CONTROL_REPORT)
+        say(channel, CONTROL_REPORTED, 0);
+}
+
 static void message_take(struct channel *channel, const struct control_message *message, int fd)
 {
     const struct channel_events *events = channel->events;
@@ -146,12 +157,18 @@ static void on_readable(px_watch *watch, unsigned seen, void *context)
 
     (void)seen;
     CHECK(channel->watch == watch);
-    while ((result = control_receive(channel->ends.word_fd, &message, &fd)) > 0)
-        message_take(channel, &message, fd);
+    while ((result = control_receive(channel->ends.word_fd, &message, &fd)) > 0) {
+        if (channel->is_ending)
+            last_message_take(channel, (enum control_kind)message.kind, fd);
+        else
+            message_take(channel, &message, fd);
+    }
     if (result == 0)
         return;
     px_watch_destroy(watch);
     channel->watch = NULL;
+    if (channel->is_ending)
+        return;
     diagnostics_tell(LEVEL_WARNING, "the master is gone: worker %ld finishes what it has, and ends",
                      (long)getpid());
     channel->events->on_drain(channel->context);
@@ -188,9 +205,18 @@ void channel_ready(const struct channel *channel, bool can_read)
     say(channel, CONTROL_READY, can_read ? 0 : CONTROL_READY_BUT);
 }
 
+void channel_end(struct channel *channel)
+{
+    free(channel->sockets);
+    channel->sockets = NULL;
+    channel->socket_count = 0;
+    channel->socket_room = 0;
+    channel->is_ending = true;
+}
+
 void channel_close(struct channel *channel)
 {
+    CHECK(channel->is_ending);
     px_watch_destroy(channel->watch);
     px_timer_destroy(channel->beat);
-    free(channel->sockets);
 }

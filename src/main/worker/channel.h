@@ -44,6 +44,7 @@ struct channel {
     struct channel_socket *sockets; /* owned */
     uint32_t socket_count;
     uint32_t socket_room;
+    bool is_ending; /* the server is not looked at any more */
 };
 
 /* Listens to the master from now on.  PX_OK or what the loop refused. */
@@ -51,6 +52,9 @@ PX_MUST_CHECK px_err channel_open(struct channel *channel, px_error *out_error);
 
 /* All is open: sockets may come.  `can_read`: the folder that is served, if there is one. */
 void channel_ready(const struct channel *channel, bool can_read);
+
+/* The server is about to go: of what the master says only "at once" is heard from now on. */
+void channel_end(struct channel *channel);
 
 /* Takes no more messages.  The descriptors stay open until the process ends: to the master its
  * closing means that. */

@@ -8,10 +8,6 @@
  */
 #include "main/worker/worker.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -20,154 +16,30 @@
 #include "config/config.h"
 #include "config/status_page.h"
 #include "main/answers/files.h"
-#include "main/answers/gateway.h"
 #include "main/answers/respond.h"
 #include "main/diagnostics.h"
-#include "main/health/health_path.h"
 #include "main/log/log_keep.h"
 #include "main/log/log_set.h"
-#include "main/observe/observe.h"
-#include "main/observe/report.h"
-#include "main/observe/tracer.h"
 #include "main/processes.h"
 #include "main/root_watch.h"
 #include "main/run/run_attach.h"
 #include "main/secure.h"
-#include "main/worker/channel.h"
-#include "main/worker/watchdog.h"
+#include "main/worker/alone.h"
+#include "main/worker/life.h"
 
 enum {
-    LOG_PATIENCE_MS = 5 * 1000, /* a reader that sleeps holds up the end no longer */
+    LOG_PATIENCE_MS = 5 * 1000, /* readers that sleep hold up the end no longer, all together */
     LAST_WORDS_MS = 1000,
     LAST_SPANS_MS = 2 * 1000, /* as long for a collector */
     LAST_SPANS_NOW_MS = 200,
-    COUNT_MS = 1000,                /* between two looks at the process itself */
-    LOG_PATIENCE_NOW_MS = 1 * 1000, /* when it was to end at once */
-    /* How long idle connections live on at the end: a request that is on its way arrives yet. */
-    IDLE_GRACE_MS = 500,
+    COUNT_MS = 1000, /* between two looks at the process itself */
 };
-
-struct life {
-    const struct worker *worker; /* borrowed */
-    px_loop *loop;               /* owned */
-    px_server *server;           /* owned */
-    struct log *log;             /* owned; NULL: none */
-    struct tracer *tracer;       /* owned; NULL: none */
-    struct channel channel;
-    struct health_path health;
-    struct observe observe;
-    struct gateway gateway; /* of `pollux proxy` */
-    px_timer *watchdog;     /* owned: when the service manager is told that it lives, or NULL */
-    px_timer *look;         /* owned: when files are looked at, or NULL */
-    px_timer *counting;     /* owned: when this process is looked at */
-    bool is_draining;
-    bool is_hurried;
-    bool has_failed; /* a socket could not be served */
-};
-
-_Static_assert(LOG_PATIENCE_NOW_MS <= LOG_PATIENCE_MS && LAST_SPANS_NOW_MS <= LAST_SPANS_MS,
-               "an end in a hurry is never the slower one");
-
-/* What holds of a life whose server runs. */
-static void life_check(const struct life *life)
-{
-    const struct worker *worker = life->worker;
-
-    CHECK(life->loop && life->server && life->counting);
-    CHECK(!life->has_failed || life->is_hurried);
-    CHECK(!life->tracer || worker->options->trace.url);
-    CHECK(!life->log || worker->options->server.log_format != PX_LOG_OFF);
-    if (worker_is_alone(worker))
-        CHECK(!life->channel.watch && !life->channel.sockets);
-    else
-        CHECK(!life->watchdog && !life->look && life->channel.server == life->server);
-}
-
-/* --- The end ---------------------------------------------------------------------------------- */
-
-static void life_stop(struct life *life)
-{
-    life->is_hurried = true;
-    px_server_stop(life->server);
-}
 
 /* The loop is ours, so the server does not stop it. */
 static void on_drained(px_server *server, void *context)
 {
     (void)context;
     px_server_stop(server);
-}
-
-static void life_drain_with(struct life *life, const px_drain_options *options)
-{
-    px_err err = px_server_drain_with(life->server, options);
-
-    CHECK(err == PX_OK); /* the options are of our own making */
-}
-
-static void life_drain(struct life *life, uint32_t delay_ms)
-{
-    px_drain_options options = PX_DRAIN_OPTIONS_DEFAULT;
-
-    life_check(life);
-    options.delay_ms = delay_ms;
-    options.deadline_ms = life->worker->options->process.drain_timeout_ms;
-    options.spread_ms = life->worker->options->process.drain_spread_ms;
-    options.idle_ms = IDLE_GRACE_MS;
-    life->is_draining = true;
-    life_drain_with(life, &options);
-}
-
-/* --- Signals, alone --------------------------------------------------------------------------- */
-
-/* The first drains, the second ends at once. */
-static void on_end_signal(int signal_number, void *context)
-{
-    struct life *life = context;
-
-    (void)signal_number;
-    CHECK(worker_is_alone(life->worker)); /* a worker's signals are its master's business */
-    if (life->is_draining) {
-        life_stop(life);
-        return;
-    }
-    notify_send(life->worker->notify, "STOPPING=1\nSTATUS=draining\n");
-    life_drain(life, life->worker->options->process.drain_delay_ms);
-}
-
-static void on_reopen_signal(int signal_number, void *context)
-{
-    struct life *life = context;
-
-    (void)signal_number;
-    log_keep_reopen(life->worker->log, life->worker->options, life->log);
-}
-
-static void on_reload_signal(int signal_number, void *context)
-{
-    struct life *life = context;
-    px_tls *tls = life->worker->listeners->tls;
-    struct counts *counts = life->worker->counts;
-    bool is_done;
-
-    CHECK(worker_is_alone(life->worker));
-    life_check(life);
-    notify_reloading(life->worker->notify);
-    on_reopen_signal(signal_number, context);
-    if (life->worker->watch)
-        file_watch_take(life->worker->watch);
-    if (life->worker->swap)
-        is_done = run_swap_alone(life->worker->swap, life->server, &life->gateway, tls,
-                                 life->worker->dates);
-    else
-        is_done = secure_reload(life->worker->options, tls, life->worker->dates) == PX_OK;
-    if (is_done && !life->worker->swap && !life->worker->options->quiet)
-        diagnostics_tell(LEVEL_NOTICE, "reloaded: log and certificates");
-    counts_reload(counts, is_done, px_loop_unix_time(life->loop));
-    counts_certificates(counts, tls);
-    notify_send(life->worker->notify, is_done
-                                          ? "READY=1\nSTATUS=serving\n"
-                                          : "READY=1\nSTATUS=serving; the last reload failed\n");
 }
 
 /* What is counted of the process itself; alone, what was counted in all is noted too. */
@@ -194,76 +66,6 @@ static px_err life_count(struct life *life, px_error *out_error)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     px_timer_start(life->counting, 0);
     return PX_OK;
-}
-
-static void on_look(px_timer *timer, void *context)
-{
-    struct life *life = context;
-
-    CHECK(timer == life->look && life->worker->watch);
-    px_timer_start(timer, FILE_WATCH_LOOK_MS);
-    secure_look(life->worker->listeners->tls, life->worker->dates);
-    if (file_watch_look(life->worker->watch))
-        on_reload_signal(0, life);
-}
-
-/* Files that TLS is made of, where there is no master to look after them. */
-static px_err life_watch(struct life *life, px_error *out_error)
-{
-    if (!life->worker->watch || life->worker->watch->count == 0)
-        return PX_OK;
-    life->look = px_timer_create(life->loop, on_look, life);
-    if (!life->look)
-        return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
-    px_timer_start(life->look, FILE_WATCH_LOOK_MS);
-    return PX_OK;
-}
-
-static void life_report(const struct life *life)
-{
-    px_counters counters = {.struct_size = sizeof(counters)};
-
-    px_server_counters(life->server, &counters);
-    report_counters(&counters);
-}
-
-static void on_report_signal(int signal_number, void *context)
-{
-    on_reopen_signal(signal_number, context);
-    life_report(context);
-}
-
-static void on_replace_signal(int signal_number, void *context)
-{
-    (void)signal_number;
-    (void)context;
-    diagnostics_say("cannot be replaced by USR2 with -w 0, which has no master; start another one");
-}
-
-/* As process 1 of a container we inherit orphans that are not ours. */
-static void on_child_signal(int signal_number, void *context)
-{
-    (void)signal_number;
-    (void)context;
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        continue;
-}
-
-static px_err life_take_signals(struct life *life, px_error *out_error)
-{
-    static const struct {
-        int number;
-        void (*call)(int signal_number, void *context);
-    } signals[] = {
-        {SIGTERM, on_end_signal},   {SIGINT, on_end_signal},     {SIGQUIT, on_end_signal},
-        {SIGHUP, on_reload_signal}, {SIGUSR1, on_report_signal}, {SIGUSR2, on_replace_signal},
-        {SIGCHLD, on_child_signal},
-    };
-    px_err err = PX_OK;
-
-    for (size_t i = 0; i < ARRAY_COUNT(signals) && err == PX_OK; i++)
-        err = px_loop_signal(life->loop, signals[i].number, signals[i].call, life, out_error);
-    return err;
 }
 
 /* --- The master's words ----------------------------------------------------------------------- */
@@ -443,13 +245,8 @@ static px_err life_listen(struct life *life, px_error *out_error)
 {
     const struct worker *worker = life->worker;
 
-    if (worker_is_alone(worker)) {
-        px_err err = life_watch(life, out_error);
-
-        if (err == PX_OK)
-            err = watchdog_start(life->loop, worker->notify, &life->watchdog, out_error);
-        return err == PX_OK ? life_take_signals(life, out_error) : err;
-    }
+    if (worker_is_alone(worker))
+        return alone_listen(life, out_error);
     life->channel = (struct channel){.ends = worker->ends,
                                      .loop = life->loop,
                                      .server = life->server,
@@ -486,39 +283,46 @@ static enum exit_code life_serve(struct life *life, px_error *out_error)
 }
 
 /* Runs the loop until nothing lives on it, for a moment at most. */
-static void loop_empty(px_loop *loop)
+static void loop_empty(px_loop *loop, const struct patience *patience)
 {
     px_error error;
-    px_err err = px_loop_wait(loop, 0, &error); /* the clock of the last tick may be old */
-    uint64_t end_ms = px_loop_now_ms(loop) + LAST_WORDS_MS;
+    px_err err = px_loop_wait(loop, 0, &error);
+    int left_ms;
 
-    while (err == PX_OK && px_loop_handle_count(loop) > 0 && px_loop_now_ms(loop) < end_ms)
-        err = px_loop_wait(loop, (int)(end_ms - px_loop_now_ms(loop)), &error);
+    while (err == PX_OK && px_loop_handle_count(loop) > 0 &&
+           (left_ms = patience_left_ms(patience)) > 0)
+        err = px_loop_wait(loop, left_ms, &error);
 }
 
-/* Destroying a server leaves to the loop what its connections have still to send. */
+/* Destroying a server leaves to the loop what its connections have still to send.  Signals and the
+ * master's words come in all the while. */
 static void life_end(struct life *life)
 {
-    channel_close(&life->channel);
+    struct patience *patience = &life->patience;
+
+    life->is_ending = true;
+    channel_end(&life->channel);
     px_timer_destroy(life->watchdog);
     px_timer_destroy(life->look);
     px_timer_destroy(life->counting);
-    if (!life->is_hurried)
+    if (!patience_is_hurried(patience))
         observe_drain(&life->observe, life->loop);
     observe_close(&life->observe);
     px_server_destroy(life->server);
     run_detach(life->worker->options);
-    tracer_close(life->tracer, life->is_hurried ? LAST_SPANS_NOW_MS : LAST_SPANS_MS);
+    patience_begin(patience, LAST_SPANS_MS, LAST_SPANS_NOW_MS);
+    tracer_close(life->tracer, patience);
     if (worker_is_alone(life->worker) && life->is_draining) {
         counts_report_cut(life->worker->counts);
         if (!life->worker->options->quiet)
             counts_report(life->worker->counts);
     }
-    if (life->log)
-        log_finish(life->log, life->is_hurried ? LOG_PATIENCE_NOW_MS : LOG_PATIENCE_MS);
-    log_set_finish(life->worker->logs, LOG_PATIENCE_NOW_MS);
+    patience_begin(patience, LOG_PATIENCE_MS, PATIENCE_HURRIED_MS);
+    log_set_finish(life->worker->logs, life->log, patience);
+    channel_close(&life->channel);
+    patience_begin(patience, LAST_WORDS_MS, LAST_WORDS_MS);
     if (life->loop)
-        loop_empty(life->loop);
+        loop_empty(life->loop, patience);
     px_loop_destroy(life->loop);
     log_close(life->log);
     log_set_close(life->worker->logs);

@@ -61,6 +61,14 @@ static void place_open(struct place *place, const char *path, bool is_shared)
     log_start(place->log, place->loop);
 }
 
+static void finish(struct log *log, uint32_t patience_ms)
+{
+    struct patience patience = {0};
+
+    patience_begin(&patience, patience_ms, 0);
+    log_finish(log, &patience);
+}
+
 static void place_deinit(struct place *place)
 {
     char command[128];
@@ -132,7 +140,7 @@ static void lines_reach_the_file(void **state)
     log_write(LITERAL("new\n"), place.log);
     step_for(&place, 50);
     log_write(LITERAL("last\n"), place.log);
-    log_finish(place.log, 1000);
+    finish(place.log, 1000);
     read_file(place.moved, text, sizeof(text));
     assert_string_equal(text, "one\ntwo\nthree\nold\n");
     read_file(place.path, text, sizeof(text));
@@ -155,7 +163,7 @@ static void a_failed_reopen_keeps_the_old(void **state)
     log_reopen(place.log);
     step_for(&place, 50);
     log_write(LITERAL("line\n"), place.log);
-    log_finish(place.log, 1000);
+    finish(place.log, 1000);
     read_file(place.moved, text, sizeof(text));
     assert_string_equal(text, "line\n");
     said(&place, text, sizeof(text));
@@ -253,7 +261,7 @@ static void a_reader_that_sleeps_stalls_nothing(void **state)
     for (unsigned i = 0; i < 16; i++)
         log_write(block_make(block, sizeof(block), i), place.log);
     begin = now_ms();
-    log_finish(place.log, 200);
+    finish(place.log, 200);
     assert_in_range(now_ms() - begin, 150, 3000);
     said(&place, text, ROOM);
     assert_non_null(strstr(text, "the log is not read"));
@@ -275,7 +283,7 @@ static void a_reader_that_is_gone_stalls_nothing(void **state)
     close(reader);
     log_write(LITERAL("nobody\nhears\nthis\n"), place.log);
     step_for(&place, 50);
-    log_finish(place.log, 1000);
+    finish(place.log, 1000);
     said(&place, text, sizeof(text));
     assert_non_null(strstr(text, "3 log lines dropped: Broken pipe"));
     place_deinit(&place);
@@ -296,7 +304,7 @@ static void a_full_disk_stalls_nothing(void **state)
     said(&place, text, sizeof(text));
     assert_non_null(strstr(text, "1 log lines dropped: No space left on device\n"));
     assert_null(strstr(text, "\npollux")); /* once, not for each line */
-    log_finish(place.log, 1000);
+    finish(place.log, 1000);
     said(&place, text, sizeof(text));
     assert_non_null(strstr(text, "4 log lines dropped: No space left on device\n"));
     place_deinit(&place);
@@ -327,7 +335,7 @@ static void writers_do_not_mix(void **state)
         log_start(place.log, loop);
         for (unsigned i = 0; i < BLOCKS; i++)
             log_write(block_make(block, sizeof(block), i), place.log);
-        log_finish(place.log, 20000);
+        finish(place.log, 20000);
         px_loop_destroy(loop);
         log_close(place.log);
         free(text);
@@ -400,7 +408,7 @@ static void a_lock_that_is_kept_stops_no_lines(void **state)
         }
         assert_int_equal(len, wanted);
         check_lines(text, len);
-        log_finish(place.log, 1000);
+        finish(place.log, 1000);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         close(ready[0]);
