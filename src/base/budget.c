@@ -8,7 +8,8 @@
 #include "base/limits.h"
 
 _Static_assert(PART_HEADS + PART_INBOX + 2 * PART_EXCHANGES + 2 * PART_OUTPUT + PART_SEALED +
-                       PART_SESSIONS + PART_SOCKET_CODERS + PART_CODERS + PART_CACHES ==
+                       PART_SESSIONS + PART_SOCKETS + PART_SOCKET_CODERS + PART_CODERS +
+                       PART_CACHES ==
                    MEMORY_PARTS,
                "the parts are the whole");
 
@@ -64,6 +65,7 @@ void budget_divide(struct budget *budget, uint64_t sum_bytes_max, uint64_t inbox
     budget->shares[BUDGET_EXCHANGES].bytes_max = part * PART_EXCHANGES;
     budget->shares[BUDGET_OUTPUT].bytes_max = part * PART_OUTPUT;
     budget->shares[BUDGET_SESSIONS].bytes_max = part * PART_SESSIONS;
+    budget->shares[BUDGET_SOCKETS].bytes_max = part * PART_SOCKETS;
     budget->shares[BUDGET_SOCKET_CODERS].bytes_max = part * PART_SOCKET_CODERS;
 }
 

@@ -16,12 +16,12 @@
 #include "base/list.h"
 
 enum budget_kind {
-    BUDGET_HEADS,     /* decoded heads of HTTP/2 requests in progress */
-    BUDGET_INBOX,     /* bytes that were received and not used */
-    BUDGET_EXCHANGES, /* heads, fields and content that exchanges keep */
-    BUDGET_OUTPUT,    /* what was written, or copied, and not taken by the peer; and what WebSockets
-                         hold */
-    BUDGET_SESSIONS,  /* what HTTP/2 and TLS keep of their connections */
+    BUDGET_HEADS,         /* decoded heads of HTTP/2 requests in progress */
+    BUDGET_INBOX,         /* bytes that were received and not used */
+    BUDGET_EXCHANGES,     /* heads, fields and content that exchanges keep */
+    BUDGET_OUTPUT,        /* what was written, or copied, and not taken by the peer */
+    BUDGET_SESSIONS,      /* what HTTP/2 and TLS keep of their connections */
+    BUDGET_SOCKETS,       /* what WebSockets, streams of events and topics hold */
     BUDGET_SOCKET_CODERS, /* compression of WebSockets */
     BUDGET_KIND_COUNT
 };
@@ -40,13 +40,14 @@ enum {
      * what a program's caches and coders keep, and for the log. */
     MEMORY_PARTS = 32,
     PART_HEADS = 2,
-    PART_INBOX = 3,
+    PART_INBOX = 2,
     PART_EXCHANGES = 3, /* in arenas and collected; as much again for exchanges themselves */
     PART_OUTPUT = 2,    /* in pieces and copies; as much again for blocks */
     PART_SEALED = 3,    /* blocks of TLS: five for one of what it seals */
     PART_SESSIONS = 6,
+    PART_SOCKETS = 2,
     PART_SOCKET_CODERS = 2, /* two hundred pairs that keep their windows, of 1 GiB */
-    PART_CODERS = 3,
+    PART_CODERS = 2,
     PART_CACHES = 3, /* files two parts, coded results one */
     /* What peers may make a loop keep; pollux takes a part of what its machine has instead. */
     MEMORY_BYTES_DEFAULT = 1024 * 1024 * 1024,

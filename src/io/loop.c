@@ -129,6 +129,7 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
     budget_init(&loop->memory, UINT64_MAX,
                 (uint64_t[]){[BUDGET_HEADS] = HEADS_BYTES_TOTAL_MAX,
                              [BUDGET_INBOX] = loop->inbox_bytes_max,
+                             [BUDGET_SOCKETS] = UINT64_MAX,
                              [BUDGET_SOCKET_CODERS] = UINT64_MAX,
                              [BUDGET_EXCHANGES] = UINT64_MAX,
                              [BUDGET_OUTPUT] = UINT64_MAX,

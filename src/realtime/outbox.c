@@ -29,7 +29,7 @@ static bool share_take(px_loop *loop, uint64_t has_bytes, uint64_t bytes, uint64
                                  .now_ms = loop->now_ms,
                                  .rest_part = rest_part};
 
-    return budget_take_pressing(&loop->memory, BUDGET_OUTPUT, &asker);
+    return budget_take_pressing(&loop->memory, BUDGET_SOCKETS, &asker);
 }
 
 static void *take_for(px_loop *loop, uint64_t has_bytes, size_t bytes, uint64_t since_ms)
@@ -39,7 +39,7 @@ static void *take_for(px_loop *loop, uint64_t has_bytes, size_t bytes, uint64_t 
     void *ptr = alloc_take(&loop->allocator, bytes);
 
     if (!ptr)
-        budget_give(&loop->memory, BUDGET_OUTPUT, bytes);
+        budget_give(&loop->memory, BUDGET_SOCKETS, bytes);
     return ptr;
 }
 
@@ -58,7 +58,7 @@ void *socket_resize(px_loop *loop, void *ptr, size_t before, size_t bytes, uint6
         ptr ? alloc_resize(&loop->allocator, ptr, bytes) : alloc_take(&loop->allocator, bytes);
 
     if (!moved)
-        budget_give(&loop->memory, BUDGET_OUTPUT, bytes - before);
+        budget_give(&loop->memory, BUDGET_SOCKETS, bytes - before);
     return moved;
 }
 
@@ -66,7 +66,7 @@ void socket_free(px_loop *loop, void *ptr, size_t bytes)
 {
     if (!ptr)
         return;
-    budget_give(&loop->memory, BUDGET_OUTPUT, bytes);
+    budget_give(&loop->memory, BUDGET_SOCKETS, bytes);
     alloc_put(&loop->allocator, ptr);
 }
 
@@ -133,7 +133,7 @@ static void held_more(struct outbox *outbox, uint64_t bytes)
 
     holder->bytes += bytes;
     if (holder->give_way && holder->bytes > BUDGET_FIRST_BYTES)
-        budget_hold(&outbox->loop->memory.holders[BUDGET_OUTPUT], holder, holder->bytes,
+        budget_hold(&outbox->loop->memory.holders[BUDGET_SOCKETS], holder, holder->bytes,
                     loop_now_ms(outbox->loop));
 }
 
@@ -288,7 +288,7 @@ size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
 {
     size_t wrote = 0;
 
-    budget_touch(&outbox->loop->memory.holders[BUDGET_OUTPUT], &outbox->holder,
+    budget_touch(&outbox->loop->memory.holders[BUDGET_SOCKETS], &outbox->holder,
                  outbox->loop->now_ms);
     while (outbox->head && wrote < room) {
         struct outbox_item *item = outbox->head;

@@ -14,7 +14,7 @@
 
 static void message_release(struct socket_work *work)
 {
-    const struct budget_holder **favoured = &work->socket->loop->memory.favoured[BUDGET_OUTPUT];
+    const struct budget_holder **favoured = &work->socket->loop->memory.favoured[BUDGET_SOCKETS];
 
     if (*favoured == &work->holder)
         *favoured = NULL;
@@ -82,7 +82,7 @@ bool half_grow(px_websocket *socket, size_t there)
     if (cap > most)
         cap = (size_t)most;
     uint64_t since_ms = list_linked(&work->holder.node) ? work->holder.since_ms : loop->now_ms;
-    bool goes_on = loop->memory.favoured[BUDGET_OUTPUT] == &work->holder;
+    bool goes_on = loop->memory.favoured[BUDGET_SOCKETS] == &work->holder;
     char *message = socket_resize(loop, work->message, work->message_cap, cap, since_ms, goes_on);
 
     if (!message)
@@ -90,7 +90,7 @@ bool half_grow(px_websocket *socket, size_t there)
     work->message = message;
     work->message_cap = cap;
     work->starved_ms = 0;
-    budget_hold(&loop->memory.holders[BUDGET_OUTPUT], &work->holder, cap, loop->now_ms);
+    budget_hold(&loop->memory.holders[BUDGET_SOCKETS], &work->holder, cap, loop->now_ms);
     return true;
 }
 
@@ -102,14 +102,15 @@ static void half_touch(px_websocket *socket)
     if (!socket->starved && work->message_len - work->moved_len < BUDGET_FIRST_BYTES)
         return;
     work->moved_len = work->message_len;
-    budget_touch(&socket->loop->memory.holders[BUDGET_OUTPUT], &work->holder, socket->loop->now_ms);
+    budget_touch(&socket->loop->memory.holders[BUDGET_SOCKETS], &work->holder,
+                 socket->loop->now_ms);
 }
 
 bool half_starve(px_websocket *socket)
 {
     struct socket_work *work = socket->work;
     uint64_t now_ms = loop_now_ms(socket->loop);
-    const struct budget_holder **favoured = &socket->loop->memory.favoured[BUDGET_OUTPUT];
+    const struct budget_holder **favoured = &socket->loop->memory.favoured[BUDGET_SOCKETS];
 
     /* One whose peer does not go on has had its turn. */
     if (!*favoured || now_ms >= (*favoured)->since_ms + BUDGET_HOLD_MS)

@@ -55,6 +55,7 @@ PARTS = {
     "blocks of 16 KiB": "OUTPUT",
     "what TLS has sealed": "SEALED",
     "sessions of HTTP/2": "SESSIONS",
+    "messages of WebSockets": "SOCKETS",
     "compression of WebSockets": "SOCKET_CODERS",
     "coders": "CODERS",
     "caches": "CACHES",

@@ -197,7 +197,7 @@ static void build(const px_allocator *allocator, void *context)
     }
     px_hub_destroy(hub);
     px_topic_destroy(topic);
-    assert_int_equal(loop->memory.shares[BUDGET_OUTPUT].bytes, 0);
+    assert_int_equal(loop->memory.shares[BUDGET_SOCKETS].bytes, 0);
     px_loop_destroy(loop);
     for (int conn; (conn = accept(stand_in->listener, NULL, NULL)) >= 0;)
         close(conn);

@@ -260,7 +260,7 @@ static void build(const px_allocator *allocator, void *context)
     px_hub_destroy(hub);
     px_topic_destroy(topic);
     close(ends[1]);
-    assert_int_equal(loop->memory.shares[BUDGET_OUTPUT].bytes, 0);
+    assert_int_equal(loop->memory.shares[BUDGET_SOCKETS].bytes, 0);
     px_loop_destroy(loop);
 }
 

@@ -62,7 +62,7 @@ static int teardown(void **state)
     struct fixture *fixture = *state;
 
     outbox_clear(&fixture->outbox);
-    assert_int_equal(fixture->loop->memory.shares[BUDGET_OUTPUT].bytes, 0);
+    assert_int_equal(fixture->loop->memory.shares[BUDGET_SOCKETS].bytes, 0);
     px_loop_destroy(fixture->loop);
     fault_alloc_assert_empty(&fixture->fault);
     return 0;
@@ -149,7 +149,7 @@ static void the_budget_bounds_all_of_it(void **state)
     struct fixture *fixture = *state;
     size_t bytes = (size_t)64 * 1024 * 1024;
 
-    fixture->loop->memory.shares[BUDGET_OUTPUT].bytes_max = 2 * bytes;
+    fixture->loop->memory.shares[BUDGET_SOCKETS].bytes_max = 2 * bytes;
     /* Memory that is never touched costs nothing. */
     assert_non_null(outbox_room(&fixture->outbox, bytes));
     outbox_add(&fixture->outbox, bytes);

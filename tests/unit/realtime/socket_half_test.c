@@ -13,7 +13,7 @@ static char large[LARGE];
 
 static struct budget_share *share_of(struct stage *stage)
 {
-    return &stage->loop->memory.shares[BUDGET_OUTPUT];
+    return &stage->loop->memory.shares[BUDGET_SOCKETS];
 }
 
 /* A message of HALF and TAIL that stops behind the first. */
@@ -41,7 +41,7 @@ static int fill(struct stage *stage, struct peer *peers)
 /* As if they had been there for long. */
 static void let_age(struct stage *stage)
 {
-    struct list *holders = &stage->loop->memory.holders[BUDGET_OUTPUT];
+    struct list *holders = &stage->loop->memory.holders[BUDGET_SOCKETS];
 
     for (struct list *node = holders->next; node != holders; node = node->next)
         LIST_ENTRY(node, struct budget_holder, node)->since_ms -= BUDGET_HOLD_MS + 1;
@@ -132,7 +132,7 @@ static void new_ones_wait_for_each_other(void **state)
 
     half_begin(second, &stage);
     assert_true(first->socket->starved && second->socket->starved);
-    assert_ptr_equal(stage.loop->memory.favoured[BUDGET_OUTPUT], &first->socket->work->holder);
+    assert_ptr_equal(stage.loop->memory.favoured[BUDGET_SOCKETS], &first->socket->work->holder);
     retry(&stage);
     assert_false(first->socket->starved);
     assert_true(second->socket->starved);
@@ -190,6 +190,30 @@ static void what_is_not_read_gives_way(void **state)
     assert_int_equal(other.call.content_len, 4004);
     peer_finish(&slow);
     all_finish(&stage, &other, 1);
+}
+
+/* Answers that are not taken have a share of their own: they stop no message. */
+static void what_others_write_stops_no_message(void **state)
+{
+    static struct peer peer;
+    struct stage stage;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    struct budget *memory = &stage.loop->memory;
+
+    budget_divide(memory, MEMORY_BYTES_MIN, UINT64_MAX);
+    uint64_t others = budget_left(memory, BUDGET_OUTPUT);
+
+    assert_true(budget_take(memory, BUDGET_OUTPUT, others));
+    peer_open(&peer, &stage, NULL);
+    peer_sends(&peer, WS_BINARY, false, 0, px_str_make(large, LARGE), WHOLE);
+    peer_sends(&peer, WS_CONTINUATION, true, 0, LITERAL("a"), WHOLE);
+    assert_int_equal(peer.messages, 1);
+    assert_int_equal(px_websocket_send(peer.socket, PX_WEBSOCKET_BINARY, px_str_make(large, LARGE)),
+                     PX_OK);
+    budget_give(memory, BUDGET_OUTPUT, others);
+    all_finish(&stage, &peer, 1);
 }
 
 static struct stage *told_stage;
@@ -363,6 +387,7 @@ int main(void)
         cmocka_unit_test(new_ones_wait_for_each_other),
         cmocka_unit_test(one_does_not_wait_for_ever),
         cmocka_unit_test(what_is_not_read_gives_way),
+        cmocka_unit_test(what_others_write_stops_no_message),
         cmocka_unit_test(what_is_told_stays),
         cmocka_unit_test(a_peer_that_stops_has_a_windows_time),
         cmocka_unit_test(each_message_is_counted_for_itself),

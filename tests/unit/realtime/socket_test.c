@@ -214,7 +214,7 @@ static void what_waits_alone_keeps_its_place(void **state)
     assert_true(one_open(&one, &stage, NULL));
     assert_int_equal(px_topic_subscribe(topic, one.socket), PX_OK);
     call_drive(&one.call);
-    size_t memory = stage.loop->memory.shares[BUDGET_OUTPUT].bytes;
+    size_t memory = stage.loop->memory.shares[BUDGET_SOCKETS].bytes;
 
     assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("A\xff\xfe")),
                      PX_ERR_INVALID);
@@ -227,7 +227,7 @@ static void what_waits_alone_keeps_its_place(void **state)
     call_drive(&one.call);
     assert_str_equal(call_content(&one.call), LITERAL("\x81\x05"
                                                       "alone"));
-    assert_int_equal(stage.loop->memory.shares[BUDGET_OUTPUT].bytes, memory);
+    assert_int_equal(stage.loop->memory.shares[BUDGET_SOCKETS].bytes, memory);
     one.call.content_len = 0;
     assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("first")), PX_OK);
     pump_once(stage.loop, 0);
@@ -522,7 +522,7 @@ static void build(const px_allocator *allocator, void *context)
     if (topic)
         live(&stage, topic, context);
     px_topic_destroy(topic);
-    assert_int_equal(stage.loop->memory.shares[BUDGET_OUTPUT].bytes, 0);
+    assert_int_equal(stage.loop->memory.shares[BUDGET_SOCKETS].bytes, 0);
     assert_int_equal(stage.loop->memory.shares[BUDGET_SOCKET_CODERS].bytes, 0);
     stage_close(&stage);
 }
