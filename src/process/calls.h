@@ -32,10 +32,6 @@
 /* Sockets of its own, where a worker may dial. */
 #define CALLS_OF_DIALLING(X) X(socket) X(connect) X(sendmmsg)
 
-/* As in pollux/syscalls.h: a log's socket connected anew, by the length of a unix address. */
-#define CALLS_OF_JOINING_WHEN(X) \
-    X(connect, 2, PX_SYSCALLS_INT, sizeof(struct sockaddr_un), 0, 0, 0)
-
 /* Refused with ENOSYS, as by a kernel that does not have them: the caller goes another way. */
 #define CALLS_DONE_WITHOUT(X) \
     X(clone3) X(prctl) X(arch_prctl) X(set_tid_address) X(access) X(faccessat) X(faccessat2) \

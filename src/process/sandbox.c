@@ -58,7 +58,6 @@ void sandbox_forget(struct sandbox *sandbox)
     sandbox->path_count = 0;
     sandbox->path_room = 0;
     sandbox->may_dial = false;
-    sandbox->may_join = false;
     sandbox->port_count = 0;
 }
 
@@ -146,7 +145,7 @@ px_err sandbox_allow_port(struct sandbox *sandbox, uint16_t port, px_error *out_
 
 static px_err seccomp_part(const struct sandbox *sandbox, px_error *out_error)
 {
-    struct seccomp_rules rules = {.may_dial = sandbox->may_dial, .may_join = sandbox->may_join};
+    struct seccomp_rules rules = {.may_dial = sandbox->may_dial};
 
     CHECK(sandbox->traps);
     for (size_t i = 0; i < sandbox->path_count; i++) {

@@ -34,7 +34,6 @@ struct sandbox {
     bool has_landlock;
     bool has_seccomp;
     bool may_dial;                     /* workers connect to other servers ... */
-    bool may_join;                     /* the process connects a log of its to its receiver anew */
     uint16_t ports[SANDBOX_PORTS_MAX]; /* ... at these ports of TCP alone */
     uint32_t port_count;
     struct traps *traps;         /* owned; NULL: calls are not noted */

@@ -23,7 +23,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -99,15 +98,12 @@ static void conditions_fill(struct filter *filter)
     const struct condition always[] = {PX_SYSCALLS_SERVING_WHEN(
         CONDITION_OF) PX_SYSCALLS_HELPERS_WHEN(CONDITION_OF) CALLS_OF_PROGRAM_WHEN(CONDITION_OF)};
     const struct condition files[] = {PX_SYSCALLS_FILES_WHEN(CONDITION_OF)};
-    const struct condition joined[] = {CALLS_OF_JOINING_WHEN(CONDITION_OF)};
     const struct condition dialled[] = {PX_SYSCALLS_DIALLING_WHEN(CONDITION_OF)};
 
     conditions_add(filter, always, ARRAY_COUNT(always));
     for (size_t i = 0; i < ARRAY_COUNT(files); i++)
         if (!filter->rules->may_write || strcmp(files[i].name, "openat") != 0)
             conditions_add(filter, &files[i], 1);
-    if (filter->rules->may_join && !filter->rules->may_dial)
-        conditions_add(filter, joined, ARRAY_COUNT(joined));
     if (!filter->rules->may_dial)
         return;
     conditions_add(filter, dialled, ARRAY_COUNT(dialled));

@@ -18,7 +18,6 @@ struct seccomp_rules {
     bool may_read;  /* files are served (Landlock says which) */
     bool may_write; /* files may be opened for writing and removed (Landlock says which) */
     bool may_dial;  /* sockets of the inet families and unix ones, streams and datagrams */
-    bool may_join;  /* sockets there are may be connected to a unix socket */
 };
 
 /* NULL when this build and this kernel have it; else what is missing, for a person. */

@@ -189,6 +189,58 @@ def test_an_outside_server_hears_nothing():
         assert_serves(server)
 
 
+# --- Without a master, which connects logs ---------------------------------------------------------
+
+CONNECT, SOCKET, SOCKETPAIR, BIND, DUP2, DUP3 = 42, 41, 53, 49, 33, 292
+
+
+def alone(folder, log):
+    """The one process that there is, with a log of this kind, in its sandbox."""
+    server = Pollux("respond", "-w0", "--log=combined", "--log-file", log)
+    end = time.monotonic() + 5
+    while "Seccomp:\t2" not in Path(f"/proc/{server.pid}/status").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return server
+
+
+def named(family, length):
+    """An address of a family, so long: of TCP, of a unix socket, of nothing."""
+    places = {socket.AF_INET: struct.pack(">H", 9) + socket.inet_aton("127.0.0.2"), socket.AF_UNIX: b"/dev/log",
+              socket.AF_INET6: struct.pack(">HI", 9, 0) + bytes(15) + b"\1", socket.AF_UNSPEC: b""}  # fmt: skip
+    return (struct.pack("<H", family) + places[family]).ljust(128, b"\0")[:length]
+
+
+@pytest.mark.parametrize("kind", ["unix", "udp"])
+def test_the_process_that_is_alone_connects_nothing(kind, tmp_path):
+    """Neither its listener nor the log's socket nor an accepted connection, whatever the length says; and it dies of
+    the attempt before anything is sent."""
+    families = [socket.AF_UNSPEC, socket.AF_UNIX, socket.AF_INET, socket.AF_INET6]
+    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "log") if kind == "unix" else ("127.0.0.1", 0))
+        log = f"syslog:{tmp_path}/log" if kind == "unix" else "syslog:udp:127.0.0.1:%d" % receiver.getsockname()[1]
+        attempts = [("listener", CONNECT, family, length) for family in families for length in (16, 110)]
+        attempts += [("log", CONNECT, family, 110) for family in families]
+        attempts += [("accepted", CONNECT, family, 110) for family in families]
+        attempts += [("new", SOCKET, family, 0) for family in families[1:]]
+        for which, number, family, length in attempts:
+            server = alone(tmp_path, log)
+            try:
+                with socket.create_connection(server.address) as client:
+                    client.sendall(GET.replace(b"Connection: close", b"A: b"))
+                    assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+                    kinds = {f"socket:[{r[9]}]": r[3] for r in rows_of("tcp")}
+                    found = {kinds.get(what, "log"): fd for fd, what in links(server.pid).items() if what.startswith("socket:")}
+                    fd = {"listener": found.get("0A"), "accepted": found.get("01"), "log": found.get("log"), "new": 0}[which]
+                    arguments = (fd, named(family, length), length)
+                    if which == "new":
+                        arguments = (family, socket.SOCK_STREAM, 0)
+                    assert fd is not None and call(server.pid, number, arguments) is None, (which, family, length)
+                    assert server.wait() == -signal.SIGSYS, (which, family, length)
+            finally:
+                server.kill()
+
+
 # --- Its siblings and its master -----------------------------------------------------------------
 
 

@@ -44,11 +44,11 @@ def get(server, path="/", fields=""):
     return ask(server.address, f"GET {path} HTTP/1.1\r\nHost: a.test\r\n{fields}Connection: close\r\n\r\n".encode())
 
 
-def serve(folder, line, top="workers 1\n"):
+def serve(folder, line, top="workers 1\n", **popen):
     file = folder / "pollux.conf"
     file.write_text(f"listen 127.0.0.1:0\n{top}{line}\nrespond hi\n")
     folder.chmod(0o777)
-    return Server([PROGRAM, "run", "-c", file], cwd=folder)
+    return Server([PROGRAM, "run", "-c", file], cwd=folder, **popen)
 
 
 def read(line, priority=23 * 8 + 6, tag=b"pollux"):
@@ -163,7 +163,7 @@ def test_a_receiver_that_was_started_anew(tmp_path, workers):
         while dropped(server) < before + 2:
             assert time.monotonic() < end
             time.sleep(0.05)
-        server.wait_stderr("1 log lines dropped: Connection refused")
+        server.wait_stderr("1 log lines dropped: (Connection refused|No such file or directory)")
         receivers = [Receiver(place) for place in places]
         server.wait_stderr(r"syslog:\S+ (\(and 1 other log\) )?has a receiver again")
         for receiver, path in zip(receivers, ("/own", "/other")):
@@ -200,8 +200,55 @@ def test_mistakes(tmp_path, place, says):
     assert code == 64 and err.startswith(f"pollux: --log-file {place}: ") and says in err, err
 
 
-def test_one_that_is_not_there(tmp_path):
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("why", ["nothing", "a file", "closed", "forbidden"])
+def test_one_that_is_not_there_yet(tmp_path, workers, why):
+    """The program starts, says so at once, counts what it cannot send, and finds the receiver when it comes."""
+    place = tmp_path / "log"
+    if why == "a file":
+        place.touch()
+    elif why in ("closed", "forbidden"):
+        early = Receiver(place)
+        if why == "closed":
+            early.sock.close()
+        place.chmod(0o666 if why == "closed" else 0)
+    top = f"workers {workers}\nroute /metrics {{\n access_log off\n metrics\n}}\n"
+    nobody = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}  # root may write to every socket
+    with serve(tmp_path, f"log combined syslog:{place}", top=top, **nobody) as server:
+        says = {"nothing": "No such file", "forbidden": "Permission denied"}.get(why, "Connection refused")
+        get(server, "/early")
+        server.wait_stderr(rf"syslog:{place} has no receiver: {says}.*; it is tried every second")
+        end = time.monotonic() + 5
+        while dropped(server) < 1:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        place.unlink(missing_ok=True)
+        with Receiver(place) as receiver:
+            comes_to(receiver, server, "/late")
+            server.wait_stderr(rf"syslog:{place} has a receiver again")
+        assert server.stderr.count("has no receiver") <= 2, server.stderr
+
+
+def test_it_may_come_and_go_without_a_master(tmp_path):
+    """Under the filter of a release, which ends a process that connects."""
+    place = tmp_path / "log"
+    with serve(tmp_path, f"log combined syslog:{place}", top="workers 0\n") as server:
+        for turn in range(4):
+            with Receiver(place) as receiver:
+                comes_to(receiver, server, f"/{turn}")
+            if turn % 2:
+                get(server, "/closed")
+            place.unlink()
+            if turn % 2 == 0:
+                get(server, "/gone")
+        server.signal(signal.SIGHUP)
+        server.signal(signal.SIGUSR1)
+        with Receiver(place) as receiver:
+            comes_to(receiver, server, "/last")
+
+
+def test_one_that_cannot_be_named(tmp_path):
     file = tmp_path / "pollux.conf"
-    file.write_text(f"listen 127.0.0.1:0\nlog json syslog:{tmp_path}/none\nrespond\n")
+    file.write_text("listen 127.0.0.1:0\nlog json syslog:udp:no-such-host.invalid\nrespond\n")
     code, _, err = run("run", "-c", file)
-    assert code == 73 and f"cannot open the log file syslog:{tmp_path}/none: No such file" in err
+    assert code == 73 and "cannot open the log file syslog:udp:no-such-host.invalid: " in err

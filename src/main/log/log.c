@@ -45,6 +45,9 @@ struct log {
     uint64_t dropped_counted; /* of those, in `metrics` */
     px_metrics *metrics;      /* borrowed; NULL: they are counted nowhere else */
     px_metric dropped_metric;
+    struct log_sink_face
+        face;       /* of a unix sink without a master: what had its name at the last look */
+    int sink_errno; /* why it took no line since; 0: it did, or none was sent */
     const char *drop_reason; /* static, or of strerror */
     uint64_t reported_at_ms; /* 0: never */
     _Atomic uint64_t
@@ -176,6 +179,13 @@ static void buf_empty(struct buf *buf)
 
 static void log_submit(struct log *log);
 
+/* Whether it says that there is no receiver, or none that may be written to. */
+static bool is_of_receiver(int failure)
+{
+    return failure == ECONNREFUSED || failure == ECONNRESET || failure == ENOENT ||
+           failure == ENOTDIR || failure == EACCES || failure == EPERM;
+}
+
 static void log_done(px_err status, void *context)
 {
     struct log *log = context;
@@ -186,6 +196,8 @@ static void log_done(px_err status, void *context)
     if (written < log->writing.len)
         log_drop(log, count_lines(log->writing.ptr + written, log->writing.len - written),
                  log->write_errno == EAGAIN ? "the log is not read" : strerror(log->write_errno));
+    if (status == PX_OK && log->writing.len > 0)
+        log->sink_errno = is_of_receiver(log->write_errno) ? log->write_errno : 0;
     if (status == PX_OK && log->is_reopening && log->reopen_errno != 0)
         diagnostics_say("cannot reopen the log file %s: %s (the old one goes on)", log->file.path,
                         strerror(log->reopen_errno));
@@ -238,11 +250,25 @@ void log_write(px_str lines, void *context)
 }
 
 /* Here and not on the helper thread, which may be waiting for room: what a sink is does not change
- * without a master. */
-void log_join(const struct log *log, struct log_join *join, bool *is_gone)
+ * without a master.  Another socket under its name is believed in until a line is refused there;
+ * one that was there all the time is what writing to it has found. */
+void log_join(struct log *log, struct log_join *join, bool *is_gone)
 {
-    CHECK(log->next_fd < 0 && log->taking_fd < 0);
-    log_join_look(join, log->file.path, log->file.fd, is_gone);
+    struct log_sink_face face;
+
+    CHECK(log->file.is_alone && log->next_fd < 0 && log->taking_fd < 0);
+    if (!log->file.is_sink || !log->file.sink.is_unix)
+        return;
+    int failure = log_sink_look(&log->file.sink, &face);
+
+    if (failure == 0 && memcmp(&face, &log->face, sizeof(face)) != 0) {
+        /* The first one is what it was connected to. */
+        if (log->face.number != 0)
+            atomic_store(&log->file.is_named, true);
+        log->face = face;
+        log->sink_errno = 0;
+    }
+    log_join_note(join, log->file.path, failure != 0 ? failure : log->sink_errno, is_gone);
 }
 
 void log_reopen(struct log *log)

@@ -39,9 +39,9 @@ void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped);
 /* Takes whole lines; they are copied.  The signature of on_log in px_server_options. */
 void log_write(px_str lines, void *log);
 
-/* Connects it to its receiver anew, where it has one that was connected here: as log_join_look
- * does. No descriptor of log_take may have come. */
-void log_join(const struct log *log, struct log_join *join, bool *is_gone);
+/* Looks whether it has its receiver, where that is a process on this machine, and notes it.  Where
+ * there is no master: no descriptor of log_take may have come. */
+void log_join(struct log *log, struct log_join *join, bool *is_gone);
 
 /* Opens the file anew under its name; what is not being written yet goes there. */
 void log_reopen(struct log *log);

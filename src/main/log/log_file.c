@@ -142,7 +142,7 @@ int log_lock_create(void)
 
 int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_fd)
 {
-    struct log_file file = {.path = path, .fd = fd, .lock_fd = lock_fd};
+    struct log_file file = {.path = path, .fd = fd, .lock_fd = lock_fd, .is_alone = fd < 0};
     px_error error;
 
     file.is_sink = path && log_sink_is(path);
@@ -275,7 +275,9 @@ int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *
                    size_t *out_bytes)
 {
     if (file->is_sink)
-        return log_sink_write(&file->sink, file->fd, lines, give_up_at_ms, out_bytes);
+        return log_sink_write(&file->sink, file->fd, lines,
+                              file->is_alone && file->sink.is_unix ? &file->is_named : NULL,
+                              give_up_at_ms, out_bytes);
     size_t bytes = 0;
     bool is_locked = lock_take(file, give_up_at_ms);
     int failure = 0;

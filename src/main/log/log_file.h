@@ -21,9 +21,11 @@ struct log_file {
     uint32_t lock_at; /* which byte of it is this log's */
     bool is_stream;   /* a pipe, a terminal or a socket: it may have no room */
     bool is_socket;
-    bool is_sink;      /* `sink` is what it is */
-    bool is_torn;      /* the last write ended within a line */
-    bool is_lock_kept; /* by another process, for longer than a write takes */
+    bool is_sink;          /* `sink` is what it is */
+    bool is_torn;          /* the last write ended within a line */
+    bool is_lock_kept;     /* by another process, for longer than a write takes */
+    bool is_alone;         /* it was opened here: no master connects it */
+    _Atomic bool is_named; /* messages of a unix sink name their receiver; while busy: shared */
     struct log_sink sink;
 };
 

@@ -20,13 +20,16 @@ void log_join_look(struct log_join *join, const char *path, int fd, bool *is_gon
     struct log_sink sink;
     px_error error;
 
-    CHECK(join->gone_count == 0 || join->gone);
-    if (!path || fd < 0 || !log_sink_is(path) || log_sink_read(path, &sink, &error) != PX_OK ||
-        !sink.is_unix)
-        return;
-    int failure = log_sink_join(&sink, fd);
+    if (path && fd >= 0 && log_sink_is(path) && log_sink_read(path, &sink, &error) == PX_OK &&
+        sink.is_unix)
+        log_join_note(join, path, log_sink_join(&sink, fd), is_gone);
+}
+
+void log_join_note(struct log_join *join, const char *path, int failure, bool *is_gone)
+{
     bool was_gone = *is_gone;
 
+    CHECK(join->gone_count == 0 || join->gone);
     *is_gone = failure != 0;
     if (*is_gone == was_gone)
         return;

@@ -3,7 +3,9 @@
  *
  * One that is started anew makes another socket of the same name, and what was connected to the old
  * one reaches nothing.  So each socket is connected once more from time to time: where it is by one
- * process, it is for all that share it.  It costs a call where nothing has changed.
+ * process, it is for all that share it.  It costs a call where nothing has changed.  The one
+ * process that there is without a master may not connect: it looks at what has the name
+ * (log_sink.h).
  */
 #ifndef PX_MAIN_LOG_JOIN_H
 #define PX_MAIN_LOG_JOIN_H
@@ -23,6 +25,9 @@ struct log_join {
 /* Connects a log's socket anew, where it is one of a unix sink: any other is left alone.
  *  path: the log's; NULL: stdout.  is_gone: what was found the last time, and is now. */
 void log_join_look(struct log_join *join, const char *path, int fd, bool *is_gone);
+
+/* Notes what was found of a log: 0, or why it has no receiver (an errno). */
+void log_join_note(struct log_join *join, const char *path, int failure, bool *is_gone);
 
 /* Says what has changed, if anything has. */
 void log_join_tell(const struct log_join *join);

@@ -29,19 +29,6 @@ static const char *log_name(const struct options *options)
     return options->log_file ? options->log_file : "on stdout";
 }
 
-/* What stands where the log cannot be opened: a sink may have its receiver later.  legacy_fd:
- * owned; -1: there is none. */
-static int open_for_now(const char *path, int legacy_fd)
-{
-    bool is_sink = path && log_sink_is_unix(path);
-
-    if (legacy_fd >= 0 && !is_sink)
-        return legacy_fd;
-    if (legacy_fd >= 0)
-        close(legacy_fd);
-    return is_sink ? log_sink_open_apart() : open("/dev/null", O_WRONLY | O_CLOEXEC);
-}
-
 /* The master opens it, with the permissions that it has kept, and workers are given it: a folder
  * that has gone never keeps one from starting. */
 static enum exit_code own_open(struct log_keep *keep, const struct options *options,
@@ -61,7 +48,7 @@ static enum exit_code own_open(struct log_keep *keep, const struct options *opti
         int failure = errno;
 
         /* To be replaced must not fail by it. */
-        keep->fd = open_for_now(options->log_file, legacy_fd);
+        keep->fd = legacy_fd >= 0 ? legacy_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
         diagnostics_say("cannot open the log file %s: %s (%s)", log_name(options),
                         strerror(failure),
                         legacy_fd >= 0 ? "the old one goes on" : "there is no log");
@@ -90,6 +77,9 @@ enum exit_code log_keep_open(struct log_keep *keep, const struct options *option
         if (keep->lock_fd < 0)
             diagnostics_tell(LEVEL_WARNING, "lines of the log may mix: %s", strerror(errno));
     }
+    /* A receiver that is not there yet stops nothing. */
+    if (!is_alone)
+        log_keep_look(keep, options, NULL);
     return CODE_OK;
 }
 
@@ -180,7 +170,7 @@ int log_keep_other(const struct log_keep *keep, uint32_t after, uint32_t *out_nu
     return entry->fd;
 }
 
-void log_keep_look(struct log_keep *keep, const struct options *options, const struct log *own)
+void log_keep_look(struct log_keep *keep, const struct options *options, struct log *own)
 {
     struct log_join join = {0};
 

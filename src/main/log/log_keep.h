@@ -40,6 +40,6 @@ int log_keep_other(const struct log_keep *keep, uint32_t after, uint32_t *out_nu
 
 /* Connects those that have lost their receiver anew, and says which have, and which have it again.
  * own: the process's, where there is no master; NULL: the one that is kept. */
-void log_keep_look(struct log_keep *keep, const struct options *options, const struct log *own);
+void log_keep_look(struct log_keep *keep, const struct options *options, struct log *own);
 
 #endif

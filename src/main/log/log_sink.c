@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,42 +156,32 @@ px_err log_sink_read(const char *path, struct log_sink *out_sink, px_error *out_
     return error_clear(out_error);
 }
 
-bool log_sink_is_unix(const char *path)
-{
-    struct log_sink sink = {0};
-    px_error error;
-
-    if (!log_sink_is(path) || log_sink_read(path, &sink, &error) != PX_OK)
-        return false;
-    return sink.is_unix;
-}
-
 /* --- The socket ------------------------------------------------------------------------------- */
 
-int log_sink_open_apart(void)
+static struct sockaddr_un address_of(const struct log_sink *sink)
 {
-    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    CHECK(sink->is_unix && strlen(sink->place) < sizeof(address.sun_path));
+    memcpy(address.sun_path, sink->place, strlen(sink->place) + 1);
+    return address;
 }
 
 int log_sink_join(const struct log_sink *sink, int fd)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct sockaddr_un address = address_of(sink);
 
-    CHECK(sink->is_unix && fd >= 0 && strlen(sink->place) < sizeof(address.sun_path));
-    memcpy(address.sun_path, sink->place, strlen(sink->place) + 1);
+    CHECK(fd >= 0);
     return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
 }
 
 static int open_unix(const struct log_sink *sink)
 {
-    int fd = log_sink_open_apart();
-    int failure = fd >= 0 ? log_sink_join(sink, fd) : 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (fd < 0 || failure == 0)
-        return fd;
-    close(fd);
-    errno = failure;
-    return -1;
+    if (fd >= 0)
+        (void)log_sink_join(sink, fd);
+    return fd;
 }
 
 static int open_remote(const struct log_sink *sink)
@@ -260,14 +252,37 @@ static size_t header_write(const struct log_sink *sink, char out[HEADER_BYTES_MA
     return (size_t)len;
 }
 
-/* One line without its end: 0, or an errno. */
-static int line_send(const struct log_sink *sink, int fd, px_str line)
+int log_sink_look(const struct log_sink *sink, struct log_sink_face *out_face)
 {
+    struct stat status;
+
+    CHECK(sink->is_unix);
+    if (stat(sink->place, &status) != 0)
+        return errno;
+    if (!S_ISSOCK(status.st_mode))
+        return ECONNREFUSED; /* as the kernel says it of a file */
+    *out_face = (struct log_sink_face){.device = status.st_dev,
+                                       .number = status.st_ino,
+                                       .changed_s = status.st_ctim.tv_sec,
+                                       .changed_ns = status.st_ctim.tv_nsec};
+    return 0;
+}
+
+/* One line without its end: 0, or an errno. */
+static int line_send(const struct log_sink *sink, int fd, px_str line, bool is_named)
+{
+    struct sockaddr_un address = {0};
     char header[HEADER_BYTES_MAX];
     struct iovec parts[] = {{header, header_write(sink, header)},
                             {(void *)(uintptr_t)line.ptr, line.len},
                             {(void *)(uintptr_t) "\n", sink->is_journal ? 1 : 0}};
-    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_COUNT(parts)};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_COUNT(parts)};
+
+    if (is_named) {
+        address = address_of(sink);
+        message.msg_name = &address;
+        message.msg_namelen = sizeof(address);
+    }
 
     CHECK(parts[0].iov_len < HEADER_BYTES_MAX);
     if (parts[1].iov_len > LINE_BYTES_MAX)
@@ -281,7 +296,16 @@ static int line_send(const struct log_sink *sink, int fd, px_str line)
     return sent < 0 ? errno : 0;
 }
 
-int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
+/* Whether a message has to name its receiver from now on, and so is sent once more. */
+static bool name_it(int failure, _Atomic bool *is_named)
+{
+    if (!is_named || atomic_load(is_named) || (failure != ECONNREFUSED && failure != ENOTCONN))
+        return false;
+    atomic_store(is_named, true);
+    return true;
+}
+
+int log_sink_write(const struct log_sink *sink, int fd, px_str lines, _Atomic bool *is_named,
                    const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes)
 {
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
@@ -293,8 +317,11 @@ int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
         const char *line = lines.ptr + *out_bytes;
         const char *end = memchr(line, '\n', lines.len - *out_bytes);
         size_t len = end ? (size_t)(end - line) : lines.len - *out_bytes;
-        int failure = line_send(sink, fd, px_str_make(line, len));
+        int failure =
+            line_send(sink, fd, px_str_make(line, len), is_named && atomic_load(is_named));
 
+        if (sink->is_unix && name_it(failure, is_named))
+            continue;
         if (failure == EAGAIN || failure == ENOBUFS) {
             if (is_over(give_up_at_ms))
                 return EAGAIN;

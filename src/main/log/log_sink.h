@@ -5,9 +5,10 @@
  *   syslog:[unix:/path | udp:HOST[:PORT]][,facility=NAME][,tag=NAME]     without a place: /dev/log
  *   journal:[/path]                                  without a path: /run/systemd/journal/socket
  *
- * Each line is a datagram.  Its socket is connected where it is opened, so that a process that may
- * send to no address can write; a master, or the one process there is, connects it anew when the
- * receiver has made another one (log_join.h).
+ * Each line is a datagram.  Its socket is connected where it is opened, and a master connects it
+ * anew when the receiver has made another one (log_join.h).  The one process that there is without
+ * a master may not: its sandbox has no call that connects, since that would reach for any address.
+ * It names the receiver in each message instead, once what it is connected to is not the receiver.
  */
 #ifndef PX_MAIN_LOG_SINK_H
 #define PX_MAIN_LOG_SINK_H
@@ -34,26 +35,31 @@ struct log_sink {
 /* Whether it names one, and no file. */
 bool log_sink_is(const char *path);
 
-/* Whether that is reached over a unix socket. */
-bool log_sink_is_unix(const char *path);
-
 /* Takes it apart.  PX_OK, or PX_ERR_INVALID with a line that says what is wrong. */
 PX_MUST_CHECK px_err log_sink_read(const char *path, struct log_sink *out_sink,
                                    px_error *out_error);
 
-/* A connected socket, or -1 with errno.  A name is looked up, which may take its time. */
+/* A connected socket, or -1 with errno; of a unix sink one that is connected to nothing yet where
+ * there is no receiver: it may come later.  A name is looked up, which may take its time. */
 int log_sink_open(const struct log_sink *sink);
-
-/* A socket of a unix sink that is connected to nothing yet, or -1 with errno. */
-int log_sink_open_apart(void);
 
 /* Connects such a socket to the one that has the sink's name now, for every process that shares
  * it.  Never waits.  0, or an errno: it stays connected as it was. */
 int log_sink_join(const struct log_sink *sink, int fd);
 
+/* Which socket of a unix sink has its name now: it is another one when any part has changed. */
+struct log_sink_face {
+    uint64_t device, number;
+    int64_t changed_s, changed_ns;
+};
+
+/* Looks at it.  0, or an errno: nothing has that name. */
+int log_sink_look(const struct log_sink *sink, struct log_sink_face *out_face);
+
 /* Sends each line, waiting for room until *give_up_at_ms (0: for ever): 0, EAGAIN, or another
- * errno; *out_bytes is how much of `lines` was sent, whole lines. */
-int log_sink_write(const struct log_sink *sink, int fd, px_str lines,
+ * errno; *out_bytes is how much of `lines` was sent, whole lines.  is_named: whether each message
+ * of a unix sink names its receiver, which is set when it has to; NULL: none does. */
+int log_sink_write(const struct log_sink *sink, int fd, px_str lines, _Atomic bool *is_named,
                    const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes);
 
 #endif

@@ -68,7 +68,6 @@ px_err run_confine(struct sandbox *sandbox, const struct config *config, bool is
             err = route_allow(sandbox, route, out_error);
     for (const struct config_log *log = config->logs; log && is_alone && err == PX_OK;
          log = log->next) {
-        sandbox->may_join = sandbox->may_join || (log->path && log_sink_is_unix(log->path));
         if (log->path && !log_sink_is(log->path))
             err = sandbox_allow_folder_of(sandbox, log->path, LANDLOCK_WRITE, out_error);
     }

@@ -62,12 +62,14 @@ static void check_sink(struct config *config, const char *path, struct config_pl
         return;
     int fd = log_sink_open(&sink);
 
+    int failure = fd >= 0 ? log_sink_join(&sink, fd) : errno;
+
     if (fd >= 0)
         close(fd);
-    else
+    if (failure != 0)
         report_add(&config->load.report, REPORT_WARNING, place,
-                   "there is no receiver at %s (%s), and without one pollux does not start",
-                   sink.place, strerror(errno));
+                   "there is no receiver at %s (%s): lines are dropped until there is one",
+                   sink.place, strerror(failure));
 }
 
 static void check_sinks(struct config *config)

@@ -92,9 +92,6 @@ static px_err allow_what_a_master_does(struct sandbox *sandbox, const struct opt
 
     if (err == PX_OK && options->error_log.path)
         err = sandbox_allow_folder_of(sandbox, options->error_log.path, LANDLOCK_WRITE, out_error);
-    bool has_sink = options->log_file && log_sink_is_unix(options->log_file);
-
-    sandbox->may_join = sandbox->may_join || has_sink;
     bool has_file = options->log_file && !log_sink_is(options->log_file);
 
     if (err == PX_OK && has_file)
