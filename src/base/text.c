@@ -5,16 +5,29 @@
 
 #include "base/check.h"
 
-char *text_write_number(char *out, uint64_t number)
-{
-    char digits[TEXT_NUMBER_BYTES];
-    size_t at = sizeof(digits);
+/* Two digits at a time: most numbers of a log line or a head have one to four. */
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536"
+    "37383940414243444546474849505152535455565758596061626364656667686970717273"
+    "7475767778798081828384858687888990919293949596979899";
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return text_write(out, digits + at, sizeof(digits) - at);
+char *text_write_digits(char *out, uint64_t number)
+{
+    uint64_t next = 100;
+    size_t digits = 2;
+
+    ASSERT(number >= 10);
+    for (; digits < TEXT_NUMBER_BYTES && number >= next; next *= 10)
+        digits++;
+    char *end = out + digits, *at = end;
+
+    for (; at - out >= 2; number /= 100) {
+        at -= 2;
+        memcpy(at, pairs + 2 * (number % 100), 2);
+    }
+    if (at > out)
+        *out = (char)('0' + number);
+    return end;
 }
 
 void text_put_number(struct text *text, uint64_t number)
@@ -101,11 +114,10 @@ static char *write_one(char *out, px_str rest, enum text_escape escape, size_t *
 #define EACH_BYTE(byte) (0x0101010101010101u * (byte))
 
 /* Whether eight bytes stay as they are, whatever the escape; some that do are said not to. */
-static bool is_plain_word(const char *ptr)
+static bool is_plain_word(uint64_t word)
 {
-    uint64_t word, quotes, backslashes;
+    uint64_t quotes, backslashes;
 
-    memcpy(&word, ptr, sizeof(word));
     quotes = word ^ EACH_BYTE('"');
     backslashes = word ^ EACH_BYTE('\\');
     return ((word | (word + EACH_BYTE(1)) | (word - EACH_BYTE(0x20)) | (quotes - EACH_BYTE(1)) |
@@ -113,20 +125,64 @@ static bool is_plain_word(const char *ptr)
             EACH_BYTE(0x80)) == 0;
 }
 
-char *text_write_escaped(char *out, px_str str, enum text_escape escape)
+/* Whether one to seven bytes stay as they are: those that are read twice count once. */
+static bool is_plain_rest(const char *ptr, size_t len)
 {
+    uint32_t first, last;
+
+    ASSERT(len > 0 && len < sizeof(uint64_t));
+    if (len >= sizeof(first)) {
+        memcpy(&first, ptr, sizeof(first));
+        memcpy(&last, ptr + len - sizeof(last), sizeof(last));
+        return is_plain_word((uint64_t)last << 32 | first);
+    }
+    return is_plain_word(EACH_BYTE('a') << 24 | (uint64_t)(uint8_t)ptr[len - 1] << 16 |
+                         (uint64_t)(uint8_t)ptr[len / 2] << 8 | (uint8_t)ptr[0]);
+}
+
+/* From `at` on, a character at a time where one may not stay as it is. */
+static char *write_escaped(char *out, px_str str, size_t at, enum text_escape escape)
+{
+    uint64_t word;
     size_t used = 0;
 
-    for (size_t at = 0; at < str.len; at += used) {
-        while (str.len - at >= sizeof(uint64_t) && is_plain_word(str.ptr + at)) {
-            out = text_write(out, str.ptr + at, sizeof(uint64_t));
-            at += sizeof(uint64_t);
+    for (; at < str.len; at += used) {
+        for (; str.len - at >= sizeof(word); at += sizeof(word)) {
+            memcpy(&word, str.ptr + at, sizeof(word));
+            if (!is_plain_word(word))
+                break;
+            memcpy(out, &word, sizeof(word));
+            out += sizeof(word);
         }
         if (at == str.len)
             break;
         out = write_one(out, px_str_make(str.ptr + at, str.len - at), escape, &used);
     }
     return out;
+}
+
+char *text_write_escaped(char *out, px_str str, enum text_escape escape)
+{
+    uint64_t word;
+    size_t at = 0;
+
+    if (str.len < sizeof(word)) {
+        if (str.len == 0 || is_plain_rest(str.ptr, str.len))
+            return text_write_short(out, str.ptr, str.len);
+        return write_escaped(out, str, 0, escape);
+    }
+    for (; str.len - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, str.ptr + at, sizeof(word));
+        if (PX_UNLIKELY(!is_plain_word(word)))
+            return write_escaped(out + at, str, at, escape);
+        memcpy(out + at, &word, sizeof(word));
+    }
+    /* What is left, with bytes before it that are written again as they are. */
+    memcpy(&word, str.ptr + str.len - sizeof(word), sizeof(word));
+    if (PX_UNLIKELY(!is_plain_word(word)))
+        return write_escaped(out + at, str, at, escape);
+    memcpy(out + str.len - sizeof(word), &word, sizeof(word));
+    return out + str.len;
 }
 
 void text_put_escaped(struct text *text, px_str piece, enum text_escape escape)

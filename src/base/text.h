@@ -66,6 +66,40 @@ static inline char *text_write(char *out, const char *ptr, size_t len)
     return out + len;
 }
 
+/* The same, where most have at most 32 bytes: those are copied in two pieces that may overlap. */
+static inline char *text_write_short(char *out, const char *ptr, size_t len)
+{
+    if (len > 32)
+        return text_write(out, ptr, len);
+    if (len >= 16) {
+        char first[16], last[16];
+
+        memcpy(first, ptr, sizeof(first));
+        memcpy(last, ptr + len - sizeof(last), sizeof(last));
+        memcpy(out, first, sizeof(first));
+        memcpy(out + len - sizeof(last), last, sizeof(last));
+    } else if (len >= 8) {
+        uint64_t first, last;
+
+        memcpy(&first, ptr, sizeof(first));
+        memcpy(&last, ptr + len - sizeof(last), sizeof(last));
+        memcpy(out, &first, sizeof(first));
+        memcpy(out + len - sizeof(last), &last, sizeof(last));
+    } else if (len >= 4) {
+        uint32_t first, last;
+
+        memcpy(&first, ptr, sizeof(first));
+        memcpy(&last, ptr + len - sizeof(last), sizeof(last));
+        memcpy(out, &first, sizeof(first));
+        memcpy(out + len - sizeof(last), &last, sizeof(last));
+    } else if (len > 0) {
+        out[0] = ptr[0];
+        out[len / 2] = ptr[len / 2];
+        out[len - 1] = ptr[len - 1];
+    }
+    return out + len;
+}
+
 /* Likewise a slice, which may be absent. */
 static inline char *text_write_str(char *out, px_str str)
 {
@@ -91,8 +125,17 @@ void text_put_escaped(struct text *text, px_str piece, enum text_escape escape);
 
 #define TEXT_WRITE_LITERAL(out, literal) text_write(out, literal, sizeof(literal) - 1)
 
+/* A number of two digits or more; see text_write_number. */
+char *text_write_digits(char *out, uint64_t number);
+
 /* A number in decimal digits, at most TEXT_NUMBER_BYTES; returns one past the end. */
-char *text_write_number(char *out, uint64_t number);
+static inline char *text_write_number(char *out, uint64_t number)
+{
+    if (number >= 10)
+        return text_write_digits(out, number);
+    *out = (char)('0' + number);
+    return out + 1;
+}
 
 /* OWS (RFC 9110 section 5.6.3). */
 static inline bool text_is_blank(char byte)

@@ -76,6 +76,7 @@ uint64_t exchange_started_ms(const px_exchange *exchange);
 
 /* Whether the connection is secure, and whether the client came so (px_request_scheme). */
 void exchange_set_https(px_exchange *exchange, bool https, bool scheme_https);
+bool exchange_is_secure(const px_exchange *exchange);
 
 /* The client's address as trusted proxies have named it; absent: the peer's. */
 px_str exchange_client(const px_exchange *exchange);

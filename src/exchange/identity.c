@@ -56,16 +56,31 @@ static bool random_begin(struct exchange_random *random)
     return random->is_begun;
 }
 
+#define EACH_BYTE(byte) (0x0101010101010101u * (byte))
+
+/* Writes 32 bits as eight digits: each half byte is spread to a byte of its own, and six more than
+ * ten carries into the bit that tells a letter. */
+static void hex_write(char out[8], uint32_t bits)
+{
+    uint64_t spread = bits;
+
+    spread = (spread << 16 | spread) & 0x0000ffff0000ffffu;
+    spread = (spread << 8 | spread) & 0x00ff00ff00ff00ffu;
+    spread = (spread << 4 | spread) & EACH_BYTE(0x0f);
+    uint64_t letters = (spread + EACH_BYTE(6)) >> 4 & EACH_BYTE(1);
+
+    spread += EACH_BYTE('0') + letters * ('a' - '0' - 10);
+    memcpy(out, &spread, sizeof(spread)); /* which half byte comes first is chance, too */
+}
+
 /* `digits` are 16 or 32, and never all 0. */
 static void id_write(struct exchange_random *random, char *out, size_t digits)
 {
-    static const char hex[] = "0123456789abcdef";
-
     for (size_t at = 0; at < digits; at += 16) {
         uint64_t bits = random_next(random) | (at == 0);
 
-        for (size_t index = 0; index < 16; index++)
-            out[at + index] = hex[bits >> (60 - 4 * index) & 15];
+        hex_write(out + at, (uint32_t)bits);
+        hex_write(out + at + 8, (uint32_t)(bits >> 32));
     }
     out[digits] = '\0';
 }
@@ -108,9 +123,6 @@ static void trace_settle(px_exchange *exchange, struct exchange_identity *identi
             identity->trace_state = arena_copy(&exchange->arena, px_str_make(state, len));
     }
     id_write(random, identity->span, SPAN_ID_BYTES);
-    trace_parent_write(px_str_make(identity->trace, TRACE_ID_BYTES),
-                       px_str_make(identity->span, SPAN_ID_BYTES), identity->sampled,
-                       identity->parent);
 }
 
 uint64_t exchange_service_draw(struct exchange_service *service)
@@ -118,7 +130,7 @@ uint64_t exchange_service_draw(struct exchange_service *service)
     return random_begin(&service->random) ? random_next(&service->random) : 0;
 }
 
-static const struct exchange_identity *identity_of(px_exchange *exchange)
+static struct exchange_identity *identity_of(px_exchange *exchange)
 {
     struct exchange_identity *identity = exchange->arrival.identity;
 
@@ -175,8 +187,12 @@ int px_request_is_sampled(px_exchange *exchange)
 
 px_str px_request_traceparent(px_exchange *exchange)
 {
-    const struct exchange_identity *identity = identity_of(exchange);
+    struct exchange_identity *identity = identity_of(exchange);
 
+    if (identity && identity->parent[0] == '\0')
+        trace_parent_write(px_str_make(identity->trace, TRACE_ID_BYTES),
+                           px_str_make(identity->span, SPAN_ID_BYTES), identity->sampled,
+                           identity->parent);
     return identity ? px_str_make(identity->parent, TRACEPARENT_BYTES) : px_str_make(NULL, 0);
 }
 

@@ -72,6 +72,11 @@ void exchange_set_https(px_exchange *exchange, bool https, bool scheme_https)
     exchange->arrival.scheme_https = scheme_https;
 }
 
+bool exchange_is_secure(const px_exchange *exchange)
+{
+    return exchange->arrival.https;
+}
+
 px_str exchange_client(const px_exchange *exchange)
 {
     return exchange->arrival.client;

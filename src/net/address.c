@@ -184,20 +184,25 @@ void address_from_socket(struct net_address *address, const void *socket, uint32
     address->bytes = bytes;
 }
 
-/* The host of a socket address as text; false for a unix socket.  A peer of IPv4 on a socket of
- * both families is shown as what it is. */
 /* "192.0.2.1": one is written for most requests, and libc's is ten times as long. */
 static char *ipv4_write(char *out, const uint8_t bytes[4])
 {
     for (size_t index = 0; index < 4; index++) {
+        unsigned byte = bytes[index], tens = byte / 10;
+
         if (index > 0)
             *out++ = '.';
-        out = text_write_number(out, bytes[index]);
+        if (byte >= 100)
+            *out++ = (char)('0' + tens / 10);
+        if (byte >= 10)
+            *out++ = (char)('0' + tens % 10);
+        *out++ = (char)('0' + byte % 10);
     }
     return out;
 }
 
-/* The host of an address of TCP: its length, 0 for an address that has none. */
+/* The host of an address of TCP: its length, 0 for an address that has none.  A peer of IPv4 on a
+ * socket of both families is shown as what it is. */
 static size_t host_format(const struct net_address *address, char out_host[INET6_ADDRSTRLEN],
                           bool *out_v6)
 {
@@ -223,8 +228,7 @@ static size_t text_out(px_str text, char *out_text, size_t room)
     size_t len = text.len < room ? text.len : room - 1;
 
     CHECK(room > 0);
-    memcpy(out_text, text.ptr, len);
-    out_text[len] = '\0';
+    *text_write_short(out_text, text.ptr, len) = '\0';
     return len;
 }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http/fields/date.h"
 #include "pollux/field.h"
 
 enum { H1_STAMP_BYTES = 192, H1_SERVER_NAME_MAX = 96, H1_CHUNK_HEAD_BYTES = 6 };
@@ -28,6 +29,14 @@ struct h1_stamp {
 /* `server_name` has at most H1_SERVER_NAME_MAX bytes; empty: no Server field. */
 void h1_stamp_init(struct h1_stamp *stamp, px_str server_name);
 void h1_stamp_update(struct h1_stamp *stamp, int64_t unix_time);
+
+/* The date alone, if it is of that second; else absent. */
+static inline px_str h1_stamp_date(const struct h1_stamp *stamp, int64_t unix_time)
+{
+    return stamp->unix_time == unix_time && unix_time >= 0
+               ? px_str_make(stamp->text + stamp->date_at + sizeof("Date: ") - 1, DATE_BYTES)
+               : px_str_make(NULL, 0);
+}
 
 /* How the connection goes on after this response. */
 enum h1_connection {

@@ -171,6 +171,7 @@ void access_log_exchange(struct session *session, px_exchange *exchange, px_end 
         .host = request->authority,
         .reason = exchange_refused(exchange),
         .unix_time = server->loop->unix_time,
+        .date = h1_stamp_date(&server->stamp, server->loop->unix_time),
         .now_ms = server->loop->now_ms,
         .duration_ms = server->loop->now_ms - exchange_started_ms(exchange),
         .bytes = content_sent(session, exchange, end),

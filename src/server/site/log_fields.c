@@ -7,57 +7,80 @@
 
 #include "exchange/upstream.h"
 
+/* A name as it stands in a line, behind a comma and before its value; its length. */
+#define SPELT(name)                        \
+    {                                      \
+        ",\"" name "\":", sizeof(name) - 1 \
+    }
+#define FIELD(name, ecs, help)        \
+    {                                 \
+        SPELT(name), SPELT(ecs), help \
+    }
+
 const struct log_field log_fields[LOG_FIELD_COUNT] = {
-    [LOG_TIME] = {"time", "pollux.time", "unix time of the line, seconds"},
-    [LOG_DATE] = {"date", "@timestamp", "the same, as in a Date field; in ECS as RFC 3339 has it"},
-    [LOG_PEER] = {"peer", "source.address",
-                  "address of the connection's other end, without its port"},
-    [LOG_CLIENT] = {"client", "client.address",
-                    "address of the client, where a trusted proxy has named another one"},
-    [LOG_METHOD] = {"method", "http.request.method", "of the request; empty where there was none"},
-    [LOG_TARGET] = {"target", "url.original", "likewise"},
-    [LOG_HOST] = {"host", "url.domain", "likewise"},
-    [LOG_VERSION] = {"version", "http.version", "1.0, 1.1 or 2.0"},
-    [LOG_PROTOCOL] = {"protocol", "network.protocol",
-                      "the same as `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`"},
-    [LOG_STATUS] = {"status", "http.response.status_code",
-                    "that was sent; 499 where the client left before"},
-    [LOG_BYTES] = {"bytes", "http.response.body.bytes", "content that was sent"},
-    [LOG_ENDED] = {"ended", "pollux.ended",
-                   "`complete`, `client`, `upstream`, `timeout`, `aborted`, `refused`, `memory`, "
-                   "`server`"},
-    [LOG_REASON] = {"reason", "event.reason", "why it was refused"},
-    [LOG_DURATION] = {"duration_ms", "pollux.duration_ms",
-                      "from the end of its head to the end of its answer"},
-    [LOG_FIRST_BYTE] = {"first_byte_ms", "pollux.first_byte_ms",
-                        "from the end of its head until the head of its answer was sent"},
-    [LOG_HANDLER] = {"handler_ms", "pollux.handler_ms",
-                     "from the end of its head until its handler had answered, content that the "
-                     "handler waited for with it"},
-    [LOG_REQUEST_ID] = {"request_id", "http.request.id", "see above"},
-    [LOG_TRACE_ID] = {"trace_id", "trace.id", "see above"},
-    [LOG_SPAN_ID] = {"span_id", "span.id", "see above"},
-    [LOG_ROUTE] = {"route", "pollux.route", "the pattern that served it"},
-    [LOG_BYTES_IN] = {"bytes_in", "http.request.body.bytes", "content that was received"},
-    [LOG_TLS_VERSION] = {"tls_version", "tls.version", "of its connection"},
-    [LOG_TLS_CIPHER] = {"tls_cipher", "tls.cipher", "of its connection"},
-    [LOG_TLS_RESUMED] = {"tls_resumed", "tls.resumed",
-                         "whether its connection went on with an earlier session"},
-    [LOG_UPSTREAM] = {"upstream", "pollux.upstream", "the server that was asked, the last of them"},
-    [LOG_UPSTREAM_STATUS] = {"upstream_status", "pollux.upstream_status",
-                             "what that server answered"},
-    [LOG_UPSTREAM_MS] = {"upstream_ms", "pollux.upstream_ms",
-                         "from when the first server was asked until the head of the answer came; "
-                         "without one, until the end"},
-    [LOG_TRIES] = {"tries", "pollux.tries", "how many times a server was asked"},
-    [LOG_REFERER] = {"referer", "http.request.referrer",
-                     "of the request; empty where there was none"},
-    [LOG_AGENT] = {"user_agent", "user_agent.original", "likewise"},
+    [LOG_TIME] = FIELD("time", "pollux.time", "unix time of the line, seconds"),
+    [LOG_DATE] =
+        FIELD("date", "@timestamp", "the same, as in a Date field; in ECS as RFC 3339 has it"),
+    [LOG_PEER] =
+        FIELD("peer", "source.address", "address of the connection's other end, without its port"),
+    [LOG_CLIENT] = FIELD("client", "client.address",
+                         "address of the client, where a trusted proxy has named another one"),
+    [LOG_METHOD] =
+        FIELD("method", "http.request.method", "of the request; empty where there was none"),
+    [LOG_TARGET] = FIELD("target", "url.original", "likewise"),
+    [LOG_HOST] = FIELD("host", "url.domain", "likewise"),
+    [LOG_VERSION] = FIELD("version", "http.version", "1.0, 1.1 or 2.0"),
+    [LOG_PROTOCOL] =
+        FIELD("protocol", "network.protocol", "the same as `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`"),
+    [LOG_STATUS] = FIELD("status", "http.response.status_code",
+                         "that was sent; 499 where the client left before"),
+    [LOG_BYTES] = FIELD("bytes", "http.response.body.bytes", "content that was sent"),
+    [LOG_ENDED] =
+        FIELD("ended", "pollux.ended",
+              "`complete`, `client`, `upstream`, `timeout`, `aborted`, `refused`, `memory`, "
+              "`server`"),
+    [LOG_REASON] = FIELD("reason", "event.reason", "why it was refused"),
+    [LOG_DURATION] = FIELD("duration_ms", "pollux.duration_ms",
+                           "from the end of its head to the end of its answer"),
+    [LOG_FIRST_BYTE] = FIELD("first_byte_ms", "pollux.first_byte_ms",
+                             "from the end of its head until the head of its answer was sent"),
+    [LOG_HANDLER] =
+        FIELD("handler_ms", "pollux.handler_ms",
+              "from the end of its head until its handler had answered, content that the "
+              "handler waited for with it"),
+    [LOG_REQUEST_ID] = FIELD("request_id", "http.request.id", "see above"),
+    [LOG_TRACE_ID] = FIELD("trace_id", "trace.id", "see above"),
+    [LOG_SPAN_ID] = FIELD("span_id", "span.id", "see above"),
+    [LOG_ROUTE] = FIELD("route", "pollux.route", "the pattern that served it"),
+    [LOG_BYTES_IN] = FIELD("bytes_in", "http.request.body.bytes", "content that was received"),
+    [LOG_TLS_VERSION] = FIELD("tls_version", "tls.version", "of its connection"),
+    [LOG_TLS_CIPHER] = FIELD("tls_cipher", "tls.cipher", "of its connection"),
+    [LOG_TLS_RESUMED] = FIELD("tls_resumed", "tls.resumed",
+                              "whether its connection went on with an earlier session"),
+    [LOG_UPSTREAM] =
+        FIELD("upstream", "pollux.upstream", "the server that was asked, the last of them"),
+    [LOG_UPSTREAM_STATUS] =
+        FIELD("upstream_status", "pollux.upstream_status", "what that server answered"),
+    [LOG_UPSTREAM_MS] =
+        FIELD("upstream_ms", "pollux.upstream_ms",
+              "from when the first server was asked until the head of the answer came; "
+              "without one, until the end"),
+    [LOG_TRIES] = FIELD("tries", "pollux.tries", "how many times a server was asked"),
+    [LOG_REFERER] =
+        FIELD("referer", "http.request.referrer", "of the request; empty where there was none"),
+    [LOG_AGENT] = FIELD("user_agent", "user_agent.original", "likewise"),
 };
 
 static void is_text(struct log_value *value, px_str text)
 {
     value->kind = VALUE_TEXT;
+    value->text = text;
+}
+
+/* Of our own making, so that nothing in it is to be escaped. */
+static void is_word(struct log_value *value, px_str text)
+{
+    value->kind = text.len > 0 ? VALUE_WORD : VALUE_NONE;
     value->text = text;
 }
 
@@ -158,13 +181,13 @@ static void exchange_value(struct log_value *value, const struct log_entry *entr
             is_number(value, ms);
         break;
     case LOG_REQUEST_ID:
-        is_known(value, px_request_id(exchange));
+        is_word(value, px_request_id(exchange));
         break;
     case LOG_TRACE_ID:
-        is_known(value, px_request_trace_id(exchange));
+        is_word(value, px_request_trace_id(exchange));
         break;
     case LOG_SPAN_ID:
-        is_known(value, px_request_span_id(exchange));
+        is_word(value, px_request_span_id(exchange));
         break;
     case LOG_ROUTE:
         exchange_outcome(exchange, &outcome);
@@ -188,7 +211,17 @@ static void exchange_value(struct log_value *value, const struct log_entry *entr
     }
 }
 
-void log_value_take(struct log_value *value, const struct log_entry *entry, enum log_field_id field)
+/* As it was rendered for this second's answers, if there were some. */
+static px_str date_of(const struct log_entry *entry, char room[DATE_BYTES])
+{
+    if (entry->date.ptr)
+        return entry->date;
+    date_format(entry->unix_time, room);
+    return px_str_make(room, DATE_BYTES);
+}
+
+__attribute__((always_inline)) static inline void
+value_take(struct log_value *value, const struct log_entry *entry, enum log_field_id field)
 {
     value->kind = VALUE_NONE;
     value->text = px_str_make(NULL, 0);
@@ -197,8 +230,7 @@ void log_value_take(struct log_value *value, const struct log_entry *entry, enum
         is_number(value, entry->unix_time < 0 ? 0 : (uint64_t)entry->unix_time);
         break;
     case LOG_DATE:
-        date_format(entry->unix_time, value->room);
-        is_text(value, px_str_make(value->room, DATE_BYTES));
+        is_word(value, date_of(entry, value->room));
         break;
     case LOG_PEER:
         is_text(value, entry->peer);
@@ -223,7 +255,7 @@ void log_value_take(struct log_value *value, const struct log_entry *entry, enum
         value->text = px_str_of(version_number(entry->version));
         break;
     case LOG_PROTOCOL:
-        is_text(value, px_str_of(protocol_name(entry->version)));
+        is_word(value, px_str_of(protocol_name(entry->version)));
         break;
     case LOG_STATUS:
         is_number(value, entry->status);
@@ -232,7 +264,7 @@ void log_value_take(struct log_value *value, const struct log_entry *entry, enum
         is_number(value, entry->bytes);
         break;
     case LOG_ENDED:
-        is_text(value, px_str_of(entry->exchange ? exchange_end_name(entry->exchange, entry->end)
+        is_word(value, px_str_of(entry->exchange ? exchange_end_name(entry->exchange, entry->end)
                                                  : end_name(entry->end)));
         break;
     case LOG_REASON:
@@ -253,45 +285,87 @@ void log_value_take(struct log_value *value, const struct log_entry *entry, enum
     }
 }
 
-/* What its index asks of each document. */
-static const char ecs_version[] = "\"ecs.version\":\"8.11.0\"";
-
-static void ecs_date(struct log_value *value, const struct log_entry *entry)
+void log_value_take(struct log_value *value, const struct log_entry *entry, enum log_field_id field)
 {
-    date_format_internet(entry->unix_time, value->room);
-    value->text = px_str_make(value->room, DATE_INTERNET_BYTES);
+    value_take(value, entry, field);
+}
+
+/* Puts a name and what stands before its value.  The room of a line has more than one name to
+ * spare, so that a whole name is copied, whatever its length. */
+static inline void put_name(struct log_line *line, const struct log_name *name)
+{
+    memcpy(line->at, name->text, sizeof(name->text));
+    line->at += name->len + sizeof(",\"\":") - 1;
+}
+
+static inline void put_byte(struct log_line *line, char byte)
+{
+    *line->at++ = byte;
+}
+
+static inline void put_value(struct log_line *line, const struct log_value *value)
+{
+    if (value->kind == VALUE_NUMBER) {
+        put_number(line, value->number);
+        return;
+    }
+    if (value->kind == VALUE_PLAIN) {
+        put(line, value->text);
+        return;
+    }
+    put_byte(line, '"');
+    if (value->kind == VALUE_WORD)
+        put(line, value->text);
+    else if (value->kind == VALUE_TARGET)
+        put_target(line, value->text, TEXT_JSON);
+    else
+        put_escaped(line, value->text, TEXT_JSON);
+    put_byte(line, '"');
+}
+
+/* Whether a field is one that most entries lack: they are of no server and of no TLS. */
+static inline bool is_absent(const struct log_entry *entry, uint32_t field)
+{
+    if (!entry->exchange)
+        return false;
+    if (field >= LOG_TLS_VERSION && field <= LOG_TLS_RESUMED)
+        return !exchange_is_secure(entry->exchange);
+    return field >= LOG_UPSTREAM && field <= LOG_TRIES && !exchange_upstream_of(entry->exchange);
+}
+
+/* What Elastic Common Schema has otherwise: dates are of RFC 3339, versions of HTTP are keywords.
+ */
+static void ecs_turn(struct log_value *value, const struct log_entry *entry, uint32_t field)
+{
+    if (field == LOG_DATE) {
+        date_format_internet(entry->unix_time, value->room);
+        value->text = px_str_make(value->room, DATE_INTERNET_BYTES);
+    } else if (field == LOG_VERSION) {
+        value->kind = VALUE_WORD;
+    }
 }
 
 void log_put_json(struct log_line *line, const struct log_entry *entry, bool is_ecs)
 {
     struct log_value value;
+    char *begin = line->at;
 
-    put_text(line, "{");
-    if (is_ecs)
-        put_text(line, ecs_version);
+    if (is_ecs) /* what its index asks of each document */
+        put_text(line, ",\"ecs.version\":\"8.11.0\"");
+        /* Each field's own way, and no switch: a JSON line costs half of what it did. */
+#pragma GCC unroll 40
     for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
-        log_value_take(&value, entry, (enum log_field_id)field);
+        if (is_absent(entry, field))
+            continue;
+        value_take(&value, entry, (enum log_field_id)field);
         if (value.kind == VALUE_NONE)
             continue;
-        if (is_ecs && field == LOG_DATE)
-            ecs_date(&value, entry);
-        bool is_string = value.kind == VALUE_TEXT || value.kind == VALUE_TARGET;
-
-        /* ECS has the version of HTTP, and of TLS, as a keyword. */
-        is_string = is_string || (is_ecs && field == LOG_VERSION);
-        put_text(line, field > 0 || is_ecs ? ",\"" : "\"");
-        put_text(line, is_ecs ? log_fields[field].ecs : log_fields[field].name);
-        put_text(line, is_string ? "\":\"" : "\":");
-        if (value.kind == VALUE_NUMBER)
-            put_number(line, value.number);
-        else if (value.kind == VALUE_PLAIN)
-            put(line, value.text);
-        else if (value.kind == VALUE_TARGET)
-            put_target(line, value.text, TEXT_JSON);
-        else
-            put_escaped(line, value.text, TEXT_JSON);
-        if (is_string)
-            put_text(line, "\"");
+        if (is_ecs)
+            ecs_turn(&value, entry, field);
+        put_name(line, is_ecs ? &log_fields[field].ecs : &log_fields[field].json);
+        put_value(line, &value);
     }
-    put_text(line, "}");
+    CHECK(*begin == ',');
+    *begin = '{';
+    put_byte(line, '}');
 }

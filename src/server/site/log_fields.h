@@ -26,6 +26,7 @@ struct log_entry {
     const char *reason;                 /* why it was refused; NULL: it was not */
     const struct http_glimpse *glimpse; /* all that is known of it; NULL: it was whole */
     int64_t unix_time;
+    px_str date;     /* that time as a Date field has it; absent: to be rendered */
     uint64_t now_ms; /* of the loop's clock */
     uint64_t duration_ms;
     uint64_t bytes;
@@ -35,11 +36,22 @@ struct log_entry {
     px_exchange *exchange; /* NULL: there was none */
 };
 
-struct log_field {
-    const char *name;
-    const char *ecs;  /* in Elastic Common Schema */
-    const char *help; /* in the manual; "": as the one above */
+/* As it stands in a line of JSON, which begins with a comma and a quote. */
+struct log_name {
+    char text[31];
+    uint8_t len; /* of the name alone */
 };
+
+struct log_field {
+    struct log_name json;
+    struct log_name ecs; /* in Elastic Common Schema */
+    const char *help;    /* in the manual */
+};
+
+static inline px_str log_name_text(const struct log_name *name)
+{
+    return px_str_make(name->text + 2, name->len);
+}
 
 enum log_field_id {
     LOG_TIME,
@@ -77,7 +89,8 @@ enum log_field_id {
 
 enum log_kind {
     VALUE_NONE,
-    VALUE_TEXT,
+    VALUE_TEXT, /* of a peer or a file: to be escaped */
+    VALUE_WORD, /* a string of ours, as it is */
     VALUE_TARGET,
     VALUE_NUMBER,
     VALUE_PLAIN /* a text that is no string: a decimal, true, false */

@@ -15,7 +15,7 @@ struct log_line {
 
 static inline void put(struct log_line *line, px_str text)
 {
-    line->at = text_write_str(line->at, text);
+    line->at = text_write_short(line->at, text.ptr, text.len);
 }
 
 static inline void put_text(struct log_line *line, const char *text)

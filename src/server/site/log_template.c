@@ -16,7 +16,7 @@
 static bool find(px_str name, struct template_piece *out_piece, size_t *out_len)
 {
     for (uint32_t field = 0; field < LOG_FIELD_COUNT; field++) {
-        if (px_str_equal(name, px_str_of(log_fields[field].name))) {
+        if (px_str_equal(name, log_name_text(&log_fields[field].json))) {
             out_piece->outside = field + 1;
             *out_len = name.len;
             break;

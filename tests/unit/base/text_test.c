@@ -146,7 +146,9 @@ static void escaped_is(const char *from, size_t len, enum text_escape escape, co
         assert_memory_equal(small, to, text.len);
         assert_int_equal(text.cut, most < strlen(to));
         assert_true(text.len + TEXT_ESCAPE_FACTOR > most);
-        assert_true(text.len == 0 || small[text.len - 1] != '\\' || to[text.len] == '\\' ||
+        char next = text.len < strlen(to) ? to[text.len] : '\0';
+
+        assert_true(text.len == 0 || small[text.len - 1] != '\\' || next == '\\' ||
                     escape == TEXT_HEAD || escape == TEXT_LINE);
     }
 }
@@ -177,20 +179,66 @@ static void each_byte_is_escaped_at_each_place(void **state)
             char given = (char)byte;
             size_t len = (size_t)(text_write_escaped(one, px_str_make(&given, 1), escape) - one);
 
-            for (size_t at = 0; at < 20; at++) {
-                char text[20], out[20 * TEXT_ESCAPE_FACTOR];
+            for (size_t bytes = 1; bytes <= 20; bytes++) {
+                for (size_t at = 0; at < bytes; at++) {
+                    char text[20], out[20 * TEXT_ESCAPE_FACTOR];
 
-                memset(text, ' ' + (int)at, sizeof(text));
-                text[at] = given;
-                memcpy(expected, text, at);
-                memcpy(expected + at, one, len);
-                memcpy(expected + at + len, text + at + 1, sizeof(text) - at - 1);
-                const char *end = text_write_escaped(out, px_str_make(text, sizeof(text)), escape);
-                if (' ' + (int)at != '"')
-                    assert_str_equal(px_str_make(out, (size_t)(end - out)),
-                                     px_str_make(expected, sizeof(text) - 1 + len));
+                    memset(text, 'a' + (int)at, bytes);
+                    text[at] = given;
+                    memcpy(expected, text, at);
+                    memcpy(expected + at, one, len);
+                    memcpy(expected + at + len, text + at + 1, bytes - at - 1);
+                    const char *end = text_write_escaped(out, px_str_make(text, bytes), escape);
+                    if (memcmp(out, expected, bytes - 1 + len) != 0 ||
+                        (size_t)(end - out) != bytes - 1 + len)
+                        fail_msg("escape %d, byte %d, at %zu of %zu", escape, byte, at, bytes);
+                }
             }
         }
+    }
+}
+
+/* No byte is read behind the text, and none is written behind what it becomes. */
+static void texts_end_where_they_end(void **state)
+{
+    static const char given[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    struct guard from, to;
+
+    (void)state;
+    guard_init(&from, sizeof(given));
+    guard_init(&to, sizeof(given));
+    for (size_t len = 0; len < sizeof(given); len++) {
+        px_str text = guard_at_end(&from, px_str_make(given, len));
+        px_str room = guard_at_end(&to, px_str_make(given, len));
+
+        memset((char *)room.ptr, 0, len);
+        assert_ptr_equal(text_write_short((char *)room.ptr, text.ptr, len), room.ptr + len);
+        assert_memory_equal(room.ptr, given, len);
+        memset((char *)room.ptr, 0, len);
+        assert_ptr_equal(text_write_escaped((char *)room.ptr, text, TEXT_JSON), room.ptr + len);
+        assert_memory_equal(room.ptr, given, len);
+    }
+    guard_deinit(&from);
+    guard_deinit(&to);
+}
+
+/* Each count of digits, at its first number, its last and one with every digit. */
+static void every_length_of_a_number_is_written(void **state)
+{
+    uint64_t first = 1, mixed = 0;
+
+    (void)state;
+    for (int digits = 1; digits <= TEXT_NUMBER_BYTES; digits++) {
+        const uint64_t numbers[] = {first, first - 1, mixed = mixed * 10 + (uint64_t)(digits % 10)};
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+            char expected[TEXT_NUMBER_BYTES + 1], out[TEXT_NUMBER_BYTES];
+            int len = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)numbers[i]);
+
+            assert_ptr_equal(text_write_number(out, numbers[i]), out + len);
+            assert_memory_equal(out, expected, (size_t)len);
+        }
+        first = digits < TEXT_NUMBER_BYTES ? first * 10 : first;
     }
 }
 
@@ -203,6 +251,8 @@ int main(void)
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(peers_bytes_are_escaped),
         cmocka_unit_test(each_byte_is_escaped_at_each_place),
+        cmocka_unit_test(texts_end_where_they_end),
+        cmocka_unit_test(every_length_of_a_number_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,7 +304,9 @@ static void template_lines_of_every_field(void **state)
         size_t len = 0;
 
         for (uint32_t piece = 0; piece < TEMPLATE_PIECES_MAX; piece++)
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "{%s}", log_fields[field].name);
+            len +=
+                (size_t)snprintf(text + len, sizeof(text) - len, "{%.*s}",
+                                 (int)log_fields[field].json.len, log_fields[field].json.text + 2);
         px_template *template_ = px_log_template_create(px_str_make(text, len), NULL, NULL, &error);
 
         assert_non_null(template_);
