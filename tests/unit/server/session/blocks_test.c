@@ -59,11 +59,15 @@ static void site_make(struct site *site, uint32_t count, char *content)
 
 static void blocked_open(struct client *client, const struct site *site, const char *requests)
 {
-    /* None has to be given back yet. */
-    site->server->again.outs_ms = site->loop->now_ms + SHED_PAUSE_MS;
+    uint32_t taken = site->server->blocks.outs.taken;
+
     client_open(client, site);
     client_send(client, px_str_of(requests));
-    pump_quietly(site->loop, 20);
+    for (int rounds = 0; rounds < 20 || site->server->blocks.outs.taken == taken; rounds++) {
+        /* None has to be given back yet, however long this takes. */
+        site->server->again.outs_ms = site->loop->now_ms + SHED_PAUSE_MS;
+        pump_quietly(site->loop, 1);
+    }
 }
 
 /* The one that has been sending for longest takes another block for its answer: others make room,
