@@ -23,6 +23,7 @@ void budget_init(struct budget *budget, uint64_t sum_bytes_max,
     for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
         list_init(&budget->spare[kind]);
         list_init(&budget->holders[kind]);
+        list_init(&budget->little[kind]);
     }
 }
 
@@ -47,7 +48,8 @@ void budget_check(const struct budget *budget)
     for (int kind = 0; kind < BUDGET_KIND_COUNT; kind++) {
         ASSERT(budget->shares[kind].bytes <= budget->shares[kind].bytes_max);
         ASSERT(!budget->favoured[kind] || budget->favoured[kind]->give_way);
-        ASSERT(held_check(&budget->spare[kind]) + held_check(&budget->holders[kind]) <=
+        ASSERT(held_check(&budget->spare[kind]) + held_check(&budget->holders[kind]) +
+                   held_check(&budget->little[kind]) <=
                budget->shares[kind].bytes);
         sum += budget->shares[kind].bytes;
     }
@@ -85,28 +87,72 @@ bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has
 
 /* --- What gives way --------------------------------------------------------------------------- */
 
-void budget_hold(struct list *list, struct budget_holder *holder, uint64_t bytes, uint64_t now_ms)
+static bool is_little(const struct budget_holder *holder)
 {
-    holder->bytes = bytes;
-    if (list_linked(&holder->node))
-        return;
+    return holder->bytes + holder->shared_bytes <= BUDGET_FIRST_BYTES;
+}
+
+/* Last on its list, as one that is new. */
+static void holder_append(struct budget *budget, enum budget_kind kind,
+                          struct budget_holder *holder, uint64_t now_ms)
+{
     holder->since_ms = now_ms;
-    list_append(list, &holder->node);
+    holder->moved_ms = now_ms;
+    holder->moved_bytes = 0;
+    list_append(is_little(holder) ? &budget->little[kind] : &budget->holders[kind], &holder->node);
+}
+
+void budget_hold(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                 uint64_t bytes, uint64_t shared_bytes, uint64_t now_ms)
+{
+    bool was_little = is_little(holder);
+
+    holder->bytes = bytes;
+    holder->shared_bytes = shared_bytes;
+    if (list_linked(&holder->node)) {
+        /* Back among those with little it goes when it moves on. */
+        if (!was_little || is_little(holder))
+            return;
+        list_remove(&holder->node);
+    }
+    holder_append(budget, kind, holder, now_ms);
+}
+
+void budget_spare(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                  uint64_t bytes, uint64_t now_ms)
+{
+    CHECK(!list_linked(&holder->node));
+    holder->bytes = bytes;
+    holder->since_ms = now_ms;
+    list_append(&budget->spare[kind], &holder->node);
 }
 
 void budget_release(struct budget_holder *holder)
 {
     list_remove(&holder->node);
     holder->bytes = 0;
+    holder->shared_bytes = 0;
 }
 
-void budget_touch(struct list *list, struct budget_holder *holder, uint64_t now_ms)
+void budget_touch(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                  uint64_t now_ms)
 {
     if (!list_linked(&holder->node))
         return;
-    holder->since_ms = now_ms;
     list_remove(&holder->node);
-    list_append(list, &holder->node);
+    holder_append(budget, kind, holder, now_ms);
+}
+
+void budget_move(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                 uint64_t bytes, uint64_t of_bytes, uint64_t now_ms)
+{
+    if (now_ms >= holder->moved_ms + BUDGET_HOLD_MS) {
+        holder->moved_ms = now_ms;
+        holder->moved_bytes = 0;
+    }
+    holder->moved_bytes += bytes;
+    if (bytes > 0 && holder->moved_bytes >= of_bytes / BUDGET_MOVE_PART)
+        budget_touch(budget, kind, holder, now_ms);
 }
 
 /* What was held, in bytes for so many milliseconds. */
@@ -115,6 +161,11 @@ static uint64_t held_long(uint64_t bytes, uint64_t since_ms, uint64_t now_ms)
     uint64_t held_ms = now_ms > since_ms ? now_ms - since_ms : 0;
 
     return bytes < UINT64_MAX / (held_ms + 1) ? bytes * (held_ms + 1) : UINT64_MAX;
+}
+
+static uint64_t holder_weight(const struct budget_holder *holder)
+{
+    return holder->weigh ? holder->weigh(holder) : holder->bytes;
 }
 
 static struct budget_holder *holder_find(const struct list *holders,
@@ -129,10 +180,11 @@ static struct budget_holder *holder_find(const struct list *holders,
     for (struct list *at = holders->next; at != holders && looked < BUDGET_LOOK_COUNT;
          at = at->next, looked++) {
         struct budget_holder *holder = LIST_ENTRY(at, struct budget_holder, node);
-        uint64_t held = held_long(holder->bytes, holder->since_ms, asker->now_ms);
 
         if (holder->since_ms + wait_ms > asker->now_ms)
             break; /* those behind it are younger */
+        uint64_t held = held_long(holder_weight(holder), holder->since_ms, asker->now_ms);
+
         if (held <= most)
             continue;
         most = held;
@@ -149,6 +201,8 @@ bool budget_press(struct budget *budget, enum budget_kind kind, const struct bud
                                        : LIST_ENTRY(spare->next, struct budget_holder, node);
 
     if (!holder)
+        holder = holder_find(&budget->little[kind], asker);
+    if (!holder)
         return false;
     holder->give_way(holder);
     CHECK(!list_linked(&holder->node));
@@ -160,7 +214,7 @@ bool budget_take_pressing(struct budget *budget, enum budget_kind kind,
 {
     uint64_t rest = budget->shares[kind].bytes_max / asker->rest_part;
 
-    for (uint32_t tries = 0; tries <= BUDGET_LOOK_COUNT; tries++) {
+    for (uint32_t tries = 0; tries <= BUDGET_TRY_COUNT; tries++) {
         uint64_t left = budget_left(budget, kind);
 
         if (left > rest && asker->more_bytes <= left - rest)

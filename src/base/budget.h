@@ -35,7 +35,11 @@ enum {
     /* What is held gives way to large ones after this time: before it the one that came first
      * stays. */
     BUDGET_HOLD_MS = 1000,
-    BUDGET_LOOK_COUNT = 64, /* of those that have held for longest one gives way */
+    BUDGET_LOOK_COUNT = 64, /* of those that have held for longest one gives way ... */
+    BUDGET_TRY_COUNT = 256, /* ... and so often for one that asks */
+    /* What moves on by such a part of what it holds, within BUDGET_HOLD_MS, is as if it were new;
+     * by less, it holds on. */
+    BUDGET_MOVE_PART = 8,
     /* Of what peers may make a loop keep, so many parts are for each kind: what is left over is for
      * what a program's caches and coders keep, and for the log. */
     MEMORY_PARTS = 32,
@@ -64,6 +68,11 @@ struct budget_holder {
     struct list node;
     uint64_t since_ms; /* when it was taken, or has last moved on */
     uint64_t bytes;
+    uint64_t shared_bytes; /* that it holds together with others, or alone by now */
+    uint64_t moved_bytes;  /* since `moved_ms` */
+    uint64_t moved_ms;
+    /* What of it all is its own, with its part of what it shares; NULL: `bytes`. */
+    uint64_t (*weigh)(const struct budget_holder *holder);
     /* Gives back all of it, and is on no list then. */
     void (*give_way)(struct budget_holder *holder);
 };
@@ -72,7 +81,9 @@ struct budget {
     struct budget_share shares[BUDGET_KIND_COUNT];
     struct budget_share sum;
     struct list spare[BUDGET_KIND_COUNT];   /* holders that miss nothing, longest unused in front */
-    struct list holders[BUDGET_KIND_COUNT]; /* those that end with it, longest held in front */
+    struct list holders[BUDGET_KIND_COUNT]; /* those that end with it, longest held in front ... */
+    struct list
+        little[BUDGET_KIND_COUNT]; /* ... and those of them with BUDGET_FIRST_BYTES or less */
     /* Borrowed: of those that wait for more the one that may go on, so that not all wait for each
      * other; NULL: none waits. */
     const struct budget_holder *favoured[BUDGET_KIND_COUNT];
@@ -139,20 +150,30 @@ static inline bool budget_is_at_reserve(const struct budget *budget, enum budget
 
 /* Takes what leaves the rest, and for the first BUDGET_FIRST_BYTES of that as well.  Where it is
  * refused, spare holders give way, and then holders: the one that has held most bytes for longest,
- * where that is more than what asks will have held.  To more than BUDGET_FIRST_BYTES only what was
- * held for BUDGET_HOLD_MS gives way. */
+ * where that is more than what asks will have held, and those with little after all others.  To
+ * more than BUDGET_FIRST_BYTES only what was held for BUDGET_HOLD_MS gives way. */
 bool budget_take_pressing(struct budget *budget, enum budget_kind kind,
                           const struct budget_asker *asker);
 
 /* Has one holder of a kind give way to what asks; false: none does. */
 bool budget_press(struct budget *budget, enum budget_kind kind, const struct budget_asker *asker);
 
-/* Begins and ends to hold; a holder that is on no list is fine.  `list` is of the budget. */
-void budget_hold(struct list *list, struct budget_holder *holder, uint64_t bytes, uint64_t now_ms);
+/* Begins to hold so much, or holds more; budget_spare: what misses nothing. */
+void budget_hold(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                 uint64_t bytes, uint64_t shared_bytes, uint64_t now_ms);
+void budget_spare(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                  uint64_t bytes, uint64_t now_ms);
+
+/* Ends to hold; a holder that is on no list is fine, here and below. */
 void budget_release(struct budget_holder *holder);
 
-/* It has moved on: as if it had been taken just now. */
-void budget_touch(struct list *list, struct budget_holder *holder, uint64_t now_ms);
+/* It is as if it had been taken just now. */
+void budget_touch(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                  uint64_t now_ms);
+
+/* It has moved on by `bytes` of `of_bytes`, which counts where that is enough. */
+void budget_move(struct budget *budget, enum budget_kind kind, struct budget_holder *holder,
+                 uint64_t bytes, uint64_t of_bytes, uint64_t now_ms);
 
 static inline void budget_give(struct budget *budget, enum budget_kind kind, uint64_t bytes)
 {

@@ -30,10 +30,12 @@ struct tunnel_events {
     void (*end)(struct tunnel *tunnel);
 };
 
-/* What a transport does for it.  Neither calls back. */
+/* What a transport does for it.  None calls back. */
 struct tunnel_transport {
     void (*wake)(struct tunnel *tunnel);  /* more can be pulled, or bytes are wanted again */
     void (*reset)(struct tunnel *tunnel); /* give it up: end it visibly broken */
+    /* Whether nothing of what it has pulled is on its way: what can be pulled is, in this tick. */
+    bool (*is_idle)(const struct tunnel *tunnel);
 };
 
 struct tunnel {
@@ -62,6 +64,12 @@ void exchange_tunnel_left(px_exchange *exchange);
 static inline bool tunnel_has_parted(const struct tunnel *tunnel)
 {
     return tunnel->transport != NULL;
+}
+
+/* Of one that has not, nothing is known. */
+static inline bool tunnel_is_idle(const struct tunnel *tunnel)
+{
+    return tunnel->transport && tunnel->transport->is_idle(tunnel);
 }
 
 /* As px_resume, px_request_pause, px_request_resume and px_exchange_abort, of one that has parted.

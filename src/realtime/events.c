@@ -51,6 +51,17 @@ static void schedule(px_events *stream)
         timer_start(&stream->loop->timers, &stream->timer, due_ms);
 }
 
+/* What waits was not read for long: an event that was begun is not finished. */
+static void outbox_gives_way(struct budget_holder *holder)
+{
+    px_events *stream = CONTAINER_OF(holder, struct outbox, holder)->owner;
+
+    outbox_give_way(&stream->outbox);
+    stream->ending = true;
+    schedule(stream);
+    px_exchange_abort(stream->exchange);
+}
+
 static px_err text_append(px_events *stream, const char *text, size_t len)
 {
     char *out = outbox_room(&stream->outbox, len);
@@ -167,6 +178,8 @@ static px_pull on_pull(px_exchange *exchange, char *out, size_t room, size_t *ou
     px_events *stream = context;
 
     (void)exchange;
+    if (stream->outbox.gave_way)
+        return PX_PULL_ERROR;
     *out_bytes = outbox_pull(&stream->outbox, out, room);
     if (stream->full_told && stream->outbox.bytes <= stream->options.backlog_bytes_max / 2) {
         stream->full_told = false;
@@ -174,7 +187,7 @@ static px_pull on_pull(px_exchange *exchange, char *out, size_t room, size_t *ou
             stream->options.on_drain(stream, stream->options.context);
     }
     if (stream->ending && !stream->outbox.head)
-        return PX_PULL_END;
+        return stream->outbox.gave_way ? PX_PULL_ERROR : PX_PULL_END;
     return *out_bytes > 0 ? PX_PULL_MORE : PX_PULL_LATER;
 }
 
@@ -255,6 +268,7 @@ static px_events *events_create(px_exchange *exchange, const px_events_options *
     stream->end_due_ms =
         options->lifetime_ms ? stream->spoke_ms + options->lifetime_ms : UINT64_MAX;
     outbox_init(&stream->outbox, loop);
+    outbox_own(&stream->outbox, stream, outbox_gives_way);
     subscriber_init(&stream->subscriber, &events_kind);
     schedule(stream);
     return stream;

@@ -9,6 +9,7 @@
 enum {
     SOCKET_CHUNK_FIRST_BYTES = 256,  /* of frames that wait: an answer, alone */
     SOCKET_CHUNK_BYTES = 4 * 1024,   /* ... and behind others */
+    OUTBOX_LOOK_COUNT = 4,           /* frames that are weighed, for all that wait */
     SOCKET_SCRATCH_BYTES = 4 * 1024, /* a message up to this is put together on the stack */
     SOCKET_MESSAGE_FIRST_BYTES = 4 * 1024,
     SOCKET_MESSAGE_ROOM_MIN = 512, /* the least that is inflated at once */

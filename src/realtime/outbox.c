@@ -118,6 +118,29 @@ void shared_put(struct shared_bytes *shared)
     socket_free(shared->loop, shared, shared->taken);
 }
 
+/* --- What it holds ---------------------------------------------------------------------------- */
+
+/* A frame that many hold counts for each of them by its part.  The first that wait are looked at:
+ * those are held by the fewest. */
+static uint64_t outbox_weigh(const struct budget_holder *holder)
+{
+    const struct outbox *outbox = CONTAINER_OF(holder, const struct outbox, holder);
+    uint64_t taken = 0, part = 0;
+    uint32_t looked = 0;
+
+    for (const struct outbox_item *item = outbox->head; item && looked < OUTBOX_LOOK_COUNT;
+         item = item->next, looked++) {
+        if (!item->shared)
+            continue;
+        taken += item->shared->taken;
+        part += item->shared->taken / item->shared->holds;
+    }
+    if (taken == 0)
+        return holder->bytes + holder->shared_bytes;
+    return holder->bytes +
+           (uint64_t)((double)holder->shared_bytes * ((double)part / (double)taken));
+}
+
 /* --- The row ---------------------------------------------------------------------------------- */
 
 void outbox_init(struct outbox *outbox, px_loop *loop)
@@ -126,31 +149,43 @@ void outbox_init(struct outbox *outbox, px_loop *loop)
     list_init(&outbox->holder.node);
 }
 
-/* What is small is not worth the walk to the list. */
-static void held_more(struct outbox *outbox, uint64_t bytes)
+void outbox_own(struct outbox *outbox, void *owner, void (*give_way)(struct budget_holder *holder))
 {
-    struct budget_holder *holder = &outbox->holder;
-
-    holder->bytes += bytes;
-    if (holder->give_way && holder->bytes > BUDGET_FIRST_BYTES)
-        budget_hold(&outbox->loop->memory.holders[BUDGET_SOCKETS], holder, holder->bytes,
-                    loop_now_ms(outbox->loop));
+    outbox->owner = owner;
+    outbox->holder.give_way = give_way;
+    outbox->holder.weigh = outbox_weigh;
 }
 
-static void held_less(struct outbox *outbox, uint64_t bytes)
+static void held_more(struct outbox *outbox, uint64_t bytes, uint64_t shared_bytes)
 {
     struct budget_holder *holder = &outbox->holder;
 
-    CHECK(bytes <= holder->bytes);
+    bytes += holder->bytes;
+    shared_bytes += holder->shared_bytes;
+    if (holder->give_way) {
+        budget_hold(&outbox->loop->memory, BUDGET_SOCKETS, holder, bytes, shared_bytes,
+                    loop_now_ms(outbox->loop));
+        return;
+    }
+    holder->bytes = bytes;
+    holder->shared_bytes = shared_bytes;
+}
+
+static void held_less(struct outbox *outbox, uint64_t bytes, uint64_t shared_bytes)
+{
+    struct budget_holder *holder = &outbox->holder;
+
+    CHECK(bytes <= holder->bytes && shared_bytes <= holder->shared_bytes);
     holder->bytes -= bytes;
+    holder->shared_bytes -= shared_bytes;
     if (holder->bytes == 0)
         list_remove(&holder->node);
 }
 
 static void item_free(struct outbox *outbox, struct outbox_item *item)
 {
+    held_less(outbox, sizeof(*item) + item->cap, item->shared ? item->shared->taken : 0);
     shared_put(item->shared);
-    held_less(outbox, sizeof(*item) + item->cap);
     socket_free(outbox->loop, item, sizeof(*item) + item->cap);
 }
 
@@ -172,19 +207,37 @@ void outbox_clear(struct outbox *outbox)
     outbox->tail = NULL;
 }
 
-static struct outbox_item *item_append(struct outbox *outbox, size_t cap)
+void outbox_give_way(struct outbox *outbox)
+{
+    outbox_clear(outbox);
+    outbox->gave_way = true;
+}
+
+/* Takes a hold of `shared`, where it is not NULL. */
+static struct outbox_item *item_append(struct outbox *outbox, size_t cap,
+                                       struct shared_bytes *shared)
 {
     const struct budget_holder *holder = &outbox->holder;
     uint64_t since_ms = list_linked(&holder->node) ? holder->since_ms : outbox->loop->now_ms;
     struct outbox_item *item =
-        cap < SIZE_MAX / 2 ? take_for(outbox->loop, holder->bytes, sizeof(*item) + cap, since_ms)
-                           : NULL;
+        cap < SIZE_MAX / 2 && !outbox->gave_way
+            ? take_for(outbox->loop, outbox_weigh(holder), sizeof(*item) + cap, since_ms)
+            : NULL;
 
     if (!item)
         return NULL;
-    held_more(outbox, sizeof(*item) + cap);
+    if (outbox->gave_way) { /* with another one of its owner's */
+        socket_free(outbox->loop, item, sizeof(*item) + cap);
+        return NULL;
+    }
+    held_more(outbox, sizeof(*item) + cap, shared ? shared->taken : 0);
     *item = (struct outbox_item){.cap = cap};
     item->bytes = px_str_make(item->room, 0);
+    if (shared) {
+        item->shared = shared_hold(shared);
+        item->bytes = shared->bytes;
+        outbox->bytes += shared->bytes.len;
+    }
     if (outbox->tail)
         outbox->tail->next = item;
     else
@@ -197,12 +250,14 @@ char *outbox_room(struct outbox *outbox, size_t len)
 {
     struct outbox_item *tail = outbox->tail;
 
+    if (outbox->gave_way)
+        return NULL;
     if (tail && !tail->shared && tail->cap - tail->bytes.len >= len)
         return tail->room + tail->bytes.len;
     /* One frame that waits alone gets what it needs; behind others more may follow. */
     size_t cap = tail ? SOCKET_CHUNK_BYTES : SOCKET_CHUNK_FIRST_BYTES;
 
-    tail = item_append(outbox, len > cap ? len : cap);
+    tail = item_append(outbox, len > cap ? len : cap, NULL);
     return tail ? tail->room : NULL;
 }
 
@@ -215,14 +270,11 @@ void outbox_add(struct outbox *outbox, size_t len)
 
 px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool follows)
 {
-    struct outbox_item *item = item_append(outbox, 0);
+    struct outbox_item *item = item_append(outbox, 0, shared);
 
     if (!item)
         return PX_ERR_MEMORY;
-    item->shared = shared_hold(shared);
-    item->bytes = shared->bytes;
     item->follows = follows;
-    outbox->bytes += shared->bytes.len;
     return PX_OK;
 }
 
@@ -237,9 +289,11 @@ void outbox_join(struct outbox *outbox, struct outbox *from)
         outbox->head = from->head;
     outbox->tail = from->tail;
     outbox->bytes += from->bytes;
-    held_more(outbox, from->holder.bytes);
-    list_remove(&from->holder.node);
-    outbox_init(from, from->loop);
+    held_more(outbox, from->holder.bytes, from->holder.shared_bytes);
+    budget_release(&from->holder);
+    from->head = NULL;
+    from->tail = NULL;
+    from->bytes = 0;
 }
 
 void outbox_drop(struct outbox *outbox)
@@ -286,10 +340,8 @@ void outbox_pass(struct outbox *outbox)
 
 size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
 {
-    size_t wrote = 0;
+    size_t waited = outbox->bytes, wrote = 0;
 
-    budget_touch(&outbox->loop->memory.holders[BUDGET_SOCKETS], &outbox->holder,
-                 outbox->loop->now_ms);
     while (outbox->head && wrote < room) {
         struct outbox_item *item = outbox->head;
         size_t left = item->bytes.len - item->at;
@@ -304,6 +356,8 @@ size_t outbox_pull(struct outbox *outbox, char *out, size_t room)
             break;
         head_free(outbox);
     }
+    budget_move(&outbox->loop->memory, BUDGET_SOCKETS, &outbox->holder, wrote, waited,
+                outbox->loop->now_ms);
     return wrote;
 }
 
@@ -319,7 +373,7 @@ static void item_check(const struct outbox_item *item)
 void outbox_check(const struct outbox *outbox)
 {
     const struct outbox_item *last = NULL;
-    uint64_t held = 0;
+    uint64_t held = 0, shared = 0;
     size_t bytes = 0;
 
     for (const struct outbox_item *item = outbox->head; ASSERTS && item; item = item->next) {
@@ -328,8 +382,12 @@ void outbox_check(const struct outbox *outbox)
         ASSERT(item == outbox->head || item->at == 0);
         bytes += item->bytes.len - item->at;
         held += sizeof(*item) + item->cap;
+        shared += item->shared ? item->shared->taken : 0;
         last = item;
     }
     ASSERT(outbox->tail == last);
     ASSERT(outbox->bytes == bytes && outbox->holder.bytes == held);
+    ASSERT(outbox->holder.shared_bytes == shared && (!outbox->gave_way || !outbox->head));
+    /* What can give way is found. */
+    ASSERT(list_linked(&outbox->holder.node) == (outbox->head && outbox->holder.give_way));
 }

@@ -4,7 +4,8 @@
  * A frame that goes to many is made once and counted (struct shared_bytes); what goes to one is
  * appended to a chunk.  Everything is taken from the share of the loop's budget, so it can fail
  * with NULL or PX_ERR_MEMORY when all peers together keep too much waiting; and what a peer does
- * not read for long can be taken back, where its owner has set `holder.give_way`.
+ * not read for long gives way, where its owner has said how.  Nothing is sent behind that: a frame
+ * may have been begun.
  */
 #ifndef PX_REALTIME_OUTBOX_H
 #define PX_REALTIME_OUTBOX_H
@@ -44,14 +45,21 @@ struct outbox_item {
 
 struct outbox {
     px_loop *loop;               /* borrowed: outlives it */
+    void *owner;                 /* borrowed: its socket or stream; NULL */
     struct budget_holder holder; /* of the memory that waits; without give_way it only counts */
     struct outbox_item *head;    /* owned */
     struct outbox_item *tail;    /* borrowed: the last */
     size_t bytes;                /* that wait */
+    bool gave_way;               /* what waited is gone, and nothing more is taken */
 };
 
 void outbox_init(struct outbox *outbox, px_loop *loop);
 void outbox_clear(struct outbox *outbox);
+
+/* What is called when it has to give way: that calls outbox_give_way, and ends the peer from the
+ * loop. */
+void outbox_own(struct outbox *outbox, void *owner, void (*give_way)(struct budget_holder *holder));
+void outbox_give_way(struct outbox *outbox);
 
 /* Room for exactly `len` bytes behind what waits; outbox_add says that they are written.  NULL
  * without memory. */

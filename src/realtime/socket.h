@@ -131,6 +131,15 @@ void socket_abort(px_websocket *socket);
 bool socket_work_take(px_websocket *socket);
 void socket_work_rest(px_websocket *socket);
 
+/* Whether what waited has given way: nothing is sent behind it. */
+static inline bool socket_gave_way(const px_websocket *socket)
+{
+    return socket->work && socket->work->outbox.gave_way;
+}
+
+/* As give_way of an outbox of a socket's. */
+void socket_outbox_gives_way(struct budget_holder *holder);
+
 /* Drops what waits without work. */
 void socket_drop_alone(px_websocket *socket);
 

@@ -89,8 +89,8 @@ void coders_deflated(px_websocket *socket, bool is_sent)
         window_drop(coders);
         return;
     }
-    budget_hold(&memory->spare[BUDGET_SOCKET_CODERS], &coders->window,
-                ws_deflate_bytes(coders->terms.server_bits), loop_now_ms(socket->loop));
+    budget_spare(memory, BUDGET_SOCKET_CODERS, &coders->window,
+                 ws_deflate_bytes(coders->terms.server_bits), loop_now_ms(socket->loop));
     (void)spare_drop(memory, rest_bytes(memory));
 }
 
@@ -127,7 +127,7 @@ struct ws_inflate *coders_inflate(px_websocket *socket)
     if (is_reserved)
         return coders->inflate;
     if (coders->inflate)
-        budget_hold(&memory_of(socket)->holders[BUDGET_SOCKET_CODERS], &coders->inflater, bytes,
+        budget_hold(memory_of(socket), BUDGET_SOCKET_CODERS, &coders->inflater, bytes, 0,
                     loop_now_ms(socket->loop));
     else
         budget_give(memory_of(socket), BUDGET_SOCKET_CODERS, bytes);

@@ -90,7 +90,7 @@ bool half_grow(px_websocket *socket, size_t there)
     work->message = message;
     work->message_cap = cap;
     work->starved_ms = 0;
-    budget_hold(&loop->memory.holders[BUDGET_SOCKETS], &work->holder, cap, loop->now_ms);
+    budget_hold(&loop->memory, BUDGET_SOCKETS, &work->holder, cap, 0, loop->now_ms);
     return true;
 }
 
@@ -98,12 +98,14 @@ bool half_grow(px_websocket *socket, size_t there)
 static void half_touch(px_websocket *socket)
 {
     struct socket_work *work = socket->work;
+    struct budget *memory = &socket->loop->memory;
 
-    if (!socket->starved && work->message_len - work->moved_len < BUDGET_FIRST_BYTES)
-        return;
+    if (socket->starved)
+        budget_touch(memory, BUDGET_SOCKETS, &work->holder, socket->loop->now_ms);
+    else
+        budget_move(memory, BUDGET_SOCKETS, &work->holder, work->message_len - work->moved_len,
+                    work->message_cap, socket->loop->now_ms);
     work->moved_len = work->message_len;
-    budget_touch(&socket->loop->memory.holders[BUDGET_SOCKETS], &work->holder,
-                 socket->loop->now_ms);
 }
 
 bool half_starve(px_websocket *socket)

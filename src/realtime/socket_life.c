@@ -246,17 +246,19 @@ void socket_give_up(px_websocket *socket)
 
 /* --- Work ------------------------------------------------------------------------------------- */
 
-/* What waits was not read for long: where it goes, a frame that was begun is not finished. */
-static void outbox_gives_way(struct budget_holder *holder)
+/* What waits was not read for long: where it goes, a frame that was begun is not finished, and
+ * nothing may follow.  What asks may be of this very socket: its memory stays. */
+void socket_outbox_gives_way(struct budget_holder *holder)
 {
-    struct outbox *outbox = CONTAINER_OF(holder, struct outbox, holder);
-    px_websocket *socket = CONTAINER_OF(outbox, struct socket_work, outbox)->socket;
+    px_websocket *socket = CONTAINER_OF(holder, struct outbox, holder)->owner;
 
-    outbox_clear(outbox);
-    if (socket->state == SOCKET_ENDING)
-        socket_give_up(socket);
-    else
-        socket_doom_any(socket, WS_CODE_ABNORMAL);
+    outbox_give_way(&socket->work->outbox);
+    if (socket->work->later)
+        outbox_give_way(socket->work->later);
+    if (socket->state == SOCKET_DEAD)
+        return;
+    socket->doom = WS_CODE_ABNORMAL;
+    loop_task_add(socket->loop, &socket->again);
 }
 
 bool socket_work_take(px_websocket *socket)
@@ -272,7 +274,7 @@ bool socket_work_take(px_websocket *socket)
     ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->limits,
                    socket->coders != NULL);
     outbox_init(&work->outbox, socket->loop);
-    work->outbox.holder.give_way = outbox_gives_way;
+    outbox_own(&work->outbox, socket, socket_outbox_gives_way);
     work->later = NULL;
     work->pong = NULL;
     if (socket->alone && outbox_share(&work->outbox, socket->alone, false) != PX_OK) {
@@ -308,7 +310,8 @@ void socket_work_rest(px_websocket *socket)
 {
     const struct socket_work *work = socket->work;
 
-    if (!work || work->outbox.head || work->later || work->pong || work->message || socket->starved)
+    if (!work || work->outbox.gave_way || work->outbox.head || work->later || work->pong ||
+        work->message || socket->starved)
         return;
     /* After the last frame of its peer there is nothing more to read. */
     if (ws_reader_is_between(&work->reader) || socket->state >= SOCKET_ENDING)

@@ -80,7 +80,7 @@ bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content)
 
 void socket_pong(px_websocket *socket, px_str content)
 {
-    if (socket->state != SOCKET_OPEN)
+    if (!socket_is_open(socket))
         return;
     if (!socket_is_full(socket) && socket_control(socket, WS_PONG, content))
         return;
@@ -328,16 +328,18 @@ static struct outbox *shared_outbox(px_websocket *socket)
         return &socket->work->outbox;
     if (!socket->work->later) {
         socket->work->later = socket_alloc(socket->loop, sizeof(*socket->work->later));
-        if (socket->work->later)
+        if (socket->work->later) {
             outbox_init(socket->work->later, socket->loop);
+            outbox_own(socket->work->later, socket, socket_outbox_gives_way);
+        }
     }
     return socket->work->later;
 }
 
-/* What is silent takes no memory for it. */
+/* What is silent takes no memory for it, where the transport takes it away at once. */
 static px_err shared_append(px_websocket *socket, struct shared_bytes *frame)
 {
-    if (!socket->work && !socket->alone && !socket->in_pieces) {
+    if (!socket->work && !socket->alone && !socket->in_pieces && tunnel_is_idle(&socket->tunnel)) {
         socket->alone = shared_hold(frame);
         return PX_OK;
     }
@@ -390,7 +392,7 @@ static void drained(px_websocket *socket)
 static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *out_bytes)
 {
     socket_check(socket);
-    if (socket->state == SOCKET_DEAD)
+    if (socket->state == SOCKET_DEAD || socket_gave_way(socket))
         return PX_PULL_ERROR;
     bool pong_waits = socket->work && socket->work->pong;
 

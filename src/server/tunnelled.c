@@ -229,7 +229,15 @@ static void transport_reset(struct tunnel *tunnel)
     transport_wake(tunnel);
 }
 
-static const struct tunnel_transport tunnelled_transport = {transport_wake, transport_reset};
+static bool transport_is_idle(const struct tunnel *tunnel)
+{
+    const struct tunnelled *self = tunnel->carrier;
+
+    return !self->conn.sending && !self->conn.out && self->conn.session.state == SESSION_OPEN;
+}
+
+static const struct tunnel_transport tunnelled_transport = {transport_wake, transport_reset,
+                                                            transport_is_idle};
 
 /* --- The protocol ----------------------------------------------------------------------------- */
 

@@ -160,7 +160,7 @@ static void hold(struct budget *budget, struct held *held, uint64_t bytes, uint6
     *held = (struct held){.budget = budget, .holder = {.give_way = gives_way}};
     list_init(&held->holder.node);
     assert_true(budget_take(budget, BUDGET_OUTPUT, bytes));
-    budget_hold(&budget->holders[BUDGET_OUTPUT], &held->holder, bytes, now_ms);
+    budget_hold(budget, BUDGET_OUTPUT, &held->holder, bytes, 0, now_ms);
     budget_check(budget);
 }
 
@@ -193,7 +193,7 @@ static void what_has_held_most_for_longest_gives_way(void **state)
     spare = (struct held){.budget = &budget, .holder = {.give_way = gives_way}};
     list_init(&spare.holder.node);
     assert_true(budget_take(&budget, BUDGET_OUTPUT, 200 * KIB));
-    budget_hold(&budget.spare[BUDGET_OUTPUT], &spare.holder, 200 * KIB, NOW);
+    budget_spare(&budget, BUDGET_OUTPUT, &spare.holder, 200 * KIB, NOW);
     big = (struct budget_asker){0, 100 * KIB, NOW, NOW, 4};
     assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
     assert_true(spare.gone);
@@ -201,7 +201,7 @@ static void what_has_held_most_for_longest_gives_way(void **state)
     /* What moves on is as if it were new. */
     gives_way(&new.holder);
     assert_true(budget_take(&budget, BUDGET_OUTPUT, 512 * KIB));
-    budget_touch(&budget.holders[BUDGET_OUTPUT], &old.holder, NOW);
+    budget_touch(&budget, BUDGET_OUTPUT, &old.holder, NOW);
     big.more_bytes = 5 * KIB;
     assert_true(budget_take(&budget, BUDGET_OUTPUT, budget_left(&budget, BUDGET_OUTPUT)));
     assert_false(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
@@ -212,6 +212,58 @@ static void what_has_held_most_for_longest_gives_way(void **state)
     assert_true(old.gone);
 }
 
+/* Many with little: they are found behind all others, by what asks for little and for much. */
+static void what_holds_little_is_found(void **state)
+{
+    enum { KIB = 1024, SHARE = 64 * KIB, NOW = 100 * 1000, COUNT = 64 };
+    struct held held[COUNT], large;
+    struct budget budget;
+    struct budget_asker small = {0, KIB, NOW, NOW, 4}, big = {0, 12 * KIB, NOW, NOW, 4};
+    uint32_t gone = 0;
+
+    (void)state;
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_OUTPUT] = SHARE});
+    for (int index = 0; index < COUNT - 8; index++)
+        hold(&budget, &held[index], KIB, NOW - 60 * 1000 + index);
+    hold(&budget, &large, 8 * KIB, NOW - 10 * 1000);
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &small));
+    assert_true(large.gone);
+    assert_false(held[0].gone);
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, budget_left(&budget, BUDGET_OUTPUT)));
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &small));
+    assert_true(held[0].gone);
+    assert_false(held[1].gone);
+    assert_true(budget_take_pressing(&budget, BUDGET_OUTPUT, &big));
+    for (int index = 0; index < COUNT - 8; index++)
+        gone += held[index].gone;
+    assert_int_equal(gone, 1 + SHARE / KIB / 4 + 12);
+    budget_check(&budget);
+}
+
+/* A byte now and then is no moving on of what is large; a part of it within a second is. */
+static void moving_on_is_a_part_of_what_is_held(void **state)
+{
+    enum { KIB = 1024, SHARE = 1024 * KIB, NOW = 100 * 1000 };
+    struct budget budget;
+    struct held held;
+
+    (void)state;
+    budget_init(&budget, UINT64_MAX, (uint64_t[BUDGET_KIND_COUNT]){[BUDGET_OUTPUT] = SHARE});
+    hold(&budget, &held, 512 * KIB, NOW);
+    for (uint64_t now = NOW; now < NOW + 10 * 1000; now += BUDGET_HOLD_MS)
+        budget_move(&budget, BUDGET_OUTPUT, &held.holder, 60 * KIB, 512 * KIB, now);
+    assert_int_equal(held.holder.since_ms, NOW);
+    for (uint64_t at = 0; at < 4; at++)
+        budget_move(&budget, BUDGET_OUTPUT, &held.holder, 16 * KIB, 512 * KIB,
+                    NOW + 20 * 1000 + at * 100);
+    assert_int_equal(held.holder.since_ms, NOW + 20 * 1000 + 300);
+    /* Nothing is no part of nothing. */
+    budget_move(&budget, BUDGET_OUTPUT, &held.holder, 0, 0, NOW + 30 * 1000);
+    assert_int_equal(held.holder.since_ms, NOW + 20 * 1000 + 300);
+    gives_way(&held.holder);
+    budget_check(&budget);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +271,8 @@ int main(void)
         cmocka_unit_test(a_reserve_is_known),
         cmocka_unit_test(shares_are_parts_of_a_sum),
         cmocka_unit_test(what_has_held_most_for_longest_gives_way),
+        cmocka_unit_test(what_holds_little_is_found),
+        cmocka_unit_test(moving_on_is_a_part_of_what_is_held),
         cmocka_unit_test(a_kind_has_its_share),
         cmocka_unit_test(all_kinds_have_a_sum),
         cmocka_unit_test(giving_what_was_not_taken_aborts),

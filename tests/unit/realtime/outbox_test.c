@@ -160,6 +160,86 @@ static void the_budget_bounds_all_of_it(void **state)
     assert_non_null(outbox_room(&fixture->outbox, bytes));
 }
 
+static void row_gives_way(struct budget_holder *holder)
+{
+    outbox_give_way(CONTAINER_OF(holder, struct outbox, holder));
+}
+
+/* Rows of one frame each, that all of `holders` of it hold, waiting for so long. */
+enum { FRAME = 1024 * 1024, ROWS = 8 };
+
+static void rows_open(struct fixture *fixture, struct outbox *rows, bool is_one)
+{
+    struct shared_bytes *shared = NULL;
+
+    for (int index = 0; index < ROWS; index++) {
+        if (!shared || !is_one) {
+            shared_put(shared);
+            shared = shared_create(fixture->loop, FRAME);
+            assert_non_null(shared);
+        }
+        outbox_init(&rows[index], fixture->loop);
+        outbox_own(&rows[index], NULL, row_gives_way);
+        assert_int_equal(outbox_share(&rows[index], shared, false), PX_OK);
+        rows[index].holder.since_ms -= 60 * 1000;
+        outbox_check(&rows[index]);
+    }
+    shared_put(shared);
+}
+
+static uint32_t rows_close(struct outbox *rows)
+{
+    uint32_t gone = 0;
+
+    for (int index = 0; index < ROWS; index++) {
+        gone += rows[index].gave_way;
+        outbox_check(&rows[index]);
+        outbox_clear(&rows[index]);
+    }
+    return gone;
+}
+
+/* What is shared weighs for the one that alone keeps it, and little for each of many. */
+static void shared_bytes_weigh_for_their_holders(void **state)
+{
+    struct fixture *fixture = *state;
+    struct budget_share *share = &fixture->loop->memory.shares[BUDGET_SOCKETS];
+    struct outbox rows[ROWS];
+
+    rows_open(fixture, rows, false);
+    assert_in_range(rows[0].holder.weigh(&rows[0].holder), FRAME, FRAME + 200);
+    share->bytes_max = share->bytes;
+    assert_non_null(outbox_room(&fixture->outbox, 100));
+    assert_int_equal(rows_close(rows), 1);
+    outbox_clear(&fixture->outbox);
+    share->bytes_max = UINT64_MAX;
+    rows_open(fixture, rows, true);
+    assert_in_range(rows[0].holder.weigh(&rows[0].holder), FRAME / ROWS, FRAME / ROWS + 200);
+    /* It is kept by all of them, and goes with the last. */
+    share->bytes_max = share->bytes;
+    assert_non_null(outbox_room(&fixture->outbox, 4000));
+    assert_int_equal(rows_close(rows), ROWS);
+}
+
+/* Nothing is taken behind what gave way. */
+static void what_gave_way_takes_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct shared_bytes *shared = shared_create(fixture->loop, 3);
+    char out[8];
+
+    memcpy(shared->room, "SSS", 3);
+    outbox_own(&fixture->outbox, NULL, row_gives_way);
+    put(&fixture->outbox, "half");
+    assert_int_equal(outbox_pull(&fixture->outbox, out, 2), 2);
+    outbox_give_way(&fixture->outbox);
+    assert_null(outbox_room(&fixture->outbox, 1));
+    assert_int_equal(outbox_share(&fixture->outbox, shared, false), PX_ERR_MEMORY);
+    assert_int_equal(outbox_pull(&fixture->outbox, out, sizeof(out)), 0);
+    outbox_check(&fixture->outbox);
+    shared_put(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +249,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_begun_is_not_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(one_row_goes_behind_another, setup, teardown),
         cmocka_unit_test_setup_teardown(the_budget_bounds_all_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(shared_bytes_weigh_for_their_holders, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_gave_way_takes_no_more, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pollux/events.h"
 #include "unit/realtime/socket_double.h"
 
 enum { KIB = 1024, SHARE = 256 * KIB, PEERS = 16, LARGE = 100 * KIB };
@@ -43,6 +44,10 @@ static void let_age(struct stage *stage)
 {
     struct list *holders = &stage->loop->memory.holders[BUDGET_SOCKETS];
 
+    struct list *little = &stage->loop->memory.little[BUDGET_SOCKETS];
+
+    for (struct list *node = little->next; node != little; node = node->next)
+        LIST_ENTRY(node, struct budget_holder, node)->since_ms -= BUDGET_HOLD_MS + 1;
     for (struct list *node = holders->next; node != holders; node = node->next)
         LIST_ENTRY(node, struct budget_holder, node)->since_ms -= BUDGET_HOLD_MS + 1;
 }
@@ -189,6 +194,123 @@ static void what_is_not_read_gives_way(void **state)
     assert_int_equal(slow.code, WS_CODE_ABNORMAL);
     assert_int_equal(other.call.content_len, 4004);
     peer_finish(&slow);
+    all_finish(&stage, &other, 1);
+}
+
+/* Many small answers that are not read, one of each: none of them is too small to be found. */
+static void small_ones_that_are_not_read_give_way(void **state)
+{
+    enum { MANY = 64 };
+    static struct peer slow[MANY], other;
+    struct stage stage;
+    uint32_t gone = 0;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    for (int index = 0; index < MANY; index++) {
+        peer_open(&slow[index], &stage, NULL);
+        assert_int_equal(
+            px_websocket_send(slow[index].socket, PX_WEBSOCKET_BINARY, px_str_make(large, 3000)),
+            PX_OK);
+    }
+    peer_open(&other, &stage, NULL);
+    let_age(&stage);
+    share_of(&stage)->bytes_max = share_of(&stage)->bytes;
+    for (int turn = 0; turn < 3; turn++) {
+        peer_sends(&other, WS_BINARY, false, 0, px_str_make(large, 3000), WHOLE);
+        peer_sends(&other, WS_CONTINUATION, true, 0, px_str_make(large, 10), WHOLE);
+        assert_int_equal(
+            px_websocket_send(other.socket, PX_WEBSOCKET_BINARY, px_str_make(large, 3000)), PX_OK);
+        call_drive(&other.call);
+    }
+    assert_int_equal(other.messages, 3);
+    assert_int_equal(other.call.content_len, 3 * 3004);
+    pump_once(stage.loop, 0);
+    for (int index = 0; index < MANY; index++) {
+        gone += slow[index].closed;
+        peer_finish(&slow[index]);
+    }
+    assert_in_range(gone, 1, 6);
+    all_finish(&stage, &other, 1);
+}
+
+/* Half of a frame is out when the rest gives way: nothing follows, neither a frame nor an end that
+ * looks whole. */
+static void nothing_follows_what_gave_way(void **state)
+{
+    static struct peer slow, other;
+
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        struct stage stage;
+
+        assert_true(stage_open(&stage, NULL));
+        peer_open(&slow, &stage, NULL);
+        peer_open(&other, &stage, NULL);
+        assert_int_equal(
+            px_websocket_send(slow.socket, PX_WEBSOCKET_BINARY, px_str_make(large, LARGE)), PX_OK);
+        char part[100];
+        size_t bytes = 0;
+
+        assert_int_equal(exchange_pull(slow.call.exchange, part, sizeof(part), &bytes),
+                         PX_PULL_MORE);
+        if (way == 3)
+            assert_int_equal(px_websocket_close(slow.socket, 1000, LITERAL("")), PX_OK);
+        share_of(&stage)->bytes_max = share_of(&stage)->bytes + KIB;
+        assert_int_equal(
+            px_websocket_send(other.socket, PX_WEBSOCKET_BINARY, px_str_make(large, 4000)), PX_OK);
+        assert_true(slow.socket->work->outbox.gave_way);
+        if (way == 1)
+            peer_sends(&slow, WS_PING, true, 0, LITERAL("p"), WHOLE);
+        if (way == 2 || way == 3)
+            peer_sends(&slow, WS_CLOSE, true, 0, LITERAL("è"), WHOLE);
+        call_drive(&slow.call);
+        pump_once(stage.loop, 0);
+        call_drive(&slow.call);
+        assert_int_equal(slow.call.content_len, 0);
+        assert_false(slow.call.done);
+        assert_int_equal(slow.closed, 1);
+        peer_finish(&slow);
+        all_finish(&stage, &other, 1);
+    }
+}
+
+static void accept_stream(px_exchange *exchange, void *context)
+{
+    *(px_events **)context = px_events_accept(exchange, NULL);
+}
+
+/* A stream of events gives way like a WebSocket. */
+static void streams_give_way(void **state)
+{
+    static struct peer other;
+    px_events *stream = NULL;
+    struct stage stage;
+    struct call call;
+    char part[100];
+    size_t bytes = 0;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    peer_open(&other, &stage, NULL);
+    assert_true(call_begin(&call, &stage, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", accept_stream,
+                           (void *)&stream));
+    call_drive(&call);
+    memset(large, 'l', sizeof(large));
+    assert_int_equal(px_events_send(stream, LITERAL(""), LITERAL(""), px_str_make(large, LARGE)),
+                     PX_OK);
+    assert_int_equal(exchange_pull(call.exchange, part, sizeof(part), &bytes), PX_PULL_MORE);
+    share_of(&stage)->bytes_max = share_of(&stage)->bytes + KIB;
+    assert_int_equal(px_websocket_send(other.socket, PX_WEBSOCKET_BINARY, px_str_make(large, 4000)),
+                     PX_OK);
+    assert_int_equal(call.resets, 1);
+    assert_int_equal(px_events_send(stream, LITERAL(""), LITERAL(""), LITERAL("more")),
+                     PX_ERR_CLOSED);
+    call_drive(&call);
+    assert_int_equal(call.content_len, 0);
+    assert_false(call.done);
+    call.ended = 1;
+    call_finish(&call);
     all_finish(&stage, &other, 1);
 }
 
@@ -387,6 +509,9 @@ int main(void)
         cmocka_unit_test(new_ones_wait_for_each_other),
         cmocka_unit_test(one_does_not_wait_for_ever),
         cmocka_unit_test(what_is_not_read_gives_way),
+        cmocka_unit_test(small_ones_that_are_not_read_give_way),
+        cmocka_unit_test(nothing_follows_what_gave_way),
+        cmocka_unit_test(streams_give_way),
         cmocka_unit_test(what_others_write_stops_no_message),
         cmocka_unit_test(what_is_told_stays),
         cmocka_unit_test(a_peer_that_stops_has_a_windows_time),

@@ -200,6 +200,58 @@ static void a_topic_may_end_with_its_subscriber(void **state)
 
 /* A frame of a topic that waits alone is sent before what comes behind it, and in pieces where
  * there is less room than it takes; a pong and a Close come behind it too. */
+static void parted_wake(struct tunnel *tunnel)
+{
+    tunnel->is_later = true;
+    px_resume(tunnel->carrier);
+}
+
+static void parted_reset(struct tunnel *tunnel)
+{
+    px_exchange_abort(tunnel->carrier);
+}
+
+static bool parted_is_idle(const struct tunnel *tunnel)
+{
+    (void)tunnel;
+    return true;
+}
+
+static const struct tunnel_transport parted = {parted_wake, parted_reset, parted_is_idle};
+
+/* As if it had parted from its exchange, to a transport that has nothing on its way. */
+static void part(struct one *one)
+{
+    one->socket->tunnel.transport = &parted;
+    one->socket->tunnel.carrier = one->call.exchange;
+    one->socket->tunnel.is_later = true;
+}
+
+/* What is on its way to a peer that does not read may stay there: it is found in the budget. */
+static void what_may_wait_for_long_is_found(void **state)
+{
+    static struct one one;
+    struct stage stage;
+    px_error error;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    px_topic *topic = px_topic_create(stage.loop, NULL, &error);
+
+    assert_true(one_open(&one, &stage, NULL));
+    assert_int_equal(px_topic_subscribe(topic, one.socket), PX_OK);
+    call_drive(&one.call);
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("alone")), PX_OK);
+    pump_once(stage.loop, 0);
+    assert_non_null(one.socket->work);
+    assert_false(list_empty(&stage.loop->memory.little[BUDGET_SOCKETS]));
+    call_drive(&one.call);
+    assert_true(list_empty(&stage.loop->memory.little[BUDGET_SOCKETS]));
+    px_topic_destroy(topic);
+    one_finish(&one);
+    stage_close(&stage);
+}
+
 static void what_waits_alone_keeps_its_place(void **state)
 {
     static struct one one;
@@ -214,6 +266,7 @@ static void what_waits_alone_keeps_its_place(void **state)
     assert_true(one_open(&one, &stage, NULL));
     assert_int_equal(px_topic_subscribe(topic, one.socket), PX_OK);
     call_drive(&one.call);
+    part(&one);
     size_t memory = stage.loop->memory.shares[BUDGET_SOCKETS].bytes;
 
     assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_TEXT, LITERAL("A\xff\xfe")),
@@ -543,6 +596,7 @@ int main(void)
         cmocka_unit_test(without_a_close_it_is_told_by_the_end),
         cmocka_unit_test(a_topic_may_end_with_its_subscriber),
         cmocka_unit_test(what_waits_alone_keeps_its_place),
+        cmocka_unit_test(what_may_wait_for_long_is_found),
         cmocka_unit_test(newcomers_get_what_comes_after),
         cmocka_unit_test(text_that_is_not_utf8_is_not_sent),
         cmocka_unit_test(a_message_may_have_no_limit),
