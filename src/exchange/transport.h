@@ -11,6 +11,7 @@
 #define PX_EXCHANGE_TRANSPORT_H
 
 #include "exchange/exchange.h"
+#include "exchange/upstream.h"
 #include "io/io.h"
 #include "pollux/response.h"
 
@@ -32,6 +33,9 @@ struct exchange_transport {
     /* Sends content that is not kept, where nothing is in front of it: how many bytes.  NULL: it
      * never can. */
     size_t (*offer)(px_exchange *exchange, px_str bytes);
+    /* As exchange_places and exchange_acked_bytes say.  NULL: neither is known. */
+    struct exchange_places *(*places)(px_exchange *exchange);
+    uint64_t (*acked)(px_exchange *exchange);
 };
 
 /* --- The request ------------------------------------------------------------------------------ */

@@ -48,3 +48,17 @@ bool exchange_upstream_broke(const px_exchange *exchange)
 {
     return exchange->handling.upstream && exchange->handling.upstream->broke;
 }
+
+struct exchange_places *exchange_places(px_exchange *exchange)
+{
+    const struct exchange_transport *transport = exchange->transport;
+
+    return transport && transport->places ? transport->places(exchange) : NULL;
+}
+
+uint64_t exchange_acked_bytes(px_exchange *exchange)
+{
+    const struct exchange_transport *transport = exchange->transport;
+
+    return transport && transport->acked ? transport->acked(exchange) : UINT64_MAX;
+}

@@ -22,6 +22,21 @@ struct exchange_upstream {
     bool broke; /* it left the answer unfinished */
 };
 
+/* What the requests of one connection have of the servers that are asked for them; counted by those
+ * that ask.  No connection has more requests than a byte counts. */
+struct exchange_places {
+    uint8_t busy;    /* requests that a server has */
+    uint8_t waiting; /* requests that wait for one */
+};
+
+/* That of the connection that carries the exchange: good until its on_end has returned.  NULL: it
+ * is not known which that is. */
+struct exchange_places *exchange_places(px_exchange *exchange);
+
+/* Bytes that the other end of its connection has acknowledged so far; UINT64_MAX where they say
+ * nothing: the peer's window is what its answer waits for, or they are not known. */
+uint64_t exchange_acked_bytes(px_exchange *exchange);
+
 /* A server is asked.  `server` is borrowed: lives as long as the exchange. */
 void exchange_upstream_ask(px_exchange *exchange, px_str server);
 

@@ -380,7 +380,7 @@ static bool has_room(const void *context)
 
 void upstream_serve(px_upstream *upstream)
 {
-    queue_serve(&upstream->queue, has_room, upstream);
+    queue_serve(&upstream->queue, has_room, place_is_fair, upstream);
 }
 
 bool upstream_retry(px_upstream *upstream)

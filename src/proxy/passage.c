@@ -73,6 +73,8 @@ size_t passage_receive(struct passage *passage, px_str bytes)
         px_exchange_abort(passage->exchange);
         return bytes.len;
     }
+    passage->starved = passage->starved && used == 0;
+    place_note(passage, used);
     if (used > 0 && passage->fetch)
         px_fetch_resume(passage->fetch);
     return used;
@@ -81,6 +83,7 @@ size_t passage_receive(struct passage *passage, px_str bytes)
 void passage_receive_end(struct passage *passage)
 {
     passage->request.ended = true;
+    place_note(passage, 0);
     if (passage->fetch)
         px_fetch_resume(passage->fetch);
 }
@@ -106,8 +109,7 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
     (void)exchange;
     (void)end;
     passage->exchange = NULL;
-    queue_leave(&passage->proxy->upstream->queue, &passage->waiter);
-    upstream_counts_waiting(passage->proxy->upstream);
+    place_leave(passage);
     if (passage->fetch)
         px_fetch_cancel(passage->fetch);
     passage_settle(passage);
@@ -143,6 +145,8 @@ static struct passage *passage_make(px_proxy *proxy, px_exchange *exchange)
     flow_init(&passage->request, &loop->allocator, &loop->memory, proxy->options.replay_bytes_max);
     flow_init(&passage->answer, &loop->allocator, &loop->memory, proxy->options.answer_bytes_max);
     list_init(&passage->waiter.node);
+    list_init(&passage->place.node);
+    passage->place.client = exchange_places(exchange);
     return passage;
 }
 
@@ -339,8 +343,10 @@ static void ask_server(struct passage *passage)
     }
     passage->fetch =
         px_fetch_start(upstream->client, &ask, &passage_fetch_callbacks, passage, &error);
-    if (passage->fetch)
+    if (passage->fetch) {
+        place_take(passage);
         return;
+    }
     server_done(upstream, passage->server, SERVER_LEFT);
     passage->server = NULL;
     passage_refuse(passage, error.code == PX_ERR_INVALID ? 502 : 503, error.text,
@@ -352,7 +358,7 @@ static void on_turn(struct waiter *waiter, bool is_late)
 {
     struct passage *passage = CONTAINER_OF(waiter, struct passage, waiter);
 
-    upstream_counts_waiting(passage->proxy->upstream);
+    place_wait_end(passage);
     if (is_late)
         passage_refuse(passage, 503, "no server had room in time", "connection_limit_reached");
     else
@@ -372,7 +378,7 @@ void passage_try(struct passage *passage)
         ask_server(passage);
         return;
     }
-    if (queue->count >= upstream->options.queue_max) {
+    if (queue->count >= upstream->options.queue_max && !places_make_room(passage)) {
         passage_refuse(passage, 503, "no server takes one more request",
                        "connection_limit_reached");
         return;
@@ -380,7 +386,5 @@ void passage_try(struct passage *passage)
     uint64_t due_ms = px_loop_now_ms(upstream->loop) + upstream->options.queue_timeout_ms;
 
     passage->waiter.call = on_turn;
-    queue_add(queue, &passage->waiter,
-              passage->due_ms > 0 && passage->due_ms < due_ms ? passage->due_ms : due_ms);
-    upstream_counts_waiting(upstream);
+    place_wait(passage, passage->due_ms > 0 && passage->due_ms < due_ms ? passage->due_ms : due_ms);
 }

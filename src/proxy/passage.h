@@ -52,13 +52,15 @@ struct passage {
     px_fetch_options ask; /* what is asked for; points into the arena */
     struct tried tried;
     struct waiter waiter; /* for a server with room */
+    struct place place;   /* with the server that has the fetch */
     uint64_t due_ms;      /* for tries */
     uint64_t started_ms;  /* when the last of them began */
     uint8_t stage;
     uint8_t tries;
     bool comes_again; /* it was given to a server before */
     bool idempotent;
-    bool held; /* content waits until there is a connection */
+    bool held;    /* content waits until there is a connection */
+    bool starved; /* its server wants content that has not come */
     bool wants_trailers;
     bool is_websocket;
     bool leaving;            /* a tunnel's time is over: both sides are told, frame by frame */

@@ -49,6 +49,9 @@ static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, 
     }
     px_pull result = flow_take(&passage->request, out, room, out_bytes);
 
+    passage->starved = result == PX_PULL_LATER;
+    if (passage->starved)
+        place_note(passage, 0);
     if (flow_let_go(&passage->request) && passage->exchange)
         px_request_resume(passage->exchange);
     if (result == PX_PULL_END && passage->stage != PASSAGE_TUNNEL && passage->exchange &&
@@ -82,6 +85,7 @@ static px_pull answer_pull(px_exchange *exchange, char *out, size_t room, size_t
     (void)exchange;
     if (flow_let_go(&passage->answer) && passage->fetch)
         px_fetch_resume(passage->fetch);
+    place_note(passage, *out_bytes);
     return result;
 }
 
@@ -170,13 +174,16 @@ static size_t on_content(px_fetch *fetch, px_str bytes, void *context)
         return tunnel_send(passage, bytes);
     /* From where it lies, as far as the client takes it; what is left is kept for it. */
     sent = flow_len(&passage->answer) == 0 ? px_response_offer(passage->exchange, bytes) : 0;
-    if (sent == bytes.len)
+    if (sent == bytes.len) {
+        place_note(passage, sent);
         return sent;
+    }
     if (flow_put(&passage->answer, px_str_make(bytes.ptr + sent, bytes.len - sent), &used) !=
         PX_OK) {
         px_fetch_cancel(fetch);
         return bytes.len;
     }
+    place_note(passage, sent);
     px_resume(passage->exchange);
     return sent + used;
 }
@@ -331,6 +338,7 @@ static void on_end(px_fetch *fetch, const px_error *error, void *context)
     CHECK(passage->fetch == fetch && passage->server);
     px_fetch_tell(fetch, &facts);
     passage->fetch = NULL;
+    place_give(passage);
     if (result == SERVER_FAILED && was_stale(&facts))
         result = SERVER_LEFT;
     px_upstream *upstream = upstream_take(passage->proxy->upstream);

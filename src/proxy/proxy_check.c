@@ -65,6 +65,8 @@ static void passage_check(void *object, void *context)
     ASSERT(!passage->is_websocket || passage->ask.upgrade.len > 0);
     ASSERT(passage->frames[TO_SERVER].head_len < WS_HEAD_BYTES_MAX);
     ASSERT(passage->frames[TO_CLIENT].head_len < WS_HEAD_BYTES_MAX);
+    ASSERT(!list_linked(&passage->place.node) || passage->fetch);
+    ASSERT(passage->place.waiting == waits);
     flow_check(&passage->request);
     flow_check(&passage->answer);
     arena_check(&passage->arena);

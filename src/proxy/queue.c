@@ -86,14 +86,24 @@ void queue_leave(struct queue *queue, struct waiter *waiter)
     queue->count--;
 }
 
-void queue_serve(struct queue *queue, bool (*has_room)(const void *context), const void *context)
+static struct waiter *next_of(const struct queue *queue,
+                              bool (*is_fair)(const struct waiter *waiter))
+{
+    for (struct list *node = queue->waiters.next; node != &queue->waiters; node = node->next)
+        if (is_fair(LIST_ENTRY(node, struct waiter, node)))
+            return LIST_ENTRY(node, struct waiter, node);
+    return LIST_ENTRY(queue->waiters.next, struct waiter, node);
+}
+
+void queue_serve(struct queue *queue, bool (*has_room)(const void *context),
+                 bool (*is_fair)(const struct waiter *waiter), const void *context)
 {
     /* One that fails at once frees room itself, and comes here again. */
     if (queue->is_serving)
         return;
     queue->is_serving = true;
     while (!list_empty(&queue->waiters) && has_room(context)) {
-        struct waiter *waiter = LIST_ENTRY(queue->waiters.next, struct waiter, node);
+        struct waiter *waiter = next_of(queue, is_fair);
 
         queue_leave(queue, waiter);
         waiter->call(waiter, false);

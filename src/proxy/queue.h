@@ -38,7 +38,9 @@ void queue_add(struct queue *queue, struct waiter *waiter, uint64_t due_ms);
 /* Takes it out, if it waits. */
 void queue_leave(struct queue *queue, struct waiter *waiter);
 
-/* Calls the first, while there is one and `has_room` says that a server would take it. */
-void queue_serve(struct queue *queue, bool (*has_room)(const void *context), const void *context);
+/* Calls one after the other, while `has_room` says that a server would take it: the first of which
+ * `is_fair` says that it may go before all others, else the first. */
+void queue_serve(struct queue *queue, bool (*has_room)(const void *context),
+                 bool (*is_fair)(const struct waiter *waiter), const void *context);
 
 #endif

@@ -226,7 +226,7 @@ static px_err upstream_init(px_upstream *upstream, const px_upstream_options *op
     if (upstream->board)
         upstream->seeing = px_timer_create(loop, on_seeing, upstream);
     if ((options->sticky_cookie && !upstream->sticky) || (upstream->board && !upstream->seeing) ||
-        queue_init(&upstream->queue, loop) != PX_OK)
+        queue_init(&upstream->queue, loop) != PX_OK || places_init(upstream) != PX_OK)
         return error_set(out_error, PX_ERR_MEMORY, 0, "out of memory");
     if (upstream->seeing)
         px_timer_start(upstream->seeing, BOARD_SEEN_MS);
@@ -297,6 +297,7 @@ void upstream_put(px_upstream *upstream)
     checker_close(upstream);
     px_client_destroy(upstream->client);
     px_timer_destroy(upstream->seeing);
+    places_deinit(upstream);
     if (upstream->queue.loop)
         queue_deinit(&upstream->queue);
     px_upstream_board_destroy(upstream->board);

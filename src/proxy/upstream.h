@@ -14,6 +14,7 @@
 #include "pollux/template.h"
 #include "proxy/board.h"
 #include "proxy/health.h"
+#include "proxy/places.h"
 #include "proxy/queue.h"
 #include "proxy/upstream_counts.h"
 
@@ -66,6 +67,7 @@ struct px_upstream {
     char *sticky;             /* owned: a cookie's name; NULL: none */
     px_timer *seeing;         /* owned: says to the board that it has servers; NULL without one */
     struct queue queue;       /* of those that wait for a server */
+    struct places places;     /* of those that have one */
     struct upstream_counts counts;
     struct health_rules rules;
     struct siphash_key key;      /* the board's, or its own */

@@ -260,6 +260,7 @@ const struct session_transport h1_transport = {
             .reset = transport_reset,
             .offer = h1_offer,
             .inform = h1_inform,
+            .acked = session_tell_acked,
             SESSION_TRANSPORT_FACTS,
         },
     .session = transport_session,

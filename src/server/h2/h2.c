@@ -214,6 +214,16 @@ static struct session *transport_session(const px_exchange *exchange)
     return &request->h2->conn.session;
 }
 
+/* RFC 9113 section 5.2: a stream may wait for its window, whatever becomes of the connection. */
+static uint64_t transport_acked(px_exchange *exchange)
+{
+    const struct h2_request *request = exchange_carrier(exchange);
+
+    return h2_session_is_stalled(request->h2->session, &request->stream)
+               ? UINT64_MAX
+               : session_tell_acked(exchange);
+}
+
 const struct session_transport h2_transport = {
     .exchange =
         {
@@ -222,6 +232,7 @@ const struct session_transport h2_transport = {
             .give_credit = transport_credit,
             .reset = transport_reset,
             .inform = transport_inform,
+            .acked = transport_acked,
             SESSION_TRANSPORT_FACTS,
         },
     .session = transport_session,

@@ -41,3 +41,15 @@ bool session_tell_serves(px_exchange *exchange, px_str host)
 
     return session_carrier(session)->serves(session, host);
 }
+
+struct exchange_places *session_tell_places(px_exchange *exchange)
+{
+    return &session_of_exchange(exchange)->places;
+}
+
+uint64_t session_tell_acked(px_exchange *exchange)
+{
+    const struct session *session = session_of_exchange(exchange);
+
+    return session_carrier(session)->acked_bytes(session);
+}

@@ -16,7 +16,7 @@ struct session_transport {
 /* The members of struct exchange_transport that tell facts. */
 #define SESSION_TRANSPORT_FACTS                                                            \
     .peer = session_tell_peer, .local = session_tell_local, .secure = session_tell_secure, \
-    .serves = session_tell_serves
+    .serves = session_tell_serves, .places = session_tell_places
 
 /* The session that carries an exchange, or NULL once it has let go. */
 struct session *session_of_exchange(const px_exchange *exchange);
@@ -26,5 +26,9 @@ void session_tell_local(px_exchange *exchange, char *out_text, size_t room, size
 size_t session_tell_secure(px_exchange *exchange, enum exchange_fact fact, char *out_text,
                            size_t room);
 bool session_tell_serves(px_exchange *exchange, px_str host);
+struct exchange_places *session_tell_places(px_exchange *exchange);
+
+/* For `acked`, where nothing but the connection holds an answer up. */
+uint64_t session_tell_acked(px_exchange *exchange);
 
 #endif

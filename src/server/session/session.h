@@ -10,6 +10,7 @@
 #ifndef PX_SERVER_SESSION_H
 #define PX_SERVER_SESSION_H
 
+#include "exchange/upstream.h"
 #include "server/server.h"
 
 enum session_state { SESSION_OPEN, SESSION_LINGERING, SESSION_CLOSING };
@@ -48,18 +49,19 @@ struct session {
         rate_since_ms; /* since when bytes have had to move, while they have to; the low half */
     uint32_t rate_ms;  /* for how long they had to before, in this window */
     uint32_t received; /* bytes since the start of the rate window */
-    uint32_t counted_ahead; /* bytes behind mark_sent that were counted when it was asked */
-    uint8_t state;          /* enum session_state */
-    uint8_t wait;           /* enum session_wait */
-    uint8_t end;            /* px_end of the exchanges that its close cuts short */
-    uint8_t rate;           /* enum session_rate: what has to move now */
-    uint8_t rate_window;    /* enum session_rate: what the rate window is about */
-    uint8_t protocol;       /* enum session_protocol_id: what it speaks */
-    uint16_t redirect;      /* its requests are sent to https: an index, from 1; 0: served */
-    uint16_t listener;      /* the tag of the listener that it came by */
-    bool proxied_tls : 1;   /* a trusted proxy says that its client spoke TLS */
-    bool reset : 1;         /* the peer must see that something is missing */
-    bool driving : 1;       /* inside of its protocol's driver: only that may close it */
+    uint32_t counted_ahead;        /* bytes behind mark_sent that were counted when it was asked */
+    uint8_t state;                 /* enum session_state */
+    uint8_t wait;                  /* enum session_wait */
+    uint8_t end;                   /* px_end of the exchanges that its close cuts short */
+    uint8_t rate : 4;              /* enum session_rate: what has to move now */
+    uint8_t rate_window : 4;       /* enum session_rate: what the rate window is about */
+    uint8_t protocol;              /* enum session_protocol_id: what it speaks */
+    bool proxied_tls : 1;          /* a trusted proxy says that its client spoke TLS */
+    bool reset : 1;                /* the peer must see that something is missing */
+    bool driving : 1;              /* inside of its protocol's driver: only that may close it */
+    struct exchange_places places; /* that its requests have of other servers */
+    uint16_t redirect;             /* its requests are sent to https: an index, from 1; 0: served */
+    uint16_t listener;             /* the tag of the listener that it came by */
     struct session_peer peer;
 };
 

@@ -61,8 +61,8 @@ static void note_local(px_exchange *exchange, char *out_text, size_t room, size_
 }
 
 static const struct exchange_transport double_transport = {
-    note_head, note_content, note_credit, note_reset, note_inform,
-    note_peer, note_local,   NULL,        NULL,       NULL};
+    note_head,  note_content, note_credit, note_reset, note_inform, note_peer,
+    note_local, NULL,         NULL,        NULL,       NULL,        NULL};
 
 bool stage_open(struct stage *stage, const px_allocator *allocator)
 {
