@@ -167,11 +167,15 @@ struct exchange_outcome {
     uint8_t method;    /* enum http_method */
     uint8_t version;   /* 10, 11, 20 */
     bool scheme_https;
+    bool is_named;     /* exchange_trace_sampled knows of it */
     const void *route; /* as dispatch has found it */
     const char *pattern;
 };
 
 void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_outcome);
+
+/* The id of its trace, if it was asked for and others keep the trace too; else absent. */
+px_str exchange_trace_sampled(const px_exchange *exchange);
 
 /* --- The log ---------------------------------------------------------------------------------- */
 

@@ -164,6 +164,14 @@ px_str px_request_trace_id(px_exchange *exchange)
     return identity ? px_str_make(identity->trace, TRACE_ID_BYTES) : px_str_make(NULL, 0);
 }
 
+px_str exchange_trace_sampled(const px_exchange *exchange)
+{
+    const struct exchange_identity *identity = exchange->arrival.identity;
+
+    return identity && identity->sampled ? px_str_make(identity->trace, TRACE_ID_BYTES)
+                                         : px_str_make(NULL, 0);
+}
+
 px_str px_request_span_id(px_exchange *exchange)
 {
     const struct exchange_identity *identity = identity_of(exchange);

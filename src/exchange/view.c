@@ -223,6 +223,7 @@ void exchange_outcome(const px_exchange *exchange, struct exchange_outcome *out_
         .method = exchange->arrival.method,
         .version = exchange->arrival.version,
         .scheme_https = exchange->arrival.scheme_https,
+        .is_named = exchange->arrival.identity != NULL,
         .route = exchange->handling.dispatch.route,
         .pattern = exchange->handling.pattern,
     };

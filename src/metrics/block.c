@@ -13,7 +13,7 @@
 #include "base/siphash.h"
 #include "base/text.h"
 
-static const uint64_t BLOCK_MARK = 0x706f6c6c75783031; /* another layout has another one */
+static const uint64_t BLOCK_MARK = 0x706f6c6c75783032; /* another layout has another one */
 
 _Static_assert(LIBRARY_CELLS < BLOCK_CELLS_MAX / 2, "the library's metrics leave room for others");
 _Static_assert(BLOCK_SERIES_MAX < UINT16_MAX, "a slot of the index holds a series");
@@ -27,6 +27,7 @@ void block_begin(struct metrics_block *block)
     atomic_store(&block->row_count, 0);
     atomic_store(&block->sample_count, 0);
     memset(block->cells, 0, sizeof(block->cells));
+    exemplars_clear(&block->exemplars);
     atomic_store(&block->mark, BLOCK_MARK);
 }
 
@@ -242,6 +243,18 @@ static uint64_t *series_first(struct metrics_block *block, uint32_t row)
     return NULL;
 }
 
+/* The newer of two is kept. */
+static void exemplars_add(struct exemplars *into, uint32_t into_cell, const struct exemplars *from,
+                          uint32_t from_cell, uint32_t count)
+{
+    struct exemplar_seen seen, kept;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (exemplar_find(from, from_cell + i, &seen) &&
+            (!exemplar_find(into, into_cell + i, &kept) || seen.unix_time >= kept.unix_time))
+            exemplar_put(into, into_cell + i, &seen);
+}
+
 static void series_add(struct metrics_block *into, struct block_index *index,
                        const struct metrics_block *from, const struct block_series *series,
                        uint32_t row)
@@ -260,8 +273,12 @@ static void series_add(struct metrics_block *into, struct block_index *index,
 
     if (!found)
         found = series_first(into, row);
-    if (found)
-        cells_add(found, from->series_cells + series->cells_at, cells, into->rows[row].kind);
+    if (!found)
+        return;
+    cells_add(found, from->series_cells + series->cells_at, cells, into->rows[row].kind);
+    if (into->rows[row].kind == PX_METRIC_HISTOGRAM)
+        exemplars_add(&into->exemplars, (uint32_t)(found - into->series_cells), &from->exemplars,
+                      series->cells_at, cells);
 }
 
 static bool is_gone_with_process(uint32_t kind)

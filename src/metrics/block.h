@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "metrics/exemplar.h"
 #include "metrics/table.h"
 #include "pollux/str.h"
 
@@ -72,6 +73,7 @@ struct metrics_block {
     struct block_series series[BLOCK_SERIES_MAX];
     uint64_t series_cells[BLOCK_SERIES_CELLS_MAX];
     char text[BLOCK_TEXT_BYTES_MAX];
+    struct exemplars exemplars; /* of cells of series */
 };
 
 /* Finds series; the writer's own. */

@@ -205,6 +205,19 @@ uint64_t *metrics_request_cells(px_metrics *metrics, const struct metrics_reques
     return cells ? cells : series_other(metrics, METRIC_REQUEST_ROW);
 }
 
+void metrics_exemplify(px_metrics *metrics, uint64_t *series, uint64_t duration_ms,
+                       int64_t unix_time, px_str trace_id)
+{
+    struct metrics_block *block = metrics->block;
+    const struct exemplar_seen seen = exemplar_make(duration_ms, unix_time, trace_id);
+    uint32_t i = 0;
+
+    CHECK(series >= block->series_cells && series < block->series_cells + BLOCK_SERIES_CELLS_MAX);
+    while (i < metric_bounds_duration.count && duration_ms > metric_bounds_duration.at[i])
+        i++;
+    exemplar_put(&block->exemplars, (uint32_t)(series - block->series_cells) + i, &seen);
+}
+
 uint32_t px_metric_labels(px_metrics *metrics, px_metric metric, const px_str *values)
 {
     char room[BLOCK_LABELS_BYTES_MAX];

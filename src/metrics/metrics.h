@@ -55,6 +55,11 @@ struct metrics_request {
 /* Its cells, of metric_bounds_duration; the series is made when it is new.  Slow. */
 uint64_t *metrics_request_cells(px_metrics *metrics, const struct metrics_request *request);
 
+/* The trace of a request that took so long, whose series these are.  `trace_id` as
+ * px_request_trace_id has it. */
+void metrics_exemplify(px_metrics *metrics, uint64_t *series, uint64_t duration_ms,
+                       int64_t unix_time, px_str trace_id);
+
 /* A sum over all blocks that are shown. */
 struct metrics_sum {
     const px_metrics *metrics;   /* borrowed: whose table it is */

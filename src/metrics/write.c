@@ -73,7 +73,7 @@ static void put_head(struct text *out, const struct metrics_writer *writer,
         put_family(out, writer, "# UNIT ", row, row->unit);
 }
 
-/* name suffix {labels,le="bound"} value */
+/* name suffix {labels,le="bound"} value, without the end of the line */
 static void put_sample(struct text *out, const struct metric_row *row, const char *suffix,
                        px_str labels, px_str bound, uint64_t value, uint32_t divisor)
 {
@@ -91,7 +91,20 @@ static void put_sample(struct text *out, const struct metric_row *row, const cha
     }
     text_put_byte(out, ' ');
     metrics_put_value(out, value, divisor);
-    text_put_byte(out, '\n');
+}
+
+/* What belongs to the bucket of a series whose last bound and bound are these, if it is shown. */
+static void put_exemplar(struct text *out, const struct metrics_writer *writer,
+                         const struct metric_row *row, const uint64_t *cell, uint64_t above,
+                         uint64_t bound)
+{
+    const struct metrics_block *block = writer->sum->block;
+    struct exemplar_seen seen;
+
+    if (is_open(writer) && row->cell_count == 0 &&
+        exemplar_find(&block->exemplars, (uint32_t)(cell - block->series_cells), &seen) &&
+        seen.value >= above && seen.value <= bound)
+        exemplar_write(out, &seen, row->divisor);
 }
 
 /* The same series in both formats but for ".0", which OpenMetrics wants of a whole bound. */
@@ -115,6 +128,7 @@ static void put_set(struct text *out, const struct metrics_writer *writer,
     if (!row->bounds) {
         put_sample(out, row, row->kind == PX_METRIC_COUNTER ? "_total" : "", labels, absent,
                    cells[0] - (row->kind == PX_METRIC_STATE), row->divisor);
+        text_put_byte(out, '\n');
         return;
     }
     for (uint32_t i = 0; i <= row->bounds->count; i++) {
@@ -124,9 +138,14 @@ static void put_set(struct text *out, const struct metrics_writer *writer,
         text_init(&room, digits, sizeof(digits));
         count += cells[i];
         put_sample(out, row, "_bucket", labels, bound_text(writer, row, i, &room), count, 1);
+        put_exemplar(out, writer, row, &cells[i], i > 0 ? row->bounds->at[i - 1] + 1 : 0,
+                     i < row->bounds->count ? row->bounds->at[i] : UINT64_MAX);
+        text_put_byte(out, '\n');
     }
     put_sample(out, row, "_sum", labels, absent, cells[row->bounds->count + 1], row->divisor);
+    text_put_byte(out, '\n');
     put_sample(out, row, "_count", labels, absent, count, 1);
+    text_put_byte(out, '\n');
 }
 
 static void row_next(struct metrics_writer *writer)

@@ -9,7 +9,8 @@
 
 enum {
     /* The longest piece: a histogram of METRIC_BOUNDS_MAX bounds, or a help text. */
-    WRITE_PIECE_BYTES = (METRIC_BOUNDS_MAX + 3) * (BLOCK_NAME_BYTES + BLOCK_LABELS_BYTES_MAX + 64),
+    WRITE_PIECE_BYTES = (METRIC_BOUNDS_MAX + 3) *
+                        (BLOCK_NAME_BYTES + BLOCK_LABELS_BYTES_MAX + 64 + EXEMPLAR_BYTES_MAX),
 };
 
 /* How far the writing is. */

@@ -84,6 +84,22 @@ def test_formats():
             assert ask(server.metrics, request("/metrics", Accept=accept)).value("content-type").startswith("text/")
 
 
+def test_exemplars_name_sampled_traces():
+    """A request whose trace others keep is named beside the bucket that it was counted in, of any worker."""
+    traces = [f"{index:032x}" for index in (1, 2)]
+    with Observed("respond", "-w2", "--log", "json", "--log-file", "/dev/null") as server:
+        for trace, sampled in zip(traces, (0, 1)):
+            ask(server.address, request("/", traceparent=f"00-{trace}-00f067aa0ba902b7-0{sampled}"))
+        opened = server.scrape(Accept=OPEN)
+        named = [line for line in opened.splitlines() if " # {" in line]
+        assert len(named) == 1, named
+        number = r"[0-9]+(\.[0-9]+)?"
+        pattern = rf'http_server_request_duration_seconds_bucket\{{.*\}} 2 # \{{trace_id="{traces[1]}"\}} {number} [0-9]+'
+        assert re.fullmatch(pattern, named[0]), named
+        assert abs(int(named[0].split()[-1]) - time.time()) < 60
+        assert " # {" not in server.scrape()
+
+
 def test_closed_lists_are_there_from_the_start():
     with Observed("respond", "-w1") as server:
         samples = server.samples()

@@ -63,6 +63,16 @@ static uint64_t *series_find(px_metrics *metrics, const px_exchange *exchange,
     return metrics_request_cells(metrics, &request);
 }
 
+void measure_exemplify(px_server *server, const px_exchange *exchange, uint64_t *series)
+{
+    px_str trace_id = exchange_trace_sampled(exchange);
+
+    if (trace_id.len > 0)
+        metrics_exemplify(server->options.metrics, series,
+                          server->loop->now_ms - exchange_started_ms(exchange),
+                          server->loop->unix_time, trace_id);
+}
+
 uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange, px_end end,
                        struct site_measure *measure)
 {

@@ -24,6 +24,9 @@ static inline uint64_t measure_key(const struct exchange_outcome *outcome, px_en
 uint64_t *measure_find(px_metrics *metrics, const px_exchange *exchange, px_end end,
                        struct site_measure *measure);
 
+/* Keeps its trace beside what is counted of it, if the trace is sampled. */
+void measure_exemplify(px_server *server, const px_exchange *exchange, uint64_t *series);
+
 /* Most take less than a tick, and have no content. */
 static inline void measure_duration(uint64_t *series, uint64_t duration_ms)
 {
@@ -56,6 +59,8 @@ static inline void measure_request(px_server *server, const px_exchange *exchang
             : measure_find(server->options.metrics, exchange, end, measure);
 
     measure_duration(series, server->loop->now_ms - outcome.started_ms);
+    if (PX_UNLIKELY(outcome.is_named))
+        measure_exemplify(server, exchange, series);
     measure_size(cells->request_bytes, outcome.received);
     measure_size(cells->response_bytes, outcome.sent);
 }

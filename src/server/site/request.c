@@ -62,12 +62,13 @@ void request_finish(struct session *session, px_exchange *exchange, px_end end)
     work_count(&server->loop->work, WORK_END);
     if (status >= 200)
         server->count.cells->responses[status / 100 - 1]++;
-    if (server->options.metrics)
-        measure_request(server, exchange, exchange_end_of(exchange, end));
     if (server->options.on_log || PX_UNLIKELY(server->has_logs))
         access_log_exchange(session, exchange, end);
     if (PX_UNLIKELY(server->options.on_done != NULL))
         summary_tell(session, exchange, end);
+    /* Behind what names it: a trace that was made for the log or for a span is shown beside it. */
+    if (server->options.metrics)
+        measure_request(server, exchange, exchange_end_of(exchange, end));
     exchange_finish(exchange, end);
 }
 
