@@ -63,10 +63,10 @@ px_events *px_events_accept(px_exchange *exchange, const px_events_options *opti
  *  All are copied.
  *  @return PX_OK: it will be sent; PX_FULL: it was not taken, by the policy (with PX_BACKLOG_PAUSE
  *  and PX_BACKLOG_DROP alike on_drain follows); PX_ERR_CLOSED: the stream is ending;
- *  PX_ERR_MEMORY: it was not taken; PX_ERR_INVALID: the id or the name. */
+ *  PX_ERR_MEMORY: it was not taken; PX_ERR_INVALID: the id or the name, or no stream (NULL). */
 px_err px_events_send(px_events *stream, px_str id, px_str event, px_str data);
 
-/** Ends the stream when what waits has gone out; on_close follows. */
+/** Ends the stream when what waits has gone out; on_close follows.  NULL is fine. */
 void px_events_close(px_events *stream);
 
 /** The peer's Last-Event-ID: the last event that it has seen, when it comes back; absent: none. */

@@ -5,7 +5,10 @@
  * initialiser).  Zero in a field means the default that the field's comment states; PX_OFF turns a
  * thing off, PX_UNLIMITED lifts a limit.  A struct that is larger than the library knows is
  * accepted when its unknown tail is zero, so that a program built against a newer header works with
- * an older library, and the other way round.
+ * an older library, and the other way round.  A struct without struct_size is refused: calls with
+ * an error return PX_ERR_INVALID and say which struct it is; one that a handler gives is the fault
+ * of its exchange (px_exchange_fault), which aborts; and where a struct is to be filled in, the
+ * process is aborted behind px_on_fatal.
  */
 #ifndef PX_OPTIONS_H
 #define PX_OPTIONS_H

@@ -235,7 +235,8 @@ static inline px_multipart_callbacks px_multipart_callbacks_default(void)
  *  Call it from the handler.  The callbacks go on after an answer, until the content ends.
  *  @param callbacks borrowed: outlives the exchange.
  *  @return PX_OK, PX_ERR_INVALID when the content is of another type or some of it has gone by, or
- *  PX_ERR_MEMORY. */
+ *  PX_ERR_MEMORY.  A table without struct_size is a rule that is broken: PX_ERR_INVALID, and the
+ *  exchange aborts (px_exchange_fault). */
 PX_MUST_CHECK px_err px_request_multipart(px_exchange *exchange,
                                           const px_multipart_callbacks *callbacks, void *context);
 

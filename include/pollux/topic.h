@@ -4,7 +4,8 @@
  * A message is framed once and every subscriber sends the same bytes.  Publishing takes note; the
  * loop hands messages out in turns of bounded work, in order.  A subscriber whose backlog is full
  * is treated by its own policy (px_backlog), and costs the others nothing.  A topic belongs to one
- * loop and is used on its thread; messages between loops and processes go by a px_hub.
+ * loop and is used on its thread; messages between loops and processes go by a px_hub.  A topic or
+ * a subscriber that is NULL, such as one that was refused, is PX_ERR_INVALID, or nothing is done.
  */
 #ifndef PX_TOPIC_H
 #define PX_TOPIC_H

@@ -144,7 +144,7 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
  *  PX_ERR_MEMORY: memory, or the share of all WebSockets of the loop, is not enough, and so that no
  *  message is missing in the row it fails with 1013, from the loop;
  *  PX_ERR_CONFLICT: a message in pieces is not finished; PX_ERR_INVALID: text that is not UTF-8, of
- *  which nothing is sent. */
+ *  which nothing is sent, or no socket (NULL: it was refused). */
 px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message);
 
 /** As px_websocket_send, and does not copy (unless it is deflated).  @param body copied; its

@@ -38,6 +38,13 @@ PX_MUST_CHECK static inline px_err options_read(void *out_options, size_t known_
     return PX_OK;
 }
 
+/* options_read for what is made with an error: it says which options begin without their size. */
+PX_MUST_CHECK px_err options_take(void *out_options, size_t known_bytes, const void *options,
+                                  const char *what, px_error *out_error);
+
+/* Gives the caller a struct, as much of it as its struct_size says, which stays. */
+void options_give(void *out_options, const void *known, size_t known_bytes);
+
 /* The same for an entry of an array of such structs, which are all of the size that the first one
  * says. */
 PX_MUST_CHECK px_err options_read_at(void *out_entry, size_t known_bytes, const void *entries,

@@ -2,6 +2,7 @@
  * What a caller reads of an answer, and of how far its fetch is.
  */
 #include "base/error.h"
+#include "base/options.h"
 #include "client/link.h"
 #include "http/fields/field.h"
 
@@ -44,16 +45,17 @@ int px_fetch_is_tunnel(const px_fetch *fetch)
 
 void px_fetch_tell(const px_fetch *fetch, px_fetch_facts *out_facts)
 {
-    CHECK_RULE(out_facts->struct_size >= sizeof(*out_facts), "facts begin with their size");
-    out_facts->content_sent = fetch->content_sent;
-    out_facts->tries = fetch->tries;
-    out_facts->unprocessed = fetch->facts.unprocessed;
-    out_facts->answered = fetch->begun;
-    out_facts->reused = fetch->facts.reused;
-    out_facts->connect_ms = fetch->dialled_ms;
-    out_facts->stale = fetch->facts.stale;
-    out_facts->wants_http1 = fetch->facts.over_http1;
-    out_facts->reserved = 0;
+    px_fetch_facts facts = PX_FETCH_FACTS_INIT;
+
+    facts.content_sent = fetch->content_sent;
+    facts.tries = fetch->tries;
+    facts.unprocessed = fetch->facts.unprocessed;
+    facts.answered = fetch->begun;
+    facts.reused = fetch->facts.reused;
+    facts.connect_ms = fetch->dialled_ms;
+    facts.stale = fetch->facts.stale;
+    facts.wants_http1 = fetch->facts.over_http1;
+    options_give(out_facts, &facts, sizeof(facts));
 }
 
 size_t px_fetch_peer(const px_fetch *fetch, char *out_text, size_t room)

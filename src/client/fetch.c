@@ -288,7 +288,11 @@ px_fetch *px_fetch_start(px_client *client, const px_fetch_options *given,
     px_error error;
 
     error_clear(out_error);
-    CHECK_RULE(callbacks->struct_size > 0, "a table of callbacks begins with its size");
+    if (!client || !callbacks || callbacks->struct_size < sizeof(callbacks->struct_size)) {
+        error_set(out_error, PX_ERR_INVALID, 0,
+                  "a fetch has a client, and a table of callbacks with its struct_size");
+        return NULL;
+    }
     if (client->closing || options_read(&options, sizeof(options), given) != PX_OK) {
         error_set(out_error, PX_ERR_INVALID, 0, "fetch options: unknown or missing struct_size");
         return NULL;

@@ -82,8 +82,10 @@ px_err px_request_multipart(px_exchange *exchange, const px_multipart_callbacks 
     px_str boundary;
     struct input_more *input;
 
+    if (exchange_alive(exchange) &&
+        (!callbacks || callbacks->struct_size < sizeof(callbacks->struct_size)))
+        exchange_break(exchange, PX_END_ABORTED, TABLE_WITHOUT_SIZE);
     if (!exchange_alive(exchange) || exchange->input.received > 0 ||
-        callbacks->struct_size < sizeof(callbacks->struct_size) ||
         multipart_boundary(px_request_field(exchange, "Content-Type"), &boundary) != PX_OK)
         return PX_ERR_INVALID;
     input = exchange_input_more(exchange);

@@ -399,7 +399,7 @@ void px_respond_tunnel(px_exchange *exchange, px_str protocol, const px_tunnel_c
 
     if (!exchange_alive(exchange))
         return;
-    if (exchange->answer.state != ANSWER_NONE ||
+    if (exchange->answer.state != ANSWER_NONE || !callbacks ||
         callbacks->struct_size < sizeof(callbacks->struct_size)) {
         exchange_break(exchange, PX_END_ABORTED,
                        exchange->answer.state != ANSWER_NONE ? "a second answer"

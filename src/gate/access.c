@@ -32,12 +32,10 @@ struct px_access {
 
 px_access *px_access_create(const px_access_options *options, px_error *out_error)
 {
-    px_access_options known = PX_ACCESS_OPTIONS_DEFAULT;
+    px_access_options known;
 
-    if (options && options_read(&known, sizeof(known), options) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "px_access_options: unknown members are set");
+    if (options_take(&known, sizeof(known), options, "access options", out_error) != PX_OK)
         return NULL;
-    }
     if (known.status != 0 && (known.status < 400 || known.status > 599)) {
         error_set(out_error, PX_ERR_INVALID, 0, "%u is no status of an error", known.status);
         return NULL;

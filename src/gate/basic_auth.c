@@ -217,10 +217,8 @@ px_basic_auth *px_basic_auth_create(const px_basic_auth_options *options, px_err
 {
     px_basic_auth_options known;
 
-    if (options_read(&known, sizeof(known), options) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "px_basic_auth_options: unknown members are set");
+    if (options_take(&known, sizeof(known), options, "basic auth options", out_error) != PX_OK)
         return NULL;
-    }
     if (known.waiting_max > AUTH_WAITING_LIMIT || known.running_max > HELPER_THREADS_LIMIT) {
         error_set(out_error, PX_ERR_INVALID, 0, "at most %d checks wait, and %d run",
                   AUTH_WAITING_LIMIT, HELPER_THREADS_LIMIT);

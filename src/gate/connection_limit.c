@@ -54,8 +54,10 @@ px_connection_limit *px_connection_limit_create(const px_connection_limit_option
 {
     px_connection_limit_options known;
 
-    if (options_read(&known, sizeof(known), options) != PX_OK || known.count == 0 ||
-        (known.status != 0 && (known.status < 400 || known.status > 599))) {
+    if (options_take(&known, sizeof(known), options, "connection limit options", out_error) !=
+        PX_OK)
+        return NULL;
+    if (known.count == 0 || (known.status != 0 && (known.status < 400 || known.status > 599))) {
         error_set(out_error, PX_ERR_INVALID, 0,
                   "a limit has a count of 1 at least, and the status of an error");
         return NULL;

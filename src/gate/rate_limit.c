@@ -94,10 +94,8 @@ px_rate_limit *px_rate_limit_create(const px_rate_limit_options *options, px_err
 {
     px_rate_limit_options known;
 
-    if (options_read(&known, sizeof(known), options) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "px_rate_limit_options: unknown members are set");
+    if (options_take(&known, sizeof(known), options, "rate limit options", out_error) != PX_OK)
         return NULL;
-    }
     if (options_check(&known, out_error) != PX_OK)
         return NULL;
     const px_allocator *used = known.allocator ? known.allocator : &alloc_libc;

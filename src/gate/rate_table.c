@@ -27,8 +27,9 @@ px_rate_table *px_rate_table_create(const px_rate_table_options *options, px_err
     px_rate_table_options known;
     uint64_t buckets = 1;
 
-    if (options_read(&known, sizeof(known), options) != PX_OK || known.bytes > RATE_BYTES_LIMIT ||
-        (known.bytes > 0 && known.bytes < RATE_BYTES_LEAST)) {
+    if (options_take(&known, sizeof(known), options, "rate table options", out_error) != PX_OK)
+        return NULL;
+    if (known.bytes > RATE_BYTES_LIMIT || (known.bytes > 0 && known.bytes < RATE_BYTES_LEAST)) {
         error_set(out_error, PX_ERR_INVALID, 0, "a table of rates has from 4 KiB to 1 GiB");
         return NULL;
     }

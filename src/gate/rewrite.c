@@ -28,8 +28,9 @@ px_rewrite *px_rewrite_create(const px_rewrite_options *options, px_error *out_e
 {
     px_rewrite_options known;
 
-    if (options_read(&known, sizeof(known), options) != PX_OK || !known.target == !known.prefix ||
-        (known.prefix && known.prefix[0] != '/')) {
+    if (options_take(&known, sizeof(known), options, "rewrite options", out_error) != PX_OK)
+        return NULL;
+    if (!known.target == !known.prefix || (known.prefix && known.prefix[0] != '/')) {
         error_set(out_error, PX_ERR_INVALID, 0,
                   "a rewrite has a target, or a prefix that begins with a slash");
         return NULL;

@@ -40,7 +40,7 @@ static px_err made_add(px_tls *tls, const char *names, const px_tls *before, px_
 static px_err certificates_add(px_tls *tls, const struct secure_options *secure,
                                const px_tls *before, px_error *out_error)
 {
-    px_tls_certificate good;
+    px_tls_certificate good = PX_TLS_CERTIFICATE_INIT;
     px_error first = {.code = PX_OK};
     px_err err = PX_OK;
 
@@ -124,7 +124,7 @@ static void date_write(const px_tls_certificate *certificate, enum date_step ste
 
 enum exit_code secure_judge(const px_tls *tls, struct secure_dates *dates, int64_t now, bool strict)
 {
-    px_tls_certificate certificate;
+    px_tls_certificate certificate = PX_TLS_CERTIFICATE_INIT;
     enum exit_code code = CODE_OK;
     char text[128];
 
@@ -202,7 +202,7 @@ static bool has_fingerprint(const px_tls *tls, const char *fingerprint)
 static void made_tell(const px_tls *tls, const px_tls *before)
 {
     char fingerprint[FINGERPRINT_BYTES];
-    px_tls_certificate certificate;
+    px_tls_certificate certificate = PX_TLS_CERTIFICATE_INIT;
 
     for (size_t i = 0; px_tls_certificate_at(tls, i, &certificate) == PX_OK; i++) {
         if (certificate.file ||

@@ -337,8 +337,9 @@ px_err px_metric_define(px_metrics *metrics, const px_metric_options *given, px_
     uint32_t sets = 0, at = metrics->row_count;
 
     error_clear(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        !define_is_valid(metrics, &options))
+    if (options_take(&options, sizeof(options), given, "metric options", out_error) != PX_OK)
+        return PX_ERR_INVALID;
+    if (!define_is_valid(metrics, &options))
         return error_set(out_error, PX_ERR_INVALID, 0, "metric '%s': invalid options",
                          given && given->name ? given->name : "");
     if (at == BLOCK_ROWS_MAX)

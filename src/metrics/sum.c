@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "metrics/metrics.h"
 #include "pollux/server.h"
 
@@ -68,7 +69,7 @@ px_err px_metrics_counters(const px_metrics *metrics, px_counters *out_counters)
         struct metrics_cells named;
         uint64_t each[CELLS];
     } cells = {.each = {0}};
-    px_counters counters = {.struct_size = out_counters->struct_size};
+    px_counters counters = {0};
 
     if (metrics->seen_count == 0)
         block_add_cells(cells.each, CELLS, metrics->block, metrics->block, true);
@@ -76,8 +77,7 @@ px_err px_metrics_counters(const px_metrics *metrics, px_counters *out_counters)
         block_add_cells(cells.each, CELLS, metrics->block, metrics->seen[i].block,
                         !metrics->seen[i].is_past);
     metrics_counters_of(&cells.named, &counters);
-    memcpy(out_counters, &counters,
-           counters.struct_size < sizeof(counters) ? counters.struct_size : sizeof(counters));
+    options_give(out_counters, &counters, sizeof(counters));
     return PX_OK;
 }
 

@@ -219,10 +219,10 @@ px_err checker_open(px_upstream *upstream, const px_upstream_check *given, px_er
     const px_allocator *allocator = &upstream->loop->allocator;
     px_upstream_check rules;
 
-    if (options_read(&rules, sizeof(rules), given) != PX_OK)
-        return error_set(out_error, PX_ERR_INVALID, 0, "a check begins with its size");
-    px_err err = settle(&rules, out_error);
+    px_err err = options_take(&rules, sizeof(rules), given, "check of an upstream", out_error);
 
+    if (err == PX_OK)
+        err = settle(&rules, out_error);
     if (err != PX_OK)
         return err;
     struct checker *checker = alloc_take_zeroed(allocator, sizeof(*checker));

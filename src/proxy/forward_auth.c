@@ -307,8 +307,9 @@ px_forward_auth *px_forward_auth_create(const px_forward_auth_options *given, px
     px_error error;
 
     error_clear(out_error);
-    if (!given || options_read(&options, sizeof(options), given) != PX_OK || !options.loop ||
-        !options.url || options.name_count > AUTH_NAMES_MAX) {
+    if (options_take(&options, sizeof(options), given, "forward auth options", out_error) != PX_OK)
+        return NULL;
+    if (!options.loop || !options.url || options.name_count > AUTH_NAMES_MAX) {
         error_set(out_error, PX_ERR_INVALID, 0,
                   "a server that is asked has a loop, a URL and at most %d names", AUTH_NAMES_MAX);
         return NULL;

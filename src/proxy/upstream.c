@@ -116,8 +116,10 @@ static px_err server_init(px_upstream *upstream, const px_upstream_options *opti
     struct server *server = &upstream->servers[index];
     px_upstream_server given;
 
-    if (options_read_at(&given, sizeof(given), options->servers, index) != PX_OK || !given.url ||
-        given.weight > SERVER_WEIGHT_MAX)
+    if (options_read_at(&given, sizeof(given), options->servers, index) != PX_OK)
+        return error_set(out_error, PX_ERR_INVALID, 0,
+                         "server of an upstream: unknown or missing struct_size");
+    if (!given.url || given.weight > SERVER_WEIGHT_MAX)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "a server has a URL, and a weight of at most %d", SERVER_WEIGHT_MAX);
     px_err err = url_check(given.url, out_error);
@@ -319,15 +321,15 @@ void px_upstream_destroy(px_upstream *upstream)
 
 void px_upstream_tell(const px_upstream *upstream, uint32_t index, px_upstream_facts *out_facts)
 {
-    CHECK_RULE(out_facts->struct_size >= sizeof(*out_facts), "facts begin with their size");
     CHECK_RULE(index < upstream->server_count, "an upstream has no server of that index");
     const struct server *server = &upstream->servers[index];
+    px_upstream_facts facts = PX_UPSTREAM_FACTS_INIT;
 
-    out_facts->requests = server->requests;
-    out_facts->failures = server->failures;
-    out_facts->retries = upstream->retries;
-    out_facts->busy = server->busy;
-    out_facts->up = server_is_up(upstream, server);
-    out_facts->waiting = upstream->queue.count;
-    out_facts->reserved = 0;
+    facts.requests = server->requests;
+    facts.failures = server->failures;
+    facts.retries = upstream->retries;
+    facts.busy = server->busy;
+    facts.up = server_is_up(upstream, server);
+    facts.waiting = upstream->queue.count;
+    options_give(out_facts, &facts, sizeof(facts));
 }

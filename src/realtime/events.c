@@ -111,7 +111,7 @@ static px_err send_begin(px_events *stream)
 
 px_err px_events_send(px_events *stream, px_str id, px_str event, px_str data)
 {
-    px_err err = send_begin(stream);
+    px_err err = stream ? send_begin(stream) : PX_ERR_INVALID;
 
     if (err != PX_OK)
         return err;
@@ -162,7 +162,7 @@ struct subscriber *events_subscriber(px_events *stream)
 
 void px_events_close(px_events *stream)
 {
-    if (stream->ending)
+    if (!stream || stream->ending)
         return;
     stream->ending = true;
     subscriber_deinit(&stream->subscriber);
@@ -283,9 +283,12 @@ px_events *px_events_accept(px_exchange *exchange, const px_events_options *give
         px_respond_error(exchange, 500);
         return NULL;
     }
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.backlog > PX_BACKLOG_CLOSE) {
-        px_exchange_abort(exchange);
+    if (options_read(&options, sizeof(options), given) != PX_OK) {
+        exchange_break(exchange, PX_END_ABORTED, STRUCT_WITHOUT_SIZE);
+        return NULL;
+    }
+    if (options.backlog > PX_BACKLOG_CLOSE) {
+        exchange_break(exchange, PX_END_ABORTED, "options of a stream of events out of range");
         return NULL;
     }
     if (options.heartbeat_ms == 0)

@@ -406,10 +406,8 @@ px_hub *px_hub_create_redis(px_loop *loop, const px_hub_redis_options *given, px
 {
     px_hub_redis_options options;
 
-    if (options_read(&options, sizeof(options), given) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "an option of a hub that is not known");
+    if (options_take(&options, sizeof(options), given, "hub options", out_error) != PX_OK)
         return NULL;
-    }
     struct redis_hub *redis = redis_create(loop, &options, out_error);
     px_hub *hub = redis ? px_hub_create(loop, NULL, 0, out_error) : NULL;
 

@@ -37,14 +37,12 @@ static uint32_t or_default(uint32_t given, uint32_t standard)
     return given ? given : standard;
 }
 
-/* Fills in the defaults: PX_OK, or PX_ERR_INVALID for what is not known. */
-static px_err options_settle(px_websocket_options *options, const px_websocket_options *given,
-                             uint32_t rate_min)
+/* Fills in the defaults: NULL, or what is wrong. */
+static const char *options_settle(px_websocket_options *options, const px_websocket_options *given,
+                                  uint32_t rate_min)
 {
-    px_err err = options_read(options, sizeof(*options), given);
-
-    if (err != PX_OK)
-        return err;
+    if (options_read(options, sizeof(*options), given) != PX_OK)
+        return STRUCT_WITHOUT_SIZE;
     if (options->message_bytes_max == 0)
         options->message_bytes_max = MESSAGE_BYTES_DEFAULT;
     options->fragments_max = or_default(options->fragments_max, FRAGMENTS_DEFAULT);
@@ -62,8 +60,8 @@ static px_err options_settle(px_websocket_options *options, const px_websocket_o
         options->deflate_server_bits > WS_WINDOW_BITS_MAX ||
         options->deflate_client_bits < WS_WINDOW_BITS_MIN ||
         options->deflate_client_bits > WS_WINDOW_BITS_MAX)
-        return PX_ERR_INVALID;
-    return PX_OK;
+        return "options of a WebSocket out of range";
+    return NULL;
 }
 
 /* --- What the request says -------------------------------------------------------------------- */
@@ -266,9 +264,12 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
         px_respond_error(exchange, 500);
         return NULL;
     }
-    if (options_settle(&options, given, exchange_rules_of(exchange)->rate_min) != PX_OK ||
-        events->struct_size < sizeof(events->struct_size)) {
-        px_exchange_abort(exchange);
+    const char *fault = options_settle(&options, given, exchange_rules_of(exchange)->rate_min);
+
+    if (!fault && (!events || events->struct_size < sizeof(events->struct_size)))
+        fault = TABLE_WITHOUT_SIZE;
+    if (fault) {
+        exchange_break(exchange, PX_END_ABORTED, fault);
         return NULL;
     }
     handshake.fields = px_request_fields(exchange, &field_count);

@@ -174,7 +174,8 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
 
 px_err px_websocket_close(px_websocket *socket, unsigned code, px_str reason)
 {
-    if (!ws_code_is_sendable(code) || code == WS_CODE_EXTENSION || !ws_utf8_valid(reason))
+    if (!socket || !ws_code_is_sendable(code) || code == WS_CODE_EXTENSION ||
+        !ws_utf8_valid(reason))
         return PX_ERR_INVALID;
     return socket_close(socket, code, reason);
 }

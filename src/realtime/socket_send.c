@@ -215,7 +215,7 @@ static px_err send_whole(px_websocket *socket, px_websocket_kind kind, px_str me
 
 px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str message)
 {
-    if (!is_kind(kind, message))
+    if (!socket || !is_kind(kind, message))
         return PX_ERR_INVALID;
     px_err err = send_begin(socket);
 
@@ -253,7 +253,7 @@ px_err px_websocket_send_body(px_websocket *socket, px_websocket_kind kind, cons
 {
     px_body body;
 
-    if (options_read(&body, sizeof(body), given) != PX_OK)
+    if (!socket || options_read(&body, sizeof(body), given) != PX_OK)
         return PX_ERR_INVALID;
     px_err err = is_kind(kind, body.bytes) ? send_begin(socket) : PX_ERR_INVALID;
 
@@ -282,8 +282,11 @@ static bool piece_take(px_websocket *socket, px_websocket_kind kind, px_str piec
 
 px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_str piece, int last)
 {
-    bool is_first = !socket->in_pieces;
     px_err err = PX_OK;
+
+    if (!socket)
+        return PX_ERR_INVALID;
+    bool is_first = !socket->in_pieces;
 
     if (!socket_is_open(socket))
         return PX_ERR_CLOSED;

@@ -209,7 +209,7 @@ static void topic_turn(struct loop_task *task)
 
 px_err px_topic_publish(px_topic *topic, px_websocket_kind kind, px_str content)
 {
-    if (kind == PX_WEBSOCKET_TEXT && !ws_utf8_valid(content))
+    if (!topic || (kind == PX_WEBSOCKET_TEXT && !ws_utf8_valid(content)))
         return PX_ERR_INVALID;
     if (topic->waiting_count >= TOPIC_WAITING_MAX)
         return PX_FULL;
@@ -297,12 +297,15 @@ static void unsubscribe(px_topic *topic, struct subscriber *subscriber)
 
 px_err px_topic_subscribe(px_topic *topic, px_websocket *socket)
 {
+    if (!topic || !socket)
+        return PX_ERR_INVALID;
     return socket_is_open(socket) ? subscribe(topic, &socket->subscriber) : PX_ERR_CLOSED;
 }
 
 void px_topic_unsubscribe(px_topic *topic, px_websocket *socket)
 {
-    unsubscribe(topic, &socket->subscriber);
+    if (topic && socket)
+        unsubscribe(topic, &socket->subscriber);
 }
 
 /* Gives a newcomer what is kept, from a message on. */
@@ -322,14 +325,18 @@ static px_err replay(px_topic *topic, struct subscriber *subscriber, uint64_t af
 
 px_err px_topic_last(px_topic *topic, px_websocket *socket, uint32_t count)
 {
+    if (!topic || !socket)
+        return PX_ERR_INVALID;
     return replay(topic, &socket->subscriber, topic->last_id > count ? topic->last_id - count : 0);
 }
 
 px_err px_topic_subscribe_events(px_topic *topic, px_events *stream)
 {
-    struct subscriber *subscriber = events_subscriber(stream);
+    struct subscriber *subscriber = stream ? events_subscriber(stream) : NULL;
     uint64_t seen = 0;
 
+    if (!topic || !stream)
+        return PX_ERR_INVALID;
     if (!subscriber)
         return PX_ERR_CLOSED;
     px_err err = subscribe(topic, subscriber);
@@ -344,7 +351,7 @@ px_err px_topic_subscribe_events(px_topic *topic, px_events *stream)
 
 void px_topic_unsubscribe_events(px_topic *topic, px_events *stream)
 {
-    struct subscriber *subscriber = events_subscriber(stream);
+    struct subscriber *subscriber = topic && stream ? events_subscriber(stream) : NULL;
 
     if (subscriber)
         unsubscribe(topic, subscriber);
@@ -420,9 +427,11 @@ px_topic *px_topic_create(px_loop *loop, const px_topic_options *given, px_error
 {
     px_topic_options options;
 
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        !event_word_valid(px_str_of(options.event))) {
-        error_set(out_error, PX_ERR_INVALID, 0, "options of a topic are not known");
+    error_clear(out_error);
+    if (options_take(&options, sizeof(options), given, "topic options", out_error) != PX_OK)
+        return NULL;
+    if (!loop || !event_word_valid(px_str_of(options.event))) {
+        error_set(out_error, PX_ERR_INVALID, 0, "a topic has a loop, and a name without CR or LF");
         return NULL;
     }
     px_topic *topic = alloc_take_zeroed(&loop->allocator, sizeof(*topic));

@@ -319,11 +319,19 @@ px_loop *px_server_loop(px_server *server)
     return server->loop;
 }
 
+static px_err no_server(px_error *out_error)
+{
+    return error_set(out_error, PX_ERR_INVALID, 0, "there is no server (NULL)");
+}
+
 px_err px_server_route_with(px_server *server, const char *pattern, const px_route_options *given,
                             px_handler handler, void *context, px_error *out_error)
 {
-    px_err err = px_host_route(server->own, pattern, given, handler, context, out_error);
+    px_err err =
+        px_host_route(server ? server->own : NULL, pattern, given, handler, context, out_error);
 
+    if (!server)
+        return no_server(out_error);
     server->has_totals |= server->site->has_totals;
     server->has_logs |= server->site->has_logs;
     return err;
@@ -338,13 +346,17 @@ px_err px_server_route(px_server *server, const char *pattern, px_handler handle
 px_err px_server_use(px_server *server, px_middleware_fn middleware, void *context,
                      void (*release)(void *context), px_error *out_error)
 {
-    return px_host_use(server->own, middleware, context, release, out_error);
+    px_err err = px_host_use(server ? server->own : NULL, middleware, context, release, out_error);
+
+    return server ? err : no_server(out_error);
 }
 
 px_err px_server_filter(px_server *server, const px_filter *filter, void *context,
                         void (*release)(void *context), px_error *out_error)
 {
-    return px_host_filter(server->own, filter, context, release, out_error);
+    px_err err = px_host_filter(server ? server->own : NULL, filter, context, release, out_error);
+
+    return server ? err : no_server(out_error);
 }
 
 px_err serve_options_settle(px_server *server, const px_serve_options *given,
@@ -412,6 +424,9 @@ px_err px_server_serve(px_server *server, px_listener *listener, px_error *out_e
 px_err px_server_listen(px_server *server, const char *address, px_error *out_error)
 {
     px_error error;
+
+    if (!server)
+        return no_server(out_error);
     px_listener *listener = px_listener_open(address, NULL, &error);
 
     if (!listener)
@@ -432,7 +447,7 @@ const char *px_server_address(const px_server *server)
 
 px_err px_server_run(px_server *server, px_error *out_error)
 {
-    return px_loop_run(server->loop, out_error);
+    return server ? px_loop_run(server->loop, out_error) : no_server(out_error);
 }
 
 void px_server_stop(px_server *server)

@@ -277,21 +277,8 @@ struct tls_source *tls_source_make(px_tls *tls, enum tls_source_kind kind, const
     return NULL;
 }
 
-px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const char *key_file,
-                              px_error *out_error)
-{
-    px_error error = {0};
-    px_error *where = out_error ? out_error : &error;
-
-    error_clear(where);
-    struct tls_source *source =
-        tls_source_make(tls, TLS_SOURCE_FILES, certificate_file, key_file, where);
-
-    return source ? source_add(tls, source, where) : where->code;
-}
-
-px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char *key_file,
-                          px_error *out_error)
+static px_err files_add(px_tls *tls, const char *certificate_file, const char *key_file,
+                        bool refused, px_error *out_error)
 {
     px_error error = {0};
     px_error *where = out_error ? out_error : &error;
@@ -302,8 +289,20 @@ px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char 
 
     if (!source)
         return where->code;
-    source->refused = true;
+    source->refused = refused;
     return source_add(tls, source, where);
+}
+
+px_err px_tls_add_certificate(px_tls *tls, const char *certificate_file, const char *key_file,
+                              px_error *out_error)
+{
+    return files_add(tls, certificate_file, key_file, false, out_error);
+}
+
+px_err px_tls_add_refused(px_tls *tls, const char *certificate_file, const char *key_file,
+                          px_error *out_error)
+{
+    return files_add(tls, certificate_file, key_file, true, out_error);
 }
 
 static px_err why_at(const px_tls *tls, enum tls_source_kind kind, size_t index,
@@ -465,7 +464,7 @@ px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate
     px_err err = tls_certificate_dates(certificate, &found.not_before, &found.not_after);
 
     if (err == PX_OK)
-        *out_certificate = found;
+        options_give(out_certificate, &found, sizeof(found));
     return err;
 }
 

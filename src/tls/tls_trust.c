@@ -159,8 +159,9 @@ px_tls_trust *px_tls_trust_create(const px_tls_trust_options *given, px_error *o
     px_error *where = out_error ? out_error : &error;
 
     error_clear(where);
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.profile > PX_TLS_MODERN || options.verify > PX_TLS_VERIFY_OFF) {
+    if (options_take(&options, sizeof(options), given, "TLS trust options", where) != PX_OK)
+        return NULL;
+    if (options.profile > PX_TLS_MODERN || options.verify > PX_TLS_VERIFY_OFF) {
         error_set(where, PX_ERR_INVALID, 0, "TLS trust options: a value that is not known");
         return NULL;
     }

@@ -212,7 +212,7 @@ struct px_compress *compress_create(const px_allocator *allocator, const px_comp
 
     error_clear(out_error);
     if (options_read(&options, sizeof(options), given) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "px_compress_options has an unknown size");
+        error_set(out_error, PX_ERR_INVALID, 0, "compress options: unknown or missing struct_size");
         return NULL;
     }
     if (options.codings == 0)

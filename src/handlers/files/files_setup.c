@@ -303,7 +303,7 @@ static px_files *files_make(int root_fd, const char *root, const px_files_option
     struct px_files *files;
 
     if (options_read(&known, sizeof(known), options) != PX_OK) {
-        error_set(out_error, PX_ERR_INVALID, 0, "options of another version");
+        error_set(out_error, PX_ERR_INVALID, 0, "files options: unknown or missing struct_size");
         return NULL;
     }
     const px_allocator *allocator = known.allocator ? known.allocator : &alloc_libc;

@@ -138,7 +138,7 @@ void counts_reload(struct counts *counts, bool is_done, int64_t now)
 
 void counts_certificates(struct counts *counts, const px_tls *tls)
 {
-    px_tls_certificate certificate;
+    px_tls_certificate certificate = PX_TLS_CERTIFICATE_INIT;
 
     /* One that is no longer used has no end that matters. */
     px_metric_clear(counts->metrics, counts->at[COUNT_CERTIFICATES]);

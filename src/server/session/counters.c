@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "metrics/metrics.h"
 
 /* An older program has a shorter struct. */
@@ -235,13 +236,11 @@ static void sent_visit(void *object, void *context)
 void px_server_counters(const px_server *server, px_counters *out_counters)
 {
     px_counters counters = {0};
-    size_t bytes = out_counters->struct_size;
 
     pool_each((struct pool *)(uintptr_t)&server->conns, sent_visit, server->count.cells);
     metrics_counters_of(server->count.cells, &counters);
-    counters.struct_size = bytes;
     counters.open = server->conn_count;
     counters.aborted += server->service.aborted - server->count.shown.aborted;
     counters.cut += server->service.cut - server->count.shown.cut;
-    memcpy(out_counters, &counters, bytes < sizeof(counters) ? bytes : sizeof(counters));
+    options_give(out_counters, &counters, sizeof(counters));
 }

@@ -40,8 +40,9 @@ px_site *px_site_create(const px_site_options *given, px_error *out_error)
     px_site_options options;
 
     error_clear(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.log_format > PX_LOG_TEMPLATE ||
+    if (options_take(&options, sizeof(options), given, "site options", out_error) != PX_OK)
+        return NULL;
+    if (options.log_format > PX_LOG_TEMPLATE ||
         (options.log_format == PX_LOG_TEMPLATE) != (options.log_template != NULL)) {
         error_set(out_error, PX_ERR_INVALID, 0, "site: invalid options");
         return NULL;
@@ -138,7 +139,7 @@ static px_err filter_put(px_site *site, struct site_rules *rules, const px_filte
 {
     CHECK(site && rules);
     if (!filter || !TABLE_MEMBER(filter, on_head))
-        return error_set(out_error, PX_ERR_INVALID, 0, "a filter needs on_head");
+        return error_set(out_error, PX_ERR_INVALID, 0, "a filter needs struct_size and on_head");
     if (rules->exchange.filter_count == FILTERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0, "at most %d filters in a row", FILTERS_MAX);
     struct exchange_filter *list =
@@ -180,64 +181,65 @@ static px_err put_settle(px_site *site, struct site_release *note, px_err err, v
     return err;
 }
 
-static px_err rules_use(px_site *site, struct site_rules *rules, px_middleware_fn run,
-                        void *context, void (*release)(void *context), px_error *out_error)
+/* What runs around handlers: a middleware, or a filter where there is one. */
+struct added {
+    px_middleware_fn run;
+    const px_filter *filter;
+    void *context;
+    void (*release)(void *context);
+    bool is_filter;
+};
+
+static px_err rules_add(px_site *site, struct site_rules *rules, const struct added *added,
+                        px_error *out_error)
 {
     struct site_release *note = NULL;
     px_err err = error_clear(out_error);
 
     if (!site || site->sealed)
         err = is_served(out_error);
-    else if (release && !(note = release_make(site)))
+    else if (added->release && !(note = release_make(site)))
         err = no_memory(out_error);
     if (err == PX_OK)
-        err = middleware_put(site, rules, run, context, out_error);
-    return put_settle(site, note, err, context, release);
-}
-
-static px_err rules_filter(px_site *site, struct site_rules *rules, const px_filter *filter,
-                           void *context, void (*release)(void *context), px_error *out_error)
-{
-    struct site_release *note = NULL;
-    px_err err = error_clear(out_error);
-
-    if (!site || site->sealed)
-        err = is_served(out_error);
-    else if (release && !(note = release_make(site)))
-        err = no_memory(out_error);
-    if (err == PX_OK)
-        err = filter_put(site, rules, filter, context, out_error);
-    if (err == PX_OK) {
-        CHECK(site);
+        err = added->is_filter ? filter_put(site, rules, added->filter, added->context, out_error)
+                               : middleware_put(site, rules, added->run, added->context, out_error);
+    if (err == PX_OK && added->is_filter)
         site->pin.has_filters = true;
-    }
-    return put_settle(site, note, err, context, release);
+    return put_settle(site, note, err, added->context, added->release);
 }
 
 px_err px_site_use(px_site *site, px_middleware_fn middleware, void *context,
                    void (*release)(void *context), px_error *out_error)
 {
-    return rules_use(site, &site->rules, middleware, context, release, out_error);
+    struct added added = {.run = middleware, .context = context, .release = release};
+
+    return rules_add(site, site ? &site->rules : NULL, &added, out_error);
 }
 
 px_err px_host_use(px_host *host, px_middleware_fn middleware, void *context,
                    void (*release)(void *context), px_error *out_error)
 {
-    return rules_use(host ? host->site : NULL, host ? &host->rules : NULL, middleware, context,
-                     release, out_error);
+    struct added added = {.run = middleware, .context = context, .release = release};
+
+    return rules_add(host ? host->site : NULL, host ? &host->rules : NULL, &added, out_error);
 }
 
 px_err px_site_filter(px_site *site, const px_filter *filter, void *context,
                       void (*release)(void *context), px_error *out_error)
 {
-    return rules_filter(site, &site->rules, filter, context, release, out_error);
+    struct added added = {
+        .filter = filter, .context = context, .release = release, .is_filter = true};
+
+    return rules_add(site, site ? &site->rules : NULL, &added, out_error);
 }
 
 px_err px_host_filter(px_host *host, const px_filter *filter, void *context,
                       void (*release)(void *context), px_error *out_error)
 {
-    return rules_filter(host ? host->site : NULL, host ? &host->rules : NULL, filter, context,
-                        release, out_error);
+    struct added added = {
+        .filter = filter, .context = context, .release = release, .is_filter = true};
+
+    return rules_add(host ? host->site : NULL, host ? &host->rules : NULL, &added, out_error);
 }
 
 /* --- Hosts ------------------------------------------------------------------------------------ */
@@ -262,14 +264,17 @@ static px_err listeners_copy(px_site *site, const px_host_options *options,
     return PX_OK;
 }
 
-static bool log_is_valid(const px_log_options *options)
+static px_err log_check(const px_log_options *given, px_error *out_error)
 {
     px_log_options read;
+    px_err err = options_take(&read, sizeof(read), given, "log options", out_error);
 
-    return !options ||
-           (options_read(&read, sizeof(read), options) == PX_OK && read.format != PX_LOG_REQUEST &&
-            (read.format <= PX_LOG_TEMPLATE || read.format == PX_OFF) &&
-            (read.format == PX_LOG_TEMPLATE) == (read.line != NULL));
+    if (given && err == PX_OK &&
+        (read.format == PX_LOG_REQUEST ||
+         (read.format > PX_LOG_TEMPLATE && read.format != PX_OFF) ||
+         (read.format == PX_LOG_TEMPLATE) != (read.line != NULL)))
+        err = error_set(out_error, PX_ERR_INVALID, 0, "log options: a format without what it says");
+    return err;
 }
 
 /* A log of its own, which is valid. */
@@ -332,10 +337,14 @@ px_err px_site_host(px_site *site, const char *const *names, size_t name_count,
     error_clear(out_error);
     if (site->sealed)
         return is_served(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK ||
-        options.log_format == PX_LOG_REQUEST ||
+    err = options_take(&options, sizeof(options), given, "host options", out_error);
+    if (err == PX_OK)
+        err = log_check(options.log, out_error);
+    if (err != PX_OK)
+        return err;
+    if (options.log_format == PX_LOG_REQUEST ||
         (options.log_format > PX_LOG_ECS && options.log_format != PX_OFF) ||
-        (options.listener_count > 0 && !options.listeners) || !log_is_valid(options.log))
+        (options.listener_count > 0 && !options.listeners))
         return error_set(out_error, PX_ERR_INVALID, 0, "host: invalid options");
     err = listeners_copy(site, &options, &listeners, out_error);
     if (err != PX_OK)
@@ -454,14 +463,14 @@ static px_err route_options_check(const px_host *host, const char *pattern,
         return is_served(out_error);
     if (!pattern || !handler || options->content_mode > PX_CONTENT_DROP || options->no_log > 1 ||
         options->resolves_path > 1 || (options->middleware_count > 0 && !options->middleware) ||
-        (options->filter_count > 0 && !options->filters) || !log_is_valid(options->log))
+        (options->filter_count > 0 && !options->filters))
         return error_set(out_error, PX_ERR_INVALID, 0, "route '%s': invalid options",
                          pattern ? pattern : "");
     if (options->middleware_count > MIDDLEWARE_MAX || options->filter_count > FILTERS_MAX)
         return error_set(out_error, PX_ERR_LIMIT, 0,
                          "route '%s': at most %d middlewares and %d filters", pattern,
                          MIDDLEWARE_MAX, FILTERS_MAX);
-    return PX_OK;
+    return log_check(options->log, out_error);
 }
 
 static px_err route_put(px_host *host, const char *pattern, const px_route_options *options,
@@ -505,16 +514,11 @@ px_err px_host_route(px_host *host, const char *pattern, const px_route_options 
                      px_handler handler, void *context, px_error *out_error)
 {
     px_route_options options;
-    px_err err;
+    px_err err = error_clear(out_error);
 
-    error_clear(out_error);
-    if (options_read(&options, sizeof(options), given) != PX_OK) {
-        err = error_set(out_error, PX_ERR_INVALID, 0, "route '%s': unknown or missing struct_size",
-                        pattern ? pattern : "");
-        site_route_refused(&options, context);
-        return err;
-    }
-    err = route_options_check(host, pattern, &options, handler, out_error);
+    err = options_take(&options, sizeof(options), given, "route options", out_error);
+    if (err == PX_OK)
+        err = route_options_check(host, pattern, &options, handler, out_error);
     if (err == PX_OK)
         err = route_put(host, pattern, &options, handler, context, out_error);
     if (err != PX_OK)

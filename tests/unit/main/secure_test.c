@@ -96,7 +96,7 @@ static void each_step_is_said_once(void **state)
     size_t count = sizeof(cases) / sizeof(cases[0]);
     px_tls *tls = px_tls_create(NULL, NULL);
     struct secure_dates dates = {0};
-    px_tls_certificate told;
+    px_tls_certificate told = PX_TLS_CERTIFICATE_INIT;
 
     (void)state;
     assert_int_equal(count, 11);

@@ -232,7 +232,7 @@ static void made_ones_are_kept(void **state)
 static void dates_are_told(void **state)
 {
     px_tls *tls = px_tls_create(NULL, NULL);
-    px_tls_certificate told;
+    px_tls_certificate told = PX_TLS_CERTIFICATE_INIT;
     const char *name = NULL;
     int64_t now = (int64_t)time(NULL);
 
