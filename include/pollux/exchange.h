@@ -4,6 +4,9 @@
  * A handler is called with an exchange when the head of a request is there (or, by its route's
  * option, when the content is).  It answers now, later, or in pieces, with one of the px_respond
  * functions or px_response_start.  None of them returns an error: what failed arrives in on_end.
+ * A handler that returns without an answer has set callbacks or a function at the end, or taken a
+ * px_ref, or has the content collected, saved or read as a form, whose callback then stands in its
+ * place.  One that has kept nothing so is answered 500, and that is the exchange's fault.
  * Everything here is used on the thread of the server's loop; other threads hold a px_ref.
  */
 #ifndef PX_EXCHANGE_H

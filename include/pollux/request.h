@@ -165,6 +165,11 @@ PX_MUST_CHECK px_err px_request_set_client(px_exchange *exchange, px_str address
  * declared. */
 uint64_t px_request_content_length(const px_exchange *exchange);
 
+/** How much of the content has come so far: bytes that were collected, saved, parsed as a form,
+ *  dropped, or used by a callback that has returned.  What waits behind a pause is not in it.  All
+ *  of it when on_end is called. */
+uint64_t px_request_received(const px_exchange *exchange);
+
 /** Collects the content; on_content is not called any more.  Call it from the handler; to call it
  *  later, px_request_pause before the handler returns: once some of the content was dropped, or
  *  given to on_content, this aborts the exchange instead of giving a part for the whole.

@@ -27,6 +27,7 @@
 #include "http/message/method.h"
 #include "pollux/request.h"
 #include "pollux/response.h"
+#include "pollux/site.h"
 
 struct exchange_transport;
 
@@ -106,6 +107,9 @@ PX_MUST_CHECK px_err exchange_set_params(px_exchange *exchange, const px_str *na
 /* The most content that is taken; whether more was declared. */
 void exchange_set_content_max(px_exchange *exchange, uint64_t bytes_max);
 bool exchange_content_is_over(const px_exchange *exchange);
+
+/* Runs a middleware. */
+px_verdict exchange_run_middleware(px_exchange *exchange, px_middleware_fn run, void *context);
 
 /* Calls the handler that was found, now, or when the content is whole, which is collected or
  * dropped; or none is called, and content is dropped. */

@@ -153,6 +153,7 @@ struct exchange_handling {
     px_str *param_values;      /* in the arena, not decoded */
     uint32_t param_count;
     uint32_t drain_left_ms; /* when its server was found to drain: until it is closed */
+    bool is_referred;       /* a px_ref of it was taken */
     bool is_aside;          /* the path was exchanged after the route was found */
     uint8_t progress;       /* enum handler_progress */
     uint8_t detour;         /* enum detour */

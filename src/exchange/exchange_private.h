@@ -72,6 +72,10 @@ void held_drop(struct held *held);
 
 /* --- The answer ------------------------------------------------------------------------------- */
 
+/* Answers an exchange that was forgotten: behind each call of the program that could have kept it.
+ * `ends_before`: what was to be called at its end before that call. */
+void exchange_look_forgotten(px_exchange *exchange, const struct end_hook *ends_before);
+
 /* Puts a line of text in place of what the handler has answered so far. */
 void answer_replace(px_exchange *exchange, unsigned status);
 

@@ -114,9 +114,12 @@ static void form_data_tell(px_exchange *exchange, px_err result)
 
     if (input->told)
         return;
+    const struct end_hook *ends = exchange->handling.ends;
+
     input->told = true;
     if (TABLE_MEMBER(input->multipart_callbacks, on_multipart_end))
         input->multipart_callbacks->on_multipart_end(exchange, result, input->multipart_context);
+    exchange_look_forgotten(exchange, ends);
 }
 
 size_t form_data_receive(px_exchange *exchange, px_str bytes)

@@ -86,15 +86,22 @@ static void collected_tell(px_exchange *exchange)
 
     if (!input->on_collected || input->told)
         return;
+    const struct end_hook *ends = exchange->handling.ends;
+
     input->told = true;
     input->on_collected(exchange, px_request_content(exchange), input->collect_context);
+    exchange_look_forgotten(exchange, ends);
 }
 
 void exchange_call_handler(px_exchange *exchange)
 {
     ASSERT(exchange->handling.handler && exchange->handling.progress < HANDLER_CALLED);
+    const struct end_hook *ends = exchange->handling.ends;
+
     exchange->handling.progress = HANDLER_CALLED;
     exchange->handling.handler(exchange, exchange->handling.handler_context);
+    if (PX_UNLIKELY(exchange->answer.state == ANSWER_NONE))
+        exchange_look_forgotten(exchange, ends);
 }
 
 void exchange_call_when_whole(px_exchange *exchange, bool collect)

@@ -15,6 +15,7 @@ struct ref_post {
 
 px_ref px_exchange_ref(px_exchange *exchange)
 {
+    exchange->handling.is_referred = true;
     px_ref ref = {px_loop_mailbox(exchange->service->loop), exchange->service->id,
                   exchange->item.slot, exchange->item.generation};
 

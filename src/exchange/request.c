@@ -243,6 +243,12 @@ px_str px_request_cookie(px_exchange *exchange, const char *name)
     return value.ptr ? arena_copy(&exchange->arena, value) : absent;
 }
 
+uint64_t px_request_received(const px_exchange *exchange)
+{
+    exchange_used(exchange);
+    return exchange->input.received;
+}
+
 uint64_t px_request_content_length(const px_exchange *exchange)
 {
     /* What came with another path is not for this one. */

@@ -160,7 +160,7 @@ static bool chain_run(px_exchange *exchange, const struct site_rules *rules)
     while (dispatch->index < rules->middleware_count) {
         const struct site_middleware *middleware = &rules->middleware[dispatch->index++];
 
-        if (middleware->run(exchange, middleware->context) == PX_STOP) {
+        if (exchange_run_middleware(exchange, middleware->run, middleware->context) == PX_STOP) {
             /* An answer that is there is the end; else px_exchange_next goes on. */
             if (exchange_is_settled(exchange))
                 exchange_call_none(exchange);

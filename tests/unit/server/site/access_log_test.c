@@ -37,7 +37,9 @@ static void hello(px_exchange *exchange, void *context)
 
 static void hold(px_exchange *exchange, void *context)
 {
-    (void)exchange;
+    static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
+
+    px_exchange_set_callbacks(exchange, &kept, NULL);
     *(uint32_t *)context += 1;
 }
 
