@@ -248,6 +248,9 @@ static void tell_reloaded(const struct master *master, bool is_done)
 
 static void say_unchanged(const struct master *master, enum supervisor_reason reason)
 {
+    /* A successor was given sockets that listen; they are ours again. */
+    if (master->supervisor.is_refusing)
+        master->plan->on_refuse(true, master->plan->context);
     switch (reason) {
     case REASON_FORK:
         master_say(master, "not reloaded: a worker could not be started; the old ones go on");

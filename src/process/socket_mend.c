@@ -7,6 +7,7 @@
  */
 #include "process/socket_mend.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -122,13 +123,32 @@ bool socket_refuse(int fd)
     return option_get(fd, SO_DOMAIN) != AF_UNIX && shutdown(fd, SHUT_RDWR) == 0;
 }
 
-void socket_turn_away(int fd, int count)
+int socket_spare(void)
 {
-    for (int i = 0; i < count; i++) {
-        int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return open("/", O_PATH | O_CLOEXEC);
+}
 
+static int peer_take(int fd)
+{
+    return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+void socket_turn_away(int fd, int count, int *spare_fd)
+{
+    bool is_spent = false;
+
+    for (int i = 0; i < count; i++) {
+        int peer = peer_take(fd);
+
+        if (peer < 0 && (errno == EMFILE || errno == ENFILE) && *spare_fd >= 0 && !is_spent) {
+            close(*spare_fd);
+            is_spent = true;
+            peer = peer_take(fd);
+        }
         if (peer < 0)
-            return;
+            break;
         close(peer);
     }
+    if (is_spent || *spare_fd < 0)
+        *spare_fd = socket_spare();
 }

@@ -35,7 +35,12 @@ enum socket_state socket_mend(int fd, const struct socket_plan *plan);
  * is not TCP. */
 bool socket_refuse(int fd);
 
-/* Ends what waits in the queue of a socket that cannot be told to refuse: at most `count`. */
-void socket_turn_away(int fd, int count);
+/* A descriptor that is kept for socket_turn_away, or -1. */
+int socket_spare(void);
+
+/* Ends what waits in the queue of a socket that cannot be told to refuse: at most `count`.
+ * spare_fd: of socket_spare; where no descriptor can be had to take a connection with it is given
+ * up for that and made anew. */
+void socket_turn_away(int fd, int count, int *spare_fd);
 
 #endif

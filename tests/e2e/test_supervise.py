@@ -664,7 +664,15 @@ def test_as_process_1(workers):
 # --- No worker -----------------------------------------------------------------------------------
 
 
-def test_peers_are_refused_while_no_worker_serves(tmp_path):
+def limit_free_descriptors(pid, count):
+    """Lowers what a process may open to so many descriptors more than it has in a row."""
+    there = {int(number) for number in os.listdir(f"/proc/{pid}/fd")}
+    free = next(number for number in range(len(there) + 1) if number not in there)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + count, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
+
+
+@pytest.mark.parametrize("spare", [0, 1], ids=["no descriptor is free", "one is free"])
+def test_peers_are_refused_while_no_worker_serves(spare, tmp_path):
     """Not left to hang, for a few seconds are enough to know; and let in again by itself."""
     manager = Manager(tmp_path)
     path = tmp_path / "s"
@@ -674,12 +682,12 @@ def test_peers_are_refused_while_no_worker_serves(tmp_path):
         assert ask(server.address, GET).status == 200
         port = server.address[1]
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        # Enough for the master to take a connection, too few to start a worker.
-        there = {int(number) for number in os.listdir(f"/proc/{server.pid}/fd")}
-        free = next(number for number in range(len(there) + 1) if number not in there)
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (free + 1, before[1]))
+        # Too few to start a worker; and where none is left at all, the master can still take a connection.
+        limit_free_descriptors(server.pid, 1)
         for pid in server.children():
             os.kill(pid, signal.SIGKILL)
+        server.wait_stderr(r"cannot start a worker: Too many open files")
+        limit_free_descriptors(server.pid, spare)  # those of the channel are free now
         server.wait_stderr(r"no worker serves: connections are refused until one does")
         manager.hear(r"^STATUS=no worker serves, connections are refused$")
         with pytest.raises(ConnectionRefusedError):
@@ -688,6 +696,18 @@ def test_peers_are_refused_while_no_worker_serves(tmp_path):
             waiting.settimeout(5)
             waiting.connect(str(path))
             assert waiting.recv(1) == b"", "turned away"
+        assert server.stderr.count("no worker serves") == 1
+        # A replacement that fails meanwhile leaves it so.
+        server.signal(signal.SIGUSR2)
+        server.wait_stderr(r"not replaced: cannot execute \S+: Too many open files; the old one goes on")
+        time.sleep(0.2)
+        for _ in range(2):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(server.address, 5)
+            with socket.socket(socket.AF_UNIX) as waiting:
+                waiting.settimeout(5)
+                waiting.connect(str(path))
+                assert waiting.recv(1) == b"", "turned away"
         manager.socket.setblocking(False)
         with pytest.raises(BlockingIOError):
             while True:

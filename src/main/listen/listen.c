@@ -292,6 +292,7 @@ px_err listeners_open(struct listeners *out_listeners, const struct listen_plan 
         return err;
     }
     listeners_settle(&listeners, true);
+    listeners.spare_fd = socket_spare();
     listeners_check(&listeners);
     *out_listeners = listeners;
     return PX_OK;
@@ -445,10 +446,10 @@ void listeners_refuse(struct listeners *listeners, bool is_refused)
     listeners_turn_away(listeners);
 }
 
-void listeners_turn_away(const struct listeners *listeners)
+void listeners_turn_away(struct listeners *listeners)
 {
     for (uint32_t i = 0; listeners->is_refusing && i < listeners->socket_count; i++)
-        socket_turn_away(listeners->sockets[i].fd, TURNED_AWAY_MAX);
+        socket_turn_away(listeners->sockets[i].fd, TURNED_AWAY_MAX, &listeners->spare_fd);
 }
 
 bool listeners_mend(struct listeners *listeners)
@@ -485,6 +486,9 @@ void listeners_close(struct listeners *listeners)
 {
     for (uint32_t i = 0; i < listeners->count; i++)
         px_listener_close(listeners->at[i].listener);
+    if (listeners->spare_fd > 0)
+        close(listeners->spare_fd);
+    listeners->spare_fd = 0;
     free(listeners->at);
     free(listeners->sockets);
     listeners->at = NULL;

@@ -47,6 +47,7 @@ struct listeners {
     uint32_t slot_count;
     uint32_t backlog;
     bool is_refusing;
+    int spare_fd; /* owned: to turn peers away where there is no other descriptor; 0: none */
     struct master_socket *sockets; /* owned: of all that is in `at` */
     uint32_t socket_count;
     const char *metrics;  /* borrowed: the address that an operator looks at, or NULL */
@@ -99,7 +100,7 @@ PX_MUST_CHECK px_err listen_serve(const struct listeners *listeners,
 /* Has peers refused, or lets them in again.  Addresses that are not ours alone cannot be told to
  * refuse: peers that wait there are turned away at each listeners_turn_away. */
 void listeners_refuse(struct listeners *listeners, bool is_refused);
-void listeners_turn_away(const struct listeners *listeners);
+void listeners_turn_away(struct listeners *listeners);
 
 /* Looks whether each still listens and its file is there, mends what can be, makes unix sockets
  * anew, and says so.  Whether one was made anew: workers have the old one. */

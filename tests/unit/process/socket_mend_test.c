@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -106,7 +107,7 @@ static void a_filter_of_the_group_is_taken_off(void **state)
     const struct socket_plan plan = socket_plan_make(fd, BACKLOG, true);
     const struct socket_plan inherited = socket_plan_make(fd, BACKLOG, false);
     int other = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int got_in = 0;
+    int got_in = 0, spare_fd = -1;
 
     (void)state;
     setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
@@ -120,9 +121,11 @@ static void a_filter_of_the_group_is_taken_off(void **state)
     assert_int_equal(socket_mend(fd, &plan), SOCKET_MENDED);
     for (int i = 0; i < 64; i++) {
         got_in += try_peer(fd, &address) == 0;
-        socket_turn_away(other, BACKLOG); /* a full queue would hold up the next peer */
+        socket_turn_away(other, BACKLOG, &spare_fd); /* a full queue would hold up the next peer */
     }
     assert_true(got_in > 0);
+    assert_true(spare_fd >= 0); /* made where there was none */
+    close(spare_fd);
     close(other);
     close(fd);
 }
@@ -149,6 +152,8 @@ static void a_unix_socket_that_was_shut_is_lost(void **state)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int peer = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int spare_fd = socket_spare();
+    struct rlimit limit, few;
 
     (void)state;
     snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/pollux-mend.%ld", (long)getpid());
@@ -159,8 +164,14 @@ static void a_unix_socket_that_was_shut_is_lost(void **state)
     assert_int_equal(socket_mend(fd, &plan), SOCKET_SOUND);
     assert_false(socket_refuse(fd));
     assert_int_equal(connect(peer, (struct sockaddr *)&address, sizeof(address)), 0);
-    socket_turn_away(fd, 8);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = (struct rlimit){(rlim_t)spare_fd + 1, limit.rlim_max}; /* as when all are taken */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    socket_turn_away(fd, 8, &spare_fd);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(spare_fd >= 0);
     assert_int_equal(read(peer, &address, 1), 0);
+    close(spare_fd);
     assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
     assert_int_equal(socket_mend(fd, &plan), SOCKET_LOST);
     unlink(address.sun_path);
