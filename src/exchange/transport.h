@@ -36,6 +36,8 @@ struct exchange_transport {
     /* As exchange_places and exchange_acked_bytes say.  NULL: neither is known. */
     struct exchange_places *(*places)(px_exchange *exchange);
     uint64_t (*acked)(px_exchange *exchange);
+    /* As exchange_open_since.  NULL: all that comes is read. */
+    uint64_t (*open_since)(const px_exchange *exchange);
 };
 
 /* --- The request ------------------------------------------------------------------------------ */

@@ -27,6 +27,13 @@ void exchange_tunnel_left(px_exchange *exchange)
     exchange->left = true;
 }
 
+uint64_t exchange_open_since(const px_exchange *exchange)
+{
+    const struct exchange_transport *transport = exchange->transport;
+
+    return transport && transport->open_since ? transport->open_since(exchange) : 0;
+}
+
 struct tunnel *exchange_part_take(px_exchange *exchange, const struct tunnel_transport *transport,
                                   void *carrier)
 {

@@ -57,6 +57,10 @@ bool exchange_parts(const px_exchange *exchange);
 struct tunnel *exchange_part_take(px_exchange *exchange, const struct tunnel_transport *transport,
                                   void *carrier);
 
+/* Since when what the peer sends has been read, by the loop's clock: it was told that it may send,
+ * and nothing of what came was left for later.  UINT64_MAX: that is not so now. */
+uint64_t exchange_open_since(const px_exchange *exchange);
+
 /* The peer has ended its side of the tunnel without its protocol's good-bye: it has left, however
  * orderly our side ends after it. */
 void exchange_tunnel_left(px_exchange *exchange);

@@ -36,6 +36,9 @@ struct h2_session {
     uint8_t early_next; /* which of them is the oldest */
     uint8_t goodbye;    /* enum h2_goodbye */
     bool ping_open;     /* one of ours has no answer yet */
+    bool shut;          /* what its peer sends is not read, or it has no window ... */
+    uint32_t shut_ms;   /* ... since then, the lower half of a clock */
+    uint32_t open_ms;   /* when that was over after long, likewise */
     struct h2_engine engine;
 };
 

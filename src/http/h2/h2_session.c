@@ -11,7 +11,11 @@
 #include "base/work.h"
 #include "http/h2/h2_server.h"
 
-enum { SESSION_SLAB_OBJECTS = 8, HEAD_SLAB_OBJECTS = 1 };
+enum {
+    SESSION_SLAB_OBJECTS = 8,
+    HEAD_SLAB_OBJECTS = 1,
+    SHUT_MS_MIN = 100 /* of others' turns: what takes no longer is a part of any reading */
+};
 
 _Static_assert(H2_HEADS_MAX >= H2_STREAMS_MAX, "one connection does not take all of them");
 
@@ -153,6 +157,32 @@ uint32_t h2_session_block(const struct h2_session *session)
 size_t h2_session_backlog(const struct h2_session *session)
 {
     return session->engine.control.count;
+}
+
+uint32_t h2_session_unread(const struct h2_session *session)
+{
+    return H2_CONN_WINDOW - session->engine.given - session->engine.recv_window;
+}
+
+void h2_session_note_reading(struct h2_session *session, bool reads, uint32_t now_ms)
+{
+    bool shut = !reads || session->engine.recv_window < H2_FRAME_BYTES_MAX;
+
+    if (shut == session->shut)
+        return;
+    session->shut = shut;
+    if (shut)
+        session->shut_ms = now_ms;
+    else if (now_ms - session->shut_ms >= SHUT_MS_MIN)
+        session->open_ms = now_ms;
+}
+
+bool h2_session_is_open(const struct h2_session *session, uint32_t *out_since_ms)
+{
+    if (session->shut)
+        return false;
+    *out_since_ms = session->open_ms;
+    return true;
 }
 
 void h2_session_give(struct h2_session *session, struct h2_stream *stream, uint32_t bytes)

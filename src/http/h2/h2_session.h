@@ -120,6 +120,15 @@ PX_MUST_CHECK px_err h2_session_resume(struct h2_session *session, struct h2_str
 /* Ends a stream at once. */
 void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum h2_error error);
 
+/* Content of all streams that was handed out and not given back. */
+uint32_t h2_session_unread(const struct h2_session *session);
+
+/* Whether all that comes is read now, which is asked of each turn, and the peer has a window for a
+ * frame, whatever the stream.  is_open: since when, by the lower half of a clock; a short while in
+ * which others had their turn does not count. */
+void h2_session_note_reading(struct h2_session *session, bool reads, uint32_t now_ms);
+bool h2_session_is_open(const struct h2_session *session, uint32_t *out_since_ms);
+
 /* The peer has opened no window for more of this stream's content. */
 bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream);
 

@@ -224,6 +224,19 @@ static uint64_t transport_acked(px_exchange *exchange)
                : session_tell_acked(exchange);
 }
 
+static uint64_t transport_open_since(const px_exchange *exchange)
+{
+    const struct h2_request *request = exchange_carrier(exchange);
+    const struct h2_conn *h2 = request->h2;
+    uint64_t now_ms = h2->conn.session.server->loop->now_ms;
+
+    uint32_t open_ms = 0;
+
+    if (request->held.len > 0 || !h2_session_is_open(h2->session, &open_ms))
+        return UINT64_MAX;
+    return now_ms - (uint32_t)((uint32_t)now_ms - open_ms);
+}
+
 const struct session_transport h2_transport = {
     .exchange =
         {
@@ -233,6 +246,7 @@ const struct session_transport h2_transport = {
             .reset = transport_reset,
             .inform = transport_inform,
             .acked = transport_acked,
+            .open_since = transport_open_since,
             SESSION_TRANSPORT_FACTS,
         },
     .session = transport_session,

@@ -134,8 +134,11 @@ void h2_rest(struct h2_conn *h2)
         h2_end(h2);
         return;
     }
-    if (!over && !h2->behind && !h2->conn.peer_ended &&
-        h2_session_backlog(h2->session) < BACKLOG_MAX)
+    bool reads = !over && !h2->behind && !h2->conn.peer_ended &&
+                 h2_session_backlog(h2->session) < BACKLOG_MAX;
+
+    h2_session_note_reading(h2->session, reads, (uint32_t)conn->session.server->loop->now_ms);
+    if (reads)
         conduit_recv_start(&conn->conduit);
     else
         conduit_recv_stop(&conn->conduit);

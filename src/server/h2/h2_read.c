@@ -125,7 +125,8 @@ static bool hold(struct h2_request *request, px_str bytes)
 {
     px_loop *loop = request->h2->conn.session.server->loop;
 
-    if (!inbox_share_take(loop, request->held.len + bytes.len, bytes.len))
+    /* A connection that has many streams is one peer. */
+    if (!inbox_share_take(loop, h2_session_unread(request->h2->session) - bytes.len, bytes.len))
         return false;
     if (buf_append(&request->held, bytes) == PX_OK)
         return true;
@@ -133,9 +134,14 @@ static bool hold(struct h2_request *request, px_str bytes)
     return false;
 }
 
+static void held_give(struct h2_conn *h2, size_t bytes)
+{
+    budget_give(&h2->conn.session.server->loop->memory, BUDGET_INBOX, bytes);
+}
+
 static void held_release(struct h2_request *request)
 {
-    budget_give(&request->h2->conn.session.server->loop->memory, BUDGET_INBOX, request->held.len);
+    held_give(request->h2, request->held.len);
     buf_deinit(&request->held);
 }
 
@@ -199,18 +205,18 @@ void h2_read_step(struct h2_request *request)
     if (!exchange || request->broken || exchange_is_broken(exchange))
         return;
     if (request->held.len > 0 && takes_content(request)) {
-        struct budget *memory = &request->h2->conn.session.server->loop->memory;
+        struct h2_conn *h2 = request->h2;
         struct buf held = request->held;
         size_t before = held.len;
 
         /* The handler may pause again: that holds for what comes after. */
         buf_init(&request->held, held.allocator, H2_STREAM_WINDOW);
         buf_consume(&held, receive(request, buf_str(&held)));
-        budget_give(memory, BUDGET_INBOX, before - held.len);
+        held_give(h2, before - held.len);
         if (request->exchange && held.len > 0 && request->held.len == 0) {
             request->held = held;
         } else {
-            budget_give(memory, BUDGET_INBOX, held.len);
+            held_give(h2, held.len);
             buf_deinit(&held);
         }
     }

@@ -60,9 +60,23 @@ static void note_local(px_exchange *exchange, char *out_text, size_t room, size_
     *out_len = (size_t)snprintf(out_text, room, "[2001:db8::1]:8080");
 }
 
+static uint64_t note_open(const px_exchange *exchange)
+{
+    const struct call *call = exchange_carrier(exchange);
+
+    return call->open_since_ms;
+}
+
 static const struct exchange_transport double_transport = {
-    note_head,  note_content, note_credit, note_reset, note_inform, note_peer,
-    note_local, NULL,         NULL,        NULL,       NULL,        NULL};
+    .send_head = note_head,
+    .send_content = note_content,
+    .give_credit = note_credit,
+    .reset = note_reset,
+    .inform = note_inform,
+    .peer = note_peer,
+    .local = note_local,
+    .open_since = note_open,
+};
 
 bool stage_open(struct stage *stage, const px_allocator *allocator)
 {

@@ -35,6 +35,7 @@ struct call {
     px_ref ref;
     bool has_ref;
     size_t pull_room; /* room of each pull, at first 1024 */
+    uint64_t open_since_ms;
     /* What the exchange asked of its transport, in how many calls. */
     uint32_t heads;
     uint32_t contents;

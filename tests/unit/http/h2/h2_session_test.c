@@ -29,6 +29,7 @@ struct site {
     uint32_t answered;
     uint32_t last_error;
     bool silent; /* does not answer */
+    bool keeps;  /* content, and gives no window for it */
     bool
         informs; /* streams have trailers, and the first of them tells the second something first */
     bool exact;  /* a request has its three fields */
@@ -74,8 +75,10 @@ static void on_refuse(struct h2_stream *stream, const struct h2_head *head, void
 
 static void on_content(struct h2_stream *stream, px_str bytes, void *context)
 {
-    (void)context;
-    h2_session_give(site.session, stream, (uint32_t)bytes.len);
+    const struct site *owner = context;
+
+    if (!owner->keeps)
+        h2_session_give(site.session, stream, (uint32_t)bytes.len);
 }
 
 static void on_end(struct h2_stream *stream, const struct h2_head *trailers, void *context)
@@ -249,6 +252,48 @@ static void session_answers(void **state)
     assert_int_equal(frame[4], H2_FLAG_END_STREAM);
 }
 
+/* DATA of 16 KiB on a stream. */
+static void say_data(uint32_t id)
+{
+    static char frame[H2_HEAD_BYTES + H2_FRAME_BYTES_MAX];
+    static const char head[H2_HEAD_BYTES] = {0, 0x40, 0, H2_DATA};
+
+    memcpy(frame, head, sizeof(head));
+    frame[8] = (char)id;
+    say(frame, sizeof(frame));
+}
+
+/* While what some streams have sent is kept, others may have no window either: since when they have
+ * one is known, and that others had their turn is not counted. */
+static void a_session_knows_when_it_is_open(void **state)
+{
+    uint32_t since_ms = 1;
+
+    (void)state;
+    site.silent = site.keeps = true;
+    SAY(BEGINNING OPEN("\1") OPEN("\3") OPEN("\5") OPEN("\7"));
+    h2_session_note_reading(site.session, true, 500);
+    assert_true(h2_session_is_open(site.session, &since_ms));
+    assert_int_equal(since_ms, 0);
+    assert_int_equal(h2_session_unread(site.session), 0);
+    h2_session_note_reading(site.session, false, 1000);
+    assert_false(h2_session_is_open(site.session, &since_ms));
+    h2_session_note_reading(site.session, true, 1050);
+    assert_true(h2_session_is_open(site.session, &since_ms));
+    assert_int_equal(since_ms, 0);
+    for (uint32_t index = 0; index < H2_CONN_WINDOW / H2_FRAME_BYTES_MAX; index++) {
+        say_data(1 + 2 * (index % 4));
+        h2_session_note_reading(site.session, true, 2000 + index);
+        assert_int_equal(h2_session_unread(site.session), (index + 1) * H2_FRAME_BYTES_MAX);
+    }
+    assert_false(h2_session_is_open(site.session, &since_ms));
+    h2_session_give(site.session, &site.streams[0], H2_STREAM_WINDOW);
+    h2_session_give(site.session, &site.streams[1], H2_STREAM_WINDOW);
+    h2_session_note_reading(site.session, true, 9000);
+    assert_true(h2_session_is_open(site.session, &since_ms));
+    assert_int_equal(since_ms, 9000);
+}
+
 static void session_refuses_streams_above_its_limit(void **state)
 {
     const char *frame;
@@ -343,7 +388,7 @@ static void session_looks_at_payloads(void **state)
         {"\0\0\2\1\5\0\0\0\3\x40\1", 11, 1, H2_COMPRESSION_ERROR},
         {"\0\0\6\4\0\0\0\0\0\0\4\x80\0\0\0", 15, 1, H2_FLOW_CONTROL_ERROR},
     };
-    const char *frame;
+    const char *frame = site.out;
 
     site.silent = true;
     for (size_t row = 0; row < ARRAY_COUNT(rows); row++) {
@@ -561,6 +606,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(session_offers_what_is_documented, setup, teardown),
         cmocka_unit_test_setup_teardown(session_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_knows_when_it_is_open, setup, teardown),
         cmocka_unit_test_setup_teardown(session_refuses_streams_above_its_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(session_says_good_bye_in_two_steps, setup, teardown),
         cmocka_unit_test_setup_teardown(session_gives_windows_when_content_was_read, setup,
