@@ -18,6 +18,11 @@ enum {
     /* What one socket reads before others go on: inflating that takes half a millisecond. */
     SOCKET_TURN_BYTES = 256 * 1024,
     SOCKET_TURN_EVENTS = 4096,
+    SOCKET_SLICE_BYTES = 32 * 1024, /* of a message, deflated in a turn: a millisecond or two */
+    SOCKET_SLICES_WAITING_BYTES = 256 * 1024, /* that are made before some of it is sent */
+    TOPIC_DEFLATE_BYTES_MAX = 128 * 1024,     /* a larger message of a topic is sent as it is */
+    WORK_INFLATE_BYTES = 512,                 /* that came out of an inflater: a unit of work */
+    SOCKET_STEP_BYTES = 64 * 1024,            /* what comes of one step, however far it inflates */
     TOPIC_TURN_COUNT = 128,          /* subscribers that are given a message before these send it */
     HUB_LINKS_MAX = 256,             /* other members of a hub: more than a machine has CPUs */
     HUB_BACKLOG_BYTES = 1024 * 1024, /* packets that wait for one of them */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "http/ws/ws_frame.h"
 #include "realtime/limits.h"
 
 _Static_assert(SOCKET_CHUNK_FIRST_BYTES >= WS_HEAD_BYTES_MAX + WS_CONTROL_BYTES_MAX,
@@ -268,6 +267,23 @@ void outbox_add(struct outbox *outbox, size_t len)
     outbox->bytes += len;
 }
 
+px_err outbox_frame(struct outbox *outbox, enum ws_opcode opcode, bool fin, uint8_t rsv,
+                    px_str content)
+{
+    if (content.len >= SIZE_MAX / 2)
+        return PX_ERR_MEMORY;
+    char *out = outbox_room(outbox, WS_HEAD_BYTES_MAX + content.len);
+
+    if (!out)
+        return PX_ERR_MEMORY;
+    size_t head = ws_head_write(out, opcode, fin, rsv, content.len, NULL);
+
+    if (content.len > 0)
+        memcpy(out + head, content.ptr, content.len);
+    outbox_add(outbox, head + content.len);
+    return PX_OK;
+}
+
 px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool follows)
 {
     struct outbox_item *item = item_append(outbox, 0, shared);
@@ -336,6 +352,17 @@ void outbox_pass(struct outbox *outbox)
     CHECK(outbox->head);
     outbox->bytes -= outbox->head->bytes.len - outbox->head->at;
     head_free(outbox);
+}
+
+void outbox_skip(struct outbox *outbox, size_t bytes)
+{
+    struct outbox_item *item = outbox->head;
+
+    CHECK(item && bytes < item->bytes.len - item->at);
+    budget_move(&outbox->loop->memory, BUDGET_SOCKETS, &outbox->holder, bytes, outbox->bytes,
+                outbox->loop->now_ms);
+    item->at += bytes;
+    outbox->bytes -= bytes;
 }
 
 size_t outbox_pull(struct outbox *outbox, char *out, size_t room)

@@ -10,6 +10,7 @@
 #ifndef PX_REALTIME_OUTBOX_H
 #define PX_REALTIME_OUTBOX_H
 
+#include "http/ws/ws_frame.h"
 #include "io/io.h"
 #include "pollux/response.h"
 
@@ -66,6 +67,10 @@ void outbox_give_way(struct outbox *outbox);
 char *outbox_room(struct outbox *outbox, size_t len);
 void outbox_add(struct outbox *outbox, size_t len);
 
+/* Appends a frame.  PX_OK or PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err outbox_frame(struct outbox *outbox, enum ws_opcode opcode, bool fin,
+                                  uint8_t rsv, px_str content);
+
 /* Appends bytes that are shared: takes a hold of its own.  PX_OK or PX_ERR_MEMORY. */
 PX_MUST_CHECK px_err outbox_share(struct outbox *outbox, struct shared_bytes *shared, bool follows);
 
@@ -78,6 +83,9 @@ void outbox_drop(struct outbox *outbox);
 /* The first item that waits, whole (absent: none does), and taking it off. */
 px_str outbox_first(const struct outbox *outbox);
 void outbox_pass(struct outbox *outbox);
+
+/* Takes `bytes` off it, and leaves some. */
+void outbox_skip(struct outbox *outbox, size_t bytes);
 
 /* Writes what waits to `out`: how many bytes. */
 size_t outbox_pull(struct outbox *outbox, char *out, size_t room);

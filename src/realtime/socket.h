@@ -6,6 +6,7 @@
  *   socket_half.c     messages that are not whole: how long they may be, and which give way
  *   socket_coders.c   compression: what is kept between messages, and what gives way
  *   socket_send.c     what goes out, and what waits
+ *   socket_slices.c   large messages that are deflated, a slice at a time
  *   socket_life.c     deadlines, closing, the end
  *   socket_call.c     small public calls, other threads
  *
@@ -85,10 +86,12 @@ struct socket_coders {
     px_websocket *socket; /* borrowed: whose it is */
     struct ws_deflate_terms terms;
     struct ws_deflate *deflate;    /* owned; made for a message, and kept while there is room */
+    struct socket_slices *slices;  /* owned, or NULL: of a message that is being deflated */
     struct ws_inflate *inflate;    /* owned; made with the first message, or each */
     size_t reserved_bytes;         /* for a window that the peer takes over */
     struct budget_holder window;   /* spare: of `deflate` between messages */
-    struct budget_holder inflater; /* of `inflate`, for a message that stands for itself */
+    struct budget_holder inflater; /* of `inflate`, for a message that stands for itself ... */
+    uint64_t seen_bytes;           /* ... of which so much was seen to have come */
 };
 
 /* The content of a ping. */
@@ -113,7 +116,8 @@ struct socket_work {
     bool rated;
 
     struct outbox outbox;
-    struct outbox *later; /* owned: what was shared while a message in pieces is not finished */
+    struct outbox *later; /* owned: what was shared while a message in pieces is not finished, or
+                           * sent while one is deflated in slices */
     struct waiting_pong *pong; /* owned, or NULL: the latest ping, answered when there is room */
 };
 
@@ -152,6 +156,24 @@ void socket_destroy(px_websocket *socket);
 /* Reads bytes that came: how many were used. */
 size_t socket_receive(px_websocket *socket, px_str bytes);
 
+/* --- Large messages that are deflated (socket_slices.c) --------------------------------------- */
+
+static inline bool slices_are_made(const px_websocket *socket)
+{
+    return socket->coders && socket->coders->slices;
+}
+
+/* Deflates a message by and by: PX_OK, PX_ERR_MEMORY or, without a coder, PX_ERR_UNSUPPORTED. */
+PX_MUST_CHECK px_err slices_begin(px_websocket *socket, px_websocket_kind kind, px_str message);
+void slices_drop(px_websocket *socket); /* without any is fine, here and below */
+
+size_t slices_waiting(const px_websocket *socket); /* bytes of it that are not deflated */
+void slices_go_on(px_websocket *socket);           /* some of what was made is sent */
+void slices_give_way(px_websocket *socket);
+void slices_check(const px_websocket *socket);
+
+/* --- What goes out ---------------------------------------------------------------------------- */
+
 /* Bytes that wait. */
 static inline size_t socket_waiting(const px_websocket *socket)
 {
@@ -159,7 +181,7 @@ static inline size_t socket_waiting(const px_websocket *socket)
 
     if (!work)
         return socket->alone ? socket->alone->bytes.len : 0;
-    return work->outbox.bytes + (work->later ? work->later->bytes : 0);
+    return work->outbox.bytes + (work->later ? work->later->bytes : 0) + slices_waiting(socket);
 }
 
 /* Has what waits sent. */
@@ -228,6 +250,9 @@ void coders_destroy(px_websocket *socket); /* without any is fine */
 struct ws_inflate *coders_inflate(px_websocket *socket);
 void coders_inflated(px_websocket *socket);
 
+/* So much of the message has come by now; `starved`: it waits for us. */
+void coders_come(px_websocket *socket, uint64_t bytes, bool starved);
+
 /* For a message of ours; NULL: it is sent as it is.  Behind it the window is kept where there is
  * room, and dropped where the message did not go out (`is_sent`). */
 struct ws_deflate *coders_deflate(px_websocket *socket);
@@ -249,8 +274,8 @@ bool half_grow(px_websocket *socket, size_t there);
 void half_end(struct socket_work *work);
 void half_drop(px_websocket *socket);
 
-/* Waits for memory; false: it has done so for too long. */
-bool half_starve(px_websocket *socket);
+/* Waits for memory, of a message or for what inflates it; false: it has done so for too long. */
+bool half_starve(px_websocket *socket, bool for_message);
 
 /* At the end of what came: a message that is not whole is rated. */
 void half_look(px_websocket *socket);

@@ -124,6 +124,7 @@ struct ws_inflate *coders_inflate(px_websocket *socket)
     if (!is_reserved && !inflater_take(socket, bytes))
         return NULL;
     coders->inflate = ws_inflate_create(&socket->loop->allocator, coders->terms.client_bits);
+    coders->seen_bytes = 0;
     if (is_reserved)
         return coders->inflate;
     if (coders->inflate)
@@ -145,6 +146,20 @@ void coders_inflated(px_websocket *socket)
     coders->inflate = NULL;
     budget_give(memory_of(socket), BUDGET_SOCKET_CODERS,
                 ws_inflate_bytes(coders->terms.client_bits));
+}
+
+void coders_come(px_websocket *socket, uint64_t bytes, bool starved)
+{
+    struct socket_coders *coders = socket->coders;
+    uint64_t now_ms = loop_now_ms(socket->loop);
+
+    ASSERT(bytes >= coders->seen_bytes || coders->reserved_bytes > 0);
+    if (starved)
+        budget_touch(memory_of(socket), BUDGET_SOCKET_CODERS, &coders->inflater, now_ms);
+    else
+        budget_move(memory_of(socket), BUDGET_SOCKET_CODERS, &coders->inflater,
+                    bytes - coders->seen_bytes, coders->inflater.bytes, now_ms);
+    coders->seen_bytes = bytes;
 }
 
 /* --- From the handshake to the end ------------------------------------------------------------ */
@@ -179,6 +194,7 @@ void coders_destroy(px_websocket *socket)
 
     if (!coders)
         return;
+    slices_drop(socket);
     coders_inflated(socket);
     window_drop(coders);
     ws_inflate_destroy(coders->inflate);

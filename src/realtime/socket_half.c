@@ -106,16 +106,18 @@ static void half_touch(px_websocket *socket)
         budget_move(memory, BUDGET_SOCKETS, &work->holder, work->message_len - work->moved_len,
                     work->message_cap, socket->loop->now_ms);
     work->moved_len = work->message_len;
+    if (work->reader.inflate)
+        coders_come(socket, work->reader.received_bytes, socket->starved);
 }
 
-bool half_starve(px_websocket *socket)
+bool half_starve(px_websocket *socket, bool for_message)
 {
     struct socket_work *work = socket->work;
     uint64_t now_ms = loop_now_ms(socket->loop);
     const struct budget_holder **favoured = &socket->loop->memory.favoured[BUDGET_SOCKETS];
 
     /* One whose peer does not go on has had its turn. */
-    if (!*favoured || now_ms >= (*favoured)->since_ms + BUDGET_HOLD_MS)
+    if (for_message && (!*favoured || now_ms >= (*favoured)->since_ms + BUDGET_HOLD_MS))
         *favoured = &work->holder;
     if (work->starved_ms == 0)
         work->starved_ms = now_ms;
@@ -204,6 +206,12 @@ bool half_due(px_websocket *socket)
     if (socket->starved) {
         socket->starved = false;
         socket_read_on(socket);
+        return true;
+    }
+    /* What we did not read, for others of its connection or for want of a turn, is not missed. */
+    if (!tunnel_has_parted(&socket->tunnel) &&
+        exchange_open_since(socket->exchange) > work->rated_ms) {
+        window_begin(socket);
         return true;
     }
     ASSERT(came_bytes(&work->reader) >= work->rated_bytes);

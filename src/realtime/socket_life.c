@@ -73,7 +73,8 @@ static void work_check(const px_websocket *socket)
     ASSERT(!work->rated || socket->terms.rate_min != PX_OFF);
     ASSERT(!work->pong || work->pong->len <= WS_CONTROL_BYTES_MAX);
     /* What was to follow a message in pieces is dropped with it. */
-    ASSERT(!work->later || (socket->in_pieces && socket->state == SOCKET_OPEN));
+    ASSERT(!work->later || slices_are_made(socket) ||
+           (socket->in_pieces && socket->state == SOCKET_OPEN));
     ASSERT(socket->state != SOCKET_DEAD || !work->outbox.head);
     outbox_check(&work->outbox);
     if (work->later)
@@ -92,6 +93,7 @@ void socket_check(const px_websocket *socket)
     ASSERT(!socket->alone || (!socket->work && socket->state != SOCKET_DEAD));
     ASSERT(!socket->starved || socket->work);
     coders_check(socket);
+    slices_check(socket);
     if (socket->work)
         work_check(socket);
 }
@@ -138,7 +140,8 @@ static void report(px_websocket *socket, uint16_t code, px_str reason, bool clea
 static void end_when_out(px_websocket *socket)
 {
     half_drop(socket);
-    socket_drop_later(socket);
+    if (!slices_are_made(socket))
+        socket_drop_later(socket);
     socket->state = SOCKET_ENDING;
     socket_schedule(socket);
     socket_flush(socket);
@@ -156,7 +159,8 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
 {
     if (!socket_is_open(socket))
         return PX_ERR_CLOSED;
-    socket_drop_later(socket);
+    if (!slices_are_made(socket))
+        socket_drop_later(socket);
     if (!say_close(socket, code, reason)) {
         socket_doom(socket, WS_CODE_ABNORMAL);
         return PX_ERR_MEMORY;
@@ -236,6 +240,7 @@ void socket_give_up(px_websocket *socket)
     socket->state = SOCKET_DEAD;
     socket_schedule(socket);
     half_drop(socket);
+    slices_drop(socket);
     if (socket->work)
         outbox_clear(&socket->work->outbox);
     socket_drop_alone(socket);
@@ -256,6 +261,7 @@ void socket_outbox_gives_way(struct budget_holder *holder)
     outbox_give_way(&socket->work->outbox);
     if (socket->work->later)
         outbox_give_way(socket->work->later);
+    slices_give_way(socket);
     if (socket->state == SOCKET_DEAD)
         return;
     socket->doom = WS_CODE_ABNORMAL;
@@ -299,6 +305,7 @@ static void work_free(px_websocket *socket)
 
     if (!work)
         return;
+    slices_drop(socket);
     outbox_clear(&work->outbox);
     socket_drop_later(socket);
     socket_free(socket->loop, work->pong, sizeof(*work->pong));
@@ -312,7 +319,7 @@ void socket_work_rest(px_websocket *socket)
     const struct socket_work *work = socket->work;
 
     if (!work || work->outbox.gave_way || work->outbox.head || work->later || work->pong ||
-        work->message || socket->starved)
+        work->message || socket->starved || slices_are_made(socket))
         return;
     /* After the last frame of its peer there is nothing more to read. */
     if (ws_reader_is_between(&work->reader) || socket->state >= SOCKET_ENDING)

@@ -111,11 +111,6 @@ static void event_take(px_websocket *socket, const struct ws_event *event, const
     switch (event->kind) {
     case WS_EVENT_BEGIN:
         socket->work->rated = false;
-        if (!event->deflated)
-            break;
-        socket->work->reader.inflate = coders_inflate(socket);
-        if (!socket->work->reader.inflate)
-            socket_fail(socket, WS_CODE_TRY_LATER);
         break;
     case WS_EVENT_DATA:
         data_take(socket, event, scratch);
@@ -132,6 +127,38 @@ static void event_take(px_websocket *socket, const struct ws_event *event, const
     }
 }
 
+/* What the message at hand is inflated with; false: there is no memory for it now. */
+static bool inflater_find(px_websocket *socket)
+{
+    struct ws_reader *reader = &socket->work->reader;
+
+    if (reader->message == 0 || !reader->deflated || reader->inflate)
+        return true;
+    reader->inflate = coders_inflate(socket);
+    if (!reader->inflate)
+        return false;
+    socket->work->starved_ms = 0;
+    return true;
+}
+
+/* Whether there is room for what comes next; while there is none it waits, and not for ever. */
+static bool step_begin(px_websocket *socket, bool on_stack, size_t there)
+{
+    const struct socket_work *work = socket->work;
+
+    if (!inflater_find(socket)) {
+        if (!half_starve(socket, false))
+            socket_fail(socket, WS_CODE_TRY_LATER);
+        return false;
+    }
+    if (on_stack || work->message_cap - work->message_len >= SOCKET_MESSAGE_ROOM_MIN ||
+        half_grow(socket, there))
+        return true;
+    if (!half_starve(socket, true))
+        socket_fail(socket, WS_CODE_TRY_LATER);
+    return false;
+}
+
 /* Reads once.  What was used of `in`; *out_more says whether to go on. */
 static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *turn,
                    bool *out_more)
@@ -141,17 +168,14 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
     size_t used = 0;
 
     *out_more = false;
-    if (!on_stack &&
-        socket->work->message_cap - socket->work->message_len < SOCKET_MESSAGE_ROOM_MIN &&
-        !half_grow(socket, in.len)) {
-        if (half_starve(socket))
-            return 0;
-        socket_fail(socket, WS_CODE_TRY_LATER);
-        return in.len;
-    }
+    if (!step_begin(socket, on_stack, in.len))
+        return socket->state > SOCKET_CLOSING ? in.len : 0;
     char *out = on_stack ? scratch : socket->work->message + socket->work->message_len;
     size_t room =
         on_stack ? SOCKET_SCRATCH_BYTES : socket->work->message_cap - socket->work->message_len;
+
+    if (room > SOCKET_STEP_BYTES && socket->work->reader.deflated)
+        room = SOCKET_STEP_BYTES;
     px_err err = ws_read(&socket->work->reader, in, out, room, &used, &event);
 
     if (err == PX_AGAIN)
@@ -162,8 +186,11 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
         socket_fail(socket, socket->work->reader.code);
         return in.len;
     }
-    if (event.kind == WS_EVENT_DATA)
+    if (event.kind == WS_EVENT_DATA) {
         turn->bytes += event.bytes.len;
+        if (socket->work->reader.deflated)
+            work_count(&socket->loop->work, (uint32_t)(event.bytes.len / WORK_INFLATE_BYTES));
+    }
     event_take(socket, &event, scratch);
     *out_more = true;
     return used;

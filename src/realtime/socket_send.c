@@ -36,6 +36,7 @@ px_err socket_overflow(px_websocket *socket)
         socket->full_told = true;
         break;
     case PX_BACKLOG_CLOSE:
+        slices_drop(socket);
         if (socket->work)
             outbox_drop(&socket->work->outbox);
         socket_drop_alone(socket); /* nothing of it was sent */
@@ -53,27 +54,41 @@ static void backlog_look(px_websocket *socket)
         socket->held = true;
 }
 
-/* Room for a frame behind what waits; NULL without memory. */
-static char *frame_room(px_websocket *socket, size_t content_bytes)
+/* Where what is not for between the fragments of a message goes, once that is finished.  NULL
+ * without memory. */
+static struct outbox *later_outbox(px_websocket *socket)
 {
-    return socket_work_take(socket)
-               ? outbox_room(&socket->work->outbox, WS_HEAD_BYTES_MAX + content_bytes)
-               : NULL;
+    if (socket->work->later)
+        return socket->work->later;
+    socket->work->later = socket_alloc(socket->loop, sizeof(*socket->work->later));
+    if (socket->work->later) {
+        outbox_init(socket->work->later, socket->loop);
+        outbox_own(socket->work->later, socket, socket_outbox_gives_way);
+    }
+    return socket->work->later;
+}
+
+/* Where the frames of a message go; NULL without memory. */
+static struct outbox *message_outbox(px_websocket *socket)
+{
+    if (!socket_work_take(socket))
+        return NULL;
+    return slices_are_made(socket) ? later_outbox(socket) : &socket->work->outbox;
 }
 
 /* --- Control frames --------------------------------------------------------------------------- */
 
 bool socket_control(px_websocket *socket, enum ws_opcode opcode, px_str content)
 {
-    char *out = frame_room(socket, content.len);
+    struct outbox *outbox = NULL;
 
-    if (!out)
+    /* A Close is the last; others go between fragments as well. */
+    if (opcode == WS_CLOSE)
+        outbox = message_outbox(socket);
+    else if (socket_work_take(socket))
+        outbox = &socket->work->outbox;
+    if (!outbox || outbox_frame(outbox, opcode, true, 0, content) != PX_OK)
         return false;
-    size_t head = ws_head_write(out, opcode, true, 0, content.len, NULL);
-
-    if (content.len > 0)
-        memcpy(out + head, content.ptr, content.len);
-    outbox_add(&socket->work->outbox, head + content.len);
     socket_flush(socket);
     return true;
 }
@@ -154,17 +169,11 @@ static px_err send_end(px_websocket *socket, px_err err)
 static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin, uint8_t rsv,
                            px_str content)
 {
-    if (content.len >= SIZE_MAX / 2)
-        return PX_ERR_MEMORY;
-    char *out = frame_room(socket, content.len);
+    struct outbox *outbox = message_outbox(socket);
+    px_err err = outbox ? outbox_frame(outbox, opcode, fin, rsv, content) : PX_ERR_MEMORY;
 
-    if (!out)
-        return PX_ERR_MEMORY;
-    size_t head = ws_head_write(out, opcode, fin, rsv, content.len, NULL);
-
-    if (content.len > 0)
-        memcpy(out + head, content.ptr, content.len);
-    outbox_add(&socket->work->outbox, head + content.len);
+    if (err != PX_OK)
+        return err;
     backlog_look(socket);
     socket_flush(socket);
     return PX_OK;
@@ -173,11 +182,20 @@ static px_err frame_append(px_websocket *socket, enum ws_opcode opcode, bool fin
 /* Deflates a message and appends it.  PX_ERR_UNSUPPORTED: there is no coder. */
 static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_str message)
 {
-    struct ws_deflate *deflate = coders_deflate(socket);
+    struct ws_deflate *deflate;
     struct buf out;
 
+    if (message.len > SOCKET_SLICE_BYTES) {
+        px_err begun = slices_begin(socket, kind, message);
+
+        if (begun == PX_OK)
+            backlog_look(socket);
+        return begun;
+    }
+    deflate = coders_deflate(socket);
     if (!deflate)
         return PX_ERR_UNSUPPORTED;
+    work_count(&socket->loop->work, (uint32_t)(message.len / WORK_FILTER_BYTES));
     buf_init(&out, &socket->loop->allocator, SIZE_MAX / 2);
     px_err err = ws_deflate_message(deflate, message, &out);
 
@@ -190,7 +208,7 @@ static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_s
 
 static bool wants_deflate(const px_websocket *socket, size_t len)
 {
-    return socket->coders && len >= socket->terms.deflate_bytes_min;
+    return socket->coders && len >= socket->terms.deflate_bytes_min && !slices_are_made(socket);
 }
 
 /* Whether the peer may read it as what it is said to be. */
@@ -226,15 +244,16 @@ px_err px_websocket_send(px_websocket *socket, px_websocket_kind kind, px_str me
 static px_err body_append(px_websocket *socket, px_websocket_kind kind, const px_body *body)
 {
     struct shared_bytes *shared = shared_of(socket->loop, body);
-    char *out = shared ? frame_room(socket, 0) : NULL;
+    struct outbox *outbox = shared ? message_outbox(socket) : NULL;
+    char *out = outbox ? outbox_room(outbox, WS_HEAD_BYTES_MAX) : NULL;
     px_err err = PX_ERR_MEMORY;
 
     if (out) {
         size_t head = ws_head_write(out, (enum ws_opcode)kind, true, 0, body->bytes.len, NULL);
 
         err = PX_OK;
-        outbox_add(&socket->work->outbox, head);
-        if (outbox_share(&socket->work->outbox, shared, true) != PX_OK) {
+        outbox_add(outbox, head);
+        if (outbox_share(outbox, shared, true) != PX_OK) {
             /* The head says what does not come: nothing can be sent behind it. */
             err = PX_ERR_MEMORY;
             socket_doom(socket, WS_CODE_ABNORMAL);
@@ -292,6 +311,10 @@ px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
         return socket_overflow(socket);
+    if (slices_are_made(socket)) {
+        socket->full_told = true; /* it may begin when that one is out */
+        return PX_FULL;
+    }
     if (!piece_take(socket, kind, piece, last != 0))
         return PX_ERR_INVALID;
     err = frame_append(socket, is_first ? (enum ws_opcode)kind : WS_CONTINUATION, last != 0, 0,
@@ -327,16 +350,7 @@ static struct outbox *shared_outbox(px_websocket *socket)
 {
     if (!socket_work_take(socket))
         return NULL;
-    if (!socket->in_pieces)
-        return &socket->work->outbox;
-    if (!socket->work->later) {
-        socket->work->later = socket_alloc(socket->loop, sizeof(*socket->work->later));
-        if (socket->work->later) {
-            outbox_init(socket->work->later, socket->loop);
-            outbox_own(socket->work->later, socket, socket_outbox_gives_way);
-        }
-    }
-    return socket->work->later;
+    return socket->in_pieces ? later_outbox(socket) : message_outbox(socket);
 }
 
 /* What is silent takes no memory for it, where the transport takes it away at once. */
@@ -359,7 +373,8 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
         return PX_ERR_CLOSED;
     if (socket_is_full(socket))
         return socket_overflow(socket);
-    bool may_deflate = socket->coders && socket->coders->terms.server_bits == WS_WINDOW_BITS_MAX;
+    bool may_deflate = socket->coders && !slices_are_made(socket) &&
+                       socket->coders->terms.server_bits == WS_WINDOW_BITS_MAX;
     bool is_deflated = false;
     struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
     px_err err = shared_append(socket, frame);
@@ -408,6 +423,7 @@ static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *
     } else {
         *out_bytes = socket->work ? outbox_pull(&socket->work->outbox, out, room) : 0;
     }
+    slices_go_on(socket);
     if ((socket->held || socket->full_told || pong_waits) &&
         socket_waiting(socket) <= socket->terms.backlog_bytes_max / 2) {
         if (pong_waits && socket->work)
@@ -419,7 +435,7 @@ static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *
         return PX_PULL_MORE;
     if (socket->work && socket->work->outbox.head)
         return PX_PULL_LATER; /* what on_drain has sent: px_resume was called */
-    return socket->state == SOCKET_ENDING ? PX_PULL_END : PX_PULL_LATER;
+    return socket->state == SOCKET_ENDING && !slices_are_made(socket) ? PX_PULL_END : PX_PULL_LATER;
 }
 
 px_pull socket_pull(px_exchange *exchange, char *out, size_t room, size_t *out_bytes, void *context)

@@ -112,6 +112,7 @@ static struct shared_bytes *deflated_make(px_loop *loop, const struct topic_mess
     buf_init(&out, &loop->allocator, message->content.len);
     deflate = ws_deflate_create(&loop->allocator, DEFLATE_LEVEL, WS_WINDOW_BITS_MAX);
     /* What does not become shorter is sent as it is. */
+    work_count(&loop->work, (uint32_t)(message->content.len / WORK_FILTER_BYTES));
     if (deflate && ws_deflate_message(deflate, message->content, &out) == PX_OK)
         shared = frame_make(loop, message->kind, WS_RSV1, buf_str(&out));
     ws_deflate_destroy(deflate);
@@ -124,7 +125,8 @@ struct shared_bytes *topic_message_frame(struct topic_message *message, bool may
                                          bool *out_deflated)
 {
     *out_deflated = false;
-    if (!may_deflate || message->content.len < DEFLATE_BYTES_MIN)
+    if (!may_deflate || message->content.len < DEFLATE_BYTES_MIN ||
+        message->content.len > TOPIC_DEFLATE_BYTES_MAX)
         return message->plain;
     if (!message->deflate_tried) {
         message->deflate_tried = true;

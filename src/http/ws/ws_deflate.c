@@ -192,6 +192,11 @@ void ws_deflate_reset(struct ws_deflate *coder)
 
 px_err ws_deflate_message(struct ws_deflate *coder, px_str message, struct buf *out)
 {
+    return ws_deflate_piece(coder, message, true, out);
+}
+
+px_err ws_deflate_piece(struct ws_deflate *coder, px_str message, bool ends, struct buf *out)
+{
     z_stream *stream = &coder->stream;
     size_t before = out->len, at = 0;
     bool is_last;
@@ -215,12 +220,14 @@ px_err ws_deflate_message(struct ws_deflate *coder, px_str message, struct buf *
             stream->next_out = (Bytef *)(out->ptr + out->len);
             stream->avail_out = room < UINT_MAX ? (uInt)room : UINT_MAX;
             uInt given = stream->avail_out;
-            int result = deflate(stream, is_last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+            int result = deflate(stream, ends && is_last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
 
             CHECK(result == Z_OK || result == Z_BUF_ERROR);
             out->len += given - stream->avail_out;
         } while (stream->avail_out == 0);
     } while (!is_last);
+    if (!ends)
+        return PX_OK;
     /* RFC 7692 section 7.2.3.6: where there was nothing to flush, one empty block stands for it. */
     if (out->len - before > TAIL_BYTES) {
         out->len -= TAIL_BYTES;

@@ -51,4 +51,9 @@ void ws_deflate_reset(struct ws_deflate *coder);
  * the coder is not in step with its peer any more: reset it only where no takeover was agreed. */
 PX_MUST_CHECK px_err ws_deflate_message(struct ws_deflate *coder, px_str message, struct buf *out);
 
+/* The same for a part of one, of which something may come only with the next; the last has at least
+ * a byte where there were others. */
+PX_MUST_CHECK px_err ws_deflate_piece(struct ws_deflate *coder, px_str piece, bool ends,
+                                      struct buf *out);
+
 #endif

@@ -74,6 +74,15 @@ void ws_deflate_reset(struct ws_deflate *coder)
     (void)coder;
 }
 
+px_err ws_deflate_piece(struct ws_deflate *coder, px_str piece, bool ends, struct buf *out)
+{
+    (void)coder;
+    (void)piece;
+    (void)ends;
+    (void)out;
+    return PX_ERR_UNSUPPORTED;
+}
+
 px_err ws_deflate_message(struct ws_deflate *coder, px_str message, struct buf *out)
 {
     (void)coder;

@@ -35,6 +35,8 @@ static void on_close(px_websocket *socket, unsigned code, px_str reason, int cle
     (void)clean;
     peer->closed++;
     peer->code = code;
+    if (peer->on_close)
+        peer->on_close(peer);
     peer->socket = NULL;
 }
 

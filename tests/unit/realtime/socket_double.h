@@ -17,7 +17,9 @@ struct peer {
     uint32_t closed;
     unsigned code;
     void (*on_message)(struct peer *peer); /* before it returns; NULL is fine */
+    void (*on_close)(struct peer *peer);   /* likewise */
     struct peer *other;
+    void *context; /* of both */
 };
 
 /* Offers permessage-deflate. */

@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include "pollux/events.h"
+#include "pollux/topic.h"
 #include "unit/realtime/socket_double.h"
 
 enum { KIB = 1024, SHARE = 256 * KIB, PEERS = 16, LARGE = 100 * KIB };
 
 static char large[LARGE];
+
+static struct stage *told_stage;
 
 static struct budget_share *share_of(struct stage *stage)
 {
@@ -314,6 +317,68 @@ static void streams_give_way(void **state)
     all_finish(&stage, &other, 1);
 }
 
+/* What a program does in on_close: it tells the others, who has left already. */
+static void tell_others(struct peer *peer)
+{
+    px_topic *topic = peer->context;
+
+    assert_int_equal(px_topic_count(topic), 1);
+    assert_int_equal(px_topic_subscribe(topic, peer->socket), PX_ERR_CLOSED);
+    assert_int_equal(px_websocket_send(peer->socket, PX_WEBSOCKET_TEXT, LITERAL("no")),
+                     PX_ERR_CLOSED);
+    share_of(told_stage)->bytes_max = share_of(told_stage)->bytes + 600;
+    assert_int_equal(px_topic_publish(topic, PX_WEBSOCKET_BINARY, px_str_make(large, 3000)), PX_OK);
+    assert_int_equal(px_topic_last(topic, peer->socket, 1), PX_ERR_CLOSED);
+}
+
+/* However one ends, also where what it has not read gives way to what is told of that. */
+static void a_topic_hears_of_the_end(void **state)
+{
+    static struct peer leaves, stays;
+
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        px_topic_options options = PX_TOPIC_OPTIONS_DEFAULT;
+        struct stage stage;
+        char part[100];
+        size_t bytes = 0;
+
+        options.kept_count = 1;
+        assert_true(stage_open(&stage, NULL));
+        told_stage = &stage;
+        px_topic *topic = px_topic_create(stage.loop, &options, NULL);
+
+        peer_open(&leaves, &stage, NULL);
+        peer_open(&stays, &stage, NULL);
+        leaves.on_close = tell_others;
+        leaves.context = topic;
+        assert_int_equal(px_topic_subscribe(topic, leaves.socket), PX_OK);
+        assert_int_equal(px_topic_subscribe(topic, stays.socket), PX_OK);
+        assert_int_equal(
+            px_websocket_send(leaves.socket, PX_WEBSOCKET_BINARY, px_str_make(large, LARGE)),
+            PX_OK);
+        assert_int_equal(exchange_pull(leaves.call.exchange, part, sizeof(part), &bytes),
+                         PX_PULL_MORE);
+        if (way == 0)
+            peer_sends(&leaves, WS_CLOSE, true, 0, LITERAL("\x03\xe8"), 8);
+        else if (way == 1)
+            call_end(&leaves.call, PX_END_PEER_GONE);
+        else
+            px_exchange_abort(leaves.call.exchange);
+        for (int turn = 0; turn < 4; turn++) {
+            call_drive(&leaves.call);
+            pump_once(stage.loop, 0);
+        }
+        assert_int_equal(leaves.closed, 1);
+        assert_false(leaves.call.done); /* half of a message is no end */
+        call_drive(&stays.call);
+        assert_int_equal(stays.call.content_len, 3004);
+        px_topic_destroy(topic);
+        peer_finish(&leaves);
+        all_finish(&stage, &stays, 1);
+    }
+}
+
 /* Answers that are not taken have a share of their own: they stop no message. */
 static void what_others_write_stops_no_message(void **state)
 {
@@ -337,8 +402,6 @@ static void what_others_write_stops_no_message(void **state)
     budget_give(memory, BUDGET_OUTPUT, others);
     all_finish(&stage, &peer, 1);
 }
-
-static struct stage *told_stage;
 
 static void send_to_other(struct peer *peer)
 {
@@ -501,6 +564,31 @@ static void a_pause_does_not_count(void **state)
     all_finish(&stage, &peer, 1);
 }
 
+/* Nor is what cannot come: the transport does not read, or has opened no window. */
+static void what_is_shut_does_not_count(void **state)
+{
+    static struct peer peer;
+    struct stage stage;
+
+    (void)state;
+    assert_true(stage_open(&stage, NULL));
+    stage.rules.rate_min = 240;
+    stage.service.rate_window_ms = WINDOW_MS;
+    peer_open(&peer, &stage, NULL);
+    peer_sends(&peer, WS_BINARY, false, 0, px_str_make(large, 100), WHOLE);
+    peer.call.open_since_ms = UINT64_MAX;
+    wait_a_window(&stage);
+    wait_a_window(&stage);
+    assert_int_equal(peer.closed, 0);
+    peer.call.open_since_ms = stage.loop->now_ms + 1; /* opened in the window that has begun */
+    wait_a_window(&stage);
+    assert_int_equal(peer.closed, 0);
+    wait_a_window(&stage);
+    assert_int_equal(peer.closed, 1);
+    assert_int_equal(peer.code, WS_CODE_POLICY);
+    all_finish(&stage, &peer, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,12 +600,14 @@ int main(void)
         cmocka_unit_test(small_ones_that_are_not_read_give_way),
         cmocka_unit_test(nothing_follows_what_gave_way),
         cmocka_unit_test(streams_give_way),
+        cmocka_unit_test(a_topic_hears_of_the_end),
         cmocka_unit_test(what_others_write_stops_no_message),
         cmocka_unit_test(what_is_told_stays),
         cmocka_unit_test(a_peer_that_stops_has_a_windows_time),
         cmocka_unit_test(each_message_is_counted_for_itself),
         cmocka_unit_test(a_peer_that_goes_on_is_not_ended),
         cmocka_unit_test(a_pause_does_not_count),
+        cmocka_unit_test(what_is_shut_does_not_count),
     };
 
     return cmocka_run_group_tests_name("socket_half", tests, NULL, NULL);
