@@ -7,12 +7,17 @@
 #ifndef PX_BASE_CHECK_H
 #define PX_BASE_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "pollux/fatal.h"
 
 #define PX_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define PX_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* Whether the program was started with POLLUX_CHECK_RULES=1: what callers do is then looked at in
+ * every build, and what is found wrong is said on stderr. */
+bool check_rules_wanted(void);
 
 _Noreturn void check_failed(const char *file, int line, const char *condition);
 

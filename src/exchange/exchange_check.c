@@ -83,7 +83,7 @@ void exchange_service_check(struct exchange_service *service)
 
 void exchange_use_check(const px_exchange *exchange)
 {
-    CHECK_RULE(!is_poisoned(&exchange->service),
+    CHECK_RULE(!is_poisoned(&exchange->service) && (exchange->item.generation & 1),
                "an exchange was used after its on_end, or, without callbacks, after its answer");
     loop_used(exchange->service->loop);
 }

@@ -124,7 +124,7 @@ void exchange_use_check(const px_exchange *exchange);
 
 static inline void exchange_used(const px_exchange *exchange)
 {
-    if (ASSERTS)
+    if (ASSERTS || PX_UNLIKELY(exchange->service->loop->told.checks_rules))
         exchange_use_check(exchange);
 }
 

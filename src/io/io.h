@@ -292,12 +292,13 @@ void loop_hook_add(px_loop *loop, enum loop_phase phase, struct loop_hook *hook)
 /* Reads both clocks. */
 void loop_read_clocks(px_loop *loop);
 
-/* What is done belongs to the thread that ticks; looked at in builds for tests. */
+/* What is done belongs to the thread that ticks; looked at in builds for tests, and where the
+ * program was started with POLLUX_CHECK_RULES. */
 void loop_thread_check(const px_loop *loop);
 
 static inline void loop_used(const px_loop *loop)
 {
-    if (ASSERTS)
+    if (ASSERTS || PX_UNLIKELY(loop->told.checks_rules))
         loop_thread_check(loop);
 }
 

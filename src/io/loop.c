@@ -205,6 +205,7 @@ px_loop *px_loop_create(const px_loop_options *options, px_error *out_error)
         return NULL;
     }
     loop->allocator = *allocator;
+    loop->told.checks_rules = check_rules_wanted();
     handle_init(&loop->wake.handle, loop, -1, HANDLE_WATCH);
     if (loop_init(loop, &wanted, out_error) != PX_OK) {
         loop_free(loop);
@@ -390,7 +391,7 @@ static px_err loop_tick(px_loop *loop, int timeout_ms, px_error *out_error)
         return error_set(out_error, PX_ERR_INVALID, 0,
                          "the loop belongs to the process that this one was forked from: call "
                          "px_loop_after_fork first");
-    if (ASSERTS)
+    if (ASSERTS || loop->told.checks_rules)
         loop->told.thread = pthread_self();
     loop->ticking = true;
     loop->tick++;

@@ -55,7 +55,8 @@ struct loop_told {
     struct loop_last last;
     struct loop_sockets sockets;
     struct loop_sockets sockets_shown; /* what of them was counted elsewhere */
-    pthread_t thread;                  /* that ticks, or has: looked at in builds for tests */
+    pthread_t thread;                  /* that ticks, or has: looked at where rules are */
+    bool checks_rules;                 /* of callers, in builds that are not for tests too */
 };
 
 static inline void loop_socket_opened(struct loop_told *told, enum loop_socket_kind kind)
