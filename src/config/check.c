@@ -106,6 +106,15 @@ static void note_unknown(struct config_load *load, const struct config_statement
     /* In a block what is of another one is more likely meant. */
     const char *foreign = where == IN_TOP || schema_places(name) == 0 ? foreign_find(name) : NULL;
 
+    const char *advice = where == IN_TOP || schema_places(name) == 0
+                             ? foreign_advice(name, statement->has_block)
+                             : NULL;
+
+    if (advice) {
+        report_add(&load->report, REPORT_MEANING, statement->name.place,
+                   "unknown directive \"%.*s\" in %s; %s", shown, name.ptr, place, advice);
+        return;
+    }
     if (foreign) {
         report_add(&load->report, REPORT_MEANING, statement->name.place,
                    "unknown directive \"%.*s\" in %s; here it is \"%s\"", shown, name.ptr, place,
@@ -192,9 +201,13 @@ static void note_too_many(struct config_load *load, const struct config_directiv
     if (equals)
         name.len = (size_t)(equals - name.ptr);
     const char *nearest = report_nearest(name, names);
+    const char *advice = foreign_value(px_str_of(row->name), value->text);
     const char *quote = takes_text(row) ? "; quote what has blanks" : "";
 
-    if (nearest && px_str_equal(name, px_str_of(nearest)))
+    if (advice)
+        report_add(&load->report, REPORT_MEANING, value->place, "\"%s\" has no \"%s\"; %s",
+                   row->name, value->text.ptr, advice);
+    else if (nearest && px_str_equal(name, px_str_of(nearest)))
         report_add(&load->report, REPORT_MEANING, value->place, "write %s=%s", nearest,
                    option_value_name(row, nearest));
     else if (nearest)

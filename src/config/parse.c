@@ -16,8 +16,10 @@ enum { VALUE_COUNT_FIRST = 4, VALUE_COUNT_MAX = 4096 };
 struct parser {
     struct config_load *load;
     struct config_lexer lexer;
-    struct config_token token; /* the one at hand */
-    bool gave_up;              /* what braces are missing cannot be told any more */
+    struct config_token token;  /* the one at hand */
+    bool gave_up;               /* what braces are missing cannot be told any more */
+    struct config_place closed; /* the last brace that closed a block */
+    struct config_place astray; /* a brace whose other one stands further out than its line */
 };
 
 static void next(struct parser *parser)
@@ -104,6 +106,10 @@ static void parse_children(struct parser *parser, struct config_statement *state
     if (depth == CONFIG_DEPTH_MAX)
         note(parser, statement->open, "blocks stand at most 16 deep");
     parse_block(parser, &tail, depth + 1, &statement->open);
+    /* As its indentation has it, that one closes a block around this. */
+    if (parser->astray.line == 0 && parser->closed.line > statement->open.line &&
+        parser->closed.column < statement->name.place.column)
+        parser->astray = statement->open;
 }
 
 /* More than there may be is not read. */
@@ -178,6 +184,7 @@ static void parse_block(struct parser *parser, struct config_statement ***tail, 
         case TOKEN_CLOSE:
             if (!open)
                 note_brace(parser, parser->token.place, "\"}\" closes nothing");
+            parser->closed = parser->token.place;
             next(parser);
             if (open)
                 return;
@@ -191,8 +198,11 @@ static void parse_block(struct parser *parser, struct config_statement ***tail, 
             next(parser);
             break;
         case TOKEN_EOF:
-            if (open)
+            if (open && parser->astray.line > 0)
+                note_brace(parser, parser->astray, "\"{\" is not closed where its line begins");
+            else if (open)
                 note_brace(parser, *open, "\"{\" is not closed");
+            parser->gave_up = parser->gave_up || parser->astray.line > 0;
             return;
         }
     }

@@ -169,11 +169,24 @@ void slips_judge_variables(struct config_load *load, const struct config_value *
     }
 }
 
+/* A time as nginx's `expires` has it, in place of a Cache-Control (RFC 9111 section 5.2). */
+static void judge_expires(struct config_load *load, const struct config_value *value)
+{
+    size_t digits = strspn(value->text.ptr, "0123456789");
+
+    if (px_str_equal(value->text, px_str_of("max")) ||
+        (digits > 0 && strlen(value->text.ptr + digits) <= 1))
+        report_add(&load->report, REPORT_WARNING, value->place,
+                   "\"%s\" says nothing to a cache; write max-age=SECONDS", value->text.ptr);
+}
+
 void slips_judge(struct config_load *load, const struct config_directive *row,
                  const struct config_use *use, const struct config_value *value)
 {
     if (use->type == TYPE_METHOD || use->type == TYPE_PATTERN)
         judge_method(load, value);
+    if (strcmp(row->name, "cache_control") == 0 && use == &row->uses[1])
+        judge_expires(load, value);
     if (use->type == TYPE_TEMPLATE)
         slips_judge_variables(
             load, value, strcmp(row->name, "rewrite") == 0 || strcmp(row->name, "redirect") == 0);

@@ -597,13 +597,40 @@ def test_what_cannot_work_is_an_error(folder, text, place, said):
     ("error_page 404 /gone.html\nroute /x {\n respond\n}\nrespond 404\n", "1:16", "there is no file and no route for /gone.html"),
     ("host a.test {\n route /x {\n  redirect https\n }\n respond\n}\n", "3:3", "no address is listened on with tls"),
     ("host a.test {\n hsts\n respond\n}\n", "2:2", "hsts is said over TLS alone"),
+    ("listen :8080\nbasic_auth A users\nrespond\n", "2:1", "passwords come in the clear at :8080; listen with tls"),
+    ("listen :8080\nhost a.test {\n route /x {\n  basic_auth A users\n  respond\n }\n}\n", "4:3", "passwords come in the clear"),
+    ("listen :8080\nproxy localhost:8080\n", "2:7", "localhost:8080 is an address of this program itself (listen :8080)"),
+    ("listen 127.0.0.1:80\nproxy http://127.0.0.1\n", "2:7", "127.0.0.1:80 is an address of this program itself"),
+    ("listen unix:/tmp/pollux-none\nupstream u {\n server unix:/tmp/pollux-none\n}\nproxy u\n", "3:9", "unix:/tmp/pollux-none is an address of this program itself"),
+    ("allow 10.0.0.0/8\nrespond\n", "1:1", "nothing is denied here, so \"allow\" keeps no client out"),
+    ("allow 10.0.0.0/8\ndeny 10.1.0.0/16\ndeny all\nrespond\n", "2:6", '"allow 10.0.0.0/8" at pollux.conf:1 comes before it and decides'),
+    ("deny 2001:db8::/32\nallow 2001:db8:1::/48\nrespond\n", "2:7", '"deny 2001:db8::/32" at pollux.conf:1 comes before it and decides'),
 ])  # fmt: skip
 def test_what_does_nothing_is_a_warning(folder, text, place, said):
+    (folder / "users").write_text("u:$6$saltsalt$" + "a" * 86 + "\n")
     (folder / "pollux.conf").write_text(text)
     code, out, err = run("check", "-c", "pollux.conf", cwd=folder)
     assert (code, out) == (0, "")
     assert err.startswith(f"pollux.conf:{place}: warning: ") and said in err, err
     assert err.count("warning") == 1
+
+
+@pytest.mark.parametrize("text", [
+    "listen 127.0.0.1:8080\nbasic_auth A users\nrespond\n",
+    "listen :8080\ntrusted_proxies 10.0.0.0/8 field=forwarded\nbasic_auth A users\nrespond\n",
+    "listen :8080\nbasic_auth off\nrespond\n",
+    "listen :8080\nproxy 127.0.0.1:8081\n",
+    "listen 10.0.0.1:8080\nproxy 127.0.0.1:8080\n",
+    "listen :8080\nproxy 192.0.2.1:8080\n",
+    "deny 10.1.0.0/16\nallow 10.0.0.0/8\ndeny all\nrespond\n",
+    "allow 10.0.0.0/8\nallow 10.1.0.0/16\ndeny all\nrespond\n",
+    "allow ::/0\ndeny 10.0.0.0/8\nrespond\n",
+    "match m {\n path /x\n}\nhost a.test {\n when m {\n  allow 10.0.0.0/8\n }\n deny 10.0.0.0/16\n respond\n}\n",
+])  # fmt: skip
+def test_what_is_meant_is_no_warning(folder, text):
+    (folder / "users").write_text("u:$6$saltsalt$" + "a" * 86 + "\n")
+    (folder / "pollux.conf").write_text(text)
+    assert run("check", "-c", "pollux.conf", cwd=folder) == (0, "", "")
 
 
 @pytest.mark.parametrize("text, place, code, said", [
@@ -1204,7 +1231,7 @@ def test_explain_says_what_a_request_would_meet(folder):
         "host a.test {\n"
         "    header X-A b\n"
         "    route /x/{name} {\n"
-        "        allow 10.0.0.0/8\n"
+        "        deny 192.0.2.0/24\n"
         "        when beta {\n            header X-B c\n            respond new\n        }\n"
         "        respond old\n"
         "    }\n"
@@ -1215,7 +1242,7 @@ def test_explain_says_what_a_request_would_meet(folder):
         "host      host a.test  # pollux.conf:5\n"
         "route     route /x/{name}  # pollux.conf:7\n"
         "match     match beta: no  # pollux.conf:2\n"
-        "access    allow 10.0.0.0/8  # pollux.conf:8\n"
+        "access    deny 192.0.2.0/24  # pollux.conf:8\n"
         "header    header X-A b  # pollux.conf:6\n"
         "answer    respond old  # pollux.conf:13\n",
         "",

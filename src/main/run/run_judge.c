@@ -18,7 +18,7 @@
 
 /* --- Pages of errors -------------------------------------------------------------------------- */
 
-static bool is_served_at(const struct config_host *host, const struct config_listen *listen)
+bool run_is_served_at(const struct config_host *host, const struct config_listen *listen)
 {
     for (const struct config_bind *bind = host->binds; bind; bind = bind->next)
         if (bind->listen == listen)
@@ -100,7 +100,7 @@ static bool route_find(const struct config *config, const struct config_host *ho
     unsigned status;
 
     *out_route = NULL;
-    while (listen && !is_served_at(host, listen))
+    while (listen && !run_is_served_at(host, listen))
         listen = listen->next;
     if (!listen)
         return true;
@@ -312,7 +312,7 @@ static void judge_hsts(struct config *config, const struct config_node *nodes,
         return;
     for (const struct config_listen *listen = config->settings->listens; listen;
          listen = listen->next)
-        if (listen->is_tls && (!host || is_served_at(host, listen)))
+        if (listen->is_tls && (!host || run_is_served_at(host, listen)))
             return;
     report_add(&config->load.report, REPORT_WARNING, node_place(hsts),
                "hsts is said over TLS alone, and no address here is listened on with tls");
@@ -364,6 +364,7 @@ void run_judge(struct config *config)
     CHECK(config->site && !report_has_errors(&config->load.report));
     CHECK(config->settings && config->settings->hosts);
     judge_proxies(config);
+    run_doubts(config);
     judge_https(config, config->settings->nodes);
     if (config->settings->hosts->node) {
         judge_pages(config, config->settings->nodes, NULL);

@@ -9,4 +9,13 @@
 /* Notes them in the configuration's report.  It is without errors, and its site is whole. */
 void run_judge(struct config *config);
 
+/* What can be meant and most often is not (run_doubts.c); run_judge's. */
+void run_doubts(struct config *config);
+
+struct config_host;
+struct config_listen;
+
+/* Whether a host is served at a listener. */
+bool run_is_served_at(const struct config_host *host, const struct config_listen *listen);
+
 #endif

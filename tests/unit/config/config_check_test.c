@@ -166,6 +166,38 @@ static const char *const cases[][2] = {
     {"match a { scheme https http }", ""},
     {"limits { connections x }", "a.conf:1:22: \"x\" is not a number, or off"},
     {"respond\nworkers x y", "a.conf:2:9: \"x\" is not a number, or auto"},
+    {"http { server { listen 80; } }",
+     "a.conf:1:1: unknown directive \"http\" in the file; leave the line and its \"}\" out: what "
+     "is inside stands in the file itself"},
+    {"events { worker_connections 5; }", "a.conf:1:1: unknown directive \"events\" in the file; "
+                                         "leave the block out: there is nothing to set"},
+    {"example.org { respond }", "a.conf:1:1: unknown directive \"example.org\" in the file; a site "
+                                "begins so: host NAME { ... }, and an address is: listen ADDR"},
+    {"localhost:8080 { respond }",
+     "a.conf:1:1: unknown directive \"localhost:8080\" in the file; a site begins so: host NAME { "
+     "... }, and an address is: listen ADDR"},
+    {":8080 { respond }", "a.conf:1:1: unknown directive \":8080\" in the file; an address is "
+                          "listened on so, without a block: listen :PORT"},
+    {"host a { @api path /x }",
+     "a.conf:1:10: unknown directive \"@api\" in host; conditions are named so: match NAME { path "
+     "/x/* }, and used with when NAME { ... }"},
+    {"route / { fastcgi_pass unix:/s }",
+     "a.conf:1:11: unknown directive \"fastcgi_pass\" in route; here it is \"proxy, to a server "
+     "that speaks HTTP\""},
+    {"route / { proxy_read_timeout 60s }",
+     "a.conf:1:11: unknown directive \"proxy_read_timeout\" in route; here it is \"proxy ADDR { "
+     "timeouts silence=TIME }\""},
+    {"listen :443 ssl", "a.conf:1:13: \"listen\" has no \"ssl\"; write tls"},
+    {"listen :80 default_server", "a.conf:1:12: \"listen\" has no \"default_server\"; leave it "
+                                  "out: host * { ... } takes what no other host does"},
+    {"header X-Frame-Options DENY always", "a.conf:1:29: \"header\" has no \"always\"; leave "
+                                           "\"always\" out: answers of every status get the field"},
+    {"files x\ncache_control *.css 1y",
+     "a.conf:2:21: warning: \"1y\" says nothing to a cache; write max-age=SECONDS"},
+    {"cache_control *.css max",
+     "a.conf:1:21: warning: \"max\" says nothing to a cache; write max-age=SECONDS"},
+    {"server_tokens off", "a.conf:1:1: unknown directive \"server_tokens\" in the file; leave it "
+                          "out: the version is not said"},
     {"when a { respond }", "a.conf:1:1: \"when\" stands in host or route, not in the file"},
 };
 
@@ -178,7 +210,7 @@ static void each_wrong_line_has_its_words(void **state)
         first_line(cases[index][0], line, sizeof(line));
         assert_string_equal(line, cases[index][1]);
     }
-    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 106);
+    assert_int_equal(sizeof(cases) / sizeof(cases[0]), 120);
 }
 
 /* A row that is not documented, or whose example does not load, would be a directive of which the

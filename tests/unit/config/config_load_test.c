@@ -125,6 +125,9 @@ static void texts_are_read(void **state)
 
 static const char *const bad[][2] = {
     {"a {", AT("1:3", "\"{\" is not closed", "a {", "  ^")},
+    {"a {\n  b {\n  c\n}\n",
+     "a.conf:2:5: \"{\" is not closed where its line begins\n    2 |   b {\n      |     ^\n"},
+    {"a {\n  b {\n  }\n", AT("1:3", "\"{\" is not closed", "a {", "  ^")},
     {"a }", AT("1:3", "\"}\" closes nothing", "a }", "  ^")},
     {"{ a }", AT("1:1", "\"{\" stands behind a directive, on the same line", "{ a }", "^")},
     {"a \"b", AT("1:3", "the quote is not closed on its line", "a \"b", "  ^")},
@@ -185,7 +188,7 @@ static void wrong_texts_are_told_at_their_place(void **state)
 
         check(files, NULL, bad[index][1]);
     }
-    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 32);
+    assert_int_equal(sizeof(bad) / sizeof(bad[0]), 34);
 }
 
 static void an_included_file_is_named_with_its_includer(void **state)
