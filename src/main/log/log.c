@@ -2,9 +2,10 @@
  * Writing the access log.
  *
  * The happy path: log_write appends to `filling`; when no write is under way the two buffers change
- * places and a helper thread writes the full one.  It can fail by a reader that sleeps (`filling`
- * reaches its maximum), by a reader that is gone and by a full disk: lines are dropped, counted,
- * and spoken of on stderr, at most once in REPORT_PAUSE_MS.
+ * places and a helper thread writes the full one.  Where there is no room for it the loop waits for
+ * some, so that readers that sleep, however many, hold no helper thread.  It can fail by such a
+ * reader (`filling` reaches its maximum), by one that is gone and by a full disk: lines are
+ * dropped, counted, and spoken of on stderr, at most once in REPORT_PAUSE_MS.
  */
 #include "main/log/log.h"
 
@@ -26,6 +27,9 @@ enum {
     LOG_BYTES_MAX = 4 * 1024 * 1024, /* lines that wait; twice that is the most memory taken */
     LOG_BYTES_KEPT = 64 * 1024,      /* a buffer that grew larger is given back when it is empty */
     REPORT_PAUSE_MS = 10 * 1000,
+    /* Until what cannot be watched is asked for room again; doubled while there is none. */
+    AGAIN_FIRST_MS = 2,
+    AGAIN_MOST_MS = 64,
 };
 
 struct log {
@@ -33,7 +37,13 @@ struct log {
     struct log_file file; /* while busy: the helper thread's */
     struct buf filling;
     struct buf writing; /* while busy: the helper thread's */
+    size_t done;        /* of `writing`: bytes that were written; constant while busy */
     bool is_busy;
+    bool is_waiting; /* for room, and not busy */
+    px_watch *room;  /* owned: while it waits, where that can be watched; else NULL */
+    px_timer *again; /* owned: else; NULL: there is no loop */
+    uint32_t again_ms;
+    const struct patience *patience; /* borrowed: at the end; NULL: room is waited for for ever */
     bool is_reopen_wanted;
     int next_fd;       /* owned: what reopening gives; -1: the path is opened */
     bool is_reopening; /* what the helper thread was asked to do; constant while busy */
@@ -50,8 +60,6 @@ struct log {
     int sink_errno; /* why it took no line since; 0: it did, or none was sent */
     const char *drop_reason; /* static, or of strerror */
     uint64_t reported_at_ms; /* 0: never */
-    _Atomic uint64_t
-        give_up_at_ms; /* shared with the helper thread: until when to wait; 0: for ever */
 };
 
 static uint64_t now_ms(void)
@@ -102,22 +110,37 @@ px_err log_open_at(const char *path, int fd, int lock_fd, uint32_t number, struc
     return error_clear(out_error);
 }
 
+static void wait_end(struct log *log)
+{
+    px_watch_destroy(log->room);
+    log->room = NULL;
+    if (log->again)
+        px_timer_stop(log->again);
+    log->is_waiting = false;
+}
+
+/* Leaves the loop. */
+static void log_leave(struct log *log)
+{
+    wait_end(log);
+    px_timer_destroy(log->again);
+    log->again = NULL;
+    log->loop = NULL;
+}
+
 void log_close(struct log *log)
 {
     if (!log)
         return;
+    CHECK(!log->loop || !log->is_busy); /* a helper thread would report to it */
+    if (log->loop)
+        log_leave(log);
     log_file_close(&log->file);
     if (log->next_fd >= 0)
         close(log->next_fd);
     buf_deinit(&log->filling);
     buf_deinit(&log->writing);
     free(log);
-}
-
-void log_start(struct log *log, px_loop *loop)
-{
-    CHECK(loop && !log->is_busy); /* a helper thread of the loop before would report there */
-    log->loop = loop;
 }
 
 void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped)
@@ -165,8 +188,9 @@ static void log_work(void *context)
     else if (log->is_reopening)
         log->reopen_errno = log_file_reopen(&log->file);
     log->written_bytes = 0;
-    log->write_errno = log_file_write(&log->file, buf_str(&log->writing), &log->give_up_at_ms,
-                                      &log->written_bytes);
+    log->write_errno = log_file_write(
+        &log->file, px_str_make(log->writing.ptr + log->done, log->writing.len - log->done),
+        &log->written_bytes);
 }
 
 static void buf_empty(struct buf *buf)
@@ -186,16 +210,78 @@ static bool is_of_receiver(int failure)
            failure == ENOTDIR || failure == EACCES || failure == EPERM;
 }
 
+/* Whether there will be room for what is left, and it may be waited for. */
+static bool is_worth_waiting(const struct log *log)
+{
+    return (log->write_errno == EAGAIN || log->write_errno == EBUSY) &&
+           log->done < log->writing.len && (!log->patience || patience_left_ms(log->patience) > 0);
+}
+
+static void on_room(px_watch *watch, unsigned events, void *context)
+{
+    struct log *log = context;
+
+    (void)events;
+    CHECK(log->room == watch && log->is_waiting);
+    wait_end(log);
+    log_submit(log);
+}
+
+static void on_again(px_timer *timer, void *context)
+{
+    struct log *log = context;
+
+    CHECK(log->again == timer && log->is_waiting);
+    wait_end(log);
+    log_submit(log);
+}
+
+static void wait_begin(struct log *log)
+{
+    int fd = log->write_errno == EAGAIN ? log_file_watchable(&log->file) : -1;
+
+    CHECK(!log->is_busy && !log->is_waiting && !log->room);
+    log->is_waiting = true;
+    if (log->written_bytes > 0)
+        log->again_ms = 0;
+    if (fd >= 0)
+        log->room = px_watch_create(log->loop, fd, PX_WATCH_WRITE, on_room, log, NULL);
+    if (log->room)
+        return;
+    log->again_ms = log->again_ms == 0 ? AGAIN_FIRST_MS : 2 * log->again_ms;
+    if (log->again_ms > AGAIN_MOST_MS)
+        log->again_ms = AGAIN_MOST_MS;
+    px_timer_start(log->again, log->again_ms);
+}
+
+static const char *drop_reason(const struct log *log)
+{
+    if (log->write_errno == EAGAIN || log->write_errno == EBUSY)
+        return "the log is not read";
+    return log->write_errno != 0 ? strerror(log->write_errno) : "no thread could be had for them";
+}
+
+/* Gives up what is left of `writing`, if anything is. */
+static void batch_end(struct log *log)
+{
+    size_t left = log->writing.len - log->done;
+
+    CHECK(log->done <= log->writing.len && !log->is_busy);
+    if (left > 0) {
+        log_file_drop(&log->file);
+        log_drop(log, count_lines(log->writing.ptr + log->done, left), drop_reason(log));
+    }
+    buf_empty(&log->writing);
+    log->done = 0;
+    log->again_ms = 0;
+}
+
 static void log_done(px_err status, void *context)
 {
     struct log *log = context;
-    size_t written = status == PX_OK ? log->written_bytes : 0;
 
-    CHECK(log->is_busy && log->written_bytes <= log->writing.len);
+    CHECK(log->is_busy && log->written_bytes <= log->writing.len - log->done);
     log->is_busy = false;
-    if (written < log->writing.len)
-        log_drop(log, count_lines(log->writing.ptr + written, log->writing.len - written),
-                 log->write_errno == EAGAIN ? "the log is not read" : strerror(log->write_errno));
     if (status == PX_OK && log->writing.len > 0)
         log->sink_errno = is_of_receiver(log->write_errno) ? log->write_errno : 0;
     if (status == PX_OK && log->is_reopening && log->reopen_errno != 0)
@@ -206,21 +292,34 @@ static void log_done(px_err status, void *context)
     if (status != PX_OK && log->taking_fd >= 0)
         close(log->taking_fd);
     log->taking_fd = -1;
-    buf_empty(&log->writing);
+    if (status == PX_OK)
+        log->done += log->written_bytes;
+    if (status == PX_OK && is_worth_waiting(log))
+        wait_begin(log);
+    else
+        batch_end(log);
     log_report(log, false);
     log_submit(log);
 }
 
-/* Hands what was collected to a helper thread, unless one writes already. */
+/* Hands what is left, or was collected, to a helper thread, unless one writes already or there is
+ * no room.  A file that is to be opened anew may have some. */
 static void log_submit(struct log *log)
 {
-    if (log->is_busy || (log->filling.len == 0 && !log->is_reopen_wanted))
+    if (log->is_busy || (log->is_waiting && !log->is_reopen_wanted))
         return;
-    struct buf empty = log->writing;
+    wait_end(log);
+    if (log->writing.len == 0) {
+        struct buf empty = log->writing;
 
-    log->writing = log->filling;
-    log->filling = empty;
-    CHECK(log->filling.len == 0 && log->taking_fd < 0);
+        if (log->filling.len == 0 && !log->is_reopen_wanted)
+            return;
+        log->writing = log->filling;
+        log->filling = empty;
+        log->write_errno = 0;
+        CHECK(log->filling.len == 0 && log->done == 0);
+    }
+    CHECK(log->taking_fd < 0);
     log->is_reopening = log->is_reopen_wanted;
     log->taking_fd = log->next_fd;
     log->is_reopen_wanted = false;
@@ -234,9 +333,16 @@ static void log_submit(struct log *log)
     log->is_reopen_wanted = log->is_reopening;
     log->next_fd = log->taking_fd;
     log->taking_fd = -1;
-    empty = log->filling;
-    log->filling = log->writing;
-    log->writing = empty;
+}
+
+px_err log_start(struct log *log, px_loop *loop, px_error *out_error)
+{
+    CHECK(loop && !log->loop && !log->is_busy);
+    log->again = px_timer_create(loop, on_again, log);
+    if (!log->again)
+        return error_set(out_error, PX_ERR_MEMORY, 0, "cannot open the log: out of memory");
+    log->loop = loop;
+    return error_clear(out_error);
 }
 
 void log_write(px_str lines, void *context)
@@ -290,22 +396,34 @@ void log_hasten(struct log *log, const struct patience *patience)
 {
     if (!log || !log->loop)
         return;
-    atomic_store(&log->give_up_at_ms, patience->until_ms);
+    log->patience = patience;
     log_submit(log);
 }
 
 void log_finish(struct log *log, const struct patience *patience)
 {
+    px_err err = PX_OK;
     px_error error;
 
     if (!log || !log->loop)
         return;
     log_hasten(log, patience);
-    /* A job under way ends by itself, at the latest when its patience does; and that may be shorter
-     * after any step. */
-    while (log->is_busy && px_loop_wait(log->loop, -1, &error) == PX_OK)
-        atomic_store(&log->give_up_at_ms, patience->until_ms);
-    log->dropped += count_lines(log->filling.ptr, log->filling.len);
+    while (err == PX_OK && (log->is_busy || log->is_waiting)) {
+        int left_ms = patience_left_ms(patience);
+
+        if (!log->is_busy && left_ms == 0) {
+            wait_end(log);
+            batch_end(log);
+            log_submit(log); /* what has been collected since; it is tried once */
+            continue;
+        }
+        /* A helper thread waits for a disk at most. */
+        err = px_loop_wait(log->loop, log->is_busy ? -1 : left_ms, &error);
+    }
+    if (!log->is_busy)
+        batch_end(log);
+    if (log->filling.len > 0)
+        log_drop(log, count_lines(log->filling.ptr, log->filling.len), drop_reason(log));
     log_report(log, true);
-    log->loop = NULL;
+    log_leave(log);
 }

@@ -30,8 +30,9 @@ PX_MUST_CHECK px_err log_open(const char *path, int fd, int lock_fd, struct log 
 PX_MUST_CHECK px_err log_open_at(const char *path, int fd, int lock_fd, uint32_t number,
                                  struct log **out_log, px_error *out_error);
 
-/* Says on whose helper threads it is written. */
-void log_start(struct log *log, px_loop *loop);
+/* Says on whose helper threads it is written, and where room is waited for.  PX_OK or
+ * PX_ERR_MEMORY. */
+PX_MUST_CHECK px_err log_start(struct log *log, px_loop *loop, px_error *out_error);
 
 /* Where dropped lines are counted too; borrowed: outlives the log. */
 void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped);

@@ -1,10 +1,10 @@
 /*
  * The descriptor of the log.
  *
- * The happy path is one write.  A pipe, a terminal or a socket may have no room: then it waits with
- * poll, in short turns, so that the end of the program is not held up by a reader that sleeps.
- * stdout is shared with other programs, so its flags are left alone: where it can be, it is opened
- * once more with O_NONBLOCK, and where it cannot, only what is sure to fit is written.
+ * The happy path is one write.  A pipe, a terminal or a socket may have no room: then that is said,
+ * and the rest is written later, so that a reader that sleeps holds no helper thread. stdout is
+ * shared with other programs, so its flags are left alone: where it can be, it is opened once more
+ * with O_NONBLOCK, and where it cannot, only what is sure to fit is written.
  *
  * Lines of several processes are kept apart twice.  A file takes a write to its end whole, and a
  * pipe takes whole lines of up to PIPE_BUF bytes whole; the lock is for lines that are longer, and
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,8 +28,6 @@
 #include "base/check.h"
 
 enum {
-    WAIT_TURN_MS = 50,
-    LOCK_TURN_MS = 2,
     LOCK_PATIENCE_MS = 1000, /* a batch is written in much less, unless its reader sleeps */
     LOG_MODE = 0640,
 };
@@ -39,13 +38,6 @@ static uint64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static bool is_over(const _Atomic uint64_t *give_up_at_ms)
-{
-    uint64_t at = atomic_load(give_up_at_ms);
-
-    return at != 0 && now_ms() >= at;
 }
 
 /* Whether a link there is root's alone: a user that may write its folder could put one there that
@@ -127,7 +119,7 @@ static void look_at(struct log_file *file)
         return;
     file->is_socket = S_ISSOCK(status.st_mode);
     file->is_stream = file->is_socket || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
-    file->is_torn = false;
+    file->is_torn = file->is_torn && file->is_within;
 }
 
 int log_lock_create(void)
@@ -157,8 +149,19 @@ int log_file_open(struct log_file *out_file, const char *path, int fd, int lock_
     return 0;
 }
 
+static void lock_put(struct log_file *file)
+{
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = file->lock_at, .l_len = 1};
+
+    if (file->is_locked)
+        (void)fcntl(file->lock_fd, F_SETLK, &lock);
+    file->is_locked = false;
+}
+
 void log_file_close(struct log_file *file)
 {
+    lock_put(file);
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;
@@ -185,35 +188,27 @@ void log_file_take(struct log_file *file, int fd)
     look_at(file);
 }
 
-/* A lock between processes that goes away with the one that holds it: whether it was had.  It is
- * waited for once; while it stays taken after that, it is only asked for. */
-static bool lock_take(struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
+/* A lock between processes that goes away with the one that holds it: 0, also where it is not to be
+ * had, or EBUSY: it is asked for again.  While it stays taken after that, it is only asked for. */
+static int lock_take(struct log_file *file)
 {
     struct flock lock = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = file->lock_at, .l_len = 1};
-    const struct timespec turn = {.tv_nsec = LOCK_TURN_MS * 1000000};
-    uint64_t until_ms = file->is_lock_kept ? 0 : now_ms() + LOCK_PATIENCE_MS;
 
-    if (file->lock_fd < 0)
-        return false;
-    /* Not F_SETLKW: a process that holds it may wait for a reader that sleeps. */
-    while (fcntl(file->lock_fd, F_SETLK, &lock) != 0) {
-        if (now_ms() >= until_ms || is_over(give_up_at_ms)) {
-            file->is_lock_kept = true;
-            return false;
-        }
-        nanosleep(&turn, NULL);
+    if (file->lock_fd < 0 || file->is_locked)
+        return 0;
+    if (fcntl(file->lock_fd, F_SETLK, &lock) == 0) {
+        file->is_locked = true;
+        file->is_lock_kept = false;
+        file->lock_asked_ms = 0;
+        return 0;
     }
-    file->is_lock_kept = false;
-    return true;
-}
-
-static void lock_put(const struct log_file *file)
-{
-    struct flock lock = {
-        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = file->lock_at, .l_len = 1};
-
-    (void)fcntl(file->lock_fd, F_SETLK, &lock);
+    if (file->is_lock_kept)
+        return 0;
+    if (file->lock_asked_ms == 0)
+        file->lock_asked_ms = now_ms();
+    file->is_lock_kept = now_ms() - file->lock_asked_ms >= LOCK_PATIENCE_MS;
+    return file->is_lock_kept ? 0 : EBUSY;
 }
 
 /* How much goes in one write: all into a file; of a stream as many whole lines as it takes whole,
@@ -238,32 +233,28 @@ static ssize_t write_some(const struct log_file *file, const char *ptr, size_t l
     return write(file->fd, ptr, len);
 }
 
-/* Waits until there is room.  0, or EAGAIN when it gave up. */
-static int wait_for_room(const struct log_file *file, const _Atomic uint64_t *give_up_at_ms)
+static bool has_room(const struct log_file *file)
 {
-    struct pollfd wait = {.fd = file->fd, .events = POLLOUT};
+    struct pollfd room = {.fd = file->fd, .events = POLLOUT};
 
-    while (file->is_stream && poll(&wait, 1, WAIT_TURN_MS) <= 0)
-        if (is_over(give_up_at_ms))
-            return EAGAIN;
-    return 0;
+    return !file->is_stream || poll(&room, 1, 0) > 0;
 }
 
-static int write_whole(const struct log_file *file, px_str lines,
-                       const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes)
+static int write_whole(const struct log_file *file, px_str lines, size_t *out_bytes)
 {
     size_t done = 0;
     int failure = 0;
 
     while (done < lines.len && failure == 0) {
-        failure = wait_for_room(file, give_up_at_ms);
-        if (failure != 0)
+        if (!has_room(file)) {
+            failure = EAGAIN;
             break;
+        }
         ssize_t bytes = write_some(file, lines.ptr + done, lines.len - done);
 
         if (bytes >= 0)
             done += (size_t)bytes;
-        else if (errno != EINTR && errno != EAGAIN)
+        else if (errno != EINTR)
             failure = errno;
     }
     CHECK(done <= lines.len && (done == lines.len || failure != 0));
@@ -271,29 +262,44 @@ static int write_whole(const struct log_file *file, px_str lines,
     return failure;
 }
 
-int log_file_write(struct log_file *file, px_str lines, const _Atomic uint64_t *give_up_at_ms,
-                   size_t *out_bytes)
+int log_file_watchable(const struct log_file *file)
 {
+    bool is_watchable = file->is_stream && !(file->is_sink && atomic_load(&file->is_named));
+
+    return is_watchable ? file->fd : -1;
+}
+
+int log_file_write(struct log_file *file, px_str lines, size_t *out_bytes)
+{
+    *out_bytes = 0;
     if (file->is_sink)
         return log_sink_write(&file->sink, file->fd, lines,
                               file->is_alone && file->sink.is_unix ? &file->is_named : NULL,
-                              give_up_at_ms, out_bytes);
+                              out_bytes);
     size_t bytes = 0;
-    bool is_locked = lock_take(file, give_up_at_ms);
-    int failure = 0;
+    int failure = lock_take(file);
 
-    *out_bytes = 0;
+    if (failure != 0)
+        return failure;
     /* A line that was cut by a full disk is ended first, so that it does not swallow the next. */
-    if (file->is_torn && lines.len > 0) {
-        failure = write_whole(file, px_str_make("\n", 1), give_up_at_ms, &bytes);
+    if (file->is_torn && !file->is_within && lines.len > 0) {
+        failure = write_whole(file, px_str_make("\n", 1), &bytes);
         file->is_torn = failure != 0;
     }
     if (failure == 0) {
-        failure = write_whole(file, lines, give_up_at_ms, out_bytes);
+        failure = write_whole(file, lines, out_bytes);
         if (*out_bytes > 0)
             file->is_torn = lines.ptr[*out_bytes - 1] != '\n';
+        /* Other processes write nothing into the midst of it. */
+        file->is_within = file->is_torn && failure == EAGAIN;
     }
-    if (is_locked)
+    if (!file->is_within)
         lock_put(file);
     return failure;
+}
+
+void log_file_drop(struct log_file *file)
+{
+    file->is_within = false;
+    lock_put(file);
 }

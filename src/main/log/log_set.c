@@ -185,7 +185,9 @@ px_err log_set_start(struct log_set *set, px_loop *loop, int lock_fd, px_metrics
         if (err != PX_OK)
             return err;
         entry->fd = -1; /* the log has it */
-        log_start(entry->log, loop);
+        err = log_start(entry->log, loop, out_error);
+        if (err != PX_OK)
+            return err;
         log_count_in(entry->log, metrics, dropped);
     }
     return PX_OK;

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +28,6 @@ enum {
     /* RFC 5426 section 3.2: receivers should take 2048 octets; common ones take 8 KiB. */
     LINE_BYTES_MAX = 8 * 1024 - HEADER_BYTES_MAX,
     LINE_BYTES_SURE = 1024, /* of a line that was too long all the same */
-    WAIT_TURN_MS = 50,
     NS_PER_US = 1000,
 };
 
@@ -215,17 +213,6 @@ int log_sink_open(const struct log_sink *sink)
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
-static bool is_over(const _Atomic uint64_t *give_up_at_ms)
-{
-    uint64_t at = atomic_load(give_up_at_ms);
-    struct timespec now;
-
-    if (at == 0)
-        return false;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 >= at;
-}
-
 /* RFC 5424 section 6: PRI, version, timestamp, host, application, process, no message id and no
  * structured data.  In the journal's own form (systemd's "native protocol") fields. */
 static size_t header_write(const struct log_sink *sink, char out[HEADER_BYTES_MAX])
@@ -306,9 +293,8 @@ static bool name_it(int failure, _Atomic bool *is_named)
 }
 
 int log_sink_write(const struct log_sink *sink, int fd, px_str lines, _Atomic bool *is_named,
-                   const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes)
+                   size_t *out_bytes)
 {
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
     bool was_told = false;
 
     ASSERT(fd >= 0 && sink->place[0] != '\0');
@@ -323,9 +309,7 @@ int log_sink_write(const struct log_sink *sink, int fd, px_str lines, _Atomic bo
         if (sink->is_unix && name_it(failure, is_named))
             continue;
         if (failure == EAGAIN || failure == ENOBUFS) {
-            if (is_over(give_up_at_ms))
-                return EAGAIN;
-            (void)poll(&wait, 1, WAIT_TURN_MS);
+            return EAGAIN;
         } else if (failure == ECONNREFUSED && !sink->is_unix && !was_told) {
             was_told = true; /* of a datagram of before (ICMP): this one was not sent yet */
         } else if (failure == ENOTCONN) {

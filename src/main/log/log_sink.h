@@ -56,10 +56,10 @@ struct log_sink_face {
 /* Looks at it.  0, or an errno: nothing has that name. */
 int log_sink_look(const struct log_sink *sink, struct log_sink_face *out_face);
 
-/* Sends each line, waiting for room until *give_up_at_ms (0: for ever): 0, EAGAIN, or another
- * errno; *out_bytes is how much of `lines` was sent, whole lines.  is_named: whether each message
- * of a unix sink names its receiver, which is set when it has to; NULL: none does. */
+/* Sends each line while there is room, and waits for none: 0, EAGAIN where there is none, or
+ * another errno; *out_bytes is how much of `lines` was sent, whole lines.  is_named: whether each
+ * message of a unix sink names its receiver, which is set when it has to; NULL: none does. */
 int log_sink_write(const struct log_sink *sink, int fd, px_str lines, _Atomic bool *is_named,
-                   const _Atomic uint64_t *give_up_at_ms, size_t *out_bytes);
+                   size_t *out_bytes);
 
 #endif

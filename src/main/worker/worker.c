@@ -205,7 +205,8 @@ static px_err life_make(struct life *life, px_error *out_error)
     server_options.memory_bytes_max = processes_memory(worker->options, worker->worker_count);
     server_options.metrics = worker->counts->metrics;
     if (life->log) {
-        log_start(life->log, life->loop);
+        if (log_start(life->log, life->loop, out_error) != PX_OK)
+            return out_error->code;
         log_count_in(life->log, worker->counts->metrics, worker->counts->at[COUNT_LOG_DROPPED]);
         server_options.on_log = log_write;
         server_options.log_context = life->log;

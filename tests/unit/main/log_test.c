@@ -58,7 +58,7 @@ static void place_open(struct place *place, const char *path, bool is_shared)
 
     place->lock_fd = is_shared ? log_lock_create() : -1;
     assert_int_equal(log_open(path, -1, place->lock_fd, &place->log, &error), PX_OK);
-    log_start(place->log, place->loop);
+    assert_int_equal(log_start(place->log, place->loop, NULL), PX_OK);
 }
 
 static void finish(struct log *log, uint32_t patience_ms)
@@ -325,14 +325,15 @@ static void writers_do_not_mix(void **state)
     place_init(&place);
     assert_int_equal(mkfifo(place.path, 0600), 0);
     int reader = open(place.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    place_open(&place, place.path, true);
+    place.lock_fd = log_lock_create();
+    assert_int_equal(log_open(place.path, -1, place.lock_fd, &place.log, NULL), PX_OK);
     for (int writer = 0; writer < WRITERS; writer++) {
         pids[writer] = fork();
         assert_true(pids[writer] >= 0);
         if (pids[writer] > 0)
             continue;
         px_loop *loop = px_loop_create(NULL, NULL);
-        log_start(place.log, loop);
+        assert_int_equal(log_start(place.log, loop, NULL), PX_OK);
         for (unsigned i = 0; i < BLOCKS; i++)
             log_write(block_make(block, sizeof(block), i), place.log);
         finish(place.log, 20000);
