@@ -80,7 +80,7 @@ bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has
     uint64_t fair = left > reserve ? (left - reserve) / BUDGET_LEFT_PART : 0;
 
     if (has_bytes + more_bytes > BUDGET_FIRST_BYTES && has_bytes + more_bytes > fair &&
-        left < most / 2)
+        budget_is_short(budget, kind))
         return false;
     return budget_take(budget, kind, more_bytes);
 }

@@ -138,6 +138,12 @@ static inline bool budget_take(struct budget *budget, enum budget_kind kind, uin
 bool budget_take_fair(struct budget *budget, enum budget_kind kind, uint64_t has_bytes,
                       uint64_t more_bytes);
 
+/* Whether more than half of what a kind may have is taken: what is not in use goes back then. */
+static inline bool budget_is_short(const struct budget *budget, enum budget_kind kind)
+{
+    return budget_left(budget, kind) < budget->shares[kind].bytes_max / 2;
+}
+
 /* Whether taking that much would leave less than what is set aside for the first bytes of each. */
 static inline bool budget_is_at_reserve(const struct budget *budget, enum budget_kind kind,
                                         uint64_t more_bytes)

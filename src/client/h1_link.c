@@ -118,7 +118,10 @@ static void on_recv_end(px_stream *stream, px_err reason, void *context)
         return;
     }
     if (reason != PX_OK) {
-        if (reason == PX_ERR_LIMIT)
+        /* That is no fault of the server's. */
+        if (reason == PX_ERR_LIMIT && budget_is_short(&link->client->loop->memory, BUDGET_INBOX))
+            fetch_end(link->fetch, PX_ERR_MEMORY, "no memory for what came");
+        else if (reason == PX_ERR_LIMIT)
             fetch_end(link->fetch, PX_ERR_LIMIT, "its bytes found no room");
         else
             link_lost(link, reason, "the connection was reset");
@@ -163,5 +166,7 @@ static const px_stream_events h1_events = {on_recv, on_recv_end, on_sent, on_clo
 void h1_link_open(struct link *link)
 {
     conduit_attach(&link->conduit, &h1_events, link);
+    if (!link->origin->trust)
+        link->stream->handle.flags |= STREAM_FRUGAL;
     conduit_recv_start(&link->conduit);
 }

@@ -27,6 +27,7 @@ struct exchange_upstream {
 struct exchange_places {
     uint8_t busy;    /* requests that a server has */
     uint8_t waiting; /* requests that wait for one */
+    uint8_t kept;    /* requests of which content is kept that the other side has not taken */
 };
 
 /* That of the connection that carries the exchange: good until its on_end has returned.  NULL: it

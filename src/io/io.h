@@ -72,31 +72,34 @@ struct io_handle {
 };
 
 /* A handle that the engine does not know yet; its owner has zeroed it. */
-static inline void handle_init(struct io_handle *handle, px_loop *loop, int fd,
-                               enum handle_kind kind)
+static inline void handle_init(struct io_handle *handle, px_loop *loop, int fd, uint8_t kind)
 {
     list_init(&handle->work);
     handle->loop = loop;
     handle->fd = fd;
     handle->slot = SLOT_NONE;
-    handle->kind = (uint8_t)kind;
+    handle->kind = kind;
 }
 
 enum stream_flags {
-    STREAM_RECV = 1 << 0,       /* receiving is wanted */
-    STREAM_PRESENT = 1 << 1,    /* the inbox is to be presented without new bytes */
-    STREAM_ENDED = 1 << 2,      /* on_recv_end was called */
-    STREAM_SENDING = 1 << 3,    /* a send is in flight */
-    STREAM_CLOSING = 1 << 4,    /* close was called */
-    STREAM_RESET = 1 << 5,      /* ... and the peer is to see a reset */
-    STREAM_RUNNING = 1 << 6,    /* the engine is inside of its callbacks */
-    STREAM_OWNED = 1 << 7,      /* allocated by the loop, freed after on_closed */
-    STREAM_SHUT = 1 << 8,       /* our side has ended */
-    STREAM_EAGER = 1 << 9,      /* accepted with its first bytes there: read at once */
-    STREAM_DETACHED = 1 << 10,  /* released: the descriptor is not ours any more */
-    STREAM_FULL = 1 << 11,      /* it ended because its inbox found no room */
-    STREAM_LEFT = 1 << 12,      /* the loop's on_left was called */
-    STREAM_TELLS_LEFT = 1 << 13 /* ... as its owner wants */
+    STREAM_RECV = 1 << 0,        /* receiving is wanted */
+    STREAM_PRESENT = 1 << 1,     /* the inbox is to be presented without new bytes */
+    STREAM_ENDED = 1 << 2,       /* on_recv_end was called */
+    STREAM_SENDING = 1 << 3,     /* a send is in flight */
+    STREAM_CLOSING = 1 << 4,     /* close was called */
+    STREAM_RESET = 1 << 5,       /* ... and the peer is to see a reset */
+    STREAM_RUNNING = 1 << 6,     /* the engine is inside of its callbacks */
+    STREAM_OWNED = 1 << 7,       /* allocated by the loop, freed after on_closed */
+    STREAM_SHUT = 1 << 8,        /* our side has ended */
+    STREAM_EAGER = 1 << 9,       /* accepted with its first bytes there: read at once */
+    STREAM_DETACHED = 1 << 10,   /* released: the descriptor is not ours any more */
+    STREAM_FULL = 1 << 11,       /* it ended because its inbox found no room */
+    STREAM_LEFT = 1 << 12,       /* the loop's on_left was called */
+    STREAM_TELLS_LEFT = 1 << 13, /* ... as its owner wants */
+    /* Where unread bytes are short it receives no more at once than is set aside for each: its
+     * receiver may have to leave them, and has what others do for them.  Not for what must be whole
+     * to be of use. */
+    STREAM_FRUGAL = 1 << 14
 };
 
 /* A stream.  Embedded in a connection, or allocated for a public caller (STREAM_OWNED). */

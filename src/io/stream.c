@@ -84,6 +84,9 @@ size_t stream_recv_room(px_stream *stream, char **out_ptr)
     if (stream->inbox.len > 0)
         return inbox_room(&stream->inbox, stream->handle.loop, out_ptr);
     *out_ptr = stream->handle.loop->chunk;
+    if ((stream->handle.flags & STREAM_FRUGAL) &&
+        budget_is_short(&stream->handle.loop->memory, BUDGET_INBOX))
+        return BUDGET_FIRST_BYTES;
     return RECV_CHUNK_BYTES;
 }
 
@@ -122,7 +125,7 @@ void stream_deliver(px_stream *stream, char *bytes, size_t count)
     if (PX_LIKELY(used == count) || (stream->handle.flags & (STREAM_CLOSING | STREAM_DETACHED)))
         return;
     px_err err = inbox_keep(&stream->inbox, loop, bytes + used, count - used,
-                            stream->handle.flags & STREAM_RECV);
+                            stream->handle.flags & (STREAM_RECV | STREAM_FRUGAL));
 
     if (err != PX_OK)
         stream_report_end(stream, err);

@@ -21,25 +21,69 @@ void flow_deinit(struct flow *flow)
     buf_deinit(&flow->kept);
 }
 
-px_err flow_put(struct flow *flow, px_str bytes, size_t *out_used)
+/* What was taken is not kept for another time. */
+static void taken_drop(struct flow *flow)
+{
+    flow->dropped += flow->at;
+    buf_consume(&flow->kept, flow->at);
+    flow->at = 0;
+}
+
+/* Room for so many bytes, or for fewer where memory is short: first for those that are set aside
+ * for each, then where it has room already. */
+static size_t room_make(struct flow *flow, size_t wanted)
+{
+    struct buf *kept = &flow->kept;
+
+    if (wanted == 0 || buf_reserve(kept, wanted) == PX_OK)
+        return wanted;
+    taken_drop(flow);
+    size_t first = kept->len < BUDGET_FIRST_BYTES ? BUDGET_FIRST_BYTES - kept->len : 0;
+
+    if (first > wanted)
+        first = wanted;
+    if (first > 0 && buf_reserve(kept, first) == PX_OK)
+        return first;
+    size_t room = kept->cap - kept->len;
+
+    return wanted < room ? wanted : room;
+}
+
+px_err flow_put(struct flow *flow, px_str bytes, size_t most, size_t *out_used)
 {
     struct buf *kept = &flow->kept;
 
     CHECK(!flow->ended && flow->at <= kept->len);
-    if (bytes.len > kept->bytes_max - kept->len && flow->at > 0) {
-        flow->dropped += flow->at;
-        buf_consume(kept, flow->at);
-        flow->at = 0;
-    }
-    size_t room = kept->bytes_max - kept->len;
-    size_t used = bytes.len < room ? bytes.len : room;
-    px_err err = used > 0 ? buf_append(kept, px_str_make(bytes.ptr, used)) : PX_OK;
+    if (most > kept->bytes_max)
+        most = kept->bytes_max;
+    if (flow->at > 0 && (most < kept->len || bytes.len > most - kept->len))
+        taken_drop(flow);
+    size_t room = kept->len < most ? most - kept->len : 0;
+    size_t used = room_make(flow, bytes.len < room ? bytes.len : room);
 
-    if (err != PX_OK)
+    if (used == 0 && bytes.len > 0 && flow_len(flow) == 0)
+        return PX_ERR_MEMORY;
+    if (used > 0 && buf_append(kept, px_str_make(bytes.ptr, used)) != PX_OK)
         return PX_ERR_MEMORY;
     flow->full = used < bytes.len;
     *out_used = used;
     return PX_OK;
+}
+
+void flow_trim(struct flow *flow)
+{
+    struct buf *kept = &flow->kept;
+
+    if (kept->cap == 0 || flow_len(flow) > 0 || !budget_is_short(kept->budget, kept->kind))
+        return;
+    flow_drop(flow);
+}
+
+void flow_drop(struct flow *flow)
+{
+    flow->dropped += flow->kept.len;
+    flow->at = 0;
+    buf_deinit(&flow->kept);
 }
 
 px_pull flow_take(struct flow *flow, char *out, size_t room, size_t *out_bytes)

@@ -24,8 +24,16 @@ void flow_init(struct flow *flow, const px_allocator *allocator, struct budget *
                size_t bytes_max);
 void flow_deinit(struct flow *flow);
 
-/* Keeps the first of the bytes, as many as there is room for: PX_OK or PX_ERR_MEMORY. */
-PX_MUST_CHECK px_err flow_put(struct flow *flow, px_str bytes, size_t *out_used);
+/* Keeps the first of the bytes, as many as there is room for, and no more than `most` in all:
+ * PX_OK, or PX_ERR_MEMORY when there is no memory for the first byte.  Where memory is short that
+ * is little room, and what could be taken again goes for it. */
+PX_MUST_CHECK px_err flow_put(struct flow *flow, px_str bytes, size_t most, size_t *out_used);
+
+/* Gives its memory back where that is short and nothing is kept in it that was not taken. */
+void flow_trim(struct flow *flow);
+
+/* Gives all of it back: what was not taken is lost. */
+void flow_drop(struct flow *flow);
 
 /* As `pull` of a px_producer. */
 px_pull flow_take(struct flow *flow, char *out, size_t room, size_t *out_bytes);

@@ -27,6 +27,7 @@ void passage_settle(struct passage *passage)
         loop_socket_closed(&proxy->loop->told, SOCKETS_PROXIED);
     CHECK(!passage->server && !list_linked(&passage->waiter.node));
     px_timer_destroy(passage->leave);
+    kept_end(passage);
     flow_deinit(&passage->request);
     flow_deinit(&passage->answer);
     arena_reset(&passage->arena);
@@ -60,6 +61,27 @@ void passage_refuse(struct passage *passage, unsigned status, const char *why, c
     px_request_resume(exchange);
 }
 
+void passage_give_up(struct passage *passage, unsigned status, const char *why)
+{
+    px_fetch *fetch = passage->fetch;
+
+    ASSERT(passage->exchange && passage->stage != PASSAGE_REFUSED);
+    place_wait_end(passage);
+    if (passage->stage == PASSAGE_TRYING) {
+        passage_refuse(passage, status, why,
+                       status == 503 ? "proxy_internal_error" : "http_request_error");
+    } else {
+        if (passage->stage == PASSAGE_TUNNEL && passage->is_websocket)
+            loop_socket_closed(&passage->proxy->loop->told, SOCKETS_PROXIED);
+        passage_tell(passage, 0, why);
+        passage->stage = PASSAGE_REFUSED;
+        passage->answer.broken = true;
+        px_exchange_abort(passage->exchange);
+    }
+    if (fetch)
+        px_fetch_cancel(fetch);
+}
+
 /* --- Content of the request ------------------------------------------------------------------- */
 
 size_t passage_receive(struct passage *passage, px_str bytes)
@@ -67,9 +89,9 @@ size_t passage_receive(struct passage *passage, px_str bytes)
     size_t used;
 
     /* RFC 9112 section 9.3: once there is an answer, what is left of the request is read away. */
-    if (!passage->fetch && passage->stage != PASSAGE_TRYING)
+    if (passage->stage == PASSAGE_REFUSED || (!passage->fetch && passage->stage != PASSAGE_TRYING))
         return bytes.len;
-    if (flow_put(&passage->request, bytes, &used) != PX_OK) {
+    if (kept_put(passage, &passage->request, bytes, &used) != PX_OK) {
         px_exchange_abort(passage->exchange);
         return bytes.len;
     }
@@ -108,6 +130,7 @@ static void on_end(px_exchange *exchange, px_end end, void *context)
 
     (void)exchange;
     (void)end;
+    kept_end(passage);
     passage->exchange = NULL;
     place_leave(passage);
     if (passage->fetch)
@@ -144,6 +167,9 @@ static struct passage *passage_make(px_proxy *proxy, px_exchange *exchange)
                PASSAGE_HEAD_BYTES_MAX);
     flow_init(&passage->request, &loop->allocator, &loop->memory, proxy->options.replay_bytes_max);
     flow_init(&passage->answer, &loop->allocator, &loop->memory, proxy->options.answer_bytes_max);
+    passage->holder.weigh = kept_weigh;
+    passage->holder.give_way = kept_give_way;
+    list_init(&passage->holder.node);
     list_init(&passage->waiter.node);
     list_init(&passage->place.node);
     passage->place.client = exchange_places(exchange);

@@ -18,6 +18,7 @@
 #include "net/cidr.h"
 #include "proxy/flow.h"
 #include "proxy/frames.h"
+#include "proxy/kept.h"
 #include "proxy/upstream.h"
 
 enum {
@@ -49,7 +50,8 @@ struct passage {
     struct server *server; /* borrowed: has the fetch */
     struct flow request;
     struct flow answer;
-    px_fetch_options ask; /* what is asked for; points into the arena */
+    struct budget_holder holder; /* of what is in them */
+    px_fetch_options ask;        /* what is asked for; points into the arena */
     struct tried tried;
     struct waiter waiter; /* for a server with room */
     struct place place;   /* with the server that has the fetch */
@@ -81,6 +83,10 @@ void passage_try(struct passage *passage);
 
 /* Answers with an error of ours, and says why; `kind` is what Proxy-Status calls it. */
 void passage_refuse(struct passage *passage, unsigned status, const char *why, const char *kind);
+
+/* Ends it for the sake of others: answered with an error where no answer has begun, else cut.  The
+ * server is asked no longer, and not blamed. */
+void passage_give_up(struct passage *passage, unsigned status, const char *why);
 
 /* Tells the program what went wrong. */
 void passage_tell(struct passage *passage, unsigned status, const char *why);

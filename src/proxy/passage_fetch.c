@@ -49,6 +49,8 @@ static px_pull pull(px_fetch *fetch, char *out, size_t room, size_t *out_bytes, 
     }
     px_pull result = flow_take(&passage->request, out, room, out_bytes);
 
+    kept_note(passage, *out_bytes);
+
     passage->starved = result == PX_PULL_LATER;
     if (passage->starved)
         place_note(passage, 0);
@@ -85,6 +87,8 @@ static px_pull answer_pull(px_exchange *exchange, char *out, size_t room, size_t
     (void)exchange;
     if (flow_let_go(&passage->answer) && passage->fetch)
         px_fetch_resume(passage->fetch);
+    flow_trim(&passage->answer);
+    kept_note(passage, *out_bytes);
     place_note(passage, *out_bytes);
     return result;
 }
@@ -178,8 +182,8 @@ static size_t on_content(px_fetch *fetch, px_str bytes, void *context)
         place_note(passage, sent);
         return sent;
     }
-    if (flow_put(&passage->answer, px_str_make(bytes.ptr + sent, bytes.len - sent), &used) !=
-        PX_OK) {
+    if (kept_put(passage, &passage->answer, px_str_make(bytes.ptr + sent, bytes.len - sent),
+                 &used) != PX_OK) {
         px_fetch_cancel(fetch);
         return bytes.len;
     }

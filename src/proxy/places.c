@@ -158,23 +158,6 @@ void place_leave(struct passage *passage)
 
 /* --- Giving way ------------------------------------------------------------------------------- */
 
-/* Its exchange ends, and the server is asked no longer. */
-static void give_way(struct passage *passage)
-{
-    px_fetch *fetch = passage->fetch;
-
-    if (passage->stage == PASSAGE_TRYING) {
-        passage_refuse(passage, 408, "its content did not come while others waited",
-                       "http_request_error");
-    } else {
-        passage_tell(passage, 0, "its client did not go on while others waited");
-        passage->stage = PASSAGE_REFUSED;
-        passage->answer.broken = true;
-        px_exchange_abort(passage->exchange);
-    }
-    px_fetch_cancel(fetch);
-}
-
 /* Which goes first: of a connection that has more than its share; one that is waited for alone
  * before one where the server may be silent by itself; the longest idle. */
 static uint64_t rank_of(const struct passage *passage)
@@ -228,7 +211,7 @@ static void on_look(px_timer *timer, void *context)
     if (wanted > 0)
         px_timer_start(timer, PLACES_LOOK_MS);
     for (uint32_t count = 0; found && count < wanted && count < GIVE_WAY_MAX; count++) {
-        give_way(found);
+        passage_give_up(found, 408, "its client did not go on while others waited");
         place_give(found);
         found = look(upstream, false);
     }

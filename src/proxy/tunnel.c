@@ -204,7 +204,7 @@ static void side_tell(struct passage *passage, enum tunnel_side side)
         if (px_response_room(passage->exchange) >= bytes.len)
             px_response_write(passage->exchange, bytes);
     } else if (!passage->request.ended && flow_room(&passage->request) >= bytes.len &&
-               flow_put(&passage->request, bytes, &used) == PX_OK && passage->fetch) {
+               kept_put(passage, &passage->request, bytes, &used) == PX_OK && passage->fetch) {
         px_fetch_resume(passage->fetch);
     }
 }

@@ -50,8 +50,8 @@ struct session {
     uint32_t rate_ms;  /* for how long they had to before, in this window */
     uint32_t received; /* bytes since the start of the rate window */
     uint32_t counted_ahead;        /* bytes behind mark_sent that were counted when it was asked */
-    uint8_t state;                 /* enum session_state */
-    uint8_t wait;                  /* enum session_wait */
+    uint8_t state : 4;             /* enum session_state */
+    uint8_t wait : 4;              /* enum session_wait */
     uint8_t end;                   /* px_end of the exchanges that its close cuts short */
     uint8_t rate : 4;              /* enum session_rate: what has to move now */
     uint8_t rate_window : 4;       /* enum session_rate: what the rate window is about */

@@ -38,8 +38,8 @@ static void flow_keeps_order(void **state)
                 size_t len = TOTAL - given < in ? TOTAL - given : in, used = 0;
 
                 if (len > 0) {
-                    assert_int_equal(flow_put(&flow, px_str_make(content + given, len), &used),
-                                     PX_OK);
+                    assert_int_equal(
+                        flow_put(&flow, px_str_make(content + given, len), SIZE_MAX, &used), PX_OK);
                     assert_int_equal(flow.full, used < len);
                 }
                 given += used;
@@ -68,9 +68,9 @@ static void flow_is_taken_again(void **state)
     (void)state;
     open_budget(&budget);
     flow_init(&flow, &alloc_libc, &budget, BYTES_MAX);
-    assert_int_equal(flow_put(&flow, LITERAL("hello"), &used), PX_OK);
+    assert_int_equal(flow_put(&flow, LITERAL("hello"), SIZE_MAX, &used), PX_OK);
     assert_int_equal(flow_take(&flow, out, 3, &bytes), PX_PULL_MORE);
-    assert_int_equal(flow_put(&flow, LITERAL(" world"), &used), PX_OK);
+    assert_int_equal(flow_put(&flow, LITERAL(" world"), SIZE_MAX, &used), PX_OK);
     flow.ended = true;
     assert_int_equal(flow_take(&flow, out, sizeof(out), &bytes), PX_PULL_END);
     assert_true(flow_rewind(&flow));
@@ -90,7 +90,7 @@ static void flow_ends_and_breaks(void **state)
     open_budget(&budget);
     flow_init(&flow, &alloc_libc, &budget, BYTES_MAX);
     assert_int_equal(flow_take(&flow, out, sizeof(out), &bytes), PX_PULL_LATER);
-    assert_int_equal(flow_put(&flow, LITERAL("a"), &used), PX_OK);
+    assert_int_equal(flow_put(&flow, LITERAL("a"), SIZE_MAX, &used), PX_OK);
     flow.broken = true;
     assert_int_equal(flow_take(&flow, out, sizeof(out), &bytes), PX_PULL_MORE);
     assert_int_equal(flow_take(&flow, out, sizeof(out), &bytes), PX_PULL_ERROR);
@@ -113,10 +113,41 @@ static void flow_survives_no_memory(void **state)
     open_budget(&budget);
     fault_alloc_init(&faults);
     faults.fail_at = 1;
+    faults.fail_on = true;
     flow_init(&flow, &faults.allocator, &budget, BYTES_MAX);
-    assert_int_equal(flow_put(&flow, LITERAL("a"), &used), PX_ERR_MEMORY);
+    assert_int_equal(flow_put(&flow, LITERAL("a"), SIZE_MAX, &used), PX_ERR_MEMORY);
     flow_deinit(&flow);
     assert_int_equal(budget.sum.bytes, 0);
+}
+
+/* Where memory is short it keeps what is set aside for each, and what was taken goes for it. */
+static void flow_keeps_little_where_memory_is_short(void **state)
+{
+    enum { SHARE = 1 << 16, WANTED = 3 * BUDGET_FIRST_BYTES };
+    struct budget budget;
+    struct flow flow;
+    char content[WANTED] = {0}, out[BUDGET_FIRST_BYTES];
+    size_t used, bytes;
+
+    (void)state;
+    open_budget(&budget);
+    budget.shares[BUDGET_OUTPUT].bytes_max = SHARE;
+    assert_true(budget_take(&budget, BUDGET_OUTPUT, SHARE - BUDGET_FIRST_BYTES));
+    flow_init(&flow, &alloc_libc, &budget, WANTED);
+    assert_int_equal(flow_put(&flow, px_str_make(content, WANTED), SIZE_MAX, &used), PX_OK);
+    assert_int_equal(used, BUDGET_FIRST_BYTES);
+    assert_true(flow.full);
+    assert_int_equal(flow_put(&flow, px_str_make(content, WANTED), SIZE_MAX, &used), PX_OK);
+    assert_int_equal(used, 0);
+    assert_int_equal(flow_take(&flow, out, 100, &bytes), PX_PULL_MORE);
+    assert_int_equal(flow_put(&flow, px_str_make(content, WANTED), SIZE_MAX, &used), PX_OK);
+    assert_int_equal(used, 100);
+    assert_false(flow_rewind(&flow));
+    assert_int_equal(flow_take(&flow, out, sizeof(out), &bytes), PX_PULL_MORE);
+    assert_int_equal(flow_len(&flow), 0);
+    flow_trim(&flow);
+    assert_int_equal(budget.sum.bytes, SHARE - BUDGET_FIRST_BYTES);
+    flow_deinit(&flow);
 }
 
 int main(void)
@@ -126,6 +157,7 @@ int main(void)
         cmocka_unit_test(flow_is_taken_again),
         cmocka_unit_test(flow_ends_and_breaks),
         cmocka_unit_test(flow_survives_no_memory),
+        cmocka_unit_test(flow_keeps_little_where_memory_is_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
