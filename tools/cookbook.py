@@ -7,7 +7,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, "docs", "COOKBOOK.md")
 FOLDER = os.path.join(ROOT, "examples", "cookbook")
-BEGIN = """# Cookbook: thirty tasks
+BEGIN = """# Cookbook: thirty-three tasks
 
 Each a whole program of less than thirty lines (braces, blank lines, comments and includes apart), in `examples/cookbook/`. The tests
 build and run them, and hold this page to their text; `tools/cookbook.py` writes it. Build one with
@@ -16,6 +16,9 @@ build and run them, and hold this page to their text; `tools/cookbook.py` writes
 
 The argument is the address to listen on, 127.0.0.1:8080 without one. 27 takes the URL to ask for instead, and 28 the URL of the other
 server behind the address (http://127.0.0.1:8081 without one).
+
+A whole program with a text interface, on libuv, is `examples/adapters/terminal.c`. What `pollux check` says of a configuration that is
+wrong, and `check --explain` of one that does something else than was meant, is in [CONFIGURATION.md](CONFIGURATION.md).
 
 What the calls promise stands in their headers, and [EMBEDDING.md](EMBEDDING.md) is the guide to them.
 

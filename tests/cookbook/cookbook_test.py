@@ -27,7 +27,7 @@ PLAIN = "application/x-www-form-urlencoded"
 class Server:
     def __init__(self, name, folder, *more):
         self.path = str(folder / "s")
-        self.process = subprocess.Popen([PROGRAM, name, f"unix:{self.path}", *more], cwd=folder, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([PROGRAM, name, f"unix:{self.path}", *more], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
         end = time.monotonic() + 20
         while not self.listens():
@@ -58,6 +58,8 @@ class Server:
 
     def end(self):
         self.process.kill()
+        if self.process.stdin.closed:
+            self.process.stdin = None
         return self.process.communicate(timeout=20)[0]
 
 
@@ -109,9 +111,12 @@ TABLE = {
     "21_password": [("GET", "/", None, {}, 401, None),
                     ("GET", "/", None, {"Authorization": "Basic YWRhOmxvdmVsYWNl"}, 200, b"42\n")],
     "22_rate_limit": [("GET", "/", None, {}, 200, b"hello\n"), ("GET", "/", None, {}, 200, b"hello\n"), ("GET", "/", None, {}, 429, None)],
+    "31_progress": [("GET", "/upload", None, {}, 200, b"nothing comes\n"), ("PUT", "/upload", "abc", {}, 200, b"it is here\n"),
+                    ("GET", "/upload", None, {}, 200, b"nothing comes\n")],
+    "32_fault": [("GET", "/twice", None, {}, 500, None), ("GET", "/forget", None, {}, 500, None)],
     "23_compress": [("GET", "/", None, {}, 200, b"x" * 5000)],
 }
-OTHERS = {"24_https", "25_websocket", "26_events", "27_fetch", "28_proxy", "29_end", "30_test"}
+OTHERS = {"24_https", "25_websocket", "26_events", "27_fetch", "28_proxy", "29_end", "30_test", "33_own_loop"}
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -180,14 +185,40 @@ def test_end(serve):
     assert server.process.wait(timeout=20) == 0
 
 
+def test_progress(serve):
+    server = serve("31_progress")
+    stream = server.connect()
+    stream.sendall(b"PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+    end = time.monotonic() + 20
+    while server.ask("GET", "/upload").content != b"3 of 10\n":
+        assert time.monotonic() < end
+    stream.sendall(b"defghij")
+    assert stream.recv(10000).endswith(b"it is here\n")
+
+
+def test_own_loop(serve):
+    server = serve("33_own_loop")
+    stream = server.connect()
+    stream.sendall(b"GET /lines HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"text/event-stream" in stream.recv(10000)
+    for line in ("one", "two"):  # nothing comes from the network meanwhile
+        server.process.stdin.write(line + "\n")
+        server.process.stdin.flush()
+        got = b""
+        while b"data: " + line.encode() not in got:
+            got += stream.recv(1000)
+    server.process.stdin.close()
+    assert server.process.wait(timeout=20) == 0
+
+
 def test_of_a_handler():
     done = subprocess.run([PROGRAM, "30_test"], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0 and "1 test passed" in done.stdout, done.stderr
 
 
-def test_thirty():
+def test_all_are_tried():
     names = [name[:-2] for name, _ in cookbook.programs()]
-    assert len(names) == 30 and set(names) == set(TABLE) | OTHERS
+    assert len(names) == 33 and set(names) == set(TABLE) | OTHERS
 
 
 def test_the_page_shows_them():
