@@ -55,6 +55,7 @@ struct log {
     uint64_t dropped_counted; /* of those, in `metrics` */
     px_metrics *metrics;      /* borrowed; NULL: they are counted nowhere else */
     px_metric dropped_metric;
+    uint32_t dropped_set; /* its labels: this log's name */
     struct log_sink_face
         face;       /* of a unix sink without a master: what had its name at the last look */
     int sink_errno; /* why it took no line since; 0: it did, or none was sent */
@@ -68,6 +69,11 @@ static uint64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static const char *name_of(const struct log *log)
+{
+    return log->file.path ? log->file.path : "stdout";
 }
 
 static uint64_t count_lines(const char *ptr, size_t len)
@@ -145,8 +151,11 @@ void log_close(struct log *log)
 
 void log_count_in(struct log *log, px_metrics *metrics, px_metric dropped)
 {
+    const px_str name = px_str_of(name_of(log));
+
     log->metrics = metrics;
     log->dropped_metric = dropped;
+    log->dropped_set = px_metric_labels(metrics, dropped, &name);
 }
 
 static void log_report(struct log *log, bool is_last)
@@ -158,11 +167,13 @@ static void log_report(struct log *log, bool is_last)
     if (log->dropped == 0)
         return;
     if (log->metrics)
-        px_metric_add(log->metrics, log->dropped_metric, 0, log->dropped - log->dropped_counted);
+        px_metric_add(log->metrics, log->dropped_metric, log->dropped_set,
+                      log->dropped - log->dropped_counted);
     log->dropped_counted = log->dropped;
     if (!is_last && log->reported_at_ms != 0 && now - log->reported_at_ms < REPORT_PAUSE_MS)
         return;
-    diagnostics_tell(LEVEL_WARNING, "%llu log lines dropped: %s", (unsigned long long)log->dropped,
+    diagnostics_tell(LEVEL_WARNING, "%llu line%s of the log %s dropped: %s",
+                     (unsigned long long)log->dropped, log->dropped == 1 ? "" : "s", name_of(log),
                      log->drop_reason);
     log->dropped = 0;
     log->dropped_counted = 0;

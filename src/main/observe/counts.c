@@ -32,6 +32,7 @@ _Static_assert(ARRAY_COUNT(reasons) == DEATH_COUNT + 1, "each way to die has its
 static const char *const build[] = {"version=\"" PX_VERSION_STRING "\"", NULL};
 static const char *const spans[] = {"result=\"sent\"", "result=\"dropped\"", NULL};
 static const char *const names[] = {"name", NULL};
+static const char *const logs[] = {"log", NULL};
 
 /* clang-format off */
 static const px_metric_options table[COUNT_COUNT] = {
@@ -49,8 +50,8 @@ static const px_metric_options table[COUNT_COUNT] = {
         .help = "1 if the last reload was done, 0 if it failed and nothing changed."},
     [COUNT_RELOAD_TIME] = {.name = "pollux_reload_timestamp_seconds", .unit = "seconds", .kind = PX_METRIC_GAUGE,
         .help = "When the last reload was done, in unix time."},
-    [COUNT_LOG_DROPPED] = {.name = "pollux_log_dropped", .kind = PX_METRIC_COUNTER,
-        .help = "Lines of the access log that could not be written."},
+    [COUNT_LOG_DROPPED] = {.name = "pollux_log_dropped", .kind = PX_METRIC_COUNTER, .label_names = logs,
+        .help = "Lines of a log that could not be written; log: where it goes, or stdout."},
     [COUNT_SPANS] = {.name = "pollux_trace_spans", .kind = PX_METRIC_COUNTER, .label_sets = spans,
         .help = "Spans of requests: those that a collector took, and those that were dropped."},
     [COUNT_CERTIFICATES] = {.name = "pollux_tls_certificate_expiry_timestamp_seconds", .unit = "seconds",
