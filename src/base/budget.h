@@ -80,6 +80,7 @@ struct budget_holder {
 struct budget {
     struct budget_share shares[BUDGET_KIND_COUNT];
     struct budget_share sum;
+    uint64_t inbox_bytes_max;               /* unread bytes, as they were asked for */
     struct list spare[BUDGET_KIND_COUNT];   /* holders that miss nothing, longest unused in front */
     struct list holders[BUDGET_KIND_COUNT]; /* those that end with it, longest held in front ... */
     struct list

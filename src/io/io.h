@@ -183,9 +183,8 @@ struct px_loop {
     uint64_t now_ms;
     uint64_t now_us; /* the same clock, for what ticks cost */
     int64_t unix_time;
-    char *chunk;              /* owned: RECV_CHUNK_BYTES, where streams receive */
-    struct budget memory;     /* what peers make it keep */
-    uint64_t inbox_bytes_max; /* of that, unread bytes: what was asked for */
+    char *chunk;          /* owned: RECV_CHUNK_BYTES, where streams receive */
+    struct budget memory; /* what peers make it keep */
     uint64_t bytes_received;
     uint64_t bytes_sent;
     uint64_t tick;           /* counts ticks, so that work a tick can be bounded */
@@ -205,6 +204,7 @@ struct px_loop {
     struct px_watch wake;       /* the mailbox's eventfd */
     struct helpers *helpers;    /* owned, made on demand */
     struct signal_set *signals; /* owned, made on demand */
+    void *socket_terms;         /* borrowed: of the last WebSocket, for the next; NULL */
     void *name_servers;         /* owned: what net has names looked up with; NULL: the system's */
     char *origin;               /* owned: a page that is zero in a fork, or NULL */
     bool ticking;               /* inside of a tick, with SIGPIPE blocked */

@@ -124,16 +124,17 @@ static px_err loop_init(px_loop *loop, const px_loop_options *options, px_error 
         list_init(&loop->hooks[phase]);
     timer_heap_init(&loop->timers, &loop->allocator);
     atomic_init(&loop->stop, false);
-    loop->inbox_bytes_max =
+    uint64_t inbox_bytes_max =
         options->inbox_bytes_max ? options->inbox_bytes_max : INBOX_BYTES_TOTAL_DEFAULT;
     budget_init(&loop->memory, UINT64_MAX,
                 (uint64_t[]){[BUDGET_HEADS] = HEADS_BYTES_TOTAL_MAX,
-                             [BUDGET_INBOX] = loop->inbox_bytes_max,
+                             [BUDGET_INBOX] = inbox_bytes_max,
                              [BUDGET_SOCKETS] = UINT64_MAX,
                              [BUDGET_SOCKET_CODERS] = UINT64_MAX,
                              [BUDGET_EXCHANGES] = UINT64_MAX,
                              [BUDGET_OUTPUT] = UINT64_MAX,
                              [BUDGET_SESSIONS] = UINT64_MAX});
+    loop->memory.inbox_bytes_max = inbox_bytes_max;
     loop->helper_threads_max =
         options->helper_threads_max ? options->helper_threads_max : HELPER_THREADS_DEFAULT;
     work_begin(&loop->work, 2 * WORK_TURN_MAX);

@@ -34,8 +34,11 @@ enum socket_state {
     SOCKET_DEAD     /* given up: nothing goes out any more */
 };
 
-/* The options that matter after the handshake. */
+/* What matters after the handshake, of all WebSockets of a loop that were accepted alike. */
 struct socket_terms {
+    uint32_t holds;
+    const px_websocket_events *events; /* borrowed: the program's */
+    struct ws_limits limits;
     uint32_t backlog_bytes_max;
     uint32_t ping_ms;
     uint32_t idle_ms;
@@ -48,19 +51,15 @@ struct socket_terms {
 };
 
 struct px_websocket {
-    px_exchange *exchange;             /* borrowed: outlives it, unless its tunnel parts */
-    struct tunnel tunnel;              /* of one that parts from its exchange */
-    px_loop *loop;                     /* likewise */
-    const px_websocket_events *events; /* borrowed: the program's */
+    px_exchange *exchange;      /* borrowed: outlives it, unless its tunnel parts */
+    struct tunnel tunnel;       /* of one that parts from its exchange */
+    px_loop *loop;              /* likewise */
+    struct socket_terms *terms; /* a hold */
     void *context;
     void *user_data;
-    px_str protocol; /* in the exchange's arena, or behind the socket */
-
-    struct socket_terms terms;
     struct socket_coders *coders; /* owned; NULL: no permessage-deflate */
-    struct ws_limits limits;
-    struct socket_work *work;   /* owned, or NULL while nothing comes and nothing waits but */
-    struct shared_bytes *alone; /* a hold of a frame of a topic that waits alone; NULL */
+    struct socket_work *work;     /* owned, or NULL while nothing comes and nothing waits but */
+    struct shared_bytes *alone;   /* a hold of a frame of a topic that waits alone; NULL */
     struct subscriber subscriber;
     struct io_timer timer;
     struct loop_task again; /* reads on after a turn */
@@ -79,6 +78,8 @@ struct px_websocket {
     bool pieces_text;    /* ... and is text ... */
     struct ws_utf8 utf8; /* ... as far as this */
     bool reported;       /* on_close was called */
+    uint16_t protocol_len;
+    char protocol[]; /* the subprotocol; of none no byte */
 };
 
 /* What compression takes, of a WebSocket that has agreed to it. */
@@ -149,6 +150,9 @@ void socket_drop_alone(px_websocket *socket);
 
 /* Drops what was to follow a message in pieces. */
 void socket_drop_later(px_websocket *socket);
+
+/* Gives a hold back. */
+void socket_terms_put(px_loop *loop, struct socket_terms *terms);
 
 /* Everything of it goes. */
 void socket_destroy(px_websocket *socket);

@@ -22,6 +22,8 @@ enum {
     DEFLATE_BYTES_MIN_DEFAULT = 1024
 };
 
+_Static_assert(sizeof(px_websocket) <= 216 || sizeof(void *) > 8, "an idle WebSocket is small");
+
 /* What the handshake settles. */
 struct handshake {
     const px_field *fields; /* borrowed: the request's */
@@ -197,44 +199,113 @@ static void answer(px_websocket *socket, const struct handshake *handshake)
         exchange_part(exchange, &socket->tunnel);
 }
 
-static px_websocket *socket_create(px_exchange *exchange, const px_websocket_options *options,
-                                   const struct handshake *handshake)
+static bool terms_equal(const struct socket_terms *a, const struct socket_terms *b)
+{
+    return a->events == b->events && a->limits.message_bytes_max == b->limits.message_bytes_max &&
+           a->limits.fragments_max == b->limits.fragments_max &&
+           a->limits.ratio_max == b->limits.ratio_max &&
+           a->backlog_bytes_max == b->backlog_bytes_max && a->ping_ms == b->ping_ms &&
+           a->idle_ms == b->idle_ms && a->close_ms == b->close_ms &&
+           a->deflate_bytes_min == b->deflate_bytes_min && a->rate_min == b->rate_min &&
+           a->rate_window_ms == b->rate_window_ms && a->backlog == b->backlog &&
+           a->deflate_level == b->deflate_level;
+}
+
+/* What was made for the last that was accepted is as good for one that is accepted alike; NULL
+ * without memory. */
+static struct socket_terms *terms_take(px_loop *loop, const struct socket_terms *wanted)
+{
+    struct socket_terms *last = loop->socket_terms, *terms;
+
+    if (last && terms_equal(last, wanted)) {
+        CHECK(last->holds > 0 && last->holds < UINT32_MAX);
+        last->holds++;
+        return last;
+    }
+    terms = socket_alloc(loop, sizeof(*terms));
+    if (!terms)
+        return NULL;
+    *terms = *wanted;
+    loop->socket_terms = terms;
+    return terms;
+}
+
+void socket_terms_put(px_loop *loop, struct socket_terms *terms)
+{
+    CHECK(terms->holds > 0);
+    if (--terms->holds > 0)
+        return;
+    if (loop->socket_terms == terms)
+        loop->socket_terms = NULL;
+    socket_free(loop, terms, sizeof(*terms));
+}
+
+static struct socket_terms *terms_of(px_exchange *exchange, const px_websocket_options *options,
+                                     const px_websocket_events *events)
+{
+    struct socket_terms wanted = {
+        .holds = 1,
+        .events = events,
+        .limits = {.message_bytes_max = options->message_bytes_max,
+                   .fragments_max = options->fragments_max,
+                   .ratio_max = options->deflate_ratio_max},
+        .backlog_bytes_max = options->backlog_bytes_max,
+        .ping_ms = options->ping_ms,
+        .idle_ms = options->idle_ms,
+        .close_ms = options->close_ms,
+        .deflate_bytes_min = options->deflate_bytes_min,
+        .rate_min = options->message_rate_min,
+        .rate_window_ms = or_default(exchange_rate_window_ms(exchange), PX_OFF),
+        .backlog = (uint8_t)options->backlog,
+        .deflate_level = (uint8_t)options->deflate_level,
+    };
+
+    return terms_take(px_exchange_loop(exchange), &wanted);
+}
+
+/* Without a timer and coders. */
+static px_websocket *socket_begin(px_exchange *exchange, const px_websocket_options *options,
+                                  const px_websocket_events *events, px_str protocol)
 {
     px_loop *loop = px_exchange_loop(exchange);
-    bool detaches = options->detach == 1;
-    size_t bytes = sizeof(px_websocket) + (detaches ? handshake->protocol.len : 0);
-    px_websocket *socket = socket_alloc(loop, bytes);
-    struct ws_limits limits = {.message_bytes_max = options->message_bytes_max,
-                               .fragments_max = options->fragments_max,
-                               .ratio_max = options->deflate_ratio_max};
+    px_websocket *socket =
+        protocol.len <= UINT16_MAX ? socket_alloc(loop, sizeof(*socket) + protocol.len) : NULL;
+    struct socket_terms *terms = socket ? terms_of(exchange, options, events) : NULL;
+
+    if (!terms) {
+        socket_free(loop, socket, sizeof(*socket) + protocol.len);
+        return NULL;
+    }
+    memset(socket, 0, sizeof(*socket));
+    socket->exchange = exchange;
+    socket->loop = loop;
+    socket->terms = terms;
+    socket->tunnel.events = &socket_tunnel_events;
+    socket->detaches = options->detach == 1;
+    socket->protocol_len = (uint16_t)protocol.len;
+    if (protocol.len > 0)
+        memcpy(socket->protocol, protocol.ptr, protocol.len);
+    return socket;
+}
+
+static px_websocket *socket_create(px_exchange *exchange, const px_websocket_options *options,
+                                   const px_websocket_events *events,
+                                   const struct handshake *handshake)
+{
+    px_websocket *socket = socket_begin(exchange, options, events, handshake->protocol);
+    px_loop *loop = px_exchange_loop(exchange);
 
     if (!socket)
         return NULL;
-    memset(socket, 0, sizeof(*socket));
-    if (timer_init(&loop->timers, &socket->timer, socket_due) != PX_OK) {
-        socket_free(loop, socket, bytes);
+    bool has_timer = timer_init(&loop->timers, &socket->timer, socket_due) == PX_OK;
+
+    if (!has_timer || (handshake->deflate && coders_create(socket, &handshake->terms) != PX_OK)) {
+        if (has_timer)
+            timer_deinit(&loop->timers, &socket->timer);
+        socket_terms_put(loop, socket->terms);
+        socket_free(loop, socket, sizeof(*socket) + socket->protocol_len);
         return NULL;
     }
-    socket->exchange = exchange;
-    socket->loop = loop;
-    socket->tunnel.events = &socket_tunnel_events;
-    socket->detaches = detaches;
-    socket->protocol = handshake->protocol;
-    if (detaches && handshake->protocol.ptr) {
-        memcpy(socket + 1, handshake->protocol.ptr, handshake->protocol.len);
-        socket->protocol.ptr = (const char *)(socket + 1);
-    }
-    socket->terms = (struct socket_terms){.backlog_bytes_max = options->backlog_bytes_max,
-                                          .ping_ms = options->ping_ms,
-                                          .idle_ms = options->idle_ms,
-                                          .close_ms = options->close_ms,
-                                          .deflate_bytes_min = options->deflate_bytes_min,
-                                          .rate_min = options->message_rate_min,
-                                          .rate_window_ms =
-                                              or_default(exchange_rate_window_ms(exchange), PX_OFF),
-                                          .backlog = (uint8_t)options->backlog,
-                                          .deflate_level = (uint8_t)options->deflate_level};
-    socket->limits = limits;
     subscriber_init(&socket->subscriber, &socket_subscriber);
     loop_task_init(&socket->again, socket_again);
     socket->heard_ms = loop_now_ms(loop);
@@ -242,11 +313,6 @@ static px_websocket *socket_create(px_exchange *exchange, const px_websocket_opt
         options->lifetime_ms ? socket->heard_ms + options->lifetime_ms : UINT64_MAX;
     socket->ping_due_ms =
         options->ping_ms == PX_OFF ? UINT64_MAX : socket->heard_ms + options->ping_ms;
-    if (handshake->deflate && coders_create(socket, &handshake->terms) != PX_OK) {
-        timer_deinit(&loop->timers, &socket->timer);
-        socket_free(loop, socket, bytes);
-        return NULL;
-    }
     socket_schedule(socket);
     return socket;
 }
@@ -280,13 +346,12 @@ px_websocket *px_websocket_accept(px_exchange *exchange, const px_websocket_opti
         refuse(exchange, status);
         return NULL;
     }
-    px_websocket *socket = socket_create(exchange, &options, &handshake);
+    px_websocket *socket = socket_create(exchange, &options, events, &handshake);
 
     if (!socket) {
         px_respond_error(exchange, 503);
         return NULL;
     }
-    socket->events = events;
     socket->context = context;
     answer(socket, &handshake);
     unsigned answered = px_response_status(exchange);

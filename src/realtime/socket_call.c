@@ -28,7 +28,8 @@ px_exchange *px_websocket_exchange(px_websocket *socket)
 
 px_str px_websocket_protocol(const px_websocket *socket)
 {
-    return socket->protocol;
+    return socket->protocol_len > 0 ? px_str_make(socket->protocol, socket->protocol_len)
+                                    : px_str_make(NULL, 0);
 }
 
 int px_websocket_is_deflated(const px_websocket *socket)

@@ -73,7 +73,7 @@ struct ws_deflate *coders_deflate(px_websocket *socket)
         return coders->deflate;
     if (!spare_drop(memory, bytes) || !budget_take(memory, BUDGET_SOCKET_CODERS, bytes))
         return NULL;
-    coders->deflate = ws_deflate_create(&socket->loop->allocator, socket->terms.deflate_level,
+    coders->deflate = ws_deflate_create(&socket->loop->allocator, socket->terms->deflate_level,
                                         coders->terms.server_bits);
     if (!coders->deflate)
         budget_give(memory, BUDGET_SOCKET_CODERS, bytes);

@@ -71,7 +71,7 @@ bool half_grow(px_websocket *socket, size_t there)
 {
     struct socket_work *work = socket->work;
     px_loop *loop = socket->loop;
-    uint64_t limit = socket->limits.message_bytes_max;
+    uint64_t limit = socket->terms->limits.message_bytes_max;
     uint64_t most = limit < SIZE_MAX / 2 ? limit + SOCKET_MESSAGE_ROOM_MIN : SIZE_MAX / 2;
     size_t cap = work->message_cap * 2;
 
@@ -145,13 +145,14 @@ static bool is_half(const px_websocket *socket)
 
     if (socket->state > SOCKET_CLOSING || socket->doom != 0 || ws_reader_is_between(reader))
         return false;
-    return !TABLE_MEMBER(socket->events, on_piece) || reader->message == 0 || reader->deflated;
+    return !TABLE_MEMBER(socket->terms->events, on_piece) || reader->message == 0 ||
+           reader->deflated;
 }
 
 static void window_begin(px_websocket *socket)
 {
     struct socket_work *work = socket->work;
-    const struct socket_terms *terms = &socket->terms;
+    const struct socket_terms *terms = socket->terms;
 
     if (terms->rate_min == PX_OFF || terms->rate_window_ms == PX_OFF)
         return;
@@ -192,7 +193,7 @@ uint64_t half_due_ms(const px_websocket *socket)
     if (socket->starved)
         return work->retry_ms;
     return work->rated && !socket->paused && !socket->held
-               ? work->rated_ms + socket->terms.rate_window_ms
+               ? work->rated_ms + socket->terms->rate_window_ms
                : UINT64_MAX;
 }
 
@@ -216,7 +217,7 @@ bool half_due(px_websocket *socket)
     }
     ASSERT(came_bytes(&work->reader) >= work->rated_bytes);
     if ((came_bytes(&work->reader) - work->rated_bytes) * 1000 <
-        socket->terms.rate_min * (now_ms - work->rated_ms))
+        socket->terms->rate_min * (now_ms - work->rated_ms))
         return false;
     window_begin(socket);
     return true;

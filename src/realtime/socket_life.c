@@ -12,7 +12,8 @@
 
 static uint64_t silent_due_ms(const px_websocket *socket)
 {
-    return socket->terms.idle_ms == PX_OFF ? UINT64_MAX : socket->heard_ms + socket->terms.idle_ms;
+    return socket->terms->idle_ms == PX_OFF ? UINT64_MAX
+                                            : socket->heard_ms + socket->terms->idle_ms;
 }
 
 void socket_schedule(px_websocket *socket)
@@ -57,7 +58,7 @@ void socket_due(struct io_timer *timer)
             socket_give_up(socket);
             return;
         }
-        socket->ping_due_ms = now_ms + socket->terms.ping_ms;
+        socket->ping_due_ms = now_ms + socket->terms->ping_ms;
     }
     socket_schedule(socket);
 }
@@ -70,7 +71,7 @@ static void work_check(const px_websocket *socket)
 
     ASSERT(work->socket == socket && work->message_len <= work->message_cap);
     ASSERT(!list_linked(&work->holder.node) || work->holder.bytes == work->message_cap);
-    ASSERT(!work->rated || socket->terms.rate_min != PX_OFF);
+    ASSERT(!work->rated || socket->terms->rate_min != PX_OFF);
     ASSERT(!work->pong || work->pong->len <= WS_CONTROL_BYTES_MAX);
     /* What was to follow a message in pieces is dropped with it. */
     ASSERT(!work->later || slices_are_made(socket) ||
@@ -132,8 +133,8 @@ static void report(px_websocket *socket, uint16_t code, px_str reason, bool clea
     socket->loop->told.sockets.ends[end_of(code)]++;
     loop_socket_closed(&socket->loop->told, SOCKETS_SERVED);
     subscriber_deinit(&socket->subscriber);
-    if (TABLE_MEMBER(socket->events, on_close))
-        socket->events->on_close(socket, code, reason, clean, socket->context);
+    if (TABLE_MEMBER(socket->terms->events, on_close))
+        socket->terms->events->on_close(socket, code, reason, clean, socket->context);
 }
 
 /* What waits goes out, and then our side ends. */
@@ -166,7 +167,7 @@ px_err socket_close(px_websocket *socket, unsigned code, px_str reason)
         return PX_ERR_MEMORY;
     }
     socket->state = SOCKET_CLOSING;
-    socket->end_due_ms = loop_now_ms(socket->loop) + socket->terms.close_ms;
+    socket->end_due_ms = loop_now_ms(socket->loop) + socket->terms->close_ms;
     /* The peer's Close is read, whatever held reading back. */
     socket->paused = false;
     socket->held = false;
@@ -278,7 +279,7 @@ bool socket_work_take(px_websocket *socket)
     if (!work)
         return false;
     half_init(work, socket);
-    ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->limits,
+    ws_reader_init(&work->reader, WS_SERVER, ws_bytes_best(), &socket->terms->limits,
                    socket->coders != NULL);
     outbox_init(&work->outbox, socket->loop);
     outbox_own(&work->outbox, socket, socket_outbox_gives_way);
@@ -339,7 +340,8 @@ void socket_destroy(px_websocket *socket)
     work_free(socket);
     socket_drop_alone(socket);
     coders_destroy(socket);
-    socket_free(loop, socket, sizeof(*socket) + (socket->detaches ? socket->protocol.len : 0));
+    socket_terms_put(loop, socket->terms);
+    socket_free(loop, socket, sizeof(*socket) + socket->protocol_len);
 }
 
 static void on_end(px_exchange *exchange, px_end end, void *context)

@@ -33,16 +33,17 @@ static bool reads(const px_websocket *socket)
 static void message_tell(px_websocket *socket, uint8_t opcode, px_str message)
 {
     loop_socket_message(&socket->loop->told, SOCKETS_IN, message.len, true);
-    if (socket_is_open(socket) && TABLE_MEMBER(socket->events, on_message))
-        socket->events->on_message(socket, (px_websocket_kind)opcode, message, socket->context);
+    if (socket_is_open(socket) && TABLE_MEMBER(socket->terms->events, on_message))
+        socket->terms->events->on_message(socket, (px_websocket_kind)opcode, message,
+                                          socket->context);
 }
 
 static void piece_tell(px_websocket *socket, const struct ws_event *event)
 {
     loop_socket_message(&socket->loop->told, SOCKETS_IN, event->bytes.len, event->last);
     if (socket_is_open(socket))
-        socket->events->on_piece(socket, (px_websocket_kind)event->opcode, event->bytes,
-                                 event->last, socket->context);
+        socket->terms->events->on_piece(socket, (px_websocket_kind)event->opcode, event->bytes,
+                                        event->last, socket->context);
 }
 
 /* What came is handed over, or stays behind the message.  While it is told nothing gives way. */
@@ -50,7 +51,7 @@ static void data_hand_over(px_websocket *socket, const struct ws_event *event, c
 {
     struct socket_work *work = socket->work;
 
-    if (TABLE_MEMBER(socket->events, on_piece)) {
+    if (TABLE_MEMBER(socket->terms->events, on_piece)) {
         piece_tell(socket, event);
     } else if (event->bytes.ptr == scratch) {
         if (event->last && work->message_len == 0)
@@ -81,7 +82,7 @@ static bool fits_scratch(const px_websocket *socket, size_t there)
 {
     const struct ws_reader *reader = &socket->work->reader;
 
-    if (TABLE_MEMBER(socket->events, on_piece) || reader->message == 0 ||
+    if (TABLE_MEMBER(socket->terms->events, on_piece) || reader->message == 0 ||
         socket->state != SOCKET_OPEN)
         return true;
     return reader->state == WS_READ_DATA && reader->fin && !reader->deflated &&
@@ -102,8 +103,8 @@ static void pong_take(px_websocket *socket, px_str content)
     if (sent_ms != socket->pinged_ms)
         return;
     socket->pinged_ms = 0;
-    if (socket_is_open(socket) && TABLE_MEMBER(socket->events, on_pong))
-        socket->events->on_pong(socket, socket->loop->now_ms - sent_ms, socket->context);
+    if (socket_is_open(socket) && TABLE_MEMBER(socket->terms->events, on_pong))
+        socket->terms->events->on_pong(socket, socket->loop->now_ms - sent_ms, socket->context);
 }
 
 static void event_take(px_websocket *socket, const struct ws_event *event, const char *scratch)
@@ -200,7 +201,7 @@ static size_t step(px_websocket *socket, px_str in, char *scratch, struct turn *
  * it is taken.  Control frames in front of it are read. */
 static void message_hold(px_websocket *socket)
 {
-    if (socket->work->reader.message != 0 && socket->terms.backlog == PX_BACKLOG_PAUSE &&
+    if (socket->work->reader.message != 0 && socket->terms->backlog == PX_BACKLOG_PAUSE &&
         socket_is_full(socket))
         socket->held = true;
 }

@@ -14,7 +14,7 @@
 
 bool socket_is_full(const px_websocket *socket)
 {
-    return socket_waiting(socket) >= socket->terms.backlog_bytes_max;
+    return socket_waiting(socket) >= socket->terms->backlog_bytes_max;
 }
 
 void socket_flush(px_websocket *socket)
@@ -27,7 +27,7 @@ void socket_flush(px_websocket *socket)
 
 px_err socket_overflow(px_websocket *socket)
 {
-    switch ((px_backlog)socket->terms.backlog) {
+    switch ((px_backlog)socket->terms->backlog) {
     case PX_BACKLOG_PAUSE:
         socket->full_told = true;
         socket->held = true;
@@ -50,7 +50,7 @@ px_err socket_overflow(px_websocket *socket)
 /* The backlog is full by what was just taken: nothing more is read that could ask for more. */
 static void backlog_look(px_websocket *socket)
 {
-    if (socket->terms.backlog == PX_BACKLOG_PAUSE && socket_is_full(socket))
+    if (socket->terms->backlog == PX_BACKLOG_PAUSE && socket_is_full(socket))
         socket->held = true;
 }
 
@@ -208,7 +208,7 @@ static px_err deflated_append(px_websocket *socket, px_websocket_kind kind, px_s
 
 static bool wants_deflate(const px_websocket *socket, size_t len)
 {
-    return socket->coders && len >= socket->terms.deflate_bytes_min && !slices_are_made(socket);
+    return socket->coders && len >= socket->terms->deflate_bytes_min && !slices_are_made(socket);
 }
 
 /* Whether the peer may read it as what it is said to be. */
@@ -333,7 +333,7 @@ px_err px_websocket_send_piece(px_websocket *socket, px_websocket_kind kind, px_
 size_t px_websocket_room(px_websocket *socket)
 {
     size_t waiting = socket_waiting(socket);
-    size_t most = socket->terms.backlog_bytes_max;
+    size_t most = socket->terms->backlog_bytes_max;
 
     if (!socket_is_open(socket) || waiting >= most)
         waiting = most;
@@ -379,7 +379,7 @@ static px_err socket_give(struct subscriber *subscriber, struct topic_message *m
     struct shared_bytes *frame = topic_message_frame(message, may_deflate, &is_deflated);
     px_err err = shared_append(socket, frame);
 
-    if (err != PX_OK && socket->terms.backlog != PX_BACKLOG_DROP)
+    if (err != PX_OK && socket->terms->backlog != PX_BACKLOG_DROP)
         socket_doom(socket, WS_CODE_TRY_LATER);
     if (err == PX_OK) {
         if (is_deflated)
@@ -401,8 +401,8 @@ static void drained(px_websocket *socket)
 
     socket->full_told = false;
     socket->held = false;
-    if (told && socket_is_open(socket) && TABLE_MEMBER(socket->events, on_drain))
-        socket->events->on_drain(socket, socket->context);
+    if (told && socket_is_open(socket) && TABLE_MEMBER(socket->terms->events, on_drain))
+        socket->terms->events->on_drain(socket, socket->context);
     if (held)
         socket_read_on(socket);
 }
@@ -425,7 +425,7 @@ static px_pull give_bytes(px_websocket *socket, char *out, size_t room, size_t *
     }
     slices_go_on(socket);
     if ((socket->held || socket->full_told || pong_waits) &&
-        socket_waiting(socket) <= socket->terms.backlog_bytes_max / 2) {
+        socket_waiting(socket) <= socket->terms->backlog_bytes_max / 2) {
         if (pong_waits && socket->work)
             waiting_pong_send(socket);
         drained(socket);

@@ -153,7 +153,8 @@ static px_err server_init(px_server *server, px_error *out_error)
                      connections < UINT32_MAX / 8
                          ? connections * H2_EXCHANGES_PER_CONN + H2_EXCHANGES_SPARE
                          : connections));
-    budget_divide(&server->loop->memory, options->memory_bytes_max, server->loop->inbox_bytes_max);
+    budget_divide(&server->loop->memory, options->memory_bytes_max,
+                  server->loop->memory.inbox_bytes_max);
     server->service.output_bytes_max = options->output_bytes_max;
     server->service.respond_bytes_max = options->respond_bytes_max;
     server->service.rate_window_ms = options->rate_window_ms;

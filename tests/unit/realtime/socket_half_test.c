@@ -200,6 +200,29 @@ static void what_is_not_read_gives_way(void **state)
     all_finish(&stage, &other, 1);
 }
 
+/* What is settled for many alike is there once. */
+static void those_accepted_alike_share_their_terms(void **state)
+{
+    static struct peer peers[3], last;
+    px_websocket_options options = PX_WEBSOCKET_OPTIONS_DEFAULT;
+    struct stage stage;
+
+    (void)state;
+    options.close_ms = 1234;
+    assert_true(stage_open(&stage, NULL));
+    for (int index = 0; index < 3; index++)
+        peer_open(&peers[index], &stage, index == 2 ? &options : NULL);
+    assert_ptr_equal(peers[0].socket->terms, peers[1].socket->terms);
+    assert_int_equal(peers[0].socket->terms->holds, 2);
+    assert_ptr_not_equal(peers[0].socket->terms, peers[2].socket->terms);
+    assert_int_equal(peers[2].socket->terms->close_ms, 1234);
+    peer_finish(&peers[2]);
+    assert_null(stage.loop->socket_terms);
+    peer_open(&last, &stage, NULL);
+    peer_finish(&last);
+    all_finish(&stage, peers, 2);
+}
+
 /* Many small answers that are not read, one of each: none of them is too small to be found. */
 static void small_ones_that_are_not_read_give_way(void **state)
 {
@@ -597,6 +620,7 @@ int main(void)
         cmocka_unit_test(new_ones_wait_for_each_other),
         cmocka_unit_test(one_does_not_wait_for_ever),
         cmocka_unit_test(what_is_not_read_gives_way),
+        cmocka_unit_test(those_accepted_alike_share_their_terms),
         cmocka_unit_test(small_ones_that_are_not_read_give_way),
         cmocka_unit_test(nothing_follows_what_gave_way),
         cmocka_unit_test(streams_give_way),
