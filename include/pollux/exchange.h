@@ -6,7 +6,8 @@
  * functions or px_response_start.  None of them returns an error: what failed arrives in on_end.
  * A handler that returns without an answer has set callbacks or a function at the end, or taken a
  * px_ref, or has the content collected, saved or read as a form, whose callback then stands in its
- * place.  One that has kept nothing so is answered 500, and that is the exchange's fault.
+ * place.  One that has kept nothing so is answered 500 with POLLUX_CHECK_RULES=1 in the
+ * environment, and that is the exchange's fault; else its client waits.
  * Everything here is used on the thread of the server's loop; other threads hold a px_ref.
  */
 #ifndef PX_EXCHANGE_H

@@ -2,8 +2,10 @@
  * An exchange that its handler has forgotten: it returned without an answer and has kept nothing by
  * which it could give one, or hear that the peer has left.
  *
- * Its peer would wait until a deadline ends it, if there is one.  So it is answered 500 at once, as
- * for any rule that is broken, and the program hears of it.
+ * Its peer waits until a deadline ends it, if there is one.  Whether the program has forgotten it,
+ * or has kept its bare address and will be lucky, cannot be told from here: so this is looked at
+ * where the program asks for its rules to be looked at, and only there.  Then it is answered 500 at
+ * once, as for any rule that is broken, and the program hears of it.
  */
 #include "exchange/exchange_private.h"
 
@@ -32,7 +34,7 @@ void exchange_look_forgotten(px_exchange *exchange, const struct end_hook *ends_
 {
     const struct exchange_handling *handling = &exchange->handling;
 
-    if (!exchange->service->looks_forgotten || !exchange_alive(exchange) ||
+    if (!exchange->service->loop->told.checks_rules || !exchange_alive(exchange) ||
         exchange_is_settled(exchange))
         return;
     /* A px_ref, callbacks, a function at the end; what goes on with the chain. */

@@ -73,7 +73,6 @@ struct exchange_service {
     /* A program broke a rule, which `what` names; NULL: it does not want to hear of it. */
     void (*on_fault)(px_exchange *exchange, const char *what, void *context);
     void *fault_context;
-    bool looks_forgotten;    /* what a handler has forgotten is answered (forgotten.c) */
     struct loop_task resume; /* runs dispatch for `waiting` */
     struct list waiting;     /* exchanges after px_exchange_next */
     struct exchange_random random;

@@ -164,7 +164,6 @@ static px_err server_init(px_server *server, px_error *out_error)
     server->service.trace_sample = options->trace_sample;
     server->service.trace_restart = options->trace_restart != 0;
     server->service.dispatch = server_dispatch;
-    server->service.looks_forgotten = true;
     server->protocols = session_protocols;
     pool_init(&server->conns, allocator, sizeof(union conn_slot), CONN_SLAB_OBJECTS, connections);
     pool_init(&server->works, allocator,

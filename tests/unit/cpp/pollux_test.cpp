@@ -223,10 +223,7 @@ void later_and_from_other_threads()
         });
         server.route("GET /timer", [&](pollux::exchange exchange) {
             timer = std::make_unique<pollux::timer>(
-                loop.get(), [ref = std::make_shared<pollux::ref>(exchange)] {
-                    CHECK(ref->post(
-                        [](pollux::exchange asked) { asked.respond_text(200, "timer"); }));
-                });
+                loop.get(), [exchange]() mutable { exchange.respond_text(200, "timer"); });
             timer->start(5);
         });
         server.route("PUT /collect", [](pollux::exchange exchange) {

@@ -9,9 +9,6 @@
 #include "pollux/pollux.h"
 #include "unit/server/client.h"
 
-/* That it hears of the end is what keeps an exchange that is answered later. */
-static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
-
 static const px_str none = {NULL, 0};
 
 static void say(px_exchange *exchange, void *context)
@@ -100,7 +97,6 @@ static void answer_later(px_exchange *exchange, void *context)
     struct later *later = context;
 
     later->exchange = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
     later->timer = px_timer_create(px_exchange_loop(exchange), later_due, later);
     px_timer_start(later->timer, 20);
 }

@@ -12,9 +12,6 @@
 #include "base/limits.h"
 #include "unit/server/client.h"
 
-/* That it hears of the end is what keeps an exchange that is answered later. */
-static const px_exchange_callbacks is_kept = PX_EXCHANGE_CALLBACKS_INIT;
-
 #define REQUEST "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define ONE ANSWER_TEXT("200 OK", "x", "1", "")
 
@@ -46,7 +43,6 @@ static void one(px_exchange *exchange, void *context)
 static void keep(px_exchange *exchange, void *context)
 {
     *(px_exchange **)context = exchange;
-    px_exchange_set_callbacks(exchange, &is_kept, NULL);
 }
 
 /* While many are being turned away nobody is accepted.  Then accepting goes on, but the kernel has
@@ -167,7 +163,6 @@ static void first_half(px_exchange *exchange, void *context)
     struct halves *halves = context;
 
     halves->exchange = exchange;
-    px_exchange_set_callbacks(exchange, &is_kept, NULL);
     px_response_start(exchange, 200, px_str_make(NULL, 0), halves->length);
     px_response_write(exchange, px_str_of("half"));
 }

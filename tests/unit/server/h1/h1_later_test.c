@@ -8,9 +8,6 @@
 
 #include "unit/server/client.h"
 
-/* That it hears of the end is what keeps an exchange that is answered later. */
-static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
-
 #define REQUEST "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define UPGRADE "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
 #define UPGRADED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -73,7 +70,6 @@ static px_verdict tunnel_by_middleware_later(px_exchange *exchange, void *contex
     struct later *later = context;
 
     later->exchange = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
     px_timer_start(later->timer, 5);
     return PX_STOP;
 }
@@ -415,7 +411,6 @@ static void take_with_pauses(px_exchange *exchange, void *context)
     struct later *later = context;
 
     later->exchange = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
     px_exchange_set_callbacks(exchange, &pausing, later);
 }
 

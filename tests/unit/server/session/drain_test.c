@@ -9,9 +9,6 @@
 
 #include "unit/server/client.h"
 
-/* That it hears of the end is what keeps an exchange that is answered later. */
-static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
-
 static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 static const char answer[] = ANSWER_TEXT("200 OK", "x", "1", "");
 static const char last[] = ANSWER_TEXT("200 OK", "x", "1", "Connection: close\r\n");
@@ -148,7 +145,6 @@ static void a_delay_lets_newcomers_in_until_it_is_hastened(void **state)
 static void silent(px_exchange *exchange, void *context)
 {
     *(px_exchange **)context = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
 }
 
 static void the_deadline_ends_the_rest(void **state)

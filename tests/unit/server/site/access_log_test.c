@@ -37,9 +37,7 @@ static void hello(px_exchange *exchange, void *context)
 
 static void hold(px_exchange *exchange, void *context)
 {
-    static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
-
-    px_exchange_set_callbacks(exchange, &kept, NULL);
+    (void)exchange;
     *(uint32_t *)context += 1;
 }
 

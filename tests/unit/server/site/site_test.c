@@ -9,9 +9,6 @@
 
 #include "unit/server/client.h"
 
-/* That it hears of the end is what keeps an exchange that is answered later. */
-static const px_exchange_callbacks kept = PX_EXCHANGE_CALLBACKS_INIT;
-
 #define ASK(path, host) "GET " path " HTTP/1.1\r\nHost: " host "\r\n\r\n"
 #define PLAIN(text, length) "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n" text
 
@@ -226,7 +223,6 @@ static px_verdict mark_run(px_exchange *exchange, void *context)
     if (mark->letter != 'w')
         return PX_NEXT;
     mark->trace->waiting = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
     return PX_STOP;
 }
 
@@ -527,7 +523,6 @@ struct held {
 static void hold(px_exchange *exchange, void *context)
 {
     ((struct held *)context)->exchange = exchange;
-    px_exchange_set_callbacks(exchange, &kept, NULL);
 }
 
 static px_verdict hold_before(px_exchange *exchange, void *context)
