@@ -1,4 +1,4 @@
-/* Hear of what a handler does wrong, or forgets. */
+/* Hear of what a handler does wrong, or, with POLLUX_CHECK_RULES=1 in the environment, forgets. */
 #include <stdio.h>
 
 #include "pollux/pollux.h"

@@ -28,7 +28,8 @@ class Server:
     def __init__(self, name, folder, *more):
         self.path = str(folder / "s")
         self.process = subprocess.Popen([PROGRAM, name, f"unix:{self.path}", *more], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+                                        stderr=subprocess.STDOUT, text=True,
+                                        env={**os.environ, "POLLUX_CHECK_RULES": "1"})
         end = time.monotonic() + 20
         while not self.listens():
             assert self.process.poll() is None and time.monotonic() < end, self.process.communicate()
