@@ -53,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     target[len] = '\0'; /* a request's strings end so, and hold none */
     arena_init(&exchange->arena, &alloc_libc, exchange->first, sizeof(exchange->first), 1 << 20);
     exchange->service = &service;
+    exchange->item.generation = 1; /* odd: in use */
     exchange->arrival.request.raw_path = px_str_make(target, strlen(target));
     exchange->handling.pattern = patterns[data[0] % ARRAY_COUNT(patterns)];
     unsigned status = files_path(exchange, false, &path);
