@@ -23,7 +23,8 @@ struct exchange_upstream {
 };
 
 /* What the requests of one connection have of the servers that are asked for them; counted by those
- * that ask.  No connection has more requests than a byte counts. */
+ * that ask.  A connection has no more requests in progress than a byte counts; those that are kept
+ * may have ended, and what is above a byte is not counted. */
 struct exchange_places {
     uint8_t busy;    /* requests that a server has */
     uint8_t waiting; /* requests that wait for one */

@@ -17,8 +17,14 @@ static void count_change(struct passage *passage, bool keeps)
 
     if (!client)
         return;
-    CHECK(keeps || client->kept > 0);
-    client->kept = (uint8_t)(client->kept + (keeps ? 1 : -1));
+    if (keeps && client->kept < UINT8_MAX) {
+        client->kept++;
+        passage->place.kept = true;
+    } else if (!keeps && passage->place.kept) {
+        CHECK(client->kept > 0);
+        client->kept--;
+        passage->place.kept = false;
+    }
 }
 
 /* The requests of its connection for which something is kept. */

@@ -52,6 +52,9 @@ void passage_refuse(struct passage *passage, unsigned status, const char *why, c
 
     CHECK(exchange && !list_linked(&passage->waiter.node));
     passage->stage = PASSAGE_REFUSED;
+    /* What it has kept goes to no server, and others must not take its answer from it. */
+    kept_end(passage);
+    flow_drop(&passage->request);
     passage_tell(passage, status, why);
     if (status == 503)
         px_response_set_field(exchange, px_str_of("Retry-After"), px_str_of("1"));

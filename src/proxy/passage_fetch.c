@@ -319,8 +319,11 @@ static void go_on(struct passage *passage, const px_error *error, const px_fetch
         return;
     }
     /* What is left of the request is not wanted any more. */
-    if (passage->stage != PASSAGE_TRYING || error->code == PX_OK)
+    if (passage->stage != PASSAGE_TRYING || error->code == PX_OK) {
+        flow_drop(&passage->request);
+        kept_note(passage, 0);
         px_request_resume(passage->exchange);
+    }
     if (passage->stage == PASSAGE_REFUSED)
         return;
     if (passage->stage == PASSAGE_TRYING) {

@@ -42,6 +42,7 @@ struct place {
     struct exchange_places *client; /* borrowed: of its connection; NULL: not known, or it ended */
     int64_t credit_ms; /* what its client may still keep it for; below 0: it is over since then */
     bool waiting;      /* it counts in client->waiting */
+    bool kept;         /* it counts in client->kept */
     bool owed;         /* it is for the client to go on */
 };
 
