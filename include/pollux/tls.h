@@ -177,7 +177,7 @@ static inline px_tls_certificate px_tls_certificate_default(void)
 /** Tells a certificate by its index, from 0, in the order they were added.  One that has expired,
  * or is not valid yet, is served all the same: compare its dates with the clock, at the start and
  *  daily, and say so.
- *  @param out_certificate written on PX_OK, as much of it as its struct_size says.
+ *  @param out_certificate written on PX_OK, its struct_size too.
  *  @return PX_OK, PX_ERR_NOT_FOUND (there are not so many) or PX_ERR_INVALID (no dates). */
 PX_MUST_CHECK px_err px_tls_certificate_at(const px_tls *tls, size_t index,
                                            px_tls_certificate *out_certificate);

@@ -56,7 +56,7 @@ void options_give(void *out_options, const void *known, size_t known_bytes)
     size_t wanted_bytes;
 
     memcpy(&wanted_bytes, out_options, sizeof(wanted_bytes));
-    CHECK_RULE(wanted_bytes >= sizeof(wanted_bytes),
+    CHECK_RULE(wanted_bytes >= sizeof(wanted_bytes) && wanted_bytes <= OPTIONS_BYTES_MAX,
                "a struct that is to be filled in begins with its struct_size");
     size_t bytes = wanted_bytes < known_bytes ? wanted_bytes : known_bytes;
 

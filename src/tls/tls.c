@@ -464,7 +464,7 @@ px_err px_tls_certificate_at(const px_tls *tls, size_t index, px_tls_certificate
     px_err err = tls_certificate_dates(certificate, &found.not_before, &found.not_after);
 
     if (err == PX_OK)
-        options_give(out_certificate, &found, sizeof(found));
+        *out_certificate = found;
     return err;
 }
 
