@@ -311,12 +311,16 @@ enum router_result router_find(const struct router *router, uint8_t method_id, p
     const struct route *route = find_route(&walk, router, host, path);
 
     /* A path that matches with a slash behind it goes before one that is but part of a rest. */
-    if (walk.slash_fits && (!route || walk.rest_not_empty))
-        return ROUTER_REDIRECT_SLASH;
-    if (!route)
-        return walk.methods_seen ? ROUTER_NO_METHOD : ROUTER_NO_PATH;
+    bool is_slash = walk.slash_fits && (!route || walk.rest_not_empty);
+
+    if (!route) {
+        out_match->value = NULL;
+        return is_slash            ? ROUTER_REDIRECT_SLASH
+               : walk.methods_seen ? ROUTER_NO_METHOD
+                                   : ROUTER_NO_PATH;
+    }
     fill_match(&walk, route, out_match);
-    return ROUTER_FOUND;
+    return is_slash ? ROUTER_REDIRECT_SLASH : ROUTER_FOUND;
 }
 
 bool router_is_elsewhere(const struct router *router, uint8_t method_id, px_str method, px_str host,

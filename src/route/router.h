@@ -72,8 +72,9 @@ PX_MUST_CHECK px_err router_remove(struct router *router, const char *pattern, p
  *   host       as in the Host field, with or without a port, in any case; absent: none.
  *   raw_path   as received, without the query.  Empty or absent counts as "/"; for CONNECT so does
  *              whatever does not begin with a slash.  "*" is no path: ROUTER_NO_PATH.
- * CONNECT is matched by patterns that name it alone.  out_match is written with ROUTER_FOUND only,
- * and of its params only those in use. */
+ * CONNECT is matched by patterns that name it alone.  out_match is written with ROUTER_FOUND, and
+ * of its params only those in use; with ROUTER_REDIRECT_SLASH it says of what rest the path is a
+ * part, and its value is NULL where it is of none. */
 enum router_result router_find(const struct router *router, uint8_t method_id, px_str method,
                                px_str host, px_str raw_path, struct router_match *out_match);
 

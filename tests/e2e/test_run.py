@@ -548,6 +548,8 @@ host * {
     ("listen unix:/x mode=9", "1:16", "octal number"),
     ("listen :80 mode=0600", "1:12", "mode is for unix:/path"),
     ("metrics https://:9", "1:9", "https://:9: it speaks no tls"),
+    ("metrics 9100", "1:9", "'9100' has no port"),
+    ("metrics /metrics", "1:9", "'/metrics' has no port"),
     ("workers 4; max_workers 2", "1:24", "less than the workers"),
     ("workers 0; max_workers 2", "1:24", "with workers 0"),
     ("listen 127.0.0.1:0 tls; tls self_signed { client_ca none }", "1:53", "none: no such file"),

@@ -44,6 +44,29 @@ def test_no_spelling_of_a_path_passes_by(www, around):
         assert get(server, "/x%2f../a.txt")[::2] == (200, b"a\n")
 
 
+def test_a_redirect_to_a_path_tells_what_its_host_would(www):
+    """What acts on a request of the host does so before and behind a redirect of the server's own."""
+    text = """trusted_proxies 127.0.0.1
+host * { header X-Host yes; deny 6.6.6.6; respond host
+ route /static/ { respond static }
+ route POST /p/{rest...} { respond p }
+}
+"""
+    denied = "X-Forwarded-For: 6.6.6.6\r\n"
+    with serve(www, text) as server:
+        for method, path, status, location in (
+            ("GET", "/static?a=b", 301, "static/?a=b"),
+            ("POST", "/static", 308, "static/"),
+            ("POST", "/p", 308, "p/"),
+            ("GET", "/x/../static/", 301, "/static/"),
+        ):
+            got, fields, _ = get(server, path, method=method, fields="Content-Length: 0\r\n" if method == "POST" else "")
+            assert (got, fields["location"], fields["x-host"]) == (status, location, "yes"), path
+            got, fields, _ = get(server, path, method=method, fields=denied)
+            assert got == 403 and "location" not in fields and fields["x-host"] == "yes", path
+        assert get(server, "/p")[::2] == (200, b"host")
+
+
 def test_a_client_that_is_not_known_is_not_the_proxy(www):
     text = """trusted_proxies 127.0.0.0/8
 route /in { allow 127.0.0.0/8; deny all; respond in }

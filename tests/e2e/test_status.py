@@ -64,6 +64,29 @@ def test_json(many):
     assert abs(status["time"] - time.time()) < 5
 
 
+def test_json_says_what_a_scrape_says(many):
+    """In the unit of the name, and a state as what it is: up is 1, and not the cell that holds it."""
+    numbers = status_of(many)["metrics"]
+    text = ask(many.metrics, request("/metrics")).content.decode()
+    scraped = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            scraped[name] = float(value)
+    compared = 0
+    for name, series in numbers.items():
+        if name.startswith("process_") or "tick" in name or "connections" in name or "accepts" in name:
+            continue  # they change between the two
+        for labels, value in series.items():
+            sample = f"{name}{{{labels}}}" if labels else name
+            total = sample.replace("{", "_total{", 1) if labels else name + "_total"
+            assert scraped.get(sample, scraped.get(total)) == value, sample
+            compared += 1
+    assert compared > UPSTREAMS * SERVERS
+    assert set(numbers["pollux_upstream_up"].values()) == {1}
+    assert 0 < numbers["process_cpu_seconds"][""] < 60
+
+
 def test_json_where_it_is_asked_for(many):
     assert status_of(many, "/status", Accept="application/json")["total"]["requests"] == ROUTES + 1
     for accept in ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "text/html, application/json"):

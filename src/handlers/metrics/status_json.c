@@ -5,10 +5,12 @@
  */
 #include "base/text.h"
 #include "handlers/metrics/status.h"
+#include "metrics/write.h"
 
 struct json {
     struct buf *out;
     px_err err;
+    const struct metric_row *row; /* borrowed: whose series are put */
 };
 
 static void put(struct json *json, px_str text)
@@ -154,10 +156,14 @@ static void put_rates(struct json *json, const struct status *status)
     put_words(json, "]");
 }
 
+/* A cell as /metrics has it: in the unit of its name, and of a state what it is. */
 static void series_put(px_str labels, uint64_t value, void *context)
 {
     struct json *json = context;
+    const struct metric_row *row = json->row;
+    struct text text;
 
+    CHECK(row);
     if (value == 0 || json->err != PX_OK)
         return;
     put_words(json, json->out->ptr[json->out->len - 1] == '{' ? "\"" : ",\"");
@@ -165,13 +171,15 @@ static void series_put(px_str labels, uint64_t value, void *context)
         put(json, labels.ptr[i] == '"'    ? px_str_of("\\\"")
                   : labels.ptr[i] == '\\' ? px_str_of("\\\\")
                                           : px_str_make(labels.ptr + i, 1));
-    char digits[TEXT_NUMBER_BYTES];
+    char digits[2 * TEXT_NUMBER_BYTES];
 
     put_words(json, "\":");
-    put(json, px_str_make(digits, (size_t)(text_write_number(digits, value) - digits)));
+    text_init(&text, digits, sizeof(digits));
+    metrics_put_value(&text, value - (row->kind == PX_METRIC_STATE), row->divisor);
+    put(json, text_str(&text));
 }
 
-/* Every row that is no histogram, by its name, in cell units. */
+/* Every row that is no histogram, by its name. */
 static void put_metrics(struct json *json, const struct status *status)
 {
     const px_metrics *metrics = status->sum.metrics;
@@ -183,6 +191,7 @@ static void put_metrics(struct json *json, const struct status *status)
 
         if (row->bounds)
             continue;
+        json->row = row;
         put_words(json, is_first ? "\n\"" : ",\n\"");
         is_first = false;
         put_words(json, row->name);
@@ -199,7 +208,7 @@ static void put_metrics(struct json *json, const struct status *status)
 
 px_err status_write_json(const struct status *status, struct buf *out)
 {
-    struct json json = {out, PX_OK};
+    struct json json = {.out = out, .err = PX_OK};
 
     put_words(&json, "{");
     put_number(&json, "time", status->now > 0 ? (uint64_t)status->now : 0);

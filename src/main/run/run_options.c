@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "main/listen/address.h"
 #include "main/log/log_sink.h"
 #include "main/run/run_confine.h"
 #include "main/run/run_numbers.h"
@@ -357,6 +358,11 @@ static bool take_metrics(struct config *config, struct options *options)
     px_error error;
 
     options->metrics = value ? value->text.ptr : NULL;
+    if (value && !address_is_secure(value->text.ptr) &&
+        px_address_check(value->text.ptr, &error) != PX_OK) {
+        report_add(&config->load.report, REPORT_MEANING, value->value->place, "%s", error.text);
+        return false;
+    }
     if (options_listen_metrics(options, &error) == PX_OK)
         return true;
     CHECK(value); /* without the directive there is nothing to be wrong */

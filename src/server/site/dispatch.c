@@ -112,6 +112,28 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
         px_respond_error(exchange, status);
 }
 
+/* As handlers, of a path that is a part of what a route leaves open: what stands before that route
+ * runs first, so that a redirect tells a client nothing that the route would not.  A path that was
+ * exchanged there is the route's to answer. */
+static void redirect_or_serve(px_exchange *exchange, const struct site_route *route,
+                              enum router_result result)
+{
+    if (px_request_is_aside(exchange))
+        route->handler(exchange, route->context);
+    else
+        answer_without_route(exchange, result);
+}
+
+static void answer_slash(px_exchange *exchange, void *route)
+{
+    redirect_or_serve(exchange, route, ROUTER_REDIRECT_SLASH);
+}
+
+static void answer_plain(px_exchange *exchange, void *route)
+{
+    redirect_or_serve(exchange, route, ROUTER_REDIRECT_PLAIN);
+}
+
 /* Looks the route up: NULL, and the exchange is answered, where there is none. */
 static const struct site_route *route_find(px_exchange *exchange, const px_host *host)
 {
@@ -125,13 +147,19 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
     }
     result = site_find(host, exchange_method(exchange), request->method, request->authority,
                        request->raw_path, exchange_arena(exchange), &match);
-    if (PX_UNLIKELY(result != ROUTER_FOUND)) {
+    bool is_redirect = result == ROUTER_REDIRECT_SLASH || result == ROUTER_REDIRECT_PLAIN;
+
+    if (PX_UNLIKELY(result != ROUTER_FOUND && !(is_redirect && match.value))) {
         answer_without_route(exchange, result);
         return NULL;
     }
-    const struct site_route *route = match.value;
+    struct site_route *route = match.value;
 
-    exchange_set_handler(exchange, match.pattern, route->handler, route->context);
+    if (PX_UNLIKELY(is_redirect))
+        exchange_set_handler(exchange, match.pattern,
+                             result == ROUTER_REDIRECT_SLASH ? answer_slash : answer_plain, route);
+    else
+        exchange_set_handler(exchange, match.pattern, route->handler, route->context);
     exchange_set_content_max(exchange, route->content_bytes_max);
     if (exchange_set_params(exchange, match.names, match.params, match.param_count) != PX_OK) {
         exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
