@@ -297,9 +297,10 @@ void upstream_put(px_upstream *upstream)
     list_remove(&upstream->checks.node);
     upstream_counts_close(upstream);
     checker_close(upstream);
-    px_client_destroy(upstream->client);
+    /* The client steps the loop while its connections close: what is due then has no upstream. */
     px_timer_destroy(upstream->seeing);
     places_deinit(upstream);
+    px_client_destroy(upstream->client);
     if (upstream->queue.loop)
         queue_deinit(&upstream->queue);
     px_upstream_board_destroy(upstream->board);
