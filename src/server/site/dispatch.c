@@ -38,10 +38,10 @@ static void answer_allow(px_exchange *exchange)
         px_respond_error(exchange, 405);
 }
 
-/* A redirect that keeps the query; to a path that is clean, or has its slash, relative to the one
- * that was asked for (RFC 3986 section 4.2), so that it holds behind a proxy that takes a prefix
- * off. */
-static void answer_path(px_exchange *exchange, unsigned status, enum router_result result)
+/* Where a redirect goes, with the query: to a path that is clean, or has its slash, relative to the
+ * one that was asked for (RFC 3986 section 4.2), so that it holds behind a proxy that takes a
+ * prefix off.  Absent without memory. */
+static px_str location_of(px_exchange *exchange, enum router_result result)
 {
     const struct http_request *request = exchange_request(exchange);
     struct arena *arena = exchange_arena(exchange);
@@ -51,23 +51,27 @@ static void answer_path(px_exchange *exchange, unsigned status, enum router_resu
                      : router_redirect_relative(request->raw_path, result == ROUTER_REDIRECT_SLASH,
                                                 arena, &path);
 
-    if (err != PX_OK) {
-        px_respond_error(exchange, 503);
-        return;
-    }
+    if (err != PX_OK)
+        return absent;
     if (query.ptr) {
         char *text = arena_take_text(arena, path.len + 1 + uri_target_room(query));
 
-        if (!text) {
-            px_respond_error(exchange, 503);
-            return;
-        }
+        if (!text)
+            return absent;
         memcpy(text, path.ptr, path.len);
         text[path.len] = '?';
         path = px_str_make(
             text, (size_t)(uri_target_write(text + path.len + 1, query, URI_QUERY) - text));
     }
-    px_respond_redirect(exchange, status, path);
+    return path;
+}
+
+static void answer_redirect(px_exchange *exchange, unsigned status, px_str location)
+{
+    if (location.ptr)
+        px_respond_redirect(exchange, status, location);
+    else
+        px_respond_error(exchange, 503);
 }
 
 /* The route is known: what its options say of the content. */
@@ -103,7 +107,7 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
         site_status_of(result, exchange_method(exchange), exchange_request(exchange)->raw_path);
 
     if (status == 301 || status == 308)
-        answer_path(exchange, status, result);
+        answer_redirect(exchange, status, location_of(exchange, result));
     else if (status == 204 || status == 405)
         answer_allow(exchange);
     else if (status == 200)
@@ -112,26 +116,32 @@ static void answer_without_route(px_exchange *exchange, enum router_result resul
         px_respond_error(exchange, status);
 }
 
-/* As handlers, of a path that is a part of what a route leaves open: what stands before that route
- * runs first, so that a redirect tells a client nothing that the route would not.  A path that was
- * exchanged there is the route's to answer. */
-static void redirect_or_serve(px_exchange *exchange, const struct site_route *route,
-                              enum router_result result)
+/* A redirect that waits for what stands before the route that its path is a part of. */
+struct redirect {
+    unsigned status;
+    px_str location;
+};
+
+/* As a handler: so a redirect tells a client nothing that the route would not.  Where it goes was
+ * settled before anything there could exchange the path. */
+static void redirect_handle(px_exchange *exchange, void *context)
 {
-    if (px_request_is_aside(exchange))
-        route->handler(exchange, route->context);
-    else
-        answer_without_route(exchange, result);
+    const struct redirect *redirect = context;
+
+    answer_redirect(exchange, redirect->status, redirect->location);
 }
 
-static void answer_slash(px_exchange *exchange, void *route)
+static bool redirect_take(px_exchange *exchange, const char *pattern, enum router_result result)
 {
-    redirect_or_serve(exchange, route, ROUTER_REDIRECT_SLASH);
-}
+    struct redirect *redirect = arena_take(exchange_arena(exchange), sizeof(*redirect));
 
-static void answer_plain(px_exchange *exchange, void *route)
-{
-    redirect_or_serve(exchange, route, ROUTER_REDIRECT_PLAIN);
+    if (!redirect)
+        return false;
+    redirect->status =
+        site_status_of(result, exchange_method(exchange), exchange_request(exchange)->raw_path);
+    redirect->location = location_of(exchange, result);
+    exchange_set_handler(exchange, pattern, redirect_handle, redirect);
+    return true;
 }
 
 /* Looks the route up: NULL, and the exchange is answered, where there is none. */
@@ -153,13 +163,14 @@ static const struct site_route *route_find(px_exchange *exchange, const px_host 
         answer_without_route(exchange, result);
         return NULL;
     }
-    struct site_route *route = match.value;
+    const struct site_route *route = match.value;
 
-    if (PX_UNLIKELY(is_redirect))
-        exchange_set_handler(exchange, match.pattern,
-                             result == ROUTER_REDIRECT_SLASH ? answer_slash : answer_plain, route);
-    else
+    if (PX_LIKELY(!is_redirect))
         exchange_set_handler(exchange, match.pattern, route->handler, route->context);
+    else if (!redirect_take(exchange, match.pattern, result)) {
+        exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
+        return NULL;
+    }
     exchange_set_content_max(exchange, route->content_bytes_max);
     if (exchange_set_params(exchange, match.names, match.params, match.param_count) != PX_OK) {
         exchange_break(exchange, PX_END_NO_MEMORY, EXCHANGE_IS_FULL);
