@@ -469,6 +469,7 @@ static void match_request_fill(struct world *world)
 
     (void)world;
     assert_int_equal(px_matcher_matches_request(matcher, &(px_match_request){0}), 0);
+    px_matcher_destroy(matcher);
 }
 
 /* Those that were filled in or taken whole before, and are. */
